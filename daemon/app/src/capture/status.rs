@@ -1,0 +1,43 @@
+//! How a camera is doing, as everybody else may know it. The capture thread writes, the others watch.
+
+use super::source::SourceDescription;
+
+/// Where a camera stands.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum CameraState {
+    /// Being opened; no picture yet.
+    Starting,
+    /// Access units move.
+    Live {
+        /// What is running.
+        #[serde(flatten)]
+        source: SourceDescription,
+    },
+    /// Known and waited out: `reason` says in words what is missing and what a person can do.
+    Waiting {
+        /// In words, with the way out.
+        reason: String,
+    },
+    /// The daemon is shutting down, or the stream was stopped.
+    Stopped,
+}
+
+/// Counters of one camera since the daemon's start.
+#[derive(Debug, Default)]
+pub struct CaptureCounters {
+    /// Access units published.
+    pub access_units: std::sync::atomic::AtomicU64,
+    /// Key frames among them.
+    pub key_frames: std::sync::atomic::AtomicU64,
+    /// Coded bytes published.
+    pub bytes: std::sync::atomic::AtomicU64,
+    /// Buffers or pictures thrown away: error-flagged, empty, torn, out of time.
+    pub discarded: std::sync::atomic::AtomicU64,
+    /// Gaps in the driver's sequence numbers, in frames.
+    pub lost_frames: std::sync::atomic::AtomicU64,
+    /// Times the source was opened anew after a failure.
+    pub reopened: std::sync::atomic::AtomicU64,
+    /// Seams published.
+    pub seams: std::sync::atomic::AtomicU64,
+}

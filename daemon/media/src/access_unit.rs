@@ -1,0 +1,45 @@
+//! Access units (coded pictures, ITU-T H.264 §3.1) as they travel from the encoder to the readers.
+
+use crate::time::MediaTime;
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// What a decoder must know before the first picture, and what a playlist says of it.
+/// Shared by all access units between two changes of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VideoFormat {
+    /// Sequence parameter set, NAL unit without start code.
+    pub sps: Bytes,
+    /// Picture parameter set, NAL unit without start code.
+    pub pps: Bytes,
+    /// Width of the picture after cropping, in pixels.
+    pub width: u32,
+    /// Height of the picture after cropping, in pixels.
+    pub height: u32,
+    /// `profile_idc` (H.264 §7.4.2.1.1).
+    pub profile: u8,
+    /// Constraint flags byte, as in the CODECS attribute.
+    pub constraints: u8,
+    /// `level_idc`.
+    pub level: u8,
+    /// Frames per second that the VUI announces, when it does.
+    pub frames_per_second: Option<f64>,
+}
+
+/// One coded picture.
+#[derive(Clone, Debug)]
+pub struct AccessUnit {
+    /// Presentation time.
+    pub pts: MediaTime,
+    /// Decoding time; equal to `pts` where there are no B-frames.
+    pub dts: MediaTime,
+    /// An instantaneous decoding refresh: a reader can start here.
+    pub is_idr: bool,
+    /// Annex B NAL units of the picture (SEI and slices; access unit delimiter, SPS and PPS are not in it).
+    pub data: Bytes,
+    /// Parameter sets in force.
+    pub format: Arc<VideoFormat>,
+    /// Counts the seams (camera replugged, encoder rebuilt, other size) before this picture: another
+    /// number than the previous access unit's is a discontinuity.
+    pub epoch: u32,
+}

@@ -1,0 +1,6 @@
+//! H.264, MPEG-TS and HLS as pure values: bytes and times in, bytes and playlists out.
+//!
+//! Must not be here: tokio, files, sockets, clocks, `unsafe`.
+#![forbid(unsafe_code)]
+pub mod access_unit;
+pub mod time;
