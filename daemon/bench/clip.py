@@ -1,0 +1,71 @@
+"""The H.264 that Perch and every peer are given: one minute of 720p30 at 4 Mb/s, made once by x264 and cached.
+
+Shaped as a camera's encoder would: no B-frames, one slice a picture, an IDR each two seconds, constant bit rate (the noise in the picture
+makes the encoder need it all).
+"""
+
+import hashlib
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+SECONDS = 60
+FRAMES_PER_SECOND = 30
+GOP_SECONDS = 2
+BITRATE = 4_000_000
+
+_ENCODE = [
+    "ffmpeg", "-nostdin", "-v", "error", "-y",
+    "-f", "lavfi", "-i", f"testsrc2=size=1280x720:rate={FRAMES_PER_SECOND},noise=alls=8:allf=t,format=yuv420p", "-t", str(SECONDS),
+    "-c:v", "libx264", "-preset", "veryfast", "-tune", "zerolatency", "-threads", "2",
+    "-b:v", str(BITRATE), "-maxrate", str(BITRATE), "-bufsize", str(BITRATE // 2),
+    "-x264-params", f"sliced-threads=0:bframes=0:scenecut=0:keyint={GOP_SECONDS * FRAMES_PER_SECOND}:min-keyint={GOP_SECONDS * FRAMES_PER_SECOND}",
+    "-f", "h264",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class AccessUnit:
+    """Where a coded picture lies in the file."""
+
+    start: int
+    end: int
+    is_idr: bool
+
+
+def make() -> Path:
+    """The clip's path; encodes it when this machine has not done so yet."""
+    key = hashlib.sha256(" ".join(_ENCODE).encode()).hexdigest()[:12]
+    folder = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "perch" / "bench"
+    clip = folder / f"720p30-4mbps-{key}.h264"
+    if not clip.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        unfinished = clip.with_suffix(".part")
+        subprocess.run([*_ENCODE, str(unfinished)], check=True, timeout=300)
+        unfinished.rename(clip)
+    rate = clip.stat().st_size * 8 / SECONDS
+    if not 0.97 * BITRATE < rate < 1.03 * BITRATE:
+        raise RuntimeError(f"{clip} has {rate / 1e6:.2f} Mb/s instead of {BITRATE / 1e6:.0f}: x264 here behaves otherwise, adapt clip.py")
+    return clip
+
+
+def access_units(stream: bytes) -> list[AccessUnit]:
+    """Cuts Annex B into access units (ITU-T H.264 §7.4.1.2.3, as far as x264's output needs it: one begins at the first SEI, parameter
+    set, delimiter or slice with first_mb_in_slice = 0 after a slice)."""
+    units: list[AccessUnit] = []
+    start, is_idr, has_slice = 0, False, False
+    at = stream.find(b"\0\0\1")
+    while at >= 0:
+        kind = stream[at + 3] & 31
+        is_slice = kind in (1, 5)
+        if has_slice and (6 <= kind <= 9 or (is_slice and stream[at + 4] & 0x80)):
+            begin = at - 1 if stream[at - 1] == 0 else at
+            units.append(AccessUnit(start, begin, is_idr))
+            start, is_idr, has_slice = begin, False, False
+        has_slice |= is_slice
+        is_idr |= kind == 5
+        at = stream.find(b"\0\0\1", at + 3)
+    if has_slice:
+        units.append(AccessUnit(start, len(stream), is_idr))
+    return units

@@ -1,0 +1,70 @@
+"""One live stream with one viewer: CPU time and resident memory. Peer: what it takes otherwise, ffmpeg → RTMP → nginx-rtmp → HLS.
+
+The same pacer plays the camera on both sides and is counted on neither; so is the viewer.
+"""
+
+import time
+from dataclasses import dataclass
+
+import hls
+import process
+from nginx import RtmpStack
+from perch import Perch
+from table import Result, Row, size
+
+SETTLE_SECONDS = 8
+COUNTED_SECONDS = 60
+_MEMORY_TARGET = 12_000_000
+
+
+@dataclass
+class Observed:
+    """What one live stream cost."""
+
+    cpu_percent: float
+    """Of one core."""
+    rss: int
+    pss: int
+    window_bytes: int
+    window_seconds: float
+    viewer_segments: int
+    viewer_bytes: int
+
+
+def observe(stream: Perch | RtmpStack) -> Observed:
+    """Watches a running stream with one viewer on it, until its window is full."""
+    viewer = hls.Viewer(stream.playlist_url)
+    viewer.start()
+    try:
+        time.sleep(SETTLE_SECONDS)
+        begin, used = time.monotonic(), process.cpu_seconds(stream.pids)
+        time.sleep(COUNTED_SECONDS)
+        seconds, used = time.monotonic() - begin, process.cpu_seconds(stream.pids) - used
+        rss, pss = process.memory(stream.pids)
+        window = hls.window_bytes(stream.playlist_url)
+    finally:
+        viewer.stop()
+    if viewer.complaints or viewer.segments < COUNTED_SECONDS // 2:
+        raise RuntimeError(f"the viewer got {viewer.segments} segments; complaints: {viewer.complaints[:3]}")
+    length = hls.fetch_playlist(stream.playlist_url).seconds
+    return Observed(100 * used / seconds, rss, pss, window, length, viewer.segments, viewer.bytes)
+
+
+def compare(perch: Observed, peer: Observed) -> Result:
+    """The rows."""
+    result = Result("A live stream, 720p30 at 4 Mb/s, one viewer", "ffmpeg → nginx-rtmp")
+    ratio = peer.cpu_percent / max(perch.cpu_percent, 1e-6)
+    above = perch.rss - perch.window_bytes
+    result.rows = [
+        Row(f"CPU, part of one core over {COUNTED_SECONDS} s", f"{perch.cpu_percent:.2f} %", f"{peer.cpu_percent:.2f} %", f"{ratio:.1f} × less", "≥ 10 × less", ratio >= 10),
+        Row("resident memory (RSS)", size(perch.rss), size(peer.rss), f"{peer.rss / perch.rss:.1f} × less"),
+        Row("of it the segments that the playlist lists", size(perch.window_bytes), f"0 B ({size(peer.window_bytes)} in files)"),
+        Row("RSS above the window's bytes", size(above), size(peer.rss), f"{peer.rss / above:.1f} × less", f"< {size(_MEMORY_TARGET)}", above < _MEMORY_TARGET),
+        Row("PSS above the window's bytes", size(perch.pss - perch.window_bytes), size(peer.pss), f"{peer.pss / (perch.pss - perch.window_bytes):.1f} × less"),
+    ]
+    result.notes = [
+        "Camera: a sender that plays the same H.264 at its own pace into a pipe; not counted on either side. Perch: perchd alone (its `command` child is that camera; encoder: none). Peer: ffmpeg (`-f h264 -i pipe:0 -c copy -f flv`) and nginx, master and workers.",
+        f"CPU: utime + stime of /proc/PID/stat, {SETTLE_SECONDS} s after the first segment was listed. The viewer asks for the playlist each second and takes each segment once: {perch.viewer_segments} segments and {size(perch.viewer_bytes)} from Perch, {peer.viewer_segments} and {size(peer.viewer_bytes)} from the peer.",
+        f"Memory: /proc/PID/smaps_rollup at the end, with {perch.window_seconds:.0f} s listed (peer {peer.window_seconds:.0f} s). nginx-rtmp writes its window to files (here in memory, which its figure leaves out); Perch holds it in its own memory.",
+    ]
+    return result

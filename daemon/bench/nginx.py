@@ -1,0 +1,120 @@
+"""The peers made of nginx, as Debian packages it: a static server, and ffmpeg → nginx-rtmp → HLS.
+
+Both keep their files in a memory file system. Must not hold: measurements.
+"""
+
+import contextlib
+import sys
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import process
+
+RTMP_MODULE = Path("/usr/lib/nginx/modules/ngx_rtmp_module.so")
+
+# What both peers share. `keepalive_requests` is out of the way so that nginx never has to close a connection under load; logs are off as
+# perchd's are.
+_FRAME = """
+{modules}
+daemon off;
+worker_processes auto;
+worker_rlimit_nofile {open_files};
+pid {folder}/nginx.pid;
+error_log {folder}/error.log error;
+events {{ worker_connections 4096; }}
+{rtmp}
+http {{
+    types {{ application/vnd.apple.mpegurl m3u8; video/mp2t ts; }}
+    access_log off;
+    sendfile on;
+    tcp_nopush on;
+    keepalive_requests 100000000;
+    client_body_temp_path {folder}/temp; proxy_temp_path {folder}/temp; fastcgi_temp_path {folder}/temp;
+    uwsgi_temp_path {folder}/temp; scgi_temp_path {folder}/temp;
+    server {{
+        listen 127.0.0.1:{http_port} backlog=4096;
+        root {folder}/www;
+        location ~ \\.m3u8$ {{ add_header Cache-Control no-cache; add_header Access-Control-Allow-Origin *; }}
+        location ~ \\.ts$ {{ add_header Cache-Control "public, max-age=31536000, immutable"; add_header Access-Control-Allow-Origin *; }}
+    }}
+}}
+"""
+
+_RTMP = """
+rtmp {{
+    server {{
+        listen 127.0.0.1:{rtmp_port};
+        application live {{ live on; hls on; hls_path {folder}/www; hls_fragment 2s; hls_playlist_length 60s; }}
+    }}
+}}
+"""
+
+
+@contextlib.contextmanager
+def _nginx(folder: Path, http_port: int, modules: str = "", rtmp: str = "") -> Iterator[list[int]]:
+    """Runs nginx in `folder` and gives the process ids of master and workers."""
+    (folder / "www").mkdir(parents=True)
+    config = folder / "nginx.conf"
+    config.write_text(_FRAME.format(folder=folder, http_port=http_port, open_files=process.OPEN_FILES, modules=modules, rtmp=rtmp))
+    # Workers give up root for `nobody` otherwise, and could not write the HLS files.
+    user = ["-g", "user root;"] if Path(folder).owner() == "root" else []
+    log = folder / "nginx.log"
+    with process.running(["nginx", "-p", str(folder), "-c", str(config), *user], log) as nginx:
+        process.wait_until("nginx", lambda: _answers(http_port), 10, nginx, log)
+        yield process.family(nginx.pid)
+
+
+def _answers(port: int) -> bool:
+    try:
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=1).close()
+    except urllib.error.HTTPError:
+        pass  # an empty folder is an answer too
+    return True
+
+
+@contextlib.contextmanager
+def static_server(folder: Path, files: dict[str, bytes]) -> Iterator[tuple[int, list[int]]]:
+    """Serves `files` by nginx; gives its port and process ids."""
+    port = process.free_port()
+    with _nginx(folder, port) as pids:
+        for name, content in files.items():
+            (folder / "www" / name).write_bytes(content)
+        yield port, pids
+
+
+@dataclass
+class RtmpStack:
+    """A running ffmpeg → nginx-rtmp → HLS."""
+
+    playlist_url: str
+    playlist_file: Path
+    idr_log: Path
+    pids: list[int]
+    """All that this stack needs to run: ffmpeg, nginx's master and its workers."""
+
+
+@contextlib.contextmanager
+def rtmp_stack(folder: Path, clip: Path) -> Iterator[RtmpStack]:
+    """The clip at its own pace → `ffmpeg -c copy` → RTMP → nginx → HLS; ready when the first segment is listed."""
+    http_port, rtmp_port = process.free_port(), process.free_port()
+    rtmp = _RTMP.format(folder=folder, rtmp_port=rtmp_port)
+    playlist, idr_log, log = folder / "www" / "bench.m3u8", folder / "idr.log", folder / "ffmpeg.log"
+    with contextlib.ExitStack() as stack:
+        nginx = stack.enter_context(_nginx(folder, http_port, f"load_module {RTMP_MODULE};", rtmp))
+        camera = stack.enter_context(process.running(pacer(clip, idr_log), folder / "pacer.log", stdout=-1))
+        copy = ["ffmpeg", "-nostdin", "-v", "error", "-use_wallclock_as_timestamps", "1", "-f", "h264", "-i", "pipe:0", "-c", "copy"]
+        # ffmpeg would look at seconds of the input before it passes anything on; a live stack is set up not to.
+        copy[4:4] = ["-probesize", "500k", "-analyzeduration", "0", "-fflags", "nobuffer"]
+        copy += ["-flvflags", "no_duration_filesize", "-f", "flv", f"rtmp://127.0.0.1:{rtmp_port}/live/bench"]
+        sender = stack.enter_context(process.running(copy, log, stdin=camera.stdout))
+        camera.stdout.close()  # ffmpeg has its own end: the pacer ends when ffmpeg does
+        process.wait_until("ffmpeg → nginx-rtmp", playlist.exists, 20, sender, log)
+        url = f"http://127.0.0.1:{http_port}/bench.m3u8"
+        yield RtmpStack(url, playlist, idr_log, [sender.pid, *nginx])
+
+
+def pacer(clip: Path, idr_log: Path) -> list[str]:
+    """The command that plays the clip as a camera."""
+    return [sys.executable, str(Path(__file__).with_name("pacer.py")), str(clip), str(idr_log)]

@@ -1,0 +1,109 @@
+"""Processes that the bench starts: how they are stopped whatever happens, and what they cost (proc(5)).
+
+Must not hold: what any particular program is.
+"""
+
+import contextlib
+import os
+import resource
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+OPEN_FILES = 8192
+"""Descriptors that every started process may have: a thousand connections and then some."""
+
+
+@contextlib.contextmanager
+def running(argv: list[str], log: Path, **popen: object) -> Iterator[subprocess.Popen]:
+    """Runs `argv` in a process group of its own while the block lasts; its output goes to `log`. TERM, and KILL after five seconds."""
+    with log.open("ab") as output:
+        popen.setdefault("stdout", output)
+        process = subprocess.Popen(argv, stderr=output, start_new_session=True, preexec_fn=_raise_open_files, **popen)
+    try:
+        yield process
+    finally:
+        stop(process)
+
+
+def stop(process: subprocess.Popen) -> None:
+    """Ends a process group started by `running`, politely and then not."""
+    for how in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, how)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=5)
+            return
+
+
+def _raise_open_files() -> None:
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def cpu_of_run(argv: list[str]) -> float:
+    """Runs `argv` to its end and gives user + system seconds, its children's included."""
+    process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert process.stderr
+    complaint = process.stderr.read()
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise RuntimeError(f"{argv[0]} ended with {process.returncode}: {complaint.decode(errors='replace').strip()[-400:]}")
+    return used.ru_utime + used.ru_stime
+
+
+def cpu_seconds(pids: list[int]) -> float:
+    """User + system time that these processes have used so far, all their threads, without children."""
+    ticks = 0
+    for pid in pids:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / _TICKS_PER_SECOND
+
+
+def memory(pids: list[int]) -> tuple[int, int]:
+    """Resident bytes now, as (RSS, PSS) summed over the processes."""
+    rss = pss = 0
+    for pid in pids:
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            name, _, value = line.partition(":")
+            if name == "Rss":
+                rss += int(value.split()[0]) * 1024
+            elif name == "Pss":
+                pss += int(value.split()[0]) * 1024
+    return rss, pss
+
+
+def family(pid: int) -> list[int]:
+    """A process and its children (nginx: the master and its workers)."""
+    members = [pid]
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            if int(stat.read_text().rpartition(")")[2].split()[1]) == pid:
+                members.append(int(stat.parent.name))
+    return members
+
+
+def free_port() -> int:
+    """A TCP port on loopback that nobody listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+def wait_until(what: str, ready, seconds: float, process: subprocess.Popen, log: Path) -> None:
+    """Asks `ready()` ten times a second until it is true; says what the process wrote when it dies or is late."""
+    deadline = time.monotonic() + seconds
+    while True:
+        with contextlib.suppress(OSError):
+            if ready():
+                return
+        if process.poll() is not None or time.monotonic() > deadline:
+            state = f"ended with {process.returncode}" if process.returncode is not None else f"was not there within {seconds:.0f} s"
+            raise RuntimeError(f"{what} {state}; its log ends: {log.read_text(errors='replace').strip()[-600:]}")
+        time.sleep(0.1)

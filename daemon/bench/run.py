@@ -1,0 +1,137 @@
+#!/usr/bin/env python3
+"""`make bench`: measures Perch and its peers on the same input in one run, and writes a table to the terminal and to bench-results/.
+
+    run.py [--only NAME[,NAME…]] [--perchd FILE] [--segment-file FILE]
+
+Exit code 1 when something could not be measured; a missed target is no failure (speed is shown here, not asserted). Loads loopback only, for
+about eight minutes; everything that it starts it stops. To add a measurement: a module that gives a `table.Result`, and a line in MEASUREMENTS.
+"""
+
+import argparse
+import contextlib
+import datetime
+import functools
+import shutil
+import signal
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import clip
+import listing
+import live
+import machine
+import nginx
+import perch
+import segmenting
+import serving
+import table
+
+_MEMORY_FILE_SYSTEM = Path("/dev/shm")
+_ROOM = 300_000_000
+
+
+class Bench:
+    """What the measurements share: the builds, the clip, a folder in memory, and one perchd that runs from its first use on."""
+
+    def __init__(self, perchd: Path, segment_file: Path, folder: Path, stack: contextlib.ExitStack) -> None:
+        self.perchd = perchd
+        self.segment_file = segment_file
+        self.folder = folder
+        self.clip = clip.make()
+        self._stack = stack
+
+    @functools.cached_property
+    def perch(self) -> perch.Perch:
+        """perchd with its live stream."""
+        return self._stack.enter_context(perch.live_stream(self.perchd, self.folder / "perch", self.clip))
+
+
+def _segmenting(bench: Bench) -> list[table.Result]:
+    return segmenting.measure(bench.segment_file, bench.folder / "segmenting", bench.clip)
+
+
+def _live(bench: Bench) -> list[table.Result]:
+    with nginx.rtmp_stack(bench.folder / "live-peer", bench.clip) as peer:
+        theirs = live.observe(peer)
+    return [live.compare(live.observe(bench.perch), theirs)]
+
+
+def _serving(bench: Bench) -> list[table.Result]:
+    return [serving.measure(bench.perch, bench.folder / "serving-peer")]
+
+
+def _listing(bench: Bench) -> list[table.Result]:
+    with nginx.rtmp_stack(bench.folder / "listing-peer", bench.clip) as peer:
+        theirs = listing.observe_peer(peer)
+    return [listing.compare(listing.observe_perch(bench.perch), theirs, bench.perch.metrics())]
+
+
+MEASUREMENTS: dict[str, Callable[[Bench], list[table.Result]]] = {
+    "segmenting": _segmenting,
+    "live": _live,
+    "serving": _serving,
+    "listing": _listing,
+}
+
+
+def main() -> int:
+    """Measures, writes, and says by its exit code whether all could be measured."""
+    arguments = _arguments()
+    machine.install_tools()
+    now = datetime.datetime.now(datetime.timezone.utc)
+    perchd, segment_file = (arguments.perchd, arguments.segment_file) if arguments.perchd and arguments.segment_file else machine.build()
+    head = machine.describe(now)
+    for name in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(name, lambda *_: sys.exit(130))  # through the `finally` of everything that runs
+
+    results: list[table.Result] = []
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="perch-bench-", dir=_memory_file_system())))
+        bench = Bench(arguments.perchd or perchd, arguments.segment_file or segment_file, folder, stack)
+        for name in arguments.only:
+            print(f"measuring: {name} …", file=sys.stderr, flush=True)
+            try:
+                results += MEASUREMENTS[name](bench)
+            except Exception as error:
+                traceback.print_exc()
+                results.append(table.Result(name, "", error=f"{type(error).__name__}: {error}"))
+
+    report = table.render(head, results)
+    print(report)
+    out = machine.REPOSITORY / "bench-results" / f"{now:%Y-%m-%dT%H%M%SZ}.md"
+    out.parent.mkdir(exist_ok=True)
+    out.write_text(report)
+    print(f"written to {out.relative_to(machine.REPOSITORY)}", file=sys.stderr)
+    return 1 if any(result.error for result in results) else 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Measures Perch against its peers on this machine.")
+    parser.add_argument("--only", type=_names, default=list(MEASUREMENTS), metavar="NAME[,NAME…]", help=", ".join(MEASUREMENTS))
+    parser.add_argument("--perchd", type=Path, help="this binary instead of a release build of the checkout")
+    parser.add_argument("--segment-file", type=Path, help="this binary instead of a release build of perch-media's example")
+    return parser.parse_args()
+
+
+def _names(text: str) -> list[str]:
+    names = text.split(",")
+    if unknown := [name for name in names if name not in MEASUREMENTS]:
+        raise argparse.ArgumentTypeError(f"no such measurement: {', '.join(unknown)}; there are {', '.join(MEASUREMENTS)}")
+    return names
+
+
+def _memory_file_system() -> Path:
+    """Files of both sides lie in memory, so that no disk is measured."""
+    mounts = [line.split() for line in Path("/proc/mounts").read_text().splitlines()]
+    if not any(point == str(_MEMORY_FILE_SYSTEM) and kind == "tmpfs" for _, point, kind, *_ in mounts):
+        raise SystemExit(f"make bench needs a tmpfs at {_MEMORY_FILE_SYSTEM}")
+    if shutil.disk_usage(_MEMORY_FILE_SYSTEM).free < _ROOM:
+        raise SystemExit(f"make bench needs {table.size(_ROOM)} free in {_MEMORY_FILE_SYSTEM}")
+    return _MEMORY_FILE_SYSTEM
+
+
+if __name__ == "__main__":
+    sys.exit(main())

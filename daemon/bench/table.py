@@ -1,0 +1,85 @@
+"""What a measurement hands over, and the one writer of the table: terminal and file get the same text (Markdown).
+
+Must not hold: anything that measures.
+"""
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Row:
+    """One line of the table. Figures come formatted, with their unit."""
+
+    what: str
+    perch: str
+    peer: str
+    compared: str = ""
+    """Perch against the peer, in words: "6.3 × less", "1.08 × (0.97 to 1.12)"."""
+    target: str = ""
+    met: bool | None = None
+    """None: no target, shown for orientation."""
+
+
+@dataclass
+class Result:
+    """What one measurement found: its rows, and what exactly was counted, so that a reader can do it again."""
+
+    title: str
+    peer: str
+    rows: list[Row] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    error: str | None = None
+    """Why it could not be made. Then there are no rows to trust."""
+
+
+def render(machine: list[tuple[str, str]], results: list[Result]) -> str:
+    """The whole report as Markdown."""
+    out = ["# Perch against its peers", ""]
+    out += _table([("", ""), *machine])
+    for result in results:
+        out += ["", f"## {result.title}", ""]
+        if result.error:
+            out.append(f"**Could not be measured:** {result.error}")
+        else:
+            head = ("measured", "Perch", result.peer, "Perch against it", "target", "met")
+            out += _table([head, *map(_cells, result.rows)])
+        if result.notes:
+            out.append("")
+            out += [f"- {note}" for note in result.notes]
+    out += ["", _verdict(results), ""]
+    return "\n".join(out)
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    met = {True: "yes", False: "NO", None: ""}[row.met]
+    return (row.what, row.perch, row.peer, row.compared, row.target, met)
+
+
+def _table(rows: list[tuple[str, ...]]) -> list[str]:
+    widths = [max(len(cell) for cell in column) for column in zip(*rows)]
+
+    def line(cells: tuple[str, ...]) -> str:
+        return "| " + " | ".join(cell.ljust(width) for cell, width in zip(cells, widths)) + " |"
+
+    head, *body = rows
+    return [line(head), "| " + " | ".join("-" * max(width, 3) for width in widths) + " |", *map(line, body)]
+
+
+def _verdict(results: list[Result]) -> str:
+    judged = [row.met for result in results for row in result.rows if row.met is not None]
+    failed = [result.title for result in results if result.error]
+    text = f"{sum(judged)} of {len(judged)} targets met."
+    return text + (f" Not measured: {', '.join(failed)}." if failed else "")
+
+
+def size(count: float) -> str:
+    """Bytes for people, decimal units."""
+    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= scale:
+            return f"{count / scale:.2f} {unit}"
+    return f"{count:.0f} B"
+
+
+def milliseconds(seconds: float) -> str:
+    """A short time for people."""
+    return f"{seconds * 1e3:.0f} ms" if seconds >= 0.1 else f"{seconds * 1e3:.1f} ms"

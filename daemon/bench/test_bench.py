@@ -1,0 +1,51 @@
+"""The bench's own readers, on small inputs: `python3 -m unittest discover daemon/bench`."""
+
+import unittest
+
+import clip
+import hls
+import listing
+import table
+
+
+class AccessUnits(unittest.TestCase):
+    def test_are_cut_before_headers_and_first_slices(self):
+        parameter_sets = b"\0\0\0\1\x67A\0\0\1\x68B"
+        idr = parameter_sets + b"\0\0\1\x65\x80slice" + b"\0\0\1\x65\x40second slice"
+        picture = b"\0\0\0\1\x41\x80slice"
+        stream = idr + picture + idr
+        units = clip.access_units(stream)
+        self.assertEqual([stream[unit.start : unit.end] for unit in units], [idr, picture, idr])
+        self.assertEqual([unit.is_idr for unit in units], [True, False, True])
+
+    def test_without_a_slice_there_is_none(self):
+        self.assertEqual(clip.access_units(b"\0\0\1\x67A"), [])
+
+
+class Playlists(unittest.TestCase):
+    def test_window_and_sequence(self):
+        playlist = hls.parse("#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:7\n#EXTINF:2.000,\n7.ts\n#EXTINF:1.5,\n8.ts\n")
+        self.assertEqual(playlist.segments, [("7.ts", 2.0), ("8.ts", 1.5)])
+        self.assertEqual((playlist.last_sequence, playlist.seconds), (8, 3.5))
+
+
+class Table(unittest.TestCase):
+    def test_says_what_was_missed_and_what_was_not_measured(self):
+        missed = table.Result("one", "peer", [table.Row("a", "1", "2", "", "≥ 5", False), table.Row("b", "1", "2", "", "≥ 1", True)])
+        text = table.render([("machine", "x")], [missed, table.Result("two", "", error="no such tool")])
+        self.assertIn("1 of 2 targets met. Not measured: two.", text)
+        self.assertIn("**Could not be measured:** no such tool", text)
+        self.assertRegex(text, r"\| a +\| 1 +\| 2 +\| +\| ≥ 5 +\| NO +\|")
+
+
+class Histogram(unittest.TestCase):
+    def test_mean_bound_and_count(self):
+        name = listing._HISTOGRAM
+        text = f'{name}_sum 0.3\n{name}_count 3\n{name}_bucket{{le="0.1"}} 1\n{name}_bucket{{le="0.25"}} 3\n{name}_bucket{{le="+Inf"}} 3\n'
+        mean, highest, count = listing._histogram(text)
+        self.assertAlmostEqual(mean, 0.1)
+        self.assertEqual((highest, count), (0.25, 3))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,33 @@
+"""One round of load by wrk, on loopback."""
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+_REPORT = Path(__file__).with_name("wrk_report.lua")
+
+
+@dataclass
+class Round:
+    """What wrk saw."""
+
+    requests: int
+    bytes: int
+    seconds: float
+    errors: int
+    """Connections that failed, answers that are no 200, and answers that took over five seconds."""
+    p99_milliseconds: float
+
+
+def load(url: str, connections: int, seconds: int) -> Round:
+    """Asks for `url` again and again over `connections` kept-alive connections."""
+    threads = min(os.cpu_count() or 1, 2, connections)
+    argv = ["wrk", f"-t{threads}", f"-c{connections}", f"-d{seconds}s", "--timeout", "5s", "-s", str(_REPORT), url]
+    run = subprocess.run(argv, capture_output=True, text=True, timeout=seconds + 30, check=False)
+    lines = [line for line in run.stdout.splitlines() if line.startswith("{")]
+    if run.returncode != 0 or not lines:
+        raise RuntimeError(f"wrk failed: {(run.stderr or run.stdout).strip()[-400:]}")
+    said = json.loads(lines[-1])
+    return Round(said["requests"], said["bytes"], said["microseconds"] / 1e6, said["errors"], said["p99_microseconds"] / 1e3)
