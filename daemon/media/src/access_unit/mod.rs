@@ -1,4 +1,12 @@
-//! Access units (coded pictures, ITU-T H.264 §3.1) as they travel from the encoder to the readers.
+//! Access units (coded pictures, ITU-T H.264 §3.1) as they travel from the encoder to the readers, and how they
+//! are made out of what a source delivers.
+//!
+//! Must not be here: decoding, clocks, waiting.
+
+mod assembler;
+mod timeline;
+
+pub use assembler::{AccessUnitAssembler, AccessUnitError, AssemblerCounters};
 
 use crate::time::MediaTime;
 use bytes::Bytes;
@@ -12,6 +20,8 @@ pub struct VideoFormat {
     pub sps: Bytes,
     /// Picture parameter set, NAL unit without start code.
     pub pps: Bytes,
+    /// Picture parameter sets with other ids, where an encoder uses several; mostly empty.
+    pub further_pps: Vec<Bytes>,
     /// Width of the picture after cropping, in pixels.
     pub width: u32,
     /// Height of the picture after cropping, in pixels.
@@ -24,6 +34,18 @@ pub struct VideoFormat {
     pub level: u8,
     /// Frames per second that the VUI announces, when it does.
     pub frames_per_second: Option<f64>,
+}
+
+impl VideoFormat {
+    /// For the CODECS attribute (RFC 6381 §3.3): `avc1.` and profile, constraints and level in hexadecimal.
+    pub fn codecs(&self) -> String {
+        format!("avc1.{:02x}{:02x}{:02x}", self.profile, self.constraints, self.level)
+    }
+
+    /// SPS and all PPS, in the order in which a decoder needs them.
+    pub fn parameter_sets(&self) -> impl Iterator<Item = &Bytes> {
+        [&self.sps, &self.pps].into_iter().chain(&self.further_pps)
+    }
 }
 
 /// One coded picture.

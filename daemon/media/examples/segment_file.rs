@@ -1,0 +1,106 @@
+//! Cuts an Annex B file into HLS segments and prints what that cost in bytes: the peer of `ffmpeg -c copy -f hls`.
+//!
+//! `segment_file FILE FRAMES_PER_SECOND (DIRECTORY | --discard)`
+
+use bytes::Bytes;
+use perch_media::access_unit::{AccessUnit, AccessUnitAssembler};
+use perch_media::hls::{
+    LiveWindow, LiveWindowConfig, Segment, Segmenter, SegmenterConfig, WallOffset, segment_name,
+};
+use perch_media::time::MediaTime;
+use std::error::Error;
+use std::fs::File;
+use std::io::Read;
+use std::path::PathBuf;
+use std::time::Duration;
+
+const TARGET: Duration = Duration::from_secs(2);
+/// Read from the file at once.
+const CHUNK_BYTES: usize = 64 << 10;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [file, frames_per_second, directory] = &arguments[..] else {
+        return Err("usage: segment_file FILE FRAMES_PER_SECOND (DIRECTORY | --discard)".into());
+    };
+    let mut output = Output::new((directory != "--discard").then(|| PathBuf::from(directory)));
+    let ticks_per_frame = MediaTime::HZ as f64 / frames_per_second.parse::<f64>()?;
+    let mut assembler = AccessUnitAssembler::new(0);
+    let mut segmenter = Segmenter::new(SegmenterConfig { target: TARGET, first_sequence: 0 });
+    let mut pictures = 0_u32;
+    let mut cut = |mut unit: AccessUnit, output: &mut Output| {
+        unit.dts = MediaTime::from_ticks((f64::from(pictures) * ticks_per_frame) as i64);
+        unit.pts = unit.dts;
+        pictures += 1;
+        segmenter.push(&unit).map_or(Ok(()), |segment| output.take(segment))?;
+        Ok::<_, Box<dyn Error>>(pictures)
+    };
+
+    let mut input = File::open(file)?;
+    let mut elementary_bytes = 0;
+    let mut chunk = vec![0; CHUNK_BYTES];
+    loop {
+        let count = input.read(&mut chunk)?;
+        if count == 0 {
+            break;
+        }
+        elementary_bytes += count;
+        assembler.push_bytes(&chunk[..count], MediaTime::default());
+        while let Some(unit) = assembler.next_unit() {
+            cut(unit, &mut output)?;
+        }
+    }
+    if let Some(unit) = assembler.flush() {
+        cut(unit, &mut output)?;
+    }
+    segmenter.finish().map_or(Ok(()), |segment| output.take(segment))?;
+    output.finish()?;
+    println!("{:?}", assembler.counters());
+    println!(
+        "{pictures} pictures, {elementary_bytes} bytes elementary, {} bytes in {} segments, ratio {:.4}",
+        output.bytes,
+        output.segments,
+        output.bytes as f64 / elementary_bytes as f64
+    );
+    Ok(())
+}
+
+/// Where segments go.
+struct Output {
+    directory: Option<PathBuf>,
+    window: LiveWindow,
+    bytes: usize,
+    segments: usize,
+}
+
+impl Output {
+    fn new(directory: Option<PathBuf>) -> Self {
+        let config = LiveWindowConfig {
+            target: TARGET,
+            window: Duration::MAX,
+            max_bytes: usize::MAX,
+            keep: Duration::ZERO,
+            first_sequence: 0,
+        };
+        Self { directory, window: LiveWindow::new(config), bytes: 0, segments: 0 }
+    }
+
+    fn take(&mut self, mut segment: Segment) -> Result<(), Box<dyn Error>> {
+        self.bytes += segment.data.len();
+        self.segments += 1;
+        if let Some(directory) = &self.directory {
+            std::fs::write(directory.join(segment_name(segment.sequence)), &segment.data)?;
+        }
+        segment.data = Bytes::new(); // the playlist needs its time only
+        self.window.push(segment);
+        Ok(())
+    }
+
+    fn finish(&self) -> Result<(), Box<dyn Error>> {
+        if let Some(directory) = &self.directory {
+            let playlist = self.window.playlist(WallOffset::new(0, MediaTime::default()), true);
+            std::fs::write(directory.join("index.m3u8"), playlist.to_string())?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,169 @@
+//! Cuts an Annex B byte stream without timestamps into pictures (ITU-T H.264 §7.4.1.2.3 and §7.4.1.2.4).
+//!
+//! A picture is known to be whole when the next one begins, so it comes out one frame interval late unless the stream is flushed.
+
+use super::annex_b::{find_start_code, without_trailing_zeros};
+use super::nal_unit::NalUnitType;
+use super::slice_header::{SLICE_HEADER_BYTES, SliceHeader, is_first_slice};
+use super::sps::Sps;
+use crate::time::MediaTime;
+use bytes::{Buf, Bytes, BytesMut};
+
+/// The most that is kept of a picture that does not end: an IDR of 1080p at 50 Mb/s has a tenth of it.
+pub const MAX_PICTURE_BYTES: usize = 4 << 20;
+
+/// Takes the stream in as it comes, gives whole pictures out.
+#[derive(Debug)]
+pub struct PictureSplitter {
+    /// The picture being received; begins with its first start code unless `resyncing`.
+    buffer: BytesMut,
+    /// Start codes before this have been dealt with.
+    scanned: usize,
+    /// Where the header of the picture's first slice stands, once it has one.
+    first_slice: Option<usize>,
+    sps: Option<Sps>,
+    /// No picture has begun yet: at the start, and after one that was too large.
+    resyncing: bool,
+    picture_at: MediaTime,
+    chunk_at: MediaTime,
+}
+
+/// A picture grew beyond [`MAX_PICTURE_BYTES`] and was dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PictureTooLarge;
+
+enum Verdict {
+    /// More bytes are needed to tell.
+    Wait,
+    /// The NAL unit belongs to the picture being received.
+    SamePicture,
+    /// The NAL unit is the first of another access unit.
+    NewPicture,
+}
+
+impl Default for PictureSplitter {
+    fn default() -> Self {
+        Self {
+            buffer: BytesMut::new(),
+            scanned: 0,
+            first_slice: None,
+            sps: None,
+            resyncing: true,
+            picture_at: MediaTime::default(),
+            chunk_at: MediaTime::default(),
+        }
+    }
+}
+
+impl PictureSplitter {
+    /// Takes in what was read at `at`. Call [`Self::next_picture`] until it gives `None` before the next chunk.
+    pub fn push(&mut self, chunk: &[u8], at: MediaTime) {
+        self.buffer.extend_from_slice(chunk);
+        self.chunk_at = at;
+    }
+
+    /// The next whole picture, and when its first byte was read.
+    pub fn next_picture(&mut self) -> Option<Result<(Bytes, MediaTime), PictureTooLarge>> {
+        while let Some(code) = find_start_code(&self.buffer, self.scanned) {
+            let verdict = self.judge(code + 3);
+            self.scanned = code;
+            match verdict {
+                Verdict::Wait => return self.give_up_if_too_large(),
+                Verdict::NewPicture if self.resyncing => self.begin_picture(code),
+                Verdict::SamePicture if self.resyncing => self.scanned = code + 3,
+                Verdict::NewPicture if self.first_slice.is_some() => {
+                    let picture = self.buffer.split_to(code - self.zero_byte_before(code)).freeze();
+                    self.scanned = 0;
+                    self.first_slice = None;
+                    let at = std::mem::replace(&mut self.picture_at, self.chunk_at);
+                    return Some(Ok((picture, at)));
+                }
+                Verdict::NewPicture | Verdict::SamePicture => self.take_in(code + 3),
+            }
+        }
+        // A start code may lie across the end of the chunk.
+        self.scanned = self.scanned.max(self.buffer.len().saturating_sub(2));
+        if self.resyncing {
+            self.buffer.advance(self.scanned);
+            self.scanned = 0;
+        }
+        self.give_up_if_too_large()
+    }
+
+    /// What is left of the stream at its end, as a picture.
+    pub fn flush(&mut self) -> Option<(Bytes, MediaTime)> {
+        let rest = std::mem::take(self);
+        self.sps = rest.sps;
+        rest.first_slice.map(|_| (rest.buffer.freeze(), rest.picture_at))
+    }
+
+    /// Whether the NAL unit whose header is at `header` opens an access unit.
+    fn judge(&self, header: usize) -> Verdict {
+        let [first, rest @ ..] = &self.buffer[header..] else { return Verdict::Wait };
+        let unit_type = NalUnitType::from_header(*first);
+        if unit_type == NalUnitType::SPS && find_start_code(rest, 0).is_none() {
+            return Verdict::Wait; // it is read once it is whole
+        }
+        if !unit_type.is_slice() {
+            return if unit_type.opens_access_unit() { Verdict::NewPicture } else { Verdict::SamePicture };
+        }
+        let Some(&payload) = rest.first() else { return Verdict::Wait };
+        if !unit_type.has_slice_header() {
+            Verdict::SamePicture
+        } else if is_first_slice(payload) {
+            Verdict::NewPicture
+        } else {
+            self.compare_slices(header)
+        }
+    }
+
+    /// A later slice: of the same picture, or of one whose first slice was lost?
+    fn compare_slices(&self, header: usize) -> Verdict {
+        let (Some(first), Some(sps)) = (self.first_slice, &self.sps) else { return Verdict::SamePicture };
+        let slice = &self.buffer[header..];
+        if slice.len() < SLICE_HEADER_BYTES && find_start_code(slice, 0).is_none() {
+            return Verdict::Wait;
+        }
+        match (SliceHeader::read(&self.buffer[first..], sps), SliceHeader::read(slice, sps)) {
+            (Some(first), Some(slice)) if !first.is_same_picture(&slice) => Verdict::NewPicture,
+            _ => Verdict::SamePicture,
+        }
+    }
+
+    /// Notes what the NAL unit at `header` means for those after it.
+    fn take_in(&mut self, header: usize) {
+        let unit_type = NalUnitType::from_header(self.buffer[header]);
+        if unit_type == NalUnitType::SPS {
+            let unit = &self.buffer[header..];
+            let end = find_start_code(unit, 0).unwrap_or(unit.len());
+            // A broken one is counted where access units are made; here it only costs the comparison of slices.
+            self.sps = Sps::read(without_trailing_zeros(&unit[..end])).ok();
+        } else if unit_type.is_slice() && self.first_slice.is_none() {
+            self.first_slice = Some(header);
+        }
+        self.scanned = header;
+    }
+
+    /// Drops what lies before the start code at `code`: a picture begins there.
+    fn begin_picture(&mut self, code: usize) {
+        self.buffer.advance(code - self.zero_byte_before(code));
+        self.scanned = 0;
+        self.resyncing = false;
+        self.picture_at = self.chunk_at;
+    }
+
+    fn zero_byte_before(&self, code: usize) -> usize {
+        usize::from(code > 0 && self.buffer[code - 1] == 0)
+    }
+
+    fn give_up_if_too_large<T>(&mut self) -> Option<Result<T, PictureTooLarge>> {
+        if self.buffer.len() <= MAX_PICTURE_BYTES {
+            return None;
+        }
+        self.buffer = BytesMut::new();
+        self.scanned = 0;
+        self.first_slice = None;
+        self.resyncing = true;
+        Some(Err(PictureTooLarge))
+    }
+}

@@ -1,0 +1,66 @@
+//! The beginning of a slice header (ITU-T H.264 §7.3.3), as far as it tells one picture from the next (§7.4.1.2.4).
+
+use super::nal_unit::{NalUnitType, reference_idc};
+use super::sps::Sps;
+use h264_reader::rbsp::{BitRead, BitReader, BitReaderError, ByteReader};
+
+/// Bytes of a slice NAL unit in which everything that [`SliceHeader`] reads lies, emulation prevention included.
+pub const SLICE_HEADER_BYTES: usize = 48;
+
+/// The fields that are the same in all slices of a picture and differ, one at least, in the next picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SliceHeader {
+    is_idr: bool,
+    is_reference: bool,
+    pps_id: u32,
+    frame_num: u32,
+    /// `Some(bottom_field_flag)` in a field.
+    field: Option<bool>,
+    idr_pic_id: Option<u32>,
+    order_count: Option<u32>,
+}
+
+/// A slice with `first_mb_in_slice` 0 opens a picture. `payload` is the byte after the NAL unit's header. (Arbitrary slice order and
+/// redundant pictures, which could break this, are in no encoder that a camera has.)
+pub const fn is_first_slice(payload: u8) -> bool {
+    payload & 0x80 != 0
+}
+
+impl SliceHeader {
+    /// From a slice's NAL unit, or its first [`SLICE_HEADER_BYTES`]. `None` when it is broken or cut.
+    pub fn read(nal_unit: &[u8], sps: &Sps) -> Option<Self> {
+        let header = *nal_unit.first()?;
+        let beginning = &nal_unit[..nal_unit.len().min(SLICE_HEADER_BYTES)];
+        Self::read_bits(header, beginning, sps).ok()
+    }
+
+    fn read_bits(header: u8, beginning: &[u8], sps: &Sps) -> Result<Self, BitReaderError> {
+        let layout = sps.slice_layout;
+        let mut bits = BitReader::new(ByteReader::skipping_h264_header(beginning));
+        bits.read_ue("first_mb_in_slice")?;
+        bits.read_ue("slice_type")?;
+        let pps_id = bits.read_ue("pic_parameter_set_id")?;
+        if layout.separate_colour_planes {
+            bits.skip(2, "colour_plane_id")?;
+        }
+        let frame_num = bits.read_var(layout.frame_num_bits, "frame_num")?;
+        let field = if layout.fields_possible && bits.read_bit("field_pic_flag")? {
+            Some(bits.read_bit("bottom_field_flag")?)
+        } else {
+            None
+        };
+        let is_idr = NalUnitType::from_header(header) == NalUnitType::IDR_SLICE;
+        let idr_pic_id = if is_idr { Some(bits.read_ue("idr_pic_id")?) } else { None };
+        let order_count = match layout.order_count_bits {
+            Some(width) => Some(bits.read_var(width, "pic_order_cnt_lsb")?),
+            None => None,
+        };
+        let is_reference = reference_idc(header) != 0;
+        Ok(Self { is_idr, is_reference, pps_id, frame_num, field, idr_pic_id, order_count })
+    }
+
+    /// Both slices belong to one picture.
+    pub fn is_same_picture(&self, other: &Self) -> bool {
+        self == other
+    }
+}

@@ -1,0 +1,103 @@
+//! Sequence parameter sets (ITU-T H.264 §7.3.2.1, Annex E): picture size, profile, level, frame rate, and what slice
+//! headers need to be read.
+
+use h264_reader::nal::sps::{ChromaFormat, FrameMbsFlags, PicOrderCntType, SeqParameterSet};
+use h264_reader::rbsp::{BitReader, ByteReader};
+
+/// The largest parameter set that is taken: real ones have 10 to 100 bytes.
+pub const MAX_PARAMETER_SET_BYTES: usize = 4096;
+
+/// Announced frame rates beyond this are taken for nonsense.
+const MAX_FRAMES_PER_SECOND: f64 = 1000.0;
+
+/// A level that the reader has no limits for. Cheap cameras announce levels far too low for their pictures, and every decoder
+/// shows them all the same; with their own level the reader would refuse the picture's size.
+const NO_LEVEL: u8 = 0xff;
+
+/// What a sequence parameter set says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sps {
+    /// `seq_parameter_set_id`.
+    pub id: u8,
+    /// Width after cropping, in pixels.
+    pub width: u32,
+    /// Height after cropping, in pixels.
+    pub height: u32,
+    /// `profile_idc`.
+    pub profile: u8,
+    /// Constraint flags byte, as in the CODECS attribute.
+    pub constraints: u8,
+    /// `level_idc`.
+    pub level: u8,
+    /// Frames per second by the VUI's timing information, when it has some that can be true.
+    pub frames_per_second: Option<f64>,
+    /// What slice headers need.
+    pub(super) slice_layout: SliceLayout,
+}
+
+/// Widths of fields in slice headers that the SPS decides (§7.3.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct SliceLayout {
+    pub(super) separate_colour_planes: bool,
+    pub(super) frame_num_bits: u32,
+    pub(super) fields_possible: bool,
+    /// Width of `pic_order_cnt_lsb`, with picture order count type 0.
+    pub(super) order_count_bits: Option<u32>,
+}
+
+/// Why a sequence parameter set was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum SpsError {
+    /// It has fewer bytes than its fixed fields.
+    #[error("SPS of {0} bytes is too short")]
+    TooShort(usize),
+    /// It has more bytes than any real one.
+    #[error("SPS of {0} bytes is too long")]
+    TooLong(usize),
+    /// The syntax is broken; the text names the field.
+    #[error("SPS is broken: {0}")]
+    Broken(String),
+}
+
+impl Sps {
+    /// From a NAL unit without start code.
+    pub fn read(nal_unit: &[u8]) -> Result<Self, SpsError> {
+        let &[header, profile, constraints, level, ref rest @ ..] = nal_unit else {
+            return Err(SpsError::TooShort(nal_unit.len()));
+        };
+        if nal_unit.len() > MAX_PARAMETER_SET_BYTES {
+            return Err(SpsError::TooLong(nal_unit.len()));
+        }
+        let lenient = [&[header, profile, constraints, NO_LEVEL], rest].concat();
+        let broken = |error| SpsError::Broken(format!("{error:?}"));
+        let sps = SeqParameterSet::from_bits(BitReader::new(ByteReader::skipping_h264_header(&lenient[..])))
+            .map_err(broken)?;
+        let (width, height) = sps.pixel_dimensions().map_err(broken)?;
+        if width == 0 || height == 0 {
+            return Err(SpsError::Broken(format!("a picture of {width}x{height}")));
+        }
+        let frames_per_second =
+            sps.fps().filter(|rate| rate.is_finite() && *rate > 0.0 && *rate <= MAX_FRAMES_PER_SECOND);
+        Ok(Self {
+            id: sps.id().id(),
+            width,
+            height,
+            profile,
+            constraints,
+            level,
+            frames_per_second,
+            slice_layout: SliceLayout {
+                separate_colour_planes: sps.chroma_info.separate_colour_plane_flag
+                    && sps.chroma_info.chroma_format == ChromaFormat::YUV444,
+                frame_num_bits: u32::from(sps.log2_max_frame_num()),
+                fields_possible: sps.frame_mbs_flags != FrameMbsFlags::Frames,
+                order_count_bits: match sps.pic_order_cnt {
+                    PicOrderCntType::TypeZero { log2_max_pic_order_cnt_lsb_minus4 } => {
+                        Some(u32::from(log2_max_pic_order_cnt_lsb_minus4) + 4)
+                    }
+                    PicOrderCntType::TypeOne { .. } | PicOrderCntType::TypeTwo => None,
+                },
+            },
+        })
+    }
+}
