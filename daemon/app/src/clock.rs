@@ -11,6 +11,9 @@ pub trait Clock: Send + Sync + 'static {
     fn monotonic(&self) -> Duration;
     /// `CLOCK_REALTIME`: what a person's watch shows, when it has been set.
     fn wall(&self) -> SystemTime;
+    /// Blocks the calling thread for `at_most`, or until somebody unparks it (`std::thread::Thread::unpark`). May also
+    /// return early for no reason: look at the time again.
+    fn park(&self, at_most: Duration);
 }
 
 /// The kernel's clocks.
@@ -26,5 +29,44 @@ impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     fn wall(&self) -> SystemTime {
         SystemTime::now()
+    }
+
+    fn park(&self, at_most: Duration) {
+        std::thread::park_timeout(at_most);
+    }
+}
+
+/// A clock that stands still until it is turned, and that turns itself when somebody waits for it.
+#[cfg(test)]
+#[derive(Debug, Default)]
+pub struct HandClock(std::sync::Mutex<(Duration, Duration)>);
+
+#[cfg(test)]
+impl HandClock {
+    /// Monotonic zero at `wall` after the Unix epoch.
+    pub fn at_wall(wall: Duration) -> Self {
+        Self(std::sync::Mutex::new((Duration::ZERO, wall)))
+    }
+
+    /// Both clocks go on by `by`.
+    pub fn turn(&self, by: Duration) {
+        let mut both = self.0.lock().expect("no test panics while it turns the clock");
+        both.0 += by;
+        both.1 += by;
+    }
+}
+
+#[cfg(test)]
+impl Clock for HandClock {
+    fn monotonic(&self) -> Duration {
+        self.0.lock().expect("no test panics while it turns the clock").0
+    }
+
+    fn wall(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + self.0.lock().expect("no test panics while it turns the clock").1
+    }
+
+    fn park(&self, at_most: Duration) {
+        self.turn(at_most);
     }
 }

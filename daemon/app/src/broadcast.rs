@@ -1,0 +1,328 @@
+//! The fan-out of one live stream: a ring of the newest GOPs, written by one capture thread, read by any number of readers.
+//!
+//! Readers pull with a cursor of their own; nothing ever pushes back on the camera. Who is overtaken is told how much it
+//! missed and goes on at the next IDR. Only one message travels the other way: *force a key frame*.
+//!
+//! Must not be here: what readers do with the pictures, who captures them, HTTP.
+
+use perch_media::access_unit::AccessUnit;
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// Bytes that a ring keeps at most. A reader on a slow card (hundreds of milliseconds to seconds of stall) must find its place
+/// again at usual bitrates: 4 Mb/s for [`KEEP_TICKS`] are 4 MB; 8 MB leave room for bursts and fit the board's 64 MB.
+const KEEP_BYTES: usize = 8 << 20;
+/// Media time that a ring keeps at most, in ticks: 8 s, longer than the stalls of SD cards that are known.
+const KEEP_TICKS: i64 = 8 * perch_media::time::MediaTime::HZ;
+
+/// An access unit and when it left the encoder.
+#[derive(Clone, Debug)]
+pub struct Published {
+    /// The coded picture; cloning shares its bytes.
+    pub unit: AccessUnit,
+    /// When it was published, on the monotonic clock (not when its frame was captured: that is its PTS).
+    pub published_at: Duration,
+}
+
+/// What a reader gets.
+#[derive(Clone, Debug)]
+pub enum Item {
+    /// The next access unit.
+    Unit(Published),
+    /// The reader was overtaken: `dropped` access units are gone for it; the next item is an IDR.
+    Lagged {
+        /// How many.
+        dropped: u64,
+    },
+}
+
+/// Makes the two ends of a broadcast.
+pub fn channel() -> (Publisher, Broadcast) {
+    let shared = Arc::new(Shared::default());
+    let (end, end_seen) = watch::channel(0);
+    (Publisher { shared: shared.clone(), end }, Broadcast { shared, end: end_seen })
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    ring: Mutex<Ring>,
+    key_frame_wanted: AtomicBool,
+}
+
+impl Shared {
+    /// A panic while the ring was locked cannot leave it half changed: what follows the last fallible step is plain
+    /// bookkeeping, so the data stays usable.
+    fn ring(&self) -> MutexGuard<'_, Ring> {
+        self.ring.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The newest access units. Numbered since the stream's start; empty, or its oldest is an IDR.
+#[derive(Debug, Default)]
+struct Ring {
+    units: VecDeque<Published>,
+    /// Number of `units`' oldest.
+    first: u64,
+    /// Numbers of the IDRs in `units`.
+    idrs: VecDeque<u64>,
+    bytes: usize,
+}
+
+impl Ring {
+    /// The number that the next access unit gets.
+    fn end(&self) -> u64 {
+        self.first + self.units.len() as u64
+    }
+
+    fn push(&mut self, unit: Published) {
+        if unit.unit.is_idr {
+            self.idrs.push_back(self.end());
+        } else if self.units.is_empty() {
+            // Cannot be decoded by anybody: its IDR was evicted (or never came).
+            self.first += 1;
+            return;
+        }
+        self.bytes += unit.unit.data.len();
+        self.units.push_back(unit);
+        while self.is_over() {
+            self.evict_gop();
+        }
+    }
+
+    /// Whether the oldest GOP has to go. The only GOP may be as long as the source makes it, but never larger than the bound.
+    fn is_over(&self) -> bool {
+        let (Some(oldest), Some(newest)) = (self.units.front(), self.units.back()) else { return false };
+        self.bytes > KEEP_BYTES
+            || (self.idrs.len() > 1 && newest.unit.dts.ticks() - oldest.unit.dts.ticks() > KEEP_TICKS)
+    }
+
+    fn evict_gop(&mut self) {
+        self.idrs.pop_front();
+        let until = self.idrs.front().copied().unwrap_or(self.end());
+        for unit in self.units.drain(..(until - self.first) as usize) {
+            self.bytes -= unit.unit.data.len();
+        }
+        self.first = until;
+    }
+}
+
+/// The capture thread's end. Dropping it closes the broadcast.
+#[derive(Debug)]
+pub struct Publisher {
+    shared: Arc<Shared>,
+    end: watch::Sender<u64>,
+}
+
+impl Publisher {
+    /// Hands an access unit to every reader. Never waits for any of them.
+    pub fn publish(&self, unit: AccessUnit, published_at: Duration) {
+        let mut ring = self.shared.ring();
+        ring.push(Published { unit, published_at });
+        let (end, is_empty) = (ring.end(), ring.units.is_empty());
+        drop(ring);
+        if is_empty {
+            // One GOP alone burst the bound: only a new IDR lets readers go on.
+            self.shared.key_frame_wanted.store(true, Ordering::Relaxed);
+        }
+        self.end.send_replace(end);
+    }
+
+    /// Whether a reader asked for a key frame since the last call.
+    pub fn take_key_frame_request(&self) -> bool {
+        self.shared.key_frame_wanted.swap(false, Ordering::Relaxed)
+    }
+}
+
+/// A handle to a live stream; clones are the same stream.
+#[derive(Clone, Debug)]
+pub struct Broadcast {
+    shared: Arc<Shared>,
+    end: watch::Receiver<u64>,
+}
+
+impl Broadcast {
+    /// A reader that starts at the newest IDR, or at the first to come.
+    pub fn subscribe(&self) -> Reader {
+        let ring = self.shared.ring();
+        let next = ring.idrs.back().copied().unwrap_or(ring.end());
+        drop(ring);
+        Reader { shared: self.shared.clone(), end: self.end.clone(), next, has_started: false }
+    }
+
+    /// Asks the camera for an IDR as soon as may be.
+    pub fn force_key_frame(&self) {
+        self.shared.key_frame_wanted.store(true, Ordering::Relaxed);
+    }
+}
+
+/// One reader's cursor.
+#[derive(Debug)]
+pub struct Reader {
+    shared: Arc<Shared>,
+    end: watch::Receiver<u64>,
+    next: u64,
+    has_started: bool,
+}
+
+impl Reader {
+    /// The next item; waits for it. `None` when the broadcast is closed and everything was read. Safe to cancel.
+    pub async fn next(&mut self) -> Option<Item> {
+        loop {
+            self.end.borrow_and_update();
+            if let Some(item) = self.take() {
+                return Some(item);
+            }
+            // An error says that the publisher is gone; what it published last is still to be read.
+            if self.end.changed().await.is_err() {
+                return self.take();
+            }
+        }
+    }
+
+    /// Asks the camera for an IDR as soon as may be.
+    pub fn force_key_frame(&self) {
+        self.shared.key_frame_wanted.store(true, Ordering::Relaxed);
+    }
+
+    fn take(&mut self) -> Option<Item> {
+        let ring = self.shared.ring();
+        if ring.units.is_empty() {
+            return None; // what was missed is told together with the IDR that ends it
+        }
+        if self.next < ring.first {
+            let dropped = ring.first - self.next;
+            self.next = ring.first;
+            if self.has_started {
+                return Some(Item::Lagged { dropped });
+            }
+        }
+        let published = ring.units.get((self.next - ring.first) as usize)?.clone();
+        self.next += 1;
+        self.has_started = true;
+        Some(Item::Unit(published))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::testing::access_unit;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    /// What is there now, without waiting.
+    fn now(reader: &mut Reader) -> Poll<Option<Item>> {
+        pin!(reader.next()).poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    fn ticks(item: Poll<Option<Item>>) -> i64 {
+        match item {
+            Poll::Ready(Some(Item::Unit(published))) => published.unit.dts.ticks(),
+            other => panic!("no access unit but {other:?}"),
+        }
+    }
+
+    fn publish(publisher: &Publisher, second: i64, is_idr: bool, bytes: usize) {
+        publisher.publish(access_unit(second * 90_000, is_idr, bytes), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_reader_starts_at_the_newest_idr() {
+        let (publisher, broadcast) = channel();
+        for second in 0..6 {
+            publish(&publisher, second, second % 2 == 0, 10);
+        }
+        let mut reader = broadcast.subscribe();
+        assert_eq!(ticks(now(&mut reader)), 4 * 90_000);
+        assert_eq!(ticks(now(&mut reader)), 5 * 90_000);
+        assert!(now(&mut reader).is_pending());
+    }
+
+    #[test]
+    fn a_reader_of_an_empty_broadcast_waits_for_the_first_idr() {
+        let (publisher, broadcast) = channel();
+        let mut reader = broadcast.subscribe();
+        publish(&publisher, 0, false, 10);
+        assert!(now(&mut reader).is_pending(), "nothing decodable yet");
+        publish(&publisher, 1, true, 10);
+        assert_eq!(ticks(now(&mut reader)), 90_000);
+    }
+
+    #[test]
+    fn an_overtaken_reader_is_told_and_goes_on_at_an_idr() {
+        let (publisher, broadcast) = channel();
+        let mut reader = broadcast.subscribe();
+        publish(&publisher, 0, true, 10);
+        assert_eq!(ticks(now(&mut reader)), 0);
+        for second in 1..40 {
+            publish(&publisher, second, second % 2 == 0, 10);
+        }
+        let Poll::Ready(Some(Item::Lagged { dropped })) = now(&mut reader) else { panic!("not told") };
+        let Poll::Ready(Some(Item::Unit(resumed))) = now(&mut reader) else { panic!("no unit") };
+        assert!(resumed.unit.is_idr);
+        assert_eq!(
+            resumed.unit.dts.ticks(),
+            (1 + dropped.cast_signed()) * 90_000,
+            "as many as are said are missing"
+        );
+    }
+
+    #[test]
+    fn memory_is_bounded_in_bytes_even_by_one_endless_gop() {
+        let (publisher, broadcast) = channel();
+        let mut reader = broadcast.subscribe();
+        publish(&publisher, 0, true, 1 << 20);
+        assert_eq!(ticks(now(&mut reader)), 0);
+        for second in 1..20 {
+            publish(&publisher, second, false, 1 << 20);
+            assert!(broadcast.shared.ring().bytes <= KEEP_BYTES);
+        }
+        assert!(publisher.take_key_frame_request(), "only an IDR helps");
+        assert!(now(&mut reader).is_pending());
+        publish(&publisher, 20, true, 10);
+        assert!(matches!(now(&mut reader), Poll::Ready(Some(Item::Lagged { dropped: 19 }))));
+        assert_eq!(ticks(now(&mut reader)), 20 * 90_000);
+    }
+
+    #[test]
+    fn a_long_gop_of_few_bytes_is_kept_whole() {
+        let (publisher, broadcast) = channel();
+        for second in 0..60 {
+            publish(&publisher, second, second == 0, 10);
+        }
+        assert_eq!(ticks(now(&mut broadcast.subscribe())), 0);
+    }
+
+    #[test]
+    fn a_closed_broadcast_is_read_to_its_end() {
+        let (publisher, broadcast) = channel();
+        let mut reader = broadcast.subscribe();
+        publish(&publisher, 0, true, 10);
+        drop(publisher);
+        assert_eq!(ticks(now(&mut reader)), 0);
+        assert!(matches!(now(&mut reader), Poll::Ready(None)));
+    }
+
+    #[tokio::test]
+    async fn a_waiting_reader_wakes_when_something_is_published() {
+        let (publisher, broadcast) = channel();
+        let mut reader = broadcast.subscribe();
+        let waiting = tokio::spawn(async move { reader.next().await });
+        tokio::task::yield_now().await;
+        publish(&publisher, 3, true, 10);
+        let item = waiting.await.expect("the reader does not panic");
+        assert_eq!(ticks(Poll::Ready(item)), 3 * 90_000);
+    }
+
+    #[test]
+    fn readers_ask_for_key_frames_once() {
+        let (publisher, broadcast) = channel();
+        broadcast.force_key_frame();
+        broadcast.subscribe().force_key_frame();
+        assert!(publisher.take_key_frame_request());
+        assert!(!publisher.take_key_frame_request());
+    }
+}
