@@ -1,0 +1,158 @@
+//! H.264 on the CPU, where the board has no encoder: `OpenH264`, set up for a live camera.
+
+use super::i420::{I420Buffer, check_planes};
+use super::source::{FrameEncoder, PixelFormat, RawFrame, SourceError};
+use bytes::Bytes;
+use openh264::encoder::{
+    BitRate, ColorPrimaries, Complexity, Encoder, EncoderConfig, FrameRate, FrameType, IntraFramePeriod,
+    MatrixCoefficients, RateControlMode, SpsPpsStrategy, TransferCharacteristics, UsageType, VuiConfig,
+};
+use openh264::formats::YUVSource;
+use openh264::{OpenH264API, Timestamp};
+use std::time::Duration;
+
+/// What the encoder can code at most, in pixels of the longer and the shorter side.
+const LARGEST: (u32, u32) = (3840, 2160);
+/// And at least, either side.
+const SMALLEST: u32 = 16;
+
+/// How to code.
+#[derive(Clone, Copy, Debug)]
+pub struct SoftwareSettings {
+    /// Pixels, even.
+    pub width: u32,
+    /// Pixels, even.
+    pub height: u32,
+    /// Frames that come in a second.
+    pub frames_per_second: f64,
+    /// Kilobits (1000 bits) per second.
+    pub bitrate_kbps: u32,
+    /// Seconds between IDRs.
+    pub keyframe_interval_seconds: f64,
+}
+
+/// Codes I420, NV12 and YUYV frames of one size.
+pub struct SoftwareEncoder {
+    encoder: Encoder,
+    settings: SoftwareSettings,
+    /// Only where frames come in another layout than I420.
+    converted: Option<I420Buffer>,
+}
+
+impl SoftwareEncoder {
+    /// Opens an encoder.
+    pub fn new(settings: SoftwareSettings) -> Result<Self, SourceError> {
+        let SoftwareSettings { width, height, .. } = settings;
+        let is_codable = width.is_multiple_of(2)
+            && height.is_multiple_of(2)
+            && width.min(height) >= SMALLEST
+            && width.max(height) <= LARGEST.0
+            && width.min(height) <= LARGEST.1;
+        if !is_codable {
+            return Err(SourceError::Mode(format!(
+                "the software encoder codes even sizes from {SMALLEST}x{SMALLEST} to {}x{}, not {width}x{height}",
+                LARGEST.0, LARGEST.1
+            )));
+        }
+        let interval = (settings.keyframe_interval_seconds * settings.frames_per_second).round().max(1.0);
+        let config = EncoderConfig::new()
+            .bitrate(BitRate::from_bps(settings.bitrate_kbps.saturating_mul(1000)))
+            .max_frame_rate(FrameRate::from_hz(settings.frames_per_second as f32))
+            .intra_frame_period(IntraFramePeriod::from_num_frames(interval as u32))
+            .rate_control_mode(RateControlMode::Bitrate)
+            // A picture that is left out is a stutter; a coarser one is hardly seen.
+            .skip_frames(false)
+            // IDRs of its own accord would put the beat of segments out of step.
+            .scene_change_detect(false)
+            .usage_type(UsageType::CameraVideoRealTime)
+            .complexity(Complexity::Low)
+            .sps_pps_strategy(SpsPpsStrategy::ConstantId)
+            // One slice a picture is one thread's work; more threads would only take memory.
+            .num_threads(1)
+            .vui(
+                VuiConfig::new()
+                    .color_primaries(ColorPrimaries::Bt709)
+                    .transfer_characteristics(TransferCharacteristics::Bt709)
+                    .matrix_coefficients(MatrixCoefficients::Smpte170M),
+            );
+        let encoder = Encoder::with_api_config(OpenH264API::from_source(), config)
+            .map_err(|error| SourceError::Failed(format!("the software encoder does not start: {error}")))?;
+        Ok(Self { encoder, settings, converted: None })
+    }
+}
+
+impl FrameEncoder for SoftwareEncoder {
+    fn encode(
+        &mut self,
+        frame: &RawFrame<'_>,
+        force_key_frame: bool,
+        out: &mut Vec<(Bytes, Duration)>,
+    ) -> Result<(), SourceError> {
+        let SoftwareSettings { width, height, .. } = self.settings;
+        let torn = |error: super::i420::ConvertError| SourceError::Failed(error.to_string());
+        let captured_at = frame.captured_at;
+        let frame = if frame.format == PixelFormat::I420 {
+            check_planes(frame).map_err(torn)?;
+            *frame
+        } else {
+            let buffer = self.converted.get_or_insert_with(|| I420Buffer::new(width, height));
+            buffer.convert(frame).map_err(torn)?;
+            buffer.frame(captured_at)
+        };
+        if (frame.width, frame.height) != (width, height) {
+            let (got_width, got_height) = (frame.width, frame.height);
+            return Err(SourceError::Failed(format!(
+                "frames of {got_width}x{got_height} came where {width}x{height} was agreed"
+            )));
+        }
+        if force_key_frame {
+            self.encoder.force_intra_frame();
+        }
+        let coded = self
+            .encoder
+            .encode_at(&Planes(&frame), Timestamp::from_millis(captured_at.as_millis() as u64))
+            .map_err(|error| SourceError::Failed(format!("the software encoder failed: {error}")))?;
+        if matches!(coded.frame_type(), FrameType::Skip | FrameType::Invalid) {
+            return Ok(());
+        }
+        let layers = || (0..coded.num_layers()).filter_map(|layer| coded.layer(layer));
+        let mut bytes = 0;
+        for layer in layers() {
+            bytes += (0..layer.nal_count()).filter_map(|i| layer.nal_unit(i)).map(<[u8]>::len).sum::<usize>();
+        }
+        let mut data = Vec::with_capacity(bytes); // exactly: these bytes stay in the ring
+        coded.write_vec(&mut data);
+        out.push((Bytes::from(data), captured_at));
+        Ok(())
+    }
+
+    fn describe(&self) -> String {
+        "software (OpenH264)".to_owned()
+    }
+}
+
+/// A checked I420 frame as the encoder wants it.
+struct Planes<'a>(&'a RawFrame<'a>);
+
+impl YUVSource for Planes<'_> {
+    fn dimensions(&self) -> (usize, usize) {
+        (self.0.width as usize, self.0.height as usize)
+    }
+
+    fn strides(&self) -> (usize, usize, usize) {
+        let [y, u, v] = self.0.planes;
+        (y.stride, u.stride, v.stride)
+    }
+
+    fn y(&self) -> &[u8] {
+        self.0.planes[0].data
+    }
+
+    fn u(&self) -> &[u8] {
+        self.0.planes[1].data
+    }
+
+    fn v(&self) -> &[u8] {
+        self.0.planes[2].data
+    }
+}
