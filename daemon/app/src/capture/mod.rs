@@ -1,5 +1,14 @@
 //! From a camera to the broadcast: sources, encoders, and the supervisor that rebuilds them when they fail.
 //! One thread a camera owns every kernel buffer and child process of it; the rest of the daemon holds handles.
 
+mod encoded;
+mod i420;
+pub mod open;
+mod software;
 pub mod source;
 pub mod status;
+mod stream_clock;
+pub mod supervisor;
+mod test_pattern;
+#[cfg(test)]
+pub mod testing;

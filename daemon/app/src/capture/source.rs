@@ -20,8 +20,17 @@ pub trait CodedSource: Send {
     fn next(&mut self, timeout: Duration) -> Result<Output, SourceError>;
     /// Asks for an IDR as soon as may be (one of the two messages that travel upstream). May be without effect.
     fn force_key_frame(&mut self);
+    /// No more frames go in: [`Self::next`] then gives what the encoder still holds, and [`Output::Nothing`] when that was
+    /// all. For sources that hold nothing back there is nothing to do.
+    fn finish(&mut self) {}
     /// What is running, for people.
     fn description(&self) -> SourceDescription;
+}
+
+/// Opens a camera, again and again: the supervisor's way to the hardware. A file can stand in for it in tests.
+pub trait Opener: Send {
+    /// A new source, or in words why there is none now.
+    fn open(&mut self) -> Result<Box<dyn CodedSource>, SourceError>;
 }
 
 /// What is running, for the page, the log and `/api/v1/cameras`.

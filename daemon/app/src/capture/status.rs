@@ -34,6 +34,8 @@ pub struct CaptureCounters {
     pub bytes: std::sync::atomic::AtomicU64,
     /// Buffers or pictures thrown away: error-flagged, empty, torn, out of time.
     pub discarded: std::sync::atomic::AtomicU64,
+    /// Stamps that jumped or went back and were put right.
+    pub times_changed: std::sync::atomic::AtomicU64,
     /// Gaps in the driver's sequence numbers, in frames.
     pub lost_frames: std::sync::atomic::AtomicU64,
     /// Times the source was opened anew after a failure.

@@ -1,0 +1,441 @@
+//! Keeps one camera running: open, stream, and when it fails open anew, for as long as the daemon lives.
+//!
+//! One thread a camera owns its source (and with it every kernel buffer and child process). Everybody else has a
+//! [`CameraHandle`]. A seam is a new *epoch* in the access units, not an outage.
+//!
+//! Must not be here: which source to open (`open`), what drivers do (`perch-device`), who reads the pictures.
+
+use super::source::{CodedSource, Opener, Output, SourceError};
+use super::status::{CameraState, CaptureCounters};
+use super::stream_clock::StreamClock;
+use crate::broadcast::{self, Broadcast, Publisher};
+use crate::clock::Clock;
+use perch_media::access_unit::{AccessUnit, AccessUnitAssembler, AssemblerCounters};
+use perch_media::time::MediaTime;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::sync::{oneshot, watch};
+
+/// How long a source may keep the loop from looking at its other duties.
+const POLL: Duration = Duration::from_millis(100);
+/// A source that gave pictures and then gives none for so long is closed and opened anew. Cameras in the dark go down to 5
+/// frames a second; the whole way back has to be done within 5 s.
+const SILENCE: Duration = Duration::from_millis(2500);
+/// The same for the first picture: sensors, encoders and `rpicam-vid` need seconds to start.
+const FIRST_PICTURE: Duration = Duration::from_secs(8);
+/// Waiting between attempts grows from here …
+const BACKOFF_FIRST: Duration = Duration::from_millis(250);
+/// … to here: a camera that comes back is taken up within this and the time to open it.
+const BACKOFF_LONGEST: Duration = Duration::from_secs(2);
+/// A source that ran for so long is opened anew at once after a failure.
+const PROVEN: Duration = Duration::from_secs(5);
+/// An encoder that holds pictures back needs some time to answer; asking faster would only get several IDRs.
+const KEY_FRAME_REQUESTS_APART: Duration = Duration::from_millis(250);
+/// For what the encoder still holds at the end.
+const DRAIN: Duration = Duration::from_millis(500);
+/// Stamps further from now are not of our clock; no encoder holds a picture back for so long.
+const LATEST_STAMP: Duration = Duration::from_secs(3);
+/// Losses are said so often at most, as one count.
+const SAY_LOSSES: Duration = Duration::from_secs(1);
+
+/// The capture loop's sign of life: monotonic nanoseconds, set while access units move and while a known waiting state is
+/// being waited out. The longest honest silence is [`FIRST_PICTURE`].
+#[derive(Debug, Default)]
+pub struct Heartbeat(AtomicU64);
+
+impl Heartbeat {
+    fn beat(&self, now: Duration) {
+        self.0.store(now.as_nanos() as u64, Ordering::Relaxed);
+    }
+
+    /// Time of the last progress, on the monotonic clock.
+    pub fn last_progress(&self) -> Duration {
+        Duration::from_nanos(self.0.load(Ordering::Relaxed))
+    }
+}
+
+/// What the rest of the daemon knows of a camera.
+#[derive(Clone, Debug)]
+pub struct CameraHandle {
+    name: Arc<str>,
+    state: watch::Receiver<CameraState>,
+    counters: Arc<CaptureCounters>,
+    heartbeat: Arc<Heartbeat>,
+    broadcast: Broadcast,
+}
+
+impl CameraHandle {
+    /// As configured.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How it is doing; also to wait for changes.
+    pub fn state(&self) -> &watch::Receiver<CameraState> {
+        &self.state
+    }
+
+    /// Since the daemon's start.
+    pub fn counters(&self) -> &CaptureCounters {
+        &self.counters
+    }
+
+    /// For the watchdog.
+    pub fn heartbeat(&self) -> &Heartbeat {
+        &self.heartbeat
+    }
+
+    /// Its pictures.
+    pub fn broadcast(&self) -> &Broadcast {
+        &self.broadcast
+    }
+}
+
+/// A camera's running thread.
+#[derive(Debug)]
+pub struct CaptureThread {
+    handle: CameraHandle,
+    stop: Arc<AtomicBool>,
+    thread: std::thread::Thread,
+    ended: oneshot::Receiver<()>,
+}
+
+impl CaptureThread {
+    /// Starts the thread. `counters` are those that the opener's sources count into, too.
+    pub fn spawn(
+        name: &str,
+        opener: Box<dyn Opener>,
+        counters: Arc<CaptureCounters>,
+        clock: Arc<dyn Clock>,
+    ) -> std::io::Result<Self> {
+        let (publisher, broadcast) = broadcast::channel();
+        let (state, state_seen) = watch::channel(CameraState::Starting);
+        let handle = CameraHandle {
+            name: name.into(),
+            state: state_seen,
+            counters: counters.clone(),
+            heartbeat: Arc::default(),
+            broadcast,
+        };
+        handle.heartbeat.beat(clock.monotonic());
+        let stop = Arc::new(AtomicBool::new(false));
+        let supervisor = Supervisor {
+            name: handle.name.clone(),
+            opener,
+            clock,
+            publisher,
+            state,
+            counters,
+            heartbeat: handle.heartbeat.clone(),
+            stop: stop.clone(),
+            epoch: 0,
+            published_epoch: 0,
+            last: None,
+        };
+        let (running, ended) = oneshot::channel();
+        let thread = std::thread::Builder::new().name(format!("capture-{name}")).spawn(move || {
+            supervisor.run();
+            drop(running);
+        })?;
+        Ok(Self { handle, stop, thread: thread.thread().clone(), ended })
+    }
+
+    /// For everybody else.
+    pub fn handle(&self) -> &CameraHandle {
+        &self.handle
+    }
+
+    /// Stops capturing, drains the encoder and closes the broadcast. Whether the thread ended within `deadline`; one that
+    /// hangs in the kernel is left behind.
+    pub async fn stop(self, deadline: Duration) -> bool {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.unpark();
+        tokio::time::timeout(deadline, self.ended).await.is_ok()
+    }
+}
+
+struct Supervisor {
+    name: Arc<str>,
+    opener: Box<dyn Opener>,
+    clock: Arc<dyn Clock>,
+    publisher: Publisher,
+    state: watch::Sender<CameraState>,
+    counters: Arc<CaptureCounters>,
+    heartbeat: Arc<Heartbeat>,
+    stop: Arc<AtomicBool>,
+    /// Of the source that is open or opened next.
+    epoch: u32,
+    /// Of the last access unit that was published.
+    published_epoch: u32,
+    /// Decoding time of the last access unit, whatever its epoch.
+    last: Option<MediaTime>,
+}
+
+impl Supervisor {
+    fn run(mut self) {
+        let mut backoff = Duration::ZERO;
+        while !self.is_stopped() {
+            let opened_at = self.clock.monotonic();
+            let Err(error) = self.run_source() else { break };
+            let ran_for = self.clock.monotonic().saturating_sub(opened_at);
+            if self.last.is_some()
+                && matches!(*self.state.borrow(), CameraState::Live { .. })
+                && ran_for >= PROVEN
+            {
+                backoff = Duration::ZERO;
+            }
+            self.counters.reopened.fetch_add(1, Ordering::Relaxed);
+            self.report(&error, backoff);
+            self.wait(backoff);
+            backoff = (backoff * 2).clamp(BACKOFF_FIRST, BACKOFF_LONGEST);
+        }
+        self.state.send_replace(CameraState::Stopped);
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// The waiting state, for everybody; in the log only when the reason is another one.
+    fn report(&self, error: &SourceError, backoff: Duration) {
+        let state = CameraState::Waiting { reason: error.to_string() };
+        if self.state.send_if_modified(|now| {
+            let is_new = *now != state;
+            now.clone_from(&state);
+            is_new
+        }) {
+            tracing::warn!(
+                camera = &*self.name,
+                again_in_milliseconds = backoff.as_millis() as u64,
+                "{error}"
+            );
+        }
+    }
+
+    fn wait(&self, backoff: Duration) {
+        let until = self.clock.monotonic() + backoff;
+        loop {
+            let now = self.clock.monotonic();
+            self.heartbeat.beat(now);
+            if now >= until || self.is_stopped() {
+                return;
+            }
+            self.clock.park(until.saturating_sub(now));
+        }
+    }
+
+    /// Opens the source and streams from it until it fails; `Ok` when it was told to stop.
+    fn run_source(&mut self) -> Result<(), SourceError> {
+        // A panic in a decoder of foreign bytes must cost one source, not the camera. What the closure borrows stays usable:
+        // the source is dropped, and the rest is counters and one-step updates.
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            let mut source = self.opener.open()?;
+            self.stream(&mut *source)
+        }));
+        if self.last.is_some() {
+            self.epoch = self.published_epoch + 1;
+        }
+        result.unwrap_or_else(|_| {
+            Err(SourceError::Failed("an internal error ended it; the log has the place".to_owned()))
+        })
+    }
+
+    fn stream(&mut self, source: &mut dyn CodedSource) -> Result<(), SourceError> {
+        let mut pictures = Pictures::new(self.epoch, source.description().frames_per_second);
+        let mut last_progress = self.clock.monotonic();
+        let mut is_live = false;
+        let mut key_frame_wanted = false;
+        let mut key_frame_asked: Option<Duration> = None;
+        let mut losses = Losses::new(&self.counters, last_progress);
+        while !self.is_stopped() {
+            let now = self.clock.monotonic();
+            key_frame_wanted |=
+                self.publisher.take_key_frame_request() || pictures.assembler.wants_key_frame();
+            if key_frame_wanted && key_frame_asked.is_none_or(|asked| now >= asked + KEY_FRAME_REQUESTS_APART)
+            {
+                source.force_key_frame();
+                (key_frame_wanted, key_frame_asked) = (false, Some(now));
+            }
+            let output = source.next(POLL)?;
+            let now = self.clock.monotonic();
+            if self.publish(&mut pictures, output, now) > 0 {
+                last_progress = now;
+                if !is_live {
+                    is_live = true;
+                    self.announce(source);
+                }
+            }
+            losses.say(&self.name, &self.counters, now);
+            let patience = if is_live { SILENCE } else { FIRST_PICTURE };
+            if now.saturating_sub(last_progress) > patience {
+                let seconds = patience.as_secs_f64();
+                return Err(SourceError::Failed(format!("it gave no usable picture for {seconds} s")));
+            }
+        }
+        self.drain(source, &mut pictures);
+        Ok(())
+    }
+
+    fn announce(&self, source: &dyn CodedSource) {
+        let source = source.description();
+        tracing::info!(
+            camera = &*self.name,
+            source = source.camera,
+            encoder = source.encoder,
+            "live: {}x{} at {} frames per second",
+            source.width,
+            source.height,
+            source.frames_per_second
+        );
+        self.state.send_replace(CameraState::Live { source });
+    }
+
+    /// Gives out what the encoder still holds.
+    fn drain(&mut self, source: &mut dyn CodedSource, pictures: &mut Pictures) {
+        source.finish();
+        let until = self.clock.monotonic() + DRAIN;
+        while self.clock.monotonic() < until
+            && let Ok(output @ (Output::Picture { .. } | Output::Stream { .. })) = source.next(POLL)
+        {
+            let now = self.clock.monotonic();
+            self.publish(pictures, output, now);
+        }
+        if let Some(unit) = pictures.assembler.flush() {
+            self.publish_streamed(pictures, unit, self.clock.monotonic());
+        }
+    }
+
+    /// How many access units came out of `output`.
+    fn publish(&mut self, pictures: &mut Pictures, output: Output, now: Duration) -> u64 {
+        let mut published = 0;
+        match output {
+            Output::Picture { data, captured_at } => {
+                let pts = pictures.stamp(captured_at, now, self.last);
+                // What an error says is in the counters.
+                if let Ok(Some(unit)) = pictures.assembler.push_picture(&data, pts) {
+                    self.publish_unit(unit, now);
+                    published = 1;
+                }
+            }
+            Output::Stream { data, read_at } => {
+                pictures.assembler.push_bytes(&data, MediaTime::from_monotonic(read_at));
+                while let Some(unit) = pictures.assembler.next_unit() {
+                    self.publish_streamed(pictures, unit, now);
+                    published += 1;
+                }
+            }
+            Output::Nothing => {}
+        }
+        pictures.count_into(&self.counters);
+        published
+    }
+
+    fn publish_streamed(&mut self, pictures: &mut Pictures, mut unit: AccessUnit, now: Duration) {
+        let rate = unit.format.frames_per_second.unwrap_or(pictures.frames_per_second);
+        unit.pts = pictures.stream_clock.stamp(unit.pts, rate);
+        unit.dts = unit.pts;
+        self.publish_unit(unit, now);
+    }
+
+    fn publish_unit(&mut self, mut unit: AccessUnit, now: Duration) {
+        // Only a seam can still lead back: its stamps are of another device.
+        if let Some(last) = self.last
+            && unit.dts <= last
+        {
+            let after = MediaTime::from_ticks(last.ticks() + 1);
+            (unit.pts, unit.dts) = (after, after);
+        }
+        let count = |counter: &AtomicU64, by: u64| counter.fetch_add(by, Ordering::Relaxed);
+        if unit.epoch != 0 && unit.epoch != std::mem::replace(&mut self.published_epoch, unit.epoch) {
+            count(&self.counters.seams, 1);
+        }
+        count(&self.counters.access_units, 1);
+        count(&self.counters.bytes, unit.data.len() as u64);
+        count(&self.counters.key_frames, u64::from(unit.is_idr));
+        self.last = Some(unit.dts);
+        self.publisher.publish(unit, now);
+        self.heartbeat.beat(now);
+    }
+}
+
+/// What is known of one source's pictures between opening it and closing it.
+struct Pictures {
+    assembler: AccessUnitAssembler,
+    stream_clock: StreamClock,
+    /// As negotiated, for byte streams that do not say it themselves.
+    frames_per_second: f64,
+    /// From the device's stamps to ours; known with the first picture.
+    shift_ticks: Option<i64>,
+    counted: AssemblerCounters,
+}
+
+impl Pictures {
+    fn new(epoch: u32, frames_per_second: f64) -> Self {
+        Self {
+            assembler: AccessUnitAssembler::new(epoch),
+            stream_clock: StreamClock::default(),
+            frames_per_second,
+            shift_ticks: None,
+            counted: AssemblerCounters::default(),
+        }
+    }
+
+    /// The media time of a frame that the device stamped `captured_at`. A device that stamps by another clock than ours is
+    /// shifted as a whole, by what its first picture is off; jumps later on are the assembler's to straighten. Time goes on
+    /// after `last`, the last picture of the source before.
+    fn stamp(&mut self, captured_at: Duration, now: Duration, last: Option<MediaTime>) -> MediaTime {
+        let captured = MediaTime::from_monotonic(captured_at);
+        let shift = *self.shift_ticks.get_or_insert_with(|| {
+            let is_of_our_clock = captured_at <= now && now.saturating_sub(captured_at) <= LATEST_STAMP;
+            let plausible = if is_of_our_clock { captured } else { MediaTime::from_monotonic(now) };
+            let wanted =
+                last.map_or(plausible, |last| plausible.max(MediaTime::from_ticks(last.ticks() + 1)));
+            wanted.ticks() - captured.ticks()
+        });
+        MediaTime::from_ticks(captured.ticks() + shift)
+    }
+
+    /// Adds what the assembler dropped or put right since the last call.
+    fn count_into(&mut self, counters: &CaptureCounters) {
+        let (now, before) =
+            (self.assembler.counters(), std::mem::replace(&mut self.counted, self.assembler.counters()));
+        if now == before {
+            return;
+        }
+        let dropped =
+            |c: AssemblerCounters| c.not_h264 + c.broken_parameter_sets + c.too_large + c.before_idr;
+        counters.discarded.fetch_add(dropped(now) - dropped(before), Ordering::Relaxed);
+        counters.times_changed.fetch_add(now.times_changed - before.times_changed, Ordering::Relaxed);
+    }
+}
+
+/// Says what was lost: once a second at most, as one count.
+struct Losses {
+    discarded: u64,
+    lost_frames: u64,
+    said: Duration,
+}
+
+impl Losses {
+    fn new(counters: &CaptureCounters, now: Duration) -> Self {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Self { discarded: load(&counters.discarded), lost_frames: load(&counters.lost_frames), said: now }
+    }
+
+    fn say(&mut self, camera: &str, counters: &CaptureCounters, now: Duration) {
+        if now < self.said + SAY_LOSSES {
+            return;
+        }
+        let before = std::mem::replace(self, Self::new(counters, now));
+        let (discarded, lost) = (self.discarded - before.discarded, self.lost_frames - before.lost_frames);
+        if discarded + lost > 0 {
+            tracing::warn!(camera, discarded, lost, "pictures are missing");
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "supervisor_tests.rs"]
+mod tests;

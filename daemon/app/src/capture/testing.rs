@@ -1,0 +1,27 @@
+//! Made-up pictures and a file that replays as a camera, for the tests of the way of the data.
+
+use perch_media::access_unit::{AccessUnit, VideoFormat};
+use perch_media::time::MediaTime;
+use std::sync::{Arc, OnceLock};
+
+/// An access unit of `bytes` bytes that no decoder ever sees.
+pub fn access_unit(ticks: i64, is_idr: bool, bytes: usize) -> AccessUnit {
+    static FORMAT: OnceLock<Arc<VideoFormat>> = OnceLock::new();
+    let format = FORMAT.get_or_init(|| {
+        Arc::new(VideoFormat {
+            sps: [0x67, 66, 0xC0, 30].as_slice().into(),
+            pps: [0x68, 0xCE].as_slice().into(),
+            further_pps: Vec::new(),
+            width: 640,
+            height: 360,
+            profile: 66,
+            constraints: 0xC0,
+            level: 30,
+            frames_per_second: None,
+        })
+    });
+    let at = MediaTime::from_ticks(ticks);
+    let mut data = vec![0x55; bytes.max(5)];
+    data[..5].copy_from_slice(&[0, 0, 0, 1, if is_idr { 0x65 } else { 0x41 }]);
+    AccessUnit { pts: at, dts: at, is_idr, data: data.into(), format: format.clone(), epoch: 0 }
+}
