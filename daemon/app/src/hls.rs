@@ -1,0 +1,324 @@
+//! The hls reader: access units out of a broadcast, segments and playlists into memory (RFC 8216bis). No card is written for live.
+//!
+//! One task owns segmenter and window. After each segment it publishes a new [`Offer`] as a whole; [`HlsHandle`]s share it, so a
+//! request costs a reference count, whatever it is for.
+//!
+//! Must not be here: HTTP (paths, headers, limits on waiters), bits of MPEG-TS and playlists (`perch-media`).
+
+use crate::broadcast::{Broadcast, Item, Published, Reader};
+use crate::clock::Clock;
+use bytes::Bytes;
+use perch_media::hls::{
+    LiveWindow, LiveWindowConfig, MultivariantPlaylist, Segmenter, SegmenterConfig, WallOffset,
+    parse_segment_name,
+};
+use perch_media::time::MediaTime;
+use prometheus_client::metrics::histogram::Histogram;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// The media playlist's name, as the multivariant playlist refers to it.
+pub const MEDIA_PLAYLIST: &str = "index.m3u8";
+
+/// Sequence numbers reserved at a time: one commit of the store in half an hour of 2 s segments.
+const RESERVE: u64 = 1000;
+/// The next block is reserved when so few are left: a store that hangs has minutes to come back.
+const RESERVE_AT: u64 = 100;
+/// Wall time is sampled with each segment; less than this is the clock being slewed, and dates in the playlist stay as they are.
+const CLOCK_SET: i64 = 500;
+/// Segments that left the playlist stay available this long for clients with an older copy of it.
+const KEEP: Duration = Duration::from_secs(10);
+/// Of the segments on offer at most: 60 s at 4 Mb/s. At higher rates the window gets shorter, never below three targets.
+const WINDOW_BYTES: usize = 32 << 20;
+
+/// How a stream is cut and offered.
+#[derive(Clone, Copy, Debug)]
+pub struct HlsSettings {
+    /// Length of a segment.
+    pub segment: Duration,
+    /// What the playlist covers.
+    pub window: Duration,
+    /// Between IDRs as configured: a segment is at least this long.
+    pub keyframe_interval: Duration,
+}
+
+/// Gives out media sequence numbers that were never given before, over restarts too: called with how many, gives the first.
+/// Blocking. Consecutive calls within one run continue each other.
+pub type ReserveSequence = Arc<dyn Fn(u64) -> anyhow::Result<u64> + Send + Sync>;
+
+/// All that is offered at one moment; immutable.
+#[derive(Clone, Debug, Default)]
+pub struct Offer {
+    /// The media playlist. Empty while there is no segment.
+    pub playlist: Bytes,
+    /// The multivariant playlist that names it. Empty while there is no segment.
+    pub multivariant: Bytes,
+    /// EXT-X-TARGETDURATION.
+    pub target_duration: Duration,
+    /// The media sequence number that the next segment will have.
+    pub next_sequence: u64,
+    /// EXT-X-ENDLIST was written: nothing more will come.
+    pub has_ended: bool,
+    /// Of `segments`' first; they are consecutive.
+    first_sequence: u64,
+    segments: Vec<Bytes>,
+}
+
+impl Offer {
+    /// A whole segment by its media sequence number.
+    pub fn segment(&self, sequence: u64) -> Option<&Bytes> {
+        self.segments.get(usize::try_from(sequence.checked_sub(self.first_sequence)?).ok()?)
+    }
+}
+
+/// What the hls reader counts.
+#[derive(Debug)]
+pub struct HlsMetrics {
+    /// Seconds from an IDR leaving the encoder to the segment that it completes being listed.
+    pub listing_seconds: Histogram,
+    /// Segments listed.
+    pub segments: AtomicU64,
+    /// Access units that were gone before this reader came to them.
+    pub lagged: AtomicU64,
+    /// Bytes of the segments that the playlist offers or offered just before.
+    pub window_bytes: AtomicU64,
+}
+
+impl Default for HlsMetrics {
+    fn default() -> Self {
+        let buckets = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0];
+        Self {
+            listing_seconds: Histogram::new(buckets),
+            segments: AtomicU64::default(),
+            lagged: AtomicU64::default(),
+            window_bytes: AtomicU64::default(),
+        }
+    }
+}
+
+/// The live stream's playlist and segments, for HTTP; clones are the same.
+#[derive(Clone, Debug)]
+pub struct HlsHandle {
+    offer: watch::Receiver<Arc<Offer>>,
+    metrics: Arc<HlsMetrics>,
+}
+
+impl HlsHandle {
+    /// All that is offered now.
+    pub fn offer(&self) -> Arc<Offer> {
+        self.offer.borrow().clone()
+    }
+
+    /// The media playlist, when there is a segment.
+    pub fn playlist(&self) -> Option<Bytes> {
+        self.is_ready().then(|| self.offer.borrow().playlist.clone())
+    }
+
+    /// The multivariant playlist, when there is a segment.
+    pub fn multivariant(&self) -> Option<Bytes> {
+        self.is_ready().then(|| self.offer.borrow().multivariant.clone())
+    }
+
+    /// A segment by its name in the playlist.
+    pub fn segment(&self, name: &str) -> Option<Bytes> {
+        self.offer.borrow().segment(parse_segment_name(name)?).cloned()
+    }
+
+    /// Whether the first segment can be served.
+    pub fn is_ready(&self) -> bool {
+        !self.offer.borrow().playlist.is_empty()
+    }
+
+    /// Waits until the first segment can be served. Never, when the stream ends before.
+    pub async fn ready(&mut self) {
+        if self.offer.wait_for(|offer| !offer.playlist.is_empty()).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// The offer once it holds segment `sequence` or has ended, for `_HLS_msn`; `None` when that takes longer than `timeout`.
+    pub async fn wait_for(&self, sequence: u64, timeout: Duration) -> Option<Arc<Offer>> {
+        let mut offer = self.offer.clone();
+        let held = offer.wait_for(|offer| offer.next_sequence > sequence || offer.has_ended);
+        match tokio::time::timeout(timeout, held).await {
+            Ok(Ok(offer)) => Some(offer.clone()),
+            Ok(Err(_)) | Err(_) => None,
+        }
+    }
+
+    /// What the reader counts.
+    pub fn metrics(&self) -> &HlsMetrics {
+        &self.metrics
+    }
+}
+
+/// Starts the reader. It ends when the broadcast closes, after it has ended its playlist.
+pub fn spawn(
+    broadcast: &Broadcast,
+    settings: HlsSettings,
+    reserve: ReserveSequence,
+    clock: Arc<dyn Clock>,
+) -> (HlsHandle, JoinHandle<()>) {
+    let (offer, offer_seen) = watch::channel(Arc::default());
+    let metrics = Arc::<HlsMetrics>::default();
+    let handle = HlsHandle { offer: offer_seen, metrics: metrics.clone() };
+    let reader = broadcast.subscribe();
+    let task = tokio::spawn(async move {
+        let Some(first) = reserve_first(&reserve).await else { return };
+        let stream = Stream::new(settings, first, offer, metrics, clock);
+        stream.run(reader, reserve).await;
+    });
+    (handle, task)
+}
+
+/// The first block. Without it nothing can be named, so it is asked for until it is there.
+async fn reserve_first(reserve: &ReserveSequence) -> Option<u64> {
+    let mut backoff = Duration::from_millis(100);
+    loop {
+        match reserve_block(reserve.clone()).await {
+            Ok(first) => return Some(first),
+            Err(error) => tracing::error!("no media sequence numbers, so no live stream yet: {error:#}"),
+        }
+        tokio::time::sleep(backoff).await;
+        backoff = (backoff * 2).min(Duration::from_secs(5));
+    }
+}
+
+async fn reserve_block(reserve: ReserveSequence) -> anyhow::Result<u64> {
+    tokio::task::spawn_blocking(move || reserve(RESERVE)).await?
+}
+
+/// The reader's state.
+struct Stream {
+    segmenter: Segmenter,
+    window: LiveWindow,
+    wall: Option<WallOffset>,
+    offer: watch::Sender<Arc<Offer>>,
+    metrics: Arc<HlsMetrics>,
+    clock: Arc<dyn Clock>,
+    /// The first number that is not reserved.
+    reserved_until: u64,
+}
+
+impl Stream {
+    fn new(
+        settings: HlsSettings,
+        first_sequence: u64,
+        offer: watch::Sender<Arc<Offer>>,
+        metrics: Arc<HlsMetrics>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let HlsSettings { segment, window, keyframe_interval } = settings;
+        Self {
+            segmenter: Segmenter::new(SegmenterConfig { target: segment, first_sequence }),
+            window: LiveWindow::new(LiveWindowConfig {
+                target: segment.max(keyframe_interval),
+                window,
+                max_bytes: WINDOW_BYTES,
+                keep: KEEP,
+                first_sequence,
+            }),
+            wall: None,
+            offer,
+            metrics,
+            clock,
+            reserved_until: first_sequence + RESERVE,
+        }
+    }
+
+    async fn run(mut self, mut reader: Reader, reserve: ReserveSequence) {
+        let mut reserving: Option<JoinHandle<anyhow::Result<u64>>> = None;
+        while let Some(item) = reader.next().await {
+            match item {
+                Item::Lagged { dropped } => {
+                    self.metrics.lagged.fetch_add(dropped, Ordering::Relaxed);
+                    tracing::warn!(dropped, "the hls reader was overtaken");
+                }
+                Item::Unit(published) => {
+                    self.take(&published);
+                    if self.segmenter.wants_key_frame() {
+                        reader.force_key_frame();
+                    }
+                }
+            }
+            if let Some(asked) = reserving.take_if(|asked| asked.is_finished()) {
+                self.extend_reservation(asked.await.map_err(anyhow::Error::from).flatten());
+            }
+            if reserving.is_none() && self.window.next_sequence() + RESERVE_AT >= self.reserved_until {
+                reserving = Some(tokio::spawn(reserve_block(reserve.clone())));
+            }
+        }
+        if let Some(segment) = self.segmenter.finish() {
+            self.window.push(segment);
+        }
+        self.publish(true);
+    }
+
+    fn take(&mut self, published: &Published) {
+        let Some(segment) = self.segmenter.push(&published.unit) else { return };
+        self.sample_wall_clock();
+        self.window.push(segment);
+        self.publish(false);
+        self.metrics.segments.fetch_add(1, Ordering::Relaxed);
+        let listed_after = self.clock.monotonic().saturating_sub(published.published_at);
+        self.metrics.listing_seconds.observe(listed_after.as_secs_f64());
+    }
+
+    fn extend_reservation(&mut self, reserved: anyhow::Result<u64>) {
+        match reserved {
+            Ok(first) if first == self.reserved_until => self.reserved_until += RESERVE,
+            Ok(first) => tracing::error!(
+                "the store reserved media sequence numbers from {first} where {} was next: segments may get names again \
+                 after a restart",
+                self.reserved_until
+            ),
+            Err(error) => tracing::error!("media sequence numbers are running out: {error:#}"),
+        }
+    }
+
+    fn sample_wall_clock(&mut self) {
+        let at = MediaTime::from_monotonic(self.clock.monotonic());
+        let since_epoch = self.clock.wall().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let now = since_epoch.as_millis() as i64;
+        if self.wall.is_none_or(|wall| wall.unix_milliseconds(at).abs_diff(now) >= CLOCK_SET as u64) {
+            self.wall = Some(WallOffset::new(now, at));
+        }
+    }
+
+    /// Makes the whole offer anew. The segments' bytes are shared, not copied.
+    fn publish(&self, has_ended: bool) {
+        let Some(wall) = self.wall else {
+            // Not one segment was made: there is nothing to end.
+            self.offer.send_replace(Arc::new(Offer { has_ended, ..Offer::default() }));
+            return;
+        };
+        let first_offered = self.window.segments().next().map_or(0, |segment| segment.sequence);
+        let mut first_sequence = self.offer.borrow().first_sequence.min(first_offered);
+        if self.offer.borrow().segments.is_empty() {
+            first_sequence = first_offered;
+        }
+        while first_sequence < first_offered && self.window.segment(first_sequence).is_none() {
+            first_sequence += 1;
+        }
+        let next_sequence = self.window.next_sequence();
+        let segments: Vec<_> = (first_sequence..next_sequence)
+            .map_while(|sequence| self.window.segment(sequence))
+            .map(|segment| segment.data.clone())
+            .collect();
+        let bytes: usize = segments.iter().map(Bytes::len).sum();
+        self.metrics.window_bytes.store(bytes as u64, Ordering::Relaxed);
+        let variants = self.window.variant(MEDIA_PLAYLIST).into_iter().collect();
+        self.offer.send_replace(Arc::new(Offer {
+            playlist: self.window.playlist(wall, has_ended).to_string().into(),
+            multivariant: MultivariantPlaylist { variants }.to_string().into(),
+            target_duration: Duration::from_secs(self.window.target_duration()),
+            next_sequence,
+            has_ended,
+            first_sequence,
+            segments,
+        }));
+    }
+}
