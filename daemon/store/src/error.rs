@@ -1,0 +1,101 @@
+//! What can go wrong with the store; each error names the file and what a person can do.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// Why the store cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another process has it.
+    #[error("the store {} is in use: another perchd runs with this data directory; stop it, or give --data-dir", path.display())]
+    InUse {
+        /// The store's file.
+        path: PathBuf,
+    },
+    /// We may not read or write it.
+    #[error("no permission to {action} {}: run perchd as the owner of the data directory, or give another with --data-dir", path.display())]
+    Permission {
+        /// Read, write, make.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// From the file system.
+        source: std::io::Error,
+    },
+    /// The card is full.
+    #[error("no space left to {action} {}: free some on this card", path.display())]
+    Full {
+        /// Write, make.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// From the file system.
+        source: std::io::Error,
+    },
+    /// Anything else between redb and the card.
+    #[error("cannot {action} {}", path.display())]
+    Io {
+        /// Read, write, make.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// From redb or the file system.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Not a store, or no longer one. The file was not touched.
+    #[error("{} is damaged or no store of Perch ({what}); it is left as it is: put a backup in its place, or move it away to begin anew", path.display())]
+    Damaged {
+        /// The store's file.
+        path: PathBuf,
+        /// What does not fit.
+        what: String,
+    },
+    /// Written by a later Perch. The file was not touched.
+    #[error("the store {} was written by a newer Perch (schema {found}; this one knows up to {known}): install that version, or move the file away to begin anew", path.display())]
+    Newer {
+        /// The store's file.
+        path: PathBuf,
+        /// Its schema version.
+        found: u64,
+        /// The newest that we know.
+        known: u64,
+    },
+    /// A counter has come to the end of 64 bits.
+    #[error("the counter {counter} has no numbers left")]
+    Exhausted {
+        /// Its name.
+        counter: &'static str,
+    },
+}
+
+impl StoreError {
+    /// Sorts an error of redb's into what a person can do about it.
+    pub(crate) fn io(path: &Path, action: &'static str, error: redb::Error) -> Self {
+        let path = path.to_owned();
+        match error {
+            redb::Error::DatabaseAlreadyOpen => Self::InUse { path },
+            redb::Error::Io(source) => match source.kind() {
+                ErrorKind::InvalidData | ErrorKind::UnexpectedEof => {
+                    Self::Damaged { path, what: source.to_string() }
+                }
+                _ => Self::file_system(&path, action, source),
+            },
+            error @ (redb::Error::Corrupted(_)
+            | redb::Error::UpgradeRequired(_)
+            | redb::Error::TableTypeMismatch { .. }
+            | redb::Error::TableIsMultimap(_)) => Self::Damaged { path, what: error.to_string() },
+            error => Self::Io { action, path, source: Box::new(error) },
+        }
+    }
+
+    pub(crate) fn file_system(path: &Path, action: &'static str, source: std::io::Error) -> Self {
+        let path = path.to_owned();
+        match source.kind() {
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+                Self::Permission { action, path, source }
+            }
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::Full { action, path, source },
+            _ => Self::Io { action, path, source: Box::new(source) },
+        }
+    }
+}

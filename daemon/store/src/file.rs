@@ -1,0 +1,124 @@
+//! The store's file: made whole or not at all, opened with a small cache, never overwritten when it cannot be read.
+
+use crate::{StoreError, schema};
+use redb::Database;
+use std::ffi::OsString;
+use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+/// Cached pages, bytes. The whole daemon has 64 MB on a small board; what the store holds is mostly read once.
+const CACHE_BYTES: usize = 4 << 20;
+
+pub(crate) fn open(path: &Path) -> Result<Database, StoreError> {
+    match std::fs::metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => make(path)?,
+        Err(error) => return Err(StoreError::file_system(path, "read", error)),
+        Ok(meta) if meta.len() == 0 => {
+            // redb would begin anew in it; but a store that lost its bytes is no new store.
+            return Err(StoreError::Damaged { path: path.to_owned(), what: "it is empty".to_owned() });
+        }
+        Ok(_) => {}
+    }
+    guarded(path, || builder().open(path))
+}
+
+pub(crate) fn builder() -> redb::Builder {
+    let mut builder = Database::builder();
+    builder.set_cache_size(CACHE_BYTES);
+    // Without the check redb trusts a file that was closed in order, and may panic on one altered since.
+    builder.set_check_integrity_on_open(true);
+    builder
+}
+
+/// A store appears under its name only when it is whole and on the card: a power cut while it is made leaves none.
+fn make(path: &Path) -> Result<(), StoreError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut unfinished = OsString::from(path);
+    unfinished.push(".new");
+    let unfinished = PathBuf::from(unfinished);
+    match std::fs::remove_file(&unfinished) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(StoreError::file_system(&unfinished, "replace", error));
+        }
+        _ => {}
+    }
+    {
+        let database = guarded(&unfinished, || builder().create(&unfinished))?;
+        schema::bring_up_to_date(&database, &unfinished)?;
+    }
+    let on_card = || -> std::io::Result<()> {
+        File::open(&unfinished)?.sync_all()?;
+        std::fs::rename(&unfinished, path)?;
+        File::open(folder)?.sync_all()
+    };
+    on_card().map_err(|error| StoreError::file_system(path, "make", error))
+}
+
+/// redb's own checks find most damage; a panic over what they miss is damage too, and no reason to end the daemon's thread.
+fn guarded(
+    path: &Path,
+    open: impl FnOnce() -> Result<Database, redb::DatabaseError>,
+) -> Result<Database, StoreError> {
+    match catch_unwind(AssertUnwindSafe(open)) {
+        Ok(result) => result.map_err(|error| StoreError::io(path, "open", error.into())),
+        Err(_) => Err(StoreError::Damaged {
+            path: path.to_owned(),
+            what: "reading it came upon something impossible".to_owned(),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Store;
+
+    #[test]
+    fn a_file_that_is_no_store_is_refused_and_kept() {
+        for bytes in [&b""[..], b"hello, I am a text\n", &[0; 8192], b"redb\x1a\x0a\xa9\x0d\x0a"] {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("perch.redb");
+            std::fs::write(&path, bytes).unwrap();
+            let error = Store::open(&path).unwrap_err();
+            assert!(matches!(error, StoreError::Damaged { .. }), "{error} for {} bytes", bytes.len());
+            assert_eq!(std::fs::read(&path).unwrap(), bytes);
+        }
+    }
+
+    #[test]
+    fn a_store_that_was_cut_short_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("perch.redb");
+        drop(Store::open(&path).unwrap());
+        let whole = std::fs::read(&path).unwrap();
+        for length in [1, 64, 4096, whole.len() / 2, whole.len() - 1] {
+            std::fs::write(&path, &whole[..length]).unwrap();
+            let error = Store::open(&path).unwrap_err();
+            assert!(matches!(error, StoreError::Damaged { .. }), "{error} at {length}");
+        }
+    }
+
+    #[test]
+    fn a_second_opener_is_told_that_it_is_in_use() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("perch.redb");
+        let _first = Store::open(&path).unwrap();
+        assert!(matches!(Store::open(&path).unwrap_err(), StoreError::InUse { .. }));
+    }
+
+    #[test]
+    fn what_a_power_cut_left_while_the_store_was_made_is_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("perch.redb.new"), b"half").unwrap();
+        Store::open(&dir.path().join("perch.redb")).unwrap();
+        assert!(!dir.path().join("perch.redb.new").exists());
+    }
+
+    #[test]
+    fn a_folder_that_is_missing_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = Store::open(&dir.path().join("none/perch.redb")).unwrap_err();
+        assert!(error.to_string().contains("none/perch.redb"), "{error}");
+    }
+}
