@@ -11,9 +11,13 @@ mod broadcast;
 mod capture;
 #[allow(dead_code, reason = "in use as soon as `run` starts cameras")]
 mod clock;
+mod cmd;
 #[allow(dead_code, reason = "in use as soon as `run` starts cameras")]
 mod config;
 #[allow(dead_code, reason = "in use as soon as `run` starts cameras")]
 mod hls;
+mod system;
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    cmd::main()
+}

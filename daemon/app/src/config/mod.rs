@@ -1,5 +1,18 @@
-//! `perch.toml` after validation: plain data with every default filled in. Reading, merging and validating is in this folder's
-//! other modules; nothing outside it ever sees a value that was not checked.
+//! `perch.toml` after validation: plain data with every default filled in (design §3).
+//!
+//! One way through the folder: [`schema`] says once what each key is, accepts and defaults to; [`accept`] turns one TOML
+//! value into one Rust value or says what it accepts; [`read`] merges flags, environment, file and defaults and collects
+//! every [`Problem`]; [`example()`] writes the documented file. Nothing outside ever sees a value that was not checked. No clock and no hardware here.
+
+mod accept;
+mod example;
+mod problem;
+mod read;
+mod schema;
+
+pub use example::example;
+pub use problem::{Problem, Problems};
+pub use read::{FlagValue, Sources};
 
 use std::path::PathBuf;
 
@@ -10,6 +23,8 @@ pub struct Config {
     pub server: Server,
     /// `[live]`
     pub live: Live,
+    /// `[log]`
+    pub log: Log,
     /// `[[camera]]`, at least one: the first is the one `/media/live/` follows.
     pub cameras: Vec<Camera>,
 }
@@ -36,6 +51,13 @@ pub struct Live {
     pub window_seconds: f64,
 }
 
+/// `[log]`: what is said.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Log {
+    /// Least severe level that is still written.
+    pub level: tracing::Level,
+}
+
 /// `[[camera]]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Camera {
@@ -57,7 +79,7 @@ pub struct Camera {
     pub frames_per_second: f64,
     /// Kilobits (1000 bits) per second.
     pub bitrate_kbps: u32,
-    /// Seconds between IDRs.
+    /// Seconds between IDRs; never more than a segment's length.
     pub keyframe_interval_seconds: f64,
 }
 
@@ -87,4 +109,40 @@ pub enum EncoderKind {
     Software,
     /// The camera emits H.264.
     None,
+}
+
+impl Default for Config {
+    /// What an empty file gives.
+    fn default() -> Self {
+        Self {
+            server: Server::default(),
+            live: Live::default(),
+            log: Log::default(),
+            cameras: vec![Camera::default()],
+        }
+    }
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        schema::server().defaults()
+    }
+}
+
+impl Default for Live {
+    fn default() -> Self {
+        schema::live().defaults()
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        schema::log().defaults()
+    }
+}
+
+impl Default for Camera {
+    fn default() -> Self {
+        schema::camera().defaults()
+    }
 }

@@ -1,0 +1,136 @@
+//! The command line (design §3). Each command is a file here; this one reads the flags and tells the commands apart.
+//! `anyhow` ends here: a command's error is said once, with its whole chain, and becomes an exit code.
+
+mod check_config;
+mod run;
+
+use crate::config::{Config, FlagValue, Sources};
+use clap::Parser;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// `EX_CONFIG` of sysexits.h: flags or configuration are wrong. systemd is told not to restart on it.
+const EXIT_CONFIG: u8 = 78;
+
+/// A camera's picture in every browser of the LAN.
+#[derive(Debug, Parser)]
+#[command(name = "perchd", version, about)]
+struct Cli {
+    /// Configuration file [default: /etc/perch/perch.toml, which may be missing]
+    #[arg(long, global = true, value_name = "FILE", env = "PERCH_CONFIG", hide_env_values = true)]
+    config: Option<PathBuf>,
+    /// Folder for everything Perch keeps [also: `PERCH_DATA_DIR`]
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<String>,
+    /// Address to listen on, such as [::]:8080; give it again for more [also: `PERCH_LISTEN`]
+    #[arg(long, global = true, value_name = "ADDR")]
+    listen: Vec<String>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Run the daemon (what happens without a command, too)
+    Run,
+    /// Check the configuration and print every problem with its line; exit 1 on any
+    CheckConfig {
+        /// Print a configuration file with every key, its meaning and its default, and check nothing
+        #[arg(long)]
+        example: bool,
+    },
+}
+
+/// Reads the command line and does what it says.
+pub(crate) fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Nobody is left to tell if the terminal is gone.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(EXIT_CONFIG) } else { ExitCode::SUCCESS };
+        }
+    };
+    let sources = cli.sources();
+    match cli.command.unwrap_or(Command::Run) {
+        Command::CheckConfig { example: true } => check_config::print_example(),
+        Command::CheckConfig { example: false } => check_config::check(&sources),
+        Command::Run => exit_code(with_config(&sources, run::run)),
+    }
+}
+
+impl Cli {
+    fn sources(&self) -> Sources {
+        let mut flags = Vec::new();
+        if let Some(dir) = &self.data_dir {
+            flags.push(FlagValue { flag: "--data-dir", key: "server.data_dir", values: vec![dir.clone()] });
+        }
+        if !self.listen.is_empty() {
+            flags.push(FlagValue { flag: "--listen", key: "server.listen", values: self.listen.clone() });
+        }
+        let environment = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .filter(|(name, _)| name.starts_with("PERCH_"))
+            .collect();
+        Sources { file: self.config.clone(), environment, flags }
+    }
+}
+
+/// What a command ends with.
+enum CommandError {
+    /// Flags, environment or configuration are wrong.
+    Config(anyhow::Error),
+    /// Anything else.
+    Other(anyhow::Error),
+}
+
+impl From<anyhow::Error> for CommandError {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+/// Runs a command with a configuration that has been checked.
+fn with_config(
+    sources: &Sources,
+    command: impl FnOnce(&Config) -> Result<(), CommandError>,
+) -> Result<(), CommandError> {
+    command(&Config::load(sources).map_err(|problems| CommandError::Config(problems.into()))?)
+}
+
+/// Says the error once, with its whole chain.
+fn exit_code(result: Result<(), CommandError>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(CommandError::Config(error)) => {
+            eprintln!("perchd: the configuration cannot be used\n{error:#}");
+            ExitCode::from(EXIT_CONFIG)
+        }
+        Err(CommandError::Other(error)) => {
+            eprintln!("perchd: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_may_stand_before_and_after_the_command() {
+        for line in [
+            ["perchd", "--listen", "[::]:1", "--listen", "[::]:2", "run"],
+            ["perchd", "run", "--listen", "[::]:1", "--listen", "[::]:2"],
+        ] {
+            let sources = Cli::try_parse_from(line).unwrap().sources();
+            assert_eq!(sources.flags[0].values, ["[::]:1", "[::]:2"]);
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! What a value may be: each kind reads one TOML value and can say in words what it accepts. Knows no key by name.
+
+use super::problem::did_you_mean;
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use toml::de::DeValue;
+
+/// A kind of value: how to read it, and the words for what it accepts ("must be …").
+pub(super) struct Accept<V> {
+    pub(super) words: String,
+    /// The words to choose from, where there is a fixed choice.
+    choices: Vec<&'static str>,
+    read: Box<Read<V>>,
+}
+
+type Read<V> = dyn Fn(&DeValue<'_>) -> Option<V>;
+
+impl<V> Accept<V> {
+    fn new(words: impl Into<String>, read: impl Fn(&DeValue<'_>) -> Option<V> + 'static) -> Self {
+        Self { words: words.into(), choices: Vec::new(), read: Box::new(read) }
+    }
+
+    /// The value, or what is wrong with it and what would be right.
+    pub(super) fn read(&self, value: &DeValue<'_>) -> Result<V, String> {
+        (self.read)(value).ok_or_else(|| {
+            let meant = value
+                .as_str()
+                .and_then(|word| did_you_mean(word, &self.choices))
+                .map_or_else(String::new, |choice| format!("; did you mean \"{choice}\"?"));
+            format!("must be {}, found {}{meant}", self.words, found(value))
+        })
+    }
+}
+
+/// `true` or `false`.
+pub(super) fn flag() -> Accept<bool> {
+    Accept::new("true or false", |value| if let DeValue::Boolean(flag) = value { Some(*flag) } else { None })
+}
+
+/// A whole number within bounds.
+pub(super) fn whole<V: TryFrom<i64> + 'static>(range: RangeInclusive<i64>, unit: &str) -> Accept<V> {
+    let words = format!("a whole number from {} to {}{}", range.start(), range.end(), suffix(unit));
+    Accept::new(words, move |value| {
+        integer(value).filter(|n| range.contains(n)).and_then(|n| V::try_from(n).ok())
+    })
+}
+
+/// An even number of pixels within bounds: 4:2:0 chroma has half of them.
+pub(super) fn pixels(range: RangeInclusive<i64>) -> Accept<u32> {
+    let words = format!("an even number of pixels from {} to {}", range.start(), range.end());
+    Accept::new(words, move |value| {
+        integer(value).filter(|n| range.contains(n) && n % 2 == 0).and_then(|n| u32::try_from(n).ok())
+    })
+}
+
+/// A number, whole or with a fraction, within bounds.
+pub(super) fn number(range: RangeInclusive<f64>, unit: &str) -> Accept<f64> {
+    let words = format!("a number from {} to {}{}", range.start(), range.end(), suffix(unit));
+    Accept::new(words, move |value| {
+        let number = match value {
+            DeValue::Integer(_) => integer(value)? as f64,
+            DeValue::Float(float) => float.as_str().parse().ok()?,
+            _ => return None,
+        };
+        range.contains(&number).then_some(number)
+    })
+}
+
+/// One of a few words.
+pub(super) fn one_of<V: Copy + 'static>(choices: &'static [(&'static str, V)]) -> Accept<V> {
+    let words: Vec<&'static str> = choices.iter().map(|(word, _)| *word).collect();
+    let quoted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
+    let mut accept = Accept::new(format!("one of {}", quoted.join(", ")), move |value| {
+        let found = value.as_str()?;
+        choices.iter().find(|(word, _)| *word == found).map(|(_, v)| *v)
+    });
+    accept.choices = words;
+    accept
+}
+
+/// A word that can stand in an address and in a metric's label.
+pub(super) fn name() -> Accept<String> {
+    Accept::new("1 to 32 of a-z, 0-9 and -", |value| {
+        let name = value.as_str()?;
+        let fits = (1..=32).contains(&name.len())
+            && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        fits.then(|| name.to_owned())
+    })
+}
+
+/// A path of the file system.
+pub(super) fn path() -> Accept<PathBuf> {
+    Accept::new("a path", |value| {
+        value.as_str().filter(|path| !path.is_empty() && !path.contains('\0')).map(PathBuf::from)
+    })
+}
+
+/// As [`path`], for a key that may be left out.
+pub(super) fn optional_path() -> Accept<Option<PathBuf>> {
+    let path = path();
+    Accept::new(path.words.clone(), move |value| (path.read)(value).map(Some))
+}
+
+/// Addresses with ports, one at least.
+pub(super) fn addresses() -> Accept<Vec<SocketAddr>> {
+    Accept::new(r#"a list of addresses with ports such as ["[::]:8080", "127.0.0.1:80"]"#, |value| {
+        let addresses = value.as_array()?;
+        (!addresses.is_empty())
+            .then(|| addresses.iter().map(|a| a.get_ref().as_str()?.parse().ok()).collect())?
+    })
+}
+
+/// A program and its arguments; no shell reads them.
+pub(super) fn command() -> Accept<Vec<String>> {
+    Accept::new(r#"a program and its arguments such as ["rpicam-vid", "-o", "-"]"#, |value| {
+        let words = value.as_array()?;
+        let argv: Option<Vec<String>> =
+            words.iter().map(|word| word.get_ref().as_str().map(ToOwned::to_owned)).collect();
+        argv.filter(|argv| {
+            argv.first().is_some_and(|program| !program.is_empty()) && !argv.iter().any(|w| w.contains('\0'))
+        })
+    })
+}
+
+fn suffix(unit: &str) -> String {
+    if unit.is_empty() { String::new() } else { format!(" {unit}") }
+}
+
+fn integer(value: &DeValue<'_>) -> Option<i64> {
+    let integer = value.as_integer()?;
+    i64::from_str_radix(integer.as_str(), integer.radix()).ok()
+}
+
+/// A value as a person wrote it, cut to a line's length.
+fn found(value: &DeValue<'_>) -> String {
+    let text = match value {
+        DeValue::String(text) => format!("\"{text}\""),
+        DeValue::Integer(integer) => integer.to_string(),
+        DeValue::Float(float) => float.to_string(),
+        DeValue::Boolean(flag) => flag.to_string(),
+        DeValue::Datetime(date) => date.to_string(),
+        DeValue::Array(items) => {
+            let items: Vec<String> = items.iter().take(8).map(|item| found(item.get_ref())).collect();
+            format!("[{}]", items.join(", "))
+        }
+        DeValue::Table(_) => "a table".to_owned(),
+    };
+    if text.chars().count() <= 80 { text } else { text.chars().take(79).chain(['…']).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read<V>(accept: &Accept<V>, toml: &str) -> Result<V, String> {
+        accept.read(DeValue::parse(toml).unwrap().get_ref())
+    }
+
+    #[test]
+    fn numbers_are_taken_in_every_toml_spelling_and_only_within_bounds() {
+        assert_eq!(read(&whole::<u32>(1..=70_000, ""), "65_536"), Ok(65_536));
+        assert_eq!(read(&whole::<u32>(1..=70_000, ""), "0x10"), Ok(16));
+        assert_eq!(read(&number(0.5..=10.0, "seconds"), "2"), Ok(2.0));
+        assert_eq!(read(&number(0.5..=10.0, "seconds"), "1_0.0"), Ok(10.0));
+        for wrong in ["0.4", "nan", "inf", "true", "\"2\"", "99999999999999999999"] {
+            let error = read(&number(0.5..=10.0, "seconds"), wrong).unwrap_err();
+            assert!(error.starts_with("must be a number from 0.5 to 10 seconds, found "), "{error}");
+        }
+    }
+
+    #[test]
+    fn odd_picture_sizes_are_refused() {
+        assert_eq!(read(&pixels(64..=4096), "1280"), Ok(1280));
+        assert!(read(&pixels(64..=4096), "1281").is_err());
+        assert!(read(&pixels(64..=4096), "62").is_err());
+    }
+
+    #[test]
+    fn a_wrong_choice_lists_the_right_ones_and_guesses() {
+        let accept = one_of(&[("auto", 1), ("test-pattern", 2)]);
+        assert_eq!(
+            read(&accept, r#""test-patern""#).unwrap_err(),
+            r#"must be one of "auto", "test-pattern", found "test-patern"; did you mean "test-pattern"?"#
+        );
+    }
+
+    #[test]
+    fn lists_must_be_lists_of_the_right_thing_with_something_in_them() {
+        assert_eq!(read(&addresses(), r#"["[::]:80", "127.0.0.1:8080"]"#).unwrap().len(), 2);
+        for wrong in ["[]", r#""[::]:80""#, r#"["localhost"]"#, "[80]"] {
+            assert!(read(&addresses(), wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(read(&command(), r#"["a", ""]"#), Ok(vec!["a".to_owned(), String::new()]));
+        for wrong in ["[]", r#"[""]"#, r#""a b""#, r#"["a", 1]"#, r#"["a\u0000"]"#] {
+            assert!(read(&command(), wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_long_value_is_cut_in_the_message() {
+        let error = read(&flag(), &format!("\"{}\"", "ä".repeat(500))).unwrap_err();
+        assert!(error.chars().count() < 120);
+    }
+}

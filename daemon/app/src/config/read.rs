@@ -1,0 +1,329 @@
+//! Merges flags, environment, file and defaults (each goes before the next) into a [`Config`], and collects every
+//! [`Problem`] on the way: a wrong value is reported and its default taken, so that the rest is checked too.
+
+use super::problem::{Place, did_you_mean};
+use super::schema::{self, Key, Section};
+use super::{Config, EncoderKind, Problem, Problems, SourceKind};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use toml::Spanned;
+use toml::de::{DeArray, DeTable, DeValue};
+
+/// The file that is read when `--config` names none; it may be missing.
+const DEFAULT_FILE: &str = "/etc/perch/perch.toml";
+/// No honest configuration is longer.
+const MAX_FILE_BYTES: u64 = 1 << 20;
+
+/// Where settings come from.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// `--config` or `PERCH_CONFIG`: must exist. `None`: the default file, which may be missing.
+    pub file: Option<PathBuf>,
+    /// The process's environment; only the names that the schema knows are read.
+    pub environment: BTreeMap<String, String>,
+    /// Flags that set a key.
+    pub flags: Vec<FlagValue>,
+}
+
+/// A command-line flag that sets a key.
+#[derive(Clone, Debug)]
+pub struct FlagValue {
+    /// `--listen`
+    pub flag: &'static str,
+    /// `server.listen`
+    pub key: &'static str,
+    /// As given; several for a list.
+    pub values: Vec<String>,
+}
+
+impl Config {
+    /// Reads and checks everything; all problems at once, in the order of the file.
+    pub fn load(sources: &Sources) -> Result<Self, Problems> {
+        let file = sources.file.clone().unwrap_or_else(|| DEFAULT_FILE.into());
+        match read_file(&file, sources.file.is_some()) {
+            Ok(text) => Self::from_text(&text, &file, sources),
+            Err(problem) => Err(Problems(vec![problem])),
+        }
+    }
+
+    /// As [`Config::load`], with the file's text already read.
+    fn from_text(text: &str, file: &Path, sources: &Sources) -> Result<Self, Problems> {
+        let mut reader = Reader {
+            text,
+            file,
+            sources,
+            problems: Vec::new(),
+            bad_keys: BTreeSet::new(),
+            places: BTreeMap::new(),
+        };
+        let config = reader.config();
+        reader.cross_check(&config);
+        reader.finish(config)
+    }
+}
+
+fn read_file(file: &Path, named: bool) -> Result<String, Problem> {
+    let problem = |what: String| Problem { place: Place::File(file.to_owned()), key: String::new(), what };
+    match std::fs::metadata(file) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !named => return Ok(String::new()),
+        Err(error) => return Err(problem(format!("cannot be read: {error}"))),
+        Ok(meta) if meta.len() > MAX_FILE_BYTES => {
+            return Err(problem(format!("is {} bytes long; {MAX_FILE_BYTES} at most are read", meta.len())));
+        }
+        Ok(_) => {}
+    }
+    let bytes = std::fs::read(file).map_err(|error| problem(format!("cannot be read: {error}")))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let line = line_of(error.as_bytes(), error.utf8_error().valid_up_to());
+        problem(format!("line {line} is not UTF-8 text"))
+    })
+}
+
+fn line_of(text: &[u8], offset: usize) -> usize {
+    text[..offset.min(text.len())].split(|&b| b == b'\n').count()
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    file: &'a Path,
+    sources: &'a Sources,
+    problems: Vec<Problem>,
+    /// Keys (`camera[0].width`) that were reported: nothing is concluded from their values.
+    bad_keys: BTreeSet<String>,
+    /// Where each key that somebody set was set last.
+    places: BTreeMap<String, Place>,
+}
+
+impl Reader<'_> {
+    fn config(&mut self) -> Config {
+        let (document, errors) = DeTable::parse_recoverable(self.text);
+        for error in errors {
+            let place = self.line(error.span().map_or(0, |span| span.start));
+            self.problem(place, "", error.message().to_owned());
+        }
+        let unreadable: BTreeSet<Place> = self.problems.iter().map(|p| p.place.clone()).collect();
+
+        let mut root = document.into_inner();
+        let server = self.table(&schema::server(), root.remove("server"));
+        let live = self.table(&schema::live(), root.remove("live"));
+        let log = self.table(&schema::log(), root.remove("log"));
+        let mut cameras = self.tables(&schema::camera(), root.remove("camera"));
+        for (name, _) in &root {
+            let known = ["server", "live", "log", "camera"];
+            self.unknown(name, "", "section", &known);
+        }
+        // What the parser guessed on a line that it could not read is no second error.
+        let mut first_on_line = unreadable.clone();
+        self.problems.retain(|p| !unreadable.contains(&p.place) || first_on_line.remove(&p.place));
+        for camera in &mut cameras {
+            camera.keyframe_interval_seconds = camera.keyframe_interval_seconds.min(live.segment_seconds);
+        }
+        Config { server, live, log, cameras }
+    }
+
+    /// `[name]`
+    fn table<S: Clone + 'static>(&mut self, section: &Section<S>, found: Option<Spanned<DeValue<'_>>>) -> S {
+        let mut value = section.defaults();
+        if let Some(found) = found {
+            self.file_table(section, section.name, found, &mut value);
+        }
+        self.overrides(section, section.name, &mut value);
+        value
+    }
+
+    /// `[[name]]`: as many as there are; one of defaults when there is none. Environment and flags set the first.
+    fn tables<S: Clone + 'static>(
+        &mut self,
+        section: &Section<S>,
+        found: Option<Spanned<DeValue<'_>>>,
+    ) -> Vec<S> {
+        let mut values = Vec::new();
+        match found.map(|found| (self.line(found.span().start), found.into_inner())) {
+            None => {}
+            Some((_, DeValue::Array(tables))) if !tables.is_empty() => {
+                for (n, table) in tables.iter().cloned().enumerate() {
+                    let mut value = section.defaults();
+                    self.file_table(section, &format!("{}[{n}]", section.name), table, &mut value);
+                    values.push(value);
+                }
+            }
+            Some((place, _)) => {
+                self.problem(place, section.name, format!("must be written as [[{}]]", section.name));
+            }
+        }
+        if values.is_empty() {
+            values.push(section.defaults());
+        }
+        self.overrides(section, &format!("{}[0]", section.name), &mut values[0]);
+        values
+    }
+
+    fn file_table<S: Clone + 'static>(
+        &mut self,
+        section: &Section<S>,
+        path: &str,
+        found: Spanned<DeValue<'_>>,
+        into: &mut S,
+    ) {
+        let place = self.line(found.span().start);
+        self.places.insert(path.to_owned(), place.clone());
+        let DeValue::Table(table) = found.into_inner() else {
+            return self.problem(place, path, format!("must be a section, written as [{}]", section.name));
+        };
+        for (name, value) in &table {
+            if let Some(key) = section.keys.iter().find(|key| key.name == name.get_ref().as_ref()) {
+                let place = self.line(name.span().start);
+                self.assign(key, path, place, &[value.get_ref().clone()], into);
+            } else {
+                let known: Vec<&str> = section.keys.iter().map(|key| key.name).collect();
+                self.unknown(name, path, "key", &known);
+            }
+        }
+    }
+
+    /// Environment, then flags.
+    fn overrides<S: 'static>(&mut self, section: &Section<S>, path: &str, into: &mut S) {
+        for key in &section.keys {
+            let variable = format!("{}{}", section.variables, key.name.to_uppercase());
+            if let Some(text) = self.sources.environment.get(&variable).filter(|text| !text.is_empty()) {
+                self.assign(key, path, Place::Variable(variable), &readings(text), into);
+            }
+            let name = format!("{}.{}", section.name, key.name);
+            for flag in self.sources.flags.iter().filter(|flag| flag.key == name) {
+                let mut possible = vec![list(flag.values.iter().cloned())];
+                if let [only] = flag.values.as_slice() {
+                    possible.insert(0, DeValue::String(only.clone().into()));
+                }
+                self.assign(key, path, Place::Flag(flag.flag), &possible, into);
+            }
+        }
+    }
+
+    /// The first of the `possible` readings of a value that the key accepts; else the complaint about the first.
+    fn assign<S: 'static>(
+        &mut self,
+        key: &Key<S>,
+        path: &str,
+        place: Place,
+        possible: &[DeValue<'_>],
+        into: &mut S,
+    ) {
+        let name = format!("{path}.{}", key.name);
+        let mut complaint = None;
+        for value in possible {
+            match key.assign(into, value) {
+                Ok(()) => {
+                    self.places.insert(name, place);
+                    return;
+                }
+                Err(what) => complaint = complaint.or(Some(what)),
+            }
+        }
+        self.problem(place, &name, complaint.unwrap_or_else(|| format!("must be {}", key.accepted)));
+        self.bad_keys.insert(name);
+    }
+
+    fn unknown(&mut self, name: &Spanned<toml::de::DeString<'_>>, path: &str, noun: &str, known: &[&str]) {
+        let word = name.get_ref();
+        let key = if path.is_empty() { word.to_string() } else { format!("{path}.{word}") };
+        let what = match did_you_mean(word, known) {
+            Some(meant) => format!("unknown {noun}; did you mean \"{meant}\"?"),
+            None => format!("unknown {noun}; known here: {}", known.join(", ")),
+        };
+        let place = self.line(name.span().start);
+        self.problem(place, &key, what);
+    }
+
+    /// What no single key can tell.
+    fn cross_check(&mut self, config: &Config) {
+        let live = &config.live;
+        self.demand(
+            &["live.window_seconds", "live.segment_seconds"],
+            live.window_seconds >= 3.0 * live.segment_seconds,
+            || format!("must be at least 3 segments, {} seconds", 3.0 * live.segment_seconds),
+        );
+        for (n, camera) in config.cameras.iter().enumerate() {
+            let key = |name: &str| format!("camera[{n}].{name}");
+            let (name, source, device, command, encoder) =
+                (key("name"), key("source"), key("device"), key("command"), key("encoder"));
+            let before = &config.cameras[..n];
+            self.demand(&[&name], before.iter().all(|other| other.name != camera.name), || {
+                format!(
+                    "\"{}\" is the name of another camera already; every camera needs its own",
+                    camera.name
+                )
+            });
+            let is_command = camera.source == SourceKind::Command;
+            self.demand(&[&source, &command], !is_command || !camera.command.is_empty(), || {
+                "source = \"command\" needs command = [\"PROGRAM\", \"ARGUMENT\", …]".to_owned()
+            });
+            self.demand(&[&command, &source], is_command || camera.command.is_empty(), || {
+                "is used with source = \"command\" only; set that, or leave command out".to_owned()
+            });
+            let takes_device = matches!(camera.source, SourceKind::Auto | SourceKind::V4l2);
+            self.demand(&[&device, &source], takes_device || camera.device.is_none(), || {
+                "is used with source = \"v4l2\" or \"auto\" only; set that, or leave device out".to_owned()
+            });
+            self.demand(
+                &[&encoder, &source],
+                !is_command || matches!(camera.encoder, EncoderKind::Auto | EncoderKind::None),
+                || "a command writes H.264 itself: use encoder = \"none\" or leave it out".to_owned(),
+            );
+            self.demand(
+                &[&encoder, &source],
+                camera.source != SourceKind::TestPattern || camera.encoder != EncoderKind::None,
+                || "the test pattern needs an encoder: \"auto\", \"v4l2-m2m\" or \"software\"".to_owned(),
+            );
+        }
+    }
+
+    /// Reports `what` at the first of `keys` that somebody set, unless one of them is wrong by itself.
+    fn demand(&mut self, keys: &[&str], holds: bool, what: impl FnOnce() -> String) {
+        if holds || keys.iter().any(|key| self.bad_keys.contains(*key)) {
+            return;
+        }
+        let place = keys.iter().find_map(|key| self.places.get(*key)).cloned().unwrap_or(Place::Default);
+        self.problem(place, keys[0], what());
+    }
+
+    fn problem(&mut self, place: Place, key: &str, what: String) {
+        // The number of a table is of use with several of them, and its line says it better.
+        let key = key.split('[').next().map_or_else(String::new, |table| match key.split_once("].") {
+            Some((_, name)) => format!("{table}.{name}"),
+            None => table.to_owned(),
+        });
+        self.problems.push(Problem { place, key, what });
+    }
+
+    fn line(&self, offset: usize) -> Place {
+        Place::Line { file: self.file.to_owned(), line: line_of(self.text.as_bytes(), offset) }
+    }
+
+    fn finish(mut self, config: Config) -> Result<Config, Problems> {
+        if self.problems.is_empty() {
+            return Ok(config);
+        }
+        self.problems.sort();
+        Err(Problems(self.problems))
+    }
+}
+
+/// What the text of an environment variable may stand for: TOML, bare text, or a list with commas.
+fn readings(text: &str) -> Vec<DeValue<'_>> {
+    let mut readings: Vec<DeValue<'_>> =
+        DeValue::parse(text).ok().map(Spanned::into_inner).into_iter().collect();
+    readings.push(DeValue::String(text.into()));
+    readings.push(list(text.split(',').map(|part| part.trim().to_owned())));
+    readings
+}
+
+fn list<'i>(values: impl Iterator<Item = String>) -> DeValue<'i> {
+    let mut items = DeArray::new();
+    for value in values {
+        items.push(Spanned::new(0..0, DeValue::String(value.into())));
+    }
+    DeValue::Array(items)
+}
+
+#[cfg(test)]
+mod tests;

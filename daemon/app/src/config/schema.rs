@@ -1,0 +1,270 @@
+//! Every key of `perch.toml`, described once: name, default, what it accepts, what it is for, and where its value goes.
+//! The reader, its messages, the environment's names and the shipped example are all made from this table.
+
+use super::accept::{self, Accept};
+use super::{Camera, EncoderKind, Live, Log, Server, SourceKind};
+use std::path::PathBuf;
+use toml::de::DeValue;
+use tracing::Level;
+
+/// One key of a section `S`.
+pub(super) struct Key<S> {
+    pub(super) name: &'static str,
+    pub(super) preset: Preset,
+    pub(super) about: &'static str,
+    /// "must be …"
+    pub(super) accepted: String,
+    assign: Assign<S>,
+}
+
+/// Reads a value into its field of the section, or says what would be right.
+type Assign<S> = Box<dyn Fn(&mut S, &DeValue<'_>) -> Result<(), String>>;
+
+/// What stands for a key when nobody sets it, as TOML.
+#[derive(Clone, Copy)]
+pub(super) enum Preset {
+    /// This value.
+    Default(&'static str),
+    /// Nothing; this would be a possible value.
+    Unset(&'static str),
+}
+
+impl<S: 'static> Key<S> {
+    fn new<V: 'static>(
+        name: &'static str,
+        preset: Preset,
+        accept: Accept<V>,
+        field: fn(&mut S) -> &mut V,
+        about: &'static str,
+    ) -> Self {
+        Self {
+            name,
+            preset,
+            about,
+            accepted: accept.words.clone(),
+            assign: Box::new(move |section, value| {
+                *field(section) = accept.read(value)?;
+                Ok(())
+            }),
+        }
+    }
+
+    pub(super) fn assign(&self, section: &mut S, value: &DeValue<'_>) -> Result<(), String> {
+        (self.assign)(section, value)
+    }
+}
+
+/// A table of the file, `[name]`, or each of the tables `[[name]]`.
+pub(super) struct Section<S> {
+    pub(super) name: &'static str,
+    pub(super) about: &'static str,
+    /// What its environment variables begin with.
+    pub(super) variables: &'static str,
+    pub(super) keys: Vec<Key<S>>,
+    blank: S,
+}
+
+impl<S: Clone + 'static> Section<S> {
+    /// The section as it is when nobody sets anything.
+    pub(super) fn defaults(&self) -> S {
+        let mut section = self.blank.clone();
+        for key in &self.keys {
+            if let Preset::Default(toml) = key.preset {
+                let value = DeValue::parse(toml).expect("the schema's defaults are TOML");
+                key.assign(&mut section, value.get_ref()).expect("the schema accepts its own defaults");
+            }
+        }
+        section
+    }
+}
+
+use Preset::{Default as Is, Unset};
+
+pub(super) fn server() -> Section<Server> {
+    Section {
+        name: "server",
+        about: "Where the site is.",
+        variables: "PERCH_",
+        blank: Server { listen: Vec::new(), data_dir: PathBuf::new(), max_connections: 0 },
+        keys: vec![
+            Key::new(
+                "listen",
+                Is(r#"["[::]:8080"]"#),
+                accept::addresses(),
+                |s| &mut s.listen,
+                "Addresses to listen on. [::] is every address of this machine, IPv4 included.",
+            ),
+            Key::new(
+                "data_dir",
+                Is(r#""/var/lib/perch""#),
+                accept::path(),
+                |s| &mut s.data_dir,
+                "Folder for everything Perch keeps. Made when it is missing.",
+            ),
+            Key::new(
+                "max_connections",
+                Is("2048"),
+                accept::whole(16..=100_000, ""),
+                |s| &mut s.max_connections,
+                "Open connections at most; further ones are refused.",
+            ),
+        ],
+    }
+}
+
+pub(super) fn live() -> Section<Live> {
+    Section {
+        name: "live",
+        about: "How the live stream is cut into segments.",
+        variables: "PERCH_LIVE_",
+        blank: Live { autostart: false, segment_seconds: 0.0, window_seconds: 0.0 },
+        keys: vec![
+            Key::new(
+                "autostart",
+                Is("false"),
+                accept::flag(),
+                |s| &mut s.autostart,
+                "Go live when the daemon starts.",
+            ),
+            Key::new(
+                "segment_seconds",
+                Is("2"),
+                accept::number(0.5..=10.0, "seconds"),
+                |s| &mut s.segment_seconds,
+                "Length of a segment. Shorter is less delay for viewers, and more requests.",
+            ),
+            Key::new(
+                "window_seconds",
+                Is("60"),
+                accept::number(6.0..=600.0, "seconds"),
+                |s| &mut s.window_seconds,
+                "How far back a viewer can go. Kept in memory: 60 s at 2500 kbit/s are 19 MB. At least 3 segments.",
+            ),
+        ],
+    }
+}
+
+pub(super) fn log() -> Section<Log> {
+    Section {
+        name: "log",
+        about: "What is written to the journal, or to standard error where there is no journal.",
+        variables: "PERCH_LOG_",
+        blank: Log { level: Level::INFO },
+        keys: vec![Key::new(
+            "level",
+            Is(r#""info""#),
+            accept::one_of(&[
+                ("error", Level::ERROR),
+                ("warn", Level::WARN),
+                ("info", Level::INFO),
+                ("debug", Level::DEBUG),
+                ("trace", Level::TRACE),
+            ]),
+            |s| &mut s.level,
+            "Least severe messages that are still written. PERCH_LOG or RUST_LOG, such as info,perchd::hls=debug, go before it.",
+        )],
+    }
+}
+
+pub(super) fn camera() -> Section<Camera> {
+    let blank = Camera {
+        name: String::new(),
+        source: SourceKind::Auto,
+        device: None,
+        command: Vec::new(),
+        encoder: EncoderKind::Auto,
+        width: 0,
+        height: 0,
+        frames_per_second: 0.0,
+        bitrate_kbps: 0,
+        keyframe_interval_seconds: 0.0,
+    };
+    Section {
+        name: "camera",
+        about: "A camera; give the table again for each further one. /media/live/ shows the first.",
+        variables: "PERCH_CAMERA_",
+        blank,
+        keys: vec![
+            Key::new(
+                "name",
+                Is(r#""front""#),
+                accept::name(),
+                |s| &mut s.name,
+                "Name on the page, in the log and in metrics.",
+            ),
+            Key::new(
+                "source",
+                Is(r#""auto""#),
+                accept::one_of(&[
+                    ("auto", SourceKind::Auto),
+                    ("v4l2", SourceKind::V4l2),
+                    ("command", SourceKind::Command),
+                    ("test-pattern", SourceKind::TestPattern),
+                ]),
+                |s| &mut s.source,
+                "Where pictures come from. auto takes the first camera that `perchd probe` finds, else the test pattern.",
+            ),
+            Key::new(
+                "device",
+                Unset(r#""/dev/v4l/by-id/usb-046d_HD_Pro_Webcam_C920-video-index0""#),
+                accept::optional_path(),
+                |s| &mut s.device,
+                "Which camera, for auto and v4l2. A link in /dev/v4l/by-id stays the same when the camera is plugged in elsewhere.",
+            ),
+            Key::new(
+                "command",
+                Unset(r#"["rpicam-vid", "--codec", "h264", "--inline", "-t", "0", "-o", "-"]"#),
+                accept::command(),
+                |s| &mut s.command,
+                "For source = \"command\": a program that writes H.264 (Annex B) to its standard output. No shell reads it.",
+            ),
+            Key::new(
+                "encoder",
+                Is(r#""auto""#),
+                accept::one_of(&[
+                    ("auto", EncoderKind::Auto),
+                    ("v4l2-m2m", EncoderKind::V4l2M2m),
+                    ("software", EncoderKind::Software),
+                    ("none", EncoderKind::None),
+                ]),
+                |s| &mut s.encoder,
+                "What codes them. auto: H.264 from the camera itself, else the board's encoder, else software.",
+            ),
+            Key::new(
+                "width",
+                Is("1280"),
+                accept::pixels(64..=4096),
+                |s| &mut s.width,
+                "Size of the picture.",
+            ),
+            Key::new(
+                "height",
+                Is("720"),
+                accept::pixels(64..=2304),
+                |s| &mut s.height,
+                "Size of the picture.",
+            ),
+            Key::new(
+                "frames_per_second",
+                Is("30"),
+                accept::number(1.0..=120.0, ""),
+                |s| &mut s.frames_per_second,
+                "Frame rate to ask for.",
+            ),
+            Key::new(
+                "bitrate_kbps",
+                Is("2500"),
+                accept::whole(100..=20_000, "kbit/s"),
+                |s| &mut s.bitrate_kbps,
+                "Bit rate of the coded picture, in 1000 bit/s.",
+            ),
+            Key::new(
+                "keyframe_interval_seconds",
+                Is("2"),
+                accept::number(0.5..=10.0, "seconds"),
+                |s| &mut s.keyframe_interval_seconds,
+                "Time from key frame to key frame. live.segment_seconds goes before it where that is shorter.",
+            ),
+        ],
+    }
+}

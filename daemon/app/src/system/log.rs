@@ -1,0 +1,93 @@
+//! Where the log goes: to the journal with priorities and fields when systemd reads our standard error, else to standard
+//! error in lines. What is said is decided by `PERCH_LOG` or `RUST_LOG` (directives of tracing-subscriber), else by `[log] level`.
+
+use std::io::IsTerminal as _;
+use std::os::unix::fs::MetadataExt as _;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{Directive, LevelFilter};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+/// Why the log cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The variable's text is no list of directives.
+    #[error("{variable}: must be a level or directives such as info,perchd::hls=debug, found \"{found}\"")]
+    Directives {
+        /// Which variable.
+        variable: &'static str,
+        /// Its text.
+        found: String,
+        /// From the parser.
+        source: tracing_subscriber::filter::ParseError,
+    },
+    /// Somebody set one up before.
+    #[error("the log is set up already")]
+    Twice(#[from] tracing_subscriber::util::TryInitError),
+}
+
+/// Sets up the process's log, and has panics written to it too.
+pub fn start(level: tracing::Level) -> Result<(), LogError> {
+    let registry = tracing_subscriber::registry().with(filter(level, |name| std::env::var(name).ok())?);
+    let journal = journal_reads_stderr().then(tracing_journald::layer).and_then(Result::ok);
+    if let Some(journal) = journal {
+        registry.with(journal).try_init()?;
+    } else {
+        let terminal = std::io::stderr().is_terminal();
+        let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(terminal);
+        registry.with(lines).try_init()?;
+    }
+    // A panic ends its thread or task; who waits for that one decides what becomes of it. Here it is only said.
+    std::panic::set_hook(Box::new(|panic| {
+        let message = panic.payload_as_str().unwrap_or("no message");
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let thread = std::thread::current().name().unwrap_or("unnamed").to_owned();
+        tracing::error!(place, thread, "a bug in Perch, please report it: {message}");
+    }));
+    Ok(())
+}
+
+fn filter(level: tracing::Level, variable: impl Fn(&str) -> Option<String>) -> Result<EnvFilter, LogError> {
+    for name in ["PERCH_LOG", "RUST_LOG"] {
+        if let Some(found) = variable(name).filter(|text| !text.is_empty()) {
+            return EnvFilter::builder()
+                .with_default_directive(Directive::from(LevelFilter::from_level(level)))
+                .parse(&found)
+                .map_err(|source| LogError::Directives { variable: name, found, source });
+        }
+    }
+    Ok(EnvFilter::default().add_directive(LevelFilter::from_level(level).into()))
+}
+
+/// `JOURNAL_STREAM` names device and inode of the journal's end of our standard error (systemd.exec(5)); a child that
+/// inherited the variable but writes elsewhere must not be fooled by it.
+fn journal_reads_stderr() -> bool {
+    let Ok(named) = std::env::var("JOURNAL_STREAM") else { return false };
+    let Ok(actual) = std::fs::metadata("/proc/self/fd/2") else { return false };
+    named == format!("{}:{}", actual.dev(), actual.ino())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tracing::Level;
+
+    #[test]
+    fn the_variables_go_before_the_configured_level() {
+        let of = |perch: Option<&str>, rust: Option<&str>| {
+            let variable = |name: &str| {
+                match name {
+                    "PERCH_LOG" => perch,
+                    _ => rust,
+                }
+                .map(ToOwned::to_owned)
+            };
+            filter(Level::WARN, variable).map(|filter| filter.to_string())
+        };
+        assert_eq!(of(None, None).unwrap(), "warn");
+        assert_eq!(of(Some(""), Some("debug")).unwrap(), "debug");
+        assert_eq!(of(Some("perchd=trace"), Some("debug")).unwrap(), "perchd=trace");
+        let error = of(Some("perchd=loud"), None).unwrap_err().to_string();
+        assert!(error.contains("PERCH_LOG") && error.contains("perchd=loud"), "{error}");
+    }
+}
