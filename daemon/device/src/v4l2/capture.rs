@@ -1,0 +1,289 @@
+//! A camera: format, rate, buffers, and the frames it gives, each judged before anybody sees it.
+//!
+//! Linux media userspace API, "Video Capture Interface". Which mode to ask for is decided elsewhere (`crate::mode`).
+
+use super::format::{Colorimetry, Format};
+use super::ioctl::{Direction, Memory, QueueType, VideoDevice};
+use super::layout::{Layout, Picture};
+use super::poll::{Readiness, wait};
+use super::queue::{Dequeued, Queue};
+use super::verdict::{Losses, Timeline, Verdict};
+use crate::error::DeviceError;
+use crate::mode::{Mode, PixelFormat};
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use v4l::capability::Flags;
+use v4l::v4l_sys as sys;
+
+/// A camera that streams. Drop it to stop.
+#[derive(Debug)]
+pub struct Camera {
+    device: Arc<VideoDevice>,
+    queue: Queue,
+    name: String,
+    mode: Mode,
+    format: Format,
+    /// None for coded formats.
+    layout: Option<Layout>,
+    timeline: Timeline,
+    losses: Losses,
+}
+
+/// A good buffer that the camera has filled; give it back with [`Camera::release`], or the camera runs out of buffers.
+#[derive(Debug)]
+#[must_use = "the camera needs its buffer back"]
+pub struct Frame {
+    index: u32,
+    start: usize,
+    end: usize,
+    /// When it was captured, on the monotonic clock.
+    pub captured_at: Duration,
+}
+
+impl Frame {
+    /// The place of its buffer in the camera's queue.
+    pub fn index(&self) -> u32 {
+        self.index
+    }
+
+    /// Payload, bytes.
+    pub fn bytes_used(&self) -> usize {
+        self.end - self.start
+    }
+}
+
+impl Camera {
+    /// Frames that may be in our hands or the encoder's while the camera fills others: a slow moment must not lose one.
+    const BUFFERS: u32 = 4;
+    /// One to fill while we look at the other.
+    const FEWEST_BUFFERS: u32 = 2;
+    /// Dequeued in one go at most before the caller may look at its deadline again.
+    const BURST: usize = 8;
+
+    /// Opens a camera and lets it stream in exactly this format and size; the rate is a wish.
+    pub fn open(path: &Path, wanted: &Mode) -> Result<Self, DeviceError> {
+        let device = Arc::new(VideoDevice::open(path)?);
+        let capability = device.capability()?;
+        let kind = capture_queue(capability.flags).ok_or_else(|| DeviceError::Unsupported {
+            path: path.into(),
+            lacks: "is no camera (it cannot capture with streaming buffers)".into(),
+        })?;
+        let format = device.set_format(kind, &Format::new(wanted.format, wanted.width, wanted.height))?;
+        let got = PixelFormat::from_fourcc(format.fourcc);
+        if got != Some(wanted.format) || (format.width, format.height) != (wanted.width, wanted.height) {
+            return Err(DeviceError::Mode {
+                path: path.into(),
+                wanted: wanted.to_string(),
+                nearest: format!(
+                    "the nearest it can is {} {}x{}",
+                    format.fourcc, format.width, format.height
+                ),
+            });
+        }
+        let layout = Layout::new(&format, format.width, format.height);
+        if wanted.format.is_raw() && layout.is_none() {
+            return Err(device.lied("setting the format", format!("{format:?} holds no {wanted}")));
+        }
+        let interval = frame_interval(wanted.frames_per_second);
+        let frames_per_second =
+            device.set_frame_interval(kind, interval).and_then(rate_of).unwrap_or(wanted.frames_per_second);
+        let mut queue = Queue::allocate(
+            &device,
+            kind,
+            Memory::Mmap,
+            Self::BUFFERS,
+            Self::FEWEST_BUFFERS,
+            format.size_image,
+        )?;
+        queue.enqueue_all()?;
+        queue.start()?;
+        let mode = Mode { frames_per_second, ..*wanted };
+        let name = capability.card;
+        Ok(Self {
+            device,
+            queue,
+            name,
+            mode,
+            format,
+            layout,
+            timeline: Timeline::default(),
+            losses: Losses::default(),
+        })
+    }
+
+    /// The product's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where it was opened.
+    pub fn path(&self) -> &Path {
+        self.device.path()
+    }
+
+    /// What runs; the rate is the driver's answer.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// How its buffers are made.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// How its numbers become colours, to be told to the encoder.
+    pub fn colorimetry(&self) -> Colorimetry {
+        self.format.colorimetry
+    }
+
+    /// The open file, to wait on together with an encoder's.
+    pub fn device(&self) -> &VideoDevice {
+        &self.device
+    }
+
+    /// Losses since the start.
+    pub fn losses(&self) -> Losses {
+        self.losses
+    }
+
+    /// How many buffers it has.
+    pub fn buffers(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Waits for a frame, `timeout` at most.
+    pub fn wait(&self, timeout: Duration) -> Result<Readiness, DeviceError> {
+        let interest = Readiness { capture: true, ..Readiness::default() };
+        wait([(&self.device, interest)], timeout).map(|[ready]| ready)
+    }
+
+    /// The next good frame, without waiting; broken ones are thrown away and counted. `now` is the monotonic clock's reading.
+    pub fn next_frame(&mut self, now: Duration) -> Result<Option<Frame>, DeviceError> {
+        let minimum = self.layout.map_or(1, |layout| layout.minimum_bytes());
+        for _ in 0..Self::BURST {
+            let Dequeued::Buffer(info) = self.queue.dequeue()? else { return Ok(None) };
+            self.losses.lost_frames += u64::from(self.timeline.lost_before(info.sequence));
+            if Verdict::of(&info, minimum, self.queue.capacity(info.index)) != Verdict::Good {
+                self.losses.discarded += 1;
+                self.queue.enqueue(info.index, 0, Duration::ZERO)?;
+                continue;
+            }
+            let (captured_at, jumped) = self.timeline.captured_at(info.timestamp, now);
+            self.losses.time_jumps += u64::from(jumped);
+            let (start, end) = (info.data_offset as usize, info.bytes_used as usize);
+            return Ok(Some(Frame { index: info.index, start, end, captured_at }));
+        }
+        Ok(None)
+    }
+
+    /// What [`Camera::next_frame`] means when [`wait`] reported an error: either it explains, or the queue is dead.
+    pub fn failed(&self) -> DeviceError {
+        DeviceError::Gone { path: self.device.path().into(), operation: "waiting for a picture" }
+    }
+
+    /// The frame's bytes: a coded picture, or the planes one after the other.
+    pub fn bytes(&self, frame: &Frame) -> &[u8] {
+        self.queue.bytes(frame.index).get(frame.start..frame.end).unwrap_or_default()
+    }
+
+    /// The frame's planes; `None` for coded formats.
+    pub fn picture(&self, frame: &Frame) -> Option<Picture<'_>> {
+        self.layout?.picture(self.bytes(frame))
+    }
+
+    /// Where rows lie in its buffers; `None` for coded formats.
+    pub fn layout(&self) -> Option<Layout> {
+        self.layout
+    }
+
+    /// Gives the buffer back to be filled anew.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a frame that was given back cannot be looked at again"
+    )]
+    pub fn release(&mut self, frame: Frame) -> Result<(), DeviceError> {
+        self.queue.enqueue(frame.index, 0, Duration::ZERO)
+    }
+
+    /// All buffers as DMABUF files in the queue's order, for an encoder to read them where they are. An error where the
+    /// driver cannot.
+    pub fn export(&self) -> Result<Vec<OwnedFd>, DeviceError> {
+        (0..self.queue.len()).map(|index| self.queue.export(index as u32)).collect()
+    }
+
+    /// Tells a camera that codes H.264 itself how; what it does not know is left.
+    pub fn set_coding(&self, bitrate: u32, keyframe_interval: u32) {
+        for (control, value) in [
+            (sys::V4L2_CID_MPEG_VIDEO_BITRATE, bitrate),
+            (sys::V4L2_CID_MPEG_VIDEO_H264_I_PERIOD, keyframe_interval),
+            (sys::V4L2_CID_MPEG_VIDEO_GOP_SIZE, keyframe_interval),
+        ] {
+            if let Some(range) = self.device.control_range(control) {
+                let value = i32::try_from(value).unwrap_or(i32::MAX).min(range.maximum).max(range.minimum);
+                if let Err(error) = self.device.set_control(control, value) {
+                    tracing::debug!(%error, control, value, "the camera refuses a coding control");
+                }
+            }
+        }
+    }
+
+    /// Asks a camera that codes H.264 itself for an IDR; `false` when it has no such control.
+    pub fn force_key_frame(&self) -> bool {
+        self.device.set_control(sys::V4L2_CID_MPEG_VIDEO_FORCE_KEY_FRAME, 1).is_ok()
+    }
+}
+
+/// The queue from which a node with these abilities captures; `None`: it does not. Memory-to-memory devices are no cameras.
+pub(crate) fn capture_queue(flags: Flags) -> Option<QueueType> {
+    let m2m = flags.intersects(
+        Flags::VIDEO_M2M | Flags::VIDEO_M2M_MPLANE | Flags::VIDEO_OUTPUT | Flags::VIDEO_OUTPUT_MPLANE,
+    );
+    let captures = flags.intersects(Flags::VIDEO_CAPTURE | Flags::VIDEO_CAPTURE_MPLANE);
+    if !captures || m2m || !flags.contains(Flags::STREAMING) {
+        return None;
+    }
+    let multi_planar = !flags.contains(Flags::VIDEO_CAPTURE);
+    Some(QueueType { direction: Direction::Capture, multi_planar })
+}
+
+/// The interval of a rate, in thousandths of a frame.
+pub(crate) fn frame_interval(frames_per_second: f64) -> v4l::Fraction {
+    let thousandths = (frames_per_second * 1000.0).round().clamp(1.0, 1_000_000.0) as u32;
+    v4l::Fraction::new(1000, thousandths)
+}
+
+/// The rate of an interval; `None` for nonsense.
+pub(crate) fn rate_of(interval: v4l::Fraction) -> Option<f64> {
+    let rate = f64::from(interval.denominator) / f64::from(interval.numerator);
+    (rate.is_finite() && rate > 0.0).then_some(rate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cameras_are_told_from_encoders_and_from_nodes_that_do_not_stream() {
+        assert_eq!(
+            capture_queue(Flags::VIDEO_CAPTURE | Flags::STREAMING).map(|queue| queue.multi_planar),
+            Some(false)
+        );
+        let mplane = Flags::VIDEO_CAPTURE_MPLANE | Flags::STREAMING;
+        assert_eq!(capture_queue(mplane).map(|queue| queue.multi_planar), Some(true));
+        assert_eq!(capture_queue(Flags::VIDEO_M2M | Flags::STREAMING), None);
+        assert_eq!(capture_queue(Flags::VIDEO_CAPTURE | Flags::READ_WRITE), None);
+        assert_eq!(capture_queue(Flags::META_CAPTURE | Flags::STREAMING), None);
+    }
+
+    #[test]
+    fn rates_and_intervals_are_each_others_inverse() {
+        for rate in [5.0, 14.985, 29.97, 30.0, 60.0] {
+            let back = rate_of(frame_interval(rate)).unwrap();
+            assert!((back - rate).abs() < 0.001, "{rate} {back}");
+        }
+        assert_eq!(rate_of(v4l::Fraction::new(0, 1)), None);
+        assert_eq!(rate_of(v4l::Fraction::new(1, 0)), None);
+    }
+}

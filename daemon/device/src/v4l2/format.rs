@@ -1,0 +1,145 @@
+//! A queue's format as a plain value, and its way through the kernel's two structures (single- and multi-planar). Pure.
+
+use super::ioctl::{QueueType, zeroed};
+use crate::mode::PixelFormat;
+use v4l::FourCC;
+use v4l::v4l_sys as sys;
+
+/// A format as it is set on a queue and as the driver answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Format {
+    /// Pixel or coded format.
+    pub fourcc: FourCC,
+    /// Pixels.
+    pub width: u32,
+    /// Pixels; an encoder may round the rows of its input buffer up.
+    pub height: u32,
+    /// Bytes from one row of the first plane to the next; 0 for coded formats, or to let the driver choose.
+    pub bytes_per_line: u32,
+    /// Bytes of a buffer; 0 lets the driver choose.
+    pub size_image: u32,
+    /// How numbers become colours.
+    pub colorimetry: Colorimetry,
+}
+
+impl Format {
+    /// A format with everything else left to the driver.
+    pub fn new(format: PixelFormat, width: u32, height: u32) -> Self {
+        let fourcc = format.fourcc();
+        Self { fourcc, width, height, bytes_per_line: 0, size_image: 0, colorimetry: Colorimetry::default() }
+    }
+
+    /// As the kernel takes it.
+    pub(super) fn to_kernel(self, queue: QueueType) -> sys::v4l2_format {
+        let mut raw = sys::v4l2_format { type_: queue.raw(), ..zeroed() };
+        let colorimetry = self.colorimetry;
+        if queue.multi_planar {
+            // SAFETY: zeroed above, and zero is valid for the multi-planar member.
+            let pix = unsafe { &mut raw.fmt.pix_mp };
+            pix.width = self.width;
+            pix.height = self.height;
+            pix.pixelformat = self.fourcc.into();
+            pix.field = sys::v4l2_field_V4L2_FIELD_NONE;
+            pix.num_planes = 1;
+            pix.plane_fmt[0].bytesperline = self.bytes_per_line;
+            pix.plane_fmt[0].sizeimage = self.size_image;
+            pix.colorspace = colorimetry.colorspace;
+            pix.__bindgen_anon_1.ycbcr_enc = colorimetry.encoding as u8;
+            pix.quantization = colorimetry.quantization as u8;
+            pix.xfer_func = colorimetry.transfer as u8;
+        } else {
+            // SAFETY: zeroed above, and zero is valid for the single-planar member.
+            let pix = unsafe { &mut raw.fmt.pix };
+            pix.width = self.width;
+            pix.height = self.height;
+            pix.pixelformat = self.fourcc.into();
+            pix.field = sys::v4l2_field_V4L2_FIELD_NONE;
+            pix.bytesperline = self.bytes_per_line;
+            pix.sizeimage = self.size_image;
+            pix.priv_ = sys::V4L2_PIX_FMT_PRIV_MAGIC;
+            pix.colorspace = colorimetry.colorspace;
+            pix.__bindgen_anon_1.ycbcr_enc = colorimetry.encoding;
+            pix.quantization = colorimetry.quantization;
+            pix.xfer_func = colorimetry.transfer;
+        }
+        raw
+    }
+
+    /// From the kernel's answer; the error is a number of memory planes that Perch does not know.
+    pub(super) fn from_kernel(queue: QueueType, raw: &sys::v4l2_format) -> Result<Self, u8> {
+        if !queue.multi_planar {
+            // SAFETY: the kernel filled in the single-planar member, as the type in the request says.
+            let pix = unsafe { raw.fmt.pix };
+            return Ok(Self {
+                fourcc: pix.pixelformat.into(),
+                width: pix.width,
+                height: pix.height,
+                bytes_per_line: pix.bytesperline,
+                size_image: pix.sizeimage,
+                colorimetry: Colorimetry {
+                    colorspace: pix.colorspace,
+                    // SAFETY: both members of the union are a u32.
+                    encoding: unsafe { pix.__bindgen_anon_1.ycbcr_enc },
+                    quantization: pix.quantization,
+                    transfer: pix.xfer_func,
+                },
+            });
+        }
+        // SAFETY: the kernel filled in the multi-planar member, as the type in the request says.
+        let pix = unsafe { raw.fmt.pix_mp };
+        if pix.num_planes != 1 {
+            return Err(pix.num_planes);
+        }
+        let plane = pix.plane_fmt[0]; // a copy: the structure is packed
+        Ok(Self {
+            fourcc: pix.pixelformat.into(),
+            width: pix.width,
+            height: pix.height,
+            bytes_per_line: plane.bytesperline,
+            size_image: plane.sizeimage,
+            colorimetry: Colorimetry {
+                colorspace: pix.colorspace,
+                // SAFETY: both members of the union are a u8.
+                encoding: u32::from(unsafe { pix.__bindgen_anon_1.ycbcr_enc }),
+                quantization: u32::from(pix.quantization),
+                transfer: u32::from(pix.xfer_func),
+            },
+        })
+    }
+}
+
+/// The kernel's numbers for colour space, `Y'CbCr` encoding, quantization and transfer function; only passed on, from the camera
+/// to the encoder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Colorimetry {
+    /// `V4L2_COLORSPACE_…`
+    pub colorspace: u32,
+    /// `V4L2_YCBCR_ENC_…`
+    pub encoding: u32,
+    /// `V4L2_QUANTIZATION_…`
+    pub quantization: u32,
+    /// `V4L2_XFER_FUNC_…`
+    pub transfer: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ioctl::Direction;
+    use super::*;
+
+    #[test]
+    fn a_format_survives_the_way_through_both_structures() {
+        let format = Format {
+            fourcc: FourCC::new(b"NV12"),
+            width: 1296,
+            height: 972,
+            bytes_per_line: 1312,
+            size_image: 1_912_896,
+            colorimetry: Colorimetry { colorspace: 3, encoding: 2, quantization: 1, transfer: 4 },
+        };
+        for multi_planar in [false, true] {
+            let queue = QueueType { direction: Direction::Output, multi_planar };
+            assert_eq!(Format::from_kernel(queue, &format.to_kernel(queue)), Ok(format));
+        }
+    }
+}

@@ -1,0 +1,514 @@
+//! The kernel's V4L2 calls as safe methods over plain values, single- and multi-planar alike.
+//!
+//! Linux media userspace API, part I, "Function Reference". One memory plane per buffer is supported: every driver that Perch
+//! aims at offers such formats. Policy (how many buffers, which format, what to retry) is not here.
+
+use super::format::Format;
+use crate::error::DeviceError;
+use std::ffi::c_void;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use v4l::FourCC;
+use v4l::frameinterval::FrameIntervalEnum;
+use v4l::framesize::FrameSizeEnum;
+use v4l::v4l_sys as sys;
+use v4l::v4l2::vidioc;
+
+/// A structure of the kernel's interface: plain integers, arrays and unions of them.
+///
+/// # Safety
+/// All bytes zero must be a valid value.
+pub(super) unsafe trait KernelStruct {}
+
+macro_rules! kernel_structs {
+    ($($name:ty),* $(,)?) => { $(
+        // SAFETY: a C structure of integers, integer arrays and raw pointers; zero is valid for each of them.
+        unsafe impl KernelStruct for $name {}
+    )* };
+}
+kernel_structs!(
+    sys::v4l2_capability,
+    sys::v4l2_fmtdesc,
+    sys::v4l2_frmsizeenum,
+    sys::v4l2_frmivalenum,
+    sys::v4l2_format,
+    sys::v4l2_streamparm,
+    sys::v4l2_requestbuffers,
+    sys::v4l2_buffer,
+    sys::v4l2_plane,
+    sys::v4l2_exportbuffer,
+    sys::v4l2_control,
+    sys::v4l2_queryctrl,
+    sys::v4l2_encoder_cmd,
+    sys::v4l2_selection
+);
+
+/// A structure with nothing in it.
+pub(super) fn zeroed<T: KernelStruct>() -> T {
+    // SAFETY: the trait promises that zero is a valid value.
+    unsafe { std::mem::zeroed() }
+}
+
+/// Which of a device's queues, and through which of the two interfaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueType {
+    /// What flows.
+    pub direction: Direction,
+    /// The multi-planar interface (as bcm2835-codec has it).
+    pub multi_planar: bool,
+}
+
+/// Which way buffers carry data, seen from us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// From the device to us: a camera's frames, an encoder's coded pictures.
+    Capture,
+    /// From us to the device: an encoder's frames.
+    Output,
+}
+
+impl QueueType {
+    pub(super) fn raw(self) -> u32 {
+        match (self.direction, self.multi_planar) {
+            (Direction::Capture, false) => sys::v4l2_buf_type_V4L2_BUF_TYPE_VIDEO_CAPTURE,
+            (Direction::Capture, true) => sys::v4l2_buf_type_V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE,
+            (Direction::Output, false) => sys::v4l2_buf_type_V4L2_BUF_TYPE_VIDEO_OUTPUT,
+            (Direction::Output, true) => sys::v4l2_buf_type_V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE,
+        }
+    }
+}
+
+/// Who owns a buffer's memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Memory {
+    /// The driver; we map it.
+    Mmap,
+    /// Another driver, which exported it as a DMABUF file.
+    Dmabuf,
+}
+
+impl Memory {
+    fn raw(self) -> u32 {
+        match self {
+            Self::Mmap => sys::v4l2_memory_V4L2_MEMORY_MMAP,
+            Self::Dmabuf => sys::v4l2_memory_V4L2_MEMORY_DMABUF,
+        }
+    }
+}
+
+/// What a device says it is (`VIDIOC_QUERYCAP`), names made printable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Capability {
+    /// Driver, e.g. `uvcvideo`.
+    pub driver: String,
+    /// Product name, for people.
+    pub card: String,
+    /// Where it is plugged in, e.g. `usb-0000:01:00.0-1.2`.
+    pub bus_info: String,
+    /// What this node can do (not the whole device).
+    pub flags: v4l::capability::Flags,
+}
+
+/// One entry of a format enumeration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FormatDescription {
+    /// The code.
+    pub fourcc: FourCC,
+    /// The driver's words.
+    pub description: String,
+}
+
+/// A buffer as the kernel describes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BufferInfo {
+    /// Place in the queue, as the driver says.
+    pub index: u32,
+    /// Where the payload begins, bytes.
+    pub data_offset: u32,
+    /// Where the payload ends, bytes.
+    pub bytes_used: u32,
+    /// Size of the memory, bytes.
+    pub length: u32,
+    /// `V4L2_BUF_FLAG_…`
+    pub flags: u32,
+    /// Counts frames, also the lost ones.
+    pub sequence: u32,
+    /// The driver's or, for an encoder, the frame's own stamp; `None` when negative.
+    pub timestamp: Option<Duration>,
+    /// Offset to map it at.
+    pub map_offset: u32,
+}
+
+/// What to queue.
+#[derive(Clone, Copy, Debug)]
+pub struct QueuedBuffer<'a> {
+    /// Place in the queue.
+    pub index: u32,
+    /// Payload, bytes; 0 for capture.
+    pub bytes_used: u32,
+    /// Size of the imported memory, bytes; 0 for mapped memory.
+    pub length: u32,
+    /// The imported memory, for [`Memory::Dmabuf`].
+    pub dmabuf: Option<BorrowedFd<'a>>,
+    /// Stamp to be copied to the coded picture.
+    pub timestamp: Duration,
+}
+
+/// The range of an integer control.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ControlRange {
+    /// Smallest value.
+    pub minimum: i32,
+    /// Largest value.
+    pub maximum: i32,
+    /// Value it has by itself.
+    pub default: i32,
+}
+
+/// An open video node.
+#[derive(Debug)]
+pub struct VideoDevice {
+    file: OwnedFd,
+    path: PathBuf,
+}
+
+impl VideoDevice {
+    /// Opens a node without blocking, and so that child processes do not inherit it.
+    pub fn open(path: &Path) -> Result<Self, DeviceError> {
+        use rustix::fs::{Mode, OFlags};
+        let file = rustix::fs::open(path, OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())
+            .map_err(|errno| DeviceError::opening(path, errno.into()))?;
+        Ok(Self { file, path: path.to_path_buf() })
+    }
+
+    /// Where it was opened.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn call<T: KernelStruct>(&self, request: vidioc::_IOC_TYPE, argument: &mut T) -> io::Result<()> {
+        loop {
+            // SAFETY: every request number used in this file was made from the size of the structure passed with it, the
+            // reference is valid for the call, and pointers inside (planes) point to live arrays of the stated length.
+            let result = unsafe {
+                v4l::v4l2::ioctl(
+                    self.file.as_raw_fd(),
+                    request,
+                    std::ptr::from_mut(argument).cast::<c_void>(),
+                )
+            };
+            match result {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => return result,
+            }
+        }
+    }
+
+    fn failed(&self, operation: &'static str) -> impl FnOnce(io::Error) -> DeviceError + '_ {
+        move |source| DeviceError::working(&self.path, operation, source)
+    }
+
+    /// Names and abilities.
+    pub fn capability(&self) -> Result<Capability, DeviceError> {
+        let mut raw: sys::v4l2_capability = zeroed();
+        self.call(vidioc::VIDIOC_QUERYCAP, &mut raw).map_err(self.failed("asking what it is"))?;
+        let flags = if raw.capabilities & sys::V4L2_CAP_DEVICE_CAPS == 0 {
+            raw.capabilities
+        } else {
+            raw.device_caps
+        };
+        Ok(Capability {
+            driver: printable(&raw.driver),
+            card: printable(&raw.card),
+            bus_info: printable(&raw.bus_info),
+            flags: v4l::capability::Flags::from(flags),
+        })
+    }
+
+    /// The format at a place of the enumeration; `None` after the last.
+    pub fn enumerate_format(&self, queue: QueueType, index: u32) -> Option<FormatDescription> {
+        let mut raw = sys::v4l2_fmtdesc { index, type_: queue.raw(), ..zeroed() };
+        self.call(vidioc::VIDIOC_ENUM_FMT, &mut raw).ok()?;
+        Some(FormatDescription { fourcc: raw.pixelformat.into(), description: printable(&raw.description) })
+    }
+
+    /// The frame size at a place of the enumeration; `None` after the last, or when the driver does not enumerate.
+    pub fn enumerate_size(&self, fourcc: FourCC, index: u32) -> Option<FrameSizeEnum> {
+        let mut raw = sys::v4l2_frmsizeenum { index, pixel_format: fourcc.into(), ..zeroed() };
+        self.call(vidioc::VIDIOC_ENUM_FRAMESIZES, &mut raw).ok()?;
+        FrameSizeEnum::try_from(raw).ok()
+    }
+
+    /// The frame interval at a place of the enumeration; `None` after the last, or when the driver does not enumerate.
+    pub fn enumerate_interval(
+        &self,
+        fourcc: FourCC,
+        width: u32,
+        height: u32,
+        index: u32,
+    ) -> Option<FrameIntervalEnum> {
+        let mut raw = sys::v4l2_frmivalenum { index, pixel_format: fourcc.into(), width, height, ..zeroed() };
+        self.call(vidioc::VIDIOC_ENUM_FRAMEINTERVALS, &mut raw).ok()?;
+        FrameIntervalEnum::try_from(raw).ok()
+    }
+
+    /// The format in force.
+    pub fn format(&self, queue: QueueType) -> Result<Format, DeviceError> {
+        let mut raw = sys::v4l2_format { type_: queue.raw(), ..zeroed() };
+        self.call(vidioc::VIDIOC_G_FMT, &mut raw).map_err(self.failed("reading the format"))?;
+        self.understood(queue, &raw)
+    }
+
+    /// Asks for a format; the answer is what the driver made of it.
+    pub fn set_format(&self, queue: QueueType, wanted: &Format) -> Result<Format, DeviceError> {
+        let mut raw = wanted.to_kernel(queue);
+        self.call(vidioc::VIDIOC_S_FMT, &mut raw).map_err(self.failed("setting the format"))?;
+        self.understood(queue, &raw)
+    }
+
+    /// What the driver would make of a format.
+    pub fn try_format(&self, queue: QueueType, wanted: &Format) -> Result<Format, DeviceError> {
+        let mut raw = wanted.to_kernel(queue);
+        self.call(vidioc::VIDIOC_TRY_FMT, &mut raw).map_err(self.failed("trying the format"))?;
+        self.understood(queue, &raw)
+    }
+
+    fn understood(&self, queue: QueueType, raw: &sys::v4l2_format) -> Result<Format, DeviceError> {
+        Format::from_kernel(queue, raw).map_err(|planes| DeviceError::Unsupported {
+            path: self.path.clone(),
+            lacks: format!("wants {planes} memory planes a picture; Perch knows formats of one"),
+        })
+    }
+
+    /// Asks for a frame interval in seconds (`VIDIOC_S_PARM`); the answer is the one in force. `None`: the driver has none.
+    pub fn set_frame_interval(&self, queue: QueueType, interval: v4l::Fraction) -> Option<v4l::Fraction> {
+        let mut raw = sys::v4l2_streamparm { type_: queue.raw(), ..zeroed() };
+        // The capture and the output member have the interval and its flag at the same places (videodev2.h).
+        raw.parm.capture = sys::v4l2_captureparm {
+            capability: sys::V4L2_CAP_TIMEPERFRAME,
+            capturemode: 0,
+            timeperframe: interval.into(),
+            extendedmode: 0,
+            readbuffers: 0,
+            reserved: [0; 4],
+        };
+        self.call(vidioc::VIDIOC_S_PARM, &mut raw).ok()?;
+        // SAFETY: capture and output members are both plain integers of one layout.
+        let answer = unsafe { raw.parm.capture };
+        (answer.timeperframe.denominator != 0).then(|| answer.timeperframe.into())
+    }
+
+    /// Says which part of an encoder's input buffer is the picture (top left, visible size).
+    pub fn set_crop(&self, queue: QueueType, width: u32, height: u32) -> Result<(), DeviceError> {
+        // The selection interface always takes the single-planar type.
+        let type_ = QueueType { multi_planar: false, ..queue }.raw();
+        let mut raw = sys::v4l2_selection { type_, target: sys::V4L2_SEL_TGT_CROP, ..zeroed() };
+        raw.r.width = width;
+        raw.r.height = height;
+        self.call(VIDIOC_S_SELECTION, &mut raw).map_err(self.failed("cropping"))
+    }
+
+    /// Asks for buffers; the answer is how many there are now. 0 frees them.
+    pub fn request_buffers(&self, queue: QueueType, memory: Memory, count: u32) -> io::Result<u32> {
+        let mut raw =
+            sys::v4l2_requestbuffers { count, type_: queue.raw(), memory: memory.raw(), ..zeroed() };
+        self.call(vidioc::VIDIOC_REQBUFS, &mut raw)?;
+        Ok(raw.count)
+    }
+
+    /// Size and map offset of a buffer.
+    pub fn query_buffer(
+        &self,
+        queue: QueueType,
+        memory: Memory,
+        index: u32,
+    ) -> Result<BufferInfo, DeviceError> {
+        self.with_buffer(queue, memory, index, |_, _| {}, vidioc::VIDIOC_QUERYBUF)
+            .map_err(self.failed("looking at a buffer"))
+    }
+
+    /// Hands a buffer to the driver.
+    pub fn queue_buffer(
+        &self,
+        queue: QueueType,
+        memory: Memory,
+        buffer: &QueuedBuffer<'_>,
+    ) -> Result<(), DeviceError> {
+        let fd = buffer.dmabuf.map(|fd| fd.as_raw_fd());
+        let fill = |raw: &mut sys::v4l2_buffer, plane: &mut sys::v4l2_plane| {
+            raw.timestamp.tv_sec = buffer.timestamp.as_secs().try_into().unwrap_or(0);
+            raw.timestamp.tv_usec = buffer.timestamp.subsec_micros().cast_signed().into();
+            raw.field = sys::v4l2_field_V4L2_FIELD_NONE;
+            if queue.multi_planar {
+                plane.bytesused = buffer.bytes_used;
+                plane.length = buffer.length;
+                if let Some(fd) = fd {
+                    plane.m.fd = fd;
+                }
+            } else {
+                raw.bytesused = buffer.bytes_used;
+                raw.length = buffer.length;
+                if let Some(fd) = fd {
+                    raw.m.fd = fd;
+                }
+            }
+        };
+        self.with_buffer(queue, memory, buffer.index, fill, vidioc::VIDIOC_QBUF)
+            .map(|_| ())
+            .map_err(self.failed("queuing a buffer"))
+    }
+
+    /// Takes a finished buffer from the driver; the raw error, because `EAGAIN` and `EPIPE` are answers and no failures.
+    pub fn dequeue_buffer(&self, queue: QueueType, memory: Memory) -> io::Result<BufferInfo> {
+        self.with_buffer(queue, memory, 0, |_, _| {}, vidioc::VIDIOC_DQBUF)
+    }
+
+    fn with_buffer(
+        &self,
+        queue: QueueType,
+        memory: Memory,
+        index: u32,
+        fill: impl FnOnce(&mut sys::v4l2_buffer, &mut sys::v4l2_plane),
+        request: vidioc::_IOC_TYPE,
+    ) -> io::Result<BufferInfo> {
+        let mut plane: sys::v4l2_plane = zeroed();
+        let mut raw = sys::v4l2_buffer { index, type_: queue.raw(), memory: memory.raw(), ..zeroed() };
+        fill(&mut raw, &mut plane);
+        if queue.multi_planar {
+            raw.m.planes = &raw mut plane;
+            raw.length = 1;
+        }
+        self.call(request, &mut raw)?;
+        let timestamp = u64::try_from(raw.timestamp.tv_sec).ok().and_then(|seconds| {
+            let microseconds = u64::try_from(raw.timestamp.tv_usec).ok()?;
+            Some(Duration::from_secs(seconds) + Duration::from_micros(microseconds))
+        });
+        let (data_offset, bytes_used, length, map_offset) = if queue.multi_planar {
+            // SAFETY: all members of the union are integers; the offset is read for mapped buffers only.
+            (plane.data_offset, plane.bytesused, plane.length, unsafe { plane.m.mem_offset })
+        } else {
+            // SAFETY: as above.
+            (0, raw.bytesused, raw.length, unsafe { raw.m.offset })
+        };
+        let (index, flags, sequence) = (raw.index, raw.flags, raw.sequence);
+        Ok(BufferInfo { index, data_offset, bytes_used, length, flags, sequence, timestamp, map_offset })
+    }
+
+    /// Exports a mapped buffer as a DMABUF file.
+    pub fn export_buffer(&self, queue: QueueType, index: u32) -> Result<OwnedFd, DeviceError> {
+        let flags = (libc::O_CLOEXEC | libc::O_RDWR) as u32;
+        let mut raw = sys::v4l2_exportbuffer { index, type_: queue.raw(), flags, ..zeroed() };
+        self.call(vidioc::VIDIOC_EXPBUF, &mut raw).map_err(self.failed("exporting a buffer"))?;
+        if raw.fd < 0 {
+            return Err(self.lied("exporting a buffer", "a negative file number".into()));
+        }
+        // SAFETY: the kernel has just made this file for us; nobody else owns its number.
+        Ok(unsafe { OwnedFd::from_raw_fd(raw.fd) })
+    }
+
+    /// Starts a queue.
+    pub fn stream_on(&self, queue: QueueType) -> Result<(), DeviceError> {
+        self.stream(queue, vidioc::VIDIOC_STREAMON).map_err(self.failed("starting to stream"))
+    }
+
+    /// Stops a queue; all its buffers are ours again.
+    pub fn stream_off(&self, queue: QueueType) -> Result<(), DeviceError> {
+        self.stream(queue, vidioc::VIDIOC_STREAMOFF).map_err(self.failed("stopping"))
+    }
+
+    fn stream(&self, queue: QueueType, request: vidioc::_IOC_TYPE) -> io::Result<()> {
+        let mut raw = StreamType(queue.raw());
+        self.call(request, &mut raw)
+    }
+
+    /// The range of a control; `None` when there is none, or it is disabled.
+    pub fn control_range(&self, id: u32) -> Option<ControlRange> {
+        let mut raw = sys::v4l2_queryctrl { id, ..zeroed() };
+        self.call(vidioc::VIDIOC_QUERYCTRL, &mut raw).ok()?;
+        let usable = raw.id == id && raw.flags & sys::V4L2_CTRL_FLAG_DISABLED == 0;
+        usable.then_some(ControlRange {
+            minimum: raw.minimum,
+            maximum: raw.maximum,
+            default: raw.default_value,
+        })
+    }
+
+    /// Sets an integer, boolean, menu or button control of this open file.
+    pub fn set_control(&self, id: u32, value: i32) -> Result<(), DeviceError> {
+        let mut raw = sys::v4l2_control { id, value };
+        self.call(vidioc::VIDIOC_S_CTRL, &mut raw).map_err(self.failed("setting a control"))
+    }
+
+    /// Reads an integer, boolean or menu control.
+    pub fn control(&self, id: u32) -> Result<i32, DeviceError> {
+        let mut raw = sys::v4l2_control { id, value: 0 };
+        self.call(vidioc::VIDIOC_G_CTRL, &mut raw).map_err(self.failed("reading a control"))?;
+        Ok(raw.value)
+    }
+
+    /// Begins the drain of a stateful encoder (`V4L2_ENC_CMD_STOP`).
+    pub fn stop_encoder(&self) -> Result<(), DeviceError> {
+        let mut raw = sys::v4l2_encoder_cmd { cmd: sys::V4L2_ENC_CMD_STOP, ..zeroed() };
+        self.call(vidioc::VIDIOC_ENCODER_CMD, &mut raw).map_err(self.failed("draining"))
+    }
+
+    pub(super) fn lied(&self, operation: &'static str, detail: String) -> DeviceError {
+        DeviceError::Driver { path: self.path.clone(), operation, detail }
+    }
+}
+
+impl AsFd for VideoDevice {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
+/// The argument of STREAMON and STREAMOFF: a C int.
+#[repr(transparent)]
+struct StreamType(u32);
+kernel_structs!(StreamType);
+
+/// `_IOWR('V', 0x5f, struct v4l2_selection)`, which the crate `v4l` lacks.
+const VIDIOC_S_SELECTION: vidioc::_IOC_TYPE = {
+    let size = size_of::<sys::v4l2_selection>() as vidioc::_IOC_TYPE;
+    // Direction read and write has the same bits on all of Perch's architectures (asm-generic/ioctl.h).
+    (3 << 30) | (size << 16) | ((b'V' as vidioc::_IOC_TYPE) << 8) | 0x5f
+};
+
+/// A name out of a fixed C array: up to the first zero, control characters and broken UTF-8 replaced.
+fn printable(bytes: &[u8]) -> String {
+    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+    String::from_utf8_lossy(&bytes[..end])
+        .chars()
+        .map(|c| if c.is_control() { '?' } else { c })
+        .collect::<String>()
+        .trim()
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_lying_drivers_are_made_printable() {
+        assert_eq!(printable(b"uvcvideo\0garbage"), "uvcvideo");
+        assert_eq!(printable(b"C920 \xff\x1b[2J"), "C920 \u{fffd}?[2J");
+        assert_eq!(printable(b"0123456789abcdef"), "0123456789abcdef");
+    }
+
+    #[test]
+    fn the_crop_request_is_the_kernels() {
+        assert_eq!(VIDIOC_S_SELECTION, 0xc040_565f, "VIDIOC_S_SELECTION of videodev2.h");
+    }
+
+    #[test]
+    fn opening_what_is_no_device_is_told_in_words() {
+        let missing = VideoDevice::open(Path::new("/dev/perch-has-no-such-node")).unwrap_err();
+        assert!(matches!(missing, DeviceError::Missing { .. }), "{missing}");
+        let null = VideoDevice::open(Path::new("/dev/null")).unwrap();
+        assert!(matches!(null.capability(), Err(DeviceError::System { .. })));
+    }
+}

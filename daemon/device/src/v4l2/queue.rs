@@ -1,0 +1,269 @@
+//! One buffer queue of a video device: its buffers' life from REQBUFS over QBUF and DQBUF back to nothing.
+//!
+//! Linux media userspace API, "Input/Output". Never panics on what a driver answers; dropping it stops the stream, unmaps and
+//! frees. What the buffers mean (frames, coded pictures) is the business of `capture` and `encoder`.
+
+use super::ioctl::{BufferInfo, Memory, QueueType, QueuedBuffer, VideoDevice};
+use crate::error::DeviceError;
+use std::ffi::c_void;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a dequeue found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dequeued {
+    /// A buffer, ours again.
+    Buffer(BufferInfo),
+    /// None is finished.
+    Nothing,
+    /// The last one of a drain has been taken already (`EPIPE`).
+    Drained,
+}
+
+/// A queue with its buffers.
+#[derive(Debug)]
+pub struct Queue {
+    device: Arc<VideoDevice>,
+    kind: QueueType,
+    memory: Memory,
+    buffers: Vec<Buffer>,
+    streaming: bool,
+}
+
+#[derive(Debug)]
+struct Buffer {
+    /// None for imported memory.
+    mapping: Option<Mapping>,
+    length: u32,
+    /// The driver has it; its memory must not be looked at.
+    queued: bool,
+}
+
+impl Queue {
+    /// Gets buffers for the format in force: `wanted`, or as many as the kernel's memory allows, `needed` at least.
+    pub fn allocate(
+        device: &Arc<VideoDevice>,
+        kind: QueueType,
+        memory: Memory,
+        wanted: u32,
+        needed: u32,
+        buffer_bytes: u32,
+    ) -> Result<Self, DeviceError> {
+        let mut queue =
+            Self { device: Arc::clone(device), kind, memory, buffers: Vec::new(), streaming: false };
+        let mut count = wanted;
+        let granted = loop {
+            match device.request_buffers(kind, memory, count) {
+                Ok(granted) if granted >= needed => break granted,
+                Ok(granted) => return Err(queue.out_of_memory(needed, buffer_bytes, granted)),
+                Err(error) if error.raw_os_error() == Some(libc::ENOMEM) && count > needed => count -= 1,
+                Err(error) if error.raw_os_error() == Some(libc::ENOMEM) => {
+                    return Err(queue.out_of_memory(needed, buffer_bytes, 0));
+                }
+                Err(error) => return Err(DeviceError::working(device.path(), "asking for buffers", error)),
+            }
+        };
+        // VIDEO_MAX_FRAME is 32; later kernels allow more, a few is all that is asked for.
+        for index in 0..granted.min(wanted.max(needed).max(32)) {
+            let buffer = match memory {
+                Memory::Mmap => {
+                    let info = device.query_buffer(kind, memory, index)?;
+                    let mapping = Mapping::new(device, &info)?;
+                    Buffer { mapping: Some(mapping), length: info.length, queued: false }
+                }
+                Memory::Dmabuf => Buffer { mapping: None, length: buffer_bytes, queued: false },
+            };
+            queue.buffers.push(buffer);
+        }
+        Ok(queue)
+    }
+
+    fn out_of_memory(&self, needed: u32, buffer_bytes: u32, got: u32) -> DeviceError {
+        DeviceError::OutOfMemory { path: self.device.path().into(), needed, buffer_bytes, got }
+    }
+
+    /// How many buffers there are.
+    pub fn len(&self) -> usize {
+        self.buffers.len()
+    }
+
+    /// Never: a queue has buffers. Here because `len` is.
+    pub fn is_empty(&self) -> bool {
+        self.buffers.is_empty()
+    }
+
+    /// Whether its memory is ours to map or imported.
+    pub fn memory(&self) -> Memory {
+        self.memory
+    }
+
+    /// Buffers that the driver has.
+    pub fn queued(&self) -> usize {
+        self.buffers.iter().filter(|buffer| buffer.queued).count()
+    }
+
+    /// A buffer that is ours.
+    pub fn free(&self) -> Option<u32> {
+        self.buffers.iter().position(|buffer| !buffer.queued).map(|index| index as u32)
+    }
+
+    /// The size of a buffer's memory, bytes.
+    pub fn capacity(&self, index: u32) -> usize {
+        self.buffers.get(index as usize).map_or(0, |buffer| buffer.length as usize)
+    }
+
+    /// The memory of a buffer that is ours; empty while the driver has it, and for imported memory.
+    pub fn bytes(&self, index: u32) -> &[u8] {
+        match self.buffers.get(index as usize) {
+            Some(Buffer { mapping: Some(mapping), queued: false, .. }) => mapping.bytes(),
+            _ => &[],
+        }
+    }
+
+    /// As [`Queue::bytes`], to be filled.
+    pub fn bytes_mut(&mut self, index: u32) -> &mut [u8] {
+        match self.buffers.get_mut(index as usize) {
+            Some(Buffer { mapping: Some(mapping), queued: false, .. }) => mapping.bytes_mut(),
+            _ => &mut [],
+        }
+    }
+
+    /// Gives an own buffer to the driver; `bytes_used` is 0 for capture.
+    pub fn enqueue(&mut self, index: u32, bytes_used: u32, timestamp: Duration) -> Result<(), DeviceError> {
+        self.enqueue_as(QueuedBuffer { index, bytes_used, length: 0, dmabuf: None, timestamp })
+    }
+
+    /// Gives another driver's exported memory of `length` bytes to this one.
+    pub fn enqueue_import(
+        &mut self,
+        index: u32,
+        dmabuf: BorrowedFd<'_>,
+        bytes_used: u32,
+        length: u32,
+        timestamp: Duration,
+    ) -> Result<(), DeviceError> {
+        self.enqueue_as(QueuedBuffer { index, bytes_used, length, dmabuf: Some(dmabuf), timestamp })
+    }
+
+    fn enqueue_as(&mut self, queued: QueuedBuffer<'_>) -> Result<(), DeviceError> {
+        let buffer = self.buffers.get_mut(queued.index as usize).filter(|buffer| !buffer.queued);
+        let Some(buffer) = buffer else {
+            return Err(self.device.lied("queuing a buffer", format!("buffer {} is not ours", queued.index)));
+        };
+        self.device.queue_buffer(self.kind, self.memory, &queued)?;
+        buffer.queued = true;
+        Ok(())
+    }
+
+    /// Gives all own buffers to the driver.
+    pub fn enqueue_all(&mut self) -> Result<(), DeviceError> {
+        while let Some(index) = self.free() {
+            self.enqueue(index, 0, Duration::ZERO)?;
+        }
+        Ok(())
+    }
+
+    /// Takes a finished buffer back, without waiting.
+    pub fn dequeue(&mut self) -> Result<Dequeued, DeviceError> {
+        let info = match self.device.dequeue_buffer(self.kind, self.memory) {
+            Ok(info) => info,
+            Err(error) => match error.raw_os_error() {
+                Some(libc::EAGAIN) => return Ok(Dequeued::Nothing),
+                Some(libc::EPIPE) => return Ok(Dequeued::Drained),
+                _ => return Err(DeviceError::working(self.device.path(), "waiting for a picture", error)),
+            },
+        };
+        let buffer = self.buffers.get_mut(info.index as usize).filter(|buffer| buffer.queued);
+        let Some(buffer) = buffer else {
+            return Err(self.device.lied(
+                "waiting for a picture",
+                format!("gave buffer {}, which it did not have", info.index),
+            ));
+        };
+        buffer.queued = false;
+        Ok(Dequeued::Buffer(info))
+    }
+
+    /// Exports a buffer, to be imported by another driver.
+    pub fn export(&self, index: u32) -> Result<OwnedFd, DeviceError> {
+        self.device.export_buffer(self.kind, index)
+    }
+
+    /// Lets frames flow.
+    pub fn start(&mut self) -> Result<(), DeviceError> {
+        self.device.stream_on(self.kind)?;
+        self.streaming = true;
+        Ok(())
+    }
+
+    /// Stops; all buffers are ours.
+    pub fn stop(&mut self) -> Result<(), DeviceError> {
+        self.streaming = false;
+        self.buffers.iter_mut().for_each(|buffer| buffer.queued = false);
+        self.device.stream_off(self.kind)
+    }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        // Errors do not matter here: the device may be gone, and closing the file frees what is left.
+        if self.streaming {
+            let _ = self.stop();
+        }
+        self.buffers.clear(); // unmap first: mapped buffers cannot be freed
+        let _ = self.device.request_buffers(self.kind, self.memory, 0);
+    }
+}
+
+/// A driver's buffer in our address space.
+#[derive(Debug)]
+struct Mapping {
+    start: NonNull<u8>,
+    length: usize,
+}
+
+// SAFETY: the mapping belongs to the process, not to a thread, and is owned by this value alone.
+unsafe impl Send for Mapping {}
+
+impl Mapping {
+    fn new(device: &VideoDevice, info: &BufferInfo) -> Result<Self, DeviceError> {
+        use rustix::mm::{MapFlags, ProtFlags};
+        let length = info.length as usize;
+        // SAFETY: a new mapping at a place of the kernel's choice; nothing of ours is there.
+        let start = unsafe {
+            rustix::mm::mmap(
+                std::ptr::null_mut(),
+                length,
+                ProtFlags::READ | ProtFlags::WRITE,
+                MapFlags::SHARED,
+                device,
+                u64::from(info.map_offset),
+            )
+        };
+        let start =
+            start.map_err(|errno| DeviceError::working(device.path(), "mapping a buffer", errno.into()))?;
+        NonNull::new(start.cast::<u8>())
+            .map(|start| Self { start, length })
+            .ok_or_else(|| device.lied("mapping a buffer", "an address of zero".into()))
+    }
+
+    fn bytes(&self) -> &[u8] {
+        // SAFETY: mapped for this length until drop. `Queue` calls this for buffers that the driver has given back only; a driver
+        // that writes all the same changes bytes that any value is valid for.
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.length) }
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as above, mapped writable, and borrowed exclusively.
+        unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.length) }
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: mapped by `new` with this address and length; the slices' lifetimes have ended.
+        let _ = unsafe { rustix::mm::munmap(self.start.as_ptr().cast::<c_void>(), self.length) };
+    }
+}
