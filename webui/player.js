@@ -1,0 +1,193 @@
+// Plays the live stream: hls.js where there is MSE, the browser's own HLS elsewhere.
+// Decides how far behind the live edge to run, and begins anew when it is stuck. No words for people here.
+
+import Hls, { ErrorTypes, Events } from "./vendor/hls.js";
+
+/** Distance to the newest picture, in target durations. The next segment is listed while half of one is still left to play. */
+const LAG = 1.5;
+/** Farther behind than this it jumps forward, in target durations. */
+const TOO_FAR = 5;
+/** A picture that stands still this long, in seconds, while the camera is live, calls for a new beginning. */
+const PATIENCE = 6;
+/** Seconds between attempts, the next and the longest. */
+const FIRST_PAUSE = 1;
+const LONGEST_PAUSE = 8;
+
+export class Player extends EventTarget {
+  #video;
+  #address;
+  #now;
+  /** @type {Hls | null} */
+  #hls = null;
+  #wanted = false;
+  /** Whether it runs: before that the first picture is shown standing. */
+  #running = false;
+  #pause = FIRST_PAUSE;
+  /** @type {number | undefined} */
+  #timer;
+  #lastTime = -1;
+  #stillSince = 0;
+
+  /**
+   * @param {HTMLVideoElement} video
+   * @param {string} address of the playlist
+   * @param {() => number | null} now  The daemon's wall clock, Unix milliseconds.
+   */
+  constructor(video, address, now) {
+    super();
+    this.#video = video;
+    this.#address = address;
+    this.#now = now;
+    video.addEventListener("loadeddata", () => this.#picture());
+    video.addEventListener("play", () => this.#resumed());
+    setInterval(() => this.#watch(), 1000);
+  }
+
+  /** The stream is there: play it. Without effect when it already plays. */
+  play() {
+    if (this.#wanted) return;
+    this.#wanted = true;
+    this.#begin();
+  }
+
+  /** The stream was away and is back: what was loaded before is of no use. */
+  playAnew() {
+    this.#wanted = true;
+    this.#pause = FIRST_PAUSE;
+    this.#begin();
+  }
+
+  /** The stream is away. The last picture stays. */
+  rest() {
+    this.#wanted = false;
+    clearTimeout(this.#timer);
+  }
+
+  /** Seconds from the capture of the picture on show until now, or null when that is not known. */
+  get latency() {
+    const shown = this.#hls?.playingDate?.getTime() ?? this.#nativeDate();
+    const now = this.#now();
+    return shown === null || now === null || !this.#running ? null : (now - shown) / 1000;
+  }
+
+  /** @returns {number | null} */
+  #nativeDate() {
+    const video = /** @type {HTMLVideoElement & { getStartDate?: () => Date }} */ (this.#video);
+    const start = video.getStartDate?.().getTime();
+    return start === undefined || Number.isNaN(start) ? null : start + video.currentTime * 1000;
+  }
+
+  #begin() {
+    clearTimeout(this.#timer);
+    this.#hls?.destroy();
+    this.#hls = null;
+    this.#running = false;
+    this.#stillSince = performance.now();
+    if (Hls.isSupported()) {
+      this.#beginWithMediaSource();
+    } else {
+      this.#video.src = this.#address;
+      this.#video.load();
+    }
+  }
+
+  #beginWithMediaSource() {
+    const hls = new Hls({
+      enableWorker: false,
+      lowLatencyMode: true,
+      liveSyncDurationCount: LAG,
+      liveMaxLatencyDurationCount: TOO_FAR,
+      maxLiveSyncPlaybackRate: 1.1,
+      backBufferLength: 20,
+    });
+    let mediaErrors = 0;
+    hls.on(Events.ERROR, (_event, data) => {
+      this.dispatchEvent(new CustomEvent("trouble", { detail: { kind: data.details, fatal: data.fatal } }));
+      if (!data.fatal || hls !== this.#hls) return;
+      if (data.type === ErrorTypes.MEDIA_ERROR && mediaErrors++ === 0) {
+        hls.recoverMediaError();
+      } else {
+        this.#beginLater();
+      }
+    });
+    this.#hls = hls;
+    hls.loadSource(this.#address);
+    hls.attachMedia(this.#video);
+  }
+
+  #beginLater() {
+    if (!this.#wanted) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#begin(), this.#pause * 1000);
+    this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE);
+  }
+
+  #picture() {
+    this.dispatchEvent(new Event("picture"));
+    this.#run();
+  }
+
+  /**
+   * Begins to run at the right distance. Early in a stream there is too little to run on: the first picture stands until there is
+   * enough. Late in a segment the newest picture is farther away than the playlist tells: a part of what was loaded is left out.
+   */
+  #run() {
+    if (this.#running) return;
+    clearTimeout(this.#timer);
+    const ahead = this.#secondsAhead();
+    if (ahead > 0.05) {
+      this.#timer = setTimeout(() => this.#run(), ahead * 1000);
+      return;
+    }
+    if (ahead < -0.2) this.#skip(-ahead);
+    this.#running = true;
+    this.#video.play().catch(() => this.dispatchEvent(new Event("refused")));
+  }
+
+  /** How much too near to the newest picture we stand, in seconds; negative: too far from it. */
+  #secondsAhead() {
+    const details = this.#hls?.latestLevelDetails;
+    const last = details?.fragments.at(-1);
+    if (!details || !last) return 0;
+    const lag = LAG * details.targetduration;
+    const now = this.#now();
+    let age = details.age;
+    if (now !== null && last.programDateTime !== null) {
+      const byClock = (now - last.programDateTime) / 1000 - last.duration;
+      // A clock that was set since makes nonsense of it.
+      if (byClock >= 0 && byClock < 2 * details.targetduration) age = byClock;
+    }
+    return this.#video.currentTime - (details.edge + age - lag);
+  }
+
+  /** @param {number} seconds */
+  #skip(seconds) {
+    const { buffered, currentTime } = this.#video;
+    if (buffered.length === 0) return;
+    const goal = Math.min(currentTime + seconds, buffered.end(buffered.length - 1) - 0.5);
+    if (goal > currentTime) this.#video.currentTime = goal;
+  }
+
+  /** Somebody pressed play after a pause: they want what is live now. */
+  #resumed() {
+    const position = this.#hls?.liveSyncPosition;
+    const { buffered, currentTime } = this.#video;
+    if (!this.#running || !position || position - currentTime < 2) return;
+    const end = buffered.length ? buffered.end(buffered.length - 1) : currentTime;
+    this.#video.currentTime = Math.min(position, Math.max(end, currentTime));
+  }
+
+  #watch() {
+    const { currentTime, paused } = this.#video;
+    const moves = currentTime !== this.#lastTime;
+    this.#lastTime = currentTime;
+    if (moves && this.#running) this.#pause = FIRST_PAUSE;
+    // A person's pause is not a fault, and a hidden page may be put to sleep by its browser.
+    if (moves || !this.#wanted || (paused && this.#running) || document.hidden) {
+      this.#stillSince = performance.now();
+    } else if (performance.now() - this.#stillSince > PATIENCE * 1000) {
+      this.dispatchEvent(new CustomEvent("trouble", { detail: { kind: "stuck", fatal: true } }));
+      this.#begin();
+    }
+  }
+}

@@ -1,0 +1,1 @@
+export { default, Events, ErrorTypes } from 'hls.js';
