@@ -16,6 +16,8 @@ mod cmd;
 mod config;
 #[allow(dead_code, reason = "in use as soon as `run` starts cameras")]
 mod hls;
+#[allow(dead_code, unused_imports, reason = "in use as soon as `run` opens the site")]
+mod http;
 mod system;
 
 fn main() -> std::process::ExitCode {

@@ -1,0 +1,54 @@
+//! What an answer is made of: shared bytes on the hot path, axum's body elsewhere.
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::{Frame, SizeHint};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// Body of an answer. Bytes go to the socket as they are, without a box and without a copy.
+pub(super) enum Body {
+    Bytes(Full<Bytes>),
+    Routed(axum::body::Body),
+}
+
+impl Body {
+    pub(super) fn empty() -> Self {
+        Self::Bytes(Full::default())
+    }
+}
+
+impl<T: Into<Bytes>> From<T> for Body {
+    fn from(bytes: T) -> Self {
+        Self::Bytes(Full::new(bytes.into()))
+    }
+}
+
+impl hyper::body::Body for Body {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        match self.get_mut() {
+            Self::Bytes(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
+            Self::Routed(body) => Pin::new(body).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Bytes(body) => body.is_end_stream(),
+            Self::Routed(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Bytes(body) => body.size_hint(),
+            Self::Routed(body) => body.size_hint(),
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! One connection: HTTP/1.1 by hyper, with a deadline on everything that waits for the peer.
+//!
+//! HTTP/1.1 alone: browsers and players speak HTTP/2 only over TLS, and an idle HTTP/2 connection is one that hyper
+//! cannot time out.
+
+use super::patient_stream::{Exchange, PatientStream};
+use super::places::Place;
+use super::traffic::Traffic;
+use bytes::Bytes;
+use http::{Request, Response};
+use hyper::body::{Body, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::Watcher;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// How long a peer may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Deadlines {
+    /// From accept, and again from the end of each answer, until the whole head of the next request is here.
+    pub(super) head: Duration,
+    /// Without taking a single byte of an answer.
+    pub(super) stall: Duration,
+}
+
+impl Deadlines {
+    /// A player asks every few seconds, and a head comes in one packet: 15 s spare both the slow and the busy. A
+    /// phone may be out of reach of its access point for a while: 20 s.
+    pub(super) const USUAL: Self = Self { head: Duration::from_secs(15), stall: Duration::from_secs(20) };
+}
+
+/// A head that is longer is refused (431); cookies and a long query fit in.
+const LONGEST_HEAD: usize = 16 * 1024;
+const MOST_HEADERS: usize = 64;
+
+/// Answers requests until the peer leaves, misbehaves, or has to make room, or the server stops.
+pub(super) async fn serve<S, A, F, B>(
+    stream: S,
+    place: Place,
+    traffic: Arc<Traffic>,
+    deadlines: Deadlines,
+    stopping: Watcher,
+    answer: A,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+    A: Fn(Request<Incoming>) -> F,
+    F: Future<Output = Response<B>>,
+    B: Body<Data = Bytes> + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let exchange = Arc::new(Exchange::new(place, traffic));
+    let stream = PatientStream::new(stream, deadlines.stall, Arc::clone(&exchange));
+    let service = service_fn(|request| {
+        exchange.begin();
+        let answer = answer(request);
+        let exchange = &exchange;
+        async move {
+            let response = answer.await;
+            exchange.answered();
+            Ok::<_, Infallible>(response)
+        }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(deadlines.head)
+        .max_buf_size(LONGEST_HEAD)
+        .max_headers(MOST_HEADERS)
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::select! {
+        ended = stopping.watch(connection) => if let Err(error) = ended {
+            exchange.traffic.failed.add(1);
+            tracing::debug!(%error, "connection ended");
+        },
+        () = exchange.place.sent_away() => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::places::{Admission, Places};
+    use super::*;
+    use http_body_util::Full;
+    use hyper_util::server::graceful::GracefulShutdown;
+    use std::net::{IpAddr, Ipv4Addr};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+    use tokio::task::JoinHandle;
+    use tokio::time::Instant;
+
+    const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: perch\r\n\r\n";
+
+    struct Peer {
+        wire: DuplexStream,
+        server: JoinHandle<()>,
+        traffic: Arc<Traffic>,
+        stopping: GracefulShutdown,
+    }
+
+    /// A connection that answers every request with `length` bytes, over a wire that holds 1 KiB.
+    fn connect(places: &Arc<Places>, length: usize) -> Peer {
+        let (Admission::Free(place) | Admission::InsteadOfIdle(place)) = places.take(HERE) else {
+            panic!("refused")
+        };
+        let (wire, stream) = tokio::io::duplex(1024);
+        let traffic = Arc::new(Traffic::default());
+        let stopping = GracefulShutdown::new();
+        let body = Bytes::from(vec![b'x'; length]);
+        let answer = move |_| std::future::ready(Response::new(Full::new(body.clone())));
+        let task = serve(stream, place, Arc::clone(&traffic), Deadlines::USUAL, stopping.watcher(), answer);
+        Peer { wire, server: tokio::spawn(task), traffic, stopping }
+    }
+
+    impl Peer {
+        /// Reads until the server closes; the bytes, and how long that took.
+        async fn read_to_end(&mut self) -> (Vec<u8>, Duration) {
+            let (start, mut read) = (Instant::now(), Vec::new());
+            self.wire.read_to_end(&mut read).await.unwrap();
+            (read, start.elapsed())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_connection_is_closed_at_the_deadline_from_accept() {
+        let mut peer = connect(&Places::new(4), 1);
+        let (read, took) = peer.read_to_end().await;
+        assert!(
+            took >= Deadlines::USUAL.head && took < Deadlines::USUAL.head + Duration::from_secs(1),
+            "{took:?}"
+        );
+        assert!(read.is_empty());
+        peer.server.await.unwrap();
+        assert_eq!(peer.traffic.failed.get(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_that_trickles_in_is_cut_off_at_the_same_deadline() {
+        let mut peer = connect(&Places::new(4), 1);
+        let start = Instant::now();
+        let mut ticks = tokio::time::interval(Duration::from_secs(1));
+        for byte in REQUEST.iter().cycle() {
+            ticks.tick().await;
+            if peer.wire.write_all(&[*byte]).await.is_err() || peer.server.is_finished() {
+                break;
+            }
+        }
+        assert!(start.elapsed() <= Deadlines::USUAL.head + Duration::from_secs(2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_is_kept_between_requests_but_not_for_ever() {
+        let mut peer = connect(&Places::new(4), 1);
+        for _ in 0..3 {
+            peer.wire.write_all(REQUEST).await.unwrap();
+            let mut answer = [0; 1024];
+            let read = peer.wire.read(&mut answer).await.unwrap();
+            assert!(answer[..read].starts_with(b"HTTP/1.1 200"));
+            tokio::time::advance(Duration::from_secs(10)).await;
+        }
+        let (_, took) = peer.read_to_end().await;
+        assert!(took <= Deadlines::USUAL.head);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_that_takes_nothing_is_dropped() {
+        let mut peer = connect(&Places::new(4), 1_000_000);
+        peer.wire.write_all(REQUEST).await.unwrap();
+        let start = Instant::now();
+        (&mut peer.server).await.unwrap();
+        let took = start.elapsed();
+        assert!(took >= Deadlines::USUAL.stall && took < Deadlines::USUAL.stall + Duration::from_secs(1));
+        assert_eq!(peer.traffic.failed.get(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_reader_is_served_to_the_end() {
+        let mut peer = connect(&Places::new(4), 10_000);
+        peer.wire.write_all(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n").await.unwrap();
+        let mut total = 0;
+        loop {
+            let mut some = [0; 256];
+            let read = peer.wire.read(&mut some).await.unwrap();
+            if read == 0 {
+                break;
+            }
+            total += read;
+            tokio::time::advance(Duration::from_secs(5)).await;
+        }
+        assert!(total > 10_000);
+        assert_eq!(peer.traffic.failed.get(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn malformed_and_oversized_heads_are_refused() {
+        let long = [b"GET /".to_vec(), vec![b'a'; 2 * LONGEST_HEAD]].concat();
+        let cases: [(&[u8], &[u8]); 3] = [
+            (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"HTTP/1.1 400"),
+            (b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n", b"HTTP/1.1 400"),
+            (&long, b"HTTP/1.1 4"),
+        ];
+        for (sent, expected) in cases {
+            let mut peer = connect(&Places::new(4), 1);
+            let (mut reader, mut writer) = tokio::io::split(peer.wire);
+            let mut read = Vec::new();
+            let _ = tokio::join!(writer.write_all(sent), reader.read_to_end(&mut read));
+            assert!(read.starts_with(expected), "{:?}", String::from_utf8_lossy(&read));
+            (&mut peer.server).await.unwrap();
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_idle_connection_makes_room() {
+        let places = Places::new(2);
+        let mut idle = connect(&places, 1);
+        let _newcomer = connect(&places, 1);
+        let (_, took) = idle.read_to_end().await;
+        assert!(took < Duration::from_secs(1));
+        assert_eq!(places.in_use(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stop_closes_idle_connections_at_once() {
+        let mut peer = connect(&Places::new(4), 1);
+        peer.wire.write_all(REQUEST).await.unwrap();
+        let mut answer = [0; 1024];
+        assert!(peer.wire.read(&mut answer).await.unwrap() > 0);
+        let start = Instant::now();
+        peer.stopping.shutdown().await;
+        assert!(start.elapsed() < Duration::from_secs(1));
+    }
+}

@@ -1,0 +1,26 @@
+//! `/healthz`: the process answers. `/readyz`: the first segment can be served.
+
+use super::problem::Problem;
+use super::router::{State, why_nothing_is_live};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use std::sync::Arc;
+
+type Text = ([(http::HeaderName, &'static str); 2], &'static str);
+
+const HEADERS: [(http::HeaderName, &str); 2] =
+    [(CONTENT_TYPE, "text/plain; charset=utf-8"), (CACHE_CONTROL, "no-store")];
+
+/// `GET /healthz`
+pub(super) async fn alive() -> Text {
+    (HEADERS, "alive\n")
+}
+
+/// `GET /readyz`
+pub(super) async fn ready(state: axum::extract::State<Arc<State>>) -> Result<Text, Problem> {
+    if state.site.hls.is_ready() {
+        return Ok((HEADERS, "ready\n"));
+    }
+    let reason =
+        state.site.cameras.first().map(|camera| why_nothing_is_live(&camera.handle.state().borrow()));
+    Err(Problem::NotReady(reason.unwrap_or_default()))
+}

@@ -1,0 +1,142 @@
+//! The page, out of the binary: `/` is asked for anew each time, everything it refers to carries the hash of the whole
+//! page in its address and may be kept for ever. `build.rs` prepares both, compressed.
+
+use super::caching;
+use super::problem::Problem;
+use axum::extract::Path;
+use axum::response::{IntoResponse, Response};
+use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, VARY};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use std::borrow::Cow;
+
+#[derive(rust_embed::Embed)]
+#[folder = "$OUT_DIR/webui"]
+struct Files;
+
+/// Hash over all files of the page.
+const VERSION: &str = env!("PERCH_PAGE_VERSION");
+
+/// `GET /`
+pub(super) async fn index(headers: HeaderMap) -> Response {
+    let tag = HeaderValue::from_static(concat!("\"", env!("PERCH_PAGE_VERSION"), "\""));
+    if caching::is_known(&headers, &tag) {
+        return (StatusCode::NOT_MODIFIED, [(ETAG, tag)]).into_response();
+    }
+    let mut response = file("index.html", &headers);
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response.headers_mut().insert(ETAG, tag);
+    response
+}
+
+/// `GET /assets/{version}/{path}`
+pub(super) async fn asset(Path((version, path)): Path<(String, String)>, headers: HeaderMap) -> Response {
+    if version != VERSION {
+        return IntoResponse::into_response(Problem::NotFound);
+    }
+    let mut response = file(&path, &headers);
+    if response.status() == StatusCode::OK {
+        response.headers_mut().insert(CACHE_CONTROL, caching::FOR_EVER);
+    }
+    response
+}
+
+fn file(path: &str, headers: &HeaderMap) -> Response {
+    let Some(content_type) = content_type(path) else {
+        return IntoResponse::into_response(Problem::NotFound);
+    };
+    let compressed = takes_gzip(headers).then(|| Files::get(&format!("{path}.gz"))).flatten();
+    let is_compressed = compressed.is_some();
+    let Some(found) = compressed.or_else(|| Files::get(path)) else {
+        return IntoResponse::into_response(Problem::NotFound);
+    };
+    let body = match found.data {
+        Cow::Borrowed(embedded) => axum::body::Body::from(embedded),
+        Cow::Owned(read) => axum::body::Body::from(read),
+    };
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, content_type);
+    headers.insert(VARY, HeaderValue::from_name(ACCEPT_ENCODING));
+    if is_compressed {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    response
+}
+
+fn content_type(path: &str) -> Option<HeaderValue> {
+    let (_, extension) = path.rsplit_once('.')?;
+    Some(HeaderValue::from_static(match extension {
+        "html" => "text/html; charset=utf-8",
+        "css" => "text/css; charset=utf-8",
+        "js" => "text/javascript; charset=utf-8",
+        "svg" => "image/svg+xml",
+        "txt" => "text/plain; charset=utf-8",
+        _ => return None,
+    }))
+}
+
+fn takes_gzip(headers: &HeaderMap) -> bool {
+    let offers = headers.get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or("");
+    offers.split(',').any(|offer| {
+        let (coding, quality) = offer.split_once(';').unwrap_or((offer, ""));
+        let refused = quality.trim().strip_prefix("q=").is_some_and(|q| q.parse() == Ok(0.0));
+        coding.trim().eq_ignore_ascii_case("gzip") && !refused
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::BodyExt;
+
+    fn accepting(coding: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static(coding))])
+    }
+
+    async fn text(response: Response) -> String {
+        String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn every_address_in_the_page_leads_to_a_file_that_may_be_kept_for_ever() {
+        let page = text(index(HeaderMap::new()).await).await;
+        let addresses: Vec<_> =
+            page.split('"').filter_map(|part| part.strip_prefix("/assets/")?.split_once('/')).collect();
+        assert!(addresses.len() >= 3, "{page}");
+        for (version, path) in addresses {
+            let response = asset(Path((version.to_owned(), path.to_owned())), HeaderMap::new()).await;
+            assert_eq!(response.status(), StatusCode::OK, "{path}");
+            assert_eq!(response.headers()[CACHE_CONTROL], "public, max-age=31536000, immutable");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_browser_that_has_the_page_is_not_sent_it_again() {
+        let first = index(accepting("gzip")).await;
+        assert_eq!(first.headers()[CONTENT_ENCODING], "gzip");
+        let mut headers = HeaderMap::new();
+        headers.insert(http::header::IF_NONE_MATCH, first.headers()[ETAG].clone());
+        assert_eq!(index(headers).await.status(), StatusCode::NOT_MODIFIED);
+    }
+
+    #[tokio::test]
+    async fn what_is_not_part_of_the_page_is_not_there() {
+        for (version, path) in [(VERSION, "vendor/update.sh"), (VERSION, "../Cargo.toml"), ("0", "page.js")] {
+            let response = asset(Path((version.to_owned(), path.to_owned())), HeaderMap::new()).await;
+            assert_eq!(response.status(), StatusCode::NOT_FOUND, "{path}");
+        }
+    }
+
+    #[test]
+    fn gzip_is_sent_to_those_who_take_it() {
+        for (offer, takes) in [
+            ("gzip, deflate", true),
+            ("br;q=1.0, GZIP;q=0.5", true),
+            ("gzip;q=0", false),
+            ("br", false),
+            ("", false),
+        ] {
+            assert_eq!(takes_gzip(&accepting(offer)), takes, "{offer}");
+        }
+    }
+}

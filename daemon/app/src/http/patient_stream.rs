@@ -1,0 +1,122 @@
+//! A connection's bytes, with the deadline that hyper lacks: a peer that takes nothing for too long is dropped.
+//! It also sees when an answer has left, which is when its place may be given to somebody else.
+
+use super::places::Place;
+use super::traffic::Traffic;
+use std::future::Future;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep};
+
+/// Shared by the stream and the service of one connection.
+pub(super) struct Exchange {
+    pub(super) place: Place,
+    pub(super) traffic: Arc<Traffic>,
+    /// The service has given its answer to hyper; the next complete flush ends the exchange.
+    answered: AtomicBool,
+}
+
+impl Exchange {
+    pub(super) fn new(place: Place, traffic: Arc<Traffic>) -> Self {
+        Self { place, traffic, answered: AtomicBool::new(false) }
+    }
+
+    pub(super) fn begin(&self) {
+        self.place.answering();
+        self.traffic.requests.add(1);
+    }
+
+    pub(super) fn answered(&self) {
+        self.answered.store(true, Ordering::Relaxed);
+    }
+
+    fn flushed(&self) {
+        if self.answered.swap(false, Ordering::Relaxed) {
+            self.place.waiting();
+        }
+    }
+}
+
+/// See the module.
+pub(super) struct PatientStream<S> {
+    inner: S,
+    exchange: Arc<Exchange>,
+    patience: Duration,
+    /// Armed while the peer takes nothing.
+    stall: Pin<Box<Sleep>>,
+    stalled: bool,
+}
+
+impl<S> PatientStream<S> {
+    pub(super) fn new(inner: S, patience: Duration, exchange: Arc<Exchange>) -> Self {
+        let stall = Box::pin(tokio::time::sleep(patience));
+        Self { inner, exchange, patience, stall, stalled: false }
+    }
+
+    /// What a write comes to: progress takes the deadline away, standing still brings it nearer.
+    fn judge(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        match written {
+            Poll::Ready(result) => {
+                self.stalled = false;
+                if let Ok(bytes) = &result {
+                    self.exchange.traffic.bytes_sent.add(*bytes as u64);
+                }
+                Poll::Ready(result)
+            }
+            Poll::Pending => {
+                if !self.stalled {
+                    self.stalled = true;
+                    self.stall.as_mut().reset(Instant::now() + self.patience);
+                }
+                ready!(self.stall.as_mut().poll(cx));
+                Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the peer takes nothing")))
+            }
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for PatientStream<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_read(cx, buffer)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for PatientStream<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.inner).poll_write(cx, bytes);
+        self.judge(cx, written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.inner).poll_write_vectored(cx, slices);
+        self.judge(cx, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // hyper flushes the stream only after it has written all that it holds.
+        let flushed = ready!(Pin::new(&mut self.inner).poll_flush(cx));
+        self.exchange.flushed();
+        Poll::Ready(flushed)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,231 @@
+//! Who may be connected: a bounded number of places, of which no address holds more than half, so that one machine
+//! never shuts the others out.
+//!
+//! When the places are full, the connection that has waited longest for its next request makes room for the
+//! newcomer: ten thousand idle connections cost a viewer nothing. A connection whose request is being answered is
+//! never sent away; when all are, the newcomer is refused.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use tokio::sync::Notify;
+
+/// All places of the server.
+pub(super) struct Places {
+    most: usize,
+    most_per_address: usize,
+    /// Orders the waiting connections without a clock.
+    turn: AtomicU64,
+    taken: Mutex<Taken>,
+}
+
+#[derive(Default)]
+struct Taken {
+    next: u64,
+    seats: HashMap<u64, Arc<Seat>>,
+    per_address: HashMap<IpAddr, usize>,
+}
+
+/// What a connection's task and the rest know of each other.
+struct Seat {
+    address: IpAddr,
+    /// Turn since which it waits for a request; [`ANSWERING`] while one is under way.
+    waiting_since: AtomicU64,
+    leave: Notify,
+}
+
+const ANSWERING: u64 = u64::MAX;
+
+/// One place, held by one connection; given back on drop.
+pub(super) struct Place {
+    places: Arc<Places>,
+    number: u64,
+    seat: Arc<Seat>,
+}
+
+/// How a newcomer fared.
+pub(super) enum Admission {
+    /// There was a place.
+    Free(Place),
+    /// Somebody idle was sent away for it.
+    InsteadOfIdle(Place),
+    /// Everybody is being answered.
+    Refused,
+}
+
+impl Places {
+    pub(super) fn new(most: usize) -> Arc<Self> {
+        let most = most.max(2);
+        Arc::new(Self { most, most_per_address: most / 2, turn: AtomicU64::new(0), taken: Mutex::default() })
+    }
+
+    pub(super) fn take(self: &Arc<Self>, address: IpAddr) -> Admission {
+        let address = network_of(address);
+        let mut taken = self.taken();
+        let of_address = taken.per_address.get(&address).copied().unwrap_or(0);
+        let crowded = if of_address >= self.most_per_address {
+            Some(taken.longest_waiting(|seat| seat.address == address))
+        } else if taken.seats.len() >= self.most {
+            Some(taken.longest_waiting(|_| true))
+        } else {
+            None
+        };
+        match crowded {
+            None => Admission::Free(self.seat(&mut taken, address)),
+            Some(None) => Admission::Refused,
+            Some(Some(number)) => {
+                if let Some(seat) = taken.leave(number) {
+                    seat.leave.notify_one();
+                }
+                Admission::InsteadOfIdle(self.seat(&mut taken, address))
+            }
+        }
+    }
+
+    pub(super) const fn most(&self) -> usize {
+        self.most
+    }
+
+    pub(super) fn in_use(&self) -> usize {
+        self.taken().seats.len()
+    }
+
+    fn seat(self: &Arc<Self>, taken: &mut Taken, address: IpAddr) -> Place {
+        let number = taken.next;
+        taken.next += 1;
+        let waiting_since = AtomicU64::new(self.turn.fetch_add(1, Ordering::Relaxed));
+        let seat = Arc::new(Seat { address, waiting_since, leave: Notify::new() });
+        taken.seats.insert(number, Arc::clone(&seat));
+        *taken.per_address.entry(address).or_default() += 1;
+        Place { places: Arc::clone(self), number, seat }
+    }
+
+    fn taken(&self) -> MutexGuard<'_, Taken> {
+        self.taken.lock().expect("nothing panics while it holds the lock")
+    }
+}
+
+impl Taken {
+    fn longest_waiting(&self, among: impl Fn(&Seat) -> bool) -> Option<u64> {
+        let waiting_since = |seat: &Seat| seat.waiting_since.load(Ordering::Relaxed);
+        self.seats
+            .iter()
+            .filter(|(_, seat)| waiting_since(seat) != ANSWERING && among(seat))
+            .min_by_key(|(_, seat)| waiting_since(seat))
+            .map(|(number, _)| *number)
+    }
+
+    fn leave(&mut self, number: u64) -> Option<Arc<Seat>> {
+        let seat = self.seats.remove(&number)?;
+        if let Some(count) = self.per_address.get_mut(&seat.address) {
+            *count -= 1;
+            if *count == 0 {
+                self.per_address.remove(&seat.address);
+            }
+        }
+        Some(seat)
+    }
+}
+
+impl Place {
+    /// A request is being answered: this connection stays.
+    pub(super) fn answering(&self) {
+        self.seat.waiting_since.store(ANSWERING, Ordering::Relaxed);
+    }
+
+    /// The answer is out: from now on it may be sent away.
+    pub(super) fn waiting(&self) {
+        self.seat.waiting_since.store(self.places.turn.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+    }
+
+    /// Completes when somebody else needs the place.
+    pub(super) async fn sent_away(&self) {
+        self.seat.leave.notified().await;
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.places.taken().leave(self.number);
+    }
+}
+
+/// What counts as one neighbour: an IPv4 address, or the /64 that an IPv6 host picks its addresses from.
+fn network_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(last: u8) -> IpAddr {
+        IpAddr::from([192, 0, 2, last])
+    }
+
+    fn place(admission: Admission) -> Place {
+        match admission {
+            Admission::Free(place) | Admission::InsteadOfIdle(place) => place,
+            Admission::Refused => panic!("refused"),
+        }
+    }
+
+    fn is_sent_away(place: &Place) -> bool {
+        let mut future = std::pin::pin!(place.sent_away());
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        future.as_mut().poll(&mut context).is_ready()
+    }
+
+    #[test]
+    fn one_address_gets_half_of_the_places_and_the_others_still_come_in() {
+        let places = Places::new(8);
+        let crowd: Vec<_> = (0..100).map(|_| places.take(address(1))).map(place).collect();
+        assert_eq!(places.in_use(), 4);
+        assert_eq!(crowd.iter().filter(|place| is_sent_away(place)).count(), 96);
+        assert!(matches!(places.take(address(2)), Admission::Free(_)));
+    }
+
+    #[test]
+    fn the_one_that_waited_longest_goes_first() {
+        let places = Places::new(4);
+        let first = place(places.take(address(1)));
+        let second = place(places.take(address(1)));
+        first.answering();
+        first.waiting();
+        assert!(matches!(places.take(address(1)), Admission::InsteadOfIdle(_)));
+        assert!(is_sent_away(&second) && !is_sent_away(&first));
+    }
+
+    #[test]
+    fn nobody_is_sent_away_in_the_middle_of_an_answer() {
+        let places = Places::new(4);
+        let crowd: Vec<_> = (0..4).map(|n| place(places.take(address(n)))).collect();
+        crowd.iter().for_each(Place::answering);
+        assert!(matches!(places.take(address(9)), Admission::Refused));
+        crowd[2].waiting();
+        assert!(matches!(places.take(address(9)), Admission::InsteadOfIdle(_)));
+        assert!(is_sent_away(&crowd[2]));
+    }
+
+    #[test]
+    fn places_come_back() {
+        let places = Places::new(4);
+        for _ in 0..10 {
+            drop(place(places.take(address(1))));
+        }
+        assert_eq!(places.in_use(), 0);
+        assert!(places.taken().per_address.is_empty());
+    }
+
+    #[test]
+    fn a_host_cannot_multiply_itself_by_ipv6_addresses_or_by_mapping() {
+        let network = |text: &str| network_of(text.parse().unwrap());
+        assert_eq!(network("2001:db8:1:2:aaaa::1"), network("2001:db8:1:2:bbbb::2"));
+        assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
+        assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1"));
+    }
+}

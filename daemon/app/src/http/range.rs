@@ -1,0 +1,79 @@
+//! Byte ranges (RFC 9110 §14) of one part; a request for several is answered with the whole, as the RFC allows.
+
+use super::problem::Problem;
+use http::HeaderValue;
+
+/// What of a file is sent.
+#[derive(Debug, PartialEq)]
+pub(super) enum Part {
+    Whole,
+    /// Both ends included.
+    Bytes {
+        first: usize,
+        last: usize,
+    },
+}
+
+/// Reads the header `Range` for something of `length` bytes.
+pub(super) fn parse(range: &HeaderValue, length: usize) -> Result<Part, Problem> {
+    let Some((first, last)) = range
+        .to_str()
+        .ok()
+        .and_then(|range| range.strip_prefix("bytes="))
+        .filter(|ranges| !ranges.contains(','))
+        .and_then(|range| range.split_once('-'))
+    else {
+        return Ok(Part::Whole);
+    };
+    let number = |digits: &str| {
+        digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
+    };
+    let (first, last) = match (number(first), number(last)) {
+        (Some(first), Some(last)) if first > last => return Ok(Part::Whole),
+        (Some(first), Some(last)) => (first, last.min(length.saturating_sub(1))),
+        (Some(first), None) if last.is_empty() => (first, length.saturating_sub(1)),
+        (None, Some(0)) => return Err(Problem::Range { length }),
+        (None, Some(suffix)) if first.is_empty() => (length.saturating_sub(suffix), length.saturating_sub(1)),
+        _ => return Ok(Part::Whole),
+    };
+    if first < length { Ok(Part::Bytes { first, last }) } else { Err(Problem::Range { length }) }
+}
+
+/// The header `Content-Range` of such a part.
+pub(super) fn content_range(first: usize, last: usize, length: usize) -> HeaderValue {
+    HeaderValue::try_from(format!("bytes {first}-{last}/{length}")).expect("digits are a header value")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of_100(range: &'static str) -> Result<Part, Problem> {
+        parse(&HeaderValue::from_static(range), 100)
+    }
+
+    #[test]
+    fn ranges_are_cut_to_what_is_there() {
+        assert_eq!(of_100("bytes=0-0"), Ok(Part::Bytes { first: 0, last: 0 }));
+        assert_eq!(of_100("bytes=10-"), Ok(Part::Bytes { first: 10, last: 99 }));
+        assert_eq!(of_100("bytes=90-1000"), Ok(Part::Bytes { first: 90, last: 99 }));
+        assert_eq!(of_100("bytes=-30"), Ok(Part::Bytes { first: 70, last: 99 }));
+        assert_eq!(of_100("bytes=-1000"), Ok(Part::Bytes { first: 0, last: 99 }));
+    }
+
+    #[test]
+    fn what_lies_outside_is_refused() {
+        assert_eq!(of_100("bytes=100-"), Err(Problem::Range { length: 100 }));
+        assert_eq!(of_100("bytes=-0"), Err(Problem::Range { length: 100 }));
+        assert_eq!(parse(&HeaderValue::from_static("bytes=0-"), 0), Err(Problem::Range { length: 0 }));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_answered_whole() {
+        for range in
+            ["bytes=5-1", "bytes=0-1,5-6", "lines=1-2", "bytes=a-b", "bytes=-", "bytes=+1-2", "bytes=1--2"]
+        {
+            assert_eq!(of_100(range), Ok(Part::Whole), "{range}");
+        }
+    }
+}

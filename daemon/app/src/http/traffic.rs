@@ -1,0 +1,36 @@
+//! What went over the network since the start. Connections count, `/metrics` reads.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A number that only grows.
+#[derive(Debug, Default)]
+pub(super) struct Counter(AtomicU64);
+
+impl Counter {
+    pub(super) fn add(&self, by: u64) {
+        self.0.fetch_add(by, Ordering::Relaxed);
+    }
+
+    pub(super) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Counters of the server.
+#[derive(Debug, Default)]
+pub(super) struct Traffic {
+    /// Connections let in.
+    pub(super) accepted: Counter,
+    /// Connections refused because everybody was being answered.
+    pub(super) refused: Counter,
+    /// Idle connections that made room.
+    pub(super) sent_away: Counter,
+    /// Connections closed over malformed HTTP, a deadline, or a reader that took nothing.
+    pub(super) failed: Counter,
+    /// `accept` that failed for want of descriptors or memory.
+    pub(super) accept_errors: Counter,
+    /// Requests answered.
+    pub(super) requests: Counter,
+    /// Bytes handed to the kernel.
+    pub(super) bytes_sent: Counter,
+}
