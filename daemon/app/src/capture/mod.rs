@@ -3,6 +3,7 @@
 
 mod encoded;
 mod i420;
+mod mjpeg;
 pub mod open;
 mod software;
 pub mod source;
