@@ -1,5 +1,6 @@
 //! Made-up pictures and a file that replays as a camera, for the tests of the way of the data.
 
+use crate::config;
 use perch_media::access_unit::{AccessUnit, VideoFormat};
 use perch_media::time::MediaTime;
 use std::sync::{Arc, OnceLock};
@@ -24,4 +25,20 @@ pub fn access_unit(ticks: i64, is_idr: bool, bytes: usize) -> AccessUnit {
     let mut data = vec![0x55; bytes.max(5)];
     data[..5].copy_from_slice(&[0, 0, 0, 1, if is_idr { 0x65 } else { 0x41 }]);
     AccessUnit { pts: at, dts: at, is_idr, data: data.into(), format: format.clone(), epoch: 0 }
+}
+
+/// A camera as the configuration would describe it.
+pub fn camera() -> config::Camera {
+    config::Camera {
+        name: "front".to_owned(),
+        source: config::SourceKind::TestPattern,
+        device: None,
+        command: Vec::new(),
+        encoder: config::EncoderKind::Auto,
+        width: 320,
+        height: 240,
+        frames_per_second: 10.0,
+        bitrate_kbps: 500,
+        keyframe_interval_seconds: 2.0,
+    }
 }

@@ -1,0 +1,353 @@
+//! A child process that writes H.264 (Annex B) to its standard output: `rpicam-vid` and anything like it.
+//!
+//! The argument list goes to the kernel as it is, never through a shell. The child leads a process group of its own, which ends
+//! with this source. Its standard error goes to our log, so many lines a second at most. There are no times in the stream:
+//! what is read is stamped with when it was read, and `stream_clock` frees that of its jitter.
+//!
+//! Must not be here: when to start it again (`supervisor`), what the bytes mean (`perch-media`).
+
+use super::source::{CodedSource, Output, SourceDescription, SourceError};
+use crate::clock::Clock;
+use crate::config;
+use bytes::Bytes;
+use rustix::event::{PollFd, PollFlags};
+use rustix::process::{Pid, Signal, kill_process_group};
+use std::io::ErrorKind;
+use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Read from the child at once, at most: what a Linux pipe holds.
+const CHUNK: usize = 64 * 1024;
+/// A child that closed its output is given this long to say why by its exit status.
+const EXIT: Duration = Duration::from_millis(500);
+/// Between asking the child to end and ending it.
+const TERMINATE: Duration = Duration::from_secs(2);
+/// Between looking whether the child has ended.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// Longer lines are cut.
+const LINE_BYTES: usize = 400;
+/// More lines in a second are counted, not written.
+const LINES_PER_SECOND: u32 = 20;
+
+/// A running child.
+pub struct CommandSource {
+    child: Child,
+    stdout: ChildStdout,
+    stderr: Option<ChildStderr>,
+    log: ChildLog,
+    clock: Arc<dyn Clock>,
+    description: SourceDescription,
+}
+
+impl CommandSource {
+    /// Starts `camera.command`.
+    pub fn start(camera: &config::Camera, clock: Arc<dyn Clock>) -> Result<Self, SourceError> {
+        let Some((program, arguments)) = camera.command.split_first() else {
+            return Err(SourceError::Missing(
+                "`command` is empty: name a program that writes H.264".to_owned(),
+            ));
+        };
+        let failed = |error: std::io::Error| match error.kind() {
+            ErrorKind::NotFound => SourceError::Missing(format!(
+                "there is no program {program}: install it, or name another in `command`"
+            )),
+            ErrorKind::PermissionDenied => {
+                SourceError::Permission(format!("{program} may not be run by this user: see its file mode"))
+            }
+            _ => SourceError::Failed(format!("{program} cannot be started: {error}")),
+        };
+        let mut child = Command::new(program)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .map_err(failed)?;
+        let stdout = child.stdout.take().expect("it was asked to be a pipe");
+        let stderr = child.stderr.take();
+        let source = Self {
+            child,
+            stdout,
+            stderr,
+            log: ChildLog::new(&camera.name, program),
+            clock,
+            description: SourceDescription {
+                camera: format!("the program {program}"),
+                encoder: format!("the program {program}"),
+                width: camera.width,
+                height: camera.height,
+                frames_per_second: camera.frames_per_second,
+            },
+        };
+        for pipe in
+            [Some(source.stdout.as_fd()), source.stderr.as_ref().map(AsFd::as_fd)].into_iter().flatten()
+        {
+            rustix::io::ioctl_fionbio(pipe, true).map_err(|error| source.failed(&error.to_string()))?;
+        }
+        Ok(source)
+    }
+
+    fn failed(&self, what: &str) -> SourceError {
+        SourceError::Failed(format!("{}: {what}", self.description.camera))
+    }
+
+    /// Waits until the child has written something, or until `timeout`. Whether it was to standard output.
+    fn wait(&mut self, timeout: Duration) -> Result<bool, SourceError> {
+        // A clean conversion: timeouts are far below what a timespec holds.
+        let timeout = timeout.try_into().ok();
+        let stderr = self.stderr.as_ref().map_or(self.stdout.as_fd(), AsFd::as_fd);
+        let mut pipes =
+            [PollFd::new(&self.stdout, PollFlags::IN), PollFd::from_borrowed_fd(stderr, PollFlags::IN)];
+        let open = if self.stderr.is_some() { 2 } else { 1 };
+        match rustix::event::poll(&mut pipes[..open], timeout.as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(self.failed(&format!("poll: {error}"))),
+        }
+        let [stdout_ready, stderr_ready] = pipes.map(|pipe| !pipe.revents().is_empty());
+        if stderr_ready {
+            self.read_stderr();
+        }
+        Ok(stdout_ready)
+    }
+
+    fn read_stderr(&mut self) {
+        let Some(stderr) = &self.stderr else { return };
+        let mut bytes = [0; 4096];
+        match rustix::io::read(stderr, &mut bytes) {
+            Ok(0) => self.stderr = None,
+            Ok(read) => self.log.take(&bytes[..read], self.clock.monotonic()),
+            Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => {}
+            Err(_) => self.stderr = None,
+        }
+    }
+
+    /// Why the child closed its output.
+    fn ended(&mut self) -> SourceError {
+        self.read_stderr();
+        let until = self.clock.monotonic() + EXIT;
+        let how = loop {
+            match self.child.try_wait() {
+                Ok(Some(status)) => break format!("ended with {status}"),
+                Ok(None) if self.clock.monotonic() < until => self.clock.park(LOOK_AGAIN),
+                Ok(None) | Err(_) => break "closed its output".to_owned(),
+            }
+        };
+        let said = self.log.last_line().map(|line| format!("; it last said: {line}")).unwrap_or_default();
+        self.failed(&format!("{how}{said}"))
+    }
+
+    /// Whether the child has ended within `deadline` of now.
+    fn has_ended(&mut self, deadline: Duration) -> bool {
+        let until = self.clock.monotonic() + deadline;
+        loop {
+            match self.child.try_wait() {
+                Ok(None) => {}
+                Ok(Some(_)) | Err(_) => return true,
+            }
+            if self.clock.monotonic() >= until {
+                return false;
+            }
+            self.clock.park(LOOK_AGAIN);
+        }
+    }
+}
+
+impl CodedSource for CommandSource {
+    fn next(&mut self, timeout: Duration) -> Result<Output, SourceError> {
+        if !self.wait(timeout)? {
+            return Ok(Output::Nothing);
+        }
+        let mut chunk = Vec::with_capacity(CHUNK);
+        match rustix::io::read(&self.stdout, rustix::buffer::spare_capacity(&mut chunk)) {
+            Ok(0) => Err(self.ended()),
+            Ok(_) => Ok(Output::Stream { data: Bytes::from(chunk), read_at: self.clock.monotonic() }),
+            Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => Ok(Output::Nothing),
+            Err(error) => Err(self.failed(&format!("its output cannot be read: {error}"))),
+        }
+    }
+
+    /// Nobody can ask a child for an IDR; its own come as it was told to make them.
+    fn force_key_frame(&mut self) {}
+
+    fn finish(&mut self) {
+        self.signal(Signal::TERM);
+    }
+
+    fn description(&self) -> SourceDescription {
+        self.description.clone()
+    }
+}
+
+impl CommandSource {
+    /// To the child and all that it started.
+    fn signal(&self, signal: Signal) {
+        if let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
+            // ESRCH, that nobody is left in the group, is what is wanted.
+            let _ = kill_process_group(group, signal);
+        }
+    }
+}
+
+impl Drop for CommandSource {
+    fn drop(&mut self) {
+        self.signal(Signal::TERM);
+        if self.has_ended(TERMINATE) {
+            return;
+        }
+        self.signal(Signal::KILL);
+        if !self.has_ended(TERMINATE) {
+            tracing::error!(
+                "{} (process {}) hangs in the kernel and is left behind",
+                self.description.camera,
+                self.child.id()
+            );
+        }
+    }
+}
+
+/// A child's standard error, line by line into our log.
+struct ChildLog {
+    camera: String,
+    program: String,
+    line: Vec<u8>,
+    last_line: Option<String>,
+    second: Duration,
+    in_second: u32,
+    left_out: u32,
+}
+
+impl ChildLog {
+    fn new(camera: &str, program: &str) -> Self {
+        Self {
+            camera: camera.to_owned(),
+            program: program.to_owned(),
+            line: Vec::new(),
+            last_line: None,
+            second: Duration::ZERO,
+            in_second: 0,
+            left_out: 0,
+        }
+    }
+
+    fn take(&mut self, bytes: &[u8], now: Duration) {
+        for &byte in bytes {
+            if byte == b'\n' || byte == b'\r' {
+                self.end_line(now);
+            } else if self.line.len() < LINE_BYTES {
+                self.line.push(byte);
+            }
+        }
+    }
+
+    fn end_line(&mut self, now: Duration) {
+        let text: String = String::from_utf8_lossy(&self.line).chars().filter(|c| !c.is_control()).collect();
+        self.line.clear();
+        if text.trim().is_empty() {
+            return;
+        }
+        if now >= self.second + Duration::from_secs(1) {
+            if self.left_out > 0 {
+                tracing::warn!(
+                    camera = self.camera,
+                    lines = self.left_out,
+                    "{} says too much: left out",
+                    self.program
+                );
+            }
+            (self.second, self.in_second, self.left_out) = (now, 0, 0);
+        }
+        if self.in_second < LINES_PER_SECOND {
+            self.in_second += 1;
+            tracing::info!(camera = self.camera, "{}: {text}", self.program);
+        } else {
+            self.left_out += 1;
+        }
+        self.last_line = Some(text);
+    }
+
+    /// What was said last, also without an end of line.
+    fn last_line(&mut self) -> Option<&str> {
+        if !self.line.is_empty() {
+            self.end_line(self.second);
+        }
+        self.last_line.as_deref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::testing::camera;
+    use crate::clock::{HandClock, SystemClock};
+
+    fn start(command: &[&str]) -> Result<CommandSource, SourceError> {
+        let mut camera = camera();
+        camera.command = command.iter().map(|&word| word.to_owned()).collect();
+        CommandSource::start(&camera, Arc::new(SystemClock))
+    }
+
+    /// All that comes, and how it ended.
+    fn drain(source: &mut CommandSource) -> (Vec<u8>, SourceError) {
+        let mut all = Vec::new();
+        loop {
+            match source.next(Duration::from_secs(10)) {
+                Ok(Output::Stream { data, .. }) => all.extend_from_slice(&data),
+                Ok(Output::Nothing) => {}
+                Ok(Output::Picture { .. }) => panic!("a child gives no pictures"),
+                Err(error) => return (all, error),
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_child_writes_comes_whole_and_its_end_is_explained() {
+        let mut source =
+            start(&["sh", "-c", "head -c 300000 /dev/zero; echo no camera here >&2; exit 3"]).unwrap();
+        let (all, error) = drain(&mut source);
+        assert_eq!(all.len(), 300_000);
+        let words = error.to_string();
+        assert!(words.contains("exit status: 3") && words.contains("no camera here"), "{words}");
+    }
+
+    #[test]
+    fn no_shell_looks_at_the_arguments() {
+        let (all, _) = drain(&mut start(&["printf", "%s", "$(echo a); b > c"]).unwrap());
+        assert_eq!(all, b"$(echo a); b > c");
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_is_said_with_the_way_out() {
+        let error = start(&["no-such-camera-program"]).err().expect("it cannot be started");
+        assert!(matches!(error, SourceError::Missing(_)));
+        assert!(error.to_string().contains("install it"), "{error}");
+        assert!(matches!(start(&[]).err(), Some(SourceError::Missing(_))));
+    }
+
+    #[test]
+    fn the_child_and_its_children_end_with_the_source() {
+        let mut source = start(&["sh", "-c", "sleep 1000 & echo $!; wait"]).unwrap();
+        let Ok(Output::Stream { data, .. }) = source.next(Duration::from_secs(10)) else { panic!("no pid") };
+        let pid: i32 = std::str::from_utf8(&data).unwrap().trim().parse().unwrap();
+        drop(source);
+        // Whoever inherits the grandchild may not have reaped it yet, but it does not run any more.
+        let state = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        assert!(state.is_empty() || state.contains(") Z") || state.contains(") X"), "{state}");
+    }
+
+    #[test]
+    fn a_chatty_child_is_cut_short() {
+        let clock = HandClock::default();
+        let mut log = ChildLog::new("front", "chatty");
+        for _ in 0..1000 {
+            log.take(b"\x1b[31mhello\x07\n", clock.monotonic());
+        }
+        assert_eq!((log.in_second, log.left_out), (LINES_PER_SECOND, 1000 - LINES_PER_SECOND));
+        assert_eq!(log.last_line(), Some("[31mhello"), "without control characters");
+        log.take(&[b'x'; 100_000], clock.monotonic());
+        assert_eq!(log.line.len(), LINE_BYTES);
+    }
+}
