@@ -347,7 +347,7 @@ mod tests {
         }
         assert_eq!((log.in_second, log.left_out), (LINES_PER_SECOND, 1000 - LINES_PER_SECOND));
         assert_eq!(log.last_line(), Some("[31mhello"), "without control characters");
-        log.take(&[b'x'; 100_000], clock.monotonic());
+        log.take(&vec![b'x'; 100_000], clock.monotonic());
         assert_eq!(log.line.len(), LINE_BYTES);
     }
 }

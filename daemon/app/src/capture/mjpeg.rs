@@ -4,7 +4,7 @@
 //! over RGB: the decoder gives Y, Cb, Cr as they were coded, chroma brought up to full size, and we take the mean of four.
 
 use super::i420::I420Buffer;
-use super::source::{PixelFormat, RawFrame, RawSource, SourceError};
+use super::source::{RawFrame, RawSource, SourceError};
 use super::status::CaptureCounters;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -26,7 +26,7 @@ pub struct MjpegDecoder<S> {
 }
 
 impl<S: RawSource> MjpegDecoder<S> {
-    /// `source` gives frames of layout [`PixelFormat::Mjpeg`]; `counters` are its camera's.
+    /// `source` gives frames of layout `Mjpeg`; `counters` are its camera's.
     pub fn new(source: S, counters: Arc<CaptureCounters>) -> Result<Self, SourceError> {
         let (width, height, _) = source.mode();
         if !width.is_multiple_of(2) || !height.is_multiple_of(2) {
@@ -192,7 +192,7 @@ fn fill_from_pixels(pixels: &[u8], picture: &mut I420Buffer) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capture::source::Plane;
+    use crate::capture::source::{PixelFormat, Plane};
 
     /// 32x16, left half red, right half blue, as ffmpeg codes it; see the samples' README.
     const SAMPLES: [(&str, &[u8]); 3] = [

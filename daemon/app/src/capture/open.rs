@@ -1,11 +1,12 @@
 //! From a camera's configuration to its running source.
 
+use super::command::CommandSource;
 use super::encoded::Encoded;
 use super::software::{SoftwareEncoder, SoftwareSettings};
 use super::source::{CodedSource, Opener, SourceError};
 use super::test_pattern::TestPattern;
 use crate::clock::Clock;
-use crate::config;
+use crate::config::{self, SourceKind};
 use std::sync::Arc;
 
 /// Opens what `[[camera]]` describes.
@@ -33,6 +34,10 @@ impl ConfiguredCamera {
 
 impl Opener for ConfiguredCamera {
     fn open(&mut self) -> Result<Box<dyn CodedSource>, SourceError> {
-        self.test_pattern()
+        match self.camera.source {
+            SourceKind::Command => Ok(Box::new(CommandSource::start(&self.camera, self.clock.clone())?)),
+            SourceKind::TestPattern | SourceKind::Auto => self.test_pattern(),
+            SourceKind::V4l2 => Err(SourceError::Missing("V4L2 cameras are not wired up yet".to_owned())),
+        }
     }
 }
