@@ -7,7 +7,7 @@ use super::timeline::Timeline;
 use super::{AccessUnit, VideoFormat};
 use crate::h264::annex_b::nal_units;
 use crate::h264::nal_unit::NalUnitType;
-use crate::h264::picture_splitter::{MAX_PICTURE_BYTES, PictureSplitter};
+use crate::h264::picture_splitter::{MAX_PICTURE_BYTES, PictureSplitter, PictureTooLarge};
 use crate::h264::sps::{MAX_PARAMETER_SET_BYTES, Sps, SpsError};
 use crate::time::MediaTime;
 use bytes::Bytes;
@@ -141,9 +141,11 @@ impl AccessUnitAssembler {
                         return Some(unit);
                     }
                 }
-                Err(_too_large) => {
+                Err(PictureTooLarge { beginning }) => {
                     self.counters.too_large += 1;
                     self.waiting_for_idr = true;
+                    // For its parameter sets; a broken one will be missed when the next IDR comes.
+                    let _ = self.sort_nal_units(&beginning);
                 }
             }
         }

@@ -29,8 +29,14 @@ pub struct PictureSplitter {
 }
 
 /// A picture grew beyond [`MAX_PICTURE_BYTES`] and was dropped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PictureTooLarge;
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PictureTooLarge {
+    /// Its first bytes: parameter sets that come only once may be in them.
+    pub beginning: Bytes,
+}
+
+/// What is kept of a picture that was too large.
+const BEGINNING_BYTES: usize = 4 << 10;
 
 enum Verdict {
     /// More bytes are needed to tell.
@@ -160,10 +166,11 @@ impl PictureSplitter {
         if self.buffer.len() <= MAX_PICTURE_BYTES {
             return None;
         }
+        let beginning = Bytes::copy_from_slice(&self.buffer[..BEGINNING_BYTES]);
         self.buffer = BytesMut::new();
         self.scanned = 0;
         self.first_slice = None;
         self.resyncing = true;
-        Some(Err(PictureTooLarge))
+        Some(Err(PictureTooLarge { beginning }))
     }
 }

@@ -169,7 +169,6 @@ impl Segmenter {
             }
             Verdict::Seam => {
                 let segment = self.finish();
-                self.at_seam = true;
                 if unit.is_idr {
                     self.open(unit);
                 } else {
@@ -184,6 +183,7 @@ impl Segmenter {
     /// The stream has ended, or will not go on for a while: gives what there is of the segment being written.
     pub fn finish(&mut self) -> Option<Segment> {
         let end = self.current.as_ref().map(|current| current.last_dts + current.interval)?;
+        self.at_seam = true; // should it go on after all
         self.close(end)
     }
 

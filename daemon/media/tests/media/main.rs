@@ -1,0 +1,11 @@
+//! perch-media seen from outside: what it writes is read back by parsers that we did not write.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod access_units;
+mod demuxer;
+mod h264_writer;
+mod parameter_sets;
+mod playlists;
+mod segments;
+mod transport_stream;

@@ -1,0 +1,239 @@
+//! Segments: where they are cut, how long they are, and what a seam does.
+
+use crate::demuxer::Demuxer;
+use crate::h264_writer::{Sps, annex_b, picture, pps};
+use perch_media::access_unit::{AccessUnit, AccessUnitAssembler};
+use perch_media::hls::{Segment, Segmenter, SegmenterConfig};
+use perch_media::time::{MediaDuration, MediaTime};
+use proptest::prelude::*;
+use std::time::Duration;
+
+const FRAME: i64 = 3000;
+
+/// A camera at 30 frames per second.
+struct Camera {
+    assembler: AccessUnitAssembler,
+    sps: Sps,
+    now: i64,
+    number: u32,
+}
+
+impl Camera {
+    fn new(epoch: u32, now: i64) -> Self {
+        Self { assembler: AccessUnitAssembler::new(epoch), sps: Sps::default(), now, number: 0 }
+    }
+
+    fn shoot(&mut self, is_idr: bool) -> AccessUnit {
+        let mut units = if is_idr { vec![self.sps.nal_unit(), pps(0)] } else { Vec::new() };
+        units.extend(picture(is_idr, self.number, 1, 300));
+        let pts = MediaTime::from_ticks(self.now);
+        self.now += FRAME;
+        self.number += 1;
+        self.assembler.push_picture(&annex_b(&units).into(), pts).unwrap().expect("an access unit")
+    }
+}
+
+fn segmenter() -> Segmenter {
+    Segmenter::new(SegmenterConfig { target: Duration::from_secs(2), first_sequence: 100 })
+}
+
+/// Runs `pictures` through; an IDR comes every `gop` pictures, and `latency` pictures after it was asked for.
+fn run(
+    segmenter: &mut Segmenter,
+    camera: &mut Camera,
+    pictures: u32,
+    gop: u32,
+    latency: Option<u32>,
+) -> Vec<Segment> {
+    let mut segments = Vec::new();
+    let mut until_forced = None;
+    for number in 0..pictures {
+        let is_idr = number % gop == 0 || until_forced == Some(0);
+        segments.extend(segmenter.push(&camera.shoot(is_idr)));
+        until_forced = until_forced.filter(|&left| left > 0).map(|left| left - 1);
+        if segmenter.wants_key_frame() && until_forced.is_none() {
+            until_forced = latency;
+        }
+    }
+    segments
+}
+
+fn milliseconds(segments: &[Segment]) -> Vec<u128> {
+    segments.iter().map(|segment| segment.duration.as_millis()).collect()
+}
+
+#[test]
+fn the_first_segments_are_short_when_the_encoder_listens() {
+    let segments = run(&mut segmenter(), &mut Camera::new(0, 0), 300, 60, Some(1));
+    let durations = milliseconds(&segments);
+    assert!(durations[0] <= 600 && durations[1] <= 600 && durations[2] <= 1100, "{durations:?}");
+    assert!(durations[3..].iter().all(|&duration| (1500..2100).contains(&duration)), "{durations:?}");
+}
+
+#[test]
+fn an_encoder_that_does_not_listen_gets_segments_as_long_as_its_gops() {
+    let segments = run(&mut segmenter(), &mut Camera::new(0, 0), 1000, 150, None);
+    assert_eq!(milliseconds(&segments), [5000; 6]);
+}
+
+#[test]
+fn short_gops_are_gathered_up_to_the_target() {
+    let segments = run(&mut segmenter(), &mut Camera::new(0, 0), 600, 10, None);
+    let durations = milliseconds(&segments);
+    assert_eq!(durations[..3], [666, 666, 1000]);
+    assert!(durations[3..].iter().all(|&duration| (1500..=2000).contains(&duration)), "{durations:?}");
+}
+
+#[test]
+fn every_segment_is_a_stream_of_its_own_and_the_counters_go_on() {
+    let mut camera = Camera::new(0, (1 << 33) - 100_000);
+    let segments = run(&mut segmenter(), &mut camera, 400, 30, None);
+    let mut demuxer = Demuxer::default();
+    let mut pictures = 0;
+    for (sequence, segment) in (100..).zip(&segments) {
+        let found = demuxer.read(&segment.data);
+        assert_eq!(segment.data[..2], [0x47, 0x40], "opens with the PAT");
+        assert_eq!((found.tables, segment.sequence), (1, sequence));
+        assert!(found.pes[0].random_access);
+        assert_eq!(found.pes.len(), segment.pictures as usize);
+        assert_eq!(segment.data.len() % 188, 0);
+        pictures += found.pes.len();
+    }
+    assert_eq!(pictures % 30, 0);
+    assert!(pictures > 300);
+}
+
+#[test]
+fn a_replugged_camera_is_a_seam_and_its_segment_ends_where_its_pictures_do() {
+    let mut segmenter = segmenter();
+    run(&mut segmenter, &mut Camera::new(0, 0), 15, 60, None);
+    let replugged = Camera::new(1, 900_000).shoot(true);
+    let cut = segmenter.push(&replugged).expect("the old camera's last segment");
+    assert_eq!((cut.duration.as_millis(), cut.discontinuity), (500, false));
+    let after = segmenter.finish().unwrap();
+    assert_eq!((after.discontinuity, after.start, after.sequence), (true, replugged.pts, 101));
+    assert!(Demuxer::default().read(&after.data).pes[0].discontinuity);
+    assert_eq!(segmenter.counters().seams, 1);
+}
+
+#[test]
+fn another_size_is_a_seam_even_within_a_source() {
+    let mut segmenter = segmenter();
+    let mut camera = Camera::new(0, 0);
+    run(&mut segmenter, &mut camera, 10, 60, None);
+    camera.sps.width_in_macroblocks = 40;
+    let before = segmenter.push(&camera.shoot(true)).expect("a seam");
+    let after = segmenter.finish().unwrap();
+    assert_eq!((before.format.width, after.format.width, after.discontinuity), (1280, 640, true));
+}
+
+#[test]
+fn a_hole_in_time_is_a_seam_and_not_a_long_segment() {
+    let mut segmenter = segmenter();
+    let mut camera = Camera::new(0, 0);
+    run(&mut segmenter, &mut camera, 30, 60, None);
+    camera.now += 3 * 90_000;
+    let before = segmenter.push(&camera.shoot(true)).expect("a seam");
+    assert_eq!(before.duration.as_millis(), 1000);
+    assert!(segmenter.finish().unwrap().discontinuity);
+}
+
+#[test]
+fn after_a_seam_nothing_is_written_before_an_idr_and_one_is_asked_for() {
+    let mut segmenter = segmenter();
+    run(&mut segmenter, &mut Camera::new(0, 0), 10, 60, None);
+    let mut other = Camera::new(1, 90_000);
+    other.shoot(true); // overtaken: the reader never saw it
+    assert!(segmenter.push(&other.shoot(false)).is_some());
+    assert!(segmenter.wants_key_frame());
+    assert!(segmenter.push(&other.shoot(false)).is_none());
+    assert!(segmenter.finish().is_none());
+    assert_eq!(segmenter.counters().before_idr, 2);
+    assert!(segmenter.push(&other.shoot(true)).is_none());
+    assert!(segmenter.finish().unwrap().discontinuity);
+}
+
+#[test]
+fn a_key_frame_is_asked_for_once_when_due_and_again_every_half_second() {
+    let mut segmenter = segmenter();
+    let mut camera = Camera::new(0, 0);
+    let asked: Vec<_> = (0..60)
+        .filter(|number| {
+            segmenter.push(&camera.shoot(*number == 0));
+            segmenter.wants_key_frame()
+        })
+        .collect();
+    assert_eq!(asked, [15, 30, 45]);
+}
+
+#[test]
+fn an_endless_gop_is_dropped_before_it_takes_the_memory() {
+    let mut segmenter = segmenter();
+    let mut camera = Camera::new(0, 0);
+    let segments = run(&mut segmenter, &mut camera, 30 * 25, u32::MAX, None);
+    assert!(segments.is_empty());
+    assert_eq!(segmenter.counters().endless_gops, 1);
+    segmenter.push(&camera.shoot(true));
+    let next = segmenter.finish().unwrap();
+    assert_eq!((next.sequence, next.discontinuity), (100, true));
+}
+
+#[test]
+fn the_last_segment_ends_one_picture_after_its_last_picture() {
+    let mut segmenter = segmenter();
+    assert!(segmenter.finish().is_none());
+    run(&mut segmenter, &mut Camera::new(0, 0), 12, 60, None);
+    let last = segmenter.finish().unwrap();
+    assert_eq!((last.duration.as_millis(), last.pictures), (400, 12));
+    assert!((last.frames_per_second() - 30.0).abs() < 0.01);
+    assert_eq!(last.bitrate(), last.data.len() as u64 * 8 * 10 / 4);
+}
+
+#[derive(Clone, Debug)]
+enum Event {
+    Pictures { count: u32, gop: u32 },
+    Hole { ticks: i64 },
+    Replug { back: i64 },
+    End,
+}
+
+fn an_event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        4 => (1u32..200, 1u32..200).prop_map(|(count, gop)| Event::Pictures { count, gop }),
+        1 => (0i64..400_000).prop_map(|ticks| Event::Hole { ticks }),
+        1 => (-90_000i64..900_000).prop_map(|back| Event::Replug { back }),
+        1 => Just(Event::End),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #[test]
+    fn whatever_happens_segments_follow_each_other(events in prop::collection::vec(an_event(), 1..12)) {
+        let mut segmenter = segmenter();
+        let mut camera = Camera::new(0, 1_000_000);
+        let mut segments = Vec::new();
+        for event in events {
+            match event {
+                Event::Pictures { count, gop } => segments.extend(run(&mut segmenter, &mut camera, count, gop, None)),
+                Event::Hole { ticks } => camera.now += ticks,
+                Event::Replug { back } => camera = Camera::new(camera.number + 1, camera.now + back),
+                Event::End => segments.extend(segmenter.finish()),
+            }
+        }
+        segments.extend(segmenter.finish());
+        let mut demuxer = Demuxer::default();
+        for (sequence, segment) in (100..).zip(&segments) {
+            prop_assert_eq!(segment.sequence, sequence);
+            prop_assert!(segment.duration > Duration::ZERO);
+            let found = demuxer.read(&segment.data);
+            prop_assert_eq!((found.tables, found.pes.len()), (1, segment.pictures as usize));
+            prop_assert!(found.pes[0].random_access);
+            prop_assert_eq!(found.pes[0].discontinuity, segment.discontinuity);
+        }
+        for pair in segments.windows(2) {
+            let end = pair[0].start + MediaDuration::from(pair[0].duration);
+            prop_assert!(pair[1].discontinuity || (pair[1].start - end).ticks() == 0, "{:?}", pair[1].start - end);
+        }
+    }
+}
