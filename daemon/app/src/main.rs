@@ -5,19 +5,17 @@
     reason = "nothing outside a program reaches in: `pub` here says that another module uses it"
 )]
 
-#[allow(dead_code, reason = "in use as soon as `run` starts cameras")]
+#[allow(dead_code, reason = "sources other than the test pattern, and readers other than hls, come next")]
 mod broadcast;
-#[allow(dead_code, reason = "in use as soon as `run` starts cameras")]
+#[allow(dead_code, reason = "sources other than the test pattern, and readers other than hls, come next")]
 mod capture;
-#[allow(dead_code, reason = "in use as soon as `run` starts cameras")]
 mod clock;
 mod cmd;
-#[allow(dead_code, reason = "in use as soon as `run` starts cameras")]
 mod config;
-#[allow(dead_code, reason = "in use as soon as `run` starts cameras")]
+#[allow(dead_code, reason = "sources other than the test pattern, and readers other than hls, come next")]
 mod hls;
-#[allow(dead_code, unused_imports, reason = "in use as soon as `run` opens the site")]
 mod http;
+mod shutdown;
 mod system;
 
 fn main() -> std::process::ExitCode {

@@ -67,6 +67,17 @@ pub struct CameraHandle {
 }
 
 impl CameraHandle {
+    /// Of a camera that is configured and off: no thread, no pictures, [`CameraState::Stopped`].
+    pub fn idle(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            state: watch::channel(CameraState::Stopped).1,
+            counters: Arc::default(),
+            heartbeat: Arc::default(),
+            broadcast: broadcast::channel().1,
+        }
+    }
+
     /// As configured.
     pub fn name(&self) -> &str {
         &self.name

@@ -1,0 +1,218 @@
+//! What systemd is told, and when (`sd_notify(3)`). Without systemd it all goes nowhere.
+//!
+//! - `READY=1` once: when the first segment can be served, or at once where nothing goes live by itself.
+//! - Until then `EXTEND_TIMEOUT_USEC=`, as long as the cameras' threads live: a board that waits for its camera is not
+//!   killed by the start timeout, one that hangs is.
+//! - `WATCHDOG=1` only while access units move, or while a known "no camera" is reported and waited out.
+//! - `STATUS=` in words, whenever it changes. `STOPPING=1` at the end.
+
+use crate::capture::status::CameraState;
+use crate::capture::supervisor::CameraHandle;
+use crate::clock::Clock;
+use crate::hls::HlsHandle;
+use sd_notify::NotifyState;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A capture thread that gave no sign of life for so long hangs. Opening a slow camera is silent for 8 s at most.
+const HANGS: Duration = Duration::from_secs(10);
+/// How often things are looked at where no watchdog asks for more; seconds of the start timeout that each look asks for.
+const USUAL_PERIOD: Duration = Duration::from_secs(5);
+const EXTENSION: Duration = Duration::from_secs(30);
+
+/// What there is to tell of.
+pub struct Told {
+    /// The live stream; `None` where nothing goes live by itself.
+    pub hls: Option<HlsHandle>,
+    /// The cameras that run; the first is the live stream's.
+    pub cameras: Vec<CameraHandle>,
+}
+
+/// Tells systemd until dropped. Must run beside everything else, on the runtime: if that hangs, so does the watchdog.
+pub async fn tell(told: Told, clock: Arc<dyn Clock>) {
+    let watchdog = sd_notify::watchdog_enabled();
+    let mut period = tokio::time::interval(watchdog.map_or(USUAL_PERIOD, |w| (w / 2).min(USUAL_PERIOD)));
+    let mut state = told.cameras.first().map(|camera| camera.state().clone());
+    let mut teller = Teller { watchdog: watchdog.is_some(), ..Teller::default() };
+    let mut hls = told.hls.clone();
+    loop {
+        let now = clock.monotonic();
+        let looked = Looked {
+            ready: told.hls.as_ref().is_none_or(HlsHandle::is_ready),
+            status: state
+                .as_ref()
+                .map_or_else(|| "nothing is live".to_owned(), |state| status(&state.borrow())),
+            silent_for: told
+                .cameras
+                .iter()
+                .map(|camera| now.saturating_sub(camera.heartbeat().last_progress()))
+                .max()
+                .unwrap_or_default(),
+        };
+        send(&teller.messages(looked));
+        let changed = async {
+            let seen = match &mut state {
+                Some(state) => state.changed().await.is_ok(),
+                None => false,
+            };
+            // Nobody writes it any more: that is no reason to look again and again.
+            if !seen {
+                std::future::pending::<()>().await;
+            }
+        };
+        let ready = async {
+            match &mut hls {
+                Some(hls) if !teller.said_ready => hls.ready().await,
+                _ => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = period.tick() => {}
+            () = changed => {}
+            () = ready => {}
+        }
+    }
+}
+
+/// Says that the end has begun.
+pub fn stopping() {
+    send(&[Message::Stopping, Message::Status("shutting down".to_owned())]);
+}
+
+fn status(camera: &CameraState) -> String {
+    match camera {
+        CameraState::Starting => "starting the camera".to_owned(),
+        CameraState::Live { source } => format!(
+            "live: {}, {}x{}, coded by {}",
+            source.camera, source.width, source.height, source.encoder
+        ),
+        CameraState::Waiting { reason } => format!("waiting for the camera: {reason}"),
+        CameraState::Stopped => "nothing is live".to_owned(),
+    }
+}
+
+#[derive(Debug, PartialEq)]
+enum Message {
+    Ready,
+    Status(String),
+    Watchdog,
+    ExtendStart,
+    Stopping,
+}
+
+/// What was seen at one look.
+struct Looked {
+    ready: bool,
+    status: String,
+    /// Of the camera that was silent longest.
+    silent_for: Duration,
+}
+
+/// Decides what to say; knows what was said before.
+#[derive(Default)]
+struct Teller {
+    watchdog: bool,
+    said_ready: bool,
+    said_status: String,
+}
+
+impl Teller {
+    fn messages(&mut self, looked: Looked) -> Vec<Message> {
+        let mut messages = Vec::new();
+        let lives = looked.silent_for < HANGS;
+        if looked.ready && !self.said_ready {
+            self.said_ready = true;
+            messages.push(Message::Ready);
+        }
+        let status = if lives {
+            looked.status
+        } else {
+            format!("the camera's thread has been silent for {} s", looked.silent_for.as_secs())
+        };
+        if status != self.said_status {
+            self.said_status.clone_from(&status);
+            messages.push(Message::Status(status));
+        }
+        if lives && !self.said_ready {
+            messages.push(Message::ExtendStart);
+        }
+        if lives && self.watchdog {
+            messages.push(Message::Watchdog);
+        }
+        messages
+    }
+}
+
+fn send(messages: &[Message]) {
+    let states: Vec<NotifyState<'_>> = messages
+        .iter()
+        .map(|message| match message {
+            Message::Ready => NotifyState::Ready,
+            Message::Status(text) => NotifyState::Status(text),
+            Message::Watchdog => NotifyState::Watchdog,
+            Message::ExtendStart => NotifyState::ExtendTimeoutUsec(EXTENSION.as_micros() as u32),
+            Message::Stopping => NotifyState::Stopping,
+        })
+        .collect();
+    if states.is_empty() {
+        return;
+    }
+    if let Err(error) = sd_notify::notify(&states) {
+        tracing::debug!(%error, "systemd cannot be told");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn look(ready: bool, status: &str, silent_seconds: u64) -> Looked {
+        Looked { ready, status: status.to_owned(), silent_for: Duration::from_secs(silent_seconds) }
+    }
+
+    fn status(text: &str) -> Message {
+        Message::Status(text.to_owned())
+    }
+
+    #[test]
+    fn ready_is_said_once_and_only_with_the_first_segment() {
+        let mut teller = Teller { watchdog: true, ..Teller::default() };
+        assert_eq!(
+            teller.messages(look(false, "starting", 0)),
+            [status("starting"), Message::ExtendStart, Message::Watchdog]
+        );
+        assert_eq!(teller.messages(look(false, "starting", 1)), [Message::ExtendStart, Message::Watchdog]);
+        assert_eq!(
+            teller.messages(look(true, "live", 0)),
+            [Message::Ready, status("live"), Message::Watchdog]
+        );
+        assert_eq!(teller.messages(look(true, "live", 0)), [Message::Watchdog]);
+        assert_eq!(
+            teller.messages(look(true, "waiting", 0)),
+            [status("waiting"), Message::Watchdog],
+            "a camera that went away is waited out"
+        );
+    }
+
+    #[test]
+    fn a_silent_camera_thread_gets_neither_watchdog_nor_more_time_to_start() {
+        let mut teller = Teller { watchdog: true, ..Teller::default() };
+        teller.messages(look(false, "starting", 0));
+        assert_eq!(
+            teller.messages(look(false, "starting", 12)),
+            [status("the camera's thread has been silent for 12 s")]
+        );
+        assert_eq!(
+            teller.messages(look(false, "starting", 0)),
+            [status("starting"), Message::ExtendStart, Message::Watchdog],
+            "one that moves again is forgiven"
+        );
+    }
+
+    #[test]
+    fn without_a_watchdog_none_is_fed() {
+        let mut teller = Teller::default();
+        assert_eq!(teller.messages(look(true, "live", 0)), [Message::Ready, status("live")]);
+        assert_eq!(teller.messages(look(true, "live", 0)), []);
+    }
+}
