@@ -5,13 +5,15 @@
 //!
 //! Must not be here: which source to open (`open`), what drivers do (`perch-device`), who reads the pictures.
 
+mod pictures;
+
 use super::source::{CodedSource, Opener, Output, SourceError};
 use super::status::{CameraState, CaptureCounters};
-use super::stream_clock::StreamClock;
 use crate::broadcast::{self, Broadcast, Publisher};
 use crate::clock::Clock;
-use perch_media::access_unit::{AccessUnit, AccessUnitAssembler, AssemblerCounters};
+use perch_media::access_unit::AccessUnit;
 use perch_media::time::MediaTime;
+use pictures::Pictures;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -35,8 +37,6 @@ const PROVEN: Duration = Duration::from_secs(5);
 const KEY_FRAME_REQUESTS_APART: Duration = Duration::from_millis(250);
 /// For what the encoder still holds at the end.
 const DRAIN: Duration = Duration::from_millis(500);
-/// Stamps further from now are not of our clock; no encoder holds a picture back for so long.
-const LATEST_STAMP: Duration = Duration::from_secs(3);
 /// Losses are said so often at most, as one count.
 const SAY_LOSSES: Duration = Duration::from_secs(1);
 
@@ -121,30 +121,8 @@ impl CaptureThread {
         counters: Arc<CaptureCounters>,
         clock: Arc<dyn Clock>,
     ) -> std::io::Result<Self> {
-        let (publisher, broadcast) = broadcast::channel();
-        let (state, state_seen) = watch::channel(CameraState::Starting);
-        let handle = CameraHandle {
-            name: name.into(),
-            state: state_seen,
-            counters: counters.clone(),
-            heartbeat: Arc::default(),
-            broadcast,
-        };
-        handle.heartbeat.beat(clock.monotonic());
-        let stop = Arc::new(AtomicBool::new(false));
-        let supervisor = Supervisor {
-            name: handle.name.clone(),
-            opener,
-            clock,
-            publisher,
-            state,
-            counters,
-            heartbeat: handle.heartbeat.clone(),
-            stop: stop.clone(),
-            epoch: 0,
-            published_epoch: 0,
-            last: None,
-        };
+        let (supervisor, handle) = Supervisor::new(name, opener, counters, clock);
+        let stop = supervisor.stop.clone();
         let (running, ended) = oneshot::channel();
         let thread = std::thread::Builder::new().name(format!("capture-{name}")).spawn(move || {
             supervisor.run();
@@ -185,6 +163,39 @@ struct Supervisor {
 }
 
 impl Supervisor {
+    fn new(
+        name: &str,
+        opener: Box<dyn Opener>,
+        counters: Arc<CaptureCounters>,
+        clock: Arc<dyn Clock>,
+    ) -> (Self, CameraHandle) {
+        let (publisher, broadcast) = broadcast::channel();
+        let (state, state_seen) = watch::channel(CameraState::Starting);
+        let heartbeat = Arc::<Heartbeat>::default();
+        heartbeat.beat(clock.monotonic());
+        let handle = CameraHandle {
+            name: name.into(),
+            state: state_seen,
+            counters: counters.clone(),
+            heartbeat: heartbeat.clone(),
+            broadcast,
+        };
+        let supervisor = Self {
+            name: handle.name.clone(),
+            opener,
+            clock,
+            publisher,
+            state,
+            counters,
+            heartbeat,
+            stop: Arc::default(),
+            epoch: 0,
+            published_epoch: 0,
+            last: None,
+        };
+        (supervisor, handle)
+    }
+
     fn run(mut self) {
         let mut backoff = Duration::ZERO;
         while !self.is_stopped() {
@@ -262,8 +273,7 @@ impl Supervisor {
         let mut losses = Losses::new(&self.counters, last_progress);
         while !self.is_stopped() {
             let now = self.clock.monotonic();
-            key_frame_wanted |=
-                self.publisher.take_key_frame_request() || pictures.assembler.wants_key_frame();
+            key_frame_wanted |= self.publisher.take_key_frame_request() || pictures.wants_key_frame();
             if key_frame_wanted && key_frame_asked.is_none_or(|asked| now >= asked + KEY_FRAME_REQUESTS_APART)
             {
                 source.force_key_frame();
@@ -313,41 +323,20 @@ impl Supervisor {
             let now = self.clock.monotonic();
             self.publish(pictures, output, now);
         }
-        if let Some(unit) = pictures.assembler.flush() {
-            self.publish_streamed(pictures, unit, self.clock.monotonic());
+        if let Some(unit) = pictures.flush() {
+            self.publish_unit(unit, self.clock.monotonic());
         }
     }
 
     /// How many access units came out of `output`.
     fn publish(&mut self, pictures: &mut Pictures, output: Output, now: Duration) -> u64 {
+        let counters = self.counters.clone();
         let mut published = 0;
-        match output {
-            Output::Picture { data, captured_at } => {
-                let pts = pictures.stamp(captured_at, now, self.last);
-                // What an error says is in the counters.
-                if let Ok(Some(unit)) = pictures.assembler.push_picture(&data, pts) {
-                    self.publish_unit(unit, now);
-                    published = 1;
-                }
-            }
-            Output::Stream { data, read_at } => {
-                pictures.assembler.push_bytes(&data, MediaTime::from_monotonic(read_at));
-                while let Some(unit) = pictures.assembler.next_unit() {
-                    self.publish_streamed(pictures, unit, now);
-                    published += 1;
-                }
-            }
-            Output::Nothing => {}
-        }
-        pictures.count_into(&self.counters);
+        pictures.take(output, now, self.last, &counters, |unit| {
+            self.publish_unit(unit, now);
+            published += 1;
+        });
         published
-    }
-
-    fn publish_streamed(&mut self, pictures: &mut Pictures, mut unit: AccessUnit, now: Duration) {
-        let rate = unit.format.frames_per_second.unwrap_or(pictures.frames_per_second);
-        unit.pts = pictures.stream_clock.stamp(unit.pts, rate);
-        unit.dts = unit.pts;
-        self.publish_unit(unit, now);
     }
 
     fn publish_unit(&mut self, mut unit: AccessUnit, now: Duration) {
@@ -368,57 +357,6 @@ impl Supervisor {
         self.last = Some(unit.dts);
         self.publisher.publish(unit, now);
         self.heartbeat.beat(now);
-    }
-}
-
-/// What is known of one source's pictures between opening it and closing it.
-struct Pictures {
-    assembler: AccessUnitAssembler,
-    stream_clock: StreamClock,
-    /// As negotiated, for byte streams that do not say it themselves.
-    frames_per_second: f64,
-    /// From the device's stamps to ours; known with the first picture.
-    shift_ticks: Option<i64>,
-    counted: AssemblerCounters,
-}
-
-impl Pictures {
-    fn new(epoch: u32, frames_per_second: f64) -> Self {
-        Self {
-            assembler: AccessUnitAssembler::new(epoch),
-            stream_clock: StreamClock::default(),
-            frames_per_second,
-            shift_ticks: None,
-            counted: AssemblerCounters::default(),
-        }
-    }
-
-    /// The media time of a frame that the device stamped `captured_at`. A device that stamps by another clock than ours is
-    /// shifted as a whole, by what its first picture is off; jumps later on are the assembler's to straighten. Time goes on
-    /// after `last`, the last picture of the source before.
-    fn stamp(&mut self, captured_at: Duration, now: Duration, last: Option<MediaTime>) -> MediaTime {
-        let captured = MediaTime::from_monotonic(captured_at);
-        let shift = *self.shift_ticks.get_or_insert_with(|| {
-            let is_of_our_clock = captured_at <= now && now.saturating_sub(captured_at) <= LATEST_STAMP;
-            let plausible = if is_of_our_clock { captured } else { MediaTime::from_monotonic(now) };
-            let wanted =
-                last.map_or(plausible, |last| plausible.max(MediaTime::from_ticks(last.ticks() + 1)));
-            wanted.ticks() - captured.ticks()
-        });
-        MediaTime::from_ticks(captured.ticks() + shift)
-    }
-
-    /// Adds what the assembler dropped or put right since the last call.
-    fn count_into(&mut self, counters: &CaptureCounters) {
-        let (now, before) =
-            (self.assembler.counters(), std::mem::replace(&mut self.counted, self.assembler.counters()));
-        if now == before {
-            return;
-        }
-        let dropped =
-            |c: AssemblerCounters| c.not_h264 + c.broken_parameter_sets + c.too_large + c.before_idr;
-        counters.discarded.fetch_add(dropped(now) - dropped(before), Ordering::Relaxed);
-        counters.times_changed.fetch_add(now.times_changed - before.times_changed, Ordering::Relaxed);
     }
 }
 
@@ -448,5 +386,4 @@ impl Losses {
 }
 
 #[cfg(test)]
-#[path = "supervisor_tests.rs"]
 mod tests;

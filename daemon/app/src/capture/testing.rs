@@ -1,9 +1,14 @@
 //! Made-up pictures and a file that replays as a camera, for the tests of the way of the data.
 
+use super::i420::I420Buffer;
+use super::software::{SoftwareEncoder, SoftwareSettings};
+use super::source::FrameEncoder;
 use crate::config;
+use bytes::Bytes;
 use perch_media::access_unit::{AccessUnit, VideoFormat};
 use perch_media::time::MediaTime;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 /// An access unit of `bytes` bytes that no decoder ever sees.
 pub fn access_unit(ticks: i64, is_idr: bool, bytes: usize) -> AccessUnit {
@@ -41,4 +46,22 @@ pub fn camera() -> config::Camera {
         bitrate_kbps: 500,
         keyframe_interval_seconds: 2.0,
     }
+}
+
+/// So many pictures of 32x32 as a camera with its own encoder would deliver them, the first an IDR with its parameter sets.
+pub fn coded_pictures(count: usize) -> Vec<Bytes> {
+    let settings = SoftwareSettings {
+        width: 32,
+        height: 32,
+        frames_per_second: 25.0,
+        bitrate_kbps: 100,
+        keyframe_interval_seconds: 1000.0,
+    };
+    let mut encoder = SoftwareEncoder::new(settings).expect("a size that can be coded");
+    let frame = I420Buffer::new(32, 32);
+    let mut coded = Vec::new();
+    for _ in 0..count {
+        encoder.encode(&frame.frame(Duration::ZERO), false, &mut coded).expect("it codes");
+    }
+    coded.into_iter().map(|(data, _)| data).collect()
 }

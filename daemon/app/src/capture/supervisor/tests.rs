@@ -1,0 +1,284 @@
+//! The supervisor on its own thread of time: a source that follows a script, a clock that waiting turns.
+
+use super::*;
+use crate::broadcast::Item;
+use crate::capture::source::SourceDescription;
+use crate::capture::testing::coded_pictures;
+use crate::clock::HandClock;
+use bytes::Bytes;
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
+/// From picture to picture.
+const FRAME: Duration = Duration::from_millis(40);
+
+/// What a source does when it is asked for the next output.
+enum Step {
+    /// A picture, taken just now, a frame after the one before.
+    Picture(Bytes),
+    /// The same, stamped by a clock that is this much off.
+    PictureOff(Bytes, Duration),
+    Nothing,
+    Fail,
+    Panic,
+    /// The supervisor is told to stop.
+    Stop,
+}
+
+/// What every opening gives: a source with its script, or none.
+enum Opening {
+    Source(Vec<Step>),
+    Missing,
+}
+
+struct Script {
+    openings: VecDeque<Opening>,
+    clock: Arc<HandClock>,
+    stop: Arc<Mutex<Arc<AtomicBool>>>,
+    opened_at: Arc<Mutex<Vec<Duration>>>,
+    key_frames_forced: Arc<AtomicU64>,
+}
+
+struct ScriptedSource {
+    steps: VecDeque<Step>,
+    clock: Arc<HandClock>,
+    stop: Arc<Mutex<Arc<AtomicBool>>>,
+    key_frames_forced: Arc<AtomicU64>,
+}
+
+impl Opener for Script {
+    fn open(&mut self) -> Result<Box<dyn CodedSource>, SourceError> {
+        self.opened_at.lock().unwrap().push(self.clock.monotonic());
+        match self.openings.pop_front() {
+            Some(Opening::Source(steps)) => Ok(Box::new(ScriptedSource {
+                steps: steps.into(),
+                clock: self.clock.clone(),
+                stop: self.stop.clone(),
+                key_frames_forced: self.key_frames_forced.clone(),
+            })),
+            Some(Opening::Missing) => Err(SourceError::Missing("plug it in".to_owned())),
+            None => {
+                self.stop.lock().unwrap().store(true, Ordering::Relaxed);
+                Err(SourceError::Missing("the script is at its end".to_owned()))
+            }
+        }
+    }
+}
+
+impl CodedSource for ScriptedSource {
+    fn next(&mut self, timeout: Duration) -> Result<Output, SourceError> {
+        let picture = |data, off| {
+            self.clock.turn(FRAME);
+            Ok(Output::Picture { data, captured_at: self.clock.monotonic() + off })
+        };
+        match self.steps.pop_front() {
+            Some(Step::Picture(data)) => picture(data, Duration::ZERO),
+            Some(Step::PictureOff(data, off)) => picture(data, off),
+            Some(Step::Fail) => Err(SourceError::Failed("unplugged".to_owned())),
+            Some(Step::Panic) => panic!("as the test wants it"),
+            Some(Step::Stop) => {
+                self.stop.lock().unwrap().store(true, Ordering::Relaxed);
+                Ok(Output::Nothing)
+            }
+            Some(Step::Nothing) | None => {
+                self.clock.turn(timeout);
+                Ok(Output::Nothing)
+            }
+        }
+    }
+
+    fn force_key_frame(&mut self) {
+        self.key_frames_forced.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn description(&self) -> SourceDescription {
+        SourceDescription {
+            camera: "script".to_owned(),
+            encoder: "script".to_owned(),
+            width: 32,
+            height: 32,
+            frames_per_second: 25.0,
+        }
+    }
+}
+
+/// What was seen of a run from its start to the script's end.
+struct Run {
+    units: Vec<AccessUnit>,
+    handle: CameraHandle,
+    opened_at: Vec<Duration>,
+    key_frames_forced: u64,
+    ended_at: Duration,
+}
+
+impl Run {
+    fn count(&self, of: fn(&CaptureCounters) -> &AtomicU64) -> u64 {
+        of(self.handle.counters()).load(Ordering::Relaxed)
+    }
+
+    /// From opening to opening.
+    fn waits(&self) -> Vec<Duration> {
+        self.opened_at.windows(2).map(|pair| pair[1].abs_diff(pair[0])).collect()
+    }
+
+    fn times_go_forward(&self) -> bool {
+        self.units.windows(2).all(|pair| pair[0].dts < pair[1].dts)
+    }
+}
+
+fn run(openings: Vec<Opening>) -> Run {
+    run_asking_for_key_frames(openings, false)
+}
+
+fn run_asking_for_key_frames(openings: Vec<Opening>, ask: bool) -> Run {
+    let clock = Arc::new(HandClock::default());
+    clock.turn(Duration::from_secs(1000));
+    let stop = Arc::<Mutex<Arc<AtomicBool>>>::default();
+    let (opened_at, key_frames_forced) =
+        (Arc::<Mutex<Vec<Duration>>>::default(), Arc::<AtomicU64>::default());
+    let script = Script {
+        openings: openings.into(),
+        clock: clock.clone(),
+        stop: stop.clone(),
+        opened_at: opened_at.clone(),
+        key_frames_forced: key_frames_forced.clone(),
+    };
+    let (supervisor, handle) = Supervisor::new("front", Box::new(script), Arc::default(), clock.clone());
+    *stop.lock().unwrap() = supervisor.stop.clone();
+    let mut reader = handle.broadcast().subscribe();
+    if ask {
+        handle.broadcast().force_key_frame();
+    }
+    supervisor.run();
+    let mut units = Vec::new();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    while let Some(item) = runtime.block_on(reader.next()) {
+        match item {
+            Item::Unit(published) => units.push(published.unit),
+            Item::Lagged { .. } => panic!("the script is longer than the ring"),
+        }
+    }
+    let opened_at = opened_at.lock().unwrap().clone();
+    let key_frames_forced = key_frames_forced.load(Ordering::Relaxed);
+    Run { units, handle, opened_at, key_frames_forced, ended_at: clock.monotonic() }
+}
+
+/// So many pictures, the first of them an IDR.
+fn pictures(count: usize) -> Vec<Step> {
+    coded_pictures(count).into_iter().map(Step::Picture).collect()
+}
+
+fn then(mut steps: Vec<Step>, last: Step) -> Opening {
+    steps.push(last);
+    Opening::Source(steps)
+}
+
+#[test]
+fn a_camera_that_fails_is_opened_anew_and_the_seam_is_told() {
+    let run = run(vec![then(pictures(150), Step::Fail), then(pictures(3), Step::Stop)]);
+    assert_eq!(run.units.len(), 153);
+    let epochs: Vec<_> = run.units.iter().map(|unit| unit.epoch).collect();
+    assert_eq!((epochs[149], epochs[150], epochs[152]), (0, 1, 1));
+    assert!(run.units[150].is_idr && run.times_go_forward());
+    assert_eq!(run.waits()[0], FRAME * 150, "at once: it was proven");
+    assert_eq!((run.count(|c| &c.seams), run.count(|c| &c.reopened)), (1, 1));
+    assert_eq!(run.count(|c| &c.access_units), 153);
+    assert_eq!(*run.handle.state().borrow(), CameraState::Stopped);
+}
+
+#[test]
+fn a_camera_that_fails_again_and_again_is_not_opened_in_a_busy_loop() {
+    let run = run((0..10).map(|_| then(pictures(1), Step::Fail)).collect());
+    assert_eq!(run.opened_at.len(), 11);
+    let waits = run.waits();
+    assert!(waits[9] >= BACKOFF_LONGEST && waits[9] < BACKOFF_LONGEST + Duration::from_secs(1), "{waits:?}");
+    assert!(waits.is_sorted(), "{waits:?}");
+}
+
+#[test]
+fn a_missing_camera_is_waited_for_with_its_reason_and_a_beating_heart() {
+    let run = run((0..20).map(|_| Opening::Missing).collect());
+    assert!(run.waits().iter().all(|&wait| wait <= BACKOFF_LONGEST));
+    assert_eq!(run.handle.heartbeat().last_progress(), run.ended_at);
+    assert_eq!(run.count(|c| &c.access_units), 0);
+}
+
+#[test]
+fn a_camera_that_comes_back_has_no_seam_when_nothing_was_seen_before() {
+    let run = run(vec![Opening::Missing, then(pictures(3), Step::Stop)]);
+    assert_eq!(run.units.iter().map(|unit| unit.epoch).collect::<Vec<_>>(), [0, 0, 0]);
+    assert_eq!(run.count(|c| &c.seams), 0);
+}
+
+#[test]
+fn a_silent_source_is_closed_and_opened_anew_within_five_seconds() {
+    let run = run(vec![Opening::Source(pictures(150)), then(pictures(1), Step::Stop)]);
+    let back = run.waits()[0].saturating_sub(FRAME * 150);
+    assert!(back > SILENCE && back < SILENCE + Duration::from_secs(1), "{back:?}");
+}
+
+#[test]
+fn a_source_that_gives_nothing_usable_is_given_up() {
+    let garbage = (0..1000).map(|_| Step::Picture(Bytes::from_static(b"no H.264 at all"))).collect();
+    let run = run(vec![Opening::Source(garbage)]);
+    assert_eq!(run.opened_at.len(), 2);
+    assert!(run.waits()[0] < FIRST_PICTURE + Duration::from_secs(1));
+    assert_eq!(run.count(|c| &c.discarded), (FIRST_PICTURE.as_millis() / FRAME.as_millis()) as u64 + 1);
+}
+
+#[test]
+fn a_panic_in_a_source_costs_that_source_alone() {
+    let run = run(vec![then(pictures(2), Step::Panic), then(pictures(2), Step::Stop)]);
+    assert_eq!(run.units.len(), 4);
+}
+
+#[test]
+fn a_device_that_stamps_by_another_clock_is_put_on_ours() {
+    for off in [Duration::from_secs(10), Duration::from_secs(1_000_000)] {
+        let steps = coded_pictures(50).into_iter().map(|data| Step::PictureOff(data, off)).collect();
+        let run = run(vec![then(pictures(2), Step::Fail), then(steps, Step::Stop)]);
+        assert!(run.times_go_forward());
+        let last = Duration::from_nanos(run.units[51].dts.ticks() as u64 * 100_000 / 9);
+        assert!(
+            last.abs_diff(run.ended_at) < Duration::from_millis(150),
+            "{last:?} is not {:?}",
+            run.ended_at
+        );
+        let first_two = run.units[3].dts - run.units[2].dts;
+        assert_eq!(first_two.ticks(), 3600, "its own pace is kept");
+    }
+}
+
+#[test]
+fn requests_for_key_frames_reach_the_source_and_are_not_repeated() {
+    let run = run_asking_for_key_frames(vec![then(pictures(20), Step::Stop)], true);
+    assert_eq!(run.key_frames_forced, 1);
+}
+
+#[test]
+fn a_stream_that_starts_without_idr_asks_for_one_but_not_with_every_picture() {
+    let without_idr = coded_pictures(26).split_off(1).into_iter().map(Step::Picture).collect();
+    let run = run(vec![then(without_idr, Step::Stop)]);
+    assert_eq!(run.units.len(), 0);
+    assert_eq!(run.key_frames_forced, 4, "a second of pictures, {KEY_FRAME_REQUESTS_APART:?} apart");
+}
+
+struct Never;
+
+impl Opener for Never {
+    fn open(&mut self) -> Result<Box<dyn CodedSource>, SourceError> {
+        Err(SourceError::Missing("never there".to_owned()))
+    }
+}
+
+#[tokio::test]
+async fn a_thread_that_is_told_to_stop_ends_and_closes_its_broadcast() {
+    let clock = Arc::new(crate::clock::SystemClock);
+    let thread = CaptureThread::spawn("front", Box::new(Never), Arc::default(), clock).unwrap();
+    let mut state = thread.handle().state().clone();
+    state.wait_for(|state| matches!(state, CameraState::Waiting { .. })).await.unwrap();
+    let mut reader = thread.handle().broadcast().subscribe();
+    assert!(thread.stop(Duration::from_secs(10)).await);
+    assert!(reader.next().await.is_none());
+    assert_eq!(*state.borrow(), CameraState::Stopped);
+}

@@ -1,0 +1,119 @@
+//! What the hls reader offers at one moment, and the handle through which HTTP takes it.
+
+use bytes::Bytes;
+use perch_media::hls::parse_segment_name;
+use prometheus_client::metrics::histogram::Histogram;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// All that is offered at one moment; immutable.
+#[derive(Clone, Debug, Default)]
+pub struct Offer {
+    /// The media playlist. Empty while there is no segment.
+    pub playlist: Bytes,
+    /// The multivariant playlist that names it. Empty while there is no segment.
+    pub multivariant: Bytes,
+    /// EXT-X-TARGETDURATION.
+    pub target_duration: Duration,
+    /// The media sequence number that the next segment will have.
+    pub next_sequence: u64,
+    /// EXT-X-ENDLIST was written: nothing more will come.
+    pub has_ended: bool,
+    /// Of `segments`' first; they are consecutive.
+    pub(super) first_sequence: u64,
+    pub(super) segments: Vec<Bytes>,
+}
+
+impl Offer {
+    /// A whole segment by its media sequence number.
+    pub fn segment(&self, sequence: u64) -> Option<&Bytes> {
+        self.segments.get(usize::try_from(sequence.checked_sub(self.first_sequence)?).ok()?)
+    }
+}
+
+/// What the hls reader counts.
+#[derive(Debug)]
+pub struct HlsMetrics {
+    /// Seconds from an IDR leaving the encoder to the segment that it completes being listed.
+    pub listing_seconds: Histogram,
+    /// Segments listed.
+    pub segments: AtomicU64,
+    /// Access units that were gone before this reader came to them.
+    pub lagged: AtomicU64,
+    /// Bytes of the segments that the playlist offers or offered just before.
+    pub window_bytes: AtomicU64,
+}
+
+impl Default for HlsMetrics {
+    fn default() -> Self {
+        let buckets = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0];
+        Self {
+            listing_seconds: Histogram::new(buckets),
+            segments: AtomicU64::default(),
+            lagged: AtomicU64::default(),
+            window_bytes: AtomicU64::default(),
+        }
+    }
+}
+
+/// The live stream's playlist and segments, for HTTP; clones are the same.
+#[derive(Clone, Debug)]
+pub struct HlsHandle {
+    offer: watch::Receiver<Arc<Offer>>,
+    metrics: Arc<HlsMetrics>,
+}
+
+impl HlsHandle {
+    pub(super) fn new(offer: watch::Receiver<Arc<Offer>>, metrics: Arc<HlsMetrics>) -> Self {
+        Self { offer, metrics }
+    }
+
+    /// All that is offered now.
+    pub fn offer(&self) -> Arc<Offer> {
+        self.offer.borrow().clone()
+    }
+
+    /// The media playlist, when there is a segment.
+    pub fn playlist(&self) -> Option<Bytes> {
+        self.is_ready().then(|| self.offer.borrow().playlist.clone())
+    }
+
+    /// The multivariant playlist, when there is a segment.
+    pub fn multivariant(&self) -> Option<Bytes> {
+        self.is_ready().then(|| self.offer.borrow().multivariant.clone())
+    }
+
+    /// A segment by its name in the playlist.
+    pub fn segment(&self, name: &str) -> Option<Bytes> {
+        self.offer.borrow().segment(parse_segment_name(name)?).cloned()
+    }
+
+    /// Whether the first segment can be served.
+    pub fn is_ready(&self) -> bool {
+        !self.offer.borrow().playlist.is_empty()
+    }
+
+    /// Waits until the first segment can be served. Never, when the stream ends before.
+    pub async fn ready(&mut self) {
+        if self.offer.wait_for(|offer| !offer.playlist.is_empty()).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// The offer once it holds segment `sequence` or has ended, for `_HLS_msn`; `None` when that takes longer than `timeout`.
+    pub async fn wait_for(&self, sequence: u64, timeout: Duration) -> Option<Arc<Offer>> {
+        let mut offer = self.offer.clone();
+        let held = offer.wait_for(|offer| offer.next_sequence > sequence || offer.has_ended);
+        match tokio::time::timeout(timeout, held).await {
+            Ok(Ok(offer)) => Some(offer.clone()),
+            Ok(Err(_)) | Err(_) => None,
+        }
+    }
+
+    /// What the reader counts.
+    pub fn metrics(&self) -> &HlsMetrics {
+        &self.metrics
+    }
+}
