@@ -2,10 +2,12 @@
 //! `anyhow` ends here: a command's error is said once, with its whole chain, and becomes an exit code.
 
 mod check_config;
+mod probe;
 mod run;
 
 use crate::config::{Config, FlagValue, Sources};
 use clap::Parser;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -39,6 +41,12 @@ enum Command {
         #[arg(long)]
         example: bool,
     },
+    /// List cameras and encoders, what each configured camera would run with, and why not with something else
+    Probe {
+        /// For programs
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// Reads the command line and does what it says.
@@ -55,6 +63,7 @@ pub(crate) fn main() -> ExitCode {
     match cli.command.unwrap_or(Command::Run) {
         Command::CheckConfig { example: true } => check_config::print_example(),
         Command::CheckConfig { example: false } => check_config::check(&sources),
+        Command::Probe { json } => exit_code(with_config(&sources, |config| Ok(probe::print(config, json)?))),
         Command::Run => exit_code(with_config(&sources, run::run)),
     }
 }
@@ -96,6 +105,12 @@ fn with_config(
     command: impl FnOnce(&Config) -> Result<(), CommandError>,
 ) -> Result<(), CommandError> {
     command(&Config::load(sources).map_err(|problems| CommandError::Config(problems.into()))?)
+}
+
+/// Writes to standard output.
+fn say(text: &str) {
+    // `perchd probe | head` closes the pipe early; that is no failure of ours.
+    let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
 /// Says the error once, with its whole chain.

@@ -1,0 +1,366 @@
+//! `perchd probe`: what this board has, what each configured camera would run with, and why not with something else.
+//! The same decision as the daemon's own (`capture::choice`), shown to a person or, with `--json`, to a program.
+
+use crate::capture::choice::{self, Verdict};
+use crate::config::{self, Config, EncoderKind, SourceKind};
+use perch_device::mode::{FormatReport, FrameSizes, SizeReport};
+use perch_device::probe::{CameraReport, EncoderReport, ProbeReport};
+use serde::Serialize;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+/// Everything that is shown. The field names are the interface of `--json`.
+#[derive(Serialize)]
+struct Shown {
+    cameras: Vec<ShownCamera>,
+    encoders: Vec<ShownEncoder>,
+    /// Memory that encoders share; absent where the kernel has no such allocator.
+    contiguous_memory: Option<ShownMemory>,
+    /// Nodes that could not be asked.
+    problems: Vec<ShownProblem>,
+    /// What each `[[camera]]` of the configuration would run with.
+    configured: Vec<Configured>,
+}
+
+#[derive(Serialize)]
+struct ShownCamera {
+    device: PathBuf,
+    name: String,
+    driver: String,
+    /// To be written into the configuration: stays the same when the number changes.
+    stable_device: Option<PathBuf>,
+    needs_libcamera: bool,
+    formats: Vec<ShownFormat>,
+}
+
+#[derive(Serialize)]
+struct ShownFormat {
+    fourcc: String,
+    description: String,
+    /// Whether Perch can take pictures in it.
+    usable: bool,
+    modes: Vec<ShownMode>,
+}
+
+#[derive(Serialize)]
+struct ShownMode {
+    /// Pixels; the smallest where there is a range.
+    width: u32,
+    height: u32,
+    /// The largest of a range.
+    up_to: Option<(u32, u32)>,
+    frames_per_second: Vec<f64>,
+}
+
+#[derive(Serialize)]
+struct ShownEncoder {
+    device: PathBuf,
+    name: String,
+    driver: String,
+    multi_planar: bool,
+    takes: Vec<String>,
+    gives: Vec<String>,
+    /// Pixels.
+    largest: Option<(u32, u32)>,
+}
+
+#[derive(Serialize)]
+struct ShownMemory {
+    total_bytes: u64,
+    free_bytes: u64,
+}
+
+#[derive(Serialize)]
+struct ShownProblem {
+    device: PathBuf,
+    detail: String,
+}
+
+#[derive(Serialize)]
+struct Configured {
+    name: String,
+    source: SourceKind,
+    encoder: EncoderKind,
+    /// In words; absent when nothing can run.
+    choice: Option<String>,
+    /// What is missing, with the way out; absent when something can run.
+    error: Option<String>,
+    /// Why not the others.
+    reasons: Vec<String>,
+}
+
+/// Asks the board and prints what it says.
+pub(super) fn print(config: &Config, json: bool) -> anyhow::Result<()> {
+    let report = perch_device::probe::probe();
+    let shown = Shown::new(&report, &config.cameras);
+    let text = if json { serde_json::to_string_pretty(&shown)? + "\n" } else { shown.to_text() };
+    super::say(&text);
+    Ok(())
+}
+
+impl Shown {
+    fn new(report: &ProbeReport, cameras: &[config::Camera]) -> Self {
+        Self {
+            cameras: report.cameras.iter().map(ShownCamera::from).collect(),
+            encoders: report.encoders.iter().map(ShownEncoder::from).collect(),
+            contiguous_memory: report
+                .contiguous_memory
+                .map(|memory| ShownMemory { total_bytes: memory.total, free_bytes: memory.free }),
+            problems: report
+                .problems
+                .iter()
+                .map(|problem| ShownProblem { device: problem.path.clone(), detail: problem.detail.clone() })
+                .collect(),
+            configured: cameras.iter().map(|camera| Configured::new(report, camera)).collect(),
+        }
+    }
+
+    fn to_text(&self) -> String {
+        let mut text = Text::default();
+        text.list("Cameras", &self.cameras, "none found", ShownCamera::write);
+        text.list("Encoders", &self.encoders, "none: H.264 is coded in software", ShownEncoder::write);
+        if let Some(memory) = &self.contiguous_memory {
+            let mb = |bytes: u64| bytes >> 20;
+            let (free, total) = (mb(memory.free_bytes), mb(memory.total_bytes));
+            text.line(0, &format!("Contiguous memory for encoders: {free} MB free of {total} MB"));
+        }
+        if !self.problems.is_empty() {
+            text.list("Could not be asked", &self.problems, "", |problem, text| {
+                text.line(1, &format!("{}: {}", problem.device.display(), problem.detail));
+            });
+        }
+        for configured in &self.configured {
+            configured.write(&mut text);
+        }
+        text.0
+    }
+}
+
+impl From<&CameraReport> for ShownCamera {
+    fn from(camera: &CameraReport) -> Self {
+        Self {
+            device: camera.path.clone(),
+            name: camera.identity.card.clone(),
+            driver: camera.identity.driver.clone(),
+            stable_device: camera.identity.stable_path().map(ToOwned::to_owned),
+            needs_libcamera: camera.needs_libcamera,
+            formats: camera.formats.iter().map(ShownFormat::from).collect(),
+        }
+    }
+}
+
+impl From<&FormatReport> for ShownFormat {
+    fn from(format: &FormatReport) -> Self {
+        Self {
+            fourcc: format.fourcc.to_string(),
+            description: format.description.clone(),
+            usable: format.pixel_format().is_some(),
+            modes: format.sizes.iter().map(ShownMode::from).collect(),
+        }
+    }
+}
+
+impl From<&SizeReport> for ShownMode {
+    fn from(size: &SizeReport) -> Self {
+        let frames_per_second =
+            size.frames_per_second.iter().map(|rate| (rate * 100.0).round() / 100.0).collect();
+        match size.sizes {
+            FrameSizes::Discrete { width, height } => Self { width, height, up_to: None, frames_per_second },
+            FrameSizes::Stepwise { width, height } => {
+                Self { width: width.0, height: height.0, up_to: Some((width.1, height.1)), frames_per_second }
+            }
+        }
+    }
+}
+
+impl From<&EncoderReport> for ShownEncoder {
+    fn from(encoder: &EncoderReport) -> Self {
+        let words = |codes: &[perch_device::FourCC]| codes.iter().map(ToString::to_string).collect();
+        Self {
+            device: encoder.path.clone(),
+            name: encoder.card.clone(),
+            driver: encoder.driver.clone(),
+            multi_planar: encoder.multi_planar,
+            takes: words(&encoder.takes),
+            gives: words(&encoder.gives),
+            largest: encoder.largest,
+        }
+    }
+}
+
+impl Configured {
+    fn new(report: &ProbeReport, camera: &config::Camera) -> Self {
+        let Verdict { choice, reasons } = choice::choose(report, camera, &[]);
+        let (choice, error) = match choice {
+            Ok(choice) => (Some(choice.describe()), None),
+            Err(error) => (None, Some(error.to_string())),
+        };
+        Self {
+            name: camera.name.clone(),
+            source: camera.source,
+            encoder: camera.encoder,
+            choice,
+            error,
+            reasons,
+        }
+    }
+
+    fn write(&self, text: &mut Text) {
+        let outcome = match (&self.choice, &self.error) {
+            (Some(choice), _) => format!("Camera \"{}\" would run with {choice}", self.name),
+            (None, Some(error)) => format!("Camera \"{}\" cannot run: {error}", self.name),
+            (None, None) => return,
+        };
+        text.line(0, &outcome);
+        for reason in &self.reasons {
+            text.line(1, reason);
+        }
+    }
+}
+
+impl ShownCamera {
+    fn write(&self, text: &mut Text) {
+        text.line(1, &format!("{} ({}, {})", self.name, self.device.display(), self.driver));
+        if let Some(stable) = &self.stable_device {
+            text.line(2, &format!("device = \"{}\"", stable.display()));
+        }
+        if self.needs_libcamera {
+            text.line(2, "needs libcamera: use source = \"command\" with rpicam-vid");
+        }
+        for format in &self.formats {
+            let modes: Vec<String> = format.modes.iter().map(ShownMode::in_words).collect();
+            let note = if format.usable { "" } else { " (Perch cannot use it)" };
+            text.line(2, &format!("{}{note}  {}", format.fourcc, modes.join(", ")));
+        }
+    }
+}
+
+impl ShownMode {
+    fn in_words(&self) -> String {
+        let mut words = format!("{}x{}", self.width, self.height);
+        if let Some((width, height)) = self.up_to {
+            let _ = write!(words, " to {width}x{height}");
+        }
+        if let Some(fastest) = self.frames_per_second.first() {
+            let _ = write!(words, " at {fastest}");
+        }
+        words
+    }
+}
+
+impl ShownEncoder {
+    fn write(&self, text: &mut Text) {
+        text.line(1, &format!("{} ({}, {})", self.name, self.device.display(), self.driver));
+        let planes = if self.multi_planar { "multi-planar" } else { "single-planar" };
+        text.line(2, &format!("codes {} from {}, {planes}", self.gives.join(", "), self.takes.join(", ")));
+        if let Some((width, height)) = self.largest {
+            text.line(2, &format!("up to {width}x{height}"));
+        }
+    }
+}
+
+/// Indented lines of 110 characters at most.
+#[derive(Default)]
+struct Text(String);
+
+impl Text {
+    fn line(&mut self, depth: usize, words: &str) {
+        let indent = "  ".repeat(depth);
+        let mut column = usize::MAX;
+        for word in words.split(' ') {
+            if column.saturating_add(word.chars().count() + 1) > 110 {
+                if column != usize::MAX {
+                    self.0.push('\n');
+                    self.0.push_str("    ");
+                }
+                self.0.push_str(&indent);
+                column = indent.len();
+            } else {
+                self.0.push(' ');
+                column += 1;
+            }
+            self.0.push_str(word);
+            column += word.chars().count();
+        }
+        self.0.push('\n');
+    }
+
+    fn list<T>(&mut self, title: &str, items: &[T], empty: &str, mut write: impl FnMut(&T, &mut Self)) {
+        self.line(0, title);
+        if items.is_empty() {
+            self.line(1, empty);
+        }
+        for item in items {
+            write(item, self);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use perch_device::FourCC;
+    use perch_device::identity::Identity;
+    use perch_device::memory::ContiguousMemory;
+
+    fn board() -> ProbeReport {
+        let size = SizeReport {
+            sizes: FrameSizes::Discrete { width: 1280, height: 720 },
+            frames_per_second: vec![30_000.0 / 1001.0, 15.0],
+        };
+        let format = |code: [u8; 4]| FormatReport {
+            fourcc: FourCC::new(&code),
+            description: "Motion-JPEG".into(),
+            sizes: vec![size.clone()],
+        };
+        ProbeReport {
+            cameras: vec![CameraReport {
+                path: "/dev/video2".into(),
+                identity: Identity {
+                    by_id: Some("/dev/v4l/by-id/usb-C270".into()),
+                    by_path: None,
+                    bus_info: "usb-1".into(),
+                    card: "C270".into(),
+                    driver: "uvcvideo".into(),
+                    node_index: 0,
+                },
+                formats: vec![format(*b"MJPG"), format(*b"GREY")],
+                needs_libcamera: false,
+            }],
+            contiguous_memory: Some(ContiguousMemory { total: 64 << 20, free: 60 << 20 }),
+            ..ProbeReport::default()
+        }
+    }
+
+    #[test]
+    fn a_person_reads_what_would_run_and_why_not_otherwise() {
+        let text = Shown::new(&board(), &[config::Camera::default()]).to_text();
+        let expected = "\
+Cameras
+  C270 (/dev/video2, uvcvideo)
+    device = \"/dev/v4l/by-id/usb-C270\"
+    MJPG  1280x720 at 29.97
+    GREY (Perch cannot use it)  1280x720 at 29.97
+Encoders
+  none: H.264 is coded in software
+Contiguous memory for encoders: 60 MB free of 64 MB
+Camera \"front\" would run with C270 (/dev/video2), MJPEG 1280x720 at 29.97 frames per second, coded in software
+    (OpenH264)
+  C270 (/dev/video2) does not code H.264 itself.
+  This board has no H.264 encoder.
+";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn a_program_reads_the_same_as_json() {
+        let mut missing = config::Camera { device: Some("/dev/video9".into()), ..config::Camera::default() };
+        missing.name = "back".into();
+        let shown = Shown::new(&board(), &[config::Camera::default(), missing]);
+        let json: serde_json::Value = serde_json::from_str(&serde_json::to_string(&shown).unwrap()).unwrap();
+        assert_eq!(json["cameras"][0]["stable_device"], "/dev/v4l/by-id/usb-C270");
+        assert_eq!(json["cameras"][0]["formats"][0]["modes"][0]["width"], 1280);
+        assert_eq!(json["configured"][0]["error"], serde_json::Value::Null);
+        assert!(json["configured"][1]["error"].as_str().unwrap().contains("/dev/video9"));
+    }
+}
