@@ -6,9 +6,13 @@
 //! when dropped on errors other than `ENODEV`, and there are neither multi-planar queues nor `EXPBUF`.
 
 pub mod capture;
+pub mod coding;
+pub mod encoded_camera;
+pub mod encoder;
 pub mod format;
 pub mod ioctl;
 pub mod layout;
+mod pending;
 pub mod poll;
 pub mod queue;
 pub mod verdict;

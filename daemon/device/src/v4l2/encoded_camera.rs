@@ -1,0 +1,227 @@
+//! A camera whose frames go through an encoder: the zero-copy way where both drivers allow it, else with one copy.
+//!
+//! Zero-copy: the camera's buffers are exported as DMABUF files and the encoder reads them in place; a buffer is lent to the encoder
+//! until it is done with it. Whether that really works shows only when frames flow: until the first coded picture any refusal
+//! makes it start over with copies. Blocking with a timeout; lives on its capture thread.
+
+use super::capture::{Camera, Frame};
+use super::coding::Coding;
+use super::encoder::{Coded, Encoder, EncoderSettings, Input};
+use super::format::Format;
+use super::poll::{Readiness, wait};
+use super::verdict::Losses;
+use crate::error::DeviceError;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use v4l::FourCC;
+
+/// A camera and an encoder that stream together.
+#[derive(Debug)]
+pub struct EncodedCamera {
+    // The encoder goes first: it must let go of the camera's buffers before those are freed.
+    encoder: Encoder,
+    lending: Option<Lending>,
+    camera: Camera,
+    encoder_path: PathBuf,
+    settings: EncoderSettings,
+    draining: bool,
+}
+
+/// The camera's buffers as the encoder sees them.
+#[derive(Debug)]
+struct Lending {
+    exported: Vec<OwnedFd>,
+    /// By place in the queue: what the encoder reads now.
+    lent: Vec<Option<Frame>>,
+    /// A coded picture has come out of it.
+    proven: bool,
+}
+
+impl EncodedCamera {
+    /// Frames in and nothing out for so long is a stuck encoder; a whole way back has to fit into five seconds.
+    const PATIENCE: Duration = Duration::from_millis(1500);
+
+    /// Joins a running camera and the encoder at `encoder_path`, which has to take the camera's format. `gives` is H.264 but in
+    /// tests. Frames are imported when `import` allows it and both drivers can.
+    pub fn open(
+        camera: Camera,
+        encoder_path: &Path,
+        gives: FourCC,
+        coding: Coding,
+        import: bool,
+    ) -> Result<Self, DeviceError> {
+        let settings = EncoderSettings { gives, takes: camera.format(), input: Input::Copied, coding };
+        if import {
+            match Self::open_importing(&camera, encoder_path, settings) {
+                Ok((encoder, lending)) => {
+                    let (encoder_path, lending) = (encoder_path.into(), Some(lending));
+                    return Ok(Self { encoder, lending, camera, encoder_path, settings, draining: false });
+                }
+                // A missing, busy or memory-starved encoder says so again below.
+                Err(error) => tracing::debug!(%error, "frames are copied to the encoder"),
+            }
+        }
+        let encoder = Encoder::open(encoder_path, &copying(settings))?;
+        Ok(Self {
+            encoder,
+            lending: None,
+            camera,
+            encoder_path: encoder_path.into(),
+            settings,
+            draining: false,
+        })
+    }
+
+    fn open_importing(
+        camera: &Camera,
+        encoder_path: &Path,
+        settings: EncoderSettings,
+    ) -> Result<(Encoder, Lending), DeviceError> {
+        let exported = camera.export()?;
+        let input = Input::Imported(exported.len() as u32);
+        let encoder = Encoder::open(encoder_path, &EncoderSettings { input, ..settings })?;
+        let lent = exported.iter().map(|_| None).collect();
+        Ok((encoder, Lending { exported, lent, proven: false }))
+    }
+
+    /// The camera.
+    pub fn camera(&self) -> &Camera {
+        &self.camera
+    }
+
+    /// The encoder.
+    pub fn encoder(&self) -> &Encoder {
+        &self.encoder
+    }
+
+    /// Whether the encoder reads frames where the camera put them.
+    pub fn is_zero_copy(&self) -> bool {
+        self.lending.is_some()
+    }
+
+    /// Losses of both since the start.
+    pub fn losses(&self) -> Losses {
+        let (camera, encoder) = (self.camera.losses(), self.encoder.losses());
+        Losses { discarded: camera.discarded + encoder.discarded, ..camera }
+    }
+
+    /// Makes the next frame an IDR; `false` when the encoder has no such control.
+    pub fn force_key_frame(&self) -> bool {
+        self.encoder.force_key_frame()
+    }
+
+    /// No more frames: [`EncodedCamera::next`] then gives what the encoder still holds.
+    pub fn finish(&mut self) {
+        if !std::mem::replace(&mut self.draining, true) {
+            self.encoder.begin_drain();
+        }
+    }
+
+    /// The next coded picture, waiting for `timeout` at most. `clock` reads the monotonic clock.
+    pub fn next(
+        &mut self,
+        timeout: Duration,
+        clock: &dyn Fn() -> Duration,
+    ) -> Result<Option<Coded>, DeviceError> {
+        let mut now = clock();
+        let deadline = now + timeout;
+        loop {
+            self.take_back()?;
+            self.feed(now)?;
+            if let Some(coded) = self.encoder.next_coded(now)? {
+                if let Some(lending) = &mut self.lending {
+                    lending.proven = true;
+                }
+                return Ok(Some(coded));
+            }
+            if let Err(error) = self.encoder.check(now, Self::PATIENCE) {
+                self.copy_instead(error)?;
+            }
+            if now >= deadline {
+                return Ok(None);
+            }
+            self.wait(deadline.saturating_sub(now))?;
+            now = clock();
+        }
+    }
+
+    fn wait(&mut self, timeout: Duration) -> Result<(), DeviceError> {
+        let takes_frames = self.encoder.has_room() && !self.draining;
+        let for_camera = Readiness { capture: takes_frames, ..Readiness::default() };
+        let for_encoder = Readiness { capture: true, output: true, error: false };
+        let devices = [(self.camera.device(), for_camera), (self.encoder.device(), for_encoder)];
+        let [camera, encoder] = wait(devices, timeout)?;
+        // An error that a dequeue does not explain would make us spin; the next dequeue is tried first, here.
+        if encoder.error && !encoder.capture && !encoder.output && !self.draining {
+            return Err(self.encoder.failed());
+        }
+        if camera.error && !camera.capture && !self.draining {
+            return Err(self.camera.failed());
+        }
+        Ok(())
+    }
+
+    /// Gives the camera back what the encoder is done with.
+    fn take_back(&mut self) -> Result<(), DeviceError> {
+        while let Some(index) = self.encoder.reclaim()? {
+            let lending = self.lending.as_mut();
+            if let Some(frame) = lending.and_then(|lending| lending.lent.get_mut(index as usize)?.take()) {
+                self.camera.release(frame)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the encoder what the camera has.
+    fn feed(&mut self, now: Duration) -> Result<(), DeviceError> {
+        while !self.draining
+            && self.encoder.has_room()
+            && let Some(frame) = self.camera.next_frame(now)?
+        {
+            let Some(lending) = &mut self.lending else {
+                self.copy(frame, now)?;
+                continue;
+            };
+            let index = frame.index();
+            let at = index as usize;
+            let imported = match lending.exported.get(at) {
+                Some(dmabuf) => self.encoder.submit_import(index, dmabuf.as_fd(), frame.captured_at, now),
+                None => Err(self.camera.failed()), // cannot be: one export a buffer
+            };
+            match imported {
+                Ok(()) => lending.lent[at] = Some(frame),
+                Err(error) => {
+                    self.copy_instead(error)?;
+                    self.copy(frame, now)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn copy(&mut self, frame: Frame, now: Duration) -> Result<(), DeviceError> {
+        if let Some(picture) = self.camera.picture(&frame) {
+            self.encoder.submit(&picture, frame.captured_at, now)?;
+        }
+        self.camera.release(frame)
+    }
+
+    /// Starts the encoder over with copies, when importing has not worked yet; else `error` stands.
+    fn copy_instead(&mut self, error: DeviceError) -> Result<(), DeviceError> {
+        match self.lending.take() {
+            Some(Lending { proven: false, lent, .. }) => {
+                tracing::info!(%error, "the encoder cannot read the camera's buffers: frames are copied to it");
+                self.encoder = Encoder::open(&self.encoder_path, &copying(self.settings))?;
+                lent.into_iter().flatten().try_for_each(|frame| self.camera.release(frame))
+            }
+            _ => Err(error),
+        }
+    }
+}
+
+/// The same with copies: the driver chooses its own rows.
+fn copying(settings: EncoderSettings) -> EncoderSettings {
+    let takes = Format { bytes_per_line: 0, size_image: 0, ..settings.takes };
+    EncoderSettings { takes, input: Input::Copied, ..settings }
+}
