@@ -8,6 +8,7 @@ use super::{AccessUnit, VideoFormat};
 use crate::h264::annex_b::nal_units;
 use crate::h264::nal_unit::NalUnitType;
 use crate::h264::picture_splitter::{MAX_PICTURE_BYTES, PictureSplitter, PictureTooLarge};
+use crate::h264::slice_header::is_b_slice;
 use crate::h264::sps::{MAX_PARAMETER_SET_BYTES, Sps, SpsError};
 use crate::time::MediaTime;
 use bytes::Bytes;
@@ -29,6 +30,9 @@ pub struct AssemblerCounters {
     pub too_large: u64,
     /// Pictures before an IDR with parameter sets: at the start, and after a loss.
     pub before_idr: u64,
+    /// Pictures with B slices. They are carried on, but as their order of display is not known here they may be shown in the wrong order:
+    /// the encoder's B-frames are to be switched off.
+    pub b_pictures: u64,
     /// Times that did not go forward, or jumped, and were straightened.
     pub times_changed: u64,
 }
@@ -190,6 +194,9 @@ impl AccessUnitAssembler {
             if !unit_type.belongs_to_picture() {
                 other_since = picture.place.is_some();
                 continue;
+            }
+            if unit_type.has_slice_header() && !picture.has_slice {
+                self.counters.b_pictures += u64::from(is_b_slice(unit.bytes));
             }
             picture.has_slice |= unit_type.is_slice();
             picture.is_idr |= unit_type == NalUnitType::IDR_SLICE;

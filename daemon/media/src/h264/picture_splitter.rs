@@ -126,13 +126,21 @@ impl PictureSplitter {
     /// A later slice: of the same picture, or of one whose first slice was lost?
     fn compare_slices(&self, header: usize) -> Verdict {
         let (Some(first), Some(sps)) = (self.first_slice, &self.sps) else { return Verdict::SamePicture };
-        let slice = &self.buffer[header..];
-        if slice.len() < SLICE_HEADER_BYTES && find_start_code(slice, 0).is_none() {
-            return Verdict::Wait;
-        }
-        match (SliceHeader::read(&self.buffer[first..], sps), SliceHeader::read(slice, sps)) {
+        let Some(slice) = self.beginning_of_slice(header) else { return Verdict::Wait };
+        let first = self.beginning_of_slice(first).and_then(|slice| SliceHeader::read(slice, sps));
+        match (first, SliceHeader::read(slice, sps)) {
             (Some(first), Some(slice)) if !first.is_same_picture(&slice) => Verdict::NewPicture,
             _ => Verdict::SamePicture,
+        }
+    }
+
+    /// As much of the slice at `header` as its slice header can take; `None` while that is not there yet.
+    fn beginning_of_slice(&self, header: usize) -> Option<&[u8]> {
+        let slice = &self.buffer[header..];
+        let beginning = &slice[..slice.len().min(SLICE_HEADER_BYTES)];
+        match find_start_code(beginning, 0) {
+            Some(end) => Some(&beginning[..end]),
+            None => (beginning.len() == SLICE_HEADER_BYTES).then_some(beginning),
         }
     }
 

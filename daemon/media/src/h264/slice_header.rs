@@ -20,6 +20,13 @@ pub struct SliceHeader {
     order_count: Option<u32>,
 }
 
+/// The slice is coded with bidirectional prediction (`slice_type` 1 or 6, Table 7-6): decoding order may not be the order of display.
+pub fn is_b_slice(nal_unit: &[u8]) -> bool {
+    // The two fields before it and itself have at most 32 bits in any real picture.
+    let mut bits = BitReader::new(ByteReader::skipping_h264_header(&nal_unit[..nal_unit.len().min(8)]));
+    bits.read_ue("first_mb_in_slice").and_then(|_| bits.read_ue("slice_type")).is_ok_and(|kind| kind % 5 == 1)
+}
+
 /// A slice with `first_mb_in_slice` 0 opens a picture. `payload` is the byte after the NAL unit's header. (Arbitrary slice order and
 /// redundant pictures, which could break this, are in no encoder that a camera has.)
 pub const fn is_first_slice(payload: u8) -> bool {

@@ -159,12 +159,29 @@ fn a_picture_that_does_not_end_is_dropped_and_the_next_idr_is_found() {
 
 #[test]
 fn a_picture_whose_first_slice_was_lost_is_still_told_from_the_one_before() {
-    let mut slices = [picture(true, 0, 2, 90), picture(false, 1, 3, 90), picture(false, 2, 2, 90)].concat();
-    slices.remove(2); // the first slice of the second picture
-    let data = annex_b(&[vec![Sps::default().nal_unit(), pps(0)], slices].concat());
-    let (units, _) = stream([data]);
-    let slices_each: Vec<_> = units.iter().map(|unit| nal_units(&unit.data).count()).collect();
-    assert_eq!(slices_each, [2, 2, 2]);
+    for bytes in [90, 2] {
+        let mut slices =
+            [picture(true, 0, 2, bytes), picture(false, 1, 3, bytes), picture(false, 2, 2, bytes)].concat();
+        slices.remove(2); // the first slice of the second picture
+        let data = annex_b(&[vec![Sps::default().nal_unit(), pps(0)], slices].concat());
+        for chunk_bytes in [1, 7, data.len()] {
+            let (units, _) = stream(data.chunks(chunk_bytes).map(<[u8]>::to_vec));
+            let slices_each: Vec<_> = units.iter().map(|unit| nal_units(&unit.data).count()).collect();
+            assert_eq!(slices_each, [2, 2, 2], "{bytes} bytes a slice, {chunk_bytes} a chunk");
+        }
+    }
+}
+
+#[test]
+fn b_pictures_are_counted() {
+    let mut assembler = AccessUnitAssembler::new(0);
+    let units = [vec![Sps::default().nal_unit(), pps(0)], picture(true, 0, 1, 9)].concat();
+    push(&mut assembler, &units, 0);
+    push(&mut assembler, &picture(false, 1, 1, 9), 33);
+    assert_eq!(assembler.counters().b_pictures, 0);
+    // first_mb_in_slice 0, slice_type 6, pic_parameter_set_id 0
+    push(&mut assembler, &[nal_unit(0x01, &[0b1001_1110, 0x80])], 66);
+    assert_eq!(assembler.counters().b_pictures, 1);
 }
 
 #[test]
