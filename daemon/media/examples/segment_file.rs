@@ -1,6 +1,6 @@
 //! Cuts an Annex B file into HLS segments and prints what that cost in bytes: the peer of `ffmpeg -c copy -f hls`.
 //!
-//! `segment_file FILE FRAMES_PER_SECOND (DIRECTORY | --discard)`
+//! `segment_file FILE --frames-per-second RATE (--out DIRECTORY | --discard)`
 
 use bytes::Bytes;
 use perch_media::access_unit::{AccessUnit, AccessUnitAssembler};
@@ -20,11 +20,20 @@ const CHUNK_BYTES: usize = 64 << 10;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [file, frames_per_second, directory] = &arguments[..] else {
-        return Err("usage: segment_file FILE FRAMES_PER_SECOND (DIRECTORY | --discard)".into());
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let (file, rate, directory) = match arguments[..] {
+        [file, "--frames-per-second", rate, "--out", directory] => {
+            (file, rate, Some(PathBuf::from(directory)))
+        }
+        [file, "--frames-per-second", rate, "--discard"] => (file, rate, None),
+        _ => {
+            return Err(
+                "usage: segment_file FILE --frames-per-second RATE (--out DIRECTORY | --discard)".into()
+            );
+        }
     };
-    let mut output = Output::new((directory != "--discard").then(|| PathBuf::from(directory)));
-    let ticks_per_frame = MediaTime::HZ as f64 / frames_per_second.parse::<f64>()?;
+    let ticks_per_frame = MediaTime::HZ as f64 / rate.parse::<f64>()?;
+    let mut output = Output::new(directory);
     let mut assembler = AccessUnitAssembler::new(0);
     let mut segmenter = Segmenter::new(SegmenterConfig { target: TARGET, first_sequence: 0 });
     let mut pictures = 0_u32;

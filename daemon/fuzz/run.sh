@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Fuzzes every target for so many seconds: run.sh [SECONDS]. Fails at the first input that breaks one, and says where it is kept.
+# Wants a nightly toolchain for the address sanitizer; without one it fuzzes on the toolchain that is there, without the sanitizer.
+set -euo pipefail
+seconds=${1:-60}
+here=$(cd "$(dirname "$0")" && pwd)
+version=0.13.2
+tools=${XDG_CACHE_HOME:-$HOME/.cache}/perch/cargo-fuzz-$version
+[ -x "$tools/bin/cargo-fuzz" ] || cargo install --locked --root "$tools" "cargo-fuzz@$version"
+export PATH="$tools/bin:$PATH"
+
+toolchain=() sanitizer=(--sanitizer none)
+if command -v rustup >/dev/null && rustup toolchain list | grep -q '^nightly'; then
+    toolchain=(+nightly) sanitizer=()
+fi
+
+cd "$here"
+passed=0
+for target in annex_b sps mux_demux; do
+    mkdir -p "corpus/$target"
+    cargo "${toolchain[@]}" fuzz run --fuzz-dir . "${sanitizer[@]}" "$target" "corpus/$target" "seeds/$target" -- \
+        -max_total_time="$seconds" -max_len=16384 -timeout=10 -rss_limit_mb=1024 -print_final_stats=1
+    passed=$((passed + 1))
+done
+echo "$passed passed, 0 failed"
