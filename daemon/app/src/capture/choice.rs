@@ -121,7 +121,7 @@ impl<'a> Chooser<'a> {
                 // A camera that was named is waited for; the pattern would only hide that it is not there.
                 Err(error) if self.wanted.device.is_some() => Err(error),
                 Err(error) => {
-                    self.say(format!("The test pattern stands in: {error}"));
+                    self.say(format!("The test pattern stands in: {error}."));
                     self.test_pattern()
                 }
             },
@@ -183,9 +183,9 @@ impl<'a> Chooser<'a> {
                 "{} is not there: plug it in, or name one that `perchd probe` lists",
                 device.display()
             )),
-            (None, None) => SourceError::Missing(
-                "none was found: plug one in; `perchd probe` lists what is there".to_owned(),
-            ),
+            (None, None) => {
+                SourceError::Missing("plug one in; `perchd probe` lists what is there".to_owned())
+            }
         }
     }
 

@@ -23,6 +23,15 @@ pub enum CameraState {
     Stopped,
 }
 
+/// What the board's self-test came to for a camera: the same as `perchd probe` says.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
+pub struct SelfTest {
+    /// In words; absent while it is not known, or when nothing can run.
+    pub chosen: Option<String>,
+    /// Why not the others, a sentence each.
+    pub reasons: Vec<String>,
+}
+
 /// Counters of one camera since the daemon's start.
 #[derive(Debug, Default)]
 pub struct CaptureCounters {

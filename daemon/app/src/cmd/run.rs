@@ -3,20 +3,21 @@
 use super::CommandError;
 use crate::broadcast;
 use crate::capture::open::ConfiguredCamera;
-use crate::capture::status::CaptureCounters;
+use crate::capture::status::{CaptureCounters, SelfTest};
 use crate::capture::supervisor::{CameraHandle, CaptureThread};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::hls::{self, HlsSettings};
 use crate::http::{CameraInfo, Server, Site};
 use crate::shutdown::{self, Signals};
+use crate::system::board::Board;
 use crate::system::{log, notify};
 use anyhow::{Context as _, anyhow};
 use perch_store::Store;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 /// Runs until a signal ends it, or a part that the rest cannot do without: then systemd starts it anew.
 pub(super) fn run(config: &Config) -> Result<(), CommandError> {
@@ -46,7 +47,12 @@ async fn run_until_told(config: &Config, store: Arc<Store>) -> anyhow::Result<()
     let (hls, mut hls_reader) = hls::spawn(&cameras.live, settings, reserve, clock.clone());
 
     let (stop_site, site_stopped) = oneshot::channel::<()>();
-    let site = Site { hls: hls.clone(), cameras: cameras.info(config), clock: clock.clone() };
+    let site = Site {
+        hls: hls.clone(),
+        cameras: cameras.info(config),
+        board: Board::new("/", &config.server.data_dir),
+        clock: clock.clone(),
+    };
     let mut serving = tokio::spawn(server.serve(
         site,
         async {
@@ -94,6 +100,7 @@ struct Cameras {
     running: Option<CaptureThread>,
     /// What the site shows, in the order of the configuration.
     handles: Vec<CameraHandle>,
+    self_test: watch::Receiver<SelfTest>,
     /// The live stream's pictures; never any where nothing is live.
     live: broadcast::Broadcast,
     /// Keeps `live` open where no camera does.
@@ -106,10 +113,11 @@ impl Cameras {
         let (nobody, mut live) = broadcast::channel();
         let mut handles: Vec<CameraHandle> =
             config.cameras.iter().map(|camera| CameraHandle::idle(&camera.name)).collect();
+        let (tested, self_test) = watch::channel(SelfTest::default());
         let mut running = None;
         if config.live.autostart {
             let camera = &config.cameras[0];
-            let opener = Box::new(ConfiguredCamera::new(camera.clone(), clock.clone()));
+            let opener = Box::new(ConfiguredCamera::new(camera.clone(), clock.clone(), tested));
             let counters = Arc::<CaptureCounters>::default();
             let thread = CaptureThread::spawn(&camera.name, opener, counters, clock.clone())
                 .with_context(|| format!("cannot start the thread of camera {}", camera.name))?;
@@ -119,15 +127,22 @@ impl Cameras {
         } else {
             tracing::info!("not going live: set live.autostart = true");
         }
-        Ok(Self { running, handles, live, _nobody: nobody })
+        Ok(Self { running, handles, self_test, live, _nobody: nobody })
     }
 
     fn info(&self, config: &Config) -> Vec<CameraInfo> {
-        let info = |(handle, config): (&CameraHandle, &crate::config::Camera)| CameraInfo {
-            handle: handle.clone(),
-            config: config.clone(),
-        };
-        self.handles.iter().zip(&config.cameras).map(info).collect()
+        let untested = watch::channel(SelfTest::default()).1;
+        let tests = std::iter::once(&self.self_test).chain(std::iter::repeat(&untested));
+        self.handles
+            .iter()
+            .zip(&config.cameras)
+            .zip(tests)
+            .map(|((handle, config), self_test)| CameraInfo {
+                handle: handle.clone(),
+                config: config.clone(),
+                self_test: self_test.clone(),
+            })
+            .collect()
     }
 
     /// Ends capture; with it the broadcast closes.

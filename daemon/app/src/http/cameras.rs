@@ -2,7 +2,7 @@
 
 use super::json;
 use super::router::{CameraInfo, State};
-use crate::capture::status::CameraState;
+use crate::capture::status::{CameraState, SelfTest};
 use crate::config::SourceKind;
 use axum::response::Response;
 use http::HeaderMap;
@@ -31,6 +31,8 @@ struct Item {
     width: Option<u32>,
     height: Option<u32>,
     frames_per_second: Option<f64>,
+    #[serde(flatten)]
+    self_test: SelfTest,
 }
 
 impl From<&CameraInfo> for Item {
@@ -45,6 +47,7 @@ impl From<&CameraInfo> for Item {
         Self {
             name: info.handle.name().to_owned(),
             source: info.config.source,
+            self_test: info.self_test.borrow().clone(),
             state: word,
             detail,
             width: running.as_ref().map(|source| source.width),

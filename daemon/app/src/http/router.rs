@@ -6,10 +6,11 @@ use super::metrics::Metrics;
 use super::problem::Problem;
 use super::traffic::Traffic;
 use super::{cameras, health, metrics, page, system};
-use crate::capture::status::CameraState;
+use crate::capture::status::{CameraState, SelfTest};
 use crate::capture::supervisor::CameraHandle;
 use crate::clock::Clock;
 use crate::hls::HlsHandle;
+use crate::system::board::Board;
 use axum::Router;
 use axum::routing::get;
 use http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
@@ -31,6 +32,8 @@ pub struct CameraInfo {
     pub handle: CameraHandle,
     /// What was configured.
     pub config: crate::config::Camera,
+    /// What was chosen to run it with, and why not with something else.
+    pub self_test: tokio::sync::watch::Receiver<SelfTest>,
 }
 
 /// Handles of the daemon's parts that the site shows.
@@ -39,6 +42,8 @@ pub struct Site {
     pub hls: HlsHandle,
     /// The first one is live.
     pub cameras: Vec<CameraInfo>,
+    /// The machine under the daemon.
+    pub board: Board,
     /// For what people read.
     pub clock: Arc<dyn Clock>,
 }

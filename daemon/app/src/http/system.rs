@@ -2,6 +2,7 @@
 
 use super::json;
 use super::router::State;
+use crate::system::board::BoardReport;
 use axum::response::Response;
 use serde::Serialize;
 use std::sync::Arc;
@@ -15,21 +16,23 @@ struct System {
     time: String,
     /// Since the daemon's start.
     uptime_seconds: u64,
-    temperature_celsius: Option<f64>,
-    /// In words: what a person should look after.
-    warnings: Vec<String>,
+    /// Absent while the daemon ends.
+    #[serde(flatten)]
+    board: Option<BoardReport>,
 }
 
 /// `GET /api/v1/system`
 pub(super) async fn show(state: axum::extract::State<Arc<State>>) -> Response {
+    let board = state.site.board.clone();
+    // Some files of `/sys` ask the firmware, which takes its time.
+    let board = tokio::task::spawn_blocking(move || board.report()).await.ok();
     let clock = &state.site.clock;
     let time = OffsetDateTime::from(clock.wall());
     let system = System {
         version: env!("CARGO_PKG_VERSION"),
         time: time.format(&Rfc3339).expect("years of today are four digits long"),
         uptime_seconds: clock.monotonic().saturating_sub(state.started).as_secs(),
-        temperature_celsius: None,
-        warnings: Vec::new(),
+        board,
     };
     json::fresh(&system)
 }

@@ -30,7 +30,7 @@ pub struct BoardReport {
     /// As set by its owner.
     pub host_name: Option<String>,
     /// Since the board was switched on.
-    pub uptime_seconds: Option<u64>,
+    pub board_uptime_seconds: Option<u64>,
     /// Of the processor, degrees Celsius.
     pub temperature_celsius: Option<f64>,
     /// The power supply, where the board watches it.
@@ -102,7 +102,10 @@ impl Board {
         let mut report = BoardReport {
             model: self.text("proc/device-tree/model").map(|m| m.trim_end_matches('\0').to_owned()),
             host_name: self.text("proc/sys/kernel/hostname"),
-            uptime_seconds: self.text("proc/uptime").and_then(|text| first_number(&text)).map(|s| s as u64),
+            board_uptime_seconds: self
+                .text("proc/uptime")
+                .and_then(|text| first_number(&text))
+                .map(|s| s as u64),
             temperature_celsius: self.temperature(),
             power: self.power(),
             disk: disk(&self.data_dir),
@@ -291,7 +294,7 @@ mod tests {
         ]);
         let report = board.report();
         assert_eq!(report.model.as_deref(), Some("Raspberry Pi Zero 2 W Rev 1.0"));
-        assert_eq!(report.uptime_seconds, Some(3661));
+        assert_eq!(report.board_uptime_seconds, Some(3661));
         assert_eq!(report.load, Some([0.52, 0.31, 0.20]));
         assert_eq!(report.temperature_celsius, Some(81.234));
         let power = report.power.unwrap();
