@@ -19,6 +19,8 @@ const START_RAMP: [Duration; 3] =
 const HOLE: MediaDuration = MediaDuration::from_millis(1500);
 /// A segment's duration is rounded before it is compared with the target duration (RFC 8216bis §4.4.3.1).
 const ROUNDING: MediaDuration = MediaDuration::from_millis(499);
+/// An IDR is asked for when one is late by this part of what is due: most come by themselves, and two in a row cost bits.
+const GRACE_DIVISOR: i64 = 16;
 /// A request for an IDR is repeated as often as this while none comes.
 const REQUEST_PERIOD: MediaDuration = MediaDuration::from_millis(500);
 /// Bounds of a segment whose GOP does not end: four times the target or 20 s, and 24 MiB (20 s at 10 Mb/s).
@@ -232,7 +234,7 @@ impl Segmenter {
             self.counters.endless_gops += 1;
             self.current = None;
             self.at_seam = true;
-        } else if elapsed < current.due {
+        } else if elapsed.ticks() < current.due.ticks() / GRACE_DIVISOR * (GRACE_DIVISOR + 1) {
             return;
         }
         self.request_key_frame(unit.dts);

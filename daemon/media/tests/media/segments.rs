@@ -171,7 +171,7 @@ fn a_key_frame_is_asked_for_once_when_due_and_again_every_half_second() {
             segmenter.wants_key_frame()
         })
         .collect();
-    assert_eq!(asked, [15, 30, 45]);
+    assert_eq!(asked, [16, 31, 46]);
 }
 
 #[test]
