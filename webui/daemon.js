@@ -10,7 +10,8 @@
  * @property {number | null} width
  * @property {number | null} height
  * @property {number | null} frames_per_second
- * @property {{ chosen: string | null, reasons: string[] } | null} choice
+ * @property {string | null} chosen  What runs, in words.
+ * @property {string[]} reasons  Why not something else.
  *
  * @typedef {object} System
  * @property {string} version

@@ -72,9 +72,9 @@ function showFacts(camera) {
   say(element("camera"), camera.camera ?? "–");
   say(element("encoder"), camera.encoder ?? "–");
   const { width, height, frames_per_second: rate } = camera;
-  say(element("mode"), width && height && rate ? `${width} × ${height}, ${Math.round(rate * 10) / 10} per second` : "–");
+  say(element("mode"), width && height && rate ? `${width} × ${height} · ${Math.round(rate * 10) / 10} fps` : "–");
   if (width && height) stage.style.aspectRatio = `${width} / ${height}`;
-  const { chosen = null, reasons = [] } = camera.choice ?? {};
+  const { chosen, reasons } = camera;
   const lines = chosen === null ? reasons : [chosen, ...reasons];
   element("choice").hidden = lines.length === 0;
   if (lines.join("\n") === shownReasons.join("\n")) return;
@@ -113,7 +113,9 @@ async function askForSystem() {
     const { version, uptime_seconds, temperature_celsius, warnings } = await daemon.system();
     const parts = [`Perch ${version}`, `up ${duration(uptime_seconds)}`];
     if (temperature_celsius !== null) parts.push(`${Math.round(temperature_celsius)} °C`);
-    say(element("system"), [...parts, ...warnings].join(" · "));
+    say(element("system"), parts.join(" · "));
+    say(element("warnings"), warnings.join(" "));
+    element("warnings").hidden = warnings.length === 0;
   } catch {
     // The other question tells that the daemon is away.
   }
@@ -139,6 +141,10 @@ player.addEventListener("picture", () => {
   hasPicture = true;
   element("cover").hidden = state === "live";
   stage.dataset.picture = "yes";
+});
+player.addEventListener("trouble", (event) => {
+  const { kind, fatal } = /** @type {CustomEvent<{ kind: string, fatal: boolean }>} */ (event).detail;
+  console.warn(`player: ${kind}${fatal ? ", beginning anew" : ""}`);
 });
 player.addEventListener("refused", () => {
   refused = true;

@@ -22,6 +22,7 @@ export class Player extends EventTarget {
   #wanted = false;
   /** Whether it runs: before that the first picture is shown standing. */
   #running = false;
+  #pictureAt = 0;
   #pause = FIRST_PAUSE;
   /** @type {number | undefined} */
   #timer;
@@ -123,6 +124,7 @@ export class Player extends EventTarget {
   }
 
   #picture() {
+    this.#pictureAt = performance.now();
     this.dispatchEvent(new Event("picture"));
     this.#run();
   }
@@ -139,9 +141,22 @@ export class Player extends EventTarget {
       this.#timer = setTimeout(() => this.#run(), ahead * 1000);
       return;
     }
-    if (ahead < -0.2) this.#skip(-ahead);
+    const goal = this.#video.currentTime - ahead;
+    if (ahead < -0.2 && this.#isLoaded(goal)) this.#video.currentTime = goal;
+    // What is not loaded yet may come in a moment; this runs again then, and waits no longer than that.
+    if (ahead < -0.2 && !this.#isLoaded(goal) && performance.now() - this.#pictureAt < 500) {
+      this.#timer = setTimeout(() => this.#run(), 50);
+      return;
+    }
     this.#running = true;
     this.#video.play().catch(() => this.dispatchEvent(new Event("refused")));
+  }
+
+  /** @param {number} time */
+  #isLoaded(time) {
+    const { buffered } = this.#video;
+    // With something left to run on.
+    return buffered.length > 0 && time + 0.5 < buffered.end(buffered.length - 1);
   }
 
   /** How much too near to the newest picture we stand, in seconds; negative: too far from it. */
@@ -158,14 +173,6 @@ export class Player extends EventTarget {
       if (byClock >= 0 && byClock < 2 * details.targetduration) age = byClock;
     }
     return this.#video.currentTime - (details.edge + age - lag);
-  }
-
-  /** @param {number} seconds */
-  #skip(seconds) {
-    const { buffered, currentTime } = this.#video;
-    if (buffered.length === 0) return;
-    const goal = Math.min(currentTime + seconds, buffered.end(buffered.length - 1) - 0.5);
-    if (goal > currentTime) this.#video.currentTime = goal;
   }
 
   /** Somebody pressed play after a pause: they want what is live now. */
