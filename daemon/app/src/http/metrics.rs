@@ -1,6 +1,7 @@
 //! `/metrics`: counters of the whole daemon in the text format of Prometheus, read where they are kept at each scrape.
 //! For this machine alone.
 
+use super::places::Places;
 use super::problem::Problem;
 use super::router::{Peer, Site, State};
 use super::traffic::Traffic;
@@ -25,7 +26,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(super) struct Metrics(Registry);
 
 impl Metrics {
-    pub(super) fn new(site: &Site, traffic: Arc<Traffic>) -> Self {
+    pub(super) fn new(site: &Site, traffic: Arc<Traffic>, places: Arc<Places>) -> Self {
         let mut registry = Registry::with_prefix("perch");
         let listing = site.hls.metrics().listing_seconds.clone();
         registry.register(
@@ -37,6 +38,7 @@ impl Metrics {
             cameras: site.cameras.iter().map(|camera| camera.handle.clone()).collect(),
             hls: site.hls.clone(),
             traffic,
+            places,
         }));
         Self(registry)
     }
@@ -62,6 +64,7 @@ struct Daemon {
     cameras: Vec<CameraHandle>,
     hls: HlsHandle,
     traffic: Arc<Traffic>,
+    places: Arc<Places>,
 }
 
 type OfCamera = fn(&CameraHandle) -> &AtomicU64;
@@ -155,6 +158,8 @@ impl Daemon {
             let value = ConstCounter::new(counter.get());
             value.encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)?;
         }
-        Ok(())
+        let open = ConstGauge::new(self.places.in_use() as u64);
+        let help = "Connections open now";
+        open.encode(encoder.encode_descriptor("http_connections_open", help, None, MetricType::Gauge)?)
     }
 }

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 /// All places of the server.
+#[derive(Debug)]
 pub(super) struct Places {
     most: usize,
     most_per_address: usize,
@@ -20,7 +21,7 @@ pub(super) struct Places {
     taken: Mutex<Taken>,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Taken {
     next: u64,
     seats: HashMap<u64, Arc<Seat>>,
@@ -28,6 +29,7 @@ struct Taken {
 }
 
 /// What a connection's task and the rest know of each other.
+#[derive(Debug)]
 struct Seat {
     address: IpAddr,
     /// Turn since which it waits for a request; [`ANSWERING`] while one is under way.

@@ -3,6 +3,7 @@
 use super::body::Body;
 use super::live::{self, Live};
 use super::metrics::Metrics;
+use super::places::Places;
 use super::problem::Problem;
 use super::traffic::Traffic;
 use super::{cameras, health, metrics, page, system};
@@ -53,6 +54,7 @@ pub(super) struct State {
     pub(super) site: Site,
     pub(super) metrics: Metrics,
     pub(super) started: std::time::Duration,
+    pub(super) last_look: system::LastLook,
 }
 
 /// Answers every request of the site; clones are the same.
@@ -63,14 +65,14 @@ pub(super) struct Answers {
 }
 
 impl Answers {
-    pub(super) fn new(site: Site, traffic: Arc<Traffic>, most_waiting: usize) -> Self {
+    pub(super) fn new(site: Site, traffic: Arc<Traffic>, places: Arc<Places>) -> Self {
         let watched = site.cameras.first().map(|camera| camera.handle.state().clone());
         let why_not =
             move || watched.as_ref().map_or_else(String::new, |state| why_nothing_is_live(&state.borrow()));
-        let live = Arc::new(Live::new(site.hls.clone(), most_waiting, why_not));
+        let live = Arc::new(Live::new(site.hls.clone(), places.most(), why_not));
         let started = site.clock.monotonic();
-        let metrics = Metrics::new(&site, traffic);
-        let state = Arc::new(State { site, metrics, started });
+        let metrics = Metrics::new(&site, traffic, places);
+        let state = Arc::new(State { site, metrics, started, last_look: system::LastLook::default() });
         let router = Router::new()
             .route("/", get(page::index))
             .route("/assets/{version}/{*path}", get(page::asset))

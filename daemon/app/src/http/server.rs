@@ -71,7 +71,7 @@ impl Server {
     /// Shows `site` until `stop` completes; then idle connections close at once and the others get `patience` to finish
     /// what they are answering.
     pub async fn serve(self, site: Site, stop: impl Future<Output = ()>, patience: Duration) {
-        let answers = Answers::new(site, Arc::clone(&self.traffic), self.places.most());
+        let answers = Answers::new(site, Arc::clone(&self.traffic), Arc::clone(&self.places));
         let stopping = Arc::new(GracefulShutdown::new());
         let mut loops = JoinSet::new();
         for listener in self.listeners {

@@ -5,9 +5,16 @@ use super::router::State;
 use crate::system::board::BoardReport;
 use axum::response::Response;
 use serde::Serialize;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+
+/// The board is looked at so often at most, however many ask.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+
+/// The last look at the board, and when that was on the monotonic clock.
+pub(super) type LastLook = Mutex<Option<(Duration, BoardReport)>>;
 
 #[derive(Serialize)]
 struct System {
@@ -23,16 +30,24 @@ struct System {
 
 /// `GET /api/v1/system`
 pub(super) async fn show(state: axum::extract::State<Arc<State>>) -> Response {
-    let board = state.site.board.clone();
-    // Some files of `/sys` ask the firmware, which takes its time.
-    let board = tokio::task::spawn_blocking(move || board.report()).await.ok();
+    let axum::extract::State(of_board) = state.clone();
+    // Some files of `/sys` ask the firmware, which takes its time, and a card may stall.
+    let board = tokio::task::spawn_blocking(move || look_at_board(&of_board)).await.ok();
     let clock = &state.site.clock;
     let time = OffsetDateTime::from(clock.wall());
-    let system = System {
+    json::fresh(&System {
         version: env!("CARGO_PKG_VERSION"),
         time: time.format(&Rfc3339).expect("years of today are four digits long"),
         uptime_seconds: clock.monotonic().saturating_sub(state.started).as_secs(),
         board,
-    };
-    json::fresh(&system)
+    })
+}
+
+fn look_at_board(state: &State) -> BoardReport {
+    let mut last = state.last_look.lock().expect("nothing panics while it holds the lock");
+    let now = state.site.clock.monotonic();
+    match &*last {
+        Some((at, report)) if now.saturating_sub(*at) < LOOK_AGAIN => report.clone(),
+        _ => last.insert((now, state.site.board.report())).1.clone(),
+    }
 }
