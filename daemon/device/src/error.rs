@@ -128,6 +128,22 @@ impl DeviceError {
         }
     }
 
+    /// The device that it is about.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Missing { path }
+            | Self::Gone { path, .. }
+            | Self::Permission { path, .. }
+            | Self::Busy { path, .. }
+            | Self::Mode { path, .. }
+            | Self::OutOfMemory { path, .. }
+            | Self::Unsupported { path, .. }
+            | Self::Stuck { path, .. }
+            | Self::Driver { path, .. }
+            | Self::System { path, .. } => path,
+        }
+    }
+
     /// The kernel's error number, where there is one behind it.
     pub fn errno(&self) -> Option<i32> {
         match self {

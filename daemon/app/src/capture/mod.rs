@@ -4,14 +4,17 @@
 pub mod choice;
 mod command;
 mod encoded;
+mod encoder_record;
 mod i420;
 mod mjpeg;
 pub mod open;
 mod software;
 pub mod source;
+mod stand_in;
 pub mod status;
 mod stream_clock;
 pub mod supervisor;
 mod test_pattern;
 #[cfg(test)]
 pub mod testing;
+mod v4l2;

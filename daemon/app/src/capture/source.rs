@@ -31,6 +31,11 @@ pub trait CodedSource: Send {
 pub trait Opener: Send {
     /// A new source, or in words why there is none now.
     fn open(&mut self) -> Result<Box<dyn CodedSource>, SourceError>;
+    /// Waits for news that make another attempt worth while, `timeout` at most; whether some came. `None`, at once, where
+    /// there is nothing to hear.
+    fn wait_for_news(&mut self, _timeout: Duration) -> Option<bool> {
+        None
+    }
 }
 
 /// What is running, for the page, the log and `/api/v1/cameras`.

@@ -210,7 +210,9 @@ impl Supervisor {
             }
             self.counters.reopened.fetch_add(1, Ordering::Relaxed);
             self.report(&error, backoff);
-            self.wait(backoff);
+            if self.wait(backoff) {
+                backoff = Duration::ZERO;
+            }
             backoff = (backoff * 2).clamp(BACKOFF_FIRST, BACKOFF_LONGEST);
         }
         self.state.send_replace(CameraState::Stopped);
@@ -236,15 +238,21 @@ impl Supervisor {
         }
     }
 
-    fn wait(&self, backoff: Duration) {
+    /// Waits `backoff` out, or until there is news of devices; whether there was.
+    fn wait(&mut self, backoff: Duration) -> bool {
         let until = self.clock.monotonic() + backoff;
         loop {
             let now = self.clock.monotonic();
             self.heartbeat.beat(now);
             if now >= until || self.is_stopped() {
-                return;
+                return false;
             }
-            self.clock.park(until.saturating_sub(now));
+            let left = until.saturating_sub(now);
+            match self.opener.wait_for_news(left.min(POLL)) {
+                Some(true) => return true,
+                Some(false) => {}
+                None => self.clock.park(left),
+            }
         }
     }
 

@@ -117,8 +117,9 @@ impl Cameras {
         let mut running = None;
         if config.live.autostart {
             let camera = &config.cameras[0];
-            let opener = Box::new(ConfiguredCamera::new(camera.clone(), clock.clone(), tested));
             let counters = Arc::<CaptureCounters>::default();
+            let opener = ConfiguredCamera::new(camera.clone(), clock.clone(), counters.clone(), tested);
+            let opener = Box::new(opener);
             let thread = CaptureThread::spawn(&camera.name, opener, counters, clock.clone())
                 .with_context(|| format!("cannot start the thread of camera {}", camera.name))?;
             handles[0] = thread.handle().clone();

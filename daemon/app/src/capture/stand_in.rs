@@ -1,0 +1,121 @@
+//! The test pattern in a camera's place: runs until a camera that can be taken is plugged in.
+
+use super::source::{CodedSource, Output, SourceDescription, SourceError};
+use crate::clock::Clock;
+use perch_device::hotplug::Hotplug;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often to ask for news.
+const LOOK: Duration = Duration::from_secs(1);
+/// After news: udev sets permissions and links a moment later than the kernel tells.
+const LOOK_ON: Duration = Duration::from_secs(5);
+
+/// Something that runs as long as `is_better_there` says no.
+pub struct StandIn {
+    running: Box<dyn CodedSource>,
+    news: Box<dyn FnMut() -> bool + Send>,
+    is_better_there: Box<dyn FnMut() -> bool + Send>,
+    clock: Arc<dyn Clock>,
+    next_look: Duration,
+    look_until: Duration,
+}
+
+impl StandIn {
+    /// `is_better_there` is asked when the kernel says that cameras came or went.
+    pub fn new(
+        running: Box<dyn CodedSource>,
+        is_better_there: Box<dyn FnMut() -> bool + Send>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let mut hotplug = Hotplug::listen();
+        let news = Box::new(move || hotplug.wait(Duration::ZERO));
+        Self::with_news(running, news, is_better_there, clock)
+    }
+
+    fn with_news(
+        running: Box<dyn CodedSource>,
+        news: Box<dyn FnMut() -> bool + Send>,
+        is_better_there: Box<dyn FnMut() -> bool + Send>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let now = clock.monotonic();
+        Self { running, news, is_better_there, clock, next_look: now + LOOK, look_until: now }
+    }
+}
+
+impl CodedSource for StandIn {
+    fn next(&mut self, timeout: Duration) -> Result<Output, SourceError> {
+        let now = self.clock.monotonic();
+        if now >= self.next_look {
+            self.next_look = now + LOOK;
+            if (self.news)() {
+                self.look_until = now + LOOK_ON;
+            }
+            if now < self.look_until && (self.is_better_there)() {
+                return Err(SourceError::Missing("one was plugged in: changing over to it".to_owned()));
+            }
+        }
+        self.running.next(timeout)
+    }
+
+    fn force_key_frame(&mut self) {
+        self.running.force_key_frame();
+    }
+
+    fn finish(&mut self) {
+        self.running.finish();
+    }
+
+    fn description(&self) -> SourceDescription {
+        self.running.description()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::HandClock;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    struct Pattern;
+
+    impl CodedSource for Pattern {
+        fn next(&mut self, _timeout: Duration) -> Result<Output, SourceError> {
+            Ok(Output::Nothing)
+        }
+        fn force_key_frame(&mut self) {}
+        fn description(&self) -> SourceDescription {
+            unreachable!("nobody asks here")
+        }
+    }
+
+    #[test]
+    fn it_gives_way_when_a_camera_can_be_taken_and_not_before() {
+        let clock = Arc::new(HandClock::at_wall(Duration::ZERO));
+        let (news, there) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let mut stand_in = StandIn::with_news(
+            Box::new(Pattern),
+            Box::new({
+                let news = news.clone();
+                move || news.swap(false, Ordering::Relaxed)
+            }),
+            Box::new({
+                let there = there.clone();
+                move || there.load(Ordering::Relaxed)
+            }),
+            clock.clone(),
+        );
+        let mut next_after_a_second = || {
+            clock.turn(Duration::from_secs(1));
+            stand_in.next(Duration::ZERO)
+        };
+        there.store(true, Ordering::Relaxed);
+        assert!(next_after_a_second().is_ok(), "no news, no look");
+        there.store(false, Ordering::Relaxed);
+        news.store(true, Ordering::Relaxed);
+        assert!(next_after_a_second().is_ok(), "it may not be opened yet");
+        there.store(true, Ordering::Relaxed);
+        assert!(next_after_a_second().is_err(), "now it may");
+    }
+}

@@ -1,0 +1,410 @@
+//! V4L2 cameras and the board's encoder as this daemon's sources: a camera that codes H.264 itself, a camera whose frames the
+//! encoder reads where they are, a camera that gives raw frames, and the encoder for frames from anywhere else.
+//!
+//! Must not be here: which of them to open (`choice`), what drivers do (`perch-device`).
+
+use super::encoder_record::EncoderRecord;
+use super::i420::I420Buffer;
+use super::source::{
+    CodedSource, FrameEncoder, Output, PixelFormat, Plane, RawFrame, RawSource, SourceDescription,
+    SourceError,
+};
+use super::status::CaptureCounters;
+use crate::clock::Clock;
+use bytes::Bytes;
+use perch_device::probe::EncoderReport;
+use perch_device::v4l2::capture::{Camera, Frame};
+use perch_device::v4l2::coding::Coding;
+use perch_device::v4l2::encoded_camera::EncodedCamera;
+use perch_device::v4l2::encoder::{Encoder, EncoderSettings, Input};
+use perch_device::v4l2::format::Format;
+use perch_device::v4l2::layout::Picture;
+use perch_device::v4l2::poll::{Readiness, wait};
+use perch_device::v4l2::verdict::Losses;
+use perch_device::{DeviceError, FourCC, Mode};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// What hardware encoders are asked for.
+const H264: FourCC = FourCC { repr: *b"H264" };
+
+impl From<DeviceError> for SourceError {
+    fn from(error: DeviceError) -> Self {
+        let words = error.to_string();
+        match error {
+            DeviceError::Missing { .. } | DeviceError::Gone { .. } => Self::Missing(words),
+            DeviceError::Permission { .. } => Self::Permission(words),
+            DeviceError::Busy { .. } => Self::Busy(words),
+            DeviceError::Mode { .. } => Self::Mode(words),
+            _ => Self::Failed(words),
+        }
+    }
+}
+
+/// What a camera or an encoder lost, added to the camera's counters.
+struct LossCount {
+    counters: Arc<CaptureCounters>,
+    counted: Losses,
+}
+
+impl LossCount {
+    fn new(counters: Arc<CaptureCounters>) -> Self {
+        Self { counters, counted: Losses::default() }
+    }
+
+    /// `now` is since the device was opened.
+    fn update(&mut self, now: Losses) {
+        let before = std::mem::replace(&mut self.counted, now);
+        if now == before {
+            return;
+        }
+        let add = |counter: &AtomicU64, by: u64| counter.fetch_add(by, Ordering::Relaxed);
+        add(&self.counters.discarded, now.discarded - before.discarded);
+        add(&self.counters.lost_frames, now.lost_frames - before.lost_frames);
+        add(&self.counters.times_changed, now.time_jumps - before.time_jumps);
+    }
+}
+
+/// The camera's part of a description.
+fn describe_camera(camera: &Camera) -> String {
+    format!("{} ({}), {}", camera.name(), camera.path().display(), camera.mode().format)
+}
+
+fn describe(camera: &Camera, encoder: String) -> SourceDescription {
+    let Mode { width, height, frames_per_second, .. } = camera.mode();
+    SourceDescription { camera: describe_camera(camera), encoder, width, height, frames_per_second }
+}
+
+/// A camera that codes H.264 itself.
+pub struct CodingCamera {
+    camera: Camera,
+    clock: Arc<dyn Clock>,
+    losses: LossCount,
+}
+
+impl CodingCamera {
+    /// Opens the camera; the bitrate is a wish.
+    pub fn open(
+        path: &Path,
+        mode: &Mode,
+        coding: Coding,
+        clock: Arc<dyn Clock>,
+        counters: Arc<CaptureCounters>,
+    ) -> Result<Self, DeviceError> {
+        let camera = Camera::open(path, mode)?;
+        camera.set_coding(coding.bitrate, coding.keyframe_interval);
+        Ok(Self { camera, clock, losses: LossCount::new(counters) })
+    }
+}
+
+impl CodedSource for CodingCamera {
+    fn next(&mut self, timeout: Duration) -> Result<Output, SourceError> {
+        let frame = wait_for_frame(&mut self.camera, timeout, &*self.clock)?;
+        self.losses.update(self.camera.losses());
+        let Some(frame) = frame else { return Ok(Output::Nothing) };
+        let data = Bytes::copy_from_slice(self.camera.bytes(&frame));
+        let captured_at = frame.captured_at;
+        self.camera.release(frame)?;
+        Ok(Output::Picture { data, captured_at })
+    }
+
+    fn force_key_frame(&mut self) {
+        self.camera.force_key_frame();
+    }
+
+    fn description(&self) -> SourceDescription {
+        describe(&self.camera, "the camera itself".to_owned())
+    }
+}
+
+/// The next good frame, waiting for `timeout` at most.
+fn wait_for_frame(
+    camera: &mut Camera,
+    timeout: Duration,
+    clock: &dyn Clock,
+) -> Result<Option<Frame>, DeviceError> {
+    if let Some(frame) = camera.next_frame(clock.monotonic())? {
+        return Ok(Some(frame));
+    }
+    let ready = camera.wait(timeout)?;
+    match camera.next_frame(clock.monotonic())? {
+        // The dequeue had nothing to say about the error: a dead queue.
+        None if ready.error => Err(camera.failed()),
+        frame => Ok(frame),
+    }
+}
+
+/// Puts an encoder's failure on record; the camera's own failures are none of the encoder's.
+fn note(record: &EncoderRecord, encoder: &Path, error: &DeviceError, clock: &dyn Clock) {
+    if error.path() == encoder {
+        record.failed(encoder, error.to_string(), clock.monotonic());
+    }
+}
+
+/// A camera whose frames the board's encoder takes as they come.
+pub struct HardwareCoded {
+    source: EncodedCamera,
+    clock: Arc<dyn Clock>,
+    losses: LossCount,
+    record: EncoderRecord,
+}
+
+impl HardwareCoded {
+    /// Joins a running camera and an encoder that takes its format.
+    pub fn open(
+        camera: Camera,
+        encoder: &Path,
+        coding: Coding,
+        clock: Arc<dyn Clock>,
+        counters: Arc<CaptureCounters>,
+        record: EncoderRecord,
+    ) -> Result<Self, DeviceError> {
+        let source = EncodedCamera::open(camera, encoder, H264, coding, true)
+            .inspect_err(|error| note(&record, encoder, error, &*clock))?;
+        Ok(Self { source, clock, losses: LossCount::new(counters), record })
+    }
+}
+
+impl CodedSource for HardwareCoded {
+    fn next(&mut self, timeout: Duration) -> Result<Output, SourceError> {
+        let clock = &*self.clock;
+        let coded = self.source.next(timeout, &|| clock.monotonic());
+        let coded =
+            coded.inspect_err(|error| note(&self.record, self.source.encoder().path(), error, clock))?;
+        self.losses.update(self.source.losses());
+        Ok(coded.map_or(Output::Nothing, |coded| Output::Picture {
+            data: coded.data,
+            captured_at: coded.captured_at,
+        }))
+    }
+
+    fn force_key_frame(&mut self) {
+        self.source.force_key_frame();
+    }
+
+    fn finish(&mut self) {
+        self.source.finish();
+    }
+
+    fn description(&self) -> SourceDescription {
+        let encoder = self.source.encoder();
+        let way = if self.source.is_zero_copy() { ", zero-copy" } else { "" };
+        let words = format!("{} ({}){way}", encoder.name(), encoder.path().display());
+        describe(self.source.camera(), words)
+    }
+}
+
+/// A camera that gives raw frames or JPEG files.
+pub struct RawCamera {
+    camera: Camera,
+    /// Borrowed by whoever asked last.
+    held: Option<Frame>,
+    clock: Arc<dyn Clock>,
+    losses: LossCount,
+}
+
+impl RawCamera {
+    /// Opens the camera.
+    pub fn open(
+        path: &Path,
+        mode: &Mode,
+        clock: Arc<dyn Clock>,
+        counters: Arc<CaptureCounters>,
+    ) -> Result<Self, DeviceError> {
+        let camera = Camera::open(path, mode)?;
+        Ok(Self { camera, held: None, clock, losses: LossCount::new(counters) })
+    }
+}
+
+impl RawSource for RawCamera {
+    fn next_frame(&mut self, timeout: Duration) -> Result<Option<RawFrame<'_>>, SourceError> {
+        if let Some(frame) = self.held.take() {
+            self.camera.release(frame)?;
+        }
+        let frame = wait_for_frame(&mut self.camera, timeout, &*self.clock)?;
+        self.losses.update(self.camera.losses());
+        let Some(frame) = frame else { return Ok(None) };
+        let held = self.held.insert(frame);
+        let Mode { format, width, height, .. } = self.camera.mode();
+        let planes = match self.camera.picture(held) {
+            Some(picture) => picture.planes.map(|plane| Plane { data: plane.data, stride: plane.stride }),
+            None => [Plane { data: self.camera.bytes(held), stride: 0 }, Plane::default(), Plane::default()],
+        };
+        let format = to_source_format(format)?;
+        Ok(Some(RawFrame { format, width, height, planes, captured_at: held.captured_at }))
+    }
+
+    fn describe(&self) -> String {
+        describe_camera(&self.camera)
+    }
+
+    fn mode(&self) -> (u32, u32, f64) {
+        let Mode { width, height, frames_per_second, .. } = self.camera.mode();
+        (width, height, frames_per_second)
+    }
+}
+
+/// Our name of a camera's format of frames.
+pub fn to_source_format(format: perch_device::PixelFormat) -> Result<PixelFormat, SourceError> {
+    use perch_device::PixelFormat as Device;
+    match format {
+        Device::I420 => Ok(PixelFormat::I420),
+        Device::Nv12 => Ok(PixelFormat::Nv12),
+        Device::Yuyv => Ok(PixelFormat::Yuyv),
+        Device::Mjpeg => Ok(PixelFormat::Mjpeg),
+        Device::H264 => Err(SourceError::Mode("H.264 is no frame to be coded".to_owned())),
+    }
+}
+
+fn to_device(format: PixelFormat) -> Option<perch_device::PixelFormat> {
+    use perch_device::PixelFormat as Device;
+    match format {
+        PixelFormat::I420 => Some(Device::I420),
+        PixelFormat::Nv12 => Some(Device::Nv12),
+        PixelFormat::Yuyv => Some(Device::Yuyv),
+        PixelFormat::Mjpeg => None,
+    }
+}
+
+/// The board's encoder for frames that come from somewhere else than a V4L2 camera, or in a format that it does not take.
+pub struct HardwareEncoder {
+    encoder: Encoder,
+    clock: Arc<dyn Clock>,
+    /// What goes into it.
+    takes: PixelFormat,
+    /// Only where frames come in another format.
+    converted: Option<I420Buffer>,
+    /// How long to wait for a frame's picture before the next frame is fetched.
+    linger: Duration,
+    losses: LossCount,
+    record: EncoderRecord,
+}
+
+impl HardwareEncoder {
+    /// Frames in and nothing out for so long: the encoder is closed and opened anew.
+    const PATIENCE: Duration = Duration::from_millis(1500);
+    /// A frame that the encoder has no room for after this time is left out.
+    const ROOM: Duration = Duration::from_millis(100);
+
+    /// Opens the encoder for frames of one size that come as `format`.
+    pub fn open(
+        report: &EncoderReport,
+        format: PixelFormat,
+        size: (u32, u32),
+        coding: Coding,
+        clock: Arc<dyn Clock>,
+        counters: Arc<CaptureCounters>,
+        record: EncoderRecord,
+    ) -> Result<Self, DeviceError> {
+        let as_it_comes = to_device(format).filter(|format| report.takes(*format));
+        let takes = as_it_comes.unwrap_or(perch_device::PixelFormat::I420);
+        let (width, height) = size;
+        let settings = EncoderSettings {
+            gives: H264,
+            takes: Format::new(takes, width, height),
+            input: Input::Copied,
+            coding,
+        };
+        let encoder = Encoder::open(&report.path, &settings)
+            .inspect_err(|error| note(&record, &report.path, error, &*clock))?;
+        Ok(Self {
+            encoder,
+            clock,
+            takes: if as_it_comes.is_some() { format } else { PixelFormat::I420 },
+            converted: as_it_comes.is_none().then(|| I420Buffer::new(width, height)),
+            // Waiting longer would cost frames where fetching one takes time, too (MJPEG).
+            linger: Duration::from_secs_f64(0.25 / coding.frames_per_second.clamp(1.0, 1000.0)),
+            losses: LossCount::new(counters),
+            record,
+        })
+    }
+
+    /// Waits for the encoder to give something back, `timeout` at most.
+    fn wait(&self, timeout: Duration) -> Result<(), DeviceError> {
+        let interest = Readiness { capture: true, output: true, error: false };
+        let [ready] = wait([(self.encoder.device(), interest)], timeout)?;
+        let unexplained = ready.error && !ready.capture && !ready.output;
+        if unexplained { Err(self.encoder.failed()) } else { Ok(()) }
+    }
+
+    /// Takes everything out that is finished.
+    fn collect(&mut self, out: &mut Vec<(Bytes, Duration)>) -> Result<(), DeviceError> {
+        let now = self.clock.monotonic();
+        while self.encoder.reclaim()?.is_some() {}
+        while let Some(coded) = self.encoder.next_coded(now)? {
+            out.push((coded.data, coded.captured_at));
+        }
+        self.losses.update(self.encoder.losses());
+        self.encoder.check(now, Self::PATIENCE)
+    }
+}
+
+impl HardwareEncoder {
+    /// Codes a picture that is in the encoder's format.
+    fn code(
+        &mut self,
+        picture: &Picture<'_>,
+        captured_at: Duration,
+        force_key_frame: bool,
+        out: &mut Vec<(Bytes, Duration)>,
+    ) -> Result<(), DeviceError> {
+        self.collect(out)?;
+        let until = self.clock.monotonic() + Self::ROOM;
+        while !self.encoder.has_room() && self.clock.monotonic() < until {
+            self.wait(until.saturating_sub(self.clock.monotonic()))?;
+            self.collect(out)?;
+        }
+        if force_key_frame {
+            self.encoder.force_key_frame();
+        }
+        let now = self.clock.monotonic();
+        if !self.encoder.submit(picture, captured_at, now)? {
+            self.losses.counters.lost_frames.fetch_add(1, Ordering::Relaxed);
+        }
+        let until = now + self.linger;
+        while self.encoder.pending() > 0 && self.clock.monotonic() < until {
+            self.wait(until.saturating_sub(self.clock.monotonic()))?;
+            self.collect(out)?;
+        }
+        Ok(())
+    }
+}
+
+/// A frame as `perch-device` sees it.
+fn picture_of<'a>(frame: &RawFrame<'a>) -> Result<Picture<'a>, SourceError> {
+    let format = to_device(frame.format)
+        .ok_or_else(|| SourceError::Mode("JPEG has to be decoded before it is coded".to_owned()))?;
+    let planes = frame
+        .planes
+        .map(|plane| perch_device::v4l2::layout::Plane { data: plane.data, stride: plane.stride });
+    Ok(Picture { format, width: frame.width, height: frame.height, planes })
+}
+
+impl FrameEncoder for HardwareEncoder {
+    fn encode(
+        &mut self,
+        frame: &RawFrame<'_>,
+        force_key_frame: bool,
+        out: &mut Vec<(Bytes, Duration)>,
+    ) -> Result<(), SourceError> {
+        // Taken out, because the picture borrows from it.
+        let mut converted = self.converted.take();
+        let frame = match &mut converted {
+            Some(buffer) if frame.format != self.takes => {
+                buffer.convert(frame).map_err(|error| SourceError::Failed(error.to_string()))?;
+                buffer.frame(frame.captured_at)
+            }
+            _ => *frame,
+        };
+        let result = self.code(&picture_of(&frame)?, frame.captured_at, force_key_frame, out);
+        self.converted = converted;
+        result.inspect_err(|error| note(&self.record, self.encoder.path(), error, &*self.clock))?;
+        Ok(())
+    }
+
+    fn describe(&self) -> String {
+        format!("{} ({})", self.encoder.name(), self.encoder.path().display())
+    }
+}
