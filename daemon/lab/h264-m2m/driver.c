@@ -66,6 +66,9 @@ module_param(empty_every, uint, 0644);
 MODULE_PARM_DESC(empty_every, "every so manieth CAPTURE buffer is empty (0: none)");
 
 static struct perch_device *device;
+
+/* There is nothing to probe; the frameworks want a driver's name behind the device. */
+static struct platform_driver driver = { .driver = { .name = PERCH_NAME } };
 static struct v4l2_ioctl_ops ioctl_ops;
 
 static int perch_open(struct file *file)
@@ -199,16 +202,17 @@ static int __init perch_init(void)
 	mutex_init(&dev->lock);
 	fill_ioctl_ops(&ioctl_ops);
 
+	ret = platform_driver_register(&driver);
+	if (ret)
+		goto free_device;
 	dev->pdev = platform_device_register_simple(PERCH_NAME, PLATFORM_DEVID_NONE, NULL, 0);
 	if (IS_ERR(dev->pdev)) {
 		ret = PTR_ERR(dev->pdev);
-		goto free_device;
+		goto unregister_driver;
 	}
 	ret = dma_coerce_mask_and_coherent(&dev->pdev->dev, DMA_BIT_MASK(32));
 	if (ret)
 		goto unregister_pdev;
-	/* Named here because there is no platform driver to take a name from. */
-	strscpy(dev->v4l2_dev.name, PERCH_NAME, sizeof(dev->v4l2_dev.name));
 	ret = v4l2_device_register(&dev->pdev->dev, &dev->v4l2_dev);
 	if (ret)
 		goto unregister_pdev;
@@ -248,6 +252,8 @@ unregister_v4l2:
 	v4l2_device_unregister(&dev->v4l2_dev);
 unregister_pdev:
 	platform_device_unregister(dev->pdev);
+unregister_driver:
+	platform_driver_unregister(&driver);
 free_device:
 	kfree(dev);
 	return ret;
@@ -264,6 +270,7 @@ static void __exit perch_exit(void)
 	destroy_workqueue(device->workqueue);
 	v4l2_device_unregister(&device->v4l2_dev);
 	platform_device_unregister(device->pdev);
+	platform_driver_unregister(&driver);
 	kfree(device);
 }
 

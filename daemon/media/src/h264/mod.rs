@@ -7,3 +7,4 @@ pub mod nal_unit;
 pub mod picture_splitter;
 pub mod slice_header;
 pub mod sps;
+mod without_vui;

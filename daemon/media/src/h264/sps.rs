@@ -1,6 +1,7 @@
 //! Sequence parameter sets (ITU-T H.264 §7.3.2.1, Annex E): picture size, profile, level, frame rate, and what slice
 //! headers need to be read.
 
+use super::without_vui::WithoutVui;
 use h264_reader::nal::sps::{ChromaFormat, FrameMbsFlags, PicOrderCntType, SeqParameterSet};
 use h264_reader::rbsp::{BitReader, ByteReader};
 
@@ -70,7 +71,9 @@ impl Sps {
         }
         let lenient = [&[header, profile, constraints, NO_LEVEL], rest].concat();
         let broken = |error| SpsError::Broken(format!("{error:?}"));
-        let sps = SeqParameterSet::from_bits(BitReader::new(ByteReader::skipping_h264_header(&lenient[..])))
+        let bits = || BitReader::new(ByteReader::skipping_h264_header(&lenient[..]));
+        let sps = SeqParameterSet::from_bits(bits())
+            .or_else(|_| SeqParameterSet::from_bits(WithoutVui(bits())))
             .map_err(broken)?;
         let (width, height) = sps.pixel_dimensions().map_err(broken)?;
         if width == 0 || height == 0 {

@@ -17,6 +17,10 @@ const START_RAMP: [Duration; 3] =
     [Duration::from_millis(500), Duration::from_millis(500), Duration::from_secs(1)];
 /// A pause between two pictures that no camera makes: a reader lagged or a source hung. A seam.
 const HOLE: MediaDuration = MediaDuration::from_millis(1500);
+/// A segment's duration is rounded before it is compared with the target duration (RFC 8216bis §4.4.3.1).
+const ROUNDING: MediaDuration = MediaDuration::from_millis(499);
+/// An IDR is asked for when one is late by this part of what is due: most come by themselves, and two in a row cost bits.
+const GRACE_DIVISOR: i64 = 16;
 /// A request for an IDR is repeated as often as this while none comes.
 const REQUEST_PERIOD: MediaDuration = MediaDuration::from_millis(500);
 /// Bounds of a segment whose GOP does not end: four times the target or 20 s, and 24 MiB (20 s at 10 Mb/s).
@@ -103,6 +107,7 @@ struct Current {
     start: MediaTime,
     first_dts: MediaTime,
     last_dts: MediaTime,
+    last_idr: MediaTime,
     interval: MediaDuration,
     due: MediaDuration,
     discontinuity: bool,
@@ -205,6 +210,7 @@ impl Segmenter {
             start: unit.pts,
             first_dts: unit.dts,
             last_dts: unit.dts,
+            last_idr: unit.dts,
             interval: ONE_PICTURE,
             due,
             discontinuity,
@@ -220,12 +226,15 @@ impl Segmenter {
         current.interval = unit.dts - current.last_dts;
         current.last_dts = unit.dts;
         current.pictures += 1;
+        if unit.is_idr {
+            current.last_idr = unit.dts;
+        }
         let elapsed = unit.dts - current.first_dts;
         if elapsed > self.endless || current.data.len() > MAX_SEGMENT_BYTES {
             self.counters.endless_gops += 1;
             self.current = None;
             self.at_seam = true;
-        } else if elapsed < current.due {
+        } else if elapsed.ticks() < current.due.ticks() / GRACE_DIVISOR * (GRACE_DIVISOR + 1) {
             return;
         }
         self.request_key_frame(unit.dts);
@@ -280,8 +289,11 @@ impl Current {
         }
     }
 
-    /// Three quarters of what is due will do: waiting for the next IDR could make it twice as long.
+    /// At the IDR at `now`: three quarters of what is due will do, and a quarter when the next IDR, after another GOP like the
+    /// one that has just ended, would make the segment longer than its playlist's target duration allows.
     fn is_long_enough(&self, now: MediaTime) -> bool {
-        (now - self.first_dts).ticks() >= self.due.ticks() / 4 * 3
+        let (elapsed, due) = ((now - self.first_dts).ticks(), self.due.ticks());
+        let with_next_gop = elapsed.saturating_add((now - self.last_idr).ticks());
+        elapsed >= due / 4 * 3 || elapsed >= due / 4 && with_next_gop > due + ROUNDING.ticks()
     }
 }

@@ -40,9 +40,17 @@ fn an_encoders_own_sps_is_read() {
 }
 
 #[test]
-fn a_cut_sps_is_refused_wherever_it_is_cut() {
-    let whole = Written::default().nal_unit();
-    for length in 0..whole.len() {
+fn a_broken_vui_costs_the_frame_rate_and_not_the_stream() {
+    let mut sps = Written::default().nal_unit();
+    sps.truncate(sps.len() - 4);
+    let sps = Sps::read(&sps).unwrap();
+    assert_eq!((sps.width, sps.height, sps.frames_per_second), (1280, 720, None));
+}
+
+#[test]
+fn an_sps_that_is_cut_before_its_vui_is_refused() {
+    let whole = Written { timing: None, ..Written::default() }.nal_unit();
+    for length in 0..whole.len() - 1 {
         assert!(Sps::read(&whole[..length]).is_err(), "{length} bytes of {}", whole.len());
     }
     assert!(matches!(Sps::read(&[0x67; 5000]), Err(SpsError::TooLong(5000))));

@@ -85,6 +85,14 @@ fn short_gops_are_gathered_up_to_the_target() {
 }
 
 #[test]
+fn two_gops_that_would_be_too_long_for_the_target_duration_become_two_segments() {
+    let segments = run(&mut segmenter(), &mut Camera::new(0, 0), 600, 40, None);
+    assert_eq!(milliseconds(&segments[..10]), [1333; 10]);
+    let segments = run(&mut segmenter(), &mut Camera::new(0, 0), 600, 36, None);
+    assert_eq!(milliseconds(&segments[3..6]), [2400; 3]);
+}
+
+#[test]
 fn every_segment_is_a_stream_of_its_own_and_the_counters_go_on() {
     let mut camera = Camera::new(0, (1 << 33) - 100_000);
     let segments = run(&mut segmenter(), &mut camera, 400, 30, None);
@@ -163,7 +171,7 @@ fn a_key_frame_is_asked_for_once_when_due_and_again_every_half_second() {
             segmenter.wants_key_frame()
         })
         .collect();
-    assert_eq!(asked, [15, 30, 45]);
+    assert_eq!(asked, [16, 31, 46]);
 }
 
 #[test]

@@ -1,0 +1,180 @@
+"""perchd, run in the virtual machine and watched over HTTP as its users see it."""
+
+import http.client
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+
+from .failure import Failure, require, wait_for
+
+PORT = 8080
+# Segments of a second, so that recovery is measured and not the length of a segment.
+CONFIG = """
+[server]
+listen = ["127.0.0.1:{port}"]
+data_dir = "{data}"
+[live]
+autostart = true
+segment_seconds = 1
+window_seconds = 20
+[log]
+level = "debug"
+[[camera]]
+name = "front"
+{camera}
+"""
+
+
+def camera_table(**keys):
+    """Lines of a [[camera]] table: small pictures, a key frame a second."""
+    keys = {"source": "v4l2", "width": 320, "height": 180, "frames_per_second": 10, "keyframe_interval_seconds": 1} | keys
+    return "\n".join(f"{key} = {json.dumps(value)}" for key, value in keys.items())
+
+
+class Perchd:
+    """One run of the daemon. Use with `with`: it is stopped at the end, and must stop in order."""
+
+    def __init__(self, lab, environment=None, **camera):
+        self.data = f"{lab.scratch}/data"
+        os.makedirs(self.data, exist_ok=True)
+        self.config = f"{lab.scratch}/perch.toml"
+        with open(self.config, "w", encoding="utf-8") as file:
+            file.write(CONFIG.format(port=PORT, data=self.data, camera=camera_table(**camera)))
+        self.lab = lab
+        self.log = f"{lab.out}/perchd.log"
+        self.command = [lab.perchd, "--config", self.config, "run"]
+        self.environment = {**os.environ, "RUST_BACKTRACE": "1", **(environment or {})}
+        self.process = None
+
+    def start(self):
+        """Starts it; does not wait for pictures."""
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment
+            )
+        return self
+
+    def stop(self):
+        """SIGTERM; fails when it needs force or ends with an error."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            code = self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(10)
+            raise Failure("perchd did not end within 20 s of SIGTERM") from None
+        require(code == 0, f"perchd ended with {code} on SIGTERM")
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, kind, error, trace):
+        if kind is None:
+            self.stop()
+        elif self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(10)
+
+    def get(self, path, seconds=5):
+        """Status and body of a GET; (0, b"") while nobody listens."""
+        connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=seconds)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        except (OSError, http.client.HTTPException):
+            return 0, b""
+        finally:
+            connection.close()
+
+    def alive(self):
+        """Fails when the process is gone."""
+        if self.process is not None and self.process.poll() is not None:
+            raise Failure(f"perchd ended with {self.process.returncode}: {self.last_words()}")
+
+    def last_words(self):
+        """The end of its log."""
+        with open(self.log, encoding="utf-8", errors="replace") as file:
+            return " | ".join(file.read().strip().splitlines()[-3:])[-500:]
+
+    def segments(self):
+        """(media sequence number, URI) of every segment that the playlist lists."""
+        self.alive()
+        status, body = self.get("/media/live/index.m3u8")
+        if status != 200:
+            return []
+        text = body.decode()
+        first = re.search(r"#EXT-X-MEDIA-SEQUENCE:(\d+)", text)
+        uris = [line for line in text.splitlines() if line and not line.startswith("#")]
+        number = int(first.group(1)) if first else 0
+        return list(enumerate(uris, number))
+
+    def newest(self):
+        """Media sequence number of the newest segment; -1 while there is none."""
+        listed = self.segments()
+        return listed[-1][0] if listed else -1
+
+    def metric(self, name):
+        """Sum of a metric over all cameras and kinds."""
+        self.alive()
+        _, body = self.get("/metrics")
+        values = re.findall(rf"^perch_{name}(?:_total)?(?:\{{[^}}]*\}})? ([0-9.e+-]+)$", body.decode(), re.M)
+        return sum(float(value) for value in values)
+
+    def camera(self):
+        """The first camera as the API tells of it."""
+        status, body = self.get("/api/v1/cameras")
+        return json.loads(body)["items"][0] if status == 200 else {}
+
+    def say(self):
+        """In words, for a failure: how the camera stands and what the log said last."""
+        camera = self.camera()
+        return f"camera {camera.get('state')} {camera.get('detail') or camera.get('encoder')}; log: {self.last_words()}"
+
+    def wait_live(self, seconds=20):
+        """Waits until two segments can be fetched; the seconds that took."""
+        _, took = wait_for(lambda: len(self.segments()) >= 2, seconds, lambda: f"no segments: {self.say()}")
+        require(self.get("/readyz")[0] == 200, "segments are listed and /readyz is not 200")
+        return took
+
+    def wait_segments(self, count, seconds):
+        """Waits until so many more segments are listed."""
+        goal = self.newest() + count
+        return wait_for(lambda: self.newest() >= goal, seconds, lambda: f"no new segments: {self.say()}")[1]
+
+    def recovers(self, strike, seconds=5, seam=True):
+        """Does harm by `strike` and measures until the stream is back: a new segment is listed, made wholly after the harm.
+
+        With `seam`, pictures from before the harm do not count: a discontinuity has to be seen first. Fails after `seconds`.
+        """
+        seams, pictures = self.metric("seams"), self.metric("access_units")
+        strike()
+        began = time.monotonic()
+        if seam:
+            wait_for(
+                lambda: self.metric("seams") > seams, seconds, lambda: f"no seam: {self.say()}"
+            )
+        else:
+            wait_for(lambda: self.metric("access_units") > pictures, seconds, lambda: f"no pictures: {self.say()}")
+        listed = self.newest()
+        # The segment that is being made when the seam is seen is the first one of the new stream.
+        left = max(0.5, seconds - (time.monotonic() - began))
+        wait_for(lambda: self.newest() > listed, left, lambda: f"no segment after the seam: {self.say()}")
+        took = time.monotonic() - began
+        require(took <= seconds, f"the stream took {took:.1f} s to come back, {seconds} s are allowed")
+        return took
+
+    def save(self, name, count=2):
+        """Keeps the newest segments for the host's check as one file."""
+        path = f"{self.lab.out}/{name}"
+        with open(path, "wb") as file:
+            for _, uri in self.segments()[-count:]:
+                status, body = self.get(f"/media/live/{uri}" if not uri.startswith("/") else uri)
+                require(status == 200 and body, f"segment {uri}: {status}, {len(body)} bytes")
+                file.write(body)
+        return path
