@@ -7,6 +7,8 @@
 )]
 #![allow(clippy::unwrap_used, reason = "a panic here is a failed test")]
 
+pub use rustix::process::Signal;
+use rustix::process::{Pid, kill_process};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixDatagram;
@@ -50,6 +52,11 @@ impl Daemon {
 
     /// The same in a folder that outlives it.
     pub fn start_in(dir: &Path, config: &str) -> Self {
+        Self::start_with(dir, config, &[])
+    }
+
+    /// The same with variables of its environment.
+    pub fn start_with(dir: &Path, config: &str, environment: &[(&str, &str)]) -> Self {
         let config_file = dir.join("perch.toml");
         std::fs::write(&config_file, config).unwrap();
         let socket = dir.join("notify");
@@ -68,6 +75,7 @@ impl Daemon {
             .arg("--data-dir")
             .arg(dir.join("data"))
             .env("NOTIFY_SOCKET", &socket)
+            .envs(environment.iter().copied())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
@@ -157,11 +165,24 @@ impl Daemon {
         line.rsplit(' ').next().unwrap().parse().unwrap()
     }
 
-    /// As `systemctl stop` does it; the exit code.
-    pub fn stop(mut self) -> Option<i32> {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    /// What systemd is told next.
+    pub fn next_state(&self) -> String {
+        self.told("")
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Waits for its end; the exit code.
+    pub fn ended(mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
+    }
+
+    /// As `systemctl stop` does it; the exit code.
+    pub fn stop(self) -> Option<i32> {
+        self.signal(Signal::TERM);
+        self.ended()
     }
 }
 

@@ -1,0 +1,102 @@
+//! The daemon as systemd's service: readiness, watchdog, status in words, and its end.
+#![allow(clippy::unwrap_used, reason = "a panic here is a failed test")]
+
+mod support;
+
+use support::{Daemon, Signal, TEST_PATTERN};
+
+/// Short, so that a test sees several.
+const WATCHDOG: [(&str, &str); 1] = [("WATCHDOG_USEC", "400000")];
+
+/// Everything told until a state that begins with `last`, line by line.
+fn told_until(daemon: &Daemon, last: &str) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    while !lines.iter().any(|line| line.starts_with(last)) {
+        lines.extend(daemon.next_state().lines().map(ToOwned::to_owned));
+    }
+    lines
+}
+
+fn is_in(lines: &[String], beginning: &str) -> bool {
+    lines.iter().any(|line| line.starts_with(beginning))
+}
+
+#[test]
+fn systemd_is_told_the_states_in_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let daemon = Daemon::start_with(dir.path(), TEST_PATTERN, &WATCHDOG);
+
+    let before = told_until(&daemon, "READY=1");
+    let playlist = daemon.get("/media/live/index.m3u8");
+    assert_eq!(playlist.status, 200, "ready is when the first segment can be served");
+    assert_eq!(daemon.get("/readyz").status, 200);
+    assert_eq!(before[0], "STATUS=starting the camera");
+    assert!(is_in(&before, "EXTEND_TIMEOUT_USEC="), "{before:?}");
+    assert!(is_in(&before, "STATUS=live: test pattern, 640x360, coded by software"), "{before:?}");
+
+    for _ in 0..3 {
+        assert!(!is_in(&told_until(&daemon, "WATCHDOG=1"), "READY"), "once is enough");
+    }
+
+    daemon.signal(Signal::TERM);
+    assert!(is_in(&told_until(&daemon, "STOPPING=1"), "STATUS=shutting down"));
+    assert_eq!(daemon.ended(), Some(0));
+}
+
+#[test]
+fn a_missing_camera_is_waited_for_and_said_everywhere() {
+    let dir = tempfile::tempdir().unwrap();
+    let config =
+        "[live]\nautostart = true\n[[camera]]\nsource = \"v4l2\"\ndevice = \"/dev/v4l/by-id/none\"\n";
+    let daemon = Daemon::start_with(dir.path(), config, &WATCHDOG);
+
+    let waiting = "STATUS=waiting for the camera: no camera: /dev/v4l/by-id/none is not there: plug it in";
+    for awaited in [waiting, "WATCHDOG=1", "EXTEND_TIMEOUT_USEC=", "WATCHDOG=1"] {
+        let told = told_until(&daemon, awaited);
+        assert!(!is_in(&told, "READY"), "{told:?}");
+    }
+
+    let ready = daemon.get("/readyz");
+    assert_eq!(ready.status, 503);
+    assert!(ready.text().contains("/dev/v4l/by-id/none is not there: plug it in"), "{}", ready.text());
+    let camera = &daemon.get("/api/v1/cameras").json()["items"][0];
+    assert_eq!(camera["state"], "waiting");
+    assert!(camera["detail"].as_str().unwrap().contains("/dev/v4l/by-id/none"), "{camera}");
+    assert_eq!(daemon.get("/healthz").status, 200);
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
+fn a_daemon_that_does_not_go_live_by_itself_is_ready_at_once_and_says_so() {
+    let daemon = Daemon::start("[live]\nautostart = false\n");
+    assert_eq!(told_until(&daemon, "READY=1"), ["READY=1", "STATUS=nothing is live"]);
+    assert_eq!(daemon.get("/api/v1/cameras").json()["items"][0]["state"], "stopped");
+    assert_eq!(daemon.get("/media/live/index.m3u8").status, 404);
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let daemon = Daemon::ready(TEST_PATTERN);
+    // Both are waiting when it goes on.
+    for signal in [Signal::STOP, Signal::TERM, Signal::INT, Signal::CONT] {
+        daemon.signal(signal);
+    }
+    assert_eq!(daemon.ended(), Some(130));
+}
+
+#[test]
+fn media_sequence_numbers_go_on_after_a_kill() {
+    let dir = tempfile::tempdir().unwrap();
+    let numbers = || {
+        let daemon = Daemon::ready_in(dir.path(), TEST_PATTERN);
+        let text = daemon.get("/media/live/index.m3u8").text();
+        let first = text.lines().find_map(|line| line.strip_prefix("#EXT-X-MEDIA-SEQUENCE:")).unwrap();
+        let first: u64 = first.parse().unwrap();
+        let segments = text.lines().filter(|line| line.ends_with(".ts")).count() as u64;
+        // Dropped here: SIGKILL.
+        first..first + segments
+    };
+    let (before, after) = (numbers(), numbers());
+    assert!(after.start >= before.end, "{before:?} {after:?}");
+}
