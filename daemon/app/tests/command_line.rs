@@ -1,6 +1,5 @@
 //! The command line of the real binary: what it says and its exit codes (design §3).
 #![allow(clippy::unwrap_used, reason = "a panic here is a failed test")]
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::net::TcpListener;
 use std::path::Path;
