@@ -12,11 +12,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// Bytes that a ring keeps at most. A reader on a slow card (hundreds of milliseconds to seconds of stall) must find its place
-/// again at usual bitrates: 4 Mb/s for [`KEEP_TICKS`] are 4 MB; 8 MB leave room for bursts and fit the board's 64 MB.
+/// Bytes that a ring keeps at most: [`KEEP_TICKS`] at 16 Mb/s, the most that boards' encoders give.
 const KEEP_BYTES: usize = 8 << 20;
-/// Media time that a ring keeps at most, in ticks: 8 s, longer than the stalls of SD cards that are known.
-const KEEP_TICKS: i64 = 8 * perch_media::time::MediaTime::HZ;
+/// Media time that a ring keeps at most, in ticks: 4 s. Readers in memory are milliseconds behind; one that waits for a card for
+/// longer loses whole GOPs and is told. More would cost every board memory for the worst cards' sake.
+const KEEP_TICKS: i64 = 4 * perch_media::time::MediaTime::HZ;
 
 /// An access unit and when it left the encoder.
 #[derive(Clone, Debug)]

@@ -31,8 +31,9 @@ const RESERVE: u64 = 1000;
 const RESERVE_AT: u64 = 100;
 /// Wall time is sampled with each segment; less than this is the clock being slewed, and dates in the playlist stay as they are.
 const CLOCK_SET: i64 = 500;
-/// Segments that left the playlist stay available this long for clients with an older copy of it.
-const KEEP: Duration = Duration::from_secs(10);
+/// Segments that left the playlist stay available this long, for clients that fetch the oldest segment of a playlist they have just
+/// read: one segment of 2 s.
+const KEEP: Duration = Duration::from_millis(2500);
 /// Of the segments on offer at most: 60 s at 4 Mb/s. At higher rates the window gets shorter, never below three targets.
 const WINDOW_BYTES: usize = 32 << 20;
 
