@@ -161,7 +161,9 @@ impl CodedSource for CommandSource {
         if !self.wait(timeout)? {
             return Ok(Output::Nothing);
         }
-        let mut chunk = Vec::with_capacity(CHUNK);
+        // As large as what is there: a buffer of fixed size would leave holes between the pictures that stay in memory.
+        let there = rustix::io::ioctl_fionread(&self.stdout).map_or(CHUNK, |bytes| bytes as usize);
+        let mut chunk = Vec::with_capacity(there.clamp(1, CHUNK));
         match rustix::io::read(&self.stdout, rustix::buffer::spare_capacity(&mut chunk)) {
             Ok(0) => Err(self.ended()),
             Ok(_) => Ok(Output::Stream { data: Bytes::from(chunk), read_at: self.clock.monotonic() }),
