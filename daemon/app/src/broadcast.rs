@@ -210,6 +210,7 @@ impl Reader {
 mod tests {
     use super::*;
     use crate::capture::testing::access_unit;
+    use proptest::prelude::*;
     use std::pin::pin;
     use std::task::{Context, Poll, Waker};
 
@@ -324,5 +325,46 @@ mod tests {
         broadcast.subscribe().force_key_frame();
         assert!(publisher.take_key_frame_request());
         assert!(!publisher.take_key_frame_request());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))] // each moves tens of megabytes
+
+        /// Whatever is published and however slow a reader is: it gets pictures in order, each gap begins with a notice that says
+        /// how many are missing and ends with an IDR, and at the end nothing is unaccounted for.
+        #[test]
+        fn every_picture_is_read_or_told_missing(
+            pictures in prop::collection::vec((any::<bool>(), 0_usize..1 << 20, 0_usize..3), 1..100),
+        ) {
+            let (publisher, broadcast) = channel();
+            publish(&publisher, 0, true, 10);
+            let mut reader = broadcast.subscribe();
+            prop_assert_eq!(ticks(now(&mut reader)), 0);
+            let (mut seen, mut dropped, mut last, mut after_gap) = (1, 0, 0, false);
+            for (i, (is_idr, bytes, reads)) in pictures.iter().enumerate() {
+                // A tenth of a second apart: bytes and time both bound the ring.
+                publisher.publish(access_unit((1 + i.cast_signed() as i64) * 9000, *is_idr, *bytes), Duration::ZERO);
+                prop_assert!(broadcast.shared.ring().bytes <= KEEP_BYTES);
+                let reads = if i + 1 == pictures.len() { usize::MAX } else { *reads };
+                for _ in 0..reads {
+                    match now(&mut reader) {
+                        Poll::Ready(Some(Item::Lagged { dropped: some })) => {
+                            dropped += some;
+                            after_gap = true;
+                        }
+                        Poll::Ready(Some(Item::Unit(published))) => {
+                            prop_assert!(published.unit.is_idr || !after_gap);
+                            prop_assert!(published.unit.dts.ticks() > last);
+                            (seen, last, after_gap) = (seen + 1, published.unit.dts.ticks(), false);
+                        }
+                        Poll::Ready(None) => prop_assert!(false, "it is not closed"),
+                        Poll::Pending => break,
+                    }
+                }
+            }
+            // What follows the last IDR that was evicted is told with the next one.
+            let unfinished = broadcast.shared.ring().units.is_empty();
+            prop_assert!(unfinished || seen + dropped == pictures.len() as u64 + 1);
+        }
     }
 }

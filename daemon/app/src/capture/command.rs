@@ -175,8 +175,9 @@ impl CodedSource for CommandSource {
     /// Nobody can ask a child for an IDR; its own come as it was told to make them.
     fn force_key_frame(&mut self) {}
 
-    fn finish(&mut self) {
+    fn finish(&mut self) -> bool {
         self.signal(Signal::TERM);
+        true
     }
 
     fn description(&self) -> SourceDescription {

@@ -20,9 +20,11 @@ pub trait CodedSource: Send {
     fn next(&mut self, timeout: Duration) -> Result<Output, SourceError>;
     /// Asks for an IDR as soon as may be (one of the two messages that travel upstream). May be without effect.
     fn force_key_frame(&mut self);
-    /// No more frames go in: [`Self::next`] then gives what the encoder still holds, and [`Output::Nothing`] when that was
-    /// all. For sources that hold nothing back there is nothing to do.
-    fn finish(&mut self) {}
+    /// No more frames go in. Whether something may still come out: [`Self::next`] then gives it, and [`Output::Nothing`] when
+    /// that was all. Sources that hold nothing back have nothing to do.
+    fn finish(&mut self) -> bool {
+        false
+    }
     /// What is running, for people.
     fn description(&self) -> SourceDescription;
 }

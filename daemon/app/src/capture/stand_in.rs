@@ -63,8 +63,8 @@ impl CodedSource for StandIn {
         self.running.force_key_frame();
     }
 
-    fn finish(&mut self) {
-        self.running.finish();
+    fn finish(&mut self) -> bool {
+        self.running.finish()
     }
 
     fn description(&self) -> SourceDescription {

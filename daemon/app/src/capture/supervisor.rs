@@ -323,9 +323,10 @@ impl Supervisor {
 
     /// Gives out what the encoder still holds.
     fn drain(&mut self, source: &mut dyn CodedSource, pictures: &mut Pictures) {
-        source.finish();
+        let may_give_more = source.finish();
         let until = self.clock.monotonic() + DRAIN;
-        while self.clock.monotonic() < until
+        while may_give_more
+            && self.clock.monotonic() < until
             && let Ok(output @ (Output::Picture { .. } | Output::Stream { .. })) = source.next(POLL)
         {
             let now = self.clock.monotonic();

@@ -184,8 +184,9 @@ impl CodedSource for HardwareCoded {
         self.source.force_key_frame();
     }
 
-    fn finish(&mut self) {
+    fn finish(&mut self) -> bool {
         self.source.finish();
+        true
     }
 
     fn description(&self) -> SourceDescription {

@@ -1,13 +1,15 @@
 //! The supervisor on its own thread of time: a source that follows a script, a clock that waiting turns.
 
 use super::*;
-use crate::broadcast::Item;
+use crate::broadcast::{Item, Reader};
 use crate::capture::source::SourceDescription;
 use crate::capture::testing::coded_pictures;
 use crate::clock::HandClock;
 use bytes::Bytes;
 use std::collections::VecDeque;
+use std::pin::pin;
 use std::sync::Mutex;
+use std::task::{Context, Poll, Waker};
 
 /// From picture to picture.
 const FRAME: Duration = Duration::from_millis(40);
@@ -37,9 +39,30 @@ struct Script {
     stop: Arc<Mutex<Arc<AtomicBool>>>,
     opened_at: Arc<Mutex<Vec<Duration>>>,
     key_frames_forced: Arc<AtomicU64>,
+    reader: Arc<Mutex<Option<DiligentReader>>>,
+}
+
+/// Takes over all that was published, before the ring lets go of it.
+struct DiligentReader {
+    reader: Reader,
+    units: Vec<AccessUnit>,
+}
+
+impl DiligentReader {
+    fn read(&mut self) {
+        while let Poll::Ready(Some(item)) =
+            pin!(self.reader.next()).poll(&mut Context::from_waker(Waker::noop()))
+        {
+            match item {
+                Item::Unit(published) => self.units.push(published.unit),
+                Item::Lagged { .. } => panic!("it reads after every picture"),
+            }
+        }
+    }
 }
 
 struct ScriptedSource {
+    reader: Arc<Mutex<Option<DiligentReader>>>,
     steps: VecDeque<Step>,
     clock: Arc<HandClock>,
     stop: Arc<Mutex<Arc<AtomicBool>>>,
@@ -51,6 +74,7 @@ impl Opener for Script {
         self.opened_at.lock().unwrap().push(self.clock.monotonic());
         match self.openings.pop_front() {
             Some(Opening::Source(steps)) => Ok(Box::new(ScriptedSource {
+                reader: self.reader.clone(),
                 steps: steps.into(),
                 clock: self.clock.clone(),
                 stop: self.stop.clone(),
@@ -67,6 +91,9 @@ impl Opener for Script {
 
 impl CodedSource for ScriptedSource {
     fn next(&mut self, timeout: Duration) -> Result<Output, SourceError> {
+        if let Some(reader) = &mut *self.reader.lock().unwrap() {
+            reader.read();
+        }
         let picture = |data, off| {
             self.clock.turn(FRAME);
             Ok(Output::Picture { data, captured_at: self.clock.monotonic() + off })
@@ -136,28 +163,26 @@ fn run_asking_for_key_frames(openings: Vec<Opening>, ask: bool) -> Run {
     let stop = Arc::<Mutex<Arc<AtomicBool>>>::default();
     let (opened_at, key_frames_forced) =
         (Arc::<Mutex<Vec<Duration>>>::default(), Arc::<AtomicU64>::default());
+    let reader = Arc::<Mutex<Option<DiligentReader>>>::default();
     let script = Script {
         openings: openings.into(),
         clock: clock.clone(),
         stop: stop.clone(),
         opened_at: opened_at.clone(),
         key_frames_forced: key_frames_forced.clone(),
+        reader: reader.clone(),
     };
     let (supervisor, handle) = Supervisor::new("front", Box::new(script), Arc::default(), clock.clone());
     *stop.lock().unwrap() = supervisor.stop.clone();
-    let mut reader = handle.broadcast().subscribe();
+    *reader.lock().unwrap() =
+        Some(DiligentReader { reader: handle.broadcast().subscribe(), units: Vec::new() });
     if ask {
         handle.broadcast().force_key_frame();
     }
     supervisor.run();
-    let mut units = Vec::new();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    while let Some(item) = runtime.block_on(reader.next()) {
-        match item {
-            Item::Unit(published) => units.push(published.unit),
-            Item::Lagged { .. } => panic!("the script is longer than the ring"),
-        }
-    }
+    let mut reader = reader.lock().unwrap().take().expect("nobody else takes it");
+    reader.read();
+    let units = reader.units;
     let opened_at = opened_at.lock().unwrap().clone();
     let key_frames_forced = key_frames_forced.load(Ordering::Relaxed);
     Run { units, handle, opened_at, key_frames_forced, ended_at: clock.monotonic() }
