@@ -4,7 +4,8 @@ import * as daemon from "./daemon.js";
 import { Player } from "./player.js";
 import { TimeCodeReader } from "./timecode.js";
 
-/** Milliseconds between two questions: soon while there is no picture, calmly afterwards. */
+/** Milliseconds between two questions: at once while a picture is coming, calmly when it is there. */
+const AT_ONCE = 300;
 const SOON = 1000;
 const CALMLY = 3000;
 const SYSTEM_EVERY = 10_000;
@@ -105,7 +106,8 @@ async function askForCameras() {
     player.playAnew();
   }
   show(camera);
-  setTimeout(askForCameras, state === "live" && hasPicture ? CALMLY : SOON);
+  const isComing = state === "starting" || (state === "live" && !hasPicture);
+  setTimeout(askForCameras, isComing ? AT_ONCE : state === "live" ? CALMLY : SOON);
 }
 
 async function askForSystem() {

@@ -7,6 +7,8 @@ use super::body::Body;
 use super::caching;
 use super::problem::Problem;
 use super::range::{self, Part};
+use super::router::why_nothing_is_live;
+use crate::capture::status::CameraState;
 use crate::hls::{HlsHandle, MEDIA_PLAYLIST, Offer};
 use bytes::Bytes;
 use http::header::{
@@ -15,7 +17,8 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use std::sync::Arc;
-use tokio::sync::Semaphore;
+use std::time::Duration;
+use tokio::sync::{Semaphore, watch};
 
 /// What this part of the site lives under.
 pub(super) const PREFIX: &str = "/media/live/";
@@ -26,23 +29,21 @@ const MULTIVARIANT_PLAYLIST: &str = "main.m3u8";
 const FARTHEST_AHEAD: u64 = 2;
 /// Target durations after which a reload that waits is given up (RFC 8216bis §6.2.5.2).
 const PATIENCE_TARGETS: u32 = 3;
+/// A camera that starts has its first segment within this, or something is wrong with it.
+const FIRST_SEGMENT: Duration = Duration::from_secs(3);
 
 /// The live stream, as clients fetch it.
 pub(super) struct Live {
     hls: HlsHandle,
     /// Blocking reloads that may wait at once: as many as there can be connections, each of which waits for one at most.
     waiting: Semaphore,
-    /// Says why there is nothing to see.
-    why_not: Box<dyn Fn() -> String + Send + Sync>,
+    /// How the live camera is doing.
+    camera: watch::Receiver<CameraState>,
 }
 
 impl Live {
-    pub(super) fn new(
-        hls: HlsHandle,
-        most_waiting: usize,
-        why_not: impl Fn() -> String + Send + Sync + 'static,
-    ) -> Self {
-        Self { hls, waiting: Semaphore::new(most_waiting), why_not: Box::new(why_not) }
+    pub(super) fn new(hls: HlsHandle, camera: watch::Receiver<CameraState>, most_waiting: usize) -> Self {
+        Self { hls, camera, waiting: Semaphore::new(most_waiting) }
     }
 
     /// Answers a request for `name` under [`PREFIX`].
@@ -66,12 +67,12 @@ impl Live {
                 let wanted = Directives::parse(request.uri().query().unwrap_or(""))?;
                 let offer = match wanted.sequence {
                     Some(sequence) => self.offer_with(sequence).await?,
-                    None => self.offer()?,
+                    None => self.offer().await?,
                 };
                 Ok(playlist(&offer.playlist, &offer, wanted.sequence.is_some(), request.headers()))
             }
             MULTIVARIANT_PLAYLIST => {
-                let offer = self.offer()?;
+                let offer = self.offer().await?;
                 Ok(playlist(&offer.multivariant, &offer, false, request.headers()))
             }
             _ => match self.hls.segment(name) {
@@ -81,14 +82,25 @@ impl Live {
         }
     }
 
-    fn offer(&self) -> Result<Arc<Offer>, Problem> {
-        let offer = self.hls.offer();
-        if offer.playlist.is_empty() { Err(Problem::NotLive((self.why_not)())) } else { Ok(offer) }
+    /// What is offered; where the first segment is just being made, as soon as it is there.
+    async fn offer(&self) -> Result<Arc<Offer>, Problem> {
+        let mut offer = self.hls.offer();
+        let is_coming = matches!(*self.camera.borrow(), CameraState::Starting | CameraState::Live { .. });
+        if offer.playlist.is_empty() && is_coming && !offer.has_ended {
+            let _waiting = self.waiting.try_acquire().map_err(|_| Problem::TooManyWaiting)?;
+            if let Some(first) = self.hls.wait_for(offer.next_sequence, FIRST_SEGMENT).await {
+                offer = first;
+            }
+        }
+        if offer.playlist.is_empty() {
+            return Err(Problem::NotLive(why_nothing_is_live(&self.camera.borrow())));
+        }
+        Ok(offer)
     }
 
     /// The offer as soon as it has segment `sequence`.
     async fn offer_with(&self, sequence: u64) -> Result<Arc<Offer>, Problem> {
-        let offer = self.offer()?;
+        let offer = self.offer().await?;
         if offer.has_ended || sequence < offer.next_sequence {
             return Ok(offer);
         }

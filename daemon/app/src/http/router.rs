@@ -66,10 +66,10 @@ pub(super) struct Answers {
 
 impl Answers {
     pub(super) fn new(site: Site, traffic: Arc<Traffic>, places: Arc<Places>) -> Self {
-        let watched = site.cameras.first().map(|camera| camera.handle.state().clone());
-        let why_not =
-            move || watched.as_ref().map_or_else(String::new, |state| why_nothing_is_live(&state.borrow()));
-        let live = Arc::new(Live::new(site.hls.clone(), places.most(), why_not));
+        // The configuration has one camera at least, but nothing here depends on it.
+        let live_camera = site.cameras.first().map(|camera| camera.handle.state().clone());
+        let live_camera = live_camera.unwrap_or_else(|| tokio::sync::watch::channel(CameraState::Stopped).1);
+        let live = Arc::new(Live::new(site.hls.clone(), live_camera, places.most()));
         let started = site.clock.monotonic();
         let metrics = Metrics::new(&site, traffic, places);
         let state = Arc::new(State { site, metrics, started, last_look: system::LastLook::default() });

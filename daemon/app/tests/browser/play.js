@@ -1,11 +1,14 @@
 // Opens the page of a running daemon in Chromium, watches it for a while and prints as JSON what was seen.
 // What is to be expected of it is decided by the test that starts this (../browser.rs).
 //
-//   node play.js ADDRESS SECONDS [SCREENSHOT]
+//   node play.js SECONDS SCREENSHOT
+//
+// Says "ready" when the browser runs; the address comes as a line on standard input then.
 
 import { chromium } from "playwright-core";
+import { createInterface } from "node:readline/promises";
 
-const [address, seconds, screenshot] = process.argv.slice(2);
+const [seconds, screenshot] = process.argv.slice(2);
 
 // Whatever hangs, the test must not.
 setTimeout(() => process.exit(75), (Number(seconds) + 30) * 1000).unref();
@@ -17,7 +20,7 @@ const browser = await chromium.launch({
     "--disable-component-update", "--disable-sync", "--mute-audio",
   ],
 });
-const report = { launched: Date.now(), complaints: [], failures: [], page: null };
+const report = { opened: 0, complaints: [], failures: [], page: null };
 try {
   const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
   page.on("console", (message) => {
@@ -29,10 +32,14 @@ try {
     if (response.status() >= 400) report.failures.push(`${response.url()}: ${response.status()}`);
   });
   await page.addInitScript(recordEvents);
+  console.log("ready");
+  const input = createInterface({ input: process.stdin });
+  const address = await new Promise((resolve) => input.once("line", resolve));
+  input.close();
   report.opened = Date.now();
   await page.goto(address);
   report.page = await page.evaluate(watch, Number(seconds) * 1000);
-  if (screenshot) await page.screenshot({ path: screenshot });
+  await page.screenshot({ path: screenshot });
 } finally {
   await browser.close();
 }
@@ -67,11 +74,14 @@ async function watch(duration) {
   if (video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) await nextFrame();
   const firstPicture = Date.now();
 
-  const frames = { count: 0, longestGap: 0, last: performance.now() };
+  const frames = { count: 0, longestGap: 0, gapAt: 0, last: performance.now() };
   const count = () => {
     const now = performance.now();
     frames.count++;
-    if (running()) frames.longestGap = Math.max(frames.longestGap, now - frames.last);
+    if (running() && now - frames.last > frames.longestGap) {
+      frames.longestGap = now - frames.last;
+      frames.gapAt = video.currentTime;
+    }
     frames.last = now;
     video.requestVideoFrameCallback(count);
   };
@@ -88,19 +98,22 @@ async function watch(duration) {
     const time = video.currentTime;
     const now = Date.now();
     const text = await (await fetch("/media/live/index.m3u8", { cache: "no-store" })).text();
-    const dates = [...text.matchAll(/#EXT-X-PROGRAM-DATE-TIME:(\S+)/g)].map(([, date]) => Date.parse(date));
-    // The first picture of a segment is in it, so a tenth of a second is for the rounding of both clocks.
-    const playing = dates.filter((start) => start <= made + 100).length;
+    const target = Number(text.match(/#EXT-X-TARGETDURATION:(\d+)/)?.[1]);
+    const entries = [...text.matchAll(/#EXT-X-PROGRAM-DATE-TIME:(\S+)\n#EXTINF:([\d.]+)/g)];
+    // Segments that begin after the picture; a tenth of a second is for the rounding of both clocks.
+    const later = entries.filter(([, date]) => Date.parse(date) > made + 100);
+    const secondsLater = later.reduce((sum, [, , duration]) => sum + Number(duration), 0);
     samples.push({
       now, time, made,
-      segmentsBehind: made === null ? null : dates.length - playing,
+      // The first segments of a stream are shorter: they count as what they are of a whole one.
+      segmentsBehind: made === null ? null : Math.min(later.length, secondsLater / target),
       bufferedAhead: video.buffered.length ? video.buffered.end(video.buffered.length - 1) - time : 0,
       playbackRate: video.playbackRate,
     });
   }
   const quality = video.getVideoPlaybackQuality();
   return {
-    firstPicture, events, samples, longestGap: frames.longestGap, frames: frames.count,
+    firstPicture, events, samples, longestGap: frames.longestGap, gapAt: frames.gapAt, frames: frames.count,
     droppedFrames: quality.droppedVideoFrames,
     state: document.getElementById("state").textContent,
     latency: document.getElementById("latency").textContent,
