@@ -151,11 +151,6 @@ impl Broadcast {
         drop(ring);
         Reader { shared: self.shared.clone(), end: self.end.clone(), next, has_started: false }
     }
-
-    /// Asks the camera for an IDR as soon as may be.
-    pub fn force_key_frame(&self) {
-        self.shared.key_frame_wanted.store(true, Ordering::Relaxed);
-    }
 }
 
 /// One reader's cursor.
@@ -321,7 +316,7 @@ mod tests {
     #[test]
     fn readers_ask_for_key_frames_once() {
         let (publisher, broadcast) = channel();
-        broadcast.force_key_frame();
+        broadcast.subscribe().force_key_frame();
         broadcast.subscribe().force_key_frame();
         assert!(publisher.take_key_frame_request());
         assert!(!publisher.take_key_frame_request());

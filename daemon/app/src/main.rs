@@ -5,14 +5,11 @@
     reason = "nothing outside a program reaches in: `pub` here says that another module uses it"
 )]
 
-#[allow(dead_code, reason = "sources other than the test pattern, and readers other than hls, come next")]
 mod broadcast;
-#[allow(dead_code, reason = "sources other than the test pattern, and readers other than hls, come next")]
 mod capture;
 mod clock;
 mod cmd;
 mod config;
-#[allow(dead_code, reason = "sources other than the test pattern, and readers other than hls, come next")]
 mod hls;
 mod http;
 mod shutdown;

@@ -75,16 +75,6 @@ impl HlsHandle {
         self.offer.borrow().clone()
     }
 
-    /// The media playlist, when there is a segment.
-    pub fn playlist(&self) -> Option<Bytes> {
-        self.is_ready().then(|| self.offer.borrow().playlist.clone())
-    }
-
-    /// The multivariant playlist, when there is a segment.
-    pub fn multivariant(&self) -> Option<Bytes> {
-        self.is_ready().then(|| self.offer.borrow().multivariant.clone())
-    }
-
     /// A segment by its name in the playlist.
     pub fn segment(&self, name: &str) -> Option<Bytes> {
         self.offer.borrow().segment(parse_segment_name(name)?).cloned()

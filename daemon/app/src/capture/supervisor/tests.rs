@@ -14,13 +14,12 @@ use std::task::{Context, Poll, Waker};
 /// From picture to picture.
 const FRAME: Duration = Duration::from_millis(40);
 
-/// What a source does when it is asked for the next output.
+/// What a source does when it is asked for the next output; at its script's end it gives nothing more.
 enum Step {
     /// A picture, taken just now, a frame after the one before.
     Picture(Bytes),
     /// The same, stamped by a clock that is this much off.
     PictureOff(Bytes, Duration),
-    Nothing,
     Fail,
     Panic,
     /// The supervisor is told to stop.
@@ -107,7 +106,7 @@ impl CodedSource for ScriptedSource {
                 self.stop.lock().unwrap().store(true, Ordering::Relaxed);
                 Ok(Output::Nothing)
             }
-            Some(Step::Nothing) | None => {
+            None => {
                 self.clock.turn(timeout);
                 Ok(Output::Nothing)
             }
@@ -177,7 +176,7 @@ fn run_asking_for_key_frames(openings: Vec<Opening>, ask: bool) -> Run {
     *reader.lock().unwrap() =
         Some(DiligentReader { reader: handle.broadcast().subscribe(), units: Vec::new() });
     if ask {
-        handle.broadcast().force_key_frame();
+        handle.broadcast().subscribe().force_key_frame();
     }
     supervisor.run();
     let mut reader = reader.lock().unwrap().take().expect("nobody else takes it");
