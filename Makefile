@@ -1,0 +1,30 @@
+# What there is to do; each target installs what it needs when it may, and names it when it may not.
+
+.PHONY: run test lab bench fuzz
+
+run:    ## build, run and go live on http://localhost:8080, with the data in ./var
+	@daemon/setup.sh build
+	@echo "building first; then Perch is on http://localhost:8080 (Ctrl-C ends it)"
+	@PERCH_LIVE_AUTOSTART=$${PERCH_LIVE_AUTOSTART:-true} PERCH_DATA_DIR=$${PERCH_DATA_DIR:-var} \
+	    cargo run --release --package perchd
+
+test:   ## formatting, lints, licences, types of the page, every test but the lab's
+	@daemon/setup.sh build test
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- --deny warnings
+	daemon/check-dependencies.sh
+	npm run --silent check
+	cargo test --workspace --no-fail-fast --quiet
+
+lab:    ## perchd against real drivers in a virtual machine (daemon/lab)
+	@daemon/setup.sh build
+	daemon/lab/run.sh
+
+bench:  ## Perch and its peers, measured on this machine (daemon/bench)
+	@daemon/setup.sh build
+	python3 daemon/bench/run.py
+
+FUZZ_SECONDS ?= 60
+fuzz:   ## every parser of foreign bytes, FUZZ_SECONDS each (daemon/fuzz)
+	@daemon/setup.sh build
+	daemon/fuzz/run.sh $(FUZZ_SECONDS)

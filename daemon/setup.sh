@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# Brings what the Makefile's targets need. As root on Debian or Raspberry Pi OS it installs packages; otherwise it names
+# what is missing and ends with 1. Says nothing and takes no time when everything is there.
+#
+#     setup.sh build           to build perchd: Rust, a C and C++ compiler, libclang
+#     setup.sh build test      for `make test` too: ffmpeg, Chromium, Node.js and the page's tools
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+rust_needed=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+
+packages=()
+need() { command -v "$1" >/dev/null || packages+=("$2"); }
+
+at_least() { [ "$(printf '%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]; }
+
+has_rust() {
+    command -v cargo >/dev/null && at_least "$rust_needed" "$(rustc --version | cut -d' ' -f2)"
+}
+
+need_build() {
+    # Debian's rustc-web follows Rust as browsers need it, long after Debian's own rustc stands still.
+    has_rust || packages+=(cargo-web rustc-web)
+    need c++ g++
+    need make make
+    # bindgen loads libclang to read the kernel's headers, and needs clang's own ones beside it.
+    compgen -G "/usr/lib/llvm-*/lib/libclang*.so*" >/dev/null || [ -n "${LIBCLANG_PATH:-}" ] || packages+=(libclang-dev)
+    [ -e /usr/include/linux/videodev2.h ] || packages+=(linux-libc-dev)
+}
+
+need_test() {
+    need ffmpeg ffmpeg
+    need chromium chromium
+    need node nodejs
+    need npm npm
+    need python3 python3
+}
+
+install_packages() {
+    [ ${#packages[@]} -gt 0 ] || return 0
+    local install="apt-get install --no-install-recommends ${packages[*]}"
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+        echo "missing here; on Debian or Raspberry Pi OS: sudo $install" >&2
+        case " ${packages[*]} " in *" cargo-web "*) echo "Rust $rust_needed or later from https://rustup.rs does, too" >&2 ;; esac
+        exit 1
+    fi
+    echo "installing ${packages[*]}" >&2
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get -qq update && apt-get -qq install --yes --no-install-recommends "${packages[@]}" >/dev/null && return 0
+    echo "could not install: $install" >&2
+    exit 1
+}
+
+install_page_tools() {
+    [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --silent --no-audit --no-fund
+}
+
+for purpose in "$@"; do
+    case $purpose in
+        build) need_build ;;
+        test) need_test ;;
+        *) echo "setup.sh: build or test, not $purpose" >&2; exit 64 ;;
+    esac
+done
+install_packages
+case " $* " in *" test "*) install_page_tools ;; esac
