@@ -157,11 +157,15 @@ impl Stream {
     fn take(&mut self, published: &Published) {
         let Some(segment) = self.segmenter.push(&published.unit) else { return };
         self.sample_wall_clock();
-        self.window.push(segment);
+        let gone = self.window.push(segment);
         self.publish(false);
         self.metrics.segments.fetch_add(1, Ordering::Relaxed);
         let listed_after = self.clock.monotonic().saturating_sub(published.published_at);
         self.metrics.listing_seconds.observe(listed_after.as_secs_f64());
+        // Last, when the offer that held it is gone too.
+        if let Some(gone) = gone {
+            self.segmenter.reuse(gone.data);
+        }
     }
 
     fn extend_reservation(&mut self, reserved: anyhow::Result<u64>) {

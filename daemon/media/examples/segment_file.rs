@@ -41,7 +41,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         unit.dts = MediaTime::from_ticks((f64::from(pictures) * ticks_per_frame) as i64);
         unit.pts = unit.dts;
         pictures += 1;
-        segmenter.push(&unit).map_or(Ok(()), |segment| output.take(segment))?;
+        if let Some(segment) = segmenter.push(&unit) {
+            segmenter.reuse(output.take(segment)?);
+        }
         Ok::<_, Box<dyn Error>>(pictures)
     };
 
@@ -62,7 +64,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     if let Some(unit) = assembler.flush() {
         cut(unit, &mut output)?;
     }
-    segmenter.finish().map_or(Ok(()), |segment| output.take(segment))?;
+    if let Some(segment) = segmenter.finish() {
+        output.take(segment)?;
+    }
     output.finish()?;
     println!("{:?}", assembler.counters());
     println!(
@@ -94,15 +98,16 @@ impl Output {
         Self { directory, window: LiveWindow::new(config), bytes: 0, segments: 0 }
     }
 
-    fn take(&mut self, mut segment: Segment) -> Result<(), Box<dyn Error>> {
+    /// Gives the bytes back when they are written.
+    fn take(&mut self, mut segment: Segment) -> Result<Bytes, Box<dyn Error>> {
         self.bytes += segment.data.len();
         self.segments += 1;
         if let Some(directory) = &self.directory {
             std::fs::write(directory.join(segment_name(segment.sequence)), &segment.data)?;
         }
-        segment.data = Bytes::new(); // the playlist needs its time only
+        let data = std::mem::take(&mut segment.data); // the playlist needs its time only
         self.window.push(segment);
-        Ok(())
+        Ok(data)
     }
 
     fn finish(&self) -> Result<(), Box<dyn Error>> {

@@ -79,12 +79,13 @@ impl LiveWindow {
         }
     }
 
-    /// Takes the next segment in; old ones leave.
-    pub fn push(&mut self, segment: Segment) {
+    /// Takes the next segment in; old ones leave. Gives one that left for good, for [`super::Segmenter::reuse`].
+    pub fn push(&mut self, segment: Segment) -> Option<Segment> {
         self.target_duration = self.target_duration.max(rounded_seconds(segment.duration));
         self.duration += segment.duration;
         self.bytes += segment.data.len();
         self.offered.push_back(segment);
+        let mut gone = None;
         let fewest = Duration::from_secs(self.target_duration) * FEWEST_TARGETS;
         while (self.duration > self.config.window || self.bytes > self.config.max_bytes)
             && self
@@ -92,22 +93,25 @@ impl LiveWindow {
                 .front()
                 .is_some_and(|oldest| self.duration.saturating_sub(oldest.duration) >= fewest)
         {
-            self.retire_oldest();
+            gone = self.retire_oldest().or(gone);
         }
+        gone
     }
 
-    fn retire_oldest(&mut self) {
-        let Some(oldest) = self.offered.pop_front() else { return };
+    fn retire_oldest(&mut self) -> Option<Segment> {
+        let oldest = self.offered.pop_front()?;
         self.duration -= oldest.duration;
         self.bytes -= oldest.data.len();
         self.media_sequence = oldest.sequence + 1;
         self.discontinuity_sequence += u64::from(oldest.discontinuity);
         self.kept.push_back(oldest);
         let mut kept: Duration = self.kept.iter().map(|segment| segment.duration).sum();
+        let mut gone = None;
         while kept > self.config.keep {
-            let Some(gone) = self.kept.pop_front() else { break };
-            kept -= gone.duration;
+            gone = self.kept.pop_front();
+            kept -= gone.as_ref().map_or(kept, |gone| gone.duration);
         }
+        gone
     }
 
     /// A segment that is offered, or was until just now.

@@ -97,6 +97,8 @@ pub struct Segmenter {
     last_request: Option<MediaTime>,
     wants_key_frame: bool,
     last_bytes: usize,
+    /// Memory of a segment that nobody needs any more.
+    spare: Option<Vec<u8>>,
     counters: SegmenterCounters,
 }
 
@@ -130,6 +132,7 @@ impl Segmenter {
             last_request: None,
             wants_key_frame: false,
             last_bytes: 0,
+            spare: None,
             counters: SegmenterCounters::default(),
         }
     }
@@ -192,6 +195,16 @@ impl Segmenter {
         self.close(end)
     }
 
+    /// Gives back the bytes of a segment that has been dealt with; unless somebody still shares them, the next one is written into
+    /// their memory. With fresh memory for every segment, the kernel would spend more on pages than muxing costs.
+    pub fn reuse(&mut self, data: Bytes) {
+        if data.is_unique() {
+            let mut spare = Vec::from(data);
+            spare.clear();
+            self.spare = Some(spare);
+        }
+    }
+
     fn open(&mut self, unit: &AccessUnit) {
         let due = START_RAMP.get(self.begun).map_or(self.target, |due| self.target.min((*due).into()));
         self.begun += 1;
@@ -201,7 +214,8 @@ impl Segmenter {
             self.muxer.mark_seam();
         }
         // A little more than last time, so that it seldom grows; given back when the segment is closed.
-        let mut data = Vec::with_capacity(self.last_bytes + self.last_bytes / 8);
+        let mut data =
+            self.spare.take().unwrap_or_else(|| Vec::with_capacity(self.last_bytes + self.last_bytes / 8));
         self.muxer.write_tables(&mut data);
         self.muxer.write(unit, &mut data);
         self.last_request = None;

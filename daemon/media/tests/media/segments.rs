@@ -245,3 +245,24 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn memory_given_back_is_written_over_unless_somebody_shares_it() {
+    let (mut fresh, mut thrifty) = (segmenter(), segmenter());
+    let (mut one, mut other) = (Camera::new(0, 0), Camera::new(0, 0));
+    let mut shared = Vec::new();
+    for gop in 0..12 {
+        let expected = run(&mut fresh, &mut one, 60, 60, None);
+        let segments = run(&mut thrifty, &mut other, 60, 60, None);
+        assert_eq!(segments.len(), expected.len());
+        for (segment, expected) in segments.into_iter().zip(expected) {
+            assert_eq!(segment.data, expected.data);
+            if gop % 3 == 0 {
+                shared.push((segment.data.clone(), expected.data));
+            }
+            thrifty.reuse(segment.data);
+            assert!(shared.iter().all(|(kept, expected)| kept == expected), "a shared segment changed");
+        }
+    }
+    assert!(!shared.is_empty());
+}
