@@ -6,17 +6,20 @@
 //! Must not be here: what readers do with the pictures, who captures them, HTTP.
 
 use perch_media::access_unit::AccessUnit;
-use std::collections::VecDeque;
+use perch_media::time::MediaTime;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// Bytes that a ring keeps at most: [`KEEP_TICKS`] at 16 Mb/s, the most that boards' encoders give.
+/// Bytes that a ring keeps at most for a reader that is behind: [`KEEP_TICKS`] at 8 Mb/s.
 const KEEP_BYTES: usize = 8 << 20;
-/// Media time that a ring keeps at most, in ticks: 4 s. Readers in memory are milliseconds behind; one that waits for a card for
-/// longer loses whole GOPs and is told. More would cost every board memory for the worst cards' sake.
-const KEEP_TICKS: i64 = 4 * perch_media::time::MediaTime::HZ;
+/// Media time that a ring keeps at most for a reader that is behind, in ticks: 8 s, longer than the stalls of SD cards that are
+/// known. It is memory only while a reader needs it.
+const KEEP_TICKS: i64 = 8 * MediaTime::HZ;
+/// Media time between two wake-ups of readers in batches, in ticks: a part of low-latency HLS, the least that is worth publishing.
+const BATCH_TICKS: i64 = MediaTime::HZ / 4;
 
 /// An access unit and when it left the encoder.
 #[derive(Clone, Debug)]
@@ -43,7 +46,11 @@ pub enum Item {
 pub fn channel() -> (Publisher, Broadcast) {
     let shared = Arc::new(Shared::default());
     let (end, end_seen) = watch::channel(0);
-    (Publisher { shared: shared.clone(), end }, Broadcast { shared, end: end_seen })
+    let (batch_end, batch_end_seen) = watch::channel(0);
+    (
+        Publisher { shared: shared.clone(), end, batch_end },
+        Broadcast { shared, end: end_seen, batch_end: batch_end_seen },
+    )
 }
 
 #[derive(Debug, Default)]
@@ -60,7 +67,8 @@ impl Shared {
     }
 }
 
-/// The newest access units. Numbered since the stream's start; empty, or its oldest is an IDR.
+/// The newest GOP, for who comes next, and before it what the slowest reader has yet to take, within bounds. Access units are
+/// numbered since the stream's start; the ring is empty, or its oldest is an IDR.
 #[derive(Debug, Default)]
 struct Ring {
     units: VecDeque<Published>,
@@ -69,6 +77,11 @@ struct Ring {
     /// Numbers of the IDRs in `units`.
     idrs: VecDeque<u64>,
     bytes: usize,
+    /// What each reader takes next, by the reader's key.
+    cursors: BTreeMap<u64, u64>,
+    next_key: u64,
+    /// Decoding time of the access unit that the last batch ended with.
+    batch_end: Option<MediaTime>,
 }
 
 impl Ring {
@@ -87,9 +100,25 @@ impl Ring {
         }
         self.bytes += unit.unit.data.len();
         self.units.push_back(unit);
-        while self.is_over() {
+        while self.is_over() || self.is_taken() {
             self.evict_gop();
         }
+    }
+
+    /// Whether every reader is past the oldest GOP, and it is not the newest.
+    fn is_taken(&self) -> bool {
+        let second = self.idrs.get(1);
+        second.is_some_and(|second| self.cursors.values().all(|next| next >= second))
+    }
+
+    /// Whether readers in batches are to be woken for an access unit: it may end a segment, or enough came together.
+    fn ends_batch(&mut self, unit: &AccessUnit) -> bool {
+        let ends = unit.is_idr
+            || self.batch_end.is_none_or(|last| (unit.dts.ticks() - last.ticks()).abs() >= BATCH_TICKS);
+        if ends {
+            self.batch_end = Some(unit.dts);
+        }
+        ends
     }
 
     /// Whether the oldest GOP has to go. The only GOP may be as long as the source makes it, but never larger than the bound.
@@ -114,12 +143,14 @@ impl Ring {
 pub struct Publisher {
     shared: Arc<Shared>,
     end: watch::Sender<u64>,
+    batch_end: watch::Sender<u64>,
 }
 
 impl Publisher {
     /// Hands an access unit to every reader. Never waits for any of them.
     pub fn publish(&self, unit: AccessUnit, published_at: Duration) {
         let mut ring = self.shared.ring();
+        let ends_batch = ring.ends_batch(&unit);
         ring.push(Published { unit, published_at });
         let (end, is_empty) = (ring.end(), ring.units.is_empty());
         drop(ring);
@@ -128,6 +159,9 @@ impl Publisher {
             self.shared.key_frame_wanted.store(true, Ordering::Relaxed);
         }
         self.end.send_replace(end);
+        if ends_batch {
+            self.batch_end.send_replace(end);
+        }
     }
 
     /// Whether a reader asked for a key frame since the last call.
@@ -141,15 +175,29 @@ impl Publisher {
 pub struct Broadcast {
     shared: Arc<Shared>,
     end: watch::Receiver<u64>,
+    batch_end: watch::Receiver<u64>,
 }
 
 impl Broadcast {
-    /// A reader that starts at the newest IDR, or at the first to come.
+    /// A reader that starts at the newest IDR, or at the first to come, and gets every access unit at once.
     pub fn subscribe(&self) -> Reader {
-        let ring = self.shared.ring();
+        self.reader(self.end.clone())
+    }
+
+    /// A reader that is woken for every IDR and four times a second between, and then gets what has come since: for who has nothing to do
+    /// with a single picture. Thirty wake-ups a second would cost more than what is done in them.
+    pub fn subscribe_in_batches(&self) -> Reader {
+        self.reader(self.batch_end.clone())
+    }
+
+    fn reader(&self, end: watch::Receiver<u64>) -> Reader {
+        let mut ring = self.shared.ring();
         let next = ring.idrs.back().copied().unwrap_or(ring.end());
+        let key = ring.next_key;
+        ring.next_key += 1;
+        ring.cursors.insert(key, next);
         drop(ring);
-        Reader { shared: self.shared.clone(), end: self.end.clone(), next, has_started: false }
+        Reader { shared: self.shared.clone(), end, key, next, has_started: false }
     }
 }
 
@@ -158,8 +206,15 @@ impl Broadcast {
 pub struct Reader {
     shared: Arc<Shared>,
     end: watch::Receiver<u64>,
+    key: u64,
     next: u64,
     has_started: bool,
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.shared.ring().cursors.remove(&self.key);
+    }
 }
 
 impl Reader {
@@ -183,7 +238,7 @@ impl Reader {
     }
 
     fn take(&mut self) -> Option<Item> {
-        let ring = self.shared.ring();
+        let mut ring = self.shared.ring();
         if ring.units.is_empty() {
             return None; // what was missed is told together with the IDR that ends it
         }
@@ -196,6 +251,7 @@ impl Reader {
         }
         let published = ring.units.get((self.next - ring.first) as usize)?.clone();
         self.next += 1;
+        ring.cursors.insert(self.key, self.next);
         self.has_started = true;
         Some(Item::Unit(published))
     }
@@ -264,6 +320,48 @@ mod tests {
             (1 + dropped.cast_signed()) * 90_000,
             "as many as are said are missing"
         );
+    }
+
+    #[test]
+    fn what_every_reader_has_taken_is_let_go_but_for_the_newest_gop() {
+        let (publisher, broadcast) = channel();
+        let (mut quick, mut slow) = (broadcast.subscribe(), broadcast.subscribe());
+        let held = || broadcast.shared.ring().units.len();
+        for second in 0..6 {
+            publish(&publisher, second, second % 2 == 0, 10);
+            assert_eq!(ticks(now(&mut quick)), second * 90_000);
+        }
+        assert_eq!(held(), 6, "the slow reader has yet to take them");
+        for second in 0..3 {
+            assert_eq!(ticks(now(&mut slow)), second * 90_000);
+        }
+        publish(&publisher, 6, true, 10);
+        assert_eq!(held(), 5, "the first GOP has gone");
+        drop(slow);
+        assert_eq!(ticks(now(&mut quick)), 6 * 90_000);
+        publish(&publisher, 7, false, 10);
+        assert_eq!(held(), 2, "nobody keeps the others");
+        assert_eq!(ticks(now(&mut broadcast.subscribe())), 6 * 90_000);
+    }
+
+    #[tokio::test]
+    async fn a_reader_in_batches_wakes_for_idrs_and_four_times_a_second() {
+        let (publisher, broadcast) = channel();
+        let mut reader = broadcast.subscribe_in_batches();
+        let mut taken = 0;
+        for picture in 0..60_u32 {
+            let is_idr = picture == 0 || picture == 50;
+            publisher.publish(access_unit(i64::from(picture) * 3000, is_idr, 10), Duration::ZERO);
+            let awake = reader.end.has_changed().expect("the publisher is there");
+            assert_eq!(awake, matches!(picture, 0 | 8 | 16 | 24 | 32 | 40 | 48 | 50 | 58), "{picture}");
+            while awake && now(&mut reader).is_ready() {
+                taken += 1;
+            }
+        }
+        assert_eq!(taken, 59, "all up to the last wake-up");
+        drop(publisher);
+        assert!(reader.next().await.is_some(), "the rest at the end");
+        assert!(reader.next().await.is_none());
     }
 
     #[test]
