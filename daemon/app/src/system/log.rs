@@ -1,10 +1,10 @@
 //! Where the log goes: to the journal with priorities and fields when systemd reads our standard error, else to standard
-//! error in lines. What is said is decided by `PERCH_LOG` or `RUST_LOG` (directives of tracing-subscriber), else by `[log] level`.
+//! error in lines. What is said is decided by `PERCH_LOG` or `RUST_LOG` (targets and levels, such as `info,perchd::hls=debug`),
+//! else by `[log] level`.
 
 use std::io::IsTerminal as _;
 use std::os::unix::fs::MetadataExt as _;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::{Directive, LevelFilter};
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
@@ -47,16 +47,14 @@ pub fn start(level: tracing::Level) -> Result<(), LogError> {
     Ok(())
 }
 
-fn filter(level: tracing::Level, variable: impl Fn(&str) -> Option<String>) -> Result<EnvFilter, LogError> {
+/// By target and level alone: filters on spans and fields would bring a regular expression engine along.
+fn filter(level: tracing::Level, variable: impl Fn(&str) -> Option<String>) -> Result<Targets, LogError> {
     for name in ["PERCH_LOG", "RUST_LOG"] {
         if let Some(found) = variable(name).filter(|text| !text.is_empty()) {
-            return EnvFilter::builder()
-                .with_default_directive(Directive::from(LevelFilter::from_level(level)))
-                .parse(&found)
-                .map_err(|source| LogError::Directives { variable: name, found, source });
+            return found.parse().map_err(|source| LogError::Directives { variable: name, found, source });
         }
     }
-    Ok(EnvFilter::default().add_directive(LevelFilter::from_level(level).into()))
+    Ok(Targets::new().with_default(level))
 }
 
 /// `JOURNAL_STREAM` names device and inode of the journal's end of our standard error (systemd.exec(5)); a child that
