@@ -1,5 +1,6 @@
 //! What can go wrong with the store; each error names the file and what a person can do.
 
+use crate::Refusal;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -60,6 +61,33 @@ pub enum StoreError {
         /// The newest that we know.
         known: u64,
     },
+    /// A record was written by a later Perch.
+    #[error("the store {} holds a {record} of a newer Perch (version {found}; this one knows up to {known}): install that version", path.display())]
+    NewerRecord {
+        /// The store's file.
+        path: PathBuf,
+        /// What it is.
+        record: &'static str,
+        /// Its version.
+        found: u8,
+        /// The newest that we know.
+        known: u8,
+    },
+    /// A backup would overwrite a file.
+    #[error("{} is there already: give another name", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The kernel has no random bytes.
+    #[error("no random numbers from the kernel: {what}")]
+    Randomness {
+        /// What it said.
+        what: String,
+    },
+    /// A rule of the site; the store is well.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
     /// A counter has come to the end of 64 bits.
     #[error("the counter {counter} has no numbers left")]
     Exhausted {
@@ -86,6 +114,22 @@ impl StoreError {
             | redb::Error::TableIsMultimap(_)) => Self::Damaged { path, what: error.to_string() },
             error => Self::Io { action, path, source: Box::new(error) },
         }
+    }
+
+    /// The same error told of another file: the one that a person knows.
+    pub(crate) fn of(mut self, known: &Path) -> Self {
+        match &mut self {
+            Self::InUse { path }
+            | Self::Permission { path, .. }
+            | Self::Full { path, .. }
+            | Self::Io { path, .. }
+            | Self::Damaged { path, .. }
+            | Self::Newer { path, .. }
+            | Self::NewerRecord { path, .. }
+            | Self::Exists { path } => known.clone_into(path),
+            Self::Randomness { .. } | Self::Refused(_) | Self::Exhausted { .. } => {}
+        }
+        self
     }
 
     pub(crate) fn file_system(path: &Path, action: &'static str, source: std::io::Error) -> Self {

@@ -8,17 +8,24 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 /// Cached pages, bytes. The whole daemon has 64 MB on a small board; what the store holds is mostly read once.
-const CACHE_BYTES: usize = 4 << 20;
+const CACHE_BYTES: usize = 8 << 20;
 
 pub(crate) fn open(path: &Path) -> Result<Database, StoreError> {
     match std::fs::metadata(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => make(path)?,
-        Err(error) => return Err(StoreError::file_system(path, "read", error)),
-        Ok(meta) if meta.len() == 0 => {
-            // redb would begin anew in it; but a store that lost its bytes is no new store.
-            return Err(StoreError::Damaged { path: path.to_owned(), what: "it is empty".to_owned() });
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            make(path, |database| schema::bring_up_to_date(database, path))?;
         }
+        Err(error) => return Err(StoreError::file_system(path, "read", error)),
         Ok(_) => {}
+    }
+    open_existing(path)
+}
+
+pub(crate) fn open_existing(path: &Path) -> Result<Database, StoreError> {
+    let length = std::fs::metadata(path).map_err(|error| StoreError::file_system(path, "read", error))?.len();
+    if length == 0 {
+        // redb would begin anew in it; but a store that lost its bytes is no new store.
+        return Err(StoreError::Damaged { path: path.to_owned(), what: "it is empty".to_owned() });
     }
     guarded(path, || builder().open(path))
 }
@@ -31,8 +38,19 @@ pub(crate) fn builder() -> redb::Builder {
     builder
 }
 
-/// A store appears under its name only when it is whole and on the card: a power cut while it is made leaves none.
-fn make(path: &Path) -> Result<(), StoreError> {
+/// A new store with what `fill` writes into it.
+pub(crate) fn make(
+    path: &Path,
+    fill: impl FnOnce(&Database) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    replace(path, |unfinished| fill(&guarded(unfinished, || builder().create(unfinished))?))
+}
+
+/// A store appears under its name only when it is whole and on the card: a power cut while it is written leaves what was there.
+pub(crate) fn replace(
+    path: &Path,
+    write: impl FnOnce(&Path) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut unfinished = OsString::from(path);
     unfinished.push(".new");
@@ -43,9 +61,10 @@ fn make(path: &Path) -> Result<(), StoreError> {
         }
         _ => {}
     }
-    {
-        let database = guarded(&unfinished, || builder().create(&unfinished))?;
-        schema::bring_up_to_date(&database, &unfinished)?;
+    if let Err(error) = write(&unfinished) {
+        // What is left is replaced the next time anyway; the error that counts is the first one.
+        let _ = std::fs::remove_file(&unfinished);
+        return Err(error);
     }
     let on_card = || -> std::io::Result<()> {
         File::open(&unfinished)?.sync_all()?;

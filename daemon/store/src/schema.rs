@@ -1,32 +1,59 @@
 //! Which tables the file has, told by one number, and the steps from each number to the next.
 
-use crate::StoreError;
-use redb::{Database, ReadableDatabase as _, TableDefinition, TableHandle as _};
+use crate::tables::{self, COUNTERS, META};
+use crate::transaction::Outcome;
+use crate::{StoreError, topics};
+use redb::{Database, ReadableDatabase as _, TableHandle as _, WriteTransaction};
 use std::path::Path;
 
-/// The version this code reads and writes. A change of the tables adds one and a step in [`bring_up_to_date`].
-pub(crate) const VERSION: u64 = 1;
+/// The version this code reads and writes. A change of the tables adds one and a step in [`STEPS`].
+pub(crate) const VERSION: u64 = STEPS.len() as u64;
 
-const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
 const SCHEMA_VERSION: &str = "schema_version";
 
-/// Writes the version into a new file; refuses a newer or foreign one without writing to it.
+/// What leads from each version to the next. All that are due run in one transaction, so that a power cut leaves the file as it
+/// was. 0 is a file without tables.
+const STEPS: [fn(&WriteTransaction) -> Outcome<()>; 2] = [
+    // 1: media sequence numbers.
+    |tx| Ok(tx.open_table(COUNTERS).map(drop)?),
+    // 2: the site. A file of version 1 that never gave a number has no counters yet.
+    |tx| {
+        tx.open_table(COUNTERS)?;
+        tables::make_all(tx)?;
+        topics::add_starting_set(tx)
+    },
+];
+
+/// Migrates an older file, fills a new one; refuses a newer or foreign one without writing to it.
 pub(crate) fn bring_up_to_date(database: &Database, path: &Path) -> Result<(), StoreError> {
-    match version(database, path)? {
-        Some(VERSION) => Ok(()),
-        None => write_version(database, path),
+    let found = match version(database, path)? {
+        Some(VERSION) => return Ok(()),
+        None => 0,
         Some(found) if found > VERSION => {
-            Err(StoreError::Newer { path: path.to_owned(), found, known: VERSION })
+            return Err(StoreError::Newer { path: path.to_owned(), found, known: VERSION });
         }
-        Some(found) => Err(StoreError::Damaged {
-            path: path.to_owned(),
-            what: format!("schema version {found} has never been"),
-        }),
-    }
+        Some(0) => {
+            return Err(StoreError::Damaged {
+                path: path.to_owned(),
+                what: "schema version 0 has never been".to_owned(),
+            });
+        }
+        Some(found) => found,
+    };
+    let migrate = || -> Outcome<()> {
+        let transaction = database.begin_write()?;
+        for step in &STEPS[found as usize..] {
+            step(&transaction)?;
+        }
+        transaction.open_table(META)?.insert(SCHEMA_VERSION, VERSION)?;
+        transaction.commit()?;
+        Ok(())
+    };
+    migrate().map_err(|failure| failure.at(path, "write"))
 }
 
 /// `None`: a file without any table, just made.
-fn version(database: &Database, path: &Path) -> Result<Option<u64>, StoreError> {
+pub(crate) fn version(database: &Database, path: &Path) -> Result<Option<u64>, StoreError> {
     let failed = |error: redb::Error| StoreError::io(path, "read", error);
     let transaction = database.begin_read().map_err(|e| failed(e.into()))?;
     let mut tables = transaction.list_tables().map_err(|e| failed(e.into()))?.peekable();
@@ -45,21 +72,11 @@ fn version(database: &Database, path: &Path) -> Result<Option<u64>, StoreError> 
     version.map(|version| Some(version.value())).ok_or_else(foreign)
 }
 
-fn write_version(database: &Database, path: &Path) -> Result<(), StoreError> {
-    let failed = |error: redb::Error| StoreError::io(path, "write", error);
-    let transaction = database.begin_write().map_err(|e| failed(e.into()))?;
-    transaction
-        .open_table(META)
-        .map_err(|e| failed(e.into()))?
-        .insert(SCHEMA_VERSION, VERSION)
-        .map_err(|e| failed(e.into()))?;
-    transaction.commit().map_err(|e| failed(e.into()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::Store;
+    use redb::TableDefinition;
 
     fn open_after(change: impl Fn(&Database)) -> (StoreError, bool) {
         let dir = tempfile::tempdir().unwrap();

@@ -1,6 +1,8 @@
 //! Power cuts: a card that keeps what was synced, and of the writes since then any subset, in whole 512-byte sectors.
 
-use crate::{COUNTERS, MEDIA_SEQUENCE, Store, schema};
+use crate::media_sequence::MEDIA_SEQUENCE;
+use crate::tables::COUNTERS;
+use crate::{Store, schema};
 use proptest::prelude::*;
 use redb::{ReadableDatabase as _, StorageBackend};
 use std::path::PathBuf;

@@ -1,0 +1,71 @@
+//! An account that goes, and all that goes with it: one transaction, so that nothing of it is left behind half way.
+
+use crate::tables::{
+    AVATARS, FOLLOWS, NOTIFICATIONS, PASSWORDS, REACTED, RESTRICTIONS, STREAM_FACTS, USERNAMES, USERS,
+    WATCH_LIST,
+};
+use crate::transaction::Outcome;
+use crate::{NotificationKind, Store, StoreError, StreamFacts, StreamId, UserId};
+use crate::{messages, notifications, reactions, record, relation, search::words, sessions, streams, users};
+use redb::{ReadableTable as _, WriteTransaction};
+
+impl Store {
+    /// Deletes an account with its streams, messages, reactions, follows and logins. Its views stay counted. Refused while it is
+    /// live, and for the last owner. Gives the streams that are gone, whose recordings the caller removes.
+    pub fn delete_user(&self, user: UserId) -> Result<Vec<StreamId>, StoreError> {
+        self.write(|tx| {
+            let account = users::get(tx, user)?;
+            users::keep_an_owner(tx, &account)?;
+            let gone = streams_of(tx, user)?;
+            for &stream in &gone {
+                streams::delete(tx, stream)?;
+            }
+            notifications::forget(tx, |kind| match kind {
+                NotificationKind::WentLive { by, .. } | NotificationKind::Followed { by } => *by == user,
+                NotificationKind::StreamStopped { stream, .. } => gone.contains(stream),
+            })?;
+            untie(tx, user)?;
+            messages::forget_writer(tx, user)?;
+            sessions::close_all(tx, user, None)?;
+            users::forget_stream_key(tx, user)?;
+            users::index_words(tx, &account, false)?;
+            tx.open_table(USERNAMES)?.remove(words::name_key(&account.username).as_str())?;
+            tx.open_table(NOTIFICATIONS)?.retain_in(relation::of(user.number()), |_, _| false)?;
+            // Both as who is barred and as whose room it is.
+            let number = user.number();
+            tx.open_table(RESTRICTIONS)?.retain(|(room, barred), _| room != number && barred != number)?;
+            tx.open_table(AVATARS)?.remove(number)?;
+            tx.open_table(PASSWORDS)?.remove(number)?;
+            tx.open_table(USERS)?.remove(number)?;
+            Ok(gone)
+        })
+    }
+}
+
+fn streams_of(tx: &WriteTransaction, user: UserId) -> Outcome<Vec<StreamId>> {
+    let mut streams = Vec::new();
+    for row in tx.open_table(STREAM_FACTS)?.iter()? {
+        let facts: StreamFacts = record::decode(row?.1.value())?;
+        if facts.user == user {
+            streams.push(facts.id);
+        }
+    }
+    Ok(streams)
+}
+
+fn untie(tx: &WriteTransaction, user: UserId) -> Outcome<()> {
+    let number = user.number();
+    for (followed, _) in FOLLOWS.rights(tx, number)? {
+        FOLLOWS.untie(tx, number, followed)?;
+    }
+    for (follower, _) in FOLLOWS.lefts(tx, number)? {
+        FOLLOWS.untie(tx, follower, number)?;
+    }
+    for (stream, _) in REACTED.lefts(tx, number)? {
+        reactions::set(tx, user, StreamId::from_number(stream), None)?;
+    }
+    for (stream, _) in WATCH_LIST.rights(tx, number)? {
+        WATCH_LIST.untie(tx, number, stream)?;
+    }
+    Ok(())
+}

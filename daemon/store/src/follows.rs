@@ -1,0 +1,83 @@
+//! Who follows whom. Counts are counted, so they cannot drift.
+
+use crate::relation::newest;
+use crate::tables::{FOLLOWERS, FOLLOWING, FOLLOWS};
+use crate::transaction::Reads as _;
+use crate::{
+    Delivery, NotificationKind, Refusal, Store, StoreError, Timestamp, User, UserId, notifications, users,
+};
+
+/// How many an account follows and is followed by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FollowCounts {
+    /// Accounts that follow it.
+    pub followers: u64,
+    /// Accounts that it follows.
+    pub following: u64,
+}
+
+impl Store {
+    /// Follows; gives the notification of it, unless it was so already.
+    pub fn follow(&self, who: UserId, whom: UserId, now: Timestamp) -> Result<Option<Delivery>, StoreError> {
+        self.write(|tx| {
+            if who == whom {
+                return Err(Refusal::OwnAccount.into());
+            }
+            users::get(tx, who)?;
+            users::get(tx, whom)?;
+            if FOLLOWS.value(tx, who.number(), whom.number())?.is_some() {
+                return Ok(None);
+            }
+            FOLLOWS.tie(tx, who.number(), whom.number(), now.unix_millis())?;
+            notifications::notify(tx, whom, NotificationKind::Followed { by: who }, now).map(Some)
+        })
+    }
+
+    /// Stops following; says whether it was so.
+    pub fn unfollow(&self, who: UserId, whom: UserId) -> Result<bool, StoreError> {
+        self.write(|tx| Ok(FOLLOWS.untie(tx, who.number(), whom.number())?.is_some()))
+    }
+
+    /// Whether the one follows the other.
+    pub fn is_following(&self, who: UserId, whom: UserId) -> Result<bool, StoreError> {
+        self.read(|tx| Ok(FOLLOWS.value(tx, who.number(), whom.number())?.is_some()))
+    }
+
+    /// An account's followers, newest accounts first, at most `limit`, older than `before`.
+    pub fn followers(
+        &self,
+        user: UserId,
+        before: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<User>, StoreError> {
+        self.read(|tx| {
+            let before = before.map(UserId::number);
+            let others = newest(&tx.reading(FOLLOWERS)?, user.number(), before, limit)?;
+            others.into_iter().map(|(other, _)| users::get(tx, UserId::from_number(other))).collect()
+        })
+    }
+
+    /// Those an account follows, newest accounts first, at most `limit`, older than `before`.
+    pub fn following(
+        &self,
+        user: UserId,
+        before: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<User>, StoreError> {
+        self.read(|tx| {
+            let before = before.map(UserId::number);
+            let others = newest(&tx.reading(FOLLOWING)?, user.number(), before, limit)?;
+            others.into_iter().map(|(other, _)| users::get(tx, UserId::from_number(other))).collect()
+        })
+    }
+
+    /// How many an account follows and is followed by.
+    pub fn follow_counts(&self, user: UserId) -> Result<FollowCounts, StoreError> {
+        self.read(|tx| {
+            Ok(FollowCounts {
+                followers: FOLLOWS.count_lefts(tx, user.number())?,
+                following: FOLLOWS.count_rights(tx, user.number())?,
+            })
+        })
+    }
+}

@@ -1,0 +1,148 @@
+//! Names of things: ULIDs (github.com/ulid/spec), a type for each kind, so that none is taken for another.
+//! They sort by age, as numbers and as text; time and randomness come from outside.
+
+use crate::transaction::{Failure, Outcome};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use std::fmt;
+use std::str::FromStr;
+use ulid::Ulid;
+
+/// A point of wall time: milliseconds since 1970-01-01T00:00:00Z, before it negative.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// From milliseconds since 1970-01-01T00:00:00Z.
+    pub const fn from_unix_millis(millis: i64) -> Self {
+        Self(millis)
+    }
+
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    pub const fn unix_millis(self) -> i64 {
+        self.0
+    }
+}
+
+/// A text that is no id: 26 characters of Crockford's base 32 are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not an id: an id is a ULID of 26 letters and digits")]
+pub struct IdError;
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Ulid);
+
+        impl $name {
+            /// From the number that the ULID is.
+            pub const fn from_number(number: u128) -> Self {
+                Self(Ulid(number))
+            }
+
+            /// The number that the ULID is.
+            pub const fn number(self) -> u128 {
+                self.0.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = IdError;
+
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                Ulid::from_string(text).map(Self).map_err(|_| IdError)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                if serializer.is_human_readable() {
+                    serializer.collect_str(&self.0)
+                } else {
+                    self.0.to_bytes().serialize(serializer)
+                }
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                if deserializer.is_human_readable() {
+                    std::borrow::Cow::<'de, str>::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+                } else {
+                    <[u8; 16]>::deserialize(deserializer).map(|bytes| Self(Ulid::from_bytes(bytes)))
+                }
+            }
+        }
+    )*};
+}
+
+ids! {
+    /// An account.
+    UserId;
+    /// A login: one family of refresh tokens.
+    SessionId;
+    /// A stream, live or ended.
+    StreamId;
+    /// A topic that streams are filed under.
+    TopicId;
+    /// A message in a stream's chat; within a stream later messages have greater ids.
+    MessageId;
+    /// A notification to one account; later ones have greater ids.
+    NotificationId;
+}
+
+/// A new ULID: 48 bits of time, 80 bits of chance. A clock that stands before 1970 counts as 1970.
+pub(crate) fn fresh(now: Timestamp) -> Outcome<u128> {
+    let millis = u64::try_from(now.unix_millis()).unwrap_or(0);
+    Ok(Ulid::from_parts(millis, random()?).0)
+}
+
+pub(crate) fn random() -> Outcome<u128> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| Failure::Randomness(error.to_string()))?;
+    Ok(u128::from_le_bytes(bytes))
+}
+
+/// A new ULID that is greater than `last`, however the wall clock was set since.
+pub(crate) fn fresh_after(last: Option<u128>, now: Timestamp) -> Outcome<u128> {
+    let fresh = fresh(now)?;
+    match last {
+        Some(last) if last >= fresh => last.checked_add(1).ok_or(Failure::Exhausted { counter: "ids" }),
+        _ => Ok(fresh),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_read_back_from_text_and_from_bytes() {
+        let id = StreamId::from_number(fresh(Timestamp::from_unix_millis(1_795_000_000_000)).unwrap());
+        assert_eq!(id.to_string().parse::<StreamId>().unwrap(), id);
+        let bytes = postcard::to_allocvec(&id).unwrap();
+        assert_eq!(bytes.len(), 16);
+        assert_eq!(postcard::from_bytes::<StreamId>(&bytes).unwrap(), id);
+        assert_eq!("../../etc/passwd".parse::<StreamId>(), Err(IdError));
+    }
+
+    #[test]
+    fn ids_grow_even_when_the_clock_goes_back() {
+        let late = fresh(Timestamp::from_unix_millis(2_000_000)).unwrap();
+        assert_eq!(fresh_after(Some(late), Timestamp::from_unix_millis(-5)).unwrap(), late + 1);
+        assert!(fresh_after(Some(late), Timestamp::from_unix_millis(3_000_000)).unwrap() > late + 1);
+    }
+}

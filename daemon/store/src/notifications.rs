@@ -1,0 +1,150 @@
+//! What an account is told of: written in the transaction of the event itself, so none is lost or told twice.
+
+use crate::record::{self, Record};
+use crate::relation;
+use crate::tables::NOTIFICATIONS;
+use crate::transaction::{Outcome, Reads};
+use crate::{EndReason, NotificationId, Store, StoreError, StreamId, Timestamp, UserId, id};
+use redb::{ReadableTable as _, WriteTransaction};
+use serde::{Deserialize, Serialize};
+
+/// Notifications kept of one account; older ones go.
+pub const NOTIFICATIONS_PER_USER: usize = 200;
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NotificationKind {
+    /// Somebody that the account follows goes live.
+    WentLive {
+        /// Who.
+        by: UserId,
+        /// The stream.
+        stream: StreamId,
+    },
+    /// Somebody follows the account.
+    Followed {
+        /// Who.
+        by: UserId,
+    },
+    /// The account's own stream was stopped by something other than itself.
+    StreamStopped {
+        /// The stream.
+        stream: StreamId,
+        /// By what.
+        reason: EndReason,
+    },
+}
+
+/// Told to one account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notification {
+    /// Its id.
+    pub id: NotificationId,
+    /// When it happened.
+    pub at: Timestamp,
+    /// Whether the account has seen it.
+    pub read: bool,
+    /// What happened.
+    pub kind: NotificationKind,
+}
+
+/// A notification and who is to be told, for those who are there now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// Who is told.
+    pub to: UserId,
+    /// Of what.
+    pub notification: Notification,
+}
+
+impl Store {
+    /// An account's notifications, newest first, at most `limit`, older than `before`.
+    pub fn notifications(
+        &self,
+        user: UserId,
+        before: Option<NotificationId>,
+        limit: usize,
+    ) -> Result<Vec<Notification>, StoreError> {
+        self.read(|tx| {
+            let table = tx.reading(NOTIFICATIONS)?;
+            let end = before.map_or(u128::MAX, NotificationId::number);
+            let rows = table.range((user.number(), u128::MIN)..(user.number(), end))?;
+            rows.rev().take(limit).map(|row| record::decode(row?.1.value())).collect()
+        })
+    }
+
+    /// How many the account has not seen.
+    pub fn unread_notifications(&self, user: UserId) -> Result<usize, StoreError> {
+        self.read(|tx| Ok(of(tx, user)?.iter().filter(|notification| !notification.read).count()))
+    }
+
+    /// Marks those up to and including `last` as seen; `None`: all. Gives how many are left unseen.
+    pub fn read_notifications(
+        &self,
+        user: UserId,
+        last: Option<NotificationId>,
+    ) -> Result<usize, StoreError> {
+        self.write(|tx| {
+            let mut unread = 0;
+            for mut notification in of(tx, user)?.into_iter().filter(|notification| !notification.read) {
+                if last.is_none_or(|last| notification.id <= last) {
+                    notification.read = true;
+                    put(tx, user, &notification)?;
+                } else {
+                    unread += 1;
+                }
+            }
+            Ok(unread)
+        })
+    }
+}
+
+/// At most [`NOTIFICATIONS_PER_USER`].
+fn of(tx: &impl Reads, user: UserId) -> Outcome<Vec<Notification>> {
+    let table = tx.reading(NOTIFICATIONS)?;
+    table.range(relation::of(user.number()))?.map(|row| record::decode(row?.1.value())).collect()
+}
+
+fn put(tx: &WriteTransaction, user: UserId, notification: &Notification) -> Outcome<()> {
+    record::put(tx, NOTIFICATIONS, (user.number(), notification.id.number()), notification)
+}
+
+/// Tells `to`. The same thing told again (somebody who follows, stops and follows) replaces what was told before.
+pub(crate) fn notify(
+    tx: &WriteTransaction,
+    to: UserId,
+    kind: NotificationKind,
+    now: Timestamp,
+) -> Outcome<Delivery> {
+    let before = of(tx, to)?;
+    let last = before.last().map(|notification| notification.id.number());
+    let surplus = (before.len() + 1).saturating_sub(NOTIFICATIONS_PER_USER);
+    {
+        let mut table = tx.open_table(NOTIFICATIONS)?;
+        for (place, old) in before.iter().enumerate() {
+            if place < surplus || old.kind == kind {
+                table.remove((to.number(), old.id.number()))?;
+            }
+        }
+    }
+    let id = NotificationId::from_number(id::fresh_after(last, now)?);
+    let notification = Notification { id, at: now, read: false, kind };
+    put(tx, to, &notification)?;
+    Ok(Delivery { to, notification })
+}
+
+/// Takes back what was told of a stream or an account that is no more.
+pub(crate) fn forget(tx: &WriteTransaction, gone: impl Fn(&NotificationKind) -> bool) -> Outcome<()> {
+    // A record that cannot be read is kept for whoever reads it next to complain.
+    let keep = |bytes: &[u8]| {
+        record::decode::<Notification>(bytes).map_or(true, |notification| !gone(&notification.kind))
+    };
+    tx.open_table(NOTIFICATIONS)?.retain(|_, bytes| keep(bytes))?;
+    Ok(())
+}
+
+impl Record for Notification {
+    const NAME: &'static str = "notification";
+    const VERSION: u8 = 1;
+}

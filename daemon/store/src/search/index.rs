@@ -1,0 +1,100 @@
+//! The inverted index: word → streams, with the weight of the field it stands in. Streams are numbered in the order they were made
+//! (ordinals), and a word's streams stand together in blocks of 256 numbers, so that a common word is few rows.
+
+use crate::StreamDetails;
+use crate::search::words::words;
+use crate::tables::POSTINGS;
+use crate::transaction::{Outcome, Reads};
+use redb::{ReadableTable as _, WriteTransaction};
+use std::collections::BTreeMap;
+
+/// How much a word counts by where it stands.
+pub(crate) const TITLE: u8 = 8;
+pub(crate) const NAME: u8 = 4;
+const DESCRIPTION: u8 = 1;
+/// A whole word counts this many times more than its beginning.
+pub(crate) const WHOLE_WORD: u8 = 2;
+
+/// Words of one stream that are indexed: bounds what a long description costs.
+const WORDS_MOST: usize = 512;
+
+const BLOCK: u32 = 256;
+
+/// The words a stream is found by, each with its best weight.
+pub(crate) fn terms(details: &StreamDetails) -> BTreeMap<String, u8> {
+    let mut terms = BTreeMap::new();
+    for (text, weight) in [(&details.title, TITLE), (&details.description, DESCRIPTION)] {
+        for word in words(text) {
+            if terms.len() < WORDS_MOST {
+                terms.entry(word).or_insert(weight);
+            }
+        }
+    }
+    terms
+}
+
+/// Brings the index from what a stream was (`None`: it is new) to what it is (`None`: it is gone).
+pub(crate) fn reindex(
+    tx: &WriteTransaction,
+    ordinal: u32,
+    before: Option<&StreamDetails>,
+    after: Option<&StreamDetails>,
+) -> Outcome<()> {
+    let before = before.map(terms).unwrap_or_default();
+    let after = after.map(terms).unwrap_or_default();
+    let mut table = tx.open_table(POSTINGS)?;
+    let gone = before.keys().filter(|term| !after.contains_key(*term)).map(|term| (term, None));
+    let new =
+        after.iter().filter(|(term, weight)| before.get(*term) != Some(weight)).map(|(t, w)| (t, Some(*w)));
+    for (term, weight) in gone.chain(new) {
+        let key = (term.as_str(), ordinal / BLOCK);
+        let mut block = table.get(key)?.map(|block| block.value().to_vec()).unwrap_or_default();
+        post(&mut block, (ordinal % BLOCK) as u8, weight);
+        if block.is_empty() {
+            table.remove(key)?;
+        } else {
+            table.insert(key, block.as_slice())?;
+        }
+    }
+    Ok(())
+}
+
+/// A block is pairs of (place in the block, weight), by place.
+fn post(block: &mut Vec<u8>, place: u8, weight: Option<u8>) {
+    let pairs = block.as_chunks::<2>().0;
+    match (pairs.binary_search_by_key(&place, |pair| pair[0]), weight) {
+        (Ok(at), Some(weight)) => block[at * 2 + 1] = weight,
+        (Ok(at), None) => drop(block.drain(at * 2..at * 2 + 2)),
+        (Err(at), Some(weight)) => drop(block.splice(at * 2..at * 2, [place, weight])),
+        (Err(_), None) => {}
+    }
+}
+
+/// Tells `found` the ordinal and the weight of every stream that has a word beginning with `prefix`.
+pub(crate) fn find(tx: &impl Reads, prefix: &str, mut found: impl FnMut(u32, u8)) -> Outcome<()> {
+    let table = tx.reading(POSTINGS)?;
+    for row in table.range((prefix, 0)..)? {
+        let (key, block) = row?;
+        let (term, number) = key.value();
+        if !term.starts_with(prefix) {
+            break;
+        }
+        let factor = if term.len() == prefix.len() { WHOLE_WORD } else { 1 };
+        for &[place, weight] in block.value().as_chunks::<2>().0 {
+            found(number * BLOCK + u32::from(place), weight.saturating_mul(factor));
+        }
+    }
+    Ok(())
+}
+
+/// Every entry of the index: term, ordinal, weight.
+pub(crate) fn all(tx: &impl Reads, mut each: impl FnMut(&str, u32, u8)) -> Outcome<()> {
+    for row in tx.reading(POSTINGS)?.iter()? {
+        let (key, block) = row?;
+        let (term, number) = key.value();
+        for &[place, weight] in block.value().as_chunks::<2>().0 {
+            each(term, number * BLOCK + u32::from(place), weight);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,210 @@
+//! Logins: each is a family of refresh tokens, of which the newest is good once (RFC 9700 §4.14.2, rotation). A used one that
+//! comes again means that two have it; the family is closed then. Only SHA-256 digests of tokens come here.
+
+use crate::record::{self, Record};
+use crate::relation;
+use crate::tables::{SESSION_TOKENS, SESSIONS, TOKENS, USER_SESSIONS};
+use crate::transaction::{Outcome, Reads};
+use crate::{Refusal, SessionId, Standing, Store, StoreError, Timestamp, UserId, id, users};
+use redb::{ReadableTable as _, WriteTransaction};
+use serde::{Deserialize, Serialize};
+
+/// SHA-256 of a refresh token.
+pub type TokenDigest = [u8; 32];
+
+/// Logins of one account; the oldest is closed for one more.
+pub const SESSIONS_PER_USER: usize = 50;
+
+/// A login.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// Its id.
+    pub id: SessionId,
+    /// Whose it is.
+    pub user: UserId,
+    /// From what: browser and address, as its user is shown it.
+    pub label: String,
+    /// When it was opened.
+    pub opened_at: Timestamp,
+    /// When its token was renewed last.
+    pub refreshed_at: Timestamp,
+    /// When its newest token stops being good.
+    pub expires_at: Timestamp,
+    /// The token that is good.
+    current: TokenDigest,
+}
+
+impl Record for Session {
+    const NAME: &'static str = "session";
+    const VERSION: u8 = 1;
+}
+
+impl Session {
+    pub(crate) const fn current(&self) -> &TokenDigest {
+        &self.current
+    }
+}
+
+impl Store {
+    /// Opens a login of an active account.
+    pub fn open_session(
+        &self,
+        user: UserId,
+        token: &TokenDigest,
+        label: &str,
+        now: Timestamp,
+        expires_at: Timestamp,
+    ) -> Result<Session, StoreError> {
+        self.write(|tx| {
+            if users::get(tx, user)?.standing != Standing::Active {
+                return Err(Refusal::NotActive.into());
+            }
+            let id = SessionId::from_number(id::fresh(now)?);
+            let label = label.to_owned();
+            let session =
+                Session { id, user, label, opened_at: now, refreshed_at: now, expires_at, current: *token };
+            tx.open_table(USER_SESSIONS)?
+                .insert((user.number(), session.id.number()), session.opened_at.unix_millis())?;
+            make_current(tx, &session)?;
+            let all = of(tx, user)?;
+            for surplus in all.iter().take(all.len().saturating_sub(SESSIONS_PER_USER)) {
+                close(tx, surplus)?;
+            }
+            Ok(session)
+        })
+    }
+
+    /// Exchanges a login's token for the next. A token that was used before closes the login.
+    pub fn refresh_session(
+        &self,
+        token: &TokenDigest,
+        next: &TokenDigest,
+        now: Timestamp,
+        expires_at: Timestamp,
+    ) -> Result<Session, StoreError> {
+        // The refusals that close the login have to be committed too.
+        let refreshed = self.write(|tx| {
+            let Some(mut session) = by_token(tx, token)? else { return Ok(Err(Refusal::TokenUnknown)) };
+            if session.current != *token {
+                close(tx, &session)?;
+                return Ok(Err(Refusal::TokenReused { session: session.id, user: session.user }));
+            }
+            if session.expires_at <= now {
+                close(tx, &session)?;
+                return Ok(Err(Refusal::TokenExpired));
+            }
+            session.current = *next;
+            session.refreshed_at = now;
+            session.expires_at = expires_at;
+            make_current(tx, &session)?;
+            // Used tokens are remembered, to know them again, for as long as they would have been good.
+            remove_tokens(tx, session.id, now.unix_millis())?;
+            Ok(Ok(session))
+        })?;
+        refreshed.map_err(StoreError::Refused)
+    }
+
+    /// The login, while it is open: what an access token that names it is checked against.
+    pub fn session(&self, session: SessionId) -> Result<Session, StoreError> {
+        self.read(|tx| get(tx, session))
+    }
+
+    /// An account's logins, oldest first.
+    pub fn sessions(&self, user: UserId) -> Result<Vec<Session>, StoreError> {
+        self.read(|tx| of(tx, user))
+    }
+
+    /// Logs out: closes the login.
+    pub fn close_session(&self, session: SessionId) -> Result<(), StoreError> {
+        self.write(|tx| {
+            let session = get(tx, session)?;
+            close(tx, &session)
+        })
+    }
+
+    /// Logs out by any token of the login, current or used; no such token is no error.
+    pub fn close_session_of(&self, token: &TokenDigest) -> Result<(), StoreError> {
+        self.write(|tx| match by_token(tx, token)? {
+            Some(session) => close(tx, &session),
+            None => Ok(()),
+        })
+    }
+
+    /// Logs out everywhere, but for `keep`.
+    pub fn close_sessions(&self, user: UserId, keep: Option<SessionId>) -> Result<(), StoreError> {
+        self.write(|tx| close_all(tx, user, keep))
+    }
+
+    /// Closes the logins that have expired; gives their number.
+    pub fn close_expired_sessions(&self, now: Timestamp) -> Result<usize, StoreError> {
+        self.write(|tx| {
+            let mut expired = Vec::new();
+            for row in tx.open_table(SESSIONS)?.iter()? {
+                let session: Session = record::decode(row?.1.value())?;
+                if session.expires_at <= now {
+                    expired.push(session);
+                }
+            }
+            for session in &expired {
+                close(tx, session)?;
+            }
+            Ok(expired.len())
+        })
+    }
+}
+
+pub(crate) fn close_all(tx: &WriteTransaction, user: UserId, keep: Option<SessionId>) -> Outcome<()> {
+    for session in of(tx, user)?.iter().filter(|session| Some(session.id) != keep) {
+        close(tx, session)?;
+    }
+    Ok(())
+}
+
+fn get(tx: &impl Reads, session: SessionId) -> Outcome<Session> {
+    record::get(tx, SESSIONS, session.number())?.ok_or_else(|| Refusal::NotFound { what: "login" }.into())
+}
+
+fn of(tx: &impl Reads, user: UserId) -> Outcome<Vec<Session>> {
+    let mut sessions = Vec::new();
+    for row in tx.reading(USER_SESSIONS)?.range(relation::of(user.number()))? {
+        sessions.push(get(tx, SessionId::from_number(row?.0.value().1))?);
+    }
+    Ok(sessions)
+}
+
+fn by_token(tx: &impl Reads, token: &TokenDigest) -> Outcome<Option<Session>> {
+    let session = tx.reading(TOKENS)?.get(token)?.map(|row| row.value().0);
+    session.map(|session| get(tx, SessionId::from_number(session))).transpose()
+}
+
+fn make_current(tx: &WriteTransaction, session: &Session) -> Outcome<()> {
+    let (id, expires_at) = (session.id.number(), session.expires_at.unix_millis());
+    tx.open_table(TOKENS)?.insert(&session.current, (id, expires_at))?;
+    tx.open_table(SESSION_TOKENS)?.insert((id, expires_at, &session.current), ())?;
+    record::put(tx, SESSIONS, id, session)
+}
+
+pub(crate) fn forget_all(tx: &WriteTransaction) -> Outcome<()> {
+    tx.open_table(SESSIONS)?.retain(|_, _| false)?;
+    tx.open_table(USER_SESSIONS)?.retain(|_, _| false)?;
+    tx.open_table(TOKENS)?.retain(|_, _| false)?;
+    tx.open_table(SESSION_TOKENS)?.retain(|_, ()| false)?;
+    Ok(())
+}
+
+fn close(tx: &WriteTransaction, session: &Session) -> Outcome<()> {
+    remove_tokens(tx, session.id, i64::MAX)?;
+    tx.open_table(USER_SESSIONS)?.remove((session.user.number(), session.id.number()))?;
+    tx.open_table(SESSIONS)?.remove(session.id.number())?;
+    Ok(())
+}
+
+fn remove_tokens(tx: &WriteTransaction, session: SessionId, up_to: i64) -> Outcome<()> {
+    let range = (session.number(), i64::MIN, &[0; 32])..=(session.number(), up_to, &[u8::MAX; 32]);
+    let mut of_session = tx.open_table(SESSION_TOKENS)?;
+    let mut tokens = tx.open_table(TOKENS)?;
+    for row in of_session.extract_from_if(range, |_, ()| true)? {
+        tokens.remove(row?.0.value().2)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,137 @@
+//! Every table of the file. Ids are keys as the numbers they are; `&[u8]` values are versioned records (record.rs).
+//! A change here is a new schema version (schema.rs).
+
+use crate::relation::Relation;
+use crate::transaction::Outcome;
+use redb::{Key, ReadTransaction, ReadableTable as _, TableDefinition, Value, WriteTransaction};
+
+macro_rules! tables {
+    ($($(#[$doc:meta])* $name:ident: $key:ty => $value:ty;)*) => {
+        $($(#[$doc])* pub(crate) const $name: TableDefinition<'static, $key, $value> =
+            TableDefinition::new(stringify!($name));)*
+
+        /// Makes those that are not there yet.
+        pub(crate) fn make_all(tx: &WriteTransaction) -> Outcome<()> {
+            $(tx.open_table($name)?;)*
+            Ok(())
+        }
+
+        /// Copies every row.
+        pub(crate) fn copy_all(from: &ReadTransaction, to: &WriteTransaction) -> Outcome<()> {
+            $(copy(from, to, $name)?;)*
+            Ok(())
+        }
+    };
+}
+
+/// The schema's version. Named and shaped as in version 1.
+pub(crate) const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
+/// Numbers that only ever grow. Named and shaped as in version 1.
+pub(crate) const COUNTERS: TableDefinition<&str, u64> = TableDefinition::new("counters");
+
+tables! {
+    /// Named values of the site: its settings, its signing key.
+    SETTINGS: &'static str => &'static [u8];
+
+    /// user → `User`
+    USERS: u128 => &'static [u8];
+    /// folded username → user
+    USERNAMES: &'static str => u128;
+    /// user → password hash (PHC string)
+    PASSWORDS: u128 => &'static str;
+    /// user → digest of the ingest key
+    STREAM_KEYS: u128 => &'static [u8; 32];
+    /// digest of the ingest key → user
+    STREAM_KEY_USERS: &'static [u8; 32] => u128;
+    /// word of a user's names, user → ()
+    USER_WORDS: (&'static str, u128) => ();
+    /// user → picture
+    AVATARS: u128 => &'static [u8];
+
+    /// session → `Session`
+    SESSIONS: u128 => &'static [u8];
+    /// user, session → opened at
+    USER_SESSIONS: (u128, u128) => i64;
+    /// digest of a refresh token, current or used → session, expires at
+    TOKENS: &'static [u8; 32] => (u128, i64);
+    /// session, expires at, digest → ()
+    SESSION_TOKENS: (u128, i64, &'static [u8; 32]) => ();
+
+    /// follower, followed → since
+    FOLLOWING: (u128, u128) => i64;
+    /// followed, follower → since
+    FOLLOWERS: (u128, u128) => i64;
+    /// user, notification → `Notification`
+    NOTIFICATIONS: (u128, u128) => &'static [u8];
+
+    /// topic → `Topic`
+    TOPICS: u128 => &'static [u8];
+    /// folded name → topic
+    TOPIC_NAMES: &'static str => u128;
+
+    /// stream → `StreamDetails`
+    STREAM_DETAILS: u128 => &'static [u8];
+    /// stream → `StreamFacts`
+    STREAM_FACTS: u128 => &'static [u8];
+    /// camera → the stream that has it
+    CAMERA_CLAIMS: &'static str => u128;
+    /// stream, topic → ()
+    STREAM_TOPICS: (u128, u128) => i64;
+    /// topic, stream → ()
+    TOPIC_STREAMS: (u128, u128) => i64;
+    /// stream → picture
+    THUMBNAILS: u128 => &'static [u8];
+    /// term, block of 256 ordinals → (ordinal in block, weight)…
+    POSTINGS: (&'static str, u32) => &'static [u8];
+
+    /// stream, user → 1 like, -1 dislike
+    REACTIONS: (u128, u128) => i64;
+    /// user, stream → 1 like, -1 dislike
+    USER_REACTIONS: (u128, u128) => i64;
+    /// user, stream → since
+    SAVED: (u128, u128) => i64;
+    /// stream, user → since
+    SAVED_BY: (u128, u128) => i64;
+    /// stream, viewer → ()
+    VIEWS: (u128, u128) => ();
+
+    /// stream, message → `Message`
+    MESSAGES: (u128, u128) => &'static [u8];
+    /// stream, milliseconds into it, message → ()
+    MESSAGE_OFFSETS: (u128, u64, u128) => ();
+    /// room (a streamer, or 0: everywhere), user → `Restriction`
+    RESTRICTIONS: (u128, u128) => &'static [u8];
+    /// stream → `ChatRules`
+    CHAT_RULES: u128 => &'static [u8];
+}
+
+/// follower, followed
+pub(crate) const FOLLOWS: Relation = Relation { forward: FOLLOWING, backward: FOLLOWERS };
+/// stream, user
+pub(crate) const REACTED: Relation = Relation { forward: REACTIONS, backward: USER_REACTIONS };
+/// user, stream
+pub(crate) const WATCH_LIST: Relation = Relation { forward: SAVED, backward: SAVED_BY };
+/// stream, topic
+pub(crate) const FILED: Relation = Relation { forward: STREAM_TOPICS, backward: TOPIC_STREAMS };
+
+pub(crate) fn copy<K: Key + 'static, V: Value + 'static>(
+    from: &ReadTransaction,
+    to: &WriteTransaction,
+    table: TableDefinition<'static, K, V>,
+) -> Outcome<()> {
+    let mut copy = to.open_table(table)?;
+    for row in from.open_table(table)?.iter()? {
+        let (key, value) = row?;
+        copy.insert(key.value(), value.value())?;
+    }
+    Ok(())
+}
+
+/// The next number of a counter, from 0.
+pub(crate) fn take_number(tx: &WriteTransaction, counter: &'static str, count: u64) -> Outcome<u64> {
+    let mut counters = tx.open_table(COUNTERS)?;
+    let first = counters.get(counter)?.map_or(0, |next| next.value());
+    let next = first.checked_add(count).ok_or(crate::transaction::Failure::Exhausted { counter })?;
+    counters.insert(counter, next)?;
+    Ok(first)
+}

@@ -1,0 +1,145 @@
+use super::*;
+use crate::{Cursor, EndReason, Reaction, Sort, StateFilter, StreamChange, StreamQuery, UserChange};
+
+fn titles(store: &Store, query: &StreamQuery) -> Vec<String> {
+    store.find_streams(query).unwrap().items.into_iter().map(|stream| stream.details.title).collect()
+}
+
+fn text(text: &str) -> StreamQuery {
+    StreamQuery { text: text.to_owned(), sort: Sort::Relevance, ..StreamQuery::default() }
+}
+
+/// Streams by title, each on a camera of its own, a second apart.
+fn site(streams: &[(&str, &str)]) -> (Store, UserId, Vec<StreamId>) {
+    let store = in_memory();
+    let ana = user(&store, "ana");
+    let ids = (0..).zip(streams).map(|(second, (title, description))| {
+        let mut new = new_stream(ana, title, title);
+        (*description).clone_into(&mut new.description);
+        store.start_stream(&new, at(second)).unwrap().facts.id
+    });
+    let ids = ids.collect();
+    (store, ana, ids)
+}
+
+#[test]
+fn words_are_found_by_their_beginning_without_case_and_accents() {
+    let (store, ..) = site(&[("Café Müller", ""), ("Caféteria", ""), ("Garden", "the café's owls")]);
+    assert_eq!(titles(&store, &text("CAFÉT")), ["Caféteria"]);
+    assert_eq!(titles(&store, &text("CAFE")), ["Café Müller", "Caféteria", "Garden"]);
+    assert_eq!(titles(&store, &text("caf")).len(), 3);
+    assert_eq!(titles(&store, &text("müll cafe")), ["Café Müller"]);
+    assert_eq!(titles(&store, &text("mull owls")), [""; 0]);
+    assert_eq!(titles(&store, &text("…!")).len(), 3, "no word is no condition");
+}
+
+#[test]
+fn a_title_ranks_above_a_name_and_a_name_above_a_description() {
+    let (store, ana, ids) = site(&[("Owl", ""), ("owls", ""), ("x", "an owl at night"), ("y", "")]);
+    store
+        .change_user(ana, &UserChange { full_name: Some("Ana Feeder".to_owned()), ..UserChange::default() })
+        .unwrap();
+    let nature =
+        StreamChange { topics: Some(vec![store.add_topic("Owl", at(0)).unwrap().id]), ..Default::default() };
+    store.change_stream(ids[3], &nature).unwrap();
+    assert_eq!(titles(&store, &text("owl")), ["Owl", "y", "owls", "x"]);
+    assert_eq!(
+        titles(&store, &text("feed owl")),
+        ["Owl", "y", "owls", "x"],
+        "the account's name counts for each"
+    );
+    assert_sound(&store);
+}
+
+#[test]
+fn the_index_follows_edits_renames_and_deletions() {
+    let (store, ana, ids) = site(&[("Owl", "night"), ("Robin", "day")]);
+    let retitle = StreamChange { title: Some("Night jar".to_owned()), ..StreamChange::default() };
+    store.change_stream(ids[0], &retitle).unwrap();
+    assert_eq!(titles(&store, &text("owl")), [""; 0]);
+    assert_eq!(titles(&store, &text("night")), ["Night jar"]);
+    store
+        .change_user(ana, &UserChange { username: Some("zed".to_owned()), ..UserChange::default() })
+        .unwrap();
+    assert_eq!(titles(&store, &text("ana")), [""; 0]);
+    assert_eq!(titles(&store, &text("zed")).len(), 2);
+    store.end_stream(ids[1], EndReason::User, at(9)).unwrap();
+    store.delete_stream(ids[1]).unwrap();
+    assert_eq!(titles(&store, &text("robin")), [""; 0]);
+    assert_sound(&store);
+}
+
+#[test]
+fn conditions_join() {
+    let (store, ana, ids) = site(&[("a", ""), ("b", ""), ("c", "")]);
+    let bob = user(&store, "bob");
+    store.stream_live(ids[0], at(20)).unwrap();
+    store.end_stream(ids[1], EndReason::User, at(20)).unwrap();
+    store.react(bob, ids[0], Some(Reaction::Like)).unwrap();
+    store.react(bob, ids[2], Some(Reaction::Dislike)).unwrap();
+    store.save_stream(bob, ids[1], at(1)).unwrap();
+    let nature = topic(&store, "Nature");
+    let change = StreamChange {
+        topics: Some(vec![nature]),
+        visibility: Some(Visibility::Members),
+        ..StreamChange::default()
+    };
+    store.change_stream(ids[2], &change).unwrap();
+    let all = StreamQuery { members: true, ..StreamQuery::default() };
+    let with = |change: &dyn Fn(&mut StreamQuery)| {
+        let mut query = all.clone();
+        change(&mut query);
+        titles(&store, &query)
+    };
+    assert_eq!(
+        titles(&store, &StreamQuery::default()),
+        ["b", "a"],
+        "members-only streams are not for everybody"
+    );
+    assert_eq!(with(&|_| ()), ["c", "b", "a"]);
+    assert_eq!(with(&|query| query.state = Some(StateFilter::Live)), ["c", "a"]);
+    assert_eq!(with(&|query| query.state = Some(StateFilter::Ended)), ["b"]);
+    assert_eq!(with(&|query| query.topic = Some(nature)), ["c"]);
+    assert_eq!(with(&|query| query.user = Some(bob)), [""; 0]);
+    assert_eq!(with(&|query| query.liked = Some(bob)), ["a"]);
+    assert_eq!(with(&|query| query.saved = Some(bob)), ["b"]);
+    assert_eq!(with(&|query| query.following = Some(bob)), [""; 0]);
+    store.follow(bob, ana, at(2)).unwrap();
+    assert_eq!(with(&|query| query.following = Some(bob)), ["c", "b", "a"]);
+    assert_eq!(with(&|query| query.sort = Sort::LiveFirst), ["a", "c", "b"]);
+    store.count_views(&[(ids[1], bob.into())]).unwrap();
+    assert_eq!(with(&|query| query.sort = Sort::Views), ["b", "c", "a"]);
+}
+
+#[test]
+fn pages_follow_each_other_without_gap_or_repetition() {
+    let names: Vec<String> = (0..23).map(|number| format!("bird {number}")).collect();
+    let streams: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "")).collect();
+    let (store, ..) = site(&streams);
+    for sort in [Sort::Newest, Sort::Views, Sort::LiveFirst, Sort::Relevance] {
+        let mut query = StreamQuery { limit: 5, sort, ..text("bird") };
+        let mut seen = Vec::new();
+        loop {
+            let page = store.find_streams(&query).unwrap();
+            seen.extend(page.items.iter().map(|stream| stream.details.title.clone()));
+            let Some(next) = page.next else { break };
+            // A new stream in between moves nothing that comes after.
+            query.after = Some(next.to_string().parse().unwrap());
+        }
+        let newest_first: Vec<_> = names.iter().rev().cloned().collect();
+        assert_eq!(seen, newest_first, "{sort:?}");
+    }
+}
+
+#[test]
+fn a_forged_cursor_is_refused_or_harmless() {
+    let (store, ..) = site(&[("a", "")]);
+    for bad in ["", "zz", &"g".repeat(64), &"é".repeat(32), &"0".repeat(65), &format!("+{}", "0".repeat(63))]
+    {
+        assert!(bad.parse::<Cursor>().is_err(), "{bad}");
+    }
+    let far = "f".repeat(64).parse::<Cursor>().unwrap();
+    assert_eq!(titles(&store, &StreamQuery { after: Some(far), ..StreamQuery::default() }), ["a"]);
+    let near = "0".repeat(64).parse::<Cursor>().unwrap();
+    assert_eq!(titles(&store, &StreamQuery { after: Some(near), ..StreamQuery::default() }), [""; 0]);
+}

@@ -1,0 +1,348 @@
+//! Accounts: who there is, under which name, in which role. Password hashes and key digests are made by the caller and
+//! kept apart from [`User`], so that no answer carries one by mistake.
+
+use crate::record::{self, Record};
+use crate::search::words;
+use crate::tables::{PASSWORDS, STREAM_KEY_USERS, STREAM_KEYS, USER_WORDS, USERNAMES, USERS};
+use crate::transaction::{Failure, Outcome, Reads};
+use crate::{Refusal, Registration, SessionId, Store, StoreError, Timestamp, UserId, id, sessions, settings};
+use redb::{ReadableTable as _, WriteTransaction};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// What an account may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Watches, chats, follows.
+    Viewer,
+    /// Also goes live.
+    Streamer,
+    /// Also runs the site.
+    Owner,
+}
+
+/// Whether an account may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// It may.
+    Active,
+    /// It waits for the owner's approval.
+    Pending,
+    /// The owner has barred it.
+    Suspended,
+}
+
+/// An account as everybody may be shown it, but for the e-mail address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// Its id.
+    pub id: UserId,
+    /// Unique without regard to case; spelled as its owner did.
+    pub username: String,
+    /// As the person wants to be called; may be empty.
+    pub full_name: String,
+    /// May be empty; for the account and the site's owner only.
+    pub email: String,
+    /// About the person; may be empty.
+    pub bio: String,
+    /// What it may do.
+    pub role: Role,
+    /// Whether it may be used.
+    pub standing: Standing,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Another number for every avatar, 0 for none: part of its address, so that it can be cached for ever.
+    pub avatar_version: u32,
+}
+
+impl Record for User {
+    const NAME: &'static str = "user";
+    const VERSION: u8 = 1;
+}
+
+/// A password hash in PHC form; never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PasswordHash(String);
+
+impl PasswordHash {
+    /// From the hash's text.
+    pub fn new(phc: impl Into<String>) -> Self {
+        Self(phc.into())
+    }
+
+    /// The hash's text, to verify a password with.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PasswordHash(…)")
+    }
+}
+
+/// An account to be made. The caller has checked lengths and characters.
+#[derive(Clone, Debug)]
+pub struct NewUser {
+    /// As the person spells it.
+    pub username: String,
+    /// May be empty.
+    pub full_name: String,
+    /// May be empty.
+    pub email: String,
+    /// Of the password.
+    pub password: PasswordHash,
+}
+
+/// What to change of an account; `None` stays as it is.
+#[derive(Clone, Debug, Default)]
+pub struct UserChange {
+    /// Another name, or another spelling of it.
+    pub username: Option<String>,
+    /// How to be called.
+    pub full_name: Option<String>,
+    /// E-mail address.
+    pub email: Option<String>,
+    /// About the person.
+    pub bio: Option<String>,
+}
+
+impl Store {
+    /// Makes the owner, with setup; once only.
+    pub fn create_owner(&self, new: &NewUser, now: Timestamp) -> Result<User, StoreError> {
+        self.write(|tx| {
+            if owners(tx)? > 0 {
+                return Err(Refusal::OwnerExists.into());
+            }
+            create(tx, new, Role::Owner, Standing::Active, now)
+        })
+    }
+
+    /// Registers an account as the settings allow it: at once, pending the owner's approval, or not at all.
+    pub fn register(&self, new: &NewUser, now: Timestamp) -> Result<User, StoreError> {
+        self.write(|tx| {
+            let settings = settings::read(tx)?;
+            let standing = match settings.registration {
+                Registration::Open => Standing::Active,
+                Registration::Approval => Standing::Pending,
+                Registration::Closed => return Err(Refusal::RegistrationClosed.into()),
+            };
+            create(tx, new, settings.new_user_role, standing, now)
+        })
+    }
+
+    /// Makes an account whatever the settings say: the owner's doing.
+    pub fn add_user(&self, new: &NewUser, role: Role, now: Timestamp) -> Result<User, StoreError> {
+        self.write(|tx| create(tx, new, role, Standing::Active, now))
+    }
+
+    /// Whether setup has been done.
+    pub fn has_owner(&self) -> Result<bool, StoreError> {
+        self.read(|tx| Ok(owners(tx)? > 0))
+    }
+
+    /// The account with this id.
+    pub fn user(&self, user: UserId) -> Result<User, StoreError> {
+        self.read(|tx| get(tx, user))
+    }
+
+    /// The account with this name, in any letter case.
+    pub fn user_by_name(&self, username: &str) -> Result<User, StoreError> {
+        self.read(|tx| {
+            let user =
+                tx.reading(USERNAMES)?.get(words::name_key(username).as_str())?.map(|user| user.value());
+            get(tx, UserId::from_number(user.ok_or(Refusal::NotFound { what: "user" })?))
+        })
+    }
+
+    /// Accounts, newest first, at most `limit`, older than `before`.
+    pub fn users(&self, before: Option<UserId>, limit: usize) -> Result<Vec<User>, StoreError> {
+        self.read(|tx| {
+            let users = tx.reading(USERS)?;
+            let end = before.map_or(u128::MAX, UserId::number);
+            users.range(..end)?.rev().take(limit).map(|row| record::decode(row?.1.value())).collect()
+        })
+    }
+
+    /// Changes an account's profile.
+    pub fn change_user(&self, user: UserId, change: &UserChange) -> Result<User, StoreError> {
+        self.write(|tx| {
+            let before = get(tx, user)?;
+            let mut after = before.clone();
+            let fields = [
+                (&mut after.username, &change.username),
+                (&mut after.full_name, &change.full_name),
+                (&mut after.email, &change.email),
+                (&mut after.bio, &change.bio),
+            ];
+            for (field, change) in fields {
+                if let Some(change) = change {
+                    field.clone_from(change);
+                }
+            }
+            if before.username != after.username {
+                tx.open_table(USERNAMES)?.remove(words::name_key(&before.username).as_str())?;
+                claim_name(tx, &after)?;
+            }
+            index_words(tx, &before, false)?;
+            index_words(tx, &after, true)?;
+            put(tx, &after)?;
+            Ok(after)
+        })
+    }
+
+    /// Changes what an account may do. The last owner stays one.
+    pub fn set_role(&self, user: UserId, role: Role) -> Result<User, StoreError> {
+        self.write(|tx| {
+            let mut account = get(tx, user)?;
+            if role != Role::Owner {
+                keep_an_owner(tx, &account)?;
+            }
+            account.role = role;
+            put(tx, &account)?;
+            Ok(account)
+        })
+    }
+
+    /// Approves, bars or readmits an account; one that is no longer active is logged out everywhere.
+    pub fn set_standing(&self, user: UserId, standing: Standing) -> Result<User, StoreError> {
+        self.write(|tx| {
+            let mut account = get(tx, user)?;
+            if standing != Standing::Active {
+                keep_an_owner(tx, &account)?;
+                sessions::close_all(tx, user, None)?;
+            }
+            account.standing = standing;
+            put(tx, &account)?;
+            Ok(account)
+        })
+    }
+
+    /// The hash to check a password against.
+    pub fn password(&self, user: UserId) -> Result<PasswordHash, StoreError> {
+        self.read(|tx| {
+            let hash = tx.reading(PASSWORDS)?.get(user.number())?.map(|hash| PasswordHash::new(hash.value()));
+            hash.ok_or_else(|| Refusal::NotFound { what: "user" }.into())
+        })
+    }
+
+    /// Sets a new password and closes the account's logins, but for `keep`.
+    pub fn change_password(
+        &self,
+        user: UserId,
+        password: &PasswordHash,
+        keep: Option<SessionId>,
+    ) -> Result<(), StoreError> {
+        self.write(|tx| {
+            get(tx, user)?;
+            tx.open_table(PASSWORDS)?.insert(user.number(), password.expose())?;
+            sessions::close_all(tx, user, keep)
+        })
+    }
+
+    /// Replaces the account's ingest key by the one with this SHA-256 digest; `None` takes it away.
+    pub fn set_stream_key(&self, user: UserId, digest: Option<&[u8; 32]>) -> Result<(), StoreError> {
+        self.write(|tx| {
+            get(tx, user)?;
+            forget_stream_key(tx, user)?;
+            if let Some(digest) = digest {
+                tx.open_table(STREAM_KEYS)?.insert(user.number(), digest)?;
+                tx.open_table(STREAM_KEY_USERS)?.insert(digest, user.number())?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Whose ingest key has this SHA-256 digest.
+    pub fn user_by_stream_key(&self, digest: &[u8; 32]) -> Result<User, StoreError> {
+        self.read(|tx| {
+            let user = tx.reading(STREAM_KEY_USERS)?.get(digest)?.map(|user| user.value());
+            get(tx, UserId::from_number(user.ok_or(Refusal::NotFound { what: "stream key" })?))
+        })
+    }
+}
+
+pub(crate) fn get(tx: &impl Reads, user: UserId) -> Outcome<User> {
+    record::get(tx, USERS, user.number())?.ok_or_else(|| Refusal::NotFound { what: "user" }.into())
+}
+
+pub(crate) fn put(tx: &WriteTransaction, user: &User) -> Outcome<()> {
+    record::put(tx, USERS, user.id.number(), user)
+}
+
+pub(crate) fn forget_stream_key(tx: &WriteTransaction, user: UserId) -> Outcome<()> {
+    let before = tx.open_table(STREAM_KEYS)?.remove(user.number())?.map(|digest| *digest.value());
+    if let Some(before) = before {
+        tx.open_table(STREAM_KEY_USERS)?.remove(&before)?;
+    }
+    Ok(())
+}
+
+fn create(
+    tx: &WriteTransaction,
+    new: &NewUser,
+    role: Role,
+    standing: Standing,
+    now: Timestamp,
+) -> Outcome<User> {
+    let user = User {
+        id: UserId::from_number(id::fresh(now)?),
+        username: new.username.clone(),
+        full_name: new.full_name.clone(),
+        email: new.email.clone(),
+        bio: String::new(),
+        role,
+        standing,
+        created_at: now,
+        avatar_version: 0,
+    };
+    claim_name(tx, &user)?;
+    index_words(tx, &user, true)?;
+    put(tx, &user)?;
+    tx.open_table(PASSWORDS)?.insert(user.id.number(), new.password.expose())?;
+    Ok(user)
+}
+
+fn claim_name(tx: &WriteTransaction, user: &User) -> Outcome<()> {
+    let mut names = tx.open_table(USERNAMES)?;
+    let taken = names.insert(words::name_key(&user.username).as_str(), user.id.number())?.is_some();
+    if taken { Err(Refusal::UsernameTaken { username: user.username.clone() }.into()) } else { Ok(()) }
+}
+
+/// The words an account is found by.
+pub(crate) fn words_of(user: &User) -> std::collections::BTreeSet<String> {
+    words::words(&user.username).chain(words::words(&user.full_name)).collect()
+}
+
+pub(crate) fn index_words(tx: &WriteTransaction, user: &User, present: bool) -> Outcome<()> {
+    let mut table = tx.open_table(USER_WORDS)?;
+    for word in words_of(user) {
+        let key = (word.as_str(), user.id.number());
+        if present {
+            table.insert(key, ())?;
+        } else {
+            table.remove(key)?;
+        }
+    }
+    Ok(())
+}
+
+fn owners(tx: &impl Reads) -> Outcome<usize> {
+    let mut owners = 0;
+    for row in tx.reading(USERS)?.iter()? {
+        let user: User = record::decode(row?.1.value())?;
+        owners += usize::from(user.role == Role::Owner && user.standing == Standing::Active);
+    }
+    Ok(owners)
+}
+
+/// Refuses what would leave the site without an owner.
+pub(crate) fn keep_an_owner(tx: &impl Reads, leaving: &User) -> Outcome<()> {
+    if leaving.role == Role::Owner && leaving.standing == Standing::Active && owners(tx)? < 2 {
+        return Err(Failure::Refused(Refusal::LastOwner));
+    }
+    Ok(())
+}

@@ -1,0 +1,239 @@
+//! Recounts everything: every count from the rows it counts, every index from the records it points to. For tests, for backups before
+//! they are restored, and for a person who doubts.
+
+use crate::record::{self, Record};
+use crate::relation::Relation;
+use crate::search::{index, words};
+use crate::sessions::Session;
+use crate::tables::{
+    CAMERA_CLAIMS, FILED, FOLLOWS, MESSAGE_OFFSETS, MESSAGES, NOTIFICATIONS, PASSWORDS, REACTED,
+    SESSION_TOKENS, SESSIONS, STREAM_DETAILS, STREAM_FACTS, STREAM_KEY_USERS, STREAM_KEYS, TOKENS,
+    TOPIC_NAMES, TOPICS, USER_SESSIONS, USER_WORDS, USERNAMES, USERS, VIEWS, WATCH_LIST,
+};
+use crate::transaction::{Outcome, Reads as _};
+use crate::{
+    Message, NOTIFICATIONS_PER_USER, Reaction, Store, StoreError, StreamDetails, StreamFacts, StreamState,
+};
+use crate::{Topic, User, users};
+use redb::{ReadTransaction, ReadableTable as _, ReadableTableMetadata as _, TableDefinition};
+use std::collections::{BTreeMap, BTreeSet};
+
+impl Store {
+    /// What does not fit together, in words; nothing, in a sound store. Reads the whole file.
+    pub fn verify(&self) -> Result<Vec<String>, StoreError> {
+        self.read(|tx| {
+            let mut check = Check { tx, wrong: Vec::new() };
+            let users = check.users()?;
+            check.sessions(&users)?;
+            let streams = check.streams(&users)?;
+            let topics = check.topics()?;
+            check.relation("follow", &FOLLOWS, &users, &users)?;
+            check.relation("reaction", &REACTED, &streams, &users)?;
+            check.relation("watch list", &WATCH_LIST, &users, &streams)?;
+            check.relation("topic of a stream", &FILED, &streams, &topics)?;
+            check.search_index()?;
+            check.messages(&streams)?;
+            check.notifications(&users)?;
+            Ok(check.wrong)
+        })
+    }
+}
+
+type Ids = BTreeSet<u128>;
+
+struct Check<'a> {
+    tx: &'a ReadTransaction,
+    wrong: Vec<String>,
+}
+
+impl Check<'_> {
+    fn must(&mut self, holds: bool, otherwise: impl FnOnce() -> String) {
+        if !holds {
+            self.wrong.push(otherwise());
+        }
+    }
+
+    fn records<R: Record>(&self, table: TableDefinition<u128, &'static [u8]>) -> Outcome<BTreeMap<u128, R>> {
+        let rows = self.tx.open_table(table)?;
+        rows.iter()?
+            .map(|row| {
+                let (key, value) = row?;
+                Ok((key.value(), record::decode(value.value())?))
+            })
+            .collect()
+    }
+
+    fn users(&mut self) -> Outcome<Ids> {
+        let users: BTreeMap<u128, User> = self.records(USERS)?;
+        let names = self.tx.open_table(USERNAMES)?;
+        let passwords = self.tx.open_table(PASSWORDS)?;
+        let words_kept = self.tx.open_table(USER_WORDS)?;
+        let mut words_due = 0;
+        for (&id, user) in &users {
+            let holder = names.get(words::name_key(&user.username).as_str())?.map(|holder| holder.value());
+            self.must(holder == Some(id), || format!("{} is not found by its name", user.username));
+            let has_password = passwords.get(id)?.is_some();
+            self.must(has_password, || format!("{} has no password", user.username));
+            for word in users::words_of(user) {
+                words_due += 1;
+                let found = words_kept.get((word.as_str(), id))?.is_some();
+                self.must(found, || format!("{} is not found by {word}", user.username));
+            }
+        }
+        let count = users.len() as u64;
+        self.must(names.len()? == count, || "there are names without accounts".to_owned());
+        self.must(passwords.len()? == count, || "there are passwords without accounts".to_owned());
+        self.must(words_kept.len()? == words_due, || "there are words without accounts".to_owned());
+
+        let keys = self.tx.open_table(STREAM_KEYS)?;
+        let key_users = self.tx.open_table(STREAM_KEY_USERS)?;
+        self.must(keys.len()? == key_users.len()?, || "ingest keys and their accounts differ".to_owned());
+        for row in keys.iter()? {
+            let (user, digest) = row?;
+            let holder = key_users.get(digest.value())?.map(|holder| holder.value());
+            let fits = holder == Some(user.value()) && users.contains_key(&user.value());
+            self.must(fits, || "an ingest key is not its account's".to_owned());
+        }
+        Ok(users.into_keys().collect())
+    }
+
+    fn sessions(&mut self, users: &Ids) -> Outcome<()> {
+        let sessions: BTreeMap<u128, Session> = self.records(SESSIONS)?;
+        let of_users = self.tx.open_table(USER_SESSIONS)?;
+        let tokens = self.tx.open_table(TOKENS)?;
+        let session_tokens = self.tx.open_table(SESSION_TOKENS)?;
+        for (&id, session) in &sessions {
+            let user = session.user.number();
+            let listed = of_users.get((user, id))?.is_some() && users.contains(&user);
+            self.must(listed, || format!("login {} is not listed with its account", session.id));
+            let current = tokens.get(session.current())?.map(|row| row.value());
+            let due = Some((id, session.expires_at.unix_millis()));
+            self.must(current == due, || format!("login {} is not found by its token", session.id));
+        }
+        let fits = of_users.len()? == sessions.len() as u64;
+        self.must(fits, || "there are logins listed that are no more".to_owned());
+        self.must(tokens.len()? == session_tokens.len()?, || "tokens and their logins differ".to_owned());
+        for row in session_tokens.iter()? {
+            let (key, ()) = row.map(|(key, value)| (key, value.value()))?;
+            let (session, expires_at, digest) = key.value();
+            let token = tokens.get(digest)?.map(|row| row.value());
+            let fits = token == Some((session, expires_at)) && sessions.contains_key(&session);
+            self.must(fits, || "a token is not its login's".to_owned());
+        }
+        Ok(())
+    }
+
+    fn streams(&mut self, users: &Ids) -> Outcome<Ids> {
+        let facts: BTreeMap<u128, StreamFacts> = self.records(STREAM_FACTS)?;
+        let details: BTreeMap<u128, StreamDetails> = self.records(STREAM_DETAILS)?;
+        let same = facts.keys().eq(details.keys());
+        self.must(same, || "streams' facts and details are not of the same streams".to_owned());
+        let mut counted: BTreeMap<u128, (u64, u64, u64)> = BTreeMap::new();
+        for row in self.tx.open_table(VIEWS)?.iter()? {
+            counted.entry(row?.0.value().0).or_default().0 += 1;
+        }
+        for row in self.tx.open_table(REACTED.forward)?.iter()? {
+            let (key, code) = row?;
+            let counts = counted.entry(key.value().0).or_default();
+            match Reaction::from_code(code.value())? {
+                Reaction::Like => counts.1 += 1,
+                Reaction::Dislike => counts.2 += 1,
+            }
+        }
+        let claims = self.tx.open_table(CAMERA_CLAIMS)?;
+        let mut unfinished = 0;
+        for (id, stream) in &facts {
+            let due = counted.remove(id).unwrap_or_default();
+            let found = (stream.views, stream.likes, stream.dislikes);
+            self.must(found == due, || format!("stream {}: counts {found:?} should be {due:?}", stream.id));
+            self.must(users.contains(&stream.user.number()), || format!("stream {} is nobody's", stream.id));
+            if stream.state != StreamState::Ended
+                && let Some(details) = details.get(id)
+            {
+                unfinished += 1;
+                let holder = claims.get(details.camera.as_str())?.map(|holder| holder.value());
+                self.must(holder == Some(*id), || format!("stream {} has not its camera", stream.id));
+            }
+            let ended = stream.state == StreamState::Ended;
+            let fits = ended == stream.ended_at.is_some() && ended == stream.end_reason.is_some();
+            self.must(fits, || format!("stream {}: its end and its state differ", stream.id));
+        }
+        self.must(counted.is_empty(), || "there are views or reactions of no stream".to_owned());
+        self.must(claims.len()? == unfinished, || "there are cameras claimed by no stream".to_owned());
+        Ok(facts.into_keys().collect())
+    }
+
+    fn topics(&mut self) -> Outcome<Ids> {
+        let topics: BTreeMap<u128, Topic> = self.records(TOPICS)?;
+        let names = self.tx.open_table(TOPIC_NAMES)?;
+        for (&id, topic) in &topics {
+            let holder = names.get(words::name_key(&topic.name).as_str())?.map(|holder| holder.value());
+            self.must(holder == Some(id), || format!("the topic {} is not found by its name", topic.name));
+        }
+        let fits = names.len()? == topics.len() as u64;
+        self.must(fits, || "there are names without topics".to_owned());
+        Ok(topics.into_keys().collect())
+    }
+
+    fn relation(&mut self, what: &str, relation: &Relation, lefts: &Ids, rights: &Ids) -> Outcome<()> {
+        let forward = self.tx.open_table(relation.forward)?;
+        let backward = self.tx.open_table(relation.backward)?;
+        self.must(forward.len()? == backward.len()?, || format!("{what}: the two directions differ"));
+        for row in forward.iter()? {
+            let (key, value) = row?;
+            let (left, right) = key.value();
+            let back = backward.get((right, left))?.map(|back| back.value());
+            self.must(back == Some(value.value()), || format!("{what}: one direction is missing"));
+            let fits = lefts.contains(&left) && rights.contains(&right);
+            self.must(fits, || format!("{what}: one end is no more"));
+        }
+        Ok(())
+    }
+
+    fn search_index(&mut self) -> Outcome<()> {
+        let facts: BTreeMap<u128, StreamFacts> = self.records(STREAM_FACTS)?;
+        let details: BTreeMap<u128, StreamDetails> = self.records(STREAM_DETAILS)?;
+        let mut due = BTreeSet::new();
+        for (id, facts) in &facts {
+            let terms = details.get(id).map(index::terms).unwrap_or_default();
+            due.extend(terms.into_iter().map(|(term, weight)| (term, facts.ordinal, weight)));
+        }
+        let mut found = BTreeSet::new();
+        index::all(self.tx, |term, ordinal, weight| {
+            found.insert((term.to_owned(), ordinal, weight));
+        })?;
+        let wrong = due.symmetric_difference(&found).count();
+        self.must(wrong == 0, || format!("the search index has {wrong} entries too many, too few or wrong"));
+        Ok(())
+    }
+
+    fn messages(&mut self, streams: &Ids) -> Outcome<()> {
+        let offsets = self.tx.open_table(MESSAGE_OFFSETS)?;
+        let mut count = 0;
+        for row in self.tx.open_table(MESSAGES)?.iter()? {
+            let (key, value) = row?;
+            let (stream, id) = key.value();
+            let message: Message = record::decode(value.value())?;
+            count += 1;
+            let placed = offsets.get((stream, message.offset_ms, id))?.is_some();
+            self.must(placed && message.id.number() == id, || {
+                format!("message {} is not in its place", message.id)
+            });
+            self.must(streams.contains(&stream), || format!("message {} is of no stream", message.id));
+        }
+        self.must(offsets.len()? == count, || "there are places without messages".to_owned());
+        Ok(())
+    }
+
+    fn notifications(&mut self, users: &Ids) -> Outcome<()> {
+        let mut counts: BTreeMap<u128, usize> = BTreeMap::new();
+        for row in self.tx.reading(NOTIFICATIONS)?.iter()? {
+            *counts.entry(row?.0.value().0).or_default() += 1;
+        }
+        for (user, count) in counts {
+            self.must(users.contains(&user), || "there are notifications to nobody".to_owned());
+            self.must(count <= NOTIFICATIONS_PER_USER, || "an account has too many notifications".to_owned());
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,48 @@
+//! Views: one for each viewer of a stream, however often they come back.
+
+use crate::tables::VIEWS;
+use crate::transaction::Failure;
+use crate::{Refusal, Store, StoreError, StreamId, UserId, streams};
+
+/// Somebody who watches: an account, or whoever carries an anonymous token that the caller has digested.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Viewer(u128);
+
+impl Viewer {
+    /// Without an account: 128 bits of a digest of their token.
+    pub const fn anonymous(digest: u128) -> Self {
+        Self(digest)
+    }
+
+    pub(crate) const fn number(self) -> u128 {
+        self.0
+    }
+}
+
+impl From<UserId> for Viewer {
+    fn from(user: UserId) -> Self {
+        Self(user.number())
+    }
+}
+
+impl Store {
+    /// Counts viewers, in one commit; those counted before do not count again, streams that are no more are passed over. Gives
+    /// the number of new ones.
+    pub fn count_views(&self, views: &[(StreamId, Viewer)]) -> Result<u64, StoreError> {
+        self.write(|tx| {
+            let mut new = 0;
+            for &(stream, viewer) in views {
+                let mut facts = match streams::facts(tx, stream) {
+                    Err(Failure::Refused(Refusal::NotFound { .. })) => continue,
+                    facts => facts?,
+                };
+                if tx.open_table(VIEWS)?.insert((stream.number(), viewer.number()), ())?.is_none() {
+                    facts.views += 1;
+                    new += 1;
+                    streams::put_facts(tx, &facts)?;
+                }
+            }
+            Ok(new)
+        })
+    }
+}
