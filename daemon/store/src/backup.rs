@@ -4,28 +4,35 @@
 use crate::tables::{self, COUNTERS, META, USERS};
 use crate::transaction::{Failure, Outcome};
 use crate::{Refusal, Store, StoreError, file, media_sequence, schema, sessions};
-use redb::{ReadableDatabase as _, ReadableTableMetadata as _};
+use redb::{ReadTransaction, ReadableDatabase as _, ReadableTableMetadata as _};
 use std::path::Path;
 
 impl Store {
     /// Writes a backup into the file `to`, which must not exist; it appears there only once it is whole. Writers are not held up.
     pub fn back_up(&self, to: &Path) -> Result<(), StoreError> {
-        if to.exists() {
-            return Err(StoreError::Exists { path: to.to_owned() });
+        self.read(|from| Ok(copy(from, to)))?
+    }
+
+    /// Writes a backup of the store at `path`, which another process (the running daemon) may have open.
+    pub fn back_up_file(path: &Path, to: &Path) -> Result<(), StoreError> {
+        // Opening would make one where there is none.
+        std::fs::metadata(path).map_err(|error| StoreError::file_system(path, "read", error))?;
+        match Self::open(path) {
+            Err(StoreError::InUse { .. }) => {}
+            opened => return opened?.back_up(to),
         }
-        file::make(to, |copy| {
-            // Whatever goes wrong here is told of the file it is written to; the snapshot is read from an open store.
-            let run = || -> Outcome<()> {
-                let from = self.database.begin_read()?;
-                let into = copy.begin_write()?;
-                tables::copy(&from, &into, META)?;
-                tables::copy(&from, &into, COUNTERS)?;
-                tables::copy_all(&from, &into)?;
-                into.commit()?;
-                Ok(())
-            };
-            run().map_err(|failure| failure.at(to, "write"))
-        })
+        let database = file::open_beside(path)?;
+        let known = schema::VERSION;
+        match schema::version(&database, path)? {
+            Some(found) if found == known => {}
+            Some(found) if found > known => {
+                return Err(StoreError::Newer { path: path.to_owned(), found, known });
+            }
+            // The daemon that has it open is an older one.
+            _ => return Err(StoreError::InUse { path: path.to_owned() }),
+        }
+        let snapshot = database.begin_read().map_err(|error| StoreError::io(path, "read", error.into()))?;
+        copy(&snapshot, to)
     }
 
     /// Puts a backup in the place of the store at `path`, which has no accounts yet or does not exist, and is not open. The backup is
@@ -37,11 +44,13 @@ impl Store {
                 .map_err(|error| StoreError::file_system(backup, "read", error))?;
             // The copy is what is opened, since opening writes; what is wrong with it is wrong with the backup.
             let database = file::open_existing(unfinished).map_err(|error| error.of(backup))?;
-            let restored = Self { database, path: backup.to_owned() };
-            if schema::version(&restored.database, backup)?.is_none() {
+            if schema::version(&database, backup)?.is_none() {
                 return Err(StoreError::Damaged { path: backup.to_owned(), what: "it is empty".to_owned() });
             }
-            schema::bring_up_to_date(&restored.database, backup)?;
+            schema::bring_up_to_date(&database, backup)?;
+            let again = unfinished.to_owned();
+            let restored =
+                Self::of(database, backup.to_owned(), Box::new(move || file::open_existing(&again)));
             if let Some(what) = restored.verify()?.into_iter().next() {
                 return Err(StoreError::Damaged { path: backup.to_owned(), what });
             }
@@ -63,4 +72,22 @@ impl Store {
             Ok(counters.get(media_sequence::MEDIA_SEQUENCE)?.map_or(0, |next| next.value()))
         })
     }
+}
+
+fn copy(from: &ReadTransaction, to: &Path) -> Result<(), StoreError> {
+    if to.exists() {
+        return Err(StoreError::Exists { path: to.to_owned() });
+    }
+    file::make(to, |database| {
+        // Whatever goes wrong here is told of the file that is written; the other is open and sound.
+        let run = || -> Outcome<()> {
+            let into = database.begin_write()?;
+            tables::copy(from, &into, META)?;
+            tables::copy(from, &into, COUNTERS)?;
+            tables::copy_all(from, &into)?;
+            into.commit()?;
+            Ok(())
+        };
+        run().map_err(|failure| failure.at(to, "write"))
+    })
 }

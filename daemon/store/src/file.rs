@@ -1,7 +1,7 @@
 //! The store's file: made whole or not at all, opened with a small cache, never overwritten when it cannot be read.
 
 use crate::{StoreError, schema};
-use redb::Database;
+use redb::{ConcurrencyMode, Database, ReadOnlyDatabase};
 use std::ffi::OsString;
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -27,7 +27,18 @@ pub(crate) fn open_existing(path: &Path) -> Result<Database, StoreError> {
         // redb would begin anew in it; but a store that lost its bytes is no new store.
         return Err(StoreError::Damaged { path: path.to_owned(), what: "it is empty".to_owned() });
     }
-    guarded(path, || builder().open(path))
+    guarded(path, || shared(builder()).open(path))
+}
+
+/// Read beside the process that writes to it: a snapshot of what that has committed.
+pub(crate) fn open_beside(path: &Path) -> Result<ReadOnlyDatabase, StoreError> {
+    guarded(path, || shared(builder()).open_read_only(path))
+}
+
+/// One process writes, others may read meanwhile. A second one that would write is told that it is in use.
+fn shared(mut builder: redb::Builder) -> redb::Builder {
+    builder.set_concurrency_mode(ConcurrencyMode::SingleWriter);
+    builder
 }
 
 pub(crate) fn builder() -> redb::Builder {
@@ -75,10 +86,7 @@ pub(crate) fn replace(
 }
 
 /// redb's own checks find most damage; a panic over what they miss is damage too, and no reason to end the daemon's thread.
-fn guarded(
-    path: &Path,
-    open: impl FnOnce() -> Result<Database, redb::DatabaseError>,
-) -> Result<Database, StoreError> {
+fn guarded<D>(path: &Path, open: impl FnOnce() -> Result<D, redb::DatabaseError>) -> Result<D, StoreError> {
     match catch_unwind(AssertUnwindSafe(open)) {
         Ok(result) => result.map_err(|error| StoreError::io(path, "open", error.into())),
         Err(_) => Err(StoreError::Damaged {

@@ -60,11 +60,15 @@ pub use views::Viewer;
 
 use redb::Database;
 use std::path::{Path, PathBuf};
+use std::sync::RwLock;
 
-/// The open store. One process has it at a time; share it by reference.
-#[derive(Debug)]
+type Opener = Box<dyn Fn() -> Result<Database, StoreError> + Send + Sync>;
+
+/// The open store. One process writes to it at a time; share it by reference.
 pub struct Store {
-    database: Database,
+    /// `None` after the card failed, until the next call opens it anew.
+    database: RwLock<Option<Database>>,
+    open: Opener,
     path: PathBuf,
 }
 
@@ -73,8 +77,18 @@ impl Store {
     /// newer Perch is an error and stays as it is. Reads the whole file, and after a power cut repairs it.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let database = file::open(path)?;
-        let store = Self { database, path: path.to_owned() };
-        schema::bring_up_to_date(&store.database, path)?;
-        Ok(store)
+        schema::bring_up_to_date(&database, path)?;
+        let path = path.to_owned();
+        Ok(Self::of(database, path.clone(), Box::new(move || file::open_existing(&path))))
+    }
+
+    fn of(database: Database, path: PathBuf, open: Opener) -> Self {
+        Self { database: RwLock::new(Some(database)), open, path }
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("path", &self.path).finish_non_exhaustive()
     }
 }

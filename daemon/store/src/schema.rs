@@ -3,7 +3,7 @@
 use crate::tables::{self, COUNTERS, META};
 use crate::transaction::Outcome;
 use crate::{StoreError, topics};
-use redb::{Database, ReadableDatabase as _, TableHandle as _, WriteTransaction};
+use redb::{Database, ReadableDatabase, TableHandle as _, WriteTransaction};
 use std::path::Path;
 
 /// The version this code reads and writes. A change of the tables adds one and a step in [`STEPS`].
@@ -53,7 +53,7 @@ pub(crate) fn bring_up_to_date(database: &Database, path: &Path) -> Result<(), S
 }
 
 /// `None`: a file without any table, just made.
-pub(crate) fn version(database: &Database, path: &Path) -> Result<Option<u64>, StoreError> {
+pub(crate) fn version(database: &impl ReadableDatabase, path: &Path) -> Result<Option<u64>, StoreError> {
     let failed = |error: redb::Error| StoreError::io(path, "read", error);
     let transaction = database.begin_read().map_err(|e| failed(e.into()))?;
     let mut tables = transaction.list_tables().map_err(|e| failed(e.into()))?.peekable();

@@ -3,9 +3,11 @@
 
 use crate::{Refusal, Store, StoreError};
 use redb::{
-    Key, ReadTransaction, ReadableDatabase as _, ReadableTable, TableDefinition, Value, WriteTransaction,
+    Database, Key, ReadTransaction, ReadableDatabase as _, ReadableTable, TableDefinition, Value,
+    WriteTransaction,
 };
 use std::path::Path;
+use std::sync::{PoisonError, RwLockReadGuard};
 
 /// Why a transaction was given up; becomes a [`StoreError`] where the file's name is known.
 #[derive(Debug)]
@@ -85,11 +87,17 @@ impl Reads for WriteTransaction {
     }
 }
 
+impl Failure {
+    /// After one failed call to the card redb refuses all others; only opening the file anew helps.
+    fn is_lasting(&self) -> bool {
+        matches!(self, Self::Redb(redb::Error::Io(_) | redb::Error::PreviousIo))
+    }
+}
+
 impl Store {
     /// Runs `work` on a snapshot; writers go on meanwhile.
     pub(crate) fn read<T>(&self, work: impl FnOnce(&ReadTransaction) -> Outcome<T>) -> Result<T, StoreError> {
-        let run = || work(&self.database.begin_read()?);
-        run().map_err(|failure| failure.at(&self.path, "read"))
+        self.on_database("read", |database| work(&database.begin_read()?))
     }
 
     /// Runs `work` alone among writers; on return what it did is on the card.
@@ -97,12 +105,46 @@ impl Store {
         &self,
         work: impl FnOnce(&WriteTransaction) -> Outcome<T>,
     ) -> Result<T, StoreError> {
-        let run = || {
-            let transaction = self.database.begin_write()?;
+        self.on_database("write", |database| {
+            let transaction = database.begin_write()?;
             let value = work(&transaction)?;
             transaction.commit()?;
             Ok(value)
+        })
+    }
+
+    fn on_database<T>(
+        &self,
+        action: &'static str,
+        work: impl FnOnce(&Database) -> Outcome<T>,
+    ) -> Result<T, StoreError> {
+        let opened = self.opened()?;
+        let done = match &*opened {
+            Some(database) => work(database),
+            // Another caller met the failing card in between.
+            None => Err(Failure::Redb(redb::Error::PreviousIo)),
         };
-        run().map_err(|failure: Failure| failure.at(&self.path, "write"))
+        drop(opened);
+        done.map_err(|failure| {
+            if failure.is_lasting() {
+                // Closed here, opened by the next caller: a card that was full for a while does not end the site.
+                self.database.write().unwrap_or_else(PoisonError::into_inner).take();
+            }
+            failure.at(&self.path, action)
+        })
+    }
+
+    fn opened(&self) -> Result<RwLockReadGuard<'_, Option<Database>>, StoreError> {
+        let opened = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        if opened.is_some() {
+            return Ok(opened);
+        }
+        drop(opened);
+        let mut closed = self.database.write().unwrap_or_else(PoisonError::into_inner);
+        if closed.is_none() {
+            *closed = Some((self.open)()?);
+        }
+        drop(closed);
+        Ok(self.database.read().unwrap_or_else(PoisonError::into_inner))
     }
 }

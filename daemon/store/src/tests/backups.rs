@@ -45,6 +45,29 @@ fn a_backup_is_one_moment_and_restores_into_an_empty_store() {
 }
 
 #[test]
+fn a_store_that_is_open_elsewhere_is_backed_up_beside() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, backup) = (dir.path().join("store"), dir.path().join("backup"));
+    assert!(Store::back_up_file(&path, &backup).is_err(), "there is none");
+    assert!(!path.exists());
+    let store = opened(dir.path(), "store");
+    let stream = fill(&store);
+    Store::back_up_file(&path, &backup).unwrap();
+    store
+        .append_messages(&[message(stream, store.user_by_name("ana").unwrap().id, 2, "later")], at(2))
+        .unwrap();
+    drop(store);
+    let restored = Store::restore(&backup, &dir.path().join("restored")).unwrap();
+    assert_eq!(restored.messages_after(stream, None, 9).unwrap().len(), 1);
+
+    // And while nobody has it open.
+    let again = dir.path().join("again");
+    Store::back_up_file(&path, &again).unwrap();
+    let restored = Store::restore(&again, &dir.path().join("restored too")).unwrap();
+    assert_eq!(restored.messages_after(stream, None, 9).unwrap().len(), 2);
+}
+
+#[test]
 fn a_store_with_accounts_is_not_replaced() {
     let dir = tempfile::tempdir().unwrap();
     let backup = dir.path().join("backup");

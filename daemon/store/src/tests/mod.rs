@@ -26,7 +26,7 @@ pub(crate) fn in_memory() -> Store {
     let database = file::builder().create_with_backend(redb::backends::InMemoryBackend::new()).unwrap();
     let path = PathBuf::from("memory");
     schema::bring_up_to_date(&database, &path).unwrap();
-    Store { database, path }
+    Store::of(database, path, Box::new(|| unreachable!("memory does not fail")))
 }
 
 pub(crate) fn new_user(name: &str) -> NewUser {

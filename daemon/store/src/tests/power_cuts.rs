@@ -2,10 +2,11 @@
 
 use crate::media_sequence::MEDIA_SEQUENCE;
 use crate::tables::COUNTERS;
-use crate::{Store, schema};
+use crate::transaction::Reads as _;
+use crate::{Store, StoreError, schema};
 use proptest::prelude::*;
-use redb::{ReadableDatabase as _, StorageBackend};
-use std::path::PathBuf;
+use redb::{Database, ReadableTable as _, StorageBackend};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 const SECTOR: usize = 512;
@@ -85,11 +86,17 @@ impl StorageBackend for Backend {
     }
 }
 
-fn open(card: &Arc<Mutex<Card>>) -> Result<Store, redb::Error> {
-    let database = crate::file::builder().create_with_backend(Backend(card.clone()))?;
+fn open(card: &Arc<Mutex<Card>>) -> Result<Store, StoreError> {
     let path = PathBuf::from("card");
-    schema::bring_up_to_date(&database, &path).map_err(|e| redb::Error::Corrupted(e.to_string()))?;
-    Ok(Store { database, path })
+    let database = database(card)?;
+    schema::bring_up_to_date(&database, &path)?;
+    let card = card.clone();
+    Ok(Store::of(database, path, Box::new(move || self::database(&card))))
+}
+
+fn database(card: &Arc<Mutex<Card>>) -> Result<Database, StoreError> {
+    let opened = crate::file::builder().create_with_backend(Backend(card.clone()));
+    opened.map_err(|error| StoreError::io(Path::new("card"), "open", error.into()))
 }
 
 fn made() -> Vec<u8> {
@@ -144,6 +151,21 @@ fn the_counter_is_one_number_in_one_table() {
     let card = Arc::new(Mutex::new(Card { calls_left: usize::MAX, ..Card::default() }));
     let store = open(&card).unwrap();
     store.reserve_media_sequence(7).unwrap();
-    let table = store.database.begin_read().unwrap().open_table(COUNTERS).unwrap();
-    assert_eq!(table.get(MEDIA_SEQUENCE).unwrap().unwrap().value(), 7);
+    let found = store.read(|tx| Ok(tx.reading(COUNTERS)?.get(MEDIA_SEQUENCE)?.map(|next| next.value())));
+    assert_eq!(found.unwrap(), Some(7));
+}
+
+/// redb refuses everything after one failed write, also reading, until it is opened anew.
+#[test]
+fn a_card_that_was_full_for_a_while_does_not_end_the_site() {
+    let card = Arc::new(Mutex::new(Card { calls_left: usize::MAX, ..Card::default() }));
+    let store = open(&card).unwrap();
+    assert_eq!(store.reserve_media_sequence(7).unwrap(), 0);
+    card.lock().unwrap().calls_left = 0;
+    for _ in 0..3 {
+        assert!(matches!(store.reserve_media_sequence(1), Err(StoreError::Io { .. })));
+    }
+    card.lock().unwrap().calls_left = usize::MAX;
+    assert_eq!(store.topics().unwrap().len(), 8);
+    assert_eq!(store.reserve_media_sequence(1).unwrap(), 7);
 }
