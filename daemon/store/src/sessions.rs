@@ -8,6 +8,7 @@ use crate::transaction::{Outcome, Reads};
 use crate::{Refusal, SessionId, Standing, Store, StoreError, Timestamp, UserId, id, users};
 use redb::{ReadableTable as _, WriteTransaction};
 use serde::{Deserialize, Serialize};
+use std::ops::RangeInclusive;
 
 /// SHA-256 of a refresh token.
 pub type TokenDigest = [u8; 32];
@@ -199,11 +200,30 @@ fn close(tx: &WriteTransaction, session: &Session) -> Outcome<()> {
     Ok(())
 }
 
-fn remove_tokens(tx: &WriteTransaction, session: SessionId, up_to: i64) -> Outcome<()> {
-    let range = (session.number(), i64::MIN, &[0; 32])..=(session.number(), up_to, &[u8::MAX; 32]);
+/// Lets all tokens of a login end with it, at its new time; used ones are remembered at least as long as they would have been.
+pub(crate) fn put_off_tokens(tx: &WriteTransaction, session: &Session) -> Outcome<()> {
+    let (id, expires_at) = (session.id.number(), session.expires_at.unix_millis());
     let mut of_session = tx.open_table(SESSION_TOKENS)?;
     let mut tokens = tx.open_table(TOKENS)?;
-    for row in of_session.extract_from_if(range, |_, ()| true)? {
+    let mut digests = Vec::new();
+    for row in of_session.extract_from_if(tokens_of(session.id, i64::MAX), |_, ()| true)? {
+        digests.push(*row?.0.value().2);
+    }
+    for digest in &digests {
+        tokens.insert(digest, (id, expires_at))?;
+        of_session.insert((id, expires_at, digest), ())?;
+    }
+    Ok(())
+}
+
+fn tokens_of(session: SessionId, up_to: i64) -> RangeInclusive<(u128, i64, &'static TokenDigest)> {
+    (session.number(), i64::MIN, &[0; 32])..=(session.number(), up_to, &[u8::MAX; 32])
+}
+
+fn remove_tokens(tx: &WriteTransaction, session: SessionId, up_to: i64) -> Outcome<()> {
+    let mut of_session = tx.open_table(SESSION_TOKENS)?;
+    let mut tokens = tx.open_table(TOKENS)?;
+    for row in of_session.extract_from_if(tokens_of(session, up_to), |_, ()| true)? {
         tokens.remove(row?.0.value().2)?;
     }
     Ok(())

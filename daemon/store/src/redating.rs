@@ -1,0 +1,126 @@
+//! Boards have no real-time clock: what happens before the network has told the time is dated provisionally, years off
+//! sometimes. When the time comes, all of it is moved by what the clock was off.
+
+use crate::record::{self, Record};
+use crate::sessions::Session;
+use crate::tables::{MESSAGES, NOTIFICATIONS, RESTRICTIONS, SESSIONS, STREAM_FACTS, USERS};
+use crate::transaction::Outcome;
+use crate::{
+    Message, Notification, Restriction, Store, StoreError, StreamFacts, Timestamp, User, relation, sessions,
+};
+use redb::{Key, ReadableTable as _, TableDefinition, WriteTransaction};
+use std::ops::{Range, RangeBounds};
+
+/// A clock that was off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClockCorrection {
+    /// From what it showed when the daemon started up to what it showed when it was set.
+    pub provisional: Range<Timestamp>,
+    /// Milliseconds that it was behind; negative when it was ahead.
+    pub behind_ms: i64,
+}
+
+impl ClockCorrection {
+    fn holds(&self, time: Timestamp) -> bool {
+        self.provisional.contains(&time)
+    }
+
+    fn moved(&self, time: Timestamp) -> Timestamp {
+        Timestamp::from_unix_millis(time.unix_millis().saturating_add(self.behind_ms))
+    }
+
+    /// Says whether it moved anything.
+    fn correct(&self, time: &mut Timestamp) -> bool {
+        let holds = self.holds(*time);
+        if holds {
+            *time = self.moved(*time);
+        }
+        holds
+    }
+}
+
+impl Store {
+    /// Dates anew what was dated by a clock that was off: accounts, logins and how long they last, streams, messages, notifications,
+    /// restrictions. Ids stay, and with them the order within a chat.
+    pub fn correct_times(&self, correction: &ClockCorrection) -> Result<(), StoreError> {
+        self.write(|tx| {
+            correct_all(tx, USERS, |user: &mut User| correction.correct(&mut user.created_at))?;
+            correct_all(tx, NOTIFICATIONS, |told: &mut Notification| correction.correct(&mut told.at))?;
+            correct_all(tx, RESTRICTIONS, |barred: &mut Restriction| {
+                let made = correction.correct(&mut barred.at);
+                barred.until = barred.until.map(|until| if made { correction.moved(until) } else { until });
+                made
+            })?;
+            let mut put_off = Vec::new();
+            correct_all(tx, SESSIONS, |session: &mut Session| {
+                let opened = correction.correct(&mut session.opened_at);
+                let refreshed = correction.correct(&mut session.refreshed_at);
+                if refreshed {
+                    session.expires_at = correction.moved(session.expires_at);
+                    put_off.push(session.clone());
+                }
+                opened || refreshed
+            })?;
+            for session in &put_off {
+                sessions::put_off_tokens(tx, session)?;
+            }
+            correct_streams(tx, correction)
+        })
+    }
+}
+
+/// Chats are long and streams many: only those are looked into that can have been written in.
+fn correct_streams(tx: &WriteTransaction, correction: &ClockCorrection) -> Outcome<()> {
+    let mut written_in = Vec::new();
+    correct_all(tx, STREAM_FACTS, |facts: &mut StreamFacts| {
+        if facts.ended_at.is_none_or(|ended_at| ended_at >= correction.provisional.start) {
+            written_in.push(facts.id);
+        }
+        let mut moved = correction.correct(&mut facts.created_at);
+        for time in [&mut facts.live_at, &mut facts.ended_at].into_iter().flatten() {
+            moved |= correction.correct(time);
+        }
+        moved
+    })?;
+    for stream in written_in {
+        correct_in(tx, MESSAGES, relation::of(stream.number()), |message: &mut Message| {
+            correction.correct(&mut message.sent_at)
+        })?;
+    }
+    Ok(())
+}
+
+fn correct_all<K, R: Record>(
+    tx: &WriteTransaction,
+    table: TableDefinition<'static, K, &'static [u8]>,
+    correct: impl FnMut(&mut R) -> bool,
+) -> Outcome<()>
+where
+    K: for<'a> Key<SelfType<'a> = K> + Copy + 'static,
+{
+    correct_in(tx, table, .., correct)
+}
+
+fn correct_in<K, R: Record>(
+    tx: &WriteTransaction,
+    table: TableDefinition<'static, K, &'static [u8]>,
+    range: impl RangeBounds<K>,
+    mut correct: impl FnMut(&mut R) -> bool,
+) -> Outcome<()>
+where
+    K: for<'a> Key<SelfType<'a> = K> + Copy + 'static,
+{
+    let mut table = tx.open_table(table)?;
+    let mut moved = Vec::new();
+    for row in table.range::<K>(range)? {
+        let (key, bytes) = row?;
+        let mut record: R = record::decode(bytes.value())?;
+        if correct(&mut record) {
+            moved.push((key.value(), record::encode(&record)?));
+        }
+    }
+    for (key, bytes) in moved {
+        table.insert(key, bytes.as_slice())?;
+    }
+    Ok(())
+}

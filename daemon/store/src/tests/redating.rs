@@ -1,0 +1,75 @@
+use super::*;
+use crate::{ClockCorrection, EndReason, Restriction, Room, Severity};
+
+/// The board started at second 0 by its own clock and was told at second 1000 that it is two years later.
+const LATE: i64 = 2 * 365 * 86_400;
+
+fn correction() -> ClockCorrection {
+    ClockCorrection { provisional: at(0)..at(1000), behind_ms: LATE * 1000 }
+}
+
+#[test]
+fn what_was_dated_by_a_clock_that_was_off_is_dated_anew() {
+    let store = in_memory();
+    let ana = user(&store, "ana");
+    let over = start(&store, ana, "front");
+    store.stream_live(over, at(20)).unwrap();
+    store.append_messages(&[message(over, ana, 5, "hi")], at(25)).unwrap();
+    store.end_stream(over, EndReason::Owner, at(30)).unwrap();
+    let on = start(&store, ana, "front");
+    store.stream_live(on, at(2000)).unwrap();
+    let before = store.messages_after(over, None, 9).unwrap();
+
+    store.correct_times(&correction()).unwrap();
+    let facts = store.stream(over).unwrap().facts;
+    let times = (facts.created_at, facts.live_at, facts.ended_at);
+    assert_eq!(times, (at(LATE + 10), Some(at(LATE + 20)), Some(at(LATE + 30))));
+    let facts = store.stream(on).unwrap().facts;
+    assert_eq!(
+        (facts.created_at, facts.live_at),
+        (at(LATE + 10), Some(at(2000))),
+        "what the set clock dated stays"
+    );
+    assert_eq!(store.user(ana).unwrap().created_at, at(LATE));
+    assert_eq!(store.notifications(ana, None, 9).unwrap()[0].at, at(LATE + 30));
+    let after = store.messages_after(over, None, 9).unwrap();
+    assert_eq!((after[0].id, after[0].sent_at), (before[0].id, at(LATE + 25)));
+    assert_sound(&store);
+}
+
+#[test]
+fn logins_last_as_long_as_they_were_to_last() {
+    let store = in_memory();
+    let ana = user(&store, "ana");
+    let login = store.open_session(ana, &[1; 32], "", at(0), at(500)).unwrap();
+    store.refresh_session(&[1; 32], &[2; 32], at(100), at(600)).unwrap();
+    store.open_session(ana, &[9; 32], "", at(-5), at(5000)).unwrap();
+    store.correct_times(&correction()).unwrap();
+    assert_sound(&store);
+    let corrected = store.session(login.id).unwrap();
+    assert_eq!((corrected.opened_at, corrected.refreshed_at), (at(LATE), at(LATE + 100)));
+    assert_eq!(corrected.expires_at, at(LATE + 600));
+    assert_eq!(
+        store.close_expired_sessions(at(5000)).unwrap(),
+        1,
+        "the one of before the start is not moved"
+    );
+    store.refresh_session(&[2; 32], &[3; 32], at(LATE + 599), at(LATE + 999)).unwrap();
+    let twice = refusal(store.refresh_session(&[1; 32], &[4; 32], at(LATE + 599), at(LATE + 999)));
+    assert!(matches!(twice, Refusal::TokenReused { .. }), "used tokens are known still: {twice}");
+    assert_sound(&store);
+}
+
+#[test]
+fn a_ban_for_an_hour_lasts_an_hour() {
+    let store = in_memory();
+    let (ana, eve) = (user(&store, "ana"), user(&store, "eve"));
+    let barred =
+        |at, until| Restriction { user: eve, severity: Severity::Mute, until: Some(until), by: ana, at };
+    store.restrict(Room::Of(ana), &barred(at(10), at(3610))).unwrap();
+    store.restrict(Room::Everywhere, &barred(at(-100), at(3500))).unwrap();
+    store.correct_times(&correction()).unwrap();
+    assert!(store.restriction(ana, eve, at(LATE + 3609)).unwrap().is_some());
+    assert!(store.restriction(ana, eve, at(LATE + 3610)).unwrap().is_none());
+    assert_eq!(store.restrictions(Room::Everywhere, 9).unwrap()[0].until, Some(at(3500)));
+}
