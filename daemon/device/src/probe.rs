@@ -118,7 +118,15 @@ pub fn probe() -> ProbeReport {
     let links = Links::read();
     for path in video_nodes() {
         match look_at(&path, &links) {
-            Ok(Node::Camera(camera)) => report.cameras.push(camera),
+            Ok(Node::Camera(camera)) => {
+                // A CSI receiver has a node for each virtual channel; one is enough to say that there is a sensor.
+                let same_receiver = |known: &CameraReport| {
+                    known.needs_libcamera && known.identity.bus_info == camera.identity.bus_info
+                };
+                if !(camera.needs_libcamera && report.cameras.iter().any(same_receiver)) {
+                    report.cameras.push(camera);
+                }
+            }
             Ok(Node::Encoder(encoder)) => report.encoders.push(encoder),
             Ok(Node::Other) | Err(DeviceError::Missing { .. } | DeviceError::Gone { .. }) => {}
             Err(error) => report.problems.push(ProbeProblem {
@@ -160,12 +168,17 @@ fn look_at(path: &Path, links: &Links) -> Result<Node, DeviceError> {
     let device = VideoDevice::open(path)?;
     let capability = device.capability()?;
     if let Some(queue) = capture_queue(capability.flags) {
+        // Image processors have nodes that capture what was put into others: by the interface's rules a node without an input
+        // is no camera, unless a media controller wires it.
+        if !capability.media_controller && !device.has_input() {
+            return Ok(Node::Other);
+        }
         let formats = formats_of(&device, queue);
         let needs_libcamera = needs_libcamera(&capability, &formats);
         let identity = links.identity(path, &capability);
-        let usable = needs_libcamera || formats.iter().any(|report| report.pixel_format().is_some());
+        let is_camera = needs_libcamera || !capability.media_controller;
         let camera = CameraReport { path: path.into(), identity, formats, needs_libcamera };
-        return Ok(if usable { Node::Camera(camera) } else { Node::Other });
+        return Ok(if is_camera { Node::Camera(camera) } else { Node::Other });
     }
     let Some(multi_planar) = memory_to_memory(capability.flags) else { return Ok(Node::Other) };
     let list = |direction| formats(&device, QueueType { direction, multi_planar });
@@ -193,10 +206,7 @@ fn look_at(path: &Path, links: &Links) -> Result<Node, DeviceError> {
 
 /// Which memory-to-memory interface a node has; `Some(true)` is the multi-planar one.
 pub(crate) fn memory_to_memory(flags: Flags) -> Option<bool> {
-    let single =
-        flags.contains(Flags::VIDEO_M2M) || flags.contains(Flags::VIDEO_CAPTURE | Flags::VIDEO_OUTPUT);
-    let multi = flags.contains(Flags::VIDEO_M2M_MPLANE)
-        || flags.contains(Flags::VIDEO_CAPTURE_MPLANE | Flags::VIDEO_OUTPUT_MPLANE);
+    let (single, multi) = (flags.contains(Flags::VIDEO_M2M), flags.contains(Flags::VIDEO_M2M_MPLANE));
     if !flags.contains(Flags::STREAMING) {
         None
     } else if multi {
@@ -278,15 +288,13 @@ fn largest_size(device: &VideoDevice, fourcc: FourCC) -> Option<(u32, u32)> {
         .max_by_key(|(width, height)| u64::from(*width) * u64::from(*height))
 }
 
-/// Whether a capture node is a CSI receiver that passes on what the sensor gives: Bayer data, or no picture format at all on a
-/// platform bus with a media controller.
+/// Whether a capture node is a CSI receiver that passes on what the sensor gives: Bayer data.
 fn needs_libcamera(capability: &Capability, formats: &[FormatReport]) -> bool {
-    let receivers = ["unicam", "rp1-cfe", "bcm2835-isp"];
-    let is_receiver = receivers.iter().any(|driver| capability.driver.starts_with(driver));
-    let usable = formats.iter().any(|report| report.pixel_format().is_some());
     let bayer = formats.iter().any(|report| is_bayer(report.fourcc));
-    // unicam lists YUYV too, for sensors that have an image processor of their own; with Bayer beside it there is none.
-    bayer && (is_receiver || !usable)
+    let usable = formats.iter().any(|report| report.pixel_format().is_some());
+    // unicam without a media controller lists YUYV too, for sensors with an image processor of their own; with Bayer beside it
+    // there is none. A media controller's node lists what it could pass on, and libcamera sets it up.
+    bayer && (!usable || capability.media_controller || capability.driver == "unicam")
 }
 
 /// Raw Bayer codes: `RGGB`, `BA81`, `pRAA`, `pgCC`, `BG10` and their kin.
@@ -369,7 +377,8 @@ mod tests {
 
     fn capability(driver: &str) -> Capability {
         let flags = Flags::VIDEO_CAPTURE | Flags::STREAMING;
-        Capability { driver: driver.into(), card: driver.into(), bus_info: "platform:x".into(), flags }
+        let (card, bus_info) = (driver.into(), "platform:x".into());
+        Capability { driver: driver.into(), card, bus_info, flags, media_controller: false }
     }
 
     fn formats(codes: &[&[u8; 4]]) -> Vec<FormatReport> {
@@ -382,7 +391,9 @@ mod tests {
     #[test]
     fn a_sensor_that_gives_bayer_only_needs_libcamera() {
         assert!(needs_libcamera(&capability("unicam"), &formats(&[b"YUYV", b"pRAA", b"RG10"])));
-        assert!(needs_libcamera(&capability("rp1-cfe"), &formats(&[b"BA81", b"pgCC"])));
+        let wired = Capability { media_controller: true, ..capability("rp1-cfe") };
+        assert!(needs_libcamera(&wired, &formats(&[b"YUYV", b"BA81", b"pgCC"])));
+        assert!(!needs_libcamera(&wired, &formats(&[b"YUYV", b"NV12"])), "pispbe's output is no sensor");
         assert!(needs_libcamera(&capability("imx7-csi"), &formats(&[b"RGGB"])));
         assert!(!needs_libcamera(&capability("uvcvideo"), &formats(&[b"YUYV", b"MJPG"])));
         assert!(

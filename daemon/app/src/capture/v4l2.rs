@@ -326,8 +326,7 @@ impl HardwareEncoder {
     fn wait(&self, timeout: Duration) -> Result<(), DeviceError> {
         let interest = Readiness { capture: true, output: true, error: false };
         let [ready] = wait([(self.encoder.device(), interest)], timeout)?;
-        let unexplained = ready.error && !ready.capture && !ready.output;
-        if unexplained { Err(self.encoder.failed()) } else { Ok(()) }
+        if ready.is_dead() { Err(self.encoder.failed()) } else { Ok(()) }
     }
 
     /// Takes everything out that is finished.

@@ -235,11 +235,10 @@ impl Camera {
     }
 }
 
-/// The queue from which a node with these abilities captures; `None`: it does not. Memory-to-memory devices are no cameras.
+/// The queue from which a node with these abilities captures; `None`: it does not. Memory-to-memory devices are no cameras; a
+/// node that can be written to as well (v4l2loopback) is one.
 pub(crate) fn capture_queue(flags: Flags) -> Option<QueueType> {
-    let m2m = flags.intersects(
-        Flags::VIDEO_M2M | Flags::VIDEO_M2M_MPLANE | Flags::VIDEO_OUTPUT | Flags::VIDEO_OUTPUT_MPLANE,
-    );
+    let m2m = flags.intersects(Flags::VIDEO_M2M | Flags::VIDEO_M2M_MPLANE);
     let captures = flags.intersects(Flags::VIDEO_CAPTURE | Flags::VIDEO_CAPTURE_MPLANE);
     if !captures || m2m || !flags.contains(Flags::STREAMING) {
         return None;
@@ -273,6 +272,10 @@ mod tests {
         let mplane = Flags::VIDEO_CAPTURE_MPLANE | Flags::STREAMING;
         assert_eq!(capture_queue(mplane).map(|queue| queue.multi_planar), Some(true));
         assert_eq!(capture_queue(Flags::VIDEO_M2M | Flags::STREAMING), None);
+        assert!(
+            capture_queue(Flags::VIDEO_CAPTURE | Flags::VIDEO_OUTPUT | Flags::STREAMING).is_some(),
+            "v4l2loopback"
+        );
         assert_eq!(capture_queue(Flags::VIDEO_CAPTURE | Flags::READ_WRITE), None);
         assert_eq!(capture_queue(Flags::META_CAPTURE | Flags::STREAMING), None);
     }

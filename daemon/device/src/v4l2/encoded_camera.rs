@@ -126,6 +126,7 @@ impl EncodedCamera {
     ) -> Result<Option<Coded>, DeviceError> {
         let mut now = clock();
         let deadline = now + timeout;
+        let mut dead = None;
         loop {
             self.take_back()?;
             self.feed(now)?;
@@ -135,31 +136,34 @@ impl EncodedCamera {
                 }
                 return Ok(Some(coded));
             }
+            if let Some(error) = dead {
+                return Err(error);
+            }
             if let Err(error) = self.encoder.check(now, Self::PATIENCE) {
                 self.copy_instead(error)?;
             }
             if now >= deadline {
                 return Ok(None);
             }
-            self.wait(deadline.saturating_sub(now))?;
+            dead = self.wait(deadline.saturating_sub(now))?;
             now = clock();
         }
     }
 
-    fn wait(&mut self, timeout: Duration) -> Result<(), DeviceError> {
+    /// Waits for either; an error where a queue is dead and no dequeue can say more.
+    fn wait(&mut self, timeout: Duration) -> Result<Option<DeviceError>, DeviceError> {
         let takes_frames = self.encoder.has_room() && !self.draining;
         let for_camera = Readiness { capture: takes_frames, ..Readiness::default() };
         let for_encoder = Readiness { capture: true, output: true, error: false };
         let devices = [(self.camera.device(), for_camera), (self.encoder.device(), for_encoder)];
         let [camera, encoder] = wait(devices, timeout)?;
-        // An error that a dequeue does not explain would make us spin; the next dequeue is tried first, here.
-        if encoder.error && !encoder.capture && !encoder.output && !self.draining {
-            return Err(self.encoder.failed());
-        }
-        if camera.error && !camera.capture && !self.draining {
-            return Err(self.camera.failed());
-        }
-        Ok(())
+        Ok(if encoder.is_dead() {
+            Some(self.encoder.failed())
+        } else if camera.is_dead() {
+            Some(self.camera.failed())
+        } else {
+            None
+        })
     }
 
     /// Gives the camera back what the encoder is done with.

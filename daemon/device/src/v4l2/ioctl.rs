@@ -42,7 +42,8 @@ kernel_structs!(
     sys::v4l2_control,
     sys::v4l2_queryctrl,
     sys::v4l2_encoder_cmd,
-    sys::v4l2_selection
+    sys::v4l2_selection,
+    sys::v4l2_input,
 );
 
 /// A structure with nothing in it.
@@ -109,6 +110,8 @@ pub struct Capability {
     pub bus_info: String,
     /// What this node can do (not the whole device).
     pub flags: v4l::capability::Flags,
+    /// Its inputs are wired by a media controller (`V4L2_CAP_IO_MC`), which the flags of the crate `v4l` do not know.
+    pub media_controller: bool,
 }
 
 /// One entry of a format enumeration.
@@ -224,7 +227,13 @@ impl VideoDevice {
             card: printable(&raw.card),
             bus_info: printable(&raw.bus_info),
             flags: v4l::capability::Flags::from(flags),
+            media_controller: flags & sys::V4L2_CAP_IO_MC != 0,
         })
+    }
+
+    /// Whether there is anything to capture from.
+    pub fn has_input(&self) -> bool {
+        self.call(vidioc::VIDIOC_ENUMINPUT, &mut zeroed::<sys::v4l2_input>()).is_ok()
     }
 
     /// The format at a place of the enumeration; `None` after the last.

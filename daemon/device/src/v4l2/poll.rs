@@ -17,6 +17,13 @@ pub struct Readiness {
     pub error: bool,
 }
 
+impl Readiness {
+    /// In error with nothing to fetch.
+    pub fn is_dead(self) -> bool {
+        self.error && !self.capture && !self.output
+    }
+}
+
 /// Waits until one of the devices has something of what is asked for, `timeout` at most. A signal ends the wait early.
 pub fn wait<const N: usize>(
     devices: [(&VideoDevice, Readiness); N],
