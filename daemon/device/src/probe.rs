@@ -176,7 +176,8 @@ fn look_at(path: &Path, links: &Links) -> Result<Node, DeviceError> {
         let formats = formats_of(&device, queue);
         let needs_libcamera = needs_libcamera(&capability, &formats);
         let identity = links.identity(path, &capability);
-        let is_camera = needs_libcamera || !capability.media_controller;
+        // v4l2loopback without a writer gives nothing, and is no camera until it has one.
+        let is_camera = needs_libcamera || !(capability.media_controller || formats.is_empty());
         let camera = CameraReport { path: path.into(), identity, formats, needs_libcamera };
         return Ok(if is_camera { Node::Camera(camera) } else { Node::Other });
     }
