@@ -54,6 +54,15 @@ function say(where, text) {
   if (where.textContent !== text) where.textContent = text;
 }
 
+/**
+ * The daemon's words as they stand in its log, made to stand alone.
+ * @param {string} words
+ */
+function sentence(words) {
+  const begun = words.charAt(0).toUpperCase() + words.slice(1);
+  return begun === "" || /[.!?]$/.test(begun) ? begun : `${begun}.`;
+}
+
 /** @param {daemon.Camera | null} camera */
 function show(camera) {
   const words = WORDS[state];
@@ -61,7 +70,7 @@ function show(camera) {
   badge.dataset.state = state;
   say(badge, words.badge);
   say(element("headline"), refused ? "Press play" : words.headline);
-  say(element("detail"), camera?.detail || words.detail);
+  say(element("detail"), sentence(camera?.detail || words.detail));
   element("cover").hidden = state === "live" && hasPicture;
   stage.dataset.picture = hasPicture ? "yes" : "no";
   if (camera) showFacts(camera);
@@ -76,14 +85,14 @@ function showFacts(camera) {
   say(element("mode"), width && height && rate ? `${width} × ${height} · ${Math.round(rate * 10) / 10} fps` : "–");
   if (width && height) stage.style.aspectRatio = `${width} / ${height}`;
   const { chosen, reasons } = camera;
-  const lines = chosen === null ? reasons : [chosen, ...reasons];
+  const lines = (chosen === null ? reasons : [chosen, ...reasons]).map(sentence);
   element("choice").hidden = lines.length === 0;
   if (lines.join("\n") === shownReasons.join("\n")) return;
   shownReasons = lines;
-  element("reasons").replaceChildren(...lines.map((text) => {
+  element("reasons").replaceChildren(...lines.map((text, i) => {
     const line = document.createElement("li");
     line.textContent = text;
-    if (text === chosen) line.dataset.chosen = "";
+    if (chosen !== null && i === 0) line.dataset.chosen = "";
     return line;
   }));
 }
