@@ -18,7 +18,7 @@ const KEEP_BYTES: usize = 8 << 20;
 /// Media time that a ring keeps at most for a reader that is behind, in ticks: 8 s, longer than the stalls of SD cards that are
 /// known. It is memory only while a reader needs it.
 const KEEP_TICKS: i64 = 8 * MediaTime::HZ;
-/// Media time between two wake-ups of readers in batches, in ticks: a part of low-latency HLS, the least that is worth publishing.
+/// Media time between two wake-ups of readers, in ticks: a part of low-latency HLS, the least that is worth publishing.
 const BATCH_TICKS: i64 = MediaTime::HZ / 4;
 
 /// An access unit and when it left the encoder.
@@ -45,12 +45,8 @@ pub enum Item {
 /// Makes the two ends of a broadcast.
 pub fn channel() -> (Publisher, Broadcast) {
     let shared = Arc::new(Shared::default());
-    let (end, end_seen) = watch::channel(0);
     let (batch_end, batch_end_seen) = watch::channel(0);
-    (
-        Publisher { shared: shared.clone(), end, batch_end },
-        Broadcast { shared, end: end_seen, batch_end: batch_end_seen },
-    )
+    (Publisher { shared: shared.clone(), batch_end }, Broadcast { shared, batch_end: batch_end_seen })
 }
 
 #[derive(Debug, Default)]
@@ -111,7 +107,7 @@ impl Ring {
         second.is_some_and(|second| self.cursors.values().all(|next| next >= second))
     }
 
-    /// Whether readers in batches are to be woken for an access unit: it may end a segment, or enough came together.
+    /// Whether readers are to be woken for an access unit: it may end a segment, or enough came together.
     fn ends_batch(&mut self, unit: &AccessUnit) -> bool {
         let ends = unit.is_idr
             || self.batch_end.is_none_or(|last| (unit.dts.ticks() - last.ticks()).abs() >= BATCH_TICKS);
@@ -142,7 +138,6 @@ impl Ring {
 #[derive(Debug)]
 pub struct Publisher {
     shared: Arc<Shared>,
-    end: watch::Sender<u64>,
     batch_end: watch::Sender<u64>,
 }
 
@@ -158,7 +153,6 @@ impl Publisher {
             // One GOP alone burst the bound: only a new IDR lets readers go on.
             self.shared.key_frame_wanted.store(true, Ordering::Relaxed);
         }
-        self.end.send_replace(end);
         if ends_batch {
             self.batch_end.send_replace(end);
         }
@@ -174,30 +168,26 @@ impl Publisher {
 #[derive(Clone, Debug)]
 pub struct Broadcast {
     shared: Arc<Shared>,
-    end: watch::Receiver<u64>,
     batch_end: watch::Receiver<u64>,
 }
 
 impl Broadcast {
-    /// A reader that starts at the newest IDR, or at the first to come, and gets every access unit at once.
+    /// A reader that starts at the newest IDR, or at the first to come. It is woken for every IDR and four times a second between,
+    /// and then gets all that has come since: thirty wake-ups a second would cost more than what is done in them.
     pub fn subscribe(&self) -> Reader {
-        self.reader(self.end.clone())
-    }
-
-    /// A reader that is woken for every IDR and four times a second between, and then gets what has come since: for who has nothing to do
-    /// with a single picture. Thirty wake-ups a second would cost more than what is done in them.
-    pub fn subscribe_in_batches(&self) -> Reader {
-        self.reader(self.batch_end.clone())
-    }
-
-    fn reader(&self, end: watch::Receiver<u64>) -> Reader {
         let mut ring = self.shared.ring();
         let next = ring.idrs.back().copied().unwrap_or(ring.end());
         let key = ring.next_key;
         ring.next_key += 1;
         ring.cursors.insert(key, next);
         drop(ring);
-        Reader { shared: self.shared.clone(), end, key, next, has_started: false }
+        Reader {
+            shared: self.shared.clone(),
+            batch_end: self.batch_end.clone(),
+            key,
+            next,
+            has_started: false,
+        }
     }
 }
 
@@ -205,7 +195,7 @@ impl Broadcast {
 #[derive(Debug)]
 pub struct Reader {
     shared: Arc<Shared>,
-    end: watch::Receiver<u64>,
+    batch_end: watch::Receiver<u64>,
     key: u64,
     next: u64,
     has_started: bool,
@@ -221,12 +211,12 @@ impl Reader {
     /// The next item; waits for it. `None` when the broadcast is closed and everything was read. Safe to cancel.
     pub async fn next(&mut self) -> Option<Item> {
         loop {
-            self.end.borrow_and_update();
+            self.batch_end.borrow_and_update();
             if let Some(item) = self.take() {
                 return Some(item);
             }
             // An error says that the publisher is gone; what it published last is still to be read.
-            if self.end.changed().await.is_err() {
+            if self.batch_end.changed().await.is_err() {
                 return self.take();
             }
         }
@@ -345,14 +335,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_reader_in_batches_wakes_for_idrs_and_four_times_a_second() {
+    async fn a_reader_wakes_for_idrs_and_four_times_a_second() {
         let (publisher, broadcast) = channel();
-        let mut reader = broadcast.subscribe_in_batches();
+        let mut reader = broadcast.subscribe();
         let mut taken = 0;
         for picture in 0..60_u32 {
             let is_idr = picture == 0 || picture == 50;
             publisher.publish(access_unit(i64::from(picture) * 3000, is_idr, 10), Duration::ZERO);
-            let awake = reader.end.has_changed().expect("the publisher is there");
+            let awake = reader.batch_end.has_changed().expect("the publisher is there");
             assert_eq!(awake, matches!(picture, 0 | 8 | 16 | 24 | 32 | 40 | 48 | 50 | 58), "{picture}");
             while awake && now(&mut reader).is_ready() {
                 taken += 1;

@@ -62,7 +62,7 @@ pub fn spawn(
     let (offer, offer_seen) = watch::channel(Arc::default());
     let metrics = Arc::<HlsMetrics>::default();
     let handle = HlsHandle::new(offer_seen, metrics.clone());
-    let reader = broadcast.subscribe_in_batches();
+    let reader = broadcast.subscribe();
     let task = tokio::spawn(async move {
         let Some(first) = reserve_first(&reserve).await else { return };
         let stream = Stream::new(settings, first, offer, metrics, clock);
