@@ -14,6 +14,7 @@ test:   ## formatting, lints, licences, types of the page, every test but the la
 	cargo clippy --workspace --all-targets -- --deny warnings
 	daemon/check-dependencies.sh
 	npm run --silent check
+	python3 -m unittest discover --quiet --start-directory daemon/bench
 	cargo test --workspace --no-fail-fast --quiet
 
 lab:    ## perchd against real drivers in a virtual machine (daemon/lab)
