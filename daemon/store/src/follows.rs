@@ -1,8 +1,8 @@
 //! Who follows whom. Counts are counted, so they cannot drift.
 
-use crate::relation::newest;
+use crate::relation::{Pairs, newest};
 use crate::tables::{FOLLOWERS, FOLLOWING, FOLLOWS};
-use crate::transaction::Reads as _;
+use crate::transaction::{Outcome, Reads};
 use crate::{
     Delivery, NotificationKind, Refusal, Store, StoreError, Timestamp, User, UserId, notifications, users,
 };
@@ -50,11 +50,7 @@ impl Store {
         before: Option<UserId>,
         limit: usize,
     ) -> Result<Vec<User>, StoreError> {
-        self.read(|tx| {
-            let before = before.map(UserId::number);
-            let others = newest(&tx.reading(FOLLOWERS)?, user.number(), before, limit)?;
-            others.into_iter().map(|(other, _)| users::get(tx, UserId::from_number(other))).collect()
-        })
+        self.read(|tx| others(tx, FOLLOWERS, user, before, limit))
     }
 
     /// Those an account follows, newest accounts first, at most `limit`, older than `before`.
@@ -64,11 +60,7 @@ impl Store {
         before: Option<UserId>,
         limit: usize,
     ) -> Result<Vec<User>, StoreError> {
-        self.read(|tx| {
-            let before = before.map(UserId::number);
-            let others = newest(&tx.reading(FOLLOWING)?, user.number(), before, limit)?;
-            others.into_iter().map(|(other, _)| users::get(tx, UserId::from_number(other))).collect()
-        })
+        self.read(|tx| others(tx, FOLLOWING, user, before, limit))
     }
 
     /// How many an account follows and is followed by.
@@ -80,4 +72,15 @@ impl Store {
             })
         })
     }
+}
+
+fn others(
+    tx: &impl Reads,
+    table: Pairs,
+    user: UserId,
+    before: Option<UserId>,
+    limit: usize,
+) -> Outcome<Vec<User>> {
+    let others = newest(&tx.reading(table)?, user.number(), before.map(UserId::number), limit)?;
+    others.into_iter().map(|(other, _)| users::get(tx, UserId::from_number(other))).collect()
 }

@@ -60,7 +60,9 @@ impl Store {
             if users::get(tx, user)?.standing != Standing::Active {
                 return Err(Refusal::NotActive.into());
             }
-            let id = SessionId::from_number(id::fresh(now)?);
+            // Later logins have greater ids, so that the oldest are known whatever the clock showed.
+            let last = of(tx, user)?.last().map(|last| last.id.number());
+            let id = SessionId::from_number(id::fresh_after(last, now)?);
             let label = label.to_owned();
             let session =
                 Session { id, user, label, opened_at: now, refreshed_at: now, expires_at, current: *token };

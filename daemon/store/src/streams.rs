@@ -4,7 +4,9 @@
 use crate::record;
 use crate::relation;
 use crate::search::index;
-use crate::stream::{EndReason, NewStream, Stream, StreamChange, StreamDetails, StreamFacts, StreamState};
+use crate::stream::{
+    EndReason, NewStream, Stream, StreamChange, StreamDetails, StreamFacts, StreamState, Visibility,
+};
 use crate::tables::{
     self, CAMERA_CLAIMS, CHAT_RULES, FILED, FOLLOWS, MESSAGE_OFFSETS, MESSAGES, REACTED, STREAM_DETAILS,
     STREAM_FACTS, THUMBNAILS, VIEWS, WATCH_LIST,
@@ -69,6 +71,19 @@ impl Store {
     /// The stream with this id.
     pub fn stream(&self, stream: StreamId) -> Result<Stream, StoreError> {
         self.read(|tx| whole(tx, facts(tx, stream)?))
+    }
+
+    /// How many streams an account has, ended ones included; `members`: also those for members only.
+    pub fn count_streams(&self, user: UserId, members: bool) -> Result<usize, StoreError> {
+        self.read(|tx| {
+            let mut count = 0;
+            for row in tx.reading(STREAM_FACTS)?.iter()? {
+                let facts: StreamFacts = record::decode(row?.1.value())?;
+                count +=
+                    usize::from(facts.user == user && (members || facts.visibility == Visibility::Public));
+            }
+            Ok(count)
+        })
     }
 
     /// The stream that has the camera, if one has.

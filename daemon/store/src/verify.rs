@@ -6,16 +6,16 @@ use crate::relation::Relation;
 use crate::search::{index, words};
 use crate::sessions::Session;
 use crate::tables::{
-    CAMERA_CLAIMS, FILED, FOLLOWS, MESSAGE_OFFSETS, MESSAGES, NOTIFICATIONS, PASSWORDS, REACTED,
-    SESSION_TOKENS, SESSIONS, STREAM_DETAILS, STREAM_FACTS, STREAM_KEY_USERS, STREAM_KEYS, TOKENS,
-    TOPIC_NAMES, TOPICS, USER_SESSIONS, USER_WORDS, USERNAMES, USERS, VIEWS, WATCH_LIST,
+    AVATARS, CAMERA_CLAIMS, CHAT_RULES, FILED, FOLLOWS, MESSAGE_OFFSETS, MESSAGES, NOTIFICATIONS, PASSWORDS,
+    REACTED, SESSION_TOKENS, SESSIONS, STREAM_DETAILS, STREAM_FACTS, STREAM_KEY_USERS, STREAM_KEYS,
+    THUMBNAILS, TOKENS, TOPIC_NAMES, TOPICS, USER_SESSIONS, USER_WORDS, USERNAMES, USERS, VIEWS, WATCH_LIST,
 };
 use crate::transaction::{Outcome, Reads as _};
 use crate::{
     Message, NOTIFICATIONS_PER_USER, Reaction, Store, StoreError, StreamDetails, StreamFacts, StreamState,
 };
 use crate::{Topic, User, users};
-use redb::{ReadTransaction, ReadableTable as _, ReadableTableMetadata as _, TableDefinition};
+use redb::{ReadTransaction, ReadableTable as _, ReadableTableMetadata as _, TableDefinition, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Store {
@@ -34,6 +34,9 @@ impl Store {
             check.search_index()?;
             check.messages(&streams)?;
             check.notifications(&users)?;
+            check.orphans("avatar", AVATARS, &users)?;
+            check.orphans("thumbnail", THUMBNAILS, &streams)?;
+            check.orphans("set of chat rules", CHAT_RULES, &streams)?;
             Ok(check.wrong)
         })
     }
@@ -193,17 +196,30 @@ impl Check<'_> {
     fn search_index(&mut self) -> Outcome<()> {
         let facts: BTreeMap<u128, StreamFacts> = self.records(STREAM_FACTS)?;
         let details: BTreeMap<u128, StreamDetails> = self.records(STREAM_DETAILS)?;
-        let mut due = BTreeSet::new();
+        let (mut due, mut wrong) = (0, 0);
         for (id, facts) in &facts {
-            let terms = details.get(id).map(index::terms).unwrap_or_default();
-            due.extend(terms.into_iter().map(|(term, weight)| (term, facts.ordinal, weight)));
+            for (term, weight) in details.get(id).map(index::terms).unwrap_or_default() {
+                due += 1;
+                wrong += usize::from(index::weight(self.tx, &term, facts.ordinal)? != Some(weight));
+            }
         }
-        let mut found = BTreeSet::new();
-        index::all(self.tx, |term, ordinal, weight| {
-            found.insert((term.to_owned(), ordinal, weight));
-        })?;
-        let wrong = due.symmetric_difference(&found).count();
-        self.must(wrong == 0, || format!("the search index has {wrong} entries too many, too few or wrong"));
+        self.must(wrong == 0, || format!("the search index lacks {wrong} words of streams"));
+        let found = index::count(self.tx)?;
+        self.must(found == due, || format!("the search index has {found} entries, {due} are due"));
+        Ok(())
+    }
+
+    /// Rows of what belongs to accounts or streams, and would stay behind.
+    fn orphans<V: Value>(
+        &mut self,
+        what: &str,
+        table: TableDefinition<u128, V>,
+        owners: &Ids,
+    ) -> Outcome<()> {
+        for row in self.tx.open_table(table)?.iter()? {
+            let owner = row?.0.value();
+            self.must(owners.contains(&owner), || format!("there is a {what} of nobody"));
+        }
         Ok(())
     }
 

@@ -87,14 +87,22 @@ pub(crate) fn find(tx: &impl Reads, prefix: &str, mut found: impl FnMut(u32, u8)
     Ok(())
 }
 
-/// Every entry of the index: term, ordinal, weight.
-pub(crate) fn all(tx: &impl Reads, mut each: impl FnMut(&str, u32, u8)) -> Outcome<()> {
+/// The weight a word has for one stream.
+pub(crate) fn weight(tx: &impl Reads, term: &str, ordinal: u32) -> Outcome<Option<u8>> {
+    let table = tx.reading(POSTINGS)?;
+    let block = table.get((term, ordinal / BLOCK))?;
+    let place = (ordinal % BLOCK) as u8;
+    Ok(block.and_then(|block| {
+        let pairs = block.value().as_chunks::<2>().0;
+        pairs.binary_search_by_key(&place, |pair| pair[0]).ok().map(|at| pairs[at][1])
+    }))
+}
+
+/// How many entries the index has.
+pub(crate) fn count(tx: &impl Reads) -> Outcome<usize> {
+    let mut count = 0;
     for row in tx.reading(POSTINGS)?.iter()? {
-        let (key, block) = row?;
-        let (term, number) = key.value();
-        for &[place, weight] in block.value().as_chunks::<2>().0 {
-            each(term, number * BLOCK + u32::from(place), weight);
-        }
+        count += row?.1.value().len() / 2;
     }
-    Ok(())
+    Ok(count)
 }

@@ -11,6 +11,7 @@ mod redating;
 mod searching;
 mod sessions;
 mod streaming;
+mod verifying;
 
 use crate::{
     NewMessage, NewStream, NewUser, PasswordHash, Refusal, Role, Store, StoreError, StreamId, Timestamp,

@@ -94,3 +94,14 @@ fn logins_and_the_used_tokens_they_remember_are_bounded() {
     ));
     assert_sound(&store);
 }
+
+#[test]
+fn a_login_under_a_clock_that_went_back_is_not_taken_for_the_oldest() {
+    let store = in_memory();
+    let ana = user(&store, "ana");
+    for number in 0..SESSIONS_PER_USER {
+        store.open_session(ana, &[number as u8; 32], "", at(0), at(DAY)).unwrap();
+    }
+    let back = store.open_session(ana, &[200; 32], "", at(-100 * DAY), at(DAY)).unwrap();
+    assert_eq!(store.session(back.id).unwrap().id, back.id);
+}

@@ -70,6 +70,8 @@ fn a_stream_is_edited_and_deleted_with_all_that_refers_to_it() {
     let changed = store.change_stream(stream, &change).unwrap();
     assert_eq!((changed.details.title.as_str(), changed.topics.len()), ("Owls", 2));
     let nowhere = StreamChange { topics: Some(vec![TopicId::from_number(99)]), ..StreamChange::default() };
+    start(&store, ana, "back");
+    assert_eq!((store.count_streams(ana, true).unwrap(), store.count_streams(ana, false).unwrap()), (2, 1));
     assert_eq!(refusal(store.change_stream(stream, &nowhere)), Refusal::NotFound { what: "topic" });
     assert_eq!(store.stream(stream).unwrap(), changed, "what is refused changes nothing");
     assert_sound(&store);
