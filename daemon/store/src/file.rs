@@ -1,7 +1,7 @@
 //! The store's file: made whole or not at all, opened with a small cache, never overwritten when it cannot be read.
 
 use crate::{StoreError, schema};
-use redb::{ConcurrencyMode, Database, ReadOnlyDatabase};
+use redb::{ConcurrencyMode, Database, DatabaseError, ReadOnlyDatabase, StorageError};
 use std::ffi::OsString;
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -27,7 +27,11 @@ pub(crate) fn open_existing(path: &Path) -> Result<Database, StoreError> {
         // redb would begin anew in it; but a store that lost its bytes is no new store.
         return Err(StoreError::Damaged { path: path.to_owned(), what: "it is empty".to_owned() });
     }
-    guarded(path, || shared(builder()).open(path))
+    guarded(path, || match shared(builder()).open(path) {
+        // A file system without locks on ranges of bytes: then nobody reads beside.
+        Err(DatabaseError::Storage(StorageError::Unsupported)) => builder().open(path),
+        opened => opened,
+    })
 }
 
 /// Read beside the process that writes to it: a snapshot of what that has committed.
@@ -86,7 +90,7 @@ pub(crate) fn replace(
 }
 
 /// redb's own checks find most damage; a panic over what they miss is damage too, and no reason to end the daemon's thread.
-fn guarded<D>(path: &Path, open: impl FnOnce() -> Result<D, redb::DatabaseError>) -> Result<D, StoreError> {
+fn guarded<D>(path: &Path, open: impl FnOnce() -> Result<D, DatabaseError>) -> Result<D, StoreError> {
     match catch_unwind(AssertUnwindSafe(open)) {
         Ok(result) => result.map_err(|error| StoreError::io(path, "open", error.into())),
         Err(_) => Err(StoreError::Damaged {
