@@ -1,9 +1,10 @@
 //! Power cuts: a card that keeps what was synced, and of the writes since then any subset, in whole 512-byte sectors.
 
+use super::{assert_sound, at, message, new_stream, user};
 use crate::media_sequence::MEDIA_SEQUENCE;
 use crate::tables::COUNTERS;
 use crate::transaction::Reads as _;
-use crate::{Store, StoreError, schema};
+use crate::{EndReason, Reaction, Store, StoreError, StreamId, schema};
 use proptest::prelude::*;
 use redb::{Database, ReadableTable as _, StorageBackend};
 use std::path::{Path, PathBuf};
@@ -107,6 +108,36 @@ fn made() -> Vec<u8> {
     card.synced.clone()
 }
 
+fn holding(bytes: Vec<u8>, calls_left: usize) -> Arc<Mutex<Card>> {
+    let (synced, cached) = (bytes.clone(), bytes);
+    Arc::new(Mutex::new(Card { synced, cached, dirty: Vec::new(), calls_left }))
+}
+
+/// xorshift64: reproducible from proptest's seed.
+fn coin(seed: u64) -> impl FnMut() -> bool {
+    let mut state = seed | 1;
+    move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state & 4 == 0
+    }
+}
+
+/// A stream with a message and a like; gives what it has acknowledged, as far as it came.
+fn write_some(store: &Store, number: u64) -> Option<(StreamId, u64)> {
+    let ana = store.user_by_name("ana").ok()?.id;
+    if let Some(left) = store.stream_on_camera("front").ok()? {
+        store.end_stream(left.facts.id, EndReason::Interruption, at(1)).ok()?;
+    }
+    let stream = store.start_stream(&new_stream(ana, "front", "Owls"), at(1)).ok()?.facts.id;
+    let sent = store.append_messages(&[message(stream, ana, number, "hello")], at(1));
+    if sent.is_err() || store.react(ana, stream, Some(Reaction::Like)).is_err() {
+        return Some((stream, 0));
+    }
+    Some((stream, 1))
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
@@ -118,9 +149,7 @@ proptest! {
         let mut bytes = made();
         let mut next_free = 0;
         for (calls_left, seed) in cuts {
-            let card = Arc::new(Mutex::new(Card {
-                synced: bytes.clone(), cached: bytes.clone(), dirty: Vec::new(), calls_left,
-            }));
+            let card = holding(bytes, calls_left);
             if let Ok(store) = open(&card) {
                 for _ in 0..calls_left {
                     let Ok(first) = store.reserve_media_sequence(10) else { break };
@@ -128,20 +157,34 @@ proptest! {
                     next_free = first + 10;
                 }
             }
-            let mut coin = seed | 1;
-            bytes = card.lock().unwrap().after_power_cut(|| {
-                // xorshift64: reproducible from proptest's seed
-                coin ^= coin << 13;
-                coin ^= coin >> 7;
-                coin ^= coin << 17;
-                coin & 4 == 0
-            });
+            bytes = card.lock().unwrap().after_power_cut(coin(seed));
         }
-        let card = Arc::new(Mutex::new(Card {
-            synced: bytes.clone(), cached: bytes, dirty: Vec::new(), calls_left: usize::MAX,
-        }));
-        let store = open(&card).expect("a power cut never makes the store unreadable");
+        let store = open(&holding(bytes, usize::MAX)).expect("a power cut never makes the store unreadable");
         prop_assert!(store.reserve_media_sequence(1).unwrap() >= next_free);
+    }
+
+    #[test]
+    fn no_power_cut_takes_what_was_acknowledged_or_leaves_half_of_it(
+        cuts in prop::collection::vec((0..150usize, any::<u64>()), 1..5),
+    ) {
+        let card = holding(made(), usize::MAX);
+        user(&open(&card).unwrap(), "ana");
+        let mut bytes = card.lock().unwrap().synced.clone();
+        let mut acknowledged = Vec::new();
+        for (calls_left, seed) in cuts {
+            let card = holding(bytes, calls_left);
+            if let Ok(store) = open(&card) {
+                // Once the power is gone nothing succeeds any more; `calls_left` bounds how often something does.
+                acknowledged.extend((0..).map_while(|number| write_some(&store, number)));
+            }
+            bytes = card.lock().unwrap().after_power_cut(coin(seed));
+        }
+        let store = open(&holding(bytes, usize::MAX)).expect("a power cut never makes the store unreadable");
+        assert_sound(&store);
+        for (stream, likes) in acknowledged {
+            prop_assert!(store.stream(stream).unwrap().facts.likes >= likes);
+            prop_assert!(store.messages_after(stream, None, 9).unwrap().len() as u64 >= likes);
+        }
     }
 }
 
