@@ -196,6 +196,8 @@ impl EncodedCamera {
             match imported {
                 Ok(()) => lending.lent[at] = Some(frame),
                 Err(error) => {
+                    // Others may have been taken: memory can be contiguous by chance, buffer by buffer.
+                    lending.proven = false;
                     self.copy_instead(error)?;
                     self.copy(frame, now)?;
                 }
