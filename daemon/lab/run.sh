@@ -47,6 +47,7 @@ for file in "$here"/scenarios/[0-9]*.py; do
     for prefix in "${chosen[@]}"; do case $name in "$prefix"*) scenarios+=("$name") ;; esac; done
 done
 [ ${#scenarios[@]} -gt 0 ] || { echo "no such scenario: ${chosen[*]}" >&2; exit 2; }
+rm -f "$out"/machine-*.log
 for name in "${scenarios[@]}"; do rm -rf "${out:?}/$name"; done
 
 # Hardware virtualisation where it really works: on some machines /dev/kvm is there and no guest ever starts. Without it the guest's

@@ -25,6 +25,10 @@ bool contiguous;
 module_param(contiguous, bool, 0444);
 MODULE_PARM_DESC(contiguous, "buffers are physically contiguous, and so must be what is imported (default: any memory)");
 
+unsigned int formats_mask = 7;
+module_param_named(formats, formats_mask, uint, 0444);
+MODULE_PARM_DESC(formats, "raw formats offered: 1 YU12, 2 NV12, 4 YUYV (default: all, 7)");
+
 unsigned int stall_after;
 module_param(stall_after, uint, 0644);
 MODULE_PARM_DESC(stall_after, "after this many more pictures stop working until the file is closed; back to 0 once it struck");
@@ -200,6 +204,8 @@ static int __init perch_init(void)
 	if (!dev)
 		return -ENOMEM;
 	mutex_init(&dev->lock);
+	if (!(formats_mask & 7))
+		formats_mask = 7;
 	fill_ioctl_ops(&ioctl_ops);
 
 	ret = platform_driver_register(&driver);

@@ -32,6 +32,7 @@ extern unsigned int enomem_times;
 extern unsigned int odd_stride;
 extern unsigned int error_every;
 extern unsigned int empty_every;
+extern unsigned int formats_mask;
 extern bool multiplanar;
 extern bool contiguous;
 

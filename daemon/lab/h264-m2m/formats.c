@@ -17,7 +17,18 @@ static const struct perch_format *find_format(u32 fourcc)
 	u32 i;
 
 	for (i = 0; i < ARRAY_SIZE(formats); i++)
-		if (formats[i].fourcc == fourcc)
+		if (formats[i].fourcc == fourcc && formats_mask & BIT(i))
+			return &formats[i];
+	return NULL;
+}
+
+/* The format number @index of those that the parameter leaves. */
+static const struct perch_format *nth_format(u32 index)
+{
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(formats); i++)
+		if (formats_mask & BIT(i) && !index--)
 			return &formats[i];
 	return NULL;
 }
@@ -43,7 +54,7 @@ static void try_output(struct perch_context *ctx, struct v4l2_pix_format_mplane 
 	struct v4l2_plane_pix_format *plane = &pix->plane_fmt[0];
 
 	if (!format)
-		format = &formats[0];
+		format = nth_format(0);
 	pix->pixelformat = format->fourcc;
 	pix->width = ALIGN(clamp(pix->width, PERCH_MIN_SIZE, PERCH_MAX_SIZE), 2);
 	pix->height = ALIGN(clamp(pix->height, PERCH_MIN_SIZE, PERCH_MAX_SIZE), 2);
@@ -240,9 +251,11 @@ static int s_fmt_single(struct file *file, void *priv, struct v4l2_format *f)
 
 static int enum_fmt_out(struct file *file, void *priv, struct v4l2_fmtdesc *f)
 {
-	if (f->index >= ARRAY_SIZE(formats))
+	const struct perch_format *format = nth_format(f->index);
+
+	if (!format)
 		return -EINVAL;
-	f->pixelformat = formats[f->index].fourcc;
+	f->pixelformat = format->fourcc;
 	return 0;
 }
 

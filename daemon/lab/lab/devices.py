@@ -2,11 +2,14 @@
 
 import glob
 import os
+import shutil
 import subprocess
 
 from .failure import Failure, require, wait_for
 
 ENCODER = "perch_h264_m2m"
+# Values of the encoder module's parameter `formats`.
+ONLY = {"YU12": 1, "NV12": 2, "YUYV": 4}
 
 
 def run(*command, seconds=20, check=True):
@@ -97,7 +100,10 @@ def still_picture(device):
 
 def raw_picture(device, path, fourcc, width=320, height=180):
     """Saves one raw picture of a camera that nobody else uses."""
-    run(
+    words = run(
         "v4l2-ctl", "-d", device, f"--set-fmt-video=width={width},height={height},pixelformat={fourcc}",
-        "--stream-mmap=3", "--stream-count=1", f"--stream-to={path}",
+        "--stream-mmap=3", "--stream-count=1", "--stream-to=/tmp/picture",
     )
+    # Not straight into the shared folder: 9p cannot write from the memory of a camera that is contiguous.
+    shutil.move("/tmp/picture", path)
+    require(os.path.getsize(path) > 0, f"v4l2-ctl got no picture from {device}: {words[-300:]}")

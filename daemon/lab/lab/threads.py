@@ -1,0 +1,37 @@
+"""Stops one thread of a process and leaves the others running, as a hang in a driver would: ptrace, through ctypes."""
+
+import ctypes
+import os
+
+from .failure import Failure, require
+
+PTRACE_SEIZE, PTRACE_INTERRUPT = 0x4206, 0x4207
+
+
+def thread(pid, name):
+    """The process's one thread of that name (the kernel keeps 15 letters of it)."""
+    found = []
+    for tid in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{tid}/comm", encoding="utf-8") as file:
+            if file.read().strip() == name[:15]:
+                found.append(int(tid))
+    require(len(found) == 1, f"{len(found)} threads of process {pid} are named {name}")
+    return found[0]
+
+
+def stop(tid):
+    """Stops the thread for as long as this process lives and does not wait for it."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.ptrace.argtypes = [ctypes.c_ulong, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+    libc.ptrace.restype = ctypes.c_long
+    for request in (PTRACE_SEIZE, PTRACE_INTERRUPT):
+        if libc.ptrace(request, tid, None, None) != 0:
+            raise Failure(f"ptrace of thread {tid}: {os.strerror(ctypes.get_errno())}")
+
+
+def reap(tid):
+    """Takes the dead thread away, when it is dead: as its tracer we are in the way of its process's end otherwise."""
+    try:
+        return os.waitpid(tid, os.WNOHANG | 0x40000000)[0] == tid  # __WALL
+    except ChildProcessError:
+        return True
