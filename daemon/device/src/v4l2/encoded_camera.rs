@@ -1,8 +1,9 @@
 //! A camera whose frames go through an encoder: the zero-copy way where both drivers allow it, else with one copy.
 //!
 //! Zero-copy: the camera's buffers are exported as DMABUF files and the encoder reads them in place; a buffer is lent to the encoder
-//! until it is done with it. Whether that really works shows only when frames flow: until the first coded picture any refusal
-//! makes it start over with copies. Blocking with a timeout; lives on its capture thread.
+//! until it is done with it. Whether that really works shows only when frames flow, and buffer by buffer (an encoder that needs
+//! contiguous memory takes those that happen to be): a refusal makes it start over with copies. Blocking with a timeout; lives on
+//! its capture thread.
 
 use super::capture::{Camera, Frame};
 use super::coding::Coding;
@@ -24,7 +25,10 @@ pub struct EncodedCamera {
     lending: Option<Lending>,
     camera: Camera,
     encoder_path: PathBuf,
-    settings: EncoderSettings,
+    /// With copies.
+    settings: EncoderSettings<'static>,
+    /// What encoders before this one threw away.
+    discarded_before: u64,
     draining: bool,
 }
 
@@ -51,36 +55,41 @@ impl EncodedCamera {
         coding: Coding,
         import: bool,
     ) -> Result<Self, DeviceError> {
-        let settings = EncoderSettings { gives, takes: camera.format(), input: Input::Copied, coding };
+        // The driver chooses its own rows for copies.
+        let takes = Format { bytes_per_line: 0, size_image: 0, ..camera.format() };
+        let settings = EncoderSettings { gives, takes, input: Input::Copied, coding };
         if import {
             match Self::open_importing(&camera, encoder_path, settings) {
                 Ok((encoder, lending)) => {
-                    let (encoder_path, lending) = (encoder_path.into(), Some(lending));
-                    return Ok(Self { encoder, lending, camera, encoder_path, settings, draining: false });
+                    return Ok(Self::new(encoder, Some(lending), camera, encoder_path, settings));
                 }
                 // A missing, busy or memory-starved encoder says so again below.
-                Err(error) => tracing::debug!(%error, "frames are copied to the encoder"),
+                Err(error) => tracing::info!(%error, "frames are copied to the encoder"),
             }
         }
-        let encoder = Encoder::open(encoder_path, &copying(settings))?;
-        Ok(Self {
-            encoder,
-            lending: None,
-            camera,
-            encoder_path: encoder_path.into(),
-            settings,
-            draining: false,
-        })
+        let encoder = Encoder::open(encoder_path, &settings)?;
+        Ok(Self::new(encoder, None, camera, encoder_path, settings))
+    }
+
+    fn new(
+        encoder: Encoder,
+        lending: Option<Lending>,
+        camera: Camera,
+        encoder_path: &Path,
+        settings: EncoderSettings<'static>,
+    ) -> Self {
+        let encoder_path = encoder_path.into();
+        Self { encoder, lending, camera, encoder_path, settings, discarded_before: 0, draining: false }
     }
 
     fn open_importing(
         camera: &Camera,
         encoder_path: &Path,
-        settings: EncoderSettings,
+        settings: EncoderSettings<'static>,
     ) -> Result<(Encoder, Lending), DeviceError> {
         let exported = camera.export()?;
-        let input = Input::Imported(exported.len() as u32);
-        let encoder = Encoder::open(encoder_path, &EncoderSettings { input, ..settings })?;
+        let (takes, input) = (camera.format(), Input::Imported(&exported));
+        let encoder = Encoder::open(encoder_path, &EncoderSettings { takes, input, ..settings })?;
         let lent = exported.iter().map(|_| None).collect();
         Ok((encoder, Lending { exported, lent, proven: false }))
     }
@@ -103,7 +112,7 @@ impl EncodedCamera {
     /// Losses of both since the start.
     pub fn losses(&self) -> Losses {
         let (camera, encoder) = (self.camera.losses(), self.encoder.losses());
-        Losses { discarded: camera.discarded + encoder.discarded, ..camera }
+        Losses { discarded: camera.discarded + self.discarded_before + encoder.discarded, ..camera }
     }
 
     /// Makes the next frame an IDR; `false` when the encoder has no such control.
@@ -140,7 +149,11 @@ impl EncodedCamera {
                 return Err(error);
             }
             if let Err(error) = self.encoder.check(now, Self::PATIENCE) {
-                self.copy_instead(error)?;
+                // An encoder that never gave anything back may choke on imported memory; one that did is stuck.
+                if self.lending.as_ref().is_none_or(|lending| lending.proven) {
+                    return Err(error);
+                }
+                self.copy_instead(&error)?;
             }
             if now >= deadline {
                 return Ok(None);
@@ -196,9 +209,7 @@ impl EncodedCamera {
             match imported {
                 Ok(()) => lending.lent[at] = Some(frame),
                 Err(error) => {
-                    // Others may have been taken: memory can be contiguous by chance, buffer by buffer.
-                    lending.proven = false;
-                    self.copy_instead(error)?;
+                    self.copy_instead(&error)?;
                     self.copy(frame, now)?;
                 }
             }
@@ -213,21 +224,12 @@ impl EncodedCamera {
         self.camera.release(frame)
     }
 
-    /// Starts the encoder over with copies, when importing has not worked yet; else `error` stands.
-    fn copy_instead(&mut self, error: DeviceError) -> Result<(), DeviceError> {
-        match self.lending.take() {
-            Some(Lending { proven: false, lent, .. }) => {
-                tracing::info!(%error, "the encoder cannot read the camera's buffers: frames are copied to it");
-                self.encoder = Encoder::open(&self.encoder_path, &copying(self.settings))?;
-                lent.into_iter().flatten().try_for_each(|frame| self.camera.release(frame))
-            }
-            _ => Err(error),
-        }
+    /// Starts the encoder over with copies. The stream goes on with an IDR; frames that were inside are lost.
+    fn copy_instead(&mut self, error: &DeviceError) -> Result<(), DeviceError> {
+        tracing::info!(%error, "the encoder cannot read the camera's buffers: frames are copied to it");
+        let lent = self.lending.take().map_or_else(Vec::new, |lending| lending.lent);
+        self.discarded_before += self.encoder.losses().discarded;
+        self.encoder = Encoder::open(&self.encoder_path, &self.settings)?;
+        lent.into_iter().flatten().try_for_each(|frame| self.camera.release(frame))
     }
-}
-
-/// The same with copies: the driver chooses its own rows.
-fn copying(settings: EncoderSettings) -> EncoderSettings {
-    let takes = Format { bytes_per_line: 0, size_image: 0, ..settings.takes };
-    EncoderSettings { takes, input: Input::Copied, ..settings }
 }

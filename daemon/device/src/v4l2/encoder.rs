@@ -16,7 +16,7 @@ use crate::mode::PixelFormat;
 use crate::probe::memory_to_memory;
 use crate::v4l2::capture::frame_interval;
 use bytes::Bytes;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,24 +24,24 @@ use v4l::FourCC;
 use v4l::v4l_sys as sys;
 
 /// How frames get into an encoder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Input {
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'a> {
     /// Copied into the driver's buffers, as many as its memory allows.
     Copied,
-    /// Read by the driver where another driver put them: so many buffers as that one has.
-    Imported(u32),
+    /// Read by the driver where another driver put them: all that one's buffers, exported.
+    Imported(&'a [OwnedFd]),
 }
 
 /// What an encoder is opened for.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct EncoderSettings {
+#[derive(Clone, Copy, Debug)]
+pub struct EncoderSettings<'a> {
     /// Coded format; `H264` but in tests.
     pub gives: FourCC,
     /// The frames' format, visible size and colours. For [`Input::Imported`] with the stride and size of the camera's buffers; else
     /// those are 0.
     pub takes: Format,
     /// How they get in.
-    pub input: Input,
+    pub input: Input<'a>,
     /// What to aim at.
     pub coding: Coding,
 }
@@ -85,7 +85,7 @@ impl Encoder {
     const BURST: usize = 8;
 
     /// Opens the encoder and starts it: formats of both queues, controls, buffers of both queues, STREAMON of both.
-    pub fn open(path: &Path, settings: &EncoderSettings) -> Result<Self, DeviceError> {
+    pub fn open(path: &Path, settings: &EncoderSettings<'_>) -> Result<Self, DeviceError> {
         let device = Arc::new(VideoDevice::open(path)?);
         let capability = device.capability()?;
         let multi_planar = memory_to_memory(capability.flags)
@@ -116,7 +116,7 @@ impl Encoder {
 
         let (memory, wanted, needed) = match settings.input {
             Input::Copied => (Memory::Mmap, Self::OUTPUT_BUFFERS, Self::FEWEST_BUFFERS),
-            Input::Imported(count) => (Memory::Dmabuf, count, count),
+            Input::Imported(buffers) => (Memory::Dmabuf, buffers.len() as u32, buffers.len() as u32),
         };
         let mut output = Queue::allocate(&device, output_kind, memory, wanted, needed, format.size_image)?;
         let mut capture = Queue::allocate(
@@ -127,6 +127,9 @@ impl Encoder {
             Self::FEWEST_BUFFERS,
             coded.size_image,
         )?;
+        if let Input::Imported(buffers) = settings.input {
+            try_import(&mut output, buffers, format.size_image)?;
+        }
         capture.enqueue_all()?;
         output.start()?;
         capture.start()?;
@@ -281,6 +284,14 @@ impl Encoder {
     }
 }
 
+/// Lets the driver look at every buffer before a frame depends on it: queuing maps it, stopping gives it back.
+fn try_import(output: &mut Queue, buffers: &[OwnedFd], size: u32) -> Result<(), DeviceError> {
+    for (index, buffer) in (0..).zip(buffers) {
+        output.enqueue_import(index, buffer.as_fd(), size, size, Duration::ZERO)?;
+    }
+    output.stop()
+}
+
 fn unsupported(device: &VideoDevice, lacks: String) -> DeviceError {
     DeviceError::Unsupported { path: device.path().into(), lacks }
 }
@@ -301,7 +312,7 @@ fn input_layout(
     }
     let layout = Layout::new(answer, width, height)
         .ok_or_else(|| device.lied("setting the format", format!("{answer:?} holds no {width}x{height}")))?;
-    if settings.input != Input::Copied {
+    if matches!(settings.input, Input::Imported(_)) {
         let theirs = Layout::new(&settings.takes, width, height);
         let importable = theirs.is_some_and(|theirs| theirs.same_places(&layout))
             && settings.takes.size_image >= answer.size_image;
@@ -323,7 +334,7 @@ mod tests {
         VideoDevice::open(Path::new("/dev/null")).unwrap()
     }
 
-    fn settings(takes: Format, input: Input) -> EncoderSettings {
+    fn settings(takes: Format, input: Input<'_>) -> EncoderSettings<'_> {
         let coding = Coding { bitrate: 1_000_000, keyframe_interval: 30, frames_per_second: 30.0 };
         EncoderSettings { gives: FourCC::new(b"H264"), takes, input, coding }
     }
@@ -336,7 +347,7 @@ mod tests {
     #[test]
     fn frames_are_imported_only_when_every_row_is_where_the_encoder_looks_for_it() {
         let camera = nv12(1920, 1080, 1920, 1080);
-        let import = settings(camera, Input::Imported(4));
+        let import = settings(camera, Input::Imported(&[]));
         assert!(input_layout(&device(), &camera, &import).is_ok());
         let padded_rows = nv12(1920, 1080, 1952, 1080);
         assert!(input_layout(&device(), &padded_rows, &import).is_err(), "other stride");

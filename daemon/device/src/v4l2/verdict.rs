@@ -58,8 +58,9 @@ impl Timeline {
     const LARGEST_GAP: u32 = 36_000;
     /// A frame cannot have waited longer than this in a queue of a few buffers.
     const OLDEST: Duration = Duration::from_secs(2);
-    /// The stamp may be this much ahead of a clock that was read before the dequeue.
-    const NEWEST: Duration = Duration::from_millis(100);
+    /// The stamp may be this much ahead: the clock was read before the dequeue, and some drivers stamp with the end of a frame
+    /// that they hand over at its beginning (vivid does).
+    const NEWEST: Duration = Duration::from_millis(500);
 
     /// Frames lost between the last buffer and this one.
     pub fn lost_before(&mut self, sequence: u32) -> u32 {
