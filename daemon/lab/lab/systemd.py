@@ -18,8 +18,10 @@ User=nobody
 Group=nogroup
 ExecStart=
 ExecStart=/run/lab/perchd --config /run/lab/perch.toml
-StandardOutput=append:{log}
-StandardError=append:{log}
+StandardOutput=append:/run/lab/perchd.log
+StandardError=append:/run/lab/perchd.log
+# How each run ended, in systemd's own word: success, watchdog, exit-code, …
+ExecStopPost=/bin/sh -c 'echo "$SERVICE_RESULT" >>/run/lab/results'
 """
 
 
@@ -30,42 +32,56 @@ class Systemd:
         self.units = "/run/lab/units"
         shutil.rmtree("/run/lab", ignore_errors=True)
         os.makedirs(f"{self.units}/perchd.service.d")
+        # The service runs as nobody, who has to write there.
+        os.chmod("/run/lab", 0o777)
         shutil.copy(lab.perchd, "/run/lab/perchd")
         shutil.copy(config, "/run/lab/perch.toml")
         shutil.copy(f"{REPOSITORY}/systemd/perchd.service", self.units)
         with open(f"{self.units}/perchd.service.d/lab.conf", "w", encoding="utf-8") as file:
-            file.write(DROP_IN.format(log="/run/lab/perchd.log"))
+            file.write(DROP_IN)
         with open(f"{self.units}/lab.target", "w", encoding="utf-8") as file:
             file.write("[Unit]\nDescription=Nothing but the manager\nDefaultDependencies=no\n")
-        self.log = f"{lab.out}/systemd.log"
         self.process = None
+        self.pid = 0
 
     def __enter__(self):
-        with open(self.log, "wb") as log:
-            self.process = subprocess.Popen(
-                ("unshare", "--pid", "--fork", "--mount", "--mount-proc", "--kill-child", "env", "-i", "container=lab",
-                 f"SYSTEMD_UNIT_PATH={self.units}", "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
-                 "/lib/systemd/systemd", "--system", "--unit=lab.target", "--log-target=console", "--log-level=info",
-                 "--show-status=no"),
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-            )
+        # Its own messages go to the machine's console, and so to run.sh's machine-N.log.
+        self.process = subprocess.Popen(
+            ("unshare", "--pid", "--fork", "--mount", "--mount-proc", "--kill-child", "env", "-i", "container=lab",
+             f"SYSTEMD_UNIT_PATH={self.units}", "SYSTEMD_GENERATOR_PATH=/run/lab/none", "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+             "/lib/systemd/systemd", "--system", "--unit=lab.target", "--log-target=console", "--show-status=no"),
+            stdin=subprocess.DEVNULL, start_new_session=True,
+        )
+        self.pid, _ = wait_for(self.find, 10, "unshare starts no systemd")
         wait_for(
-            lambda: self.systemctl("show", "-p", "Version", check=False).startswith("Version="), 30, lambda: f"systemd does not answer: {self.words()}"
+            lambda: self.systemctl("show", "-p", "Version", check=False).startswith("Version="), 30,
+            "systemd does not answer: see the machine's console", 0.5,
         )
         return self
+
+    def find(self):
+        """The manager's PID as it is outside of its namespace."""
+        with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children", encoding="ascii") as file:
+            children = file.read().split()
+        return int(children[0]) if children else None
 
     def __exit__(self, kind, error, trace):
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(10)
 
-    def words(self):
-        """The end of its log."""
-        with open(self.log, encoding="utf-8", errors="replace") as file:
-            return " | ".join(file.read().strip().splitlines()[-5:])[-600:]
-
     def systemctl(self, *arguments, check=True):
-        """Talks to it."""
-        return devices.run("systemctl", *arguments, seconds=100, check=check)
+        """Talks to it, from inside of its namespace: it hears nobody else."""
+        return devices.run(
+            "nsenter", "--target", str(self.pid), "--pid", "--mount", "systemctl", *arguments, seconds=100, check=check
+        )
+
+    def results(self):
+        """How the service's runs ended, the first one first."""
+        try:
+            with open("/run/lab/results", encoding="ascii") as file:
+                return file.read().split()
+        except FileNotFoundError:
+            return []
 
     def show(self, name):
         """A property of perchd's service."""
