@@ -284,8 +284,6 @@ pub struct HardwareEncoder {
 }
 
 impl HardwareEncoder {
-    /// Frames in and nothing out for so long: the encoder is closed and opened anew.
-    const PATIENCE: Duration = Duration::from_millis(1500);
     /// A frame that the encoder has no room for after this time is left out.
     const ROOM: Duration = Duration::from_millis(100);
 
@@ -337,7 +335,7 @@ impl HardwareEncoder {
             out.push((coded.data, coded.captured_at));
         }
         self.losses.update(self.encoder.losses());
-        self.encoder.check(now, Self::PATIENCE)
+        self.encoder.check(now, EncodedCamera::PATIENCE)
     }
 }
 

@@ -43,8 +43,9 @@ struct Lending {
 }
 
 impl EncodedCamera {
-    /// Frames in and nothing out for so long is a stuck encoder; a whole way back has to fit into five seconds.
-    const PATIENCE: Duration = Duration::from_millis(1500);
+    /// Frames in and nothing out for so long is a stuck encoder. The whole way back has to fit into five seconds, of which a stuck
+    /// encoder may take some to let go of its buffers.
+    pub const PATIENCE: Duration = Duration::from_secs(1);
 
     /// Joins a running camera and the encoder at `encoder_path`, which has to take the camera's format. `gives` is H.264 but in
     /// tests. Frames are imported when `import` allows it and both drivers can.

@@ -1,6 +1,7 @@
 //! A queue's format as a plain value, and its way through the kernel's two structures (single- and multi-planar). Pure.
 
-use super::ioctl::{QueueType, zeroed};
+use super::ioctl::QueueType;
+use super::kernel::zeroed;
 use crate::mode::PixelFormat;
 use v4l::FourCC;
 use v4l::v4l_sys as sys;

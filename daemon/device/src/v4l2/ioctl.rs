@@ -4,6 +4,7 @@
 //! aims at offers such formats. Policy (how many buffers, which format, what to retry) is not here.
 
 use super::format::Format;
+use super::kernel::{KernelStruct, StreamType, zeroed};
 use crate::error::DeviceError;
 use std::ffi::c_void;
 use std::io;
@@ -15,42 +16,6 @@ use v4l::frameinterval::FrameIntervalEnum;
 use v4l::framesize::FrameSizeEnum;
 use v4l::v4l_sys as sys;
 use v4l::v4l2::vidioc;
-
-/// A structure of the kernel's interface: plain integers, arrays and unions of them.
-///
-/// # Safety
-/// All bytes zero must be a valid value.
-pub(super) unsafe trait KernelStruct {}
-
-macro_rules! kernel_structs {
-    ($($name:ty),* $(,)?) => { $(
-        // SAFETY: a C structure of integers, integer arrays and raw pointers; zero is valid for each of them.
-        unsafe impl KernelStruct for $name {}
-    )* };
-}
-kernel_structs!(
-    sys::v4l2_capability,
-    sys::v4l2_fmtdesc,
-    sys::v4l2_frmsizeenum,
-    sys::v4l2_frmivalenum,
-    sys::v4l2_format,
-    sys::v4l2_streamparm,
-    sys::v4l2_requestbuffers,
-    sys::v4l2_buffer,
-    sys::v4l2_plane,
-    sys::v4l2_exportbuffer,
-    sys::v4l2_control,
-    sys::v4l2_queryctrl,
-    sys::v4l2_encoder_cmd,
-    sys::v4l2_selection,
-    sys::v4l2_input,
-);
-
-/// A structure with nothing in it.
-pub(super) fn zeroed<T: KernelStruct>() -> T {
-    // SAFETY: the trait promises that zero is a valid value.
-    unsafe { std::mem::zeroed() }
-}
 
 /// Which of a device's queues, and through which of the two interfaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -473,11 +438,6 @@ impl AsFd for VideoDevice {
         self.file.as_fd()
     }
 }
-
-/// The argument of STREAMON and STREAMOFF: a C int.
-#[repr(transparent)]
-struct StreamType(u32);
-kernel_structs!(StreamType);
 
 /// `_IOWR('V', 0x5f, struct v4l2_selection)`, which the crate `v4l` lacks.
 const VIDIOC_S_SELECTION: vidioc::_IOC_TYPE = {

@@ -11,6 +11,7 @@ pub mod encoded_camera;
 pub mod encoder;
 pub mod format;
 pub mod ioctl;
+mod kernel;
 pub mod layout;
 mod pending;
 pub mod poll;
