@@ -7,15 +7,17 @@
 
 mod handle;
 
-pub use handle::{HlsHandle, HlsMetrics, Offer};
+pub use handle::{HlsHandle, HlsMetrics, Offer, SegmentBytes};
 
 use crate::broadcast::{Broadcast, Item, Published, Reader};
 use crate::clock::Clock;
 use bytes::Bytes;
+use perch_device::kernel_memory::KernelMemory;
 use perch_media::hls::{
-    LiveWindow, LiveWindowConfig, MultivariantPlaylist, Segmenter, SegmenterConfig, WallOffset,
+    LiveWindow, LiveWindowConfig, MultivariantPlaylist, Segment, Segmenter, SegmenterConfig, WallOffset,
 };
 use perch_media::time::MediaTime;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
@@ -88,10 +90,21 @@ async fn reserve_block(reserve: ReserveSequence) -> anyhow::Result<u64> {
     tokio::task::spawn_blocking(move || reserve(RESERVE)).await?
 }
 
+/// Lends its bytes to a `Bytes`.
+struct InKernel(Arc<KernelMemory>);
+
+impl AsRef<[u8]> for InKernel {
+    fn as_ref(&self) -> &[u8] {
+        (*self.0).as_ref()
+    }
+}
+
 /// The reader's state.
 struct Stream {
     segmenter: Segmenter,
     window: LiveWindow,
+    /// What the window's segments lie in, by their numbers.
+    in_kernel: VecDeque<(u64, Arc<KernelMemory>)>,
     wall: Option<WallOffset>,
     offer: watch::Sender<Arc<Offer>>,
     metrics: Arc<HlsMetrics>,
@@ -118,6 +131,7 @@ impl Stream {
                 keep: KEEP,
                 first_sequence,
             }),
+            in_kernel: VecDeque::new(),
             wall: None,
             offer,
             metrics,
@@ -155,17 +169,33 @@ impl Stream {
     }
 
     fn take(&mut self, published: &Published) {
-        let Some(segment) = self.segmenter.push(&published.unit) else { return };
+        let Some(mut segment) = self.segmenter.push(&published.unit) else { return };
         self.sample_wall_clock();
+        let written = self.move_to_kernel(&mut segment);
         let gone = self.window.push(segment);
         self.publish(false);
         self.metrics.segments.fetch_add(1, Ordering::Relaxed);
         let listed_after = self.clock.monotonic().saturating_sub(published.published_at);
         self.metrics.listing_seconds.observe(listed_after.as_secs_f64());
         // Last, when the offer that held it is gone too.
-        if let Some(gone) = gone {
-            self.segmenter.reuse(gone.data);
+        if let Some(reusable) = written.or(gone.map(|gone| gone.data)) {
+            self.segmenter.reuse(reusable);
         }
+    }
+
+    /// Puts the segment's bytes where every viewer is sent them from without a copy. Gives the memory that they were written in; none
+    /// where the kernel has no room and the segment stays as it is.
+    fn move_to_kernel(&mut self, segment: &mut Segment) -> Option<Bytes> {
+        let memory = match KernelMemory::copy_of(&segment.data) {
+            Ok(memory) => Arc::new(memory),
+            Err(error) => {
+                tracing::debug!(%error, "a segment stays in the daemon's own memory");
+                return None;
+            }
+        };
+        let shared = Bytes::from_owner(InKernel(memory.clone()));
+        self.in_kernel.push_back((segment.sequence, memory));
+        Some(std::mem::replace(&mut segment.data, shared))
     }
 
     fn extend_reservation(&mut self, reserved: anyhow::Result<u64>) {
@@ -190,7 +220,7 @@ impl Stream {
     }
 
     /// Makes the whole offer anew. The segments' bytes are shared, not copied.
-    fn publish(&self, has_ended: bool) {
+    fn publish(&mut self, has_ended: bool) {
         let Some(wall) = self.wall else {
             // Not one segment was made: there is nothing to end.
             self.offer.send_replace(Arc::new(Offer { has_ended, ..Offer::default() }));
@@ -205,11 +235,16 @@ impl Stream {
             first_sequence += 1;
         }
         let next_sequence = self.window.next_sequence();
+        while self.in_kernel.pop_front_if(|(sequence, _)| *sequence < first_sequence).is_some() {}
+        let memory_of = |sequence: u64| {
+            let found = self.in_kernel.iter().find(|(of, _)| *of == sequence);
+            found.map(|(_, memory)| memory.clone())
+        };
         let segments: Vec<_> = (first_sequence..next_sequence)
             .map_while(|sequence| self.window.segment(sequence))
-            .map(|segment| segment.data.clone())
+            .map(|segment| SegmentBytes { data: segment.data.clone(), memory: memory_of(segment.sequence) })
             .collect();
-        let bytes: usize = segments.iter().map(Bytes::len).sum();
+        let bytes: usize = segments.iter().map(|segment| segment.data.len()).sum();
         self.metrics.window_bytes.store(bytes as u64, Ordering::Relaxed);
         let variants = self.window.variant(MEDIA_PLAYLIST).into_iter().collect();
         self.offer.send_replace(Arc::new(Offer {

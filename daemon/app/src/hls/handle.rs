@@ -1,6 +1,7 @@
 //! What the hls reader offers at one moment, and the handle through which HTTP takes it.
 
 use bytes::Bytes;
+use perch_device::kernel_memory::KernelMemory;
 use perch_media::hls::parse_segment_name;
 use prometheus_client::metrics::histogram::Histogram;
 use std::sync::Arc;
@@ -23,12 +24,21 @@ pub struct Offer {
     pub has_ended: bool,
     /// Of `segments`' first; they are consecutive.
     pub(super) first_sequence: u64,
-    pub(super) segments: Vec<Bytes>,
+    pub(super) segments: Vec<SegmentBytes>,
+}
+
+/// A whole segment.
+#[derive(Clone, Debug)]
+pub struct SegmentBytes {
+    /// Its bytes.
+    pub data: Bytes,
+    /// What `data` lies in, where it lies in the kernel's own memory: sockets can be handed its pages instead of copies.
+    pub memory: Option<Arc<KernelMemory>>,
 }
 
 impl Offer {
     /// A whole segment by its media sequence number.
-    pub fn segment(&self, sequence: u64) -> Option<&Bytes> {
+    pub fn segment(&self, sequence: u64) -> Option<&SegmentBytes> {
         self.segments.get(usize::try_from(sequence.checked_sub(self.first_sequence)?).ok()?)
     }
 }
@@ -76,7 +86,7 @@ impl HlsHandle {
     }
 
     /// A segment by its name in the playlist.
-    pub fn segment(&self, name: &str) -> Option<Bytes> {
+    pub fn segment(&self, name: &str) -> Option<SegmentBytes> {
         self.offer.borrow().segment(parse_segment_name(name)?).cloned()
     }
 

@@ -5,6 +5,7 @@
 
 use super::patient_stream::{Exchange, PatientStream};
 use super::places::Place;
+use super::send_pages::SendPages;
 use super::traffic::Traffic;
 use bytes::Bytes;
 use http::{Request, Response};
@@ -46,7 +47,7 @@ pub(super) async fn serve<S, A, F, B>(
     stopping: Watcher,
     answer: A,
 ) where
-    S: AsyncRead + AsyncWrite + Unpin + 'static,
+    S: AsyncRead + AsyncWrite + SendPages + Unpin + 'static,
     A: Fn(Request<Incoming>) -> F,
     F: Future<Output = Response<B>>,
     B: Body<Data = Bytes> + 'static,
@@ -59,8 +60,8 @@ pub(super) async fn serve<S, A, F, B>(
         let answer = answer(request);
         let exchange = &exchange;
         async move {
-            let response = answer.await;
-            exchange.answered();
+            let mut response = answer.await;
+            exchange.answered(response.extensions_mut().remove());
             Ok::<_, Infallible>(response)
         }
     });
@@ -85,6 +86,7 @@ mod tests {
     use super::*;
     use http_body_util::Full;
     use hyper_util::server::graceful::GracefulShutdown;
+    use perch_device::kernel_memory::KernelMemory;
     use std::net::{IpAddr, Ipv4Addr};
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
     use tokio::task::JoinHandle;
@@ -191,6 +193,40 @@ mod tests {
         }
         assert!(total > 10_000);
         assert_eq!(peer.traffic.failed.get(), 0);
+    }
+
+    /// Lends its bytes to a body, as a segment does.
+    struct Lent(Arc<KernelMemory>);
+
+    impl AsRef<[u8]> for Lent {
+        fn as_ref(&self) -> &[u8] {
+            (*self.0).as_ref()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_lies_in_the_kernels_memory_arrives_as_it_is_also_in_parts_and_pipelined() {
+        let data: Vec<u8> = (0..5000_u32).map(|i| (i % 251) as u8).collect();
+        let memory = Arc::new(KernelMemory::copy_of(&data).unwrap());
+        let part = Bytes::from_owner(Lent(memory.clone())).slice(1000..4000);
+        let answer = move |_| {
+            let mut response = Response::new(Full::new(part.clone()));
+            response.extensions_mut().insert(memory.clone());
+            std::future::ready(response)
+        };
+        let Admission::Free(place) = Places::new(4).take(HERE) else { panic!("refused") };
+        let (wire, stream) = tokio::io::duplex(100);
+        let stopping = GracefulShutdown::new();
+        let task = serve(stream, place, Arc::default(), Deadlines::USUAL, stopping.watcher(), answer);
+        tokio::spawn(task);
+        let (mut reader, mut writer) = tokio::io::split(wire);
+        let requests = [REQUEST, REQUEST, b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n"].concat();
+        let mut read = Vec::new();
+        let (sent, received) = tokio::join!(writer.write_all(&requests), reader.read_to_end(&mut read));
+        sent.unwrap();
+        received.unwrap();
+        let bodies = read.windows(3000).filter(|window| *window == &data[1000..4000]).count();
+        assert_eq!(bodies, 3);
     }
 
     #[tokio::test(start_paused = true)]

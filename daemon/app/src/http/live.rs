@@ -9,7 +9,7 @@ use super::problem::Problem;
 use super::range::{self, Part};
 use super::router::why_nothing_is_live;
 use crate::capture::status::CameraState;
-use crate::hls::{HlsHandle, MEDIA_PLAYLIST, Offer};
+use crate::hls::{HlsHandle, MEDIA_PLAYLIST, Offer, SegmentBytes};
 use bytes::Bytes;
 use http::header::{
     ACCEPT_RANGES, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL, CONTENT_RANGE,
@@ -76,7 +76,7 @@ impl Live {
                 Ok(playlist(&offer.multivariant, &offer, false, request.headers()))
             }
             _ => match self.hls.segment(name) {
-                Some(data) => segment(data, request.headers()),
+                Some(found) => segment(found, request.headers()),
                 None => Err(Problem::NoSuchSegment),
             },
         }
@@ -172,7 +172,8 @@ fn playlist_caching(offer: &Offer, blocking: bool) -> &'static str {
     }
 }
 
-fn segment(data: Bytes, asked: &HeaderMap) -> Result<Response<Body>, Problem> {
+fn segment(found: SegmentBytes, asked: &HeaderMap) -> Result<Response<Body>, Problem> {
+    let SegmentBytes { data, memory } = found;
     let part = asked.get(RANGE).map_or(Ok(Part::Whole), |range| range::parse(range, data.len()))?;
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();
@@ -180,6 +181,10 @@ fn segment(data: Bytes, asked: &HeaderMap) -> Result<Response<Body>, Problem> {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("video/mp2t"));
     headers.insert(CACHE_CONTROL, caching::FOR_EVER);
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    if let Some(memory) = memory {
+        response.extensions_mut().insert(memory);
+    }
+    let headers = response.headers_mut();
     match part {
         Part::Whole => *response.body_mut() = Body::from(data),
         Part::Bytes { first, last } => {

@@ -17,6 +17,7 @@ mod places;
 mod problem;
 mod range;
 mod router;
+mod send_pages;
 mod server;
 mod system;
 mod traffic;

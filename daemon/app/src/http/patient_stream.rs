@@ -1,13 +1,16 @@
 //! A connection's bytes, with the deadline that hyper lacks: a peer that takes nothing for too long is dropped.
-//! It also sees when an answer has left, which is when its place may be given to somebody else.
+//! It also sees when an answer has left, which is when its place may be given to somebody else, and hands the pages of a segment to
+//! the socket where hyper would have them copied.
 
 use super::places::Place;
+use super::send_pages::SendPages;
 use super::traffic::Traffic;
+use perch_device::kernel_memory::KernelMemory;
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -19,11 +22,13 @@ pub(super) struct Exchange {
     pub(super) traffic: Arc<Traffic>,
     /// The service has given its answer to hyper; the next complete flush ends the exchange.
     answered: AtomicBool,
+    /// What the answer's body lies in, where the kernel can send it without a copy.
+    pages: Mutex<Option<Arc<KernelMemory>>>,
 }
 
 impl Exchange {
     pub(super) fn new(place: Place, traffic: Arc<Traffic>) -> Self {
-        Self { place, traffic, answered: AtomicBool::new(false) }
+        Self { place, traffic, answered: AtomicBool::new(false), pages: Mutex::default() }
     }
 
     pub(super) fn begin(&self) {
@@ -31,12 +36,19 @@ impl Exchange {
         self.traffic.requests.add(1);
     }
 
-    pub(super) fn answered(&self) {
+    /// `pages` is what the body lies in, if it lies in the kernel's memory.
+    pub(super) fn answered(&self, pages: Option<Arc<KernelMemory>>) {
+        *self.pages() = pages;
         self.answered.store(true, Ordering::Relaxed);
+    }
+
+    fn pages(&self) -> MutexGuard<'_, Option<Arc<KernelMemory>>> {
+        self.pages.lock().expect("nothing panics while it holds the lock")
     }
 
     fn flushed(&self) {
         if self.answered.swap(false, Ordering::Relaxed) {
+            *self.pages() = None;
             self.place.waiting();
         }
     }
@@ -90,7 +102,15 @@ impl<S: AsyncRead + Unpin> AsyncRead for PatientStream<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for PatientStream<S> {
+/// The first of `slices` that lies in `pages`, and where in them.
+fn find_in_pages(pages: &KernelMemory, slices: &[IoSlice<'_>]) -> Option<(usize, u64)> {
+    slices
+        .iter()
+        .enumerate()
+        .find_map(|(index, slice)| Some((index, pages.offset_of(slice).filter(|_| !slice.is_empty())?)))
+}
+
+impl<S: AsyncWrite + SendPages + Unpin> AsyncWrite for PatientStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.inner).poll_write(cx, bytes);
         self.judge(cx, written)
@@ -101,7 +121,14 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for PatientStream<S> {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.inner).poll_write_vectored(cx, slices);
+        let pages = self.exchange.pages().clone();
+        let found = pages.as_deref().and_then(|pages| Some((pages, find_in_pages(pages, slices)?)));
+        let written = match found {
+            Some((pages, (0, offset))) => self.inner.poll_send_pages(cx, pages, offset, slices[0].len()),
+            // The head goes first, and waits for the body to fill its packet.
+            Some((_, (before, _))) => self.inner.poll_send_with_more_to_come(cx, &slices[..before]),
+            None => Pin::new(&mut self.inner).poll_write_vectored(cx, slices),
+        };
         self.judge(cx, written)
     }
 

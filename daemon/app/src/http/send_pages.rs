@@ -1,0 +1,90 @@
+//! Sending without copying: the pages of [`KernelMemory`] are handed to the socket by sendfile(2).
+
+use perch_device::kernel_memory::KernelMemory;
+use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
+use std::io::{self, IoSlice};
+use std::task::{Context, Poll, ready};
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+
+/// A stream whose far end can be sent pages.
+pub(super) trait SendPages {
+    /// Sends up to `length` bytes of `pages` from `offset` on; how many were taken.
+    fn poll_send_pages(
+        &mut self,
+        cx: &mut Context<'_>,
+        pages: &KernelMemory,
+        offset: u64,
+        length: usize,
+    ) -> Poll<io::Result<usize>>;
+
+    /// Writes `slices`; the last packet may wait a moment for what comes next.
+    fn poll_send_with_more_to_come(
+        &mut self,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>>;
+}
+
+impl SendPages for TcpStream {
+    fn poll_send_pages(
+        &mut self,
+        cx: &mut Context<'_>,
+        pages: &KernelMemory,
+        offset: u64,
+        length: usize,
+    ) -> Poll<io::Result<usize>> {
+        poll_when_writable(self, cx, || {
+            let mut offset = offset;
+            Ok(rustix::fs::sendfile(&*self, pages, Some(&mut offset), length)?)
+        })
+    }
+
+    fn poll_send_with_more_to_come(
+        &mut self,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let flags = SendFlags::MORE | SendFlags::NOSIGNAL;
+        poll_when_writable(self, cx, || {
+            Ok(sendmsg(&*self, slices, &mut SendAncillaryBuffer::default(), flags)?)
+        })
+    }
+}
+
+fn poll_when_writable(
+    stream: &TcpStream,
+    cx: &mut Context<'_>,
+    write: impl Fn() -> io::Result<usize>,
+) -> Poll<io::Result<usize>> {
+    loop {
+        ready!(stream.poll_write_ready(cx))?;
+        match stream.try_io(Interest::WRITABLE, &write) {
+            // It was writable once; wait until it is again.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            result => return Poll::Ready(result),
+        }
+    }
+}
+
+#[cfg(test)]
+impl SendPages for tokio::io::DuplexStream {
+    fn poll_send_pages(
+        &mut self,
+        cx: &mut Context<'_>,
+        pages: &KernelMemory,
+        offset: u64,
+        length: usize,
+    ) -> Poll<io::Result<usize>> {
+        let from = usize::try_from(offset).unwrap();
+        tokio::io::AsyncWrite::poll_write(std::pin::Pin::new(self), cx, &pages.as_ref()[from..from + length])
+    }
+
+    fn poll_send_with_more_to_come(
+        &mut self,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        tokio::io::AsyncWrite::poll_write(std::pin::Pin::new(self), cx, &slices[0])
+    }
+}
