@@ -3,8 +3,9 @@
 #
 #     run.sh [--perchd FILE] [--tools FOLDER] [--keep] [SCENARIO...]        all scenarios when none is named; 03 names 03_….py
 #
-# PERCHD and PERCH_LAB_TOOLS do the same as the first two; without them both are built here (release). PERCH_LAB_OUT is where logs and
-# pictures go (a fresh folder otherwise, removed when all passed unless --keep). Last line: "N passed, N failed"; exit 1 on a failure.
+# PERCHD and PERCH_LAB_TOOLS do the same as the first two; without them both are built here (release). PERCH_LAB_OUT is where logs
+# and pictures go (a fresh folder otherwise, removed when all passed unless --keep); PERCH_LAB_SECONDS how long a machine may run (1200).
+# Last line: "N passed, N failed"; exit 1 on a failure.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -17,18 +18,18 @@ while [ $# -gt 0 ]; do
         --perchd) perchd=$2; shift 2 ;;
         --tools) tools=$2; shift 2 ;;
         --keep) keep=yes; shift ;;
-        -h | --help) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit ;;
+        -h | --help) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit ;;
         *) chosen+=("$1"); shift ;;
     esac
 done
 
 if [ -z "$perchd" ]; then
     (cd "$root" && cargo build --release -p perchd)
-    perchd=${CARGO_TARGET_DIR:-$root/target}/release/perchd
+    perchd=$(cd "$root" && realpath "${CARGO_TARGET_DIR:-target}/release/perchd")
 fi
 if [ -z "$tools" ]; then
     (cd "$root" && cargo build --release -p perch-device --examples)
-    tools=${CARGO_TARGET_DIR:-$root/target}/release/examples
+    tools=$(cd "$root" && realpath "${CARGO_TARGET_DIR:-target}/release/examples")
 fi
 perchd=$(realpath "$perchd")
 tools=$(realpath "$tools")
@@ -50,8 +51,9 @@ done
 rm -f "$out"/machine-*.log
 for name in "${scenarios[@]}"; do rm -rf "${out:?}/$name"; done
 
-# Hardware virtualisation where it really works: on some machines /dev/kvm is there and no guest ever starts. Without it the guest's
-# clock goes by the instructions it has executed (one each 2 ns), not by the host's: a busy host makes the run longer and no deadline shorter.
+# Hardware virtualisation where it really works: on some machines /dev/kvm is there and no guest ever starts. Without it the
+# guest's clock goes by the instructions it has executed (one each 2 ns), not by the host's: a busy host makes the run longer
+# and no deadline shorter.
 accelerate=(--disable-kvm --cpus 1 --qemu-opts="-icount shift=1,sleep=on")
 guest() { # guest SECONDS COMMAND
     # The console is read through a pipe: QEMU would write a file from its beginning for each of its streams.
@@ -70,8 +72,8 @@ run_shard() { # run_shard NUMBER SCENARIO...
     local number=$1 left
     shift
     while [ $# -gt 0 ]; do
-        guest "${PERCH_LAB_SECONDS:-700}" "cd $here && PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m lab.runner guest --out $out --perchd $perchd \
-            --tools $tools $*" >>"$out/machine-$number.log" || true
+        guest "${PERCH_LAB_SECONDS:-1200}" "cd $here && PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m lab.runner guest \
+            --out $out --perchd $perchd --tools $tools $*" >>"$out/machine-$number.log" || true
         left=()
         for name in "$@"; do [ -e "$out/$name/guest.json" ] || left+=("$name"); done
         [ ${#left[@]} -lt $# ] || { echo "the virtual machine does not start" >>"$out/machine-$number.log"; return; }

@@ -25,15 +25,15 @@ missing() { for p in "$@"; do dpkg-query -W -f '${db:Status-Status}\n' "$p" 2>/d
 update_lists() { [ -n "${updated:-}" ] || { [ "$(id -u)" = 0 ] && apt-get -qq update >&2; updated=yes; }; }
 apt-cache show linux-image-amd64 >/dev/null 2>&1 || update_lists
 
-# The kernel is the one that Debian's metapackage names today; a kernel that was set up before stays good for a week, so that a security update
-# does not cost everybody a rebuild on the same day.
+# The kernel is the one that Debian's metapackage names today; a kernel that was set up before stays good for a week, so that
+# a security update does not cost everybody a rebuild on the same day.
 kernel_of_today() { apt-cache depends linux-image-amd64 | sed -n 's/^ *Depends: linux-image-\([0-9].*\)$/\1/p' | head -n 1; }
 version=$(find "$cache" -maxdepth 1 -name kernel-version -mtime -7 -exec cat {} + 2>/dev/null || true)
 [ -n "$version" ] && [ -z "$(missing "linux-headers-$version")" ] || version=$(kernel_of_today)
 [ -n "$version" ] || die "linux-image-amd64 names no kernel: check the sources of apt"
 series=$(echo "$version" | cut -d. -f1,2)
 
-packages=(qemu-system-x86 busybox-static udev kmod procps python3-venv ffmpeg v4l-utils curl
+packages=(qemu-system-x86 busybox-static systemd udev kmod procps util-linux python3-venv ffmpeg v4l-utils
     gcc make flex bison bc libelf-dev libc6-dev xz-utils "linux-headers-$version")
 read -ra wanted < <(missing "${packages[@]}" | tr '\n' ' ') || true
 if [ ${#wanted[@]} -gt 0 ]; then
@@ -80,7 +80,8 @@ if [ ! -e "$result/complete" ]; then
     rm -rf "$result" && mkdir -p "$result/build/media"
     cp -a "$base/root" "$result/root"
     build() { # build FOLDER [SYMBOLS]
-        make -s -C "$headers" M="$1" KBUILD_EXTRA_SYMBOLS="${2:-}" modules >"$result/build.log" 2>&1 \
+        # Type information for BPF is of no use here, and its tool (pahole) may be missing.
+        make -s -C "$headers" M="$1" KBUILD_EXTRA_SYMBOLS="${2:-}" CONFIG_DEBUG_INFO_BTF_MODULES= modules >"$result/build.log" 2>&1 \
             || { tail -n 30 "$result/build.log" >&2; die "the modules in $1 do not build against $version"; }
     }
     media=$result/build/media
@@ -102,8 +103,8 @@ EOF
     mkdir -p "$extra"
     cp "$media"/*.ko "$result"/build/h264-m2m/*.ko "$extra"
     depmod -b "$result/root" "$version"
-    # Keep this result and no older one.
-    find "$cache" -maxdepth 1 -name 'lab-*' ! -path "$result" -exec rm -rf {} +
+    # Older results go, but not one that another run may have booted just now.
+    find "$cache" -maxdepth 1 -name 'lab-*' -mmin +180 ! -path "$result" -exec rm -rf {} +
     touch "$result/complete"
 fi
 

@@ -5,7 +5,9 @@ from lab.daemon import Perchd
 from lab.failure import require
 
 def guest(lab):
-    feeder = loopback.feed("-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-crf", "18", "-bf", "0", "-g", "10", "-slices", "4")
+    feeder = loopback.feed(
+        "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-crf", "18", "-bf", "0", "-g", "10", "-slices", "4"
+    )
     try:
         with Perchd(lab, device=loopback.NODE, encoder="auto") as perchd:
             took = perchd.wait_live(30)

@@ -12,6 +12,6 @@ def guest(lab):
             wait_for(lambda: devices.ordered("stall_after") == "0", 5, "the order to stall was not taken up")
 
         quick = perchd.recovers(stall)
-        devices.order("stall_stop_ms", 1000)
+        devices.order("stall_stop_ms", 500)
         slow = perchd.recovers(stall)
-    return f"back after {quick:.1f} s; with a STREAMOFF that takes a second, {slow:.1f} s"
+    return f"back after {quick:.1f} s; with a STREAMOFF that takes half a second on each queue, {slow:.1f} s"

@@ -8,8 +8,8 @@ from lab.failure import require
 def guest(lab):
     node = devices.camera()
     devices.encoder(formats=devices.ONLY["NV12"])
-    # Each strikes once: the first STREAMON, the first buffer, the first allocation.
-    for refusal in ("inject_vidioc_streamon_error", "inject_vidioc_buf_prepare_error", "inject_vidioc_queue_setup_error"):
+    # Each strikes once: at the first STREAMON, QBUF and REQBUFS.
+    for refusal in ("inject_vidioc_streamon_error", "inject_vidioc_qbuf_error", "inject_vidioc_reqbufs_error"):
         devices.control(node, refusal, 1)
     devices.control(node, "wrap_timestamp", 1)
     devices.control(node, "wrap_sequence_number", 1)
