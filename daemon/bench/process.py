@@ -68,16 +68,28 @@ def cpu_seconds(pids: list[int]) -> float:
 
 
 def memory(pids: list[int]) -> tuple[int, int]:
-    """Resident bytes now, as (RSS, PSS) summed over the processes."""
+    """Resident bytes now, as (RSS, PSS) summed over the processes. What they hold in memory files (memfd_create(2)) counts whole,
+    mapped or not: it is their memory, though RSS would leave most of it out."""
     rss = pss = 0
     for pid in pids:
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            name, _, value = line.partition(":")
-            if name == "Rss":
-                rss += int(value.split()[0]) * 1024
-            elif name == "Pss":
-                pss += int(value.split()[0]) * 1024
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+        kilobytes = {name: int(value.split()[0]) for name, _, value in (line.partition(":") for line in lines)}
+        status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+        files = _memory_files(pid)
+        rss += (kilobytes["Rss"] - int(status["RssShmem"].split()[0])) * 1024 + files
+        pss += (kilobytes["Pss"] - kilobytes["Pss_Shmem"]) * 1024 + files
     return rss, pss
+
+
+def _memory_files(pid: int) -> int:
+    """Bytes in memory of the memory files that a process has open."""
+    allocated = {}
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):
+            if os.readlink(descriptor).startswith("/memfd:"):
+                file = os.stat(descriptor)
+                allocated[file.st_ino] = file.st_blocks * 512
+    return sum(allocated.values())
 
 
 def family(pid: int) -> list[int]:

@@ -169,13 +169,20 @@ impl Stream {
     }
 
     fn take(&mut self, published: &Published) {
-        let Some(mut segment) = self.segmenter.push(&published.unit) else { return };
+        // Listed before the picture that ended it is looked at; the next segment is then written into the same memory.
+        if let Some(segment) = self.segmenter.cut(&published.unit) {
+            self.list(segment, published.published_at);
+        }
+        self.segmenter.take(&published.unit);
+    }
+
+    fn list(&mut self, mut segment: Segment, completed_at: Duration) {
         self.sample_wall_clock();
         let written = self.move_to_kernel(&mut segment);
         let gone = self.window.push(segment);
         self.publish(false);
         self.metrics.segments.fetch_add(1, Ordering::Relaxed);
-        let listed_after = self.clock.monotonic().saturating_sub(published.published_at);
+        let listed_after = self.clock.monotonic().saturating_sub(completed_at);
         self.metrics.listing_seconds.observe(listed_after.as_secs_f64());
         // Last, when the offer that held it is gone too.
         if let Some(reusable) = written.or(gone.map(|gone| gone.data)) {

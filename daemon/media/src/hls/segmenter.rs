@@ -150,41 +150,31 @@ impl Segmenter {
 
     /// Takes the next picture. Gives the segment that it ends: the picture then opens the next one.
     pub fn push(&mut self, unit: &AccessUnit) -> Option<Segment> {
+        let ended = self.cut(unit);
+        self.take(unit);
+        ended
+    }
+
+    /// The first half of [`Self::push`]: gives the segment that the next picture ends. Who is done with it before the second half can
+    /// have the next one written into the same memory ([`Self::reuse`]).
+    pub fn cut(&mut self, unit: &AccessUnit) -> Option<Segment> {
+        match self.current.as_ref()?.judge(unit) {
+            Verdict::Append => None,
+            Verdict::Cut => self.close(unit.dts),
+            Verdict::Seam => self.finish(),
+        }
+    }
+
+    /// The second half of [`Self::push`]: takes the picture that was asked about.
+    pub fn take(&mut self, unit: &AccessUnit) {
         self.wants_key_frame = false;
-        let verdict = match &self.current {
-            None if unit.is_idr => Verdict::Open,
-            None => Verdict::Drop,
-            Some(current) => current.judge(unit),
-        };
-        match verdict {
-            Verdict::Append => {
-                self.append(unit);
-                None
-            }
-            Verdict::Drop => {
-                self.counters.before_idr += 1;
-                self.request_key_frame(unit.dts);
-                None
-            }
-            Verdict::Open => {
-                self.open(unit);
-                None
-            }
-            Verdict::Cut => {
-                let segment = self.close(unit.dts);
-                self.open(unit);
-                segment
-            }
-            Verdict::Seam => {
-                let segment = self.finish();
-                if unit.is_idr {
-                    self.open(unit);
-                } else {
-                    self.counters.before_idr += 1;
-                    self.request_key_frame(unit.dts);
-                }
-                segment
-            }
+        if self.current.is_some() {
+            self.append(unit);
+        } else if unit.is_idr {
+            self.open(unit);
+        } else {
+            self.counters.before_idr += 1;
+            self.request_key_frame(unit.dts);
         }
     }
 
@@ -286,8 +276,6 @@ enum Verdict {
     Cut,
     /// It does not follow from the segment, which ends with its last picture.
     Seam,
-    Open,
-    Drop,
 }
 
 impl Current {
