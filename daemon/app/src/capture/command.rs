@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::config;
 use bytes::Bytes;
 use rustix::event::{PollFd, PollFlags};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use std::io::ErrorKind;
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
@@ -140,19 +140,27 @@ impl CommandSource {
         self.failed(&format!("{how}{said}"))
     }
 
-    /// Whether the child has ended within `deadline` of now.
-    fn has_ended(&mut self, deadline: Duration) -> bool {
+    /// Whether `done` came to be within `deadline` of now.
+    fn wait_until(&mut self, deadline: Duration, done: impl Fn(&mut Self) -> bool) -> bool {
         let until = self.clock.monotonic() + deadline;
         loop {
-            match self.child.try_wait() {
-                Ok(None) => {}
-                Ok(Some(_)) | Err(_) => return true,
+            if done(self) {
+                return true;
             }
             if self.clock.monotonic() >= until {
                 return false;
             }
             self.clock.park(LOOK_AGAIN);
         }
+    }
+
+    fn child_has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// The child and all that it started.
+    fn group_has_ended(&mut self) -> bool {
+        self.child_has_ended() && self.group().is_none_or(|group| test_kill_process_group(group).is_err())
     }
 }
 
@@ -186,9 +194,14 @@ impl CodedSource for CommandSource {
 }
 
 impl CommandSource {
+    /// The child leads it; it lasts as long as the last of its processes.
+    fn group(&self) -> Option<Pid> {
+        i32::try_from(self.child.id()).ok().and_then(Pid::from_raw)
+    }
+
     /// To the child and all that it started.
     fn signal(&self, signal: Signal) {
-        if let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
+        if let Some(group) = self.group() {
             // ESRCH, that nobody is left in the group, is what is wanted.
             let _ = kill_process_group(group, signal);
         }
@@ -198,11 +211,12 @@ impl CommandSource {
 impl Drop for CommandSource {
     fn drop(&mut self) {
         self.signal(Signal::TERM);
-        if self.has_ended(TERMINATE) {
+        if self.wait_until(TERMINATE, Self::group_has_ended) {
             return;
         }
         self.signal(Signal::KILL);
-        if !self.has_ended(TERMINATE) {
+        // Nobody survives that; the children's children are their new parent's to reap.
+        if !self.wait_until(TERMINATE, Self::child_has_ended) {
             tracing::error!(
                 "{} (process {}) hangs in the kernel and is left behind",
                 self.description.camera,
@@ -332,13 +346,22 @@ mod tests {
 
     #[test]
     fn the_child_and_its_children_end_with_the_source() {
-        let mut source = start(&["sh", "-c", "sleep 1000 & echo $!; wait"]).unwrap();
+        // The grandchild outlives its parent and is deaf to the polite signal.
+        let deaf = "trap '' TERM; echo $$; exec sleep 1000";
+        let mut source = start(&["sh", "-c", "sh -c \"$0\" & wait", deaf]).unwrap();
         let Ok(Output::Stream { data, .. }) = source.next(Duration::from_secs(10)) else { panic!("no pid") };
         let pid: i32 = std::str::from_utf8(&data).unwrap().trim().parse().unwrap();
         drop(source);
-        // Whoever inherits the grandchild may not have reaped it yet, but it does not run any more.
-        let state = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        assert!(state.is_empty() || state.contains(") Z") || state.contains(") X"), "{state}");
+        // It has been sent what nobody survives. Whoever inherits it may be slow to reap it, and the kernel to schedule it once more.
+        let until = SystemClock.monotonic() + Duration::from_secs(10);
+        let runs = || {
+            let state = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            !(state.is_empty() || state.contains(") Z") || state.contains(") X"))
+        };
+        while runs() {
+            assert!(SystemClock.monotonic() < until, "process {pid} still runs");
+            SystemClock.park(LOOK_AGAIN);
+        }
     }
 
     #[test]
