@@ -20,7 +20,7 @@ def measure(segment_file: Path, folder: Path, source: Path) -> list[Result]:
     """Both figures come from the same runs."""
     folder.mkdir()
     ours, theirs = folder / "perch", folder / "ffmpeg"
-    perch = [str(segment_file), str(source), str(clip.FRAMES_PER_SECOND), str(ours)]
+    perch = [str(segment_file), str(source), "--frames-per-second", str(clip.FRAMES_PER_SECOND), "--out", str(ours)]
     ffmpeg = ["ffmpeg", "-nostdin", "-v", "fatal", "-f", "h264", "-framerate", str(clip.FRAMES_PER_SECOND), "-i", str(source)]
     ffmpeg += ["-c", "copy", "-f", "hls", "-hls_time", str(clip.GOP_SECONDS), "-hls_list_size", "0", str(theirs / "index.m3u8")]
 
