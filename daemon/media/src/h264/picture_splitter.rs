@@ -78,7 +78,10 @@ impl PictureSplitter {
                 Verdict::NewPicture if self.resyncing => self.begin_picture(code),
                 Verdict::SamePicture if self.resyncing => self.scanned = code + 3,
                 Verdict::NewPicture if self.first_slice.is_some() => {
-                    let picture = self.buffer.split_to(code - self.zero_byte_before(code)).freeze();
+                    // Copied out: one buffer then serves the whole stream, and nobody's hold on a picture keeps its neighbours in memory.
+                    let end = code - self.zero_byte_before(code);
+                    let picture = Bytes::copy_from_slice(&self.buffer[..end]);
+                    self.buffer.advance(end);
                     self.scanned = 0;
                     self.first_slice = None;
                     let at = std::mem::replace(&mut self.picture_at, self.chunk_at);
