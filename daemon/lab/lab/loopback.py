@@ -2,8 +2,9 @@
 
 import subprocess
 
-from . import devices
-from .failure import wait_for
+from . import devices, picture
+from .daemon import Perchd
+from .failure import require, wait_for
 
 NODE = "/dev/video20"
 # What it films, as ffmpeg's input; it does not move, so that pictures can be compared.
@@ -21,3 +22,28 @@ def feed(*codec):
         "ffmpeg does not feed the loop device", 1,
     )
     return feeder
+
+
+def film(lab, *codec):
+    """Streams the camera fed with `codec` into loop.ts. What perchd says of the camera, and the seconds until it was live."""
+    feeder = feed(*codec)
+    try:
+        with Perchd(lab, device=NODE, encoder="auto") as perchd:
+            took = perchd.wait_live(30)
+            perchd.wait_segments(1, 10)
+            live = perchd.camera()
+            perchd.save("loop.ts")
+    finally:
+        feeder.kill()
+        feeder.wait(10)
+    return live, took
+
+
+def compare(lab):
+    """On the host: loop.ts decodes and shows what was filmed. Its path and the decibels."""
+    path = f"{lab.out}/loop.ts"
+    picture.decodes(path)
+    picture.ffmpeg("-v", "error", *BARS, "-frames:v", "1", "-f", "rawvideo", f"{lab.out}/bars.raw")
+    decibels = picture.psnr(f"{lab.out}/bars.raw", "yuv420p", path)
+    require(decibels >= 30, f"PSNR is {decibels:.1f} dB")
+    return path, decibels
