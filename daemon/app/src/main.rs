@@ -5,6 +5,7 @@
     reason = "nothing outside a program reaches in: `pub` here says that another module uses it"
 )]
 
+mod accounts;
 mod broadcast;
 mod capture;
 mod clock;

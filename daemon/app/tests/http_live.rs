@@ -75,7 +75,7 @@ fn a_blocking_reload_is_answered_when_the_segment_is_there() {
     let too_far = daemon.get(&format!("{PLAYLIST}?_HLS_msn={}", next + 10));
     assert_eq!((too_far.status, too_far.json()["code"].as_str()), (400, Some("too_far_ahead")));
     let nonsense = daemon.get(&format!("{PLAYLIST}?_HLS_msn=soon"));
-    assert_eq!((nonsense.status, nonsense.json()["code"].as_str()), (400, Some("bad_query")));
+    assert_eq!((nonsense.status, nonsense.json()["code"].as_str()), (400, Some("invalid_query")));
 }
 
 #[test]

@@ -256,6 +256,11 @@ impl Store {
         })
     }
 
+    /// Whether the account has an ingest key.
+    pub fn has_stream_key(&self, user: UserId) -> Result<bool, StoreError> {
+        self.read(|tx| Ok(tx.reading(STREAM_KEYS)?.get(user.number())?.is_some()))
+    }
+
     /// Whose ingest key has this SHA-256 digest.
     pub fn user_by_stream_key(&self, digest: &[u8; 32]) -> Result<User, StoreError> {
         self.read(|tx| {

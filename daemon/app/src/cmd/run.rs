@@ -1,6 +1,7 @@
 //! `perchd run`: puts the daemon together, in the order of the data, and takes it apart again.
 
 use super::CommandError;
+use crate::accounts::Accounts;
 use crate::broadcast;
 use crate::capture::open::ConfiguredCamera;
 use crate::capture::status::{CaptureCounters, SelfTest};
@@ -32,6 +33,7 @@ pub(super) fn run(config: &Config) -> Result<(), CommandError> {
 async fn run_until_told(config: &Config, store: Arc<Store>) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let mut signals = Signals::new().context("cannot take the signals over")?;
+    let accounts = Accounts::open(&store, &config.server.data_dir, &clock)?;
     // Before any camera starts: a port that is taken is the likeliest mistake.
     let server = Server::bind(&config.server)?;
 
@@ -52,6 +54,9 @@ async fn run_until_told(config: &Config, store: Arc<Store>) -> anyhow::Result<()
         cameras: cameras.info(config),
         board: Board::new("/", &config.server.data_dir),
         clock: clock.clone(),
+        store: store.clone(),
+        accounts: Arc::new(accounts),
+        limits: config.limits.clone(),
     };
     let mut serving = tokio::spawn(server.serve(
         site,

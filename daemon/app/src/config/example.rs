@@ -13,6 +13,7 @@ pub fn example() -> String {
     let mut out = HEAD.to_owned();
     section(&mut out, &schema::server(), "[server]");
     section(&mut out, &schema::live(), "[live]");
+    section(&mut out, &schema::limits(), "[limits]");
     section(&mut out, &schema::log(), "[log]");
     section(&mut out, &schema::camera(), "[[camera]]");
     out

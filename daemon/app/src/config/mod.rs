@@ -23,6 +23,8 @@ pub struct Config {
     pub server: Server,
     /// `[live]`
     pub live: Live,
+    /// `[limits]`
+    pub limits: Limits,
     /// `[log]`
     pub log: Log,
     /// `[[camera]]`, at least one: the first is the one `/media/live/` follows.
@@ -49,6 +51,15 @@ pub struct Live {
     pub segment_seconds: f64,
     /// What the playlist offers, seconds.
     pub window_seconds: f64,
+}
+
+/// `[limits]`: how much one person may ask.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Limits {
+    /// Requests of one login or address.
+    pub requests_per_second: u32,
+    /// Those of them that change something.
+    pub writes_per_second: u32,
 }
 
 /// `[log]`: what is said.
@@ -117,6 +128,7 @@ impl Default for Config {
         Self {
             server: Server::default(),
             live: Live::default(),
+            limits: Limits::default(),
             log: Log::default(),
             cameras: vec![Camera::default()],
         }
@@ -132,6 +144,12 @@ impl Default for Server {
 impl Default for Live {
     fn default() -> Self {
         schema::live().defaults()
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        schema::limits().defaults()
     }
 }
 

@@ -106,10 +106,11 @@ impl Reader<'_> {
         let mut root = document.into_inner();
         let server = self.table(&schema::server(), root.remove("server"));
         let live = self.table(&schema::live(), root.remove("live"));
+        let limits = self.table(&schema::limits(), root.remove("limits"));
         let log = self.table(&schema::log(), root.remove("log"));
         let mut cameras = self.tables(&schema::camera(), root.remove("camera"));
         for (name, _) in &root {
-            let known = ["server", "live", "log", "camera"];
+            let known = ["server", "live", "limits", "log", "camera"];
             self.unknown(name, "", "section", &known);
         }
         // What the parser guessed on a line that it could not read is no second error.
@@ -118,7 +119,7 @@ impl Reader<'_> {
         for camera in &mut cameras {
             camera.keyframe_interval_seconds = camera.keyframe_interval_seconds.min(live.segment_seconds);
         }
-        Config { server, live, log, cameras }
+        Config { server, live, limits, log, cameras }
     }
 
     /// `[name]`

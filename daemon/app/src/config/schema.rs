@@ -2,7 +2,7 @@
 //! The reader, its messages, the environment's names and the shipped example are all made from this table.
 
 use super::accept::{self, Accept};
-use super::{Camera, EncoderKind, Live, Log, Server, SourceKind};
+use super::{Camera, EncoderKind, Limits, Live, Log, Server, SourceKind};
 use std::path::PathBuf;
 use toml::de::DeValue;
 use tracing::Level;
@@ -139,6 +139,31 @@ pub(super) fn live() -> Section<Live> {
                 accept::number(6.0..=600.0, "seconds"),
                 |s| &mut s.window_seconds,
                 "How far back a viewer can go. Kept in memory: 60 s at 2500 kbit/s are 19 MB. At least 3 segments.",
+            ),
+        ],
+    }
+}
+
+pub(super) fn limits() -> Section<Limits> {
+    Section {
+        name: "limits",
+        about: "How much one person may ask of the site. Segments of the stream are not counted.",
+        variables: "PERCH_LIMITS_",
+        blank: Limits { requests_per_second: 0, writes_per_second: 0 },
+        keys: vec![
+            Key::new(
+                "requests_per_second",
+                Is("50"),
+                accept::whole(1..=1_000_000, "requests"),
+                |s| &mut s.requests_per_second,
+                "Requests of one login, or of one address that is not logged in; five times as many at once.",
+            ),
+            Key::new(
+                "writes_per_second",
+                Is("10"),
+                accept::whole(1..=1_000_000, "requests"),
+                |s| &mut s.writes_per_second,
+                "Those of them that change something.",
             ),
         ],
     }

@@ -1,13 +1,19 @@
 //! `GET /api/v1/cameras`: every camera, how it is doing in words, and why it runs the way it does.
 
 use super::json;
-use super::router::{CameraInfo, State};
+use super::state::{CameraInfo, Shared, State};
 use crate::capture::status::{CameraState, SelfTest};
 use crate::config::SourceKind;
 use axum::response::Response;
 use http::HeaderMap;
 use serde::Serialize;
 use std::sync::Arc;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
+    OpenApiRouter::new().routes(routes!(list))
+}
 
 /// A list as all lists of the API are; there are never so many cameras that they need pages.
 #[derive(Serialize)]
@@ -59,8 +65,10 @@ impl From<&CameraInfo> for Item {
     }
 }
 
-/// `GET /api/v1/cameras`
-pub(super) async fn list(state: axum::extract::State<Arc<State>>, headers: HeaderMap) -> Response {
+/// Every camera, how it is doing, and why it runs the way it does.
+#[utoipa::path(get, path = "/api/v1/cameras", tag = "cameras",
+    responses((status = 200, description = "The cameras", body = serde_json::Value), (status = 304, description = "As before (If-None-Match)")))]
+pub(super) async fn list(state: Shared, headers: HeaderMap) -> Response {
     let list = List { items: state.site.cameras.iter().map(Item::from).collect(), next_cursor: None };
     json::tagged(&list, &headers)
 }

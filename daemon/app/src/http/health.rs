@@ -1,7 +1,8 @@
 //! `/healthz`: the process answers. `/readyz`: the first segment can be served.
 
 use super::problem::Problem;
-use super::router::{State, why_nothing_is_live};
+use super::router::why_nothing_is_live;
+use super::state::State;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use std::sync::Arc;
 

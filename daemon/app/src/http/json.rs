@@ -4,8 +4,24 @@ use super::caching;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use serde::Serialize;
+use perch_store::Timestamp;
+use serde::{Serialize, Serializer};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// A point of time in an answer: RFC 3339, UTC, milliseconds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Time(pub(super) Timestamp);
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let nanos = i128::from(self.0.unix_millis()) * 1_000_000;
+        // A clock may be set to anything; what no calendar has is shown as its beginning.
+        let time = OffsetDateTime::from_unix_timestamp_nanos(nanos).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+        serializer.serialize_str(&time.format(&Rfc3339).map_err(serde::ser::Error::custom)?)
+    }
+}
 
 /// What is another each time it is asked for.
 pub(super) fn fresh<T: Serialize>(value: &T) -> Response {
@@ -35,6 +51,14 @@ fn text_of<T: Serialize>(value: &T) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_rfc_3339() {
+        let text = |millis| serde_json::to_string(&Time(Timestamp::from_unix_millis(millis))).unwrap();
+        assert_eq!(text(1_795_000_000_123), "\"2026-11-18T11:06:40.123Z\"");
+        assert_eq!(text(0), "\"1970-01-01T00:00:00Z\"");
+        assert_eq!(text(i64::MAX), text(0));
+    }
 
     #[test]
     fn what_has_not_changed_is_not_sent_again() {

@@ -51,7 +51,7 @@ impl Live {
         let answer = match *request.method() {
             Method::GET | Method::HEAD => self.find(name, request).await,
             Method::OPTIONS => Ok(preflight()),
-            _ => Err(Problem::Method { allowed: "GET, HEAD, OPTIONS" }),
+            _ => Err(Problem::Method { allowed: "GET, HEAD, OPTIONS".to_owned() }),
         };
         let mut response = answer.unwrap_or_else(Problem::into_response);
         let headers = response.headers_mut();

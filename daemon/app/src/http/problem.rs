@@ -2,18 +2,23 @@
 //! `code` that never changes once it is published. This is the one file that maps errors to HTTP.
 
 use super::body::Body;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use crate::accounts::attempts::TooMany;
+use crate::accounts::passwords::Busy;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
+use perch_store::{Refusal, StoreError};
+use serde_json::{Value, json};
+use std::time::Duration;
 
 /// What is wrong.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub(super) enum Problem {
-    /// No such address.
+    /// No such address, or nothing behind it that the caller may know of.
     #[error("there is nothing at this address")]
     NotFound,
     /// The address is there, the method is not.
     #[error("this address answers {allowed} only")]
-    Method { allowed: &'static str },
+    Method { allowed: String },
     /// No stream, and why.
     #[error("{0}")]
     NotLive(String),
@@ -23,6 +28,9 @@ pub(super) enum Problem {
     /// A query parameter that cannot be read.
     #[error("{0}")]
     Query(&'static str),
+    /// A query that cannot be read.
+    #[error("the query cannot be read: {0}")]
+    InvalidQuery(String),
     /// `_HLS_msn` beyond what a client may ask for (RFC 8216bis §6.2.5.2).
     #[error(
         "_HLS_msn asks for segment {asked}, the playlist ends with {last}: at most two ahead can be waited for"
@@ -40,39 +48,136 @@ pub(super) enum Problem {
     /// Not ready, and why.
     #[error("{0}")]
     NotReady(String),
+
+    /// Nobody is logged in, or not any more.
+    #[error("log in first")]
+    Unauthenticated,
+    /// The login is open, its access token is old.
+    #[error("the access token has expired: refresh it")]
+    TokenExpired,
+    /// No such name, or not its password: which of both is nobody's business.
+    #[error("no account has this username and password")]
+    WrongLogin,
+    /// Not the setup code.
+    #[error("this is not the setup code: perchd's log shows it, and `perchd setup-code`")]
+    WrongSetupCode,
+    /// The owner has not approved it yet.
+    #[error("the owner of this Perch has to approve the account first")]
+    PendingApproval,
+    /// The owner has barred it.
+    #[error("the owner of this Perch has suspended the account")]
+    Suspended,
+    /// The caller may not.
+    #[error("your account may not do this")]
+    Forbidden,
     /// For this machine alone.
-    #[error("only this machine itself may read this")]
+    #[error("only this machine itself and the owner may read this")]
     LocalOnly,
+    /// Another site's page asks.
+    #[error("a page of another site asks for this: Perch takes changes from its own page only")]
+    CrossSite,
+    /// More requests than one person needs.
+    #[error("too many requests: wait {} s", wait_seconds(*wait))]
+    TooMany { wait: Duration },
+
+    /// A body that cannot be read at all.
+    #[error("{0}")]
+    InvalidBody(String),
+    /// A field that does not fit.
+    #[error("{field}: {why}")]
+    Field { field: String, why: String },
+    /// More bytes than are taken.
+    #[error("at most {most} bytes are taken here")]
+    TooLarge { most: usize },
+    /// Another kind of body.
+    #[error("the body must be {expected}")]
+    UnsupportedMediaType { expected: &'static str },
+    /// The body did not arrive in time.
+    #[error("the body did not arrive in time")]
+    TooSlow,
+
+    /// A rule of the site.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// More at once than the board can do.
+    #[error("{0}: try again in a moment")]
+    Busy(&'static str),
+    /// The card does not keep up.
+    #[error("the card is slow at the moment: try again in a moment")]
+    StoreBusy,
+    /// No space left for what was asked.
+    #[error("the card is full: nothing was kept")]
+    StoreFull,
+    /// Something of ours failed; the log says what.
+    #[error("this did not work, and that is not your fault: perchd's log says why")]
+    Internal,
 }
 
 impl Problem {
+    /// A field that does not fit, and why.
+    pub(super) fn field(field: impl Into<String>, why: impl Into<String>) -> Self {
+        Self::Field { field: field.into(), why: why.into() }
+    }
+
+    /// A failure of ours: logged here, once; nothing of it is told.
+    pub(super) fn internal(error: &dyn std::error::Error) -> Self {
+        let chain: Vec<String> =
+            std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect();
+        tracing::error!("a request failed: {}", chain.join(": "));
+        Self::Internal
+    }
+
     /// Status and code.
     fn kind(&self) -> (StatusCode, &'static str) {
+        use StatusCode as S;
         match self {
-            Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
-            Self::Method { .. } => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
-            Self::NotLive(_) => (StatusCode::NOT_FOUND, "not_live"),
-            Self::NoSuchSegment => (StatusCode::NOT_FOUND, "no_such_segment"),
-            Self::Query(_) => (StatusCode::BAD_REQUEST, "bad_query"),
-            Self::TooFarAhead { .. } => (StatusCode::BAD_REQUEST, "too_far_ahead"),
-            Self::Overdue => (StatusCode::SERVICE_UNAVAILABLE, "segment_overdue"),
-            Self::Range { .. } => (StatusCode::RANGE_NOT_SATISFIABLE, "range_not_satisfiable"),
-            Self::TooManyWaiting => (StatusCode::SERVICE_UNAVAILABLE, "too_many_waiting"),
-            Self::NotReady(_) => (StatusCode::SERVICE_UNAVAILABLE, "not_ready"),
-            Self::LocalOnly => (StatusCode::FORBIDDEN, "local_only"),
+            Self::NotFound => (S::NOT_FOUND, "not_found"),
+            Self::Method { .. } => (S::METHOD_NOT_ALLOWED, "method_not_allowed"),
+            Self::NotLive(_) => (S::NOT_FOUND, "not_live"),
+            Self::NoSuchSegment => (S::NOT_FOUND, "no_such_segment"),
+            Self::Query(_) | Self::InvalidQuery(_) => (S::BAD_REQUEST, "invalid_query"),
+            Self::TooFarAhead { .. } => (S::BAD_REQUEST, "too_far_ahead"),
+            Self::Overdue => (S::SERVICE_UNAVAILABLE, "segment_overdue"),
+            Self::Range { .. } => (S::RANGE_NOT_SATISFIABLE, "range_not_satisfiable"),
+            Self::TooManyWaiting => (S::SERVICE_UNAVAILABLE, "too_many_waiting"),
+            Self::NotReady(_) => (S::SERVICE_UNAVAILABLE, "not_ready"),
+            Self::Unauthenticated => (S::UNAUTHORIZED, "unauthenticated"),
+            Self::TokenExpired => (S::UNAUTHORIZED, "token_expired"),
+            Self::WrongLogin => (S::UNAUTHORIZED, "wrong_login"),
+            Self::WrongSetupCode => (S::FORBIDDEN, "wrong_setup_code"),
+            Self::PendingApproval => (S::FORBIDDEN, "pending_approval"),
+            Self::Suspended => (S::FORBIDDEN, "suspended"),
+            Self::Forbidden => (S::FORBIDDEN, "forbidden"),
+            Self::LocalOnly => (S::FORBIDDEN, "local_only"),
+            Self::CrossSite => (S::FORBIDDEN, "cross_site"),
+            Self::TooMany { .. } => (S::TOO_MANY_REQUESTS, "too_many_requests"),
+            Self::InvalidBody(_) => (S::BAD_REQUEST, "invalid_body"),
+            Self::Field { .. } => (S::UNPROCESSABLE_ENTITY, "invalid_field"),
+            Self::TooLarge { .. } => (S::PAYLOAD_TOO_LARGE, "too_large"),
+            Self::UnsupportedMediaType { .. } => (S::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
+            Self::TooSlow => (S::REQUEST_TIMEOUT, "too_slow"),
+            Self::Refused(refusal) => refused(refusal),
+            Self::Busy(_) => (S::SERVICE_UNAVAILABLE, "busy"),
+            Self::StoreBusy => (S::SERVICE_UNAVAILABLE, "store_busy"),
+            Self::StoreFull => (S::INSUFFICIENT_STORAGE, "store_full"),
+            Self::Internal => (S::INTERNAL_SERVER_ERROR, "internal"),
         }
     }
 
     /// The answer. Never cached: what is wrong now may be right in a second.
     pub(super) fn into_response(self) -> Response<Body> {
         let (status, code) = self.kind();
-        let text = serde_json::json!({
+        let mut text = json!({
             "type": "about:blank",
             "title": status.canonical_reason(),
             "status": status.as_u16(),
             "code": code,
             "detail": self.to_string(),
         });
+        if let Self::Field { field, why } = &self {
+            text["field"] = Value::from(field.as_str());
+            text["detail"] = Value::from(why.as_str());
+        }
         let mut response = Response::new(Body::from(text.to_string()));
         *response.status_mut() = status;
         let headers = response.headers_mut();
@@ -80,10 +185,22 @@ impl Problem {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         match self {
             Self::Method { allowed } => {
-                headers.insert(ALLOW, HeaderValue::from_static(allowed));
+                let allowed = HeaderValue::try_from(allowed).expect("methods are a header value");
+                headers.insert(ALLOW, allowed);
             }
-            Self::NotLive(_) | Self::NotReady(_) | Self::Overdue | Self::TooManyWaiting => {
+            Self::NotLive(_)
+            | Self::NotReady(_)
+            | Self::Overdue
+            | Self::TooManyWaiting
+            | Self::Busy(_)
+            | Self::StoreBusy => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            Self::TooMany { wait } => {
+                headers.insert(RETRY_AFTER, HeaderValue::from(wait_seconds(wait)));
+            }
+            Self::Unauthenticated | Self::TokenExpired | Self::WrongLogin => {
+                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"perch\""));
             }
             Self::Range { length } => {
                 let range =
@@ -93,6 +210,58 @@ impl Problem {
             _ => {}
         }
         response
+    }
+}
+
+/// Status and code of a rule of the site.
+fn refused(refusal: &Refusal) -> (StatusCode, &'static str) {
+    use StatusCode as S;
+    match refusal {
+        Refusal::NotFound { .. } => (S::NOT_FOUND, "not_found"),
+        Refusal::UsernameTaken { .. } => (S::CONFLICT, "username_taken"),
+        Refusal::TopicTaken { .. } => (S::CONFLICT, "topic_taken"),
+        Refusal::OwnerExists => (S::CONFLICT, "owner_exists"),
+        Refusal::LastOwner => (S::CONFLICT, "last_owner"),
+        Refusal::RegistrationClosed => (S::FORBIDDEN, "registration_closed"),
+        Refusal::OwnAccount => (S::CONFLICT, "own_account"),
+        Refusal::CameraTaken { .. } => (S::CONFLICT, "camera_taken"),
+        Refusal::WrongState { .. } => (S::CONFLICT, "wrong_state"),
+        Refusal::NotEnded { .. } => (S::CONFLICT, "not_ended"),
+        Refusal::TokenUnknown => (S::UNAUTHORIZED, "token_unknown"),
+        Refusal::TokenExpired => (S::UNAUTHORIZED, "login_expired"),
+        Refusal::TokenReused { .. } => (S::UNAUTHORIZED, "token_reused"),
+        Refusal::NotActive => (S::FORBIDDEN, "not_active"),
+        Refusal::TooMany { .. } => (S::CONFLICT, "too_many"),
+        Refusal::NotEmpty => (S::CONFLICT, "not_empty"),
+    }
+}
+
+fn wait_seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Refused(refusal) => Self::Refused(refusal),
+            StoreError::Full { .. } => {
+                Self::internal(&error);
+                Self::StoreFull
+            }
+            error => Self::internal(&error),
+        }
+    }
+}
+
+impl From<Busy> for Problem {
+    fn from(_: Busy) -> Self {
+        Self::Busy("too many people are logging in at once")
+    }
+}
+
+impl From<TooMany> for Problem {
+    fn from(too_many: TooMany) -> Self {
+        Self::TooMany { wait: too_many.wait }
     }
 }
 

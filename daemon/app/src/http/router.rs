@@ -1,25 +1,27 @@
-//! Which address is answered by whom.
+//! Which address is answered by whom. Everything but the stream's bytes goes past the layer of `access`.
 
+use super::access;
 use super::body::Body;
+use super::caller::Peer;
 use super::live::{self, Live};
 use super::metrics::Metrics;
 use super::places::Places;
 use super::problem::Problem;
+use super::state::{Site, State};
 use super::traffic::Traffic;
-use super::{cameras, health, metrics, page, system};
-use crate::capture::status::{CameraState, SelfTest};
-use crate::capture::supervisor::CameraHandle;
-use crate::clock::Clock;
-use crate::hls::HlsHandle;
-use crate::system::board::Board;
+use super::{auth, cameras, health, me, metrics, openapi, page, settings, setup, system};
+use crate::capture::status::CameraState;
 use axum::Router;
+use axum::extract::MatchedPath;
+use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderMap, HeaderValue, Request, Response};
+use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tower::Service;
+use utoipa_axum::router::OpenApiRouter;
 
 /// Only what is ours, nothing inline. `blob:` is how hls.js feeds a video; everything else is closed.
 const CONTENT_SECURITY: HeaderValue = HeaderValue::from_static(
@@ -27,34 +29,26 @@ const CONTENT_SECURITY: HeaderValue = HeaderValue::from_static(
      base-uri 'none'; form-action 'self'; frame-ancestors 'self'",
 );
 
-/// A camera as the site shows it.
-pub struct CameraInfo {
-    /// How it is doing.
-    pub handle: CameraHandle,
-    /// What was configured.
-    pub config: crate::config::Camera,
-    /// What was chosen to run it with, and why not with something else.
-    pub self_test: tokio::sync::watch::Receiver<SelfTest>,
+/// The API: every address with its handler and its description.
+pub(super) fn api() -> OpenApiRouter<Arc<State>> {
+    OpenApiRouter::new()
+        .merge(auth::routes())
+        .merge(cameras::routes())
+        .merge(me::routes())
+        .merge(openapi::routes())
+        .merge(settings::routes())
+        .merge(setup::routes())
+        .merge(system::routes())
 }
 
-/// Handles of the daemon's parts that the site shows.
-pub struct Site {
-    /// The live stream.
-    pub hls: HlsHandle,
-    /// The first one is live.
-    pub cameras: Vec<CameraInfo>,
-    /// The machine under the daemon.
-    pub board: Board,
-    /// For what people read.
-    pub clock: Arc<dyn Clock>,
-}
-
-/// What the handlers share.
-pub(super) struct State {
-    pub(super) site: Site,
-    pub(super) metrics: Metrics,
-    pub(super) started: std::time::Duration,
-    pub(super) last_look: system::LastLook,
+/// What is not of the API.
+fn pages() -> Router<Arc<State>> {
+    Router::new()
+        .route("/", get(page::index))
+        .route("/assets/{version}/{*path}", get(page::asset))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(metrics::show))
 }
 
 /// Answers every request of the site; clones are the same.
@@ -70,20 +64,15 @@ impl Answers {
         let live_camera = site.cameras.first().map(|camera| camera.handle.state().clone());
         let live_camera = live_camera.unwrap_or_else(|| tokio::sync::watch::channel(CameraState::Stopped).1);
         let live = Arc::new(Live::new(site.hls.clone(), live_camera, places.most()));
-        let started = site.clock.monotonic();
         let metrics = Metrics::new(&site, traffic, places);
-        let state = Arc::new(State { site, metrics, started, last_look: system::LastLook::default() });
-        let router = Router::new()
-            .route("/", get(page::index))
-            .route("/assets/{version}/{*path}", get(page::asset))
-            .route("/api/v1/cameras", get(cameras::list))
-            .route("/api/v1/system", get(system::show))
-            .route("/healthz", get(health::alive))
-            .route("/readyz", get(health::ready))
-            .route("/metrics", get(metrics::show))
+        let (api, document) = api().split_for_parts();
+        let state = Arc::new(State::new(site, metrics, openapi::bytes(document)));
+        let router = api
+            .merge(pages())
+            .route_layer(from_fn_with_state(Arc::clone(&state), access::guard))
             .fallback(async || axum::response::IntoResponse::into_response(Problem::NotFound))
-            .method_not_allowed_fallback(async || {
-                axum::response::IntoResponse::into_response(Problem::Method { allowed: "GET, HEAD" })
+            .method_not_allowed_fallback(async |path: MatchedPath| Problem::Method {
+                allowed: access::methods_of(path.as_str()),
             })
             .with_state(state);
         Self { live, router }
@@ -104,20 +93,6 @@ impl Answers {
     }
 }
 
-/// The other end of the connection.
-#[derive(Clone, Copy)]
-pub(super) struct Peer(SocketAddr);
-
-impl Peer {
-    /// Whether the request comes from this machine, and not through a proxy on it for somebody else.
-    pub(super) fn is_local(self, headers: &HeaderMap) -> bool {
-        let forwarded = ["forwarded", "x-forwarded-for", "x-real-ip", "via"]
-            .iter()
-            .any(|name| headers.contains_key(*name));
-        self.0.ip().to_canonical().is_loopback() && !forwarded
-    }
-}
-
 /// In words.
 pub(super) fn why_nothing_is_live(state: &CameraState) -> String {
     match state {
@@ -127,24 +102,5 @@ pub(super) fn why_nothing_is_live(state: &CameraState) -> String {
         }
         CameraState::Waiting { reason } => format!("waiting for the camera: {reason}"),
         CameraState::Stopped => "nothing is live".to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn local_is_this_machine_and_nobody_behind_a_proxy_on_it() {
-        let from = |address: &str| Peer(SocketAddr::new(address.parse().unwrap(), 1));
-        let none = HeaderMap::new();
-        assert!(from("127.0.0.1").is_local(&none) && from("::1").is_local(&none));
-        assert!(from("::ffff:127.0.0.1").is_local(&none));
-        assert!(!from("192.0.2.1").is_local(&none));
-        let proxied = HeaderMap::from_iter([(
-            http::HeaderName::from_static("x-forwarded-for"),
-            HeaderValue::from_static("192.0.2.1"),
-        )]);
-        assert!(!from("127.0.0.1").is_local(&proxied));
     }
 }

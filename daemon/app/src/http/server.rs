@@ -4,7 +4,8 @@
 
 use super::connection::{self, Deadlines};
 use super::places::{Admission, Place, Places};
-use super::router::{Answers, Site};
+use super::router::Answers;
+use super::state::Site;
 use super::traffic::Traffic;
 use crate::config;
 use hyper_util::server::graceful::GracefulShutdown;

@@ -1,7 +1,7 @@
 //! `GET /api/v1/system`: the daemon and the machine under it.
 
 use super::json;
-use super::router::State;
+use super::state::{Shared, State};
 use crate::system::board::BoardReport;
 use axum::response::Response;
 use serde::Serialize;
@@ -9,6 +9,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
+    OpenApiRouter::new().routes(routes!(show))
+}
 
 /// The board is looked at so often at most, however many ask.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
@@ -28,8 +34,10 @@ struct System {
     board: Option<BoardReport>,
 }
 
-/// `GET /api/v1/system`
-pub(super) async fn show(state: axum::extract::State<Arc<State>>) -> Response {
+/// The daemon and the machine under it.
+#[utoipa::path(get, path = "/api/v1/system", tag = "system",
+    responses((status = 200, description = "How they are", body = serde_json::Value)))]
+pub(super) async fn show(state: Shared) -> Response {
     let axum::extract::State(of_board) = state.clone();
     // Some files of `/sys` ask the firmware, which takes its time, and a card may stall.
     let board = tokio::task::spawn_blocking(move || look_at_board(&of_board)).await.ok();

@@ -7,12 +7,14 @@
 )]
 #![allow(clippy::unwrap_used, reason = "a panic here is a failed test")]
 
+pub mod people;
+
 pub use rustix::process::Signal;
 use rustix::process::{Pid, kill_process};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixDatagram;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -35,6 +37,8 @@ height = 360
 /// A running `perchd`; killed when dropped.
 pub struct Daemon {
     pub address: SocketAddr,
+    /// Where it keeps everything.
+    pub data_dir: PathBuf,
     child: Child,
     log: mpsc::Receiver<String>,
     states: UnixDatagram,
@@ -88,7 +92,14 @@ impl Daemon {
                 let _ = lines.send(line);
             }
         });
-        let mut daemon = Self { address: ([0, 0, 0, 0], 0).into(), child, log, states, own_dir: None };
+        let mut daemon = Self {
+            address: ([0, 0, 0, 0], 0).into(),
+            data_dir: dir.join("data"),
+            child,
+            log,
+            states,
+            own_dir: None,
+        };
         let line = daemon.logged("listening on http://");
         daemon.address = line.rsplit_once("http://").unwrap().1.parse().unwrap();
         daemon
@@ -140,12 +151,22 @@ impl Daemon {
 
     /// One request on a connection of its own.
     pub fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+        self.send(method, path, headers, b"")
+    }
+
+    /// The same with a body; an empty one is none.
+    pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         let mut stream = self.connect();
         write!(stream, "{method} {path} HTTP/1.1\r\nHost: perch\r\nConnection: close\r\n").unwrap();
         for (name, value) in headers {
             write!(stream, "{name}: {value}\r\n").unwrap();
         }
+        if !body.is_empty() {
+            write!(stream, "Content-Length: {}\r\n", body.len()).unwrap();
+        }
         write!(stream, "\r\n").unwrap();
+        // The server may answer, and close, before it has read everything.
+        let _ = stream.write_all(body);
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).unwrap();
         Answer::parse(&bytes)
@@ -212,6 +233,19 @@ impl Answer {
             .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
             .collect();
         Self { status, headers, body: bytes[end + 4..].to_vec() }
+    }
+
+    /// The code of a problem.
+    pub fn code(&self) -> String {
+        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{}", self.text());
+        self.json()["code"].as_str().unwrap().to_owned()
+    }
+
+    /// What a cookie is set to.
+    pub fn cookie(&self, name: &str) -> Option<&str> {
+        let cookies = self.headers.iter().filter(|(known, _)| known == "set-cookie");
+        let pairs = cookies.filter_map(|(_, cookie)| cookie.split(';').next()?.split_once('='));
+        pairs.filter(|(known, _)| *known == name).map(|(_, value)| value).next()
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {

@@ -1,0 +1,135 @@
+//! Passwords become Argon2id hashes (RFC 9106): 19 MiB of memory, two passes, one lane, as OWASP advises for small servers. One thread does
+//! them one after the other, and gives way to everything else on the board, so that logging in never costs the stream a frame.
+
+use super::secret::Password;
+use argon2::password_hash::phc;
+use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
+use perch_store::PasswordHash;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use tokio::sync::oneshot;
+
+/// Waiting hashes: at some 50 ms to 500 ms each, what a person waits for.
+const QUEUE: usize = 16;
+/// Of the hashing thread: the kernel prefers everybody else.
+const NICE: i32 = 15;
+
+/// More people log in at once than can be served in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("too many people are logging in at once")]
+pub struct Busy;
+
+enum Job {
+    Hash(Password, oneshot::Sender<PasswordHash>),
+    Check(Password, Option<PasswordHash>, oneshot::Sender<bool>),
+}
+
+/// Handle of the hashing thread, which ends with it.
+pub struct Passwords(SyncSender<Job>);
+
+impl Passwords {
+    /// Starts the thread.
+    pub fn start() -> std::io::Result<Self> {
+        let (jobs, waiting) = sync_channel(QUEUE);
+        std::thread::Builder::new().name("passwords".to_owned()).spawn(move || work(&waiting))?;
+        Ok(Self(jobs))
+    }
+
+    /// The hash to keep of a password.
+    pub async fn hash(&self, password: Password) -> Result<PasswordHash, Busy> {
+        let (reply, hashed) = oneshot::channel();
+        self.0.try_send(Job::Hash(password, reply)).map_err(|_| Busy)?;
+        hashed.await.map_err(|_| Busy)
+    }
+
+    /// Whether the hash is the password's. `None`, for a name that nobody has, is never, and takes the same time.
+    pub async fn check(&self, password: Password, hash: Option<PasswordHash>) -> Result<bool, Busy> {
+        let (reply, checked) = oneshot::channel();
+        self.0.try_send(Job::Check(password, hash, reply)).map_err(|_| Busy)?;
+        checked.await.map_err(|_| Busy)
+    }
+}
+
+fn work(waiting: &Receiver<Job>) {
+    // On Linux this is of the calling thread alone. Where it is forbidden hashing is as urgent as the rest, and works.
+    let _ = rustix::process::setpriority_process(None, NICE);
+    let argon2 = argon2();
+    let dummy = hash(&argon2, "");
+    while let Ok(job) = waiting.recv() {
+        match job {
+            // Whoever asked has left.
+            Job::Hash(_, reply) if reply.is_closed() => {}
+            Job::Check(_, _, reply) if reply.is_closed() => {}
+            Job::Hash(password, reply) => {
+                let _ = hash(&argon2, password.expose()).map(|hash| reply.send(hash));
+            }
+            Job::Check(password, kept, reply) => {
+                let matches = kept
+                    .as_ref()
+                    .or(dummy.as_ref())
+                    .is_some_and(|against| is_of(&argon2, against, &password));
+                let _ = reply.send(matches && kept.is_some());
+            }
+        }
+    }
+}
+
+fn argon2() -> Argon2<'static> {
+    let params = Params::new(19 * 1024, 2, 1, None).expect("these parameters are in Argon2's ranges");
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+}
+
+/// `None` when the kernel has no random numbers: then nobody gets an account.
+fn hash(argon2: &Argon2<'_>, password: &str) -> Option<PasswordHash> {
+    let mut salt = [0; 16];
+    getrandom::fill(&mut salt).inspect_err(|error| tracing::error!(%error, "no salt for a password")).ok()?;
+    let hash: phc::PasswordHash = argon2
+        .hash_password_with_salt(password.as_bytes(), &salt)
+        .inspect_err(|error| tracing::error!(%error, "cannot hash a password"))
+        .ok()?;
+    Some(PasswordHash::new(hash.to_string()))
+}
+
+fn is_of(argon2: &Argon2<'_>, hash: &PasswordHash, password: &Password) -> bool {
+    let Ok(hash) = phc::PasswordHash::new(hash.expose()) else { return false };
+    argon2.verify_password(password.expose().as_bytes(), &hash).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn password(text: &str) -> Password {
+        Password::new(text.to_owned())
+    }
+
+    #[tokio::test]
+    async fn a_hash_is_of_its_password_alone() {
+        let passwords = Passwords::start().unwrap();
+        let hash = passwords.hash(password("correct horse")).await.unwrap();
+        assert!(hash.expose().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", hash.expose());
+        assert_eq!(passwords.check(password("correct horse"), Some(hash.clone())).await, Ok(true));
+        assert_eq!(passwords.check(password("correct house"), Some(hash.clone())).await, Ok(false));
+        assert_ne!(passwords.hash(password("correct horse")).await.unwrap(), hash);
+    }
+
+    #[tokio::test]
+    async fn nobody_has_no_password() {
+        let passwords = Passwords::start().unwrap();
+        assert_eq!(passwords.check(password(""), None).await, Ok(false));
+        assert_eq!(passwords.check(password(""), Some(PasswordHash::new("damaged"))).await, Ok(false));
+    }
+
+    #[tokio::test]
+    async fn who_comes_to_a_full_queue_is_sent_away() {
+        // A queue whose thread never comes.
+        let (jobs, _waiting) = sync_channel(1);
+        let passwords = Passwords(jobs);
+        let first = passwords.check(password("a"), None);
+        tokio::select! {
+            biased;
+            _ = first => panic!("nobody answers"),
+            () = std::future::ready(()) => {}
+        }
+        assert_eq!(passwords.hash(password("b")).await, Err(Busy));
+    }
+}

@@ -1,0 +1,88 @@
+//! Texts that nobody may see: their Debug shows nothing, and what is random in them comes from the kernel.
+
+use sha2::{Digest as _, Sha256};
+use std::fmt;
+
+/// A password as a person typed it.
+#[derive(Clone, serde::Deserialize, utoipa::ToSchema)]
+#[serde(transparent)]
+#[schema(value_type = String, format = Password)]
+pub struct Password(String);
+
+impl Password {
+    /// From the person's text.
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text, to be hashed or checked.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(…)")
+    }
+}
+
+/// 256 bits of chance that stand for a right: a refresh token, a stream key. The store keeps the digest alone.
+#[derive(Clone)]
+pub struct RandomToken(String);
+
+/// 64 hexadecimal digits are 256 bits.
+const DIGITS: usize = 64;
+
+impl RandomToken {
+    /// A new one. The error says that the kernel has no random numbers.
+    pub fn new() -> Result<Self, getrandom::Error> {
+        let mut bytes = [0; DIGITS / 2];
+        getrandom::fill(&mut bytes)?;
+        let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
+        Ok(Self(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()))
+    }
+
+    /// One that somebody shows; `None` is a text that none of ours can be.
+    pub fn shown(text: &str) -> Option<Self> {
+        let is_ours = text.len() == DIGITS && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        is_ours.then(|| Self(text.to_owned()))
+    }
+
+    /// The text, for its one owner.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// SHA-256, for the store.
+    pub fn digest(&self) -> [u8; 32] {
+        Sha256::digest(self.0.as_bytes()).into()
+    }
+}
+
+impl fmt::Debug for RandomToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RandomToken(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_read_back_and_differ() {
+        let (one, other) = (RandomToken::new().unwrap(), RandomToken::new().unwrap());
+        assert_ne!(one.digest(), other.digest());
+        assert_eq!(RandomToken::shown(one.expose()).unwrap().digest(), one.digest());
+        assert!(RandomToken::shown("../../etc/passwd").is_none());
+        assert!(RandomToken::shown(&one.expose().to_uppercase().replace(char::is_numeric, "A")).is_none());
+    }
+
+    #[test]
+    fn nothing_secret_is_printed() {
+        let token = RandomToken::new().unwrap();
+        assert!(!format!("{token:?}").contains(token.expose()));
+        assert!(!format!("{:?}", Password::new("hunter22".to_owned())).contains("hunter22"));
+    }
+}

@@ -1,0 +1,148 @@
+//! The code that makes the first owner: who can read the board's console, journal or disk may set it up, and nobody else on the LAN. It lies
+//! in `setup-code` of the data directory, for its owner's eyes alone, until setup is done.
+
+use std::fs;
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use subtle::ConstantTimeEq as _;
+
+/// Its name in the data directory.
+pub const FILE: &str = "setup-code";
+/// Crockford's base 32: no letter is taken for a digit.
+const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+/// 5 bits each: 50 bits, and few attempts.
+const LENGTH: usize = 10;
+
+/// Why there is no code to set up with.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupCodeError {
+    /// The file cannot be written.
+    #[error("cannot write the setup code to {}: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// From the file system.
+        source: std::io::Error,
+    },
+    /// The kernel has no random numbers.
+    #[error("no random numbers for the setup code: {0}")]
+    Randomness(getrandom::Error),
+}
+
+/// The code while it is good.
+pub struct SetupCode {
+    path: PathBuf,
+    code: Mutex<Option<String>>,
+}
+
+impl SetupCode {
+    /// Takes the code that is there, makes one where there is none, removes it where there is an owner.
+    pub fn keep(data_dir: &Path, has_owner: bool) -> Result<Self, SetupCodeError> {
+        let path = data_dir.join(FILE);
+        let code = if has_owner {
+            None
+        } else {
+            let code = match read(&path) {
+                Some(code) => code,
+                None => write_new(&path)?,
+            };
+            tracing::info!("set Perch up with the code {code} (also in {})", path.display());
+            Some(code)
+        };
+        let kept = Self { path, code: Mutex::new(code) };
+        if has_owner {
+            kept.forget();
+        }
+        Ok(kept)
+    }
+
+    /// Whether this is the code, in whatever letter case and with or without dashes and spaces. Takes the same time for any code.
+    pub fn is(&self, shown: &str) -> bool {
+        let code = self.code.lock().expect("nothing panics while it holds the lock");
+        let Some(code) = code.as_deref() else { return false };
+        bool::from(plain(code).as_bytes().ct_eq(plain(shown).as_bytes()))
+    }
+
+    /// Setup is done: the code is good for nothing any more.
+    pub fn forget(&self) {
+        *self.code.lock().expect("nothing panics while it holds the lock") = None;
+        match fs::remove_file(&self.path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                tracing::warn!(%error, "cannot remove the used setup code {}", self.path.display());
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The code in the data directory; `None` where setup has been done, or no daemon has run yet.
+pub fn read(path: &Path) -> Option<String> {
+    let text = fs::read_to_string(path).ok()?;
+    let code = text.trim();
+    let is_ours = plain(code).len() == LENGTH && plain(code).bytes().all(|byte| ALPHABET.contains(&byte));
+    is_ours.then(|| code.to_owned())
+}
+
+fn write_new(path: &Path) -> Result<String, SetupCodeError> {
+    let mut bytes = [0; LENGTH];
+    getrandom::fill(&mut bytes).map_err(SetupCodeError::Randomness)?;
+    let mut code: String = bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte & 31)])).collect();
+    code.insert(LENGTH / 2, '-');
+    let write = || {
+        // Of a run that was interrupted, with whatever permissions.
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        writeln!(file, "{code}")?;
+        file.sync_all()
+    };
+    write().map_err(|source| SetupCodeError::Write { path: path.to_owned(), source })?;
+    Ok(code)
+}
+
+/// As people may type it: Crockford's reading of letters that look like digits.
+fn plain(code: &str) -> String {
+    code.chars()
+        .filter(char::is_ascii_alphanumeric)
+        .take(LENGTH + 1)
+        .map(|c| match c.to_ascii_uppercase() {
+            'O' => '0',
+            'I' | 'L' => '1',
+            upper => upper,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn the_code_lies_in_a_file_for_its_owner_alone_until_it_is_used() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(FILE);
+        let kept = SetupCode::keep(dir.path(), false).unwrap();
+        let code = read(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(kept.is(&code) && kept.is(&code.to_lowercase().replace('-', " ")));
+        assert!(!kept.is("") && !kept.is(&code[1..]) && !kept.is(&format!("{code}0")));
+        // Started again before setup, it is the same.
+        assert!(SetupCode::keep(dir.path(), false).unwrap().is(&code));
+        kept.forget();
+        assert!(!kept.is(&code) && !path.exists());
+    }
+
+    #[test]
+    fn with_an_owner_no_code_is_good() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(SetupCode::keep(dir.path(), false).unwrap());
+        let code = read(&dir.path().join(FILE)).unwrap();
+        assert!(!SetupCode::keep(dir.path(), true).unwrap().is(&code));
+        assert_eq!(read(&dir.path().join(FILE)), None);
+    }
+}

@@ -1,0 +1,170 @@
+//! Access tokens: JWTs (RFC 7519) signed with HS256 and the store's key, good for 15 minutes. They say who and which login; whether that
+//! login is still open, and what its account may do, is looked up each time (`logins`), so that a token gives no right of its own.
+//!
+//! The wall clock of a board may jump. A jump forward makes tokens expire early, which costs one refresh; a jump back lets one live
+//! longer, which gives nothing, as its login must be open.
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
+use jsonwebtoken::errors::{ErrorKind, Result as JwtResult};
+use jsonwebtoken::signature::{self, Signer, Verifier};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use perch_store::{SessionId, SigningKey, Timestamp, UserId};
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+
+/// How long an access token is good, in seconds.
+pub const ACCESS_SECONDS: i64 = 15 * 60;
+/// How long a refresh token is good, in seconds: 30 days.
+pub const REFRESH_SECONDS: i64 = 30 * 24 * 3600;
+
+/// Who shows a token, as of when it was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bearer {
+    /// Whose account.
+    pub user: UserId,
+    /// Which login.
+    pub session: SessionId,
+    /// Its 15 minutes are over: good for nothing but to be told so.
+    pub has_expired: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    sub: UserId,
+    sid: SessionId,
+    iat: i64,
+    exp: i64,
+}
+
+/// Makes and reads access tokens.
+pub struct Tokens {
+    sign: EncodingKey,
+    check: DecodingKey,
+    validation: Validation,
+}
+
+impl Tokens {
+    /// With the site's key.
+    #[expect(clippy::needless_pass_by_value, reason = "the key is not wanted anywhere else")]
+    pub fn new(key: SigningKey) -> Self {
+        // Fails where it has been done already, by an earlier one of us.
+        let _ = HS256_ALONE.install_default();
+        let mut validation = Validation::new(Algorithm::HS256);
+        // By our own clock, below.
+        validation.validate_exp = false;
+        validation.required_spec_claims.clear();
+        Self {
+            sign: EncodingKey::from_secret(key.expose()),
+            check: DecodingKey::from_secret(key.expose()),
+            validation,
+        }
+    }
+
+    /// A token for a login.
+    pub fn make(&self, user: UserId, session: SessionId, now: Timestamp) -> String {
+        let iat = now.unix_millis().div_euclid(1000);
+        let claims = Claims { sub: user, sid: session, iat, exp: iat.saturating_add(ACCESS_SECONDS) };
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.sign)
+            .expect("plain claims and a key of 256 bits can be signed")
+    }
+
+    /// Reads a token that somebody shows; `None` is one that we did not make.
+    pub fn read(&self, token: &str, now: Timestamp) -> Option<Bearer> {
+        let claims = jsonwebtoken::decode::<Claims>(token, &self.check, &self.validation).ok()?.claims;
+        let has_expired = claims.exp <= now.unix_millis().div_euclid(1000);
+        Some(Bearer { user: claims.sub, session: claims.sid, has_expired })
+    }
+}
+
+/// The one algorithm that there is: nothing else can be asked for by a token's header (RFC 8725 §3.1).
+static HS256_ALONE: CryptoProvider = CryptoProvider {
+    signer_factory: |algorithm, key| Ok(Box::new(Hs256::new(*algorithm, key.as_bytes())?)),
+    verifier_factory: |algorithm, key| Ok(Box::new(Hs256::new(*algorithm, key.try_get_as_bytes()?)?)),
+    key_utils: KeyUtils::new_unimplemented(),
+};
+
+struct Hs256(Hmac<Sha256>);
+
+impl Hs256 {
+    fn new(algorithm: Algorithm, key: &[u8]) -> JwtResult<Self> {
+        if algorithm != Algorithm::HS256 {
+            return Err(ErrorKind::InvalidAlgorithm.into());
+        }
+        Ok(Self(Hmac::new_from_slice(key).map_err(|_| ErrorKind::InvalidKeyFormat)?))
+    }
+}
+
+impl Signer<Vec<u8>> for Hs256 {
+    fn try_sign(&self, message: &[u8]) -> Result<Vec<u8>, signature::Error> {
+        Ok(self.0.clone().chain_update(message).finalize().into_bytes().to_vec())
+    }
+}
+
+impl Verifier<Vec<u8>> for Hs256 {
+    fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), signature::Error> {
+        // In constant time.
+        self.0.clone().chain_update(message).verify_slice(signature).map_err(|_| signature::Error::new())
+    }
+}
+
+impl JwtSigner for Hs256 {
+    fn algorithm(&self) -> Algorithm {
+        Algorithm::HS256
+    }
+}
+
+impl JwtVerifier for Hs256 {
+    fn algorithm(&self) -> Algorithm {
+        Algorithm::HS256
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use perch_store::Store;
+
+    const NOW: Timestamp = Timestamp::from_unix_millis(1_800_000_000_000);
+
+    fn tokens() -> Tokens {
+        let dir = tempfile::tempdir().unwrap();
+        Tokens::new(Store::open(&dir.path().join("perch.redb")).unwrap().signing_key().unwrap())
+    }
+
+    fn bearer() -> (UserId, SessionId) {
+        (UserId::from_number(7), SessionId::from_number(8))
+    }
+
+    #[test]
+    fn a_token_says_who_it_was_made_for_until_it_expires() {
+        let (tokens, (user, session)) = (tokens(), bearer());
+        let token = tokens.make(user, session, NOW);
+        let after = |seconds: i64| Timestamp::from_unix_millis(NOW.unix_millis() + 1000 * seconds);
+        let read = |at| tokens.read(&token, at);
+        assert_eq!(read(after(ACCESS_SECONDS - 1)), Some(Bearer { user, session, has_expired: false }));
+        assert_eq!(read(after(ACCESS_SECONDS)), Some(Bearer { user, session, has_expired: true }));
+        assert_eq!(read(after(-60)), Some(Bearer { user, session, has_expired: false }));
+    }
+
+    #[test]
+    fn a_token_that_we_did_not_make_is_none() {
+        let (tokens, (user, session)) = (tokens(), bearer());
+        let token = tokens.make(user, session, NOW);
+        let (signed, signature) = token.rsplit_once('.').unwrap();
+        let (header, claims) = signed.split_once('.').unwrap();
+        // {"alg":"none"}, {"alg":"HS512"}
+        for forged in [
+            format!("eyJhbGciOiJub25lIn0.{claims}."),
+            format!("eyJhbGciOiJIUzUxMiJ9.{claims}.{signature}"),
+            format!("{header}.{claims}."),
+            format!("{header}.{claims}x.{signature}"),
+            format!("{header}.{claims}"),
+            self::tokens().make(user, session, NOW),
+            String::new(),
+            "....".to_owned(),
+        ] {
+            assert_eq!(tokens.read(&forged, NOW), None, "{forged}");
+        }
+    }
+}

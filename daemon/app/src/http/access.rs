@@ -1,0 +1,186 @@
+//! Who may do what: one table of every address, and the layer that keeps it. An address without a rule does not answer, so that
+//! nothing is open by oversight; `tests/rights.rs` walks the table over HTTP.
+//!
+//! What a rule cannot say, because it depends on whose thing is asked for, its note says in words and its handler keeps.
+
+use super::caller::{self, Caller, Peer};
+use super::problem::Problem;
+use super::state::Shared;
+use axum::extract::{MatchedPath, Request};
+use axum::middleware::Next;
+use axum::response::Response;
+use http::header::{HOST, ORIGIN, UPGRADE};
+use http::{HeaderMap, Method};
+use perch_store::Role;
+
+/// Who may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Right {
+    /// Also people without an account.
+    Anyone,
+    /// Whoever is logged in.
+    Member,
+    /// Those who may go live: streamers and owners.
+    Streamer,
+    /// Owners.
+    Owner,
+    /// Programs on the machine itself, and owners.
+    LocalOrOwner,
+}
+
+/// One line of the table.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rule {
+    /// GET includes HEAD.
+    pub(super) method: &'static str,
+    /// As the router and the API's document write it.
+    pub(super) path: &'static str,
+    pub(super) right: Right,
+    /// What the handler narrows further, in words.
+    pub(super) note: &'static str,
+}
+
+const fn rule(method: &'static str, path: &'static str, right: Right, note: &'static str) -> Rule {
+    Rule { method, path, right, note }
+}
+
+use Right::{Anyone, LocalOrOwner, Member};
+
+/// Every address.
+pub(super) const RULES: &[Rule] = &[
+    // The page and the machine's own questions.
+    rule("GET", "/", Anyone, ""),
+    rule("GET", "/assets/{version}/{*path}", Anyone, ""),
+    rule("GET", "/healthz", Anyone, ""),
+    rule("GET", "/readyz", Anyone, ""),
+    rule("GET", "/metrics", LocalOrOwner, ""),
+    rule("GET", "/api/v1/openapi.json", Anyone, ""),
+    rule("GET", "/api/v1/system", Anyone, ""),
+    // Accounts' doors.
+    rule("GET", "/api/v1/settings", Anyone, ""),
+    rule("POST", "/api/v1/setup", Anyone, "with the setup code, once"),
+    rule("POST", "/api/v1/auth/login", Anyone, "with name and password"),
+    // People.
+    rule("GET", "/api/v1/me", Member, "oneself"),
+    // Cameras.
+    rule("GET", "/api/v1/cameras", Anyone, ""),
+    // Streams.
+
+    // Chat.
+];
+
+/// The rule of an address.
+pub(super) fn rule_of(method: &Method, path: &str) -> Option<&'static Rule> {
+    let method = if *method == Method::HEAD { "GET" } else { method.as_str() };
+    RULES.iter().find(|rule| rule.path == path && rule.method == method)
+}
+
+/// The methods that an address answers, as `Allow` lists them.
+pub(super) fn methods_of(path: &str) -> String {
+    let methods = RULES.iter().filter(|rule| rule.path == path);
+    let methods = methods.flat_map(|rule| {
+        if rule.method == "GET" { &["GET", "HEAD"][..] } else { std::slice::from_ref(&rule.method) }
+    });
+    methods.copied().collect::<Vec<_>>().join(", ")
+}
+
+/// Lets a request through to its handler, with its [`Caller`], or refuses it.
+pub(super) async fn guard(state: Shared, matched: MatchedPath, request: Request, next: Next) -> Response {
+    match admit(&state, &matched, request).await {
+        Ok(request) => next.run(request).await,
+        Err(problem) => problem.into_response().map(axum::body::Body::new),
+    }
+}
+
+async fn admit(state: &Shared, matched: &MatchedPath, mut request: Request) -> Result<Request, Problem> {
+    let rule = rule_of(request.method(), matched.as_str()).ok_or(Problem::NotFound)?;
+    if changes_something(&request) && !is_same_site(request.headers()) {
+        return Err(Problem::CrossSite);
+    }
+    let nowhere = Peer((std::net::Ipv4Addr::UNSPECIFIED, 0).into());
+    let peer = request.extensions().get().copied().unwrap_or(nowhere);
+    let caller = caller::find_out(state, peer, matched.as_str(), request.headers()).await?;
+    state.limits.admit(&caller, request.method())?;
+    if !may(rule.right, &caller) {
+        return Err(match (rule.right, caller.login()) {
+            (Right::LocalOrOwner, _) => Problem::LocalOnly,
+            (_, Some(_)) => Problem::Forbidden,
+            (_, None) => Problem::Unauthenticated,
+        });
+    }
+    request.extensions_mut().insert(caller);
+    Ok(request)
+}
+
+fn may(right: Right, caller: &Caller) -> bool {
+    let role = caller.login().map(|login| login.role);
+    match right {
+        Right::Anyone => true,
+        Right::Member => role.is_some(),
+        Right::Streamer => matches!(role, Some(Role::Streamer | Role::Owner)),
+        Right::Owner => role == Some(Role::Owner),
+        Right::LocalOrOwner => caller.is_local() || role == Some(Role::Owner),
+    }
+}
+
+/// A WebSocket is opened by a GET, and then writes.
+fn changes_something(request: &Request) -> bool {
+    !matches!(*request.method(), Method::GET | Method::HEAD) || request.headers().contains_key(UPGRADE)
+}
+
+/// Whether a request comes from our own page, or from no page at all. Browsers send `Sec-Fetch-Site` (over HTTPS and on this machine) or `Origin`
+/// with everything that could change something; programs send neither.
+fn is_same_site(headers: &HeaderMap) -> bool {
+    if let Some(site) = headers.get("sec-fetch-site") {
+        return site == "same-origin" || site == "none";
+    }
+    let Some(origin) = headers.get(ORIGIN) else { return true };
+    let origin =
+        origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, authority)| authority);
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    matches!((origin, host), (Some(origin), Some(host)) if origin.eq_ignore_ascii_case(host))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::{HeaderName, HeaderValue};
+
+    #[test]
+    fn no_address_has_two_rules() {
+        for (index, rule) in RULES.iter().enumerate() {
+            let twin =
+                RULES[..index].iter().find(|other| other.method == rule.method && other.path == rule.path);
+            assert!(twin.is_none(), "{rule:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_lists_its_methods() {
+        assert_eq!(methods_of("/api/v1/me").split(", ").take(2).collect::<Vec<_>>(), ["GET", "HEAD"]);
+        assert_eq!(methods_of("/api/v1/setup"), "POST");
+    }
+
+    #[test]
+    fn writes_come_from_our_own_page_or_from_a_program() {
+        for (headers, ours) in [
+            (&[][..], true),
+            (&[("origin", "http://perch.local:8080")], true),
+            (&[("origin", "https://perch.local:8080")], true),
+            (&[("origin", "http://perch.local")], false),
+            (&[("origin", "http://evil.example")], false),
+            (&[("origin", "null")], false),
+            (&[("sec-fetch-site", "same-origin")], true),
+            (&[("sec-fetch-site", "none")], true),
+            (&[("sec-fetch-site", "same-site")], false),
+            (&[("sec-fetch-site", "cross-site"), ("origin", "http://perch.local:8080")], false),
+        ] {
+            let host = [("host", "perch.local:8080")];
+            let headers = headers.iter().chain(&host);
+            let headers =
+                headers.map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+            let headers: HeaderMap = headers.collect();
+            assert_eq!(is_same_site(&headers), ours, "{headers:?}");
+        }
+    }
+}

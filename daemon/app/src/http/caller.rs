@@ -1,0 +1,145 @@
+//! Who asks: found out once for each request, by the access layer; handlers take it as an argument.
+
+use super::cookies;
+use super::problem::Problem;
+use super::state::State;
+use crate::accounts::logins::Login;
+use crate::accounts::wall;
+use axum::extract::FromRequestParts;
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+use perch_store::{Role, UserId};
+use std::convert::Infallible;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+/// The other end of the connection.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Peer(pub(super) SocketAddr);
+
+impl Peer {
+    /// Whether the request comes from this machine, and not through a proxy on it for somebody else.
+    fn is_local(self, headers: &HeaderMap) -> bool {
+        let forwarded = ["forwarded", "x-forwarded-for", "x-real-ip", "via"]
+            .iter()
+            .any(|name| headers.contains_key(*name));
+        self.0.ip().to_canonical().is_loopback() && !forwarded
+    }
+}
+
+/// Who asks.
+#[derive(Debug, Clone)]
+pub(super) struct Caller {
+    login: Option<Login>,
+    address: IpAddr,
+    is_local: bool,
+}
+
+impl Caller {
+    /// Whose login it is; `None` is somebody whom we do not know.
+    pub(super) const fn login(&self) -> Option<&Login> {
+        self.login.as_ref()
+    }
+
+    /// The login, for what is for members only.
+    pub(super) fn member(&self) -> Result<&Login, Problem> {
+        self.login().ok_or(Problem::Unauthenticated)
+    }
+
+    /// Whether this is the person itself, or an owner.
+    pub(super) fn may_act_for(&self, user: UserId) -> bool {
+        self.login().is_some_and(|login| login.user == user || login.role == Role::Owner)
+    }
+
+    /// From where; of a proxy, where one stands between.
+    pub(super) const fn address(&self) -> IpAddr {
+        self.address
+    }
+
+    /// A program on the machine itself.
+    pub(super) const fn is_local(&self) -> bool {
+        self.is_local
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        // The access layer stands before every handler; without it nobody is anybody.
+        let nobody = || Self { login: None, address: Ipv4Addr::UNSPECIFIED.into(), is_local: false };
+        Ok(parts.extensions.get().cloned().unwrap_or_else(nobody))
+    }
+}
+
+/// Looks at the request's token.
+pub(super) async fn find_out(
+    state: &State,
+    peer: Peer,
+    path: &str,
+    headers: &HeaderMap,
+) -> Result<Caller, Problem> {
+    // These make tokens: an old one must not keep anybody from a new one.
+    let asks_for_token = path.starts_with(cookies::AUTH_PATH);
+    let login = if asks_for_token { None } else { login_of(state, headers).await? };
+    Ok(Caller { login, address: peer.0.ip().to_canonical(), is_local: peer.is_local(headers) })
+}
+
+/// The login that a request shows a token of: `Authorization: Bearer`, else the cookie.
+///
+/// A program's token must be good. A browser sends its cookie whether it matters or not: one that has expired while the login is open is told so,
+/// since it can be renewed; one of a closed login is as good as none.
+pub(super) async fn login_of(state: &State, headers: &HeaderMap) -> Result<Option<Login>, Problem> {
+    if let Some(authorization) = headers.get(AUTHORIZATION) {
+        let token = authorization.to_str().ok().and_then(bearer_token).ok_or(Problem::Unauthenticated)?;
+        return check(state, token).await?.ok_or(Problem::Unauthenticated).map(Some);
+    }
+    match cookies::access_token(headers) {
+        Some(token) => check(state, token).await,
+        None => Ok(None),
+    }
+}
+
+fn bearer_token(authorization: &str) -> Option<&str> {
+    let (scheme, token) = authorization.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+async fn check(state: &State, token: &str) -> Result<Option<Login>, Problem> {
+    let Some(bearer) = state.accounts().tokens.read(token, wall(&*state.site.clock)) else { return Ok(None) };
+    let mut login = state.accounts().logins.known(bearer.session);
+    if login.is_none() {
+        let accounts = state.site.accounts.clone();
+        login = state.store(move |store| accounts.logins.open(store, bearer.session)).await?;
+    }
+    let login = login.filter(|login| login.user == bearer.user);
+    if login.is_some() && bearer.has_expired { Err(Problem::TokenExpired) } else { Ok(login) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    #[test]
+    fn local_is_this_machine_and_nobody_behind_a_proxy_on_it() {
+        let from = |address: &str| Peer(SocketAddr::new(address.parse().unwrap(), 1));
+        let none = HeaderMap::new();
+        assert!(from("127.0.0.1").is_local(&none) && from("::1").is_local(&none));
+        assert!(from("::ffff:127.0.0.1").is_local(&none));
+        assert!(!from("192.0.2.1").is_local(&none));
+        let proxied = HeaderMap::from_iter([(
+            http::HeaderName::from_static("x-forwarded-for"),
+            HeaderValue::from_static("192.0.2.1"),
+        )]);
+        assert!(!from("127.0.0.1").is_local(&proxied));
+    }
+
+    #[test]
+    fn only_bearer_tokens_are_tokens() {
+        assert_eq!(bearer_token("Bearer abc"), Some("abc"));
+        assert_eq!(bearer_token("bearer  abc "), Some("abc"));
+        assert_eq!(bearer_token("Basic abc"), None);
+        assert_eq!(bearer_token("Bearer"), None);
+    }
+}

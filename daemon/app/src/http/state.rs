@@ -1,0 +1,131 @@
+//! What the handlers share: handles of the daemon's parts, never their insides.
+
+use super::limits::Limits;
+use super::metrics::Metrics;
+use super::problem::Problem;
+use super::system;
+use crate::accounts::{Accounts, wall};
+use crate::capture::status::SelfTest;
+use crate::capture::supervisor::CameraHandle;
+use crate::clock::Clock;
+use crate::config;
+use crate::hls::HlsHandle;
+use crate::system::board::Board;
+use bytes::Bytes;
+use perch_store::{Store, Timestamp};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+
+/// Calls of the store at once: reading is a matter of the processor, writing of one card.
+const AT_ONCE: usize = 4;
+/// A card that stalls for longer is told to people.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A camera as the site shows it.
+pub struct CameraInfo {
+    /// How it is doing.
+    pub handle: CameraHandle,
+    /// What was configured.
+    pub config: config::Camera,
+    /// What was chosen to run it with, and why not with something else.
+    pub self_test: tokio::sync::watch::Receiver<SelfTest>,
+}
+
+/// Handles of the daemon's parts that the site shows.
+pub struct Site {
+    /// The live stream.
+    pub hls: HlsHandle,
+    /// The first one is live.
+    pub cameras: Vec<CameraInfo>,
+    /// The machine under the daemon.
+    pub board: Board,
+    /// For what people read.
+    pub clock: Arc<dyn Clock>,
+    /// What Perch remembers.
+    pub store: Arc<Store>,
+    /// Who may come in.
+    pub accounts: Arc<Accounts>,
+    /// How much one person may ask.
+    pub limits: config::Limits,
+}
+
+/// What the handlers share.
+pub(super) struct State {
+    pub(super) site: Site,
+    pub(super) metrics: Metrics,
+    pub(super) started: Duration,
+    pub(super) last_look: system::LastLook,
+    pub(super) limits: Limits,
+    /// The API's document, as it goes out.
+    pub(super) openapi: Bytes,
+    turns: Arc<Semaphore>,
+}
+
+/// How a handler takes it.
+pub(super) type Shared = axum::extract::State<Arc<State>>;
+
+impl State {
+    pub(super) fn new(site: Site, metrics: Metrics, openapi: Bytes) -> Self {
+        Self {
+            started: site.clock.monotonic(),
+            limits: Limits::new(&site.limits, &site.clock),
+            last_look: system::LastLook::default(),
+            turns: Arc::new(Semaphore::new(AT_ONCE)),
+            site,
+            metrics,
+            openapi,
+        }
+    }
+
+    pub(super) fn accounts(&self) -> &Accounts {
+        &self.site.accounts
+    }
+
+    /// Wall time, as the store writes it.
+    pub(super) fn now(&self) -> Timestamp {
+        wall(&*self.site.clock)
+    }
+
+    /// Runs `work` on the store, on a thread that may block.
+    pub(super) async fn store<T, E>(
+        &self,
+        work: impl FnOnce(&Store) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+        Problem: From<E>,
+    {
+        let turn = tokio::time::timeout(PATIENCE, self.turns.clone().acquire_owned()).await;
+        let Ok(Ok(turn)) = turn else { return Err(Problem::StoreBusy) };
+        let store = self.site.store.clone();
+        let work = move || {
+            // A request may be given up; its turn lasts until the work is done.
+            let _turn = turn;
+            work(&store)
+        };
+        let done = tokio::task::spawn_blocking(work).await;
+        done.map_err(|error| Problem::internal(&error))?.map_err(Problem::from)
+    }
+
+    /// The same for what changes logins, roles, standings, names or passwords: what is known of logins is forgotten then.
+    pub(super) async fn change_accounts<T, E>(
+        &self,
+        work: impl FnOnce(&Store) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+        Problem: From<E>,
+    {
+        let accounts = self.site.accounts.clone();
+        self.store(move |store| {
+            let done = work(store);
+            // Here, and not after the await: the request may be given up, the change is not.
+            accounts.logins.forget();
+            done
+        })
+        .await
+    }
+}
