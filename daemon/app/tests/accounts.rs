@@ -55,3 +55,119 @@ fn a_login_is_good_as_a_token_and_as_a_cookie() {
     let forged = format!("{cookie}x");
     assert_eq!(daemon.ask("GET", "/api/v1/me", &[("Cookie", &forged)]).code(), "unauthenticated");
 }
+
+#[test]
+fn a_refresh_token_is_good_once_and_twice_closes_the_login() {
+    let daemon = Daemon::start(NO_LIMITS);
+    Person::owner(&daemon, "ann");
+    let login =
+        Person::nobody(&daemon).post("/api/v1/auth/login", &json!({"username": "ann", "password": PASSWORD}));
+    let refresh = |token: &str| {
+        daemon.ask("POST", "/api/v1/auth/refresh", &[("Cookie", &format!("perch_refresh={token}"))])
+    };
+    let first = login.cookie("perch_refresh").unwrap();
+    let second = refresh(first);
+    assert_eq!(second.status, 200);
+    let of_second =
+        Person { daemon: &daemon, token: second.json()["access_token"].as_str().map(str::to_owned) };
+    assert_eq!(of_second.get("/api/v1/me").status, 200);
+    let replayed = refresh(first);
+    assert_eq!((replayed.status, replayed.code().as_str()), (401, "token_reused"));
+    assert_eq!(replayed.cookie("perch_refresh"), Some(""));
+    assert_eq!(of_second.get("/api/v1/me").code(), "unauthenticated");
+    assert_eq!(refresh(second.cookie("perch_refresh").unwrap()).code(), "token_unknown");
+    assert_eq!(refresh("../../etc/passwd").code(), "token_unknown");
+    assert_eq!(daemon.ask("POST", "/api/v1/auth/refresh", &[]).code(), "token_unknown");
+}
+
+#[test]
+fn logging_out_ends_a_login_at_once_here_or_everywhere() {
+    let daemon = Daemon::start(NO_LIMITS);
+    let [one, two, three] =
+        [Person::owner(&daemon, "ann"), Person::login(&daemon, "ann"), Person::login(&daemon, "ann")];
+    let sessions = one.get("/api/v1/me/sessions").json()["items"].clone();
+    assert_eq!(sessions.as_array().unwrap().len(), 3);
+    assert_eq!(sessions[2]["is_current"], true);
+    assert!(sessions[0]["label"].as_str().unwrap().ends_with(" from 127.0.0.1"));
+
+    assert_eq!(one.ask("POST", "/api/v1/auth/logout", None).status, 204);
+    assert_eq!(one.get("/api/v1/me").status, 401);
+    let id = sessions[1]["id"].as_str().unwrap();
+    let stranger = Person::register(&daemon, "ben");
+    assert_eq!(stranger.delete(&format!("/api/v1/me/sessions/{id}")).status, 404);
+    assert_eq!(three.delete(&format!("/api/v1/me/sessions/{id}")).status, 204);
+    assert_eq!(two.get("/api/v1/me").status, 401);
+    let four = Person::login(&daemon, "ann");
+    assert_eq!(three.post("/api/v1/auth/logout", &json!({"everywhere": true})).status, 204);
+    assert_eq!((three.get("/api/v1/me").status, four.get("/api/v1/me").status), (401, 401));
+    assert_eq!(stranger.get("/api/v1/me").status, 200);
+}
+
+#[test]
+fn a_new_password_ends_the_other_logins() {
+    let daemon = Daemon::start(NO_LIMITS);
+    let [here, there] = [Person::owner(&daemon, "ann"), Person::login(&daemon, "ann")];
+    let change = |old: &str, new: &str| {
+        here.post("/api/v1/me/password", &json!({"password": old, "new_password": new}))
+    };
+    assert_eq!(change("wrong horse", "new password").code(), "wrong_password");
+    assert_eq!(change(PASSWORD, "short").json()["field"], "new_password");
+    assert_eq!(there.get("/api/v1/me").status, 200);
+    assert_eq!(change(PASSWORD, "new password").status, 204);
+    assert_eq!((here.get("/api/v1/me").status, there.get("/api/v1/me").status), (200, 401));
+    let old = json!({"username": "ann", "password": PASSWORD});
+    assert_eq!(Person::nobody(&daemon).post("/api/v1/auth/login", &old).code(), "wrong_login");
+}
+
+#[test]
+fn guessing_is_slowed_down_but_not_for_the_person_at_home() {
+    let daemon = Daemon::start(NO_LIMITS);
+    let owner = Person::owner(&daemon, "ann");
+    let guess = json!({"username": "ann", "password": "a guess at it"});
+    let codes: Vec<String> =
+        (0..6).map(|_| Person::nobody(&daemon).post("/api/v1/auth/login", &guess).code()).collect();
+    assert_eq!(codes[..5], ["wrong_login"; 5]);
+    let slowed = Person::nobody(&daemon).post("/api/v1/auth/login", &guess);
+    assert_eq!((slowed.status, slowed.code().as_str()), (429, "too_many_requests"));
+    assert!(slowed.header("retry-after").unwrap().parse::<u64>().unwrap() >= 1);
+    assert_eq!(owner.get("/api/v1/me").status, 200);
+}
+
+#[test]
+fn logins_outlive_the_daemon() {
+    let dir = tempfile::tempdir().unwrap();
+    let daemon = Daemon::start_in(dir.path(), NO_LIMITS);
+    let token = Person::owner(&daemon, "ann").token;
+    daemon.signal(support::Signal::KILL);
+    daemon.ended();
+    let daemon = Daemon::start_in(dir.path(), NO_LIMITS);
+    assert_eq!(Person { daemon: &daemon, token }.get("/api/v1/me").json()["username"], "ann");
+}
+
+#[test]
+fn what_does_not_fit_is_refused_and_named() {
+    let daemon = Daemon::start(NO_LIMITS);
+    let nobody = Person::nobody(&daemon);
+    for (body, field) in [
+        (json!({"username": "", "password": PASSWORD}), "username"),
+        (json!({"username": "a b", "password": PASSWORD}), "username"),
+        (json!({"username": "\u{202e}nna", "password": PASSWORD}), "username"),
+        (json!({"username": "x".repeat(21), "password": PASSWORD}), "username"),
+        (json!({"username": "eve", "password": "short"}), "password"),
+        (json!({"username": "eve", "password": 12_345_678}), "password"),
+        (json!({"username": "eve", "password": PASSWORD, "role": "owner"}), "role"),
+        (json!({"username": "eve"}), "password"),
+    ] {
+        let refused = nobody.post("/api/v1/auth/register", &body);
+        assert_eq!((refused.status, refused.code().as_str()), (422, "invalid_field"), "{body}");
+        assert_eq!(refused.json()["field"], field, "{}", refused.text());
+    }
+    let json = ("Content-Type", "application/json");
+    let send = |headers: &[(&str, &str)], body: &[u8]| {
+        daemon.send("POST", "/api/v1/auth/register", headers, body).code()
+    };
+    assert_eq!(send(&[json], b"{"), "invalid_body");
+    assert_eq!(send(&[json], b"{\"username\": \"\xff\"}"), "invalid_body");
+    assert_eq!(send(&[("Content-Type", "text/plain")], b"{}"), "unsupported_media_type");
+    assert_eq!(send(&[json], &vec![b' '; 70_000]), "too_large");
+}

@@ -60,6 +60,8 @@ pub struct Limits {
     pub requests_per_second: u32,
     /// Those of them that change something.
     pub writes_per_second: u32,
+    /// New accounts from one address.
+    pub registrations_per_hour: u32,
 }
 
 /// `[log]`: what is said.

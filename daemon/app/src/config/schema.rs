@@ -149,7 +149,7 @@ pub(super) fn limits() -> Section<Limits> {
         name: "limits",
         about: "How much one person may ask of the site. Segments of the stream are not counted.",
         variables: "PERCH_LIMITS_",
-        blank: Limits { requests_per_second: 0, writes_per_second: 0 },
+        blank: Limits { requests_per_second: 0, writes_per_second: 0, registrations_per_hour: 0 },
         keys: vec![
             Key::new(
                 "requests_per_second",
@@ -164,6 +164,13 @@ pub(super) fn limits() -> Section<Limits> {
                 accept::whole(1..=1_000_000, "requests"),
                 |s| &mut s.writes_per_second,
                 "Those of them that change something.",
+            ),
+            Key::new(
+                "registrations_per_hour",
+                Is("60"),
+                accept::whole(1..=1_000_000, "accounts"),
+                |s| &mut s.registrations_per_hour,
+                "New accounts from one address; those that the owner makes are not counted.",
             ),
         ],
     }

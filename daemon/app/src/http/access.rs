@@ -59,7 +59,13 @@ pub(super) const RULES: &[Rule] = &[
     // Accounts' doors.
     rule("GET", "/api/v1/settings", Anyone, ""),
     rule("POST", "/api/v1/setup", Anyone, "with the setup code, once"),
+    rule("POST", "/api/v1/auth/register", Anyone, "as the owner allows"),
     rule("POST", "/api/v1/auth/login", Anyone, "with name and password"),
+    rule("POST", "/api/v1/auth/refresh", Anyone, "with the refresh token"),
+    rule("POST", "/api/v1/auth/logout", Anyone, "one's own login, or all of one's own"),
+    rule("POST", "/api/v1/me/password", Member, "with one's own password"),
+    rule("GET", "/api/v1/me/sessions", Member, "one's own"),
+    rule("DELETE", "/api/v1/me/sessions/{id}", Member, "one's own"),
     // People.
     rule("GET", "/api/v1/me", Member, "oneself"),
     // Cameras.

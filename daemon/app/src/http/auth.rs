@@ -1,18 +1,21 @@
 //! `/api/v1/auth/…`: logging in and out (design §4). What guards the doors is `accounts`.
 
-use super::caller::Caller;
+use super::caller::{self, Caller};
 use super::cookies;
-use super::input::Json;
+use super::input::{Json, OptionalJson};
 use super::json;
+use super::openapi::ProblemDocument;
 use super::problem::Problem;
 use super::state::{Shared, State};
 use super::users::Me;
 use crate::accounts::secret::{Password, RandomToken};
 use crate::accounts::tokens::{ACCESS_SECONDS, REFRESH_SECONDS};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use http::header::USER_AGENT;
 use http::{HeaderMap, StatusCode};
-use perch_store::{PasswordHash, Refusal, Standing, Store, StoreError, Timestamp, User, UserId};
+use perch_store::{
+    NewUser, PasswordHash, Refusal, Registration, Standing, Store, StoreError, Timestamp, User, UserId,
+};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -28,7 +31,11 @@ const FROM: &str = " from ";
 const LONGEST_NAME: usize = 64;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
-    OpenApiRouter::new().routes(routes!(login))
+    OpenApiRouter::new()
+        .routes(routes!(register))
+        .routes(routes!(login))
+        .routes(routes!(refresh))
+        .routes(routes!(log_out))
 }
 
 /// Name and password.
@@ -49,6 +56,73 @@ pub(super) struct LoggedIn {
     /// Seconds.
     expires_in: i64,
     user: Me,
+}
+
+/// A new account.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewAccount {
+    #[schema(min_length = 1, max_length = 20)]
+    username: String,
+    #[schema(min_length = 8, max_length = 128)]
+    password: Password,
+    #[serde(default)]
+    #[schema(max_length = 100)]
+    full_name: String,
+    #[serde(default)]
+    #[schema(max_length = 254)]
+    email: String,
+}
+
+/// An account that the owner has to approve before it can log in.
+#[derive(Serialize, ToSchema)]
+struct PendingAccount {
+    username: String,
+    /// `pending`
+    #[schema(value_type = String)]
+    standing: Standing,
+}
+
+/// Makes an account, and logs in.
+#[utoipa::path(post, path = "/api/v1/auth/register", tag = "accounts", request_body = NewAccount,
+    responses((status = 201, description = "The account is made and logged in", body = LoggedIn),
+        (status = 202, description = "The account is made, and the owner has to approve it", body = PendingAccount),
+        (status = 409, description = "The name is taken", body = ProblemDocument, content_type = "application/problem+json")))]
+async fn register(
+    state: Shared,
+    caller: Caller,
+    headers: HeaderMap,
+    Json(account): Json<NewAccount>,
+) -> Result<Response, Problem> {
+    let (username, password) = checked(&account.username, account.password)?;
+    let full_name = account.full_name;
+    let email = account.email;
+    // Before the hash is paid for.
+    let name = username.clone();
+    state.store(move |store| may_register(store, &name)).await?;
+    state.limits.admit_registration(&caller)?;
+    let password = state.accounts().passwords.hash(password).await?;
+    let (new, now) = (NewUser { username, full_name, email, password }, state.now());
+    let user = state.store(move |store| store.register(&new, now)).await?;
+    match user.standing {
+        Standing::Active => log_in(&state, &caller, &headers, user.id, StatusCode::CREATED).await,
+        standing => {
+            let mut response = json::fresh(&PendingAccount { username: user.username, standing });
+            *response.status_mut() = StatusCode::ACCEPTED;
+            Ok(response)
+        }
+    }
+}
+
+fn may_register(store: &Store, username: &str) -> Result<(), StoreError> {
+    if store.settings()?.registration == Registration::Closed {
+        return Err(Refusal::RegistrationClosed.into());
+    }
+    match store.user_by_name(username) {
+        Ok(_) => Err(Refusal::UsernameTaken { username: username.to_owned() }.into()),
+        Err(StoreError::Refused(Refusal::NotFound { .. })) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Logs in.
@@ -114,11 +188,94 @@ pub(super) async fn log_in(
     });
     let (session, me) = opened.await?;
     let access_token = state.accounts().tokens.make(user, session.id, now);
-    let mut response =
-        json::fresh(&LoggedIn { access_token: access_token.clone(), expires_in: ACCESS_SECONDS, user: me });
+    let mut response = with_cookies(&access_token, &refresh, me);
     *response.status_mut() = status;
-    cookies::keep(response.headers_mut(), &access_token, &refresh);
     Ok(response)
+}
+
+/// Exchanges the refresh token of the cookie for the next one, and gives a new access token. A token that was used before closes its login.
+#[utoipa::path(post, path = "/api/v1/auth/refresh", tag = "accounts",
+    responses((status = 200, description = "The login goes on", body = LoggedIn)))]
+async fn refresh(state: Shared, headers: HeaderMap) -> Result<Response, Problem> {
+    let token = cookies::refresh_token(&headers).ok_or(Problem::NoRefreshToken)?;
+    let next = RandomToken::new().map_err(|error| Problem::internal(&error))?;
+    let (digest, next_digest, now) = (token.digest(), next.digest(), state.now());
+    let refreshed = state.change_accounts(move |store| {
+        let session = store.refresh_session(&digest, &next_digest, now, expiry(now))?;
+        Ok::<_, StoreError>((session.id, session.user, Me::of(store, session.user)?))
+    });
+    match refreshed.await {
+        Ok((session, user, me)) => {
+            let access_token = state.accounts().tokens.make(user, session, now);
+            Ok(with_cookies(&access_token, &next, me))
+        }
+        Err(problem @ Problem::Refused(_)) => {
+            // This login is over: the browser need not try again.
+            let mut response = IntoResponse::into_response(problem);
+            cookies::forget(response.headers_mut());
+            Ok(response)
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+/// How far to log out.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct LogOut {
+    /// On all devices.
+    #[serde(default)]
+    everywhere: bool,
+}
+
+/// Logs out, also where there was no login.
+#[utoipa::path(post, path = "/api/v1/auth/logout", tag = "accounts", request_body = Option<LogOut>,
+    responses((status = 204, description = "Logged out")))]
+async fn log_out(
+    state: Shared,
+    headers: HeaderMap,
+    OptionalJson(how): OptionalJson<LogOut>,
+) -> Result<Response, Problem> {
+    let everywhere = how.unwrap_or_default().everywhere;
+    // An expired access token still says which login it is of.
+    let session = caller::bearer(&state, &headers).map(|bearer| bearer.session);
+    let refresh = cookies::refresh_token(&headers).map(|token| token.digest());
+    let closing = state.change_accounts(move |store| {
+        if let Some(session) = session {
+            match store.session(session) {
+                Ok(session) if everywhere => store.close_sessions(session.user, None)?,
+                Ok(session) => store.close_session(session.id)?,
+                Err(StoreError::Refused(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        refresh.map_or(Ok(()), |digest| store.close_session_of(&digest))
+    });
+    closing.await?;
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    cookies::forget(response.headers_mut());
+    Ok(response)
+}
+
+/// Whether the caller knows the account's password: asked for again before what cannot be undone.
+pub(super) async fn confirm(state: &State, caller: &Caller, password: Password) -> Result<(), Problem> {
+    let login = caller.member()?;
+    let attempt = state.accounts().attempts.begin(&login.username, caller.address(), true)?;
+    let user = login.user;
+    let hash = state.store(move |store| store.password(user)).await?;
+    if !state.accounts().passwords.check(password, Some(hash)).await? {
+        return Err(Problem::WrongPassword);
+    }
+    attempt.succeeded();
+    Ok(())
+}
+
+fn with_cookies(access_token: &str, refresh: &RandomToken, user: Me) -> Response {
+    let access_token = access_token.to_owned();
+    let mut response =
+        json::fresh(&LoggedIn { access_token: access_token.clone(), expires_in: ACCESS_SECONDS, user });
+    cookies::keep(response.headers_mut(), &access_token, refresh);
+    response
 }
 
 fn expiry(now: Timestamp) -> Timestamp {
@@ -139,8 +296,13 @@ pub(super) fn checked(username: &str, password: Password) -> Result<(String, Pas
     if !(1..=20).contains(&length) || !username.chars().all(is_name) {
         return Err(Problem::field("username", "must be 1 to 20 letters, digits, _, - or ."));
     }
+    Ok((username.to_owned(), checked_password("password", password)?))
+}
+
+/// A password that an account may have.
+pub(super) fn checked_password(field: &'static str, password: Password) -> Result<Password, Problem> {
     if !(8..=128).contains(&password.expose().chars().count()) {
-        return Err(Problem::field("password", "must be 8 to 128 characters"));
+        return Err(Problem::field(field, "must be 8 to 128 characters"));
     }
-    Ok((username.to_owned(), password))
+    Ok(password)
 }

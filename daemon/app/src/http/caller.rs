@@ -4,7 +4,7 @@ use super::cookies;
 use super::problem::Problem;
 use super::state::State;
 use crate::accounts::logins::Login;
-use crate::accounts::wall;
+use crate::accounts::tokens::Bearer;
 use axum::extract::FromRequestParts;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
@@ -12,6 +12,9 @@ use http::request::Parts;
 use perch_store::{Role, UserId};
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+/// Makes a login, too.
+const SETUP: &str = "/api/v1/setup";
 
 /// The other end of the connection.
 #[derive(Debug, Clone, Copy)]
@@ -80,7 +83,7 @@ pub(super) async fn find_out(
     headers: &HeaderMap,
 ) -> Result<Caller, Problem> {
     // These make tokens: an old one must not keep anybody from a new one.
-    let asks_for_token = path.starts_with(cookies::AUTH_PATH);
+    let asks_for_token = path.starts_with(cookies::AUTH_PATH) || path == SETUP;
     let login = if asks_for_token { None } else { login_of(state, headers).await? };
     Ok(Caller { login, address: peer.0.ip().to_canonical(), is_local: peer.is_local(headers) })
 }
@@ -100,13 +103,20 @@ pub(super) async fn login_of(state: &State, headers: &HeaderMap) -> Result<Optio
     }
 }
 
+/// What a request's token says, expired or not, open or not: enough to log out with.
+pub(super) fn bearer(state: &State, headers: &HeaderMap) -> Option<Bearer> {
+    let shown = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(bearer_token);
+    let token = shown.or_else(|| cookies::access_token(headers))?;
+    state.accounts().tokens.read(token, state.now())
+}
+
 fn bearer_token(authorization: &str) -> Option<&str> {
     let (scheme, token) = authorization.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 async fn check(state: &State, token: &str) -> Result<Option<Login>, Problem> {
-    let Some(bearer) = state.accounts().tokens.read(token, wall(&*state.site.clock)) else { return Ok(None) };
+    let Some(bearer) = state.accounts().tokens.read(token, state.now()) else { return Ok(None) };
     let mut login = state.accounts().logins.known(bearer.session);
     if login.is_none() {
         let accounts = state.site.accounts.clone();

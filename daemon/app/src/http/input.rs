@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::body::Body as _;
 use serde::de::DeserializeOwned;
 use std::time::Duration;
 
@@ -32,6 +33,21 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Json<T> {
             return Err(Problem::UnsupportedMediaType { expected: "application/json" });
         }
         parse(&read(request, JSON_BYTES, JSON_TIME).await?).map(Self)
+    }
+}
+
+/// A body in JSON, or none.
+#[derive(Debug)]
+pub(super) struct OptionalJson<T>(pub(super) Option<T>);
+
+impl<T: DeserializeOwned, S: Sync> FromRequest<S> for OptionalJson<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        if !request.headers().contains_key(CONTENT_TYPE) && request.body().is_end_stream() {
+            return Ok(Self(None));
+        }
+        Json::from_request(request, state).await.map(|json| Self(Some(json.0)))
     }
 }
 
@@ -146,7 +162,8 @@ mod tests {
         assert_eq!(field_of(r#"{"name":"a","admin":true}"#), "admin");
         assert_eq!(field_of(r#"{"name":"a","tags":[1,300]}"#), "tags[1]");
         assert_eq!(field_of("[]"), "body");
-        for broken in ["", "{", r#"{"name":"a"}}"#, r#"{"name":"a"} x"#, "\u{feff}{}", r#"{"name":"\ud800"}"#] {
+        for broken in ["", "{", r#"{"name":"a"}}"#, r#"{"name":"a"} x"#, "\u{feff}{}", r#"{"name":"\ud800"}"#]
+        {
             assert!(matches!(parse::<Form>(broken.as_bytes()), Err(Problem::InvalidBody(_))), "{broken}");
         }
         assert!(matches!(parse::<Form>(b"{\"name\":\"\xff\"}"), Err(Problem::InvalidBody(_))));

@@ -49,6 +49,7 @@ pub(super) struct Limits {
     clock: Arc<dyn Clock>,
     requests: Limiter,
     writes: Limiter,
+    registrations: Limiter,
     since_tidied: AtomicU32,
 }
 
@@ -61,7 +62,12 @@ impl Limits {
             );
             RateLimiter::new(quota, HashMapStateStore::default(), Ticks(clock.clone()))
         };
+        let accounts = NonZeroU32::new(config.registrations_per_hour).unwrap_or(NonZeroU32::MIN);
+        let registrations = Quota::per_hour(accounts);
+        let registrations =
+            RateLimiter::new(registrations, HashMapStateStore::default(), Ticks(clock.clone()));
         Self {
+            registrations,
             clock: clock.clone(),
             requests: limiter(config.requests_per_second),
             writes: limiter(config.writes_per_second),
@@ -79,13 +85,22 @@ impl Limits {
             self.since_tidied.store(0, Ordering::Relaxed);
             self.requests.retain_recent();
             self.writes.retain_recent();
+            self.registrations.retain_recent();
         }
         let writes = (!matches!(*method, Method::GET | Method::HEAD)).then_some(&self.writes);
         for limiter in std::iter::once(&self.requests).chain(writes) {
-            limiter.check_key(&subject).map_err(|too_early| Problem::TooMany {
-                wait: too_early.wait_time_from(self.clock.monotonic()),
-            })?;
+            self.check(limiter, &subject)?;
         }
         Ok(())
+    }
+
+    /// Counts a new account, or refuses it.
+    pub(super) fn admit_registration(&self, caller: &Caller) -> Result<(), Problem> {
+        self.check(&self.registrations, &Subject::Address(network(caller.address())))
+    }
+
+    fn check(&self, limiter: &Limiter, subject: &Subject) -> Result<(), Problem> {
+        let now = self.clock.monotonic();
+        limiter.check_key(subject).map_err(|early| Problem::TooMany { wait: early.wait_time_from(now) })
     }
 }

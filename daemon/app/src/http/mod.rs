@@ -29,6 +29,7 @@ mod range;
 mod router;
 mod send_pages;
 mod server;
+mod sessions;
 mod settings;
 mod setup;
 mod state;

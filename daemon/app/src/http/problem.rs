@@ -58,6 +58,12 @@ pub(super) enum Problem {
     /// No such name, or not its password: which of both is nobody's business.
     #[error("no account has this username and password")]
     WrongLogin,
+    /// Not the caller's password.
+    #[error("this is not your password")]
+    WrongPassword,
+    /// No refresh token came.
+    #[error("no refresh token: log in again")]
+    NoRefreshToken,
     /// Not the setup code.
     #[error("this is not the setup code: perchd's log shows it, and `perchd setup-code`")]
     WrongSetupCode,
@@ -144,6 +150,8 @@ impl Problem {
             Self::Unauthenticated => (S::UNAUTHORIZED, "unauthenticated"),
             Self::TokenExpired => (S::UNAUTHORIZED, "token_expired"),
             Self::WrongLogin => (S::UNAUTHORIZED, "wrong_login"),
+            Self::WrongPassword => (S::FORBIDDEN, "wrong_password"),
+            Self::NoRefreshToken => (S::UNAUTHORIZED, "token_unknown"),
             Self::WrongSetupCode => (S::FORBIDDEN, "wrong_setup_code"),
             Self::PendingApproval => (S::FORBIDDEN, "pending_approval"),
             Self::Suspended => (S::FORBIDDEN, "suspended"),

@@ -9,7 +9,7 @@ use super::places::Places;
 use super::problem::Problem;
 use super::state::{Site, State};
 use super::traffic::Traffic;
-use super::{auth, cameras, health, me, metrics, openapi, page, settings, setup, system};
+use super::{auth, cameras, health, me, metrics, openapi, page, sessions, settings, setup, system};
 use crate::capture::status::CameraState;
 use axum::Router;
 use axum::extract::MatchedPath;
@@ -36,6 +36,7 @@ pub(super) fn api() -> OpenApiRouter<Arc<State>> {
         .merge(cameras::routes())
         .merge(me::routes())
         .merge(openapi::routes())
+        .merge(sessions::routes())
         .merge(settings::routes())
         .merge(setup::routes())
         .merge(system::routes())

@@ -11,6 +11,7 @@ pub const NO_LIMITS: &str = "
 [limits]
 requests_per_second = 100000
 writes_per_second = 100000
+registrations_per_hour = 100000
 ";
 
 /// Somebody in front of the site; without a token nobody that it knows.
