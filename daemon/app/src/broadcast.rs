@@ -5,8 +5,11 @@
 //!
 //! Must not be here: what readers do with the pictures, who captures them, HTTP.
 
+mod rhythm;
+
 use perch_media::access_unit::AccessUnit;
 use perch_media::time::MediaTime;
+use rhythm::Rhythm;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,8 +21,6 @@ const KEEP_BYTES: usize = 8 << 20;
 /// Media time that a ring keeps at most for a reader that is behind, in ticks: 8 s, longer than the stalls of SD cards that are
 /// known. It is memory only while a reader needs it.
 const KEEP_TICKS: i64 = 8 * MediaTime::HZ;
-/// Media time between two wake-ups of readers, in ticks: a part of low-latency HLS, the least that is worth publishing.
-const BATCH_TICKS: i64 = MediaTime::HZ / 4;
 
 /// An access unit and when it left the encoder.
 #[derive(Clone, Debug)]
@@ -76,8 +77,7 @@ struct Ring {
     /// What each reader takes next, by the reader's key.
     cursors: BTreeMap<u64, u64>,
     next_key: u64,
-    /// Decoding time of the access unit that the last batch ended with.
-    batch_end: Option<MediaTime>,
+    rhythm: Rhythm,
 }
 
 impl Ring {
@@ -107,16 +107,6 @@ impl Ring {
         second.is_some_and(|second| self.cursors.values().all(|next| next >= second))
     }
 
-    /// Whether readers are to be woken for an access unit: it may end a segment, or enough came together.
-    fn ends_batch(&mut self, unit: &AccessUnit) -> bool {
-        let ends = unit.is_idr
-            || self.batch_end.is_none_or(|last| (unit.dts.ticks() - last.ticks()).abs() >= BATCH_TICKS);
-        if ends {
-            self.batch_end = Some(unit.dts);
-        }
-        ends
-    }
-
     /// Whether the oldest GOP has to go. The only GOP may be as long as the source makes it, but never larger than the bound.
     fn is_over(&self) -> bool {
         let (Some(oldest), Some(newest)) = (self.units.front(), self.units.back()) else { return false };
@@ -142,20 +132,29 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// Hands an access unit to every reader. Never waits for any of them.
-    pub fn publish(&self, unit: AccessUnit, published_at: Duration) {
+    /// Hands access units that came together to every reader. Never waits for any of them.
+    pub fn publish(&self, units: impl IntoIterator<Item = AccessUnit>, published_at: Duration) {
+        let mut wakes = false;
         let mut ring = self.shared.ring();
-        let ends_batch = ring.ends_batch(&unit);
-        ring.push(Published { unit, published_at });
+        for unit in units {
+            wakes |= ring.rhythm.note(unit.is_idr, published_at);
+            ring.push(Published { unit, published_at });
+        }
         let (end, is_empty) = (ring.end(), ring.units.is_empty());
         drop(ring);
         if is_empty {
             // One GOP alone burst the bound: only a new IDR lets readers go on.
             self.shared.key_frame_wanted.store(true, Ordering::Relaxed);
         }
-        if ends_batch {
+        if wakes {
             self.batch_end.send_replace(end);
         }
+    }
+
+    /// Until then no reader is going to be woken, as far as can be foreseen: what can be left with the source until then may be.
+    /// `None` where each access unit is wanted as it comes.
+    pub fn quiet_until(&self) -> Option<Duration> {
+        self.shared.ring().rhythm.quiet_until()
     }
 
     /// Whether a reader asked for a key frame since the last call.
@@ -268,7 +267,7 @@ mod tests {
     }
 
     fn publish(publisher: &Publisher, second: i64, is_idr: bool, bytes: usize) {
-        publisher.publish(access_unit(second * 90_000, is_idr, bytes), Duration::ZERO);
+        publisher.publish([access_unit(second * 90_000, is_idr, bytes)], Duration::from_secs(second as u64));
     }
 
     #[test]
@@ -341,7 +340,8 @@ mod tests {
         let mut taken = 0;
         for picture in 0..60_u32 {
             let is_idr = picture == 0 || picture == 50;
-            publisher.publish(access_unit(i64::from(picture) * 3000, is_idr, 10), Duration::ZERO);
+            let unit = access_unit(i64::from(picture) * 3000, is_idr, 10);
+            publisher.publish([unit], Duration::from_millis(33) * picture);
             let awake = reader.batch_end.has_changed().expect("the publisher is there");
             assert_eq!(awake, matches!(picture, 0 | 8 | 16 | 24 | 32 | 40 | 48 | 50 | 58), "{picture}");
             while awake && now(&mut reader).is_ready() {
@@ -426,7 +426,9 @@ mod tests {
             let (mut seen, mut dropped, mut last, mut after_gap) = (1, 0, 0, false);
             for (i, (is_idr, bytes, reads)) in pictures.iter().enumerate() {
                 // A tenth of a second apart: bytes and time both bound the ring.
-                publisher.publish(access_unit((1 + i.cast_signed() as i64) * 9000, *is_idr, *bytes), Duration::ZERO);
+                let at = 1 + i as u64;
+                let unit = access_unit(at.cast_signed() * 9000, *is_idr, *bytes);
+                publisher.publish([unit], Duration::from_millis(100 * at));
                 prop_assert!(broadcast.shared.ring().bytes <= KEEP_BYTES);
                 let reads = if i + 1 == pictures.len() { usize::MAX } else { *reads };
                 for _ in 0..reads {

@@ -1,6 +1,6 @@
 //! The hls reader: access units out of a broadcast, segments and playlists into memory (RFC 8216bis). No card is written for live.
 //!
-//! One task owns segmenter and window. After each segment it publishes a new [`Offer`] as a whole; [`HlsHandle`]s share it, so a
+//! One thread owns segmenter and window. After each segment it publishes a new [`Offer`] as a whole; [`HlsHandle`]s share it, so a
 //! request costs a reference count, whatever it is for.
 //!
 //! Must not be here: HTTP (paths, headers, limits on waiters), bits of MPEG-TS and playlists (`perch-media`).
@@ -21,6 +21,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -54,23 +55,36 @@ pub struct HlsSettings {
 /// Blocking. Consecutive calls within one run continue each other.
 pub type ReserveSequence = Arc<dyn Fn(u64) -> anyhow::Result<u64> + Send + Sync>;
 
-/// Starts the reader. It ends when the broadcast closes, after it has ended its playlist.
+/// Starts the reader, on a thread of its own: among the runtime's tasks every wake-up would be two, as the worker that has its hands
+/// full calls another to watch the sockets. It ends when the broadcast closes, after it has ended its playlist.
 pub fn spawn(
     broadcast: &Broadcast,
     settings: HlsSettings,
     reserve: ReserveSequence,
     clock: Arc<dyn Clock>,
 ) -> (HlsHandle, JoinHandle<()>) {
+    let (handle, reading) = read(broadcast, settings, reserve, clock);
+    let runtime = Handle::current();
+    (handle, tokio::task::spawn_blocking(move || runtime.block_on(reading)))
+}
+
+/// The reader and what is known of it.
+fn read(
+    broadcast: &Broadcast,
+    settings: HlsSettings,
+    reserve: ReserveSequence,
+    clock: Arc<dyn Clock>,
+) -> (HlsHandle, impl Future<Output = ()> + use<>) {
     let (offer, offer_seen) = watch::channel(Arc::default());
     let metrics = Arc::<HlsMetrics>::default();
     let handle = HlsHandle::new(offer_seen, metrics.clone());
     let reader = broadcast.subscribe();
-    let task = tokio::spawn(async move {
+    let reading = async move {
         let Some(first) = reserve_first(&reserve).await else { return };
         let stream = Stream::new(settings, first, offer, metrics, clock);
         stream.run(reader, reserve).await;
-    });
-    (handle, task)
+    };
+    (handle, reading)
 }
 
 /// The first block. Without it nothing can be named, so it is asked for until it is there.

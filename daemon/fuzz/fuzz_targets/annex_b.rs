@@ -27,7 +27,7 @@ fn access_units(stream: &[u8], chunk_bytes: usize) -> Vec<AccessUnit> {
     let mut assembler = AccessUnitAssembler::new(0);
     let mut units = Vec::new();
     for chunk in stream.chunks(chunk_bytes) {
-        assembler.push_bytes(chunk, MediaTime::default());
+        assembler.push_bytes(chunk, MediaTime::default()..=MediaTime::default());
         units.extend(std::iter::from_fn(|| assembler.next_unit()));
     }
     units.extend(assembler.flush());

@@ -56,7 +56,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             break;
         }
         elementary_bytes += count;
-        assembler.push_bytes(&chunk[..count], MediaTime::default());
+        assembler.push_bytes(&chunk[..count], MediaTime::default()..=MediaTime::default());
         while let Some(unit) = assembler.next_unit() {
             cut(unit, &mut output)?;
         }

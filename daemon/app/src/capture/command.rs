@@ -9,7 +9,6 @@
 use super::source::{CodedSource, Output, SourceDescription, SourceError};
 use crate::clock::Clock;
 use crate::config;
-use bytes::Bytes;
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use std::io::ErrorKind;
@@ -19,8 +18,10 @@ use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Read from the child at once, at most: what a Linux pipe holds.
-const CHUNK: usize = 64 * 1024;
+/// What the pipe is to hold, in bytes: as much as anybody may ask for (pipe(7)).
+const PIPE: usize = 1 << 20;
+/// What a pipe holds by itself.
+const USUAL_PIPE: usize = 64 << 10;
 /// A child that closed its output is given this long to say why by its exit status.
 const EXIT: Duration = Duration::from_millis(500);
 /// Between asking the child to end and ending it.
@@ -37,6 +38,10 @@ pub struct CommandSource {
     child: Child,
     stdout: ChildStdout,
     stderr: Option<ChildStderr>,
+    /// As large as the pipe, so that all that is there comes at once.
+    buffer: Vec<u8>,
+    read_at: Duration,
+    keeps_pictures: bool,
     log: ChildLog,
     clock: Arc<dyn Clock>,
     description: SourceDescription,
@@ -69,10 +74,14 @@ impl CommandSource {
             .map_err(failed)?;
         let stdout = child.stdout.take().expect("it was asked to be a pipe");
         let stderr = child.stderr.take();
+        let is_large = rustix::pipe::fcntl_setpipe_size(&stdout, PIPE).is_ok();
         let source = Self {
             child,
             stdout,
             stderr,
+            buffer: Vec::with_capacity(if is_large { PIPE } else { USUAL_PIPE }),
+            read_at: clock.monotonic(),
+            keeps_pictures: is_large,
             log: ChildLog::new(&camera.name, program),
             clock,
             description: SourceDescription {
@@ -165,19 +174,29 @@ impl CommandSource {
 }
 
 impl CodedSource for CommandSource {
-    fn next(&mut self, timeout: Duration) -> Result<Output, SourceError> {
-        if !self.wait(timeout)? {
+    fn next(&mut self, timeout: Duration) -> Result<Output<'_>, SourceError> {
+        let was_there = self.wait(Duration::ZERO)?;
+        if !was_there && !self.wait(timeout)? {
             return Ok(Output::Nothing);
         }
-        // As large as what is there: a buffer of fixed size would leave holes between the pictures that stay in memory.
-        let there = rustix::io::ioctl_fionread(&self.stdout).map_or(CHUNK, |bytes| bytes as usize);
-        let mut chunk = Vec::with_capacity(there.clamp(1, CHUNK));
-        match rustix::io::read(&self.stdout, rustix::buffer::spare_capacity(&mut chunk)) {
+        self.buffer.clear();
+        match rustix::io::read(&self.stdout, rustix::buffer::spare_capacity(&mut self.buffer)) {
             Ok(0) => Err(self.ended()),
-            Ok(_) => Ok(Output::Stream { data: Bytes::from(chunk), read_at: self.clock.monotonic() }),
+            Ok(read) => {
+                let last_read_at = std::mem::replace(&mut self.read_at, self.clock.monotonic());
+                // A child that comes near to waiting for us once is never made to wait for us.
+                self.keeps_pictures &= read < self.buffer.capacity() / 2;
+                let since = if was_there { last_read_at } else { self.read_at };
+                Ok(Output::Stream { data: &self.buffer, since, read_at: self.read_at })
+            }
             Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => Ok(Output::Nothing),
             Err(error) => Err(self.failed(&format!("its output cannot be read: {error}"))),
         }
+    }
+
+    /// In its pipe.
+    fn keeps_pictures(&self) -> bool {
+        self.keeps_pictures
     }
 
     /// Nobody can ask a child for an IDR; its own come as it was told to make them.
@@ -312,7 +331,7 @@ mod tests {
         let mut all = Vec::new();
         loop {
             match source.next(Duration::from_secs(10)) {
-                Ok(Output::Stream { data, .. }) => all.extend_from_slice(&data),
+                Ok(Output::Stream { data, .. }) => all.extend_from_slice(data),
                 Ok(Output::Nothing) => {}
                 Ok(Output::Picture { .. }) => panic!("a child gives no pictures"),
                 Err(error) => return (all, error),
@@ -328,6 +347,31 @@ mod tests {
         assert_eq!(all.len(), 300_000);
         let words = error.to_string();
         assert!(words.contains("exit status: 3") && words.contains("no camera here"), "{words}");
+    }
+
+    #[test]
+    fn what_lay_in_the_pipe_came_since_the_last_look() {
+        let mut source = start(&["echo", "a"]).unwrap();
+        let started = source.read_at;
+        while !source.wait(Duration::from_secs(10)).unwrap() {}
+        let Ok(Output::Stream { since, read_at, .. }) = source.next(Duration::ZERO) else {
+            panic!("nothing")
+        };
+        assert!(since == started && read_at > since);
+    }
+
+    #[test]
+    fn a_pipe_that_was_near_its_bound_once_is_not_left_alone_any_more() {
+        let most = PIPE / 10 * 7;
+        let mut source = start(&["sh", "-c", &format!("head -c {most} /dev/zero; exec sleep 1000")]).unwrap();
+        assert!(source.keeps_pictures());
+        let is_there = |source: &mut CommandSource| {
+            rustix::io::ioctl_fionread(&source.stdout).is_ok_and(|bytes| bytes == most as u64)
+        };
+        assert!(source.wait_until(Duration::from_secs(10), is_there), "it waits for nobody");
+        let Ok(Output::Stream { data, .. }) = source.next(Duration::ZERO) else { panic!("nothing") };
+        assert_eq!(data.len(), most);
+        assert!(!source.keeps_pictures());
     }
 
     #[test]
@@ -350,7 +394,7 @@ mod tests {
         let deaf = "trap '' TERM; echo $$; exec sleep 1000";
         let mut source = start(&["sh", "-c", "sh -c \"$0\" & wait", deaf]).unwrap();
         let Ok(Output::Stream { data, .. }) = source.next(Duration::from_secs(10)) else { panic!("no pid") };
-        let pid: i32 = std::str::from_utf8(&data).unwrap().trim().parse().unwrap();
+        let pid: i32 = std::str::from_utf8(data).unwrap().trim().parse().unwrap();
         drop(source);
         // It has been sent what nobody survives. Whoever inherits it may be slow to reap it, and the kernel to schedule it once more.
         let until = SystemClock.monotonic() + Duration::from_secs(10);

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 /// What a running source hands over.
 #[derive(Debug)]
-pub enum Output {
+pub enum Output<'a> {
     /// One whole coded picture (Annex B) and when its frame was captured, on the monotonic clock.
     Picture { data: Bytes, captured_at: Duration },
-    /// Part of an Annex B byte stream that carries no times, and when it was read.
-    Stream { data: Bytes, read_at: Duration },
+    /// Part of an Annex B byte stream that carries no times. It was read at `read_at`, and did not come before `since`.
+    Stream { data: &'a [u8], since: Duration, read_at: Duration },
     /// Nothing came within the timeout.
     Nothing,
 }
@@ -17,7 +17,11 @@ pub enum Output {
 /// A source of coded pictures. Blocking; lives on its capture thread.
 pub trait CodedSource: Send {
     /// The next output, waiting for `timeout` at most. An error ends this source: drop it and open anew.
-    fn next(&mut self, timeout: Duration) -> Result<Output, SourceError>;
+    fn next(&mut self, timeout: Duration) -> Result<Output<'_>, SourceError>;
+    /// Whether pictures may be left with it for a quarter of a second: it keeps them all, and gives them together at the next call.
+    fn keeps_pictures(&self) -> bool {
+        false
+    }
     /// Asks for an IDR as soon as may be (one of the two messages that travel upstream). May be without effect.
     fn force_key_frame(&mut self);
     /// No more frames go in. Whether something may still come out: [`Self::next`] then gives it, and [`Output::Nothing`] when

@@ -160,6 +160,8 @@ struct Supervisor {
     published_epoch: u32,
     /// Decoding time of the last access unit, whatever its epoch.
     last: Option<MediaTime>,
+    /// Of one output; reused between them.
+    units: Vec<AccessUnit>,
 }
 
 impl Supervisor {
@@ -192,6 +194,7 @@ impl Supervisor {
             epoch: 0,
             published_epoch: 0,
             last: None,
+            units: Vec::new(),
         };
         (supervisor, handle)
     }
@@ -287,9 +290,12 @@ impl Supervisor {
                 source.force_key_frame();
                 (key_frame_wanted, key_frame_asked) = (false, Some(now));
             }
+            if source.keeps_pictures() {
+                self.wait_while_quiet(now);
+            }
             let output = source.next(POLL)?;
             let now = self.clock.monotonic();
-            if self.publish(&mut pictures, output, now) > 0 {
+            if self.publish(&mut pictures, output, now) {
                 last_progress = now;
                 if !is_live {
                     is_live = true;
@@ -305,6 +311,14 @@ impl Supervisor {
         }
         self.drain(source, &mut pictures);
         Ok(())
+    }
+
+    /// Waits until readers are going to want pictures again. Told to stop, it returns at once.
+    fn wait_while_quiet(&self, now: Duration) {
+        let rest = self.publisher.quiet_until().unwrap_or_default().saturating_sub(now);
+        if !rest.is_zero() {
+            self.clock.park(rest);
+        }
     }
 
     fn announce(&self, source: &dyn CodedSource) {
@@ -332,39 +346,41 @@ impl Supervisor {
             let now = self.clock.monotonic();
             self.publish(pictures, output, now);
         }
-        if let Some(unit) = pictures.flush() {
-            self.publish_unit(unit, self.clock.monotonic());
-        }
+        self.units.extend(pictures.flush());
+        self.publish_units(self.clock.monotonic());
     }
 
-    /// How many access units came out of `output`.
-    fn publish(&mut self, pictures: &mut Pictures, output: Output, now: Duration) -> u64 {
-        let counters = self.counters.clone();
-        let mut published = 0;
-        pictures.take(output, now, self.last, &counters, |unit| {
-            self.publish_unit(unit, now);
-            published += 1;
-        });
-        published
+    /// Whether an access unit came out of `output`.
+    fn publish(&mut self, pictures: &mut Pictures, output: Output<'_>, now: Duration) -> bool {
+        let units = &mut self.units;
+        pictures.take(output, now, self.last, &self.counters, |unit| units.push(unit));
+        let any = !self.units.is_empty();
+        self.publish_units(now);
+        any
     }
 
-    fn publish_unit(&mut self, mut unit: AccessUnit, now: Duration) {
-        // Only a seam can still lead back: its stamps are of another device.
-        if let Some(last) = self.last
-            && unit.dts <= last
-        {
-            let after = MediaTime::from_ticks(last.ticks() + 1);
-            (unit.pts, unit.dts) = (after, after);
+    fn publish_units(&mut self, now: Duration) {
+        if self.units.is_empty() {
+            return;
         }
         let count = |counter: &AtomicU64, by: u64| counter.fetch_add(by, Ordering::Relaxed);
-        if unit.epoch != 0 && unit.epoch != std::mem::replace(&mut self.published_epoch, unit.epoch) {
-            count(&self.counters.seams, 1);
+        for unit in &mut self.units {
+            // Only a seam can still lead back: its stamps are of another device.
+            if let Some(last) = self.last
+                && unit.dts <= last
+            {
+                let after = MediaTime::from_ticks(last.ticks() + 1);
+                (unit.pts, unit.dts) = (after, after);
+            }
+            if unit.epoch != 0 && unit.epoch != std::mem::replace(&mut self.published_epoch, unit.epoch) {
+                count(&self.counters.seams, 1);
+            }
+            count(&self.counters.access_units, 1);
+            count(&self.counters.bytes, unit.data.len() as u64);
+            count(&self.counters.key_frames, u64::from(unit.is_idr));
+            self.last = Some(unit.dts);
         }
-        count(&self.counters.access_units, 1);
-        count(&self.counters.bytes, unit.data.len() as u64);
-        count(&self.counters.key_frames, u64::from(unit.is_idr));
-        self.last = Some(unit.dts);
-        self.publisher.publish(unit, now);
+        self.publisher.publish(self.units.drain(..), now);
         self.heartbeat.beat(now);
     }
 }

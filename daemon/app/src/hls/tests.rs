@@ -32,7 +32,8 @@ struct Live {
 fn live(reserve: ReserveSequence) -> Live {
     let (publisher, broadcast) = broadcast::channel();
     let clock = Arc::new(HandClock::at_wall(WALL));
-    let (handle, task) = spawn(&broadcast, settings(), reserve, clock.clone());
+    let (handle, reading) = read(&broadcast, settings(), reserve, clock.clone());
+    let task = tokio::spawn(reading); // with the paused time of the test
     Live { publisher, handle, task, clock }
 }
 
@@ -42,7 +43,7 @@ impl Live {
         for tenth in seconds.start * 10..seconds.end * 10 {
             self.clock.turn(Duration::from_millis(100));
             let unit = access_unit(tenth * 9000, tenth % 10 == 0, 1000);
-            self.publisher.publish(unit, self.clock.monotonic());
+            self.publisher.publish([unit], self.clock.monotonic());
             tokio::task::yield_now().await;
         }
     }

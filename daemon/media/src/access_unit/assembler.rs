@@ -13,7 +13,7 @@ use crate::h264::sps::{MAX_PARAMETER_SET_BYTES, Sps, SpsError};
 use crate::time::MediaTime;
 use bytes::Bytes;
 use h264_reader::rbsp::{BitRead, BitReader, ByteReader};
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
 /// Picture parameter sets with different ids that are kept; encoders use one, seldom three.
@@ -129,11 +129,11 @@ impl AccessUnitAssembler {
         result
     }
 
-    /// Takes part of a byte stream that carries no times, read at `at`. Call [`Self::next_unit`] until it gives `None`
-    /// before the next part. A picture's time is when its first byte was read, so it carries the jitter of
+    /// Takes part of a byte stream that carries no times, which came between two moments. Call [`Self::next_unit`] until it gives `None`
+    /// before the next part. A picture's time is when its first byte came, as far as that is known, so it carries the jitter of
     /// the pipe: whoever knows the frame rate may smooth it.
-    pub fn push_bytes(&mut self, chunk: &[u8], at: MediaTime) {
-        self.splitter.push(chunk, at);
+    pub fn push_bytes(&mut self, chunk: &[u8], came: RangeInclusive<MediaTime>) {
+        self.splitter.push(chunk, came);
     }
 
     /// The next access unit of the byte stream. Pictures that cannot be used are passed over and counted.

@@ -6,8 +6,9 @@ use super::annex_b::{find_start_code, without_trailing_zeros};
 use super::nal_unit::NalUnitType;
 use super::slice_header::{SLICE_HEADER_BYTES, SliceHeader, is_first_slice};
 use super::sps::Sps;
-use crate::time::MediaTime;
+use crate::time::{MediaDuration, MediaTime};
 use bytes::{Buf, Bytes, BytesMut};
+use std::ops::RangeInclusive;
 
 /// The most that is kept of a picture that does not end: an IDR of 1080p at 50 Mb/s has a tenth of it.
 pub const MAX_PICTURE_BYTES: usize = 4 << 20;
@@ -25,7 +26,9 @@ pub struct PictureSplitter {
     /// No picture has begun yet: at the start, and after one that was too large.
     resyncing: bool,
     picture_at: MediaTime,
-    chunk_at: MediaTime,
+    /// The newest chunk's length, and when it came.
+    chunk_bytes: usize,
+    chunk_came: RangeInclusive<MediaTime>,
 }
 
 /// A picture grew beyond [`MAX_PICTURE_BYTES`] and was dropped.
@@ -56,19 +59,21 @@ impl Default for PictureSplitter {
             sps: None,
             resyncing: true,
             picture_at: MediaTime::default(),
-            chunk_at: MediaTime::default(),
+            chunk_bytes: 0,
+            chunk_came: MediaTime::default()..=MediaTime::default(),
         }
     }
 }
 
 impl PictureSplitter {
-    /// Takes in what was read at `at`. Call [`Self::next_picture`] until it gives `None` before the next chunk.
-    pub fn push(&mut self, chunk: &[u8], at: MediaTime) {
+    /// Takes in what came between two moments. Call [`Self::next_picture`] until it gives `None` before the next chunk.
+    pub fn push(&mut self, chunk: &[u8], came: RangeInclusive<MediaTime>) {
         self.buffer.extend_from_slice(chunk);
-        self.chunk_at = at;
+        self.chunk_bytes = chunk.len();
+        self.chunk_came = came;
     }
 
-    /// The next whole picture, and when its first byte was read.
+    /// The next whole picture, and when its first byte came.
     pub fn next_picture(&mut self) -> Option<Result<(Bytes, MediaTime), PictureTooLarge>> {
         while let Some(code) = find_start_code(&self.buffer, self.scanned) {
             let verdict = self.judge(code + 3);
@@ -81,10 +86,11 @@ impl PictureSplitter {
                     // Copied out: one buffer then serves the whole stream, and nobody's hold on a picture keeps its neighbours in memory.
                     let end = code - self.zero_byte_before(code);
                     let picture = Bytes::copy_from_slice(&self.buffer[..end]);
+                    let next_at = self.came_at(end);
+                    let at = std::mem::replace(&mut self.picture_at, next_at);
                     self.buffer.advance(end);
                     self.scanned = 0;
                     self.first_slice = None;
-                    let at = std::mem::replace(&mut self.picture_at, self.chunk_at);
                     return Some(Ok((picture, at)));
                 }
                 Verdict::NewPicture | Verdict::SamePicture => self.take_in(code + 3),
@@ -163,10 +169,19 @@ impl PictureSplitter {
 
     /// Drops what lies before the start code at `code`: a picture begins there.
     fn begin_picture(&mut self, code: usize) {
-        self.buffer.advance(code - self.zero_byte_before(code));
+        let start = code - self.zero_byte_before(code);
+        self.picture_at = self.came_at(start);
+        self.buffer.advance(start);
         self.scanned = 0;
         self.resyncing = false;
-        self.picture_at = self.chunk_at;
+    }
+
+    /// When the byte at `place` came: pictures that were read together came one after the other.
+    fn came_at(&self, place: usize) -> MediaTime {
+        let (since, until) = (*self.chunk_came.start(), *self.chunk_came.end());
+        let into_chunk = (place + self.chunk_bytes).saturating_sub(self.buffer.len());
+        let part = into_chunk as f64 / self.chunk_bytes.max(1) as f64;
+        since + MediaDuration::from_ticks(((until - since).ticks() as f64 * part) as i64)
     }
 
     fn zero_byte_before(&self, code: usize) -> usize {

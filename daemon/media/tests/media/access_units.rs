@@ -26,7 +26,7 @@ fn stream(chunks: impl IntoIterator<Item = Vec<u8>>) -> (Vec<AccessUnit>, Access
     let mut assembler = AccessUnitAssembler::new(0);
     let mut units = Vec::new();
     for (number, chunk) in (0..).zip(chunks) {
-        assembler.push_bytes(&chunk, at(number * 10));
+        assembler.push_bytes(&chunk, at(number * 10)..=at(number * 10));
         units.extend(std::iter::from_fn(|| assembler.next_unit()));
     }
     units.extend(assembler.flush());
@@ -54,6 +54,20 @@ fn a_byte_stream_of_several_slices_is_cut_where_ffprobe_cuts_it() {
         assert!(units.iter().all(|unit| nal_units(&unit.data).count() == 3));
         assert_eq!(assembler.counters().before_idr, 0);
     }
+}
+
+#[test]
+fn pictures_that_were_read_together_came_one_after_the_other() {
+    let pictures = (0..5).flat_map(|n| picture(n == 0, n, 1, 500));
+    let units: Vec<_> = [Sps::default().nal_unit(), pps(0)].into_iter().chain(pictures).collect();
+    let mut assembler = AccessUnitAssembler::new(0);
+    assembler.push_bytes(&annex_b(&units), at(1000)..=at(1200));
+    let times: Vec<_> = std::iter::from_fn(|| assembler.next_unit()).map(|unit| unit.pts.ticks()).collect();
+    assert_eq!(times[0], at(1000).ticks());
+    for pair in times.windows(2) {
+        assert!((pair[1] - pair[0] - 40 * 90).abs() < 4 * 90, "{times:?}");
+    }
+    assert_eq!(assembler.counters().times_changed, 0);
 }
 
 #[test]

@@ -51,7 +51,7 @@ impl Pictures {
     /// Gives the access units that are in `output` to `publish`, and counts what was dropped.
     pub(super) fn take(
         &mut self,
-        output: Output,
+        output: Output<'_>,
         now: Duration,
         last: Option<MediaTime>,
         counters: &CaptureCounters,
@@ -65,8 +65,9 @@ impl Pictures {
                     publish(unit);
                 }
             }
-            Output::Stream { data, read_at } => {
-                self.assembler.push_bytes(&data, MediaTime::from_monotonic(read_at));
+            Output::Stream { data, since, read_at } => {
+                let came = MediaTime::from_monotonic(since)..=MediaTime::from_monotonic(read_at);
+                self.assembler.push_bytes(data, came);
                 while let Some(unit) = self.assembler.next_unit() {
                     publish(self.smooth(unit));
                 }

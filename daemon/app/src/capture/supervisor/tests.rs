@@ -1,5 +1,7 @@
 //! The supervisor on its own thread of time: a source that follows a script, a clock that waiting turns.
 
+mod left_lying;
+
 use super::*;
 use crate::broadcast::{Item, Reader};
 use crate::capture::source::SourceDescription;
@@ -89,7 +91,7 @@ impl Opener for Script {
 }
 
 impl CodedSource for ScriptedSource {
-    fn next(&mut self, timeout: Duration) -> Result<Output, SourceError> {
+    fn next(&mut self, timeout: Duration) -> Result<Output<'_>, SourceError> {
         if let Some(reader) = &mut *self.reader.lock().unwrap() {
             reader.read();
         }
@@ -118,6 +120,12 @@ impl CodedSource for ScriptedSource {
     }
 
     fn description(&self) -> SourceDescription {
+        Self::what_it_is()
+    }
+}
+
+impl ScriptedSource {
+    fn what_it_is() -> SourceDescription {
         SourceDescription {
             camera: "script".to_owned(),
             encoder: "script".to_owned(),

@@ -1,0 +1,90 @@
+//! When readers are woken, and until when nobody will be.
+//!
+//! A reader is woken for every IDR, which may end a segment, and four times a second between. So nothing is late when what is published
+//! between is left with its source until then: a wake-up of the capture thread costs several times what is done with a picture in it.
+//!
+//! Must not be here: waiting, and whether a source can keep anything.
+
+use std::time::Duration;
+
+/// Between two wake-ups of readers: a part of low-latency HLS, the least that is worth publishing.
+const BATCH: Duration = Duration::from_millis(250);
+/// An IDR may come so much earlier than it is expected and is still seen at once: three pictures at 30 a second.
+const EARLY: Duration = Duration::from_millis(100);
+
+/// See the module. Times are those at which access units were published.
+#[derive(Debug, Default)]
+pub(super) struct Rhythm {
+    woken_at: Option<Duration>,
+    idr_at: Option<Duration>,
+    /// From the IDR before the last to the last.
+    gop: Option<Duration>,
+    /// Known while IDRs come regularly.
+    next_idr: Option<Duration>,
+}
+
+impl Rhythm {
+    /// Notes an access unit. Whether it is one that readers are woken for.
+    pub(super) fn note(&mut self, is_idr: bool, published_at: Duration) -> bool {
+        if is_idr {
+            let gop = self.idr_at.replace(published_at).map(|before| published_at.saturating_sub(before));
+            let is_regular = self.gop.zip(gop).is_some_and(|(before, gop)| before.abs_diff(gop) <= EARLY);
+            self.next_idr = gop.filter(|_| is_regular).map(|gop| published_at + gop);
+            self.gop = gop;
+        }
+        let wakes = is_idr || self.woken_at.is_none_or(|last| published_at.saturating_sub(last) >= BATCH);
+        if wakes {
+            self.woken_at = Some(published_at);
+        }
+        wakes
+    }
+
+    /// No reader is going to be woken before this, as far as can be foreseen. `None` where it cannot: at the start and while IDRs
+    /// come as they like.
+    pub(super) fn quiet_until(&self) -> Option<Duration> {
+        Some((self.woken_at? + BATCH).min(self.next_idr?.saturating_sub(EARLY)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PICTURE: Duration = Duration::from_millis(40);
+
+    /// Notes picture after picture, IDRs at these numbers; gives the numbers of those that wake, and the rhythm after the last.
+    fn play(pictures: u32, idrs: &[u32]) -> (Vec<u32>, Rhythm) {
+        let mut rhythm = Rhythm::default();
+        let wakes = (0..pictures).filter(|n| rhythm.note(idrs.contains(n), PICTURE * *n)).collect();
+        (wakes, rhythm)
+    }
+
+    #[test]
+    fn readers_wake_for_idrs_and_four_times_a_second() {
+        assert_eq!(play(30, &[0, 17]).0, [0, 7, 14, 17, 24]);
+    }
+
+    #[test]
+    fn it_is_quiet_until_the_next_batch_or_shortly_before_the_next_idr() {
+        let quiet = |pictures| play(pictures, &[0, 25, 50]).1.quiet_until();
+        assert_eq!(quiet(50), None, "one GOP says nothing of the next");
+        assert_eq!(quiet(51), Some(PICTURE * 50 + BATCH));
+        assert_eq!(quiet(58), Some(PICTURE * 57 + BATCH));
+        assert_eq!(quiet(72), Some((PICTURE * 75).abs_diff(EARLY)));
+        assert_eq!(
+            quiet(80),
+            Some((PICTURE * 75).abs_diff(EARLY)),
+            "an IDR that is late is waited for picture by picture"
+        );
+    }
+
+    #[test]
+    fn nothing_is_foreseen_while_idrs_come_as_they_like() {
+        assert_eq!(play(60, &[0, 25, 30]).1.quiet_until(), None);
+        assert_eq!(play(60, &[0, 20, 25, 45, 50]).1.quiet_until(), None);
+        assert!(
+            play(60, &[0, 20, 25, 30, 36]).1.quiet_until().is_some(),
+            "a picture more or less is regular"
+        );
+    }
+}
