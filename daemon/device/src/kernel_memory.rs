@@ -30,11 +30,11 @@ impl KernelMemory {
         fcntl_add_seals(&file, SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE)?;
         let length = data.len();
         // Private, because kernels before 6.7 refuse shared mappings of what is sealed against writing, read-only ones too. As nobody
-        // writes, the pages are the file's own all the same. Populated, so that it counts as our resident memory: it is there because of us.
-        let flags = MapFlags::PRIVATE | MapFlags::POPULATE;
+        // writes, the pages are the file's own all the same. Not populated: most viewers are sent them by the file.
         // SAFETY: a new mapping at an address of the kernel's choice touches no memory of ours. The file is as long as the mapping and
         // is sealed against shrinking (a read beyond its end would be a SIGBUS) and against writing (`&[u8]` must not change).
-        let address = unsafe { mmap(std::ptr::null_mut(), length, ProtFlags::READ, flags, &file, 0) }?;
+        let address =
+            unsafe { mmap(std::ptr::null_mut(), length, ProtFlags::READ, MapFlags::PRIVATE, &file, 0) }?;
         let address = NonNull::new(address).ok_or(io::ErrorKind::OutOfMemory)?;
         Ok(Self { file, address, length })
     }
