@@ -2,8 +2,11 @@
 //! `anyhow` ends here: a command's error is said once, with its whole chain, and becomes an exit code.
 
 mod check_config;
+mod console;
 mod probe;
 mod run;
+mod setup_code;
+mod user;
 
 use crate::config::{Config, FlagValue, Sources};
 use clap::Parser;
@@ -47,6 +50,15 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Print the first-run code, while there is no owner yet
+    SetupCode,
+    /// Make and change accounts
+    User {
+        #[command(subcommand)]
+        command: user::UserCommand,
+    },
+    /// Print the `OpenAPI` document of the HTTP interface
+    Openapi,
 }
 
 /// Reads the command line and does what it says.
@@ -64,6 +76,14 @@ pub(crate) fn main() -> ExitCode {
         Command::CheckConfig { example: true } => check_config::print_example(),
         Command::CheckConfig { example: false } => check_config::check(&sources),
         Command::Probe { json } => exit_code(with_config(&sources, |config| Ok(probe::print(config, json)?))),
+        Command::SetupCode => exit_code(with_config(&sources, |config| Ok(setup_code::print(config)?))),
+        Command::User { command } => {
+            exit_code(with_config(&sources, |config| Ok(user::run(config, &command)?)))
+        }
+        Command::Openapi => {
+            say(&crate::http::openapi_text());
+            ExitCode::SUCCESS
+        }
         Command::Run => exit_code(with_config(&sources, run::run)),
     }
 }

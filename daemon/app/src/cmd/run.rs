@@ -8,7 +8,7 @@ use crate::capture::status::{CaptureCounters, SelfTest};
 use crate::capture::supervisor::{CameraHandle, CaptureThread};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
-use crate::hls::{self, HlsSettings};
+use crate::hls::{self, HlsHandle, HlsSettings};
 use crate::http::{CameraInfo, Server, Site};
 use crate::shutdown::{self, Signals};
 use crate::system::board::Board;
@@ -19,6 +19,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
 
 /// Runs until a signal ends it, or a part that the rest cannot do without: then systemd starts it anew.
 pub(super) fn run(config: &Config) -> Result<(), CommandError> {
@@ -38,26 +39,9 @@ async fn run_until_told(config: &Config, store: Arc<Store>) -> anyhow::Result<()
     let server = Server::bind(&config.server)?;
 
     let cameras = Cameras::start(config, &clock)?;
-    let keyframe_interval = config.cameras[0].keyframe_interval_seconds;
-    let settings = HlsSettings {
-        segment: Duration::from_secs_f64(config.live.segment_seconds),
-        window: Duration::from_secs_f64(config.live.window_seconds),
-        keyframe_interval: Duration::from_secs_f64(keyframe_interval),
-    };
-    let sequence = store.clone();
-    let reserve = Arc::new(move |count| Ok(sequence.reserve_media_sequence(count)?));
-    let (hls, mut hls_reader) = hls::spawn(&cameras.live, settings, reserve, clock.clone());
-
+    let (hls, mut hls_reader) = read_hls(config, &cameras, &store, &clock);
     let (stop_site, site_stopped) = oneshot::channel::<()>();
-    let site = Site {
-        hls: hls.clone(),
-        cameras: cameras.info(config),
-        board: Board::new("/", &config.server.data_dir),
-        clock: clock.clone(),
-        store: store.clone(),
-        accounts: Arc::new(accounts),
-        limits: config.limits.clone(),
-    };
+    let site = site(config, &cameras, hls.clone(), accounts, store.clone(), clock.clone());
     let mut serving = tokio::spawn(server.serve(
         site,
         async {
@@ -97,6 +81,55 @@ async fn run_until_told(config: &Config, store: Arc<Store>) -> anyhow::Result<()
     let closing = tokio::task::spawn_blocking(move || drop(store));
     shutdown::step("closing the store", shutdown::STORE, closing).await;
     ended
+}
+
+/// The site as it is while no daemon runs: everything that is remembered, and no camera.
+pub(super) fn site_at_rest(
+    config: &Config,
+    store: Arc<Store>,
+    clock: Arc<dyn Clock>,
+) -> anyhow::Result<Site> {
+    let mut config = config.clone();
+    config.live.autostart = false;
+    let accounts = Accounts::open(&store, &config.server.data_dir, &clock)?;
+    let cameras = Cameras::start(&config, &clock)?;
+    let (hls, _) = read_hls(&config, &cameras, &store, &clock);
+    Ok(site(&config, &cameras, hls, accounts, store, clock))
+}
+
+fn read_hls(
+    config: &Config,
+    cameras: &Cameras,
+    store: &Arc<Store>,
+    clock: &Arc<dyn Clock>,
+) -> (HlsHandle, JoinHandle<()>) {
+    let settings = HlsSettings {
+        segment: Duration::from_secs_f64(config.live.segment_seconds),
+        window: Duration::from_secs_f64(config.live.window_seconds),
+        keyframe_interval: Duration::from_secs_f64(config.cameras[0].keyframe_interval_seconds),
+    };
+    let sequence = store.clone();
+    let reserve = Arc::new(move |count| Ok(sequence.reserve_media_sequence(count)?));
+    hls::spawn(&cameras.live, settings, reserve, clock.clone())
+}
+
+fn site(
+    config: &Config,
+    cameras: &Cameras,
+    hls: HlsHandle,
+    accounts: Accounts,
+    store: Arc<Store>,
+    clock: Arc<dyn Clock>,
+) -> Site {
+    Site {
+        hls,
+        cameras: cameras.info(config),
+        board: Board::new("/", &config.server.data_dir),
+        clock,
+        store,
+        accounts: Arc::new(accounts),
+        limits: config.limits.clone(),
+    }
 }
 
 /// What is configured, and the one camera that is live.
@@ -161,7 +194,7 @@ impl Cameras {
     }
 }
 
-fn open_store(data_dir: &Path) -> anyhow::Result<Store> {
+pub(super) fn open_store(data_dir: &Path) -> anyhow::Result<Store> {
     make_folder(data_dir)?;
     Ok(Store::open(&data_dir.join("perch.redb"))?)
 }

@@ -1,7 +1,11 @@
-//! Who may do what: one table of every address, and the layer that keeps it. An address without a rule does not answer, so that
+//! Who may do what: one table of every address (`rules`), and the layer that keeps it. An address without a rule does not answer, so that
 //! nothing is open by oversight; `tests/rights.rs` walks the table over HTTP.
 //!
 //! What a rule cannot say, because it depends on whose thing is asked for, its note says in words and its handler keeps.
+
+mod rules;
+
+pub(super) use rules::{RULES, Right, Rule};
 
 use super::caller::{self, Caller, Peer};
 use super::problem::Problem;
@@ -12,68 +16,6 @@ use axum::response::Response;
 use http::header::{HOST, ORIGIN, UPGRADE};
 use http::{HeaderMap, Method};
 use perch_store::Role;
-
-/// Who may.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Right {
-    /// Also people without an account.
-    Anyone,
-    /// Whoever is logged in.
-    Member,
-    /// Those who may go live: streamers and owners.
-    Streamer,
-    /// Owners.
-    Owner,
-    /// Programs on the machine itself, and owners.
-    LocalOrOwner,
-}
-
-/// One line of the table.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Rule {
-    /// GET includes HEAD.
-    pub(super) method: &'static str,
-    /// As the router and the API's document write it.
-    pub(super) path: &'static str,
-    pub(super) right: Right,
-    /// What the handler narrows further, in words.
-    pub(super) note: &'static str,
-}
-
-const fn rule(method: &'static str, path: &'static str, right: Right, note: &'static str) -> Rule {
-    Rule { method, path, right, note }
-}
-
-use Right::{Anyone, LocalOrOwner, Member};
-
-/// Every address.
-pub(super) const RULES: &[Rule] = &[
-    // The page and the machine's own questions.
-    rule("GET", "/", Anyone, ""),
-    rule("GET", "/assets/{version}/{*path}", Anyone, ""),
-    rule("GET", "/healthz", Anyone, ""),
-    rule("GET", "/readyz", Anyone, ""),
-    rule("GET", "/metrics", LocalOrOwner, ""),
-    rule("GET", "/api/v1/openapi.json", Anyone, ""),
-    rule("GET", "/api/v1/system", Anyone, ""),
-    // Accounts' doors.
-    rule("GET", "/api/v1/settings", Anyone, ""),
-    rule("POST", "/api/v1/setup", Anyone, "with the setup code, once"),
-    rule("POST", "/api/v1/auth/register", Anyone, "as the owner allows"),
-    rule("POST", "/api/v1/auth/login", Anyone, "with name and password"),
-    rule("POST", "/api/v1/auth/refresh", Anyone, "with the refresh token"),
-    rule("POST", "/api/v1/auth/logout", Anyone, "one's own login, or all of one's own"),
-    rule("POST", "/api/v1/me/password", Member, "with one's own password"),
-    rule("GET", "/api/v1/me/sessions", Member, "one's own"),
-    rule("DELETE", "/api/v1/me/sessions/{id}", Member, "one's own"),
-    // People.
-    rule("GET", "/api/v1/me", Member, "oneself"),
-    // Cameras.
-    rule("GET", "/api/v1/cameras", Anyone, ""),
-    // Streams.
-
-    // Chat.
-];
 
 /// The rule of an address.
 pub(super) fn rule_of(method: &Method, path: &str) -> Option<&'static Rule> {
@@ -103,7 +45,7 @@ async fn admit(state: &Shared, matched: &MatchedPath, mut request: Request) -> R
     if changes_something(&request) && !is_same_site(request.headers()) {
         return Err(Problem::CrossSite);
     }
-    let nowhere = Peer((std::net::Ipv4Addr::UNSPECIFIED, 0).into());
+    let nowhere = Peer::Network((std::net::Ipv4Addr::UNSPECIFIED, 0).into());
     let peer = request.extensions().get().copied().unwrap_or(nowhere);
     let caller = caller::find_out(state, peer, matched.as_str(), request.headers()).await?;
     state.limits.admit(&caller, request.method())?;

@@ -18,7 +18,12 @@ const SETUP: &str = "/api/v1/setup";
 
 /// The other end of the connection.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Peer(pub(super) SocketAddr);
+pub(super) enum Peer {
+    /// Whoever reaches a port of ours.
+    Network(SocketAddr),
+    /// The machine's own console: whoever may write to the socket in the data directory, as `perchd user` does.
+    Console,
+}
 
 impl Peer {
     /// Whether the request comes from this machine, and not through a proxy on it for somebody else.
@@ -26,7 +31,25 @@ impl Peer {
         let forwarded = ["forwarded", "x-forwarded-for", "x-real-ip", "via"]
             .iter()
             .any(|name| headers.contains_key(*name));
-        self.0.ip().to_canonical().is_loopback() && !forwarded
+        self.address().is_loopback() && !forwarded
+    }
+
+    /// IPv4 addresses as such, whatever the socket.
+    fn address(self) -> IpAddr {
+        match self {
+            Self::Network(address) => address.ip().to_canonical(),
+            Self::Console => Ipv4Addr::LOCALHOST.into(),
+        }
+    }
+
+    /// Whoever sits at the console may do what the owner may. No account is behind it, and nothing can be made in its name.
+    fn login(self) -> Option<Login> {
+        matches!(self, Self::Console).then(|| Login {
+            user: UserId::from_number(0),
+            username: "console".into(),
+            role: Role::Owner,
+            session: None,
+        })
     }
 }
 
@@ -84,8 +107,12 @@ pub(super) async fn find_out(
 ) -> Result<Caller, Problem> {
     // These make tokens: an old one must not keep anybody from a new one.
     let asks_for_token = path.starts_with(cookies::AUTH_PATH) || path == SETUP;
-    let login = if asks_for_token { None } else { login_of(state, headers).await? };
-    Ok(Caller { login, address: peer.0.ip().to_canonical(), is_local: peer.is_local(headers) })
+    let login = match peer.login() {
+        Some(console) => Some(console),
+        None if asks_for_token => None,
+        None => login_of(state, headers).await?,
+    };
+    Ok(Caller { login, address: peer.address(), is_local: peer.is_local(headers) })
 }
 
 /// The login that a request shows a token of: `Authorization: Bearer`, else the cookie.
@@ -133,7 +160,7 @@ mod tests {
 
     #[test]
     fn local_is_this_machine_and_nobody_behind_a_proxy_on_it() {
-        let from = |address: &str| Peer(SocketAddr::new(address.parse().unwrap(), 1));
+        let from = |address: &str| Peer::Network(SocketAddr::new(address.parse().unwrap(), 1));
         let none = HeaderMap::new();
         assert!(from("127.0.0.1").is_local(&none) && from("::1").is_local(&none));
         assert!(from("::ffff:127.0.0.1").is_local(&none));

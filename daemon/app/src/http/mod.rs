@@ -12,6 +12,7 @@ mod caching;
 mod caller;
 mod cameras;
 mod connection;
+mod console;
 mod cookies;
 mod health;
 mod input;
@@ -37,5 +38,7 @@ mod system;
 mod traffic;
 mod users;
 
+pub use console::{Answer, Console, SOCKET};
+pub use openapi::text as openapi_text;
 pub use server::Server;
 pub use state::{CameraInfo, Site};

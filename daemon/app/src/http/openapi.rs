@@ -163,3 +163,57 @@ fn complete_operation(operation: &mut Operation, rule: Option<&access::Rule>) {
     let anonymous = (rule.right == Right::Anyone).then(SecurityRequirement::default);
     operation.security = Some(login.into_iter().chain(anonymous).collect());
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    /// What is no part of the API: the page, and what other programs on the machine ask.
+    const UNDOCUMENTED: [&str; 5] = ["/", "/assets/{version}/{*path}", "/healthz", "/readyz", "/metrics"];
+
+    fn document() -> OpenApi {
+        complete(router::api().split_for_parts().1)
+    }
+
+    #[test]
+    fn every_address_has_a_rule_and_every_rule_an_address() {
+        let mut document = document();
+        let documented: BTreeSet<(String, String)> = document
+            .paths
+            .paths
+            .iter_mut()
+            .flat_map(|(path, item)| {
+                operations(item).map(|(method, _)| (path.clone(), method.to_string())).collect::<Vec<_>>()
+            })
+            .collect();
+        let ruled = access::RULES.iter().filter(|rule| !UNDOCUMENTED.contains(&rule.path));
+        let ruled: BTreeSet<(String, String)> =
+            ruled.map(|rule| (rule.path.to_owned(), rule.method.to_owned())).collect();
+        let without_rule: Vec<_> = documented.difference(&ruled).collect();
+        let without_handler: Vec<_> = ruled.difference(&documented).collect();
+        assert!(
+            without_rule.is_empty() && without_handler.is_empty(),
+            "{without_rule:?} {without_handler:?}"
+        );
+    }
+
+    #[test]
+    fn every_reference_leads_somewhere() {
+        let text: serde_json::Value = serde_json::from_str(&document().to_json().unwrap()).unwrap();
+        assert_eq!(text["openapi"].as_str().map(|version| &version[..3]), Some("3.1"));
+        let mut open = vec![&text];
+        while let Some(value) = open.pop() {
+            match value {
+                serde_json::Value::Object(fields) => {
+                    if let Some(to) = fields.get("$ref").and_then(|to| to.as_str()) {
+                        assert!(text.pointer(&to[1..]).is_some(), "{to}");
+                    }
+                    open.extend(fields.values());
+                }
+                serde_json::Value::Array(items) => open.extend(items),
+                _ => {}
+            }
+        }
+    }
+}

@@ -15,10 +15,9 @@ use axum::Router;
 use axum::extract::MatchedPath;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
+use bytes::Bytes;
 use http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, Request, Response};
-use hyper::body::Incoming;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use tower::Service;
 use utoipa_axum::router::OpenApiRouter;
@@ -79,11 +78,15 @@ impl Answers {
         Self { live, router }
     }
 
-    pub(super) async fn answer(&self, peer: SocketAddr, mut request: Request<Incoming>) -> Response<Body> {
+    pub(super) async fn answer<B>(&self, peer: Peer, mut request: Request<B>) -> Response<Body>
+    where
+        B: hyper::body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
         if let Some(name) = request.uri().path().strip_prefix(live::PREFIX) {
             return self.live.answer(name, &request).await;
         }
-        request.extensions_mut().insert(Peer(peer));
+        request.extensions_mut().insert(peer);
         let answered = self.router.clone().call(request).await;
         let mut response = answered.unwrap_or_else(|never| match never {}).map(Body::Routed);
         let headers = response.headers_mut();

@@ -2,7 +2,9 @@
 //!
 //! Must not be here: what is answered (see `router` and `live`).
 
+use super::caller::Peer;
 use super::connection::{self, Deadlines};
+use super::console::{self, Listening};
 use super::places::{Admission, Place, Places};
 use super::router::Answers;
 use super::state::Site;
@@ -50,6 +52,7 @@ pub enum ServeError {
 /// Sockets that are bound, and the rules for whom to let in.
 pub struct Server {
     listeners: Vec<TcpListener>,
+    console: Option<Listening>,
     places: Arc<Places>,
     traffic: Arc<Traffic>,
 }
@@ -65,8 +68,13 @@ impl Server {
         for address in listeners.iter().filter_map(|listener| listener.local_addr().ok()) {
             tracing::info!("listening on http://{address}");
         }
+        let console = console::listen(&config.data_dir)
+            .inspect_err(|error| {
+                tracing::warn!("commands such as `perchd user` cannot reach this daemon: {error}");
+            })
+            .ok();
         let places = Places::new(config.max_connections.min(affordable_connections()));
-        Ok(Self { listeners, places, traffic: Arc::default() })
+        Ok(Self { listeners, console, places, traffic: Arc::default() })
     }
 
     /// Shows `site` until `stop` completes; then idle connections close at once and the others get `patience` to finish
@@ -75,6 +83,9 @@ impl Server {
         let answers = Answers::new(site, Arc::clone(&self.traffic), Arc::clone(&self.places));
         let stopping = Arc::new(GracefulShutdown::new());
         let mut loops = JoinSet::new();
+        if let Some(console) = self.console {
+            loops.spawn(console.serve(answers.clone()));
+        }
         for listener in self.listeners {
             let (places, traffic) = (Arc::clone(&self.places), Arc::clone(&self.traffic));
             let (answers, stopping) = (answers.clone(), Arc::clone(&stopping));
@@ -85,7 +96,7 @@ impl Server {
                     let (answers, traffic, watcher) =
                         (answers.clone(), Arc::clone(&traffic), stopping.watcher());
                     tokio::spawn(async move {
-                        let answer = |request| answers.answer(peer, request);
+                        let answer = |request| answers.answer(Peer::Network(peer), request);
                         connection::serve(stream, place, traffic, Deadlines::USUAL, watcher, answer).await;
                     });
                 }

@@ -1,0 +1,63 @@
+//! The table of rights: plain data, which `tests/rights.rs` reads as well.
+
+/// Who may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Right {
+    /// Also people without an account.
+    Anyone,
+    /// Whoever is logged in.
+    Member,
+    /// Those who may go live: streamers and owners.
+    Streamer,
+    /// Owners.
+    Owner,
+    /// Programs on the machine itself, and owners.
+    LocalOrOwner,
+}
+
+/// One line of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Rule {
+    /// GET includes HEAD.
+    pub method: &'static str,
+    /// As the router and the API's document write it.
+    pub path: &'static str,
+    pub right: Right,
+    /// What the handler narrows further, in words.
+    pub note: &'static str,
+}
+
+const fn rule(method: &'static str, path: &'static str, right: Right, note: &'static str) -> Rule {
+    Rule { method, path, right, note }
+}
+
+use Right::{Anyone, LocalOrOwner, Member};
+
+/// Every address.
+pub const RULES: &[Rule] = &[
+    // The page and the machine's own questions.
+    rule("GET", "/", Anyone, ""),
+    rule("GET", "/assets/{version}/{*path}", Anyone, ""),
+    rule("GET", "/healthz", Anyone, ""),
+    rule("GET", "/readyz", Anyone, ""),
+    rule("GET", "/metrics", LocalOrOwner, ""),
+    rule("GET", "/api/v1/openapi.json", Anyone, ""),
+    rule("GET", "/api/v1/system", Anyone, ""),
+    // Accounts' doors.
+    rule("GET", "/api/v1/settings", Anyone, ""),
+    rule("POST", "/api/v1/setup", Anyone, "with the setup code, once"),
+    rule("POST", "/api/v1/auth/register", Anyone, "as the owner allows"),
+    rule("POST", "/api/v1/auth/login", Anyone, "with name and password"),
+    rule("POST", "/api/v1/auth/refresh", Anyone, "with the refresh token"),
+    rule("POST", "/api/v1/auth/logout", Anyone, "one's own login, or all of one's own"),
+    rule("POST", "/api/v1/me/password", Member, "with one's own password"),
+    rule("GET", "/api/v1/me/sessions", Member, "one's own"),
+    rule("DELETE", "/api/v1/me/sessions/{id}", Member, "one's own"),
+    // People.
+    rule("GET", "/api/v1/me", Member, "oneself"),
+    // Cameras.
+    rule("GET", "/api/v1/cameras", Anyone, ""),
+    // Streams.
+
+    // Chat.
+];

@@ -1,0 +1,130 @@
+//! The console: a socket in the data directory, on which the machine's own commands (`perchd user`, `export`) ask the running daemon as its owner would
+//! over the network. Where no daemon runs, the same answers are given in the command's own process.
+
+use super::body::Body;
+use super::caller::Peer;
+use super::places::Places;
+use super::router::Answers;
+use super::state::Site;
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::convert::Infallible;
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
+
+/// The socket's name in the data directory.
+pub const SOCKET: &str = "control.sock";
+/// Commands at once: nobody types faster.
+const AT_ONCE: usize = 8;
+/// Until a command has said what it wants.
+const HEAD: Duration = Duration::from_secs(5);
+
+/// What came back.
+pub type Answer = Response<UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>>;
+
+/// The console's socket; removed when dropped.
+pub(super) struct Listening {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+/// Opens the socket. Whoever has the store open is the one daemon of this data directory, so a socket that lies there is left over.
+pub(super) fn listen(data_dir: &Path) -> io::Result<Listening> {
+    let path = data_dir.join(SOCKET);
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(&path)?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+    Ok(Listening { listener, path })
+}
+
+impl Listening {
+    /// Answers commands until it is dropped.
+    pub(super) async fn serve(self, answers: Answers) {
+        let turns = Arc::new(Semaphore::new(AT_ONCE));
+        loop {
+            let Ok(turn) = turns.clone().acquire_owned().await else { return };
+            let stream = match self.listener.accept().await {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    tracing::debug!(%error, "a command left before it was heard");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    continue;
+                }
+            };
+            if !is_ours(&stream) {
+                continue;
+            }
+            let answers = answers.clone();
+            tokio::spawn(async move {
+                let answer = service_fn(|request: Request<Incoming>| async {
+                    Ok::<_, Infallible>(answers.answer(Peer::Console, request).await)
+                });
+                let connection = http1::Builder::new()
+                    .timer(TokioTimer::new())
+                    .header_read_timeout(HEAD)
+                    .serve_connection(TokioIo::new(stream), answer);
+                if let Err(error) = connection.await {
+                    tracing::debug!(%error, "a command's connection ended");
+                }
+                drop(turn);
+            });
+        }
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        // Another run removes what is left over.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// The file's permissions say it already; this holds also in the moment before they are set.
+fn is_ours(stream: &UnixStream) -> bool {
+    let ours = rustix::process::geteuid().as_raw();
+    stream.peer_cred().is_ok_and(|peer| peer.uid() == ours || peer.uid() == 0)
+}
+
+/// Somebody at the console.
+pub enum Console {
+    /// A daemon runs.
+    Daemon(UnixStream),
+    /// None runs: this process answers itself.
+    Here(Box<Site>),
+}
+
+impl Console {
+    /// Asks once.
+    pub async fn ask(
+        self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
+        match self {
+            Self::Daemon(stream) => {
+                let (mut daemon, connection) =
+                    hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+                tokio::spawn(connection);
+                Ok(daemon.send_request(request).await?.map(|body| body.map_err(Into::into).boxed_unsync()))
+            }
+            Self::Here(site) => {
+                let answers = Answers::new(*site, Arc::default(), Places::new(AT_ONCE));
+                let answer: Response<Body> = answers.answer(Peer::Console, request).await;
+                Ok(answer.map(|body| body.map_err(Into::into).boxed_unsync()))
+            }
+        }
+    }
+}
