@@ -196,7 +196,7 @@ impl Opener for ConfiguredCamera {
 }
 
 /// Whether the configuration leaves anything that the board decides.
-fn asks_the_board(wanted: &config::Camera) -> bool {
+pub fn asks_the_board(wanted: &config::Camera) -> bool {
     match wanted.source {
         SourceKind::Auto | SourceKind::V4l2 => true,
         SourceKind::Command => false,

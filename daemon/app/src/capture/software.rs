@@ -12,9 +12,18 @@ use openh264::{OpenH264API, Timestamp};
 use std::time::Duration;
 
 /// What the encoder can code at most, in pixels of the longer and the shorter side.
-const LARGEST: (u32, u32) = (3840, 2160);
+pub const LARGEST: (u32, u32) = (3840, 2160);
 /// And at least, either side.
 const SMALLEST: u32 = 16;
+
+/// Whether the encoder codes pictures of this size, pixels.
+pub fn can_code(width: u32, height: u32) -> bool {
+    width.is_multiple_of(2)
+        && height.is_multiple_of(2)
+        && width.min(height) >= SMALLEST
+        && width.max(height) <= LARGEST.0
+        && width.min(height) <= LARGEST.1
+}
 
 /// How to code.
 #[derive(Clone, Copy, Debug)]
@@ -43,12 +52,7 @@ impl SoftwareEncoder {
     /// Opens an encoder.
     pub fn new(settings: SoftwareSettings) -> Result<Self, SourceError> {
         let SoftwareSettings { width, height, .. } = settings;
-        let is_codable = width.is_multiple_of(2)
-            && height.is_multiple_of(2)
-            && width.min(height) >= SMALLEST
-            && width.max(height) <= LARGEST.0
-            && width.min(height) <= LARGEST.1;
-        if !is_codable {
+        if !can_code(width, height) {
             return Err(SourceError::Mode(format!(
                 "the software encoder codes even sizes from {SMALLEST}x{SMALLEST} to {}x{}, not {width}x{height}",
                 LARGEST.0, LARGEST.1

@@ -1,5 +1,7 @@
 //! Made-up pictures and a file that replays as a camera, for the tests of the way of the data.
 
+pub mod boards;
+
 use super::i420::I420Buffer;
 use super::software::{SoftwareEncoder, SoftwareSettings};
 use super::source::FrameEncoder;

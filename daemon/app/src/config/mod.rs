@@ -13,6 +13,7 @@ mod schema;
 pub use example::example;
 pub use problem::{Problem, Problems};
 pub use read::{FlagValue, Sources};
+pub use schema::{BITRATE_KBPS, HEIGHT, WIDTH};
 
 use std::path::PathBuf;
 

@@ -3,9 +3,17 @@
 
 use super::accept::{self, Accept};
 use super::{Camera, EncoderKind, Limits, Live, Log, Server, SourceKind};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use toml::de::DeValue;
 use tracing::Level;
+
+/// Widths of a picture that may be asked for, pixels.
+pub const WIDTH: RangeInclusive<i64> = 64..=4096;
+/// Heights, pixels.
+pub const HEIGHT: RangeInclusive<i64> = 64..=2304;
+/// Bit rates, kbit/s. Encoders of boards refuse 25 Mb/s when it is too late to tell anybody.
+pub const BITRATE_KBPS: RangeInclusive<i64> = 100..=20_000;
 
 /// One key of a section `S`.
 pub(super) struct Key<S> {
@@ -262,20 +270,8 @@ pub(super) fn camera() -> Section<Camera> {
                 |s| &mut s.encoder,
                 "What codes them. auto: H.264 from the camera itself, else the board's encoder, else software.",
             ),
-            Key::new(
-                "width",
-                Is("1280"),
-                accept::pixels(64..=4096),
-                |s| &mut s.width,
-                "Size of the picture.",
-            ),
-            Key::new(
-                "height",
-                Is("720"),
-                accept::pixels(64..=2304),
-                |s| &mut s.height,
-                "Size of the picture.",
-            ),
+            Key::new("width", Is("1280"), accept::pixels(WIDTH), |s| &mut s.width, "Size of the picture."),
+            Key::new("height", Is("720"), accept::pixels(HEIGHT), |s| &mut s.height, "Size of the picture."),
             Key::new(
                 "frames_per_second",
                 Is("30"),
@@ -286,7 +282,7 @@ pub(super) fn camera() -> Section<Camera> {
             Key::new(
                 "bitrate_kbps",
                 Is("2500"),
-                accept::whole(100..=20_000, "kbit/s"),
+                accept::whole(BITRATE_KBPS, "kbit/s"),
                 |s| &mut s.bitrate_kbps,
                 "Bit rate of the coded picture, in 1000 bit/s.",
             ),
