@@ -24,9 +24,10 @@ pub enum CameraState {
 }
 
 /// What the board's self-test came to for a camera: the same as `perchd probe` says.
-#[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, utoipa::ToSchema)]
 pub struct SelfTest {
     /// In words; absent while it is not known, or when nothing can run.
+    #[schema(required)]
     pub chosen: Option<String>,
     /// Why not the others, a sentence each.
     pub reasons: Vec<String>,

@@ -1,44 +1,112 @@
-//! `GET /api/v1/cameras`: every camera, how it is doing in words, and why it runs the way it does.
+//! `/api/v1/cameras`: every camera, how it is doing in words, why it runs the way it does, and what can be asked of it.
 
+use super::input::Path;
 use super::json;
+use super::problem::Problem;
 use super::state::{CameraInfo, Shared, State};
+use crate::capture::ability::{Ability, AbleMode, AnySize, Steps};
 use crate::capture::status::{CameraState, SelfTest};
 use crate::config::SourceKind;
 use axum::response::Response;
 use http::HeaderMap;
 use serde::Serialize;
 use std::sync::Arc;
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
-    OpenApiRouter::new().routes(routes!(list))
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(show))
 }
 
 /// A list as all lists of the API are; there are never so many cameras that they need pages.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = CameraList)]
 struct List {
     items: Vec<Item>,
     next_cursor: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Camera)]
 struct Item {
+    /// The same as its name.
+    id: String,
     name: String,
     /// What the configuration asks for.
+    #[schema(value_type = String)]
     source: SourceKind,
     /// `starting`, `live`, `waiting`, `stopped`.
     state: &'static str,
     /// In words: what is missing, with the way out; empty when live.
     detail: String,
     /// What runs; absent (null) until something does.
+    #[schema(required)]
     camera: Option<String>,
+    #[schema(required)]
     encoder: Option<String>,
+    #[schema(required)]
     width: Option<u32>,
+    #[schema(required)]
     height: Option<u32>,
+    #[schema(required)]
     frames_per_second: Option<f64>,
     #[serde(flatten)]
     self_test: SelfTest,
+}
+
+/// A camera and what can be asked of it.
+#[derive(Serialize, ToSchema)]
+struct Camera {
+    #[serde(flatten)]
+    item: Item,
+    /// Null while the camera is not there; `detail` says what is the matter.
+    #[schema(required)]
+    ability: Option<AbilityItem>,
+}
+
+/// What a stream may ask of the camera.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Ability)]
+struct AbilityItem {
+    /// Sizes to choose from, largest first.
+    modes: Vec<ModeItem>,
+    /// Every size within a range can be asked for, beside the modes.
+    #[schema(required)]
+    sizes: Option<Sizes>,
+    bitrate_kbps: Bounds,
+}
+
+/// A size, pixels, and how many frames per second there may be of it, highest first.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Mode)]
+struct ModeItem {
+    width: u32,
+    height: u32,
+    frames_per_second: Vec<u32>,
+}
+
+/// A range of sizes, pixels, and the frames per second to choose from, highest first.
+#[derive(Serialize, ToSchema)]
+struct Sizes {
+    width: Range,
+    height: Range,
+    frames_per_second: Vec<u32>,
+}
+
+/// Numbers from `min` to `max`, `step` apart.
+#[derive(Serialize, ToSchema)]
+struct Range {
+    min: u32,
+    max: u32,
+    step: u32,
+}
+
+/// From `min` to `max`.
+#[derive(Serialize, ToSchema)]
+struct Bounds {
+    min: u32,
+    max: u32,
 }
 
 impl From<&CameraInfo> for Item {
@@ -51,6 +119,7 @@ impl From<&CameraInfo> for Item {
             CameraState::Stopped => ("stopped", String::new(), None),
         };
         Self {
+            id: info.handle.name().to_owned(),
             name: info.handle.name().to_owned(),
             source: info.config.source,
             self_test: info.self_test.borrow().clone(),
@@ -65,10 +134,49 @@ impl From<&CameraInfo> for Item {
     }
 }
 
+impl From<Ability> for AbilityItem {
+    fn from(ability: Ability) -> Self {
+        let mode = |mode: &AbleMode| ModeItem {
+            width: mode.width,
+            height: mode.height,
+            frames_per_second: mode.rates.offered(),
+        };
+        let range = |steps: Steps| Range { min: steps.least, max: steps.most, step: steps.step };
+        let sizes = |any: AnySize| Sizes {
+            width: range(any.width),
+            height: range(any.height),
+            frames_per_second: any.rates.offered(),
+        };
+        let (min, max) = ability.bitrate_kbps.into_inner();
+        Self {
+            modes: ability.modes.iter().map(mode).collect(),
+            sizes: ability.any_size.map(sizes),
+            bitrate_kbps: Bounds { min, max },
+        }
+    }
+}
+
 /// Every camera, how it is doing, and why it runs the way it does.
 #[utoipa::path(get, path = "/api/v1/cameras", tag = "cameras",
-    responses((status = 200, description = "The cameras", body = serde_json::Value), (status = 304, description = "As before (If-None-Match)")))]
+    responses((status = 200, description = "The cameras", body = List), (status = 304, description = "As before (If-None-Match)")))]
 pub(super) async fn list(state: Shared, headers: HeaderMap) -> Response {
     let list = List { items: state.site.cameras.iter().map(Item::from).collect(), next_cursor: None };
     json::tagged(&list, &headers)
+}
+
+/// A camera, what can be asked of it, and why it runs the way it does.
+#[utoipa::path(get, path = "/api/v1/cameras/{id}", tag = "cameras", params(("id" = String, Path, description = "The camera's name")),
+    responses((status = 200, description = "The camera", body = Camera), (status = 304, description = "As before (If-None-Match)")))]
+async fn show(state: Shared, Path(id): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
+    let info = find(&state, &id)?;
+    let ability = state.ask_hardware({
+        let wanted = info.config.clone();
+        move || Ability::find_out(&wanted).ok()
+    });
+    let ability = ability.await?.map(AbilityItem::from);
+    Ok(json::tagged(&Camera { item: Item::from(info), ability }, &headers))
+}
+
+fn find<'a>(state: &'a State, id: &str) -> Result<&'a CameraInfo, Problem> {
+    state.site.cameras.iter().find(|camera| camera.handle.name() == id).ok_or(Problem::NotFound)
 }

@@ -19,7 +19,7 @@ use tokio::sync::Semaphore;
 
 /// Calls of the store at once: reading is a matter of the processor, writing of one card.
 const AT_ONCE: usize = 4;
-/// A card that stalls for longer is told to people.
+/// A card or a driver that stalls for longer is told to people.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A camera as the site shows it.
@@ -60,6 +60,8 @@ pub(super) struct State {
     /// The API's document, as it goes out.
     pub(super) openapi: Bytes,
     turns: Arc<Semaphore>,
+    /// Drivers are asked by one at a time.
+    hardware_turn: Arc<Semaphore>,
 }
 
 /// How a handler takes it.
@@ -72,6 +74,7 @@ impl State {
             limits: Limits::new(&site.limits, &site.clock),
             last_look: system::LastLook::default(),
             turns: Arc::new(Semaphore::new(AT_ONCE)),
+            hardware_turn: Arc::new(Semaphore::new(1)),
             site,
             metrics,
             openapi,
@@ -97,16 +100,17 @@ impl State {
         E: Send + 'static,
         Problem: From<E>,
     {
-        let turn = tokio::time::timeout(PATIENCE, self.turns.clone().acquire_owned()).await;
-        let Ok(Ok(turn)) = turn else { return Err(Problem::StoreBusy) };
         let store = self.site.store.clone();
-        let work = move || {
-            // A request may be given up; its turn lasts until the work is done.
-            let _turn = turn;
-            work(&store)
-        };
-        let done = tokio::task::spawn_blocking(work).await;
-        done.map_err(|error| Problem::internal(&error))?.map_err(Problem::from)
+        let done = in_turn(&self.turns, Problem::StoreBusy, move || work(&store)).await;
+        done?.map_err(Problem::from)
+    }
+
+    /// Runs `work` on a camera's driver, on a thread that may block.
+    pub(super) async fn ask_hardware<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        in_turn(&self.hardware_turn, Problem::Busy("the camera is being asked by somebody else"), work).await
     }
 
     /// The same for what changes logins, roles, standings, names or passwords: what is known of logins is forgotten then.
@@ -128,4 +132,20 @@ impl State {
         })
         .await
     }
+}
+
+/// Runs `work` on a thread that may block, once it is its turn; `busy` where that takes too long.
+async fn in_turn<T: Send + 'static>(
+    turns: &Arc<Semaphore>,
+    busy: Problem,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Problem> {
+    let turn = tokio::time::timeout(PATIENCE, turns.clone().acquire_owned()).await;
+    let Ok(Ok(turn)) = turn else { return Err(busy) };
+    let work = move || {
+        // A request may be given up; its turn lasts until the work is done.
+        let _turn = turn;
+        work()
+    };
+    tokio::task::spawn_blocking(work).await.map_err(|error| Problem::internal(&error))
 }

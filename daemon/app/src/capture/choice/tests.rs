@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::capture::testing::boards::{board, camera, codec, csi, format, webcam};
-use perch_device::mode::{FrameSizes, SizeReport};
 use perch_device::probe::ProbeProblem;
 use proptest::prelude::*;
 

@@ -31,7 +31,7 @@ const fn rule(method: &'static str, path: &'static str, right: Right, note: &'st
     Rule { method, path, right, note }
 }
 
-use Right::{Anyone, LocalOrOwner, Member};
+use Right::{Anyone, LocalOrOwner, Member, Streamer};
 
 /// Every address.
 pub const RULES: &[Rule] = &[
@@ -57,6 +57,7 @@ pub const RULES: &[Rule] = &[
     rule("GET", "/api/v1/me", Member, "oneself"),
     // Cameras.
     rule("GET", "/api/v1/cameras", Anyone, ""),
+    rule("GET", "/api/v1/cameras/{id}", Streamer, ""),
     // Streams.
 
     // Chat.
