@@ -3,12 +3,15 @@
 //! Media, deadlines and lifetimes inside a run go by the monotonic clock (the one V4L2 stamps its buffers with);
 //! wall time is only for people, because a board without a real-time clock jumps when NTP answers.
 
+use rustix::time::ClockId;
 use std::time::{Duration, SystemTime};
 
 /// Reads both clocks. Tests pass one that they turn by hand.
 pub trait Clock: Send + Sync + 'static {
     /// `CLOCK_MONOTONIC`: time since an arbitrary zero at boot.
     fn monotonic(&self) -> Duration;
+    /// `CLOCK_BOOTTIME`: the same, but it also counts while the machine sleeps, as a watch does.
+    fn since_boot(&self) -> Duration;
     /// `CLOCK_REALTIME`: what a person's watch shows, when it has been set.
     fn wall(&self) -> SystemTime;
     /// Blocks the calling thread for `at_most`, or until somebody unparks it (`std::thread::Thread::unpark`). May also
@@ -22,8 +25,11 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn monotonic(&self) -> Duration {
-        let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
-        Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
+        read(ClockId::Monotonic)
+    }
+
+    fn since_boot(&self) -> Duration {
+        read(ClockId::Boottime)
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
@@ -34,6 +40,11 @@ impl Clock for SystemClock {
     fn park(&self, at_most: Duration) {
         std::thread::park_timeout(at_most);
     }
+}
+
+fn read(clock: ClockId) -> Duration {
+    let now = rustix::time::clock_gettime(clock);
+    Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
 }
 
 /// A clock that stands still until it is turned, and that turns itself when somebody waits for it.
@@ -65,6 +76,10 @@ impl HandClock {
 impl Clock for HandClock {
     fn monotonic(&self) -> Duration {
         self.0.lock().expect("no test panics while it turns the clock").0
+    }
+
+    fn since_boot(&self) -> Duration {
+        self.monotonic()
     }
 
     fn wall(&self) -> SystemTime {

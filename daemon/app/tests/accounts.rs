@@ -171,3 +171,32 @@ fn what_does_not_fit_is_refused_and_named() {
     assert_eq!(send(&[("Content-Type", "text/plain")], b"{}"), "unsupported_media_type");
     assert_eq!(send(&[json], &vec![b' '; 70_000]), "too_large");
 }
+
+#[test]
+fn who_asks_too_often_is_told_when_to_come_again() {
+    let daemon = Daemon::start("[limits]\nrequests_per_second = 1\n");
+    let answers: Vec<_> = (0..20).map(|_| daemon.get("/api/v1/settings")).collect();
+    let refused = answers.iter().find(|answer| answer.status == 429).expect("a limit");
+    assert_eq!((refused.code().as_str(), refused.header("retry-after")), ("too_many_requests", Some("1")));
+    assert_eq!(daemon.get("/nowhere").status, 404);
+}
+
+#[test]
+fn the_log_of_accesses_tells_no_secrets() {
+    let daemon = Daemon::start("[log]\nlevel = \"debug\"");
+    let owner = Person::owner(&daemon, "ann");
+    let token = owner.token.clone().unwrap();
+    owner.get("/api/v1/me?secret=in-the-query");
+    let mut lines = String::new();
+    loop {
+        let line = daemon.logged("");
+        lines.push_str(&line);
+        if line.contains("127.0.0.1 GET /api/v1/me 200") {
+            break;
+        }
+    }
+    assert!(lines.contains("POST /api/v1/setup 201"), "{lines}");
+    for secret in [PASSWORD, &token, "in-the-query"] {
+        assert!(!lines.contains(secret), "{secret} is in the log");
+    }
+}

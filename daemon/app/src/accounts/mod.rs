@@ -9,6 +9,8 @@ pub mod passwords;
 pub mod secret;
 pub mod setup_code;
 pub mod tokens;
+pub mod upkeep;
+pub mod wall_clock;
 
 use crate::clock::Clock;
 use attempts::Attempts;
@@ -20,6 +22,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 use tokens::Tokens;
+use wall_clock::WallClock;
 
 /// Why nobody can log in.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +48,8 @@ pub struct Accounts {
     pub logins: Logins,
     /// Slows guessing down.
     pub attempts: Attempts,
+    /// Notices when somebody sets the clock.
+    pub wall_clock: WallClock,
     /// What makes the first owner.
     pub setup_code: SetupCode,
 }
@@ -58,6 +63,7 @@ impl Accounts {
             tokens: Tokens::new(store.signing_key()?),
             logins: Logins::default(),
             attempts: Attempts::new(clock.clone()),
+            wall_clock: WallClock::new(clock.clone()),
             setup_code,
         })
     }

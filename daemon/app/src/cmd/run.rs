@@ -1,7 +1,7 @@
 //! `perchd run`: puts the daemon together, in the order of the data, and takes it apart again.
 
 use super::CommandError;
-use crate::accounts::Accounts;
+use crate::accounts::{Accounts, upkeep};
 use crate::broadcast;
 use crate::capture::open::ConfiguredCamera;
 use crate::capture::status::{CaptureCounters, SelfTest};
@@ -34,14 +34,14 @@ pub(super) fn run(config: &Config) -> Result<(), CommandError> {
 async fn run_until_told(config: &Config, store: Arc<Store>) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let mut signals = Signals::new().context("cannot take the signals over")?;
-    let accounts = Accounts::open(&store, &config.server.data_dir, &clock)?;
+    let accounts = Arc::new(Accounts::open(&store, &config.server.data_dir, &clock)?);
     // Before any camera starts: a port that is taken is the likeliest mistake.
     let server = Server::bind(&config.server)?;
 
     let cameras = Cameras::start(config, &clock)?;
     let (hls, mut hls_reader) = read_hls(config, &cameras, &store, &clock);
     let (stop_site, site_stopped) = oneshot::channel::<()>();
-    let site = site(config, &cameras, hls.clone(), accounts, store.clone(), clock.clone());
+    let site = site(config, &cameras, hls.clone(), accounts.clone(), store.clone(), clock.clone());
     let mut serving = tokio::spawn(server.serve(
         site,
         async {
@@ -54,7 +54,8 @@ async fn run_until_told(config: &Config, store: Arc<Store>) -> anyhow::Result<()
         hls: cameras.running.is_some().then(|| hls.clone()),
         cameras: cameras.running.iter().map(|running| running.handle().clone()).collect(),
     };
-    let telling = tokio::spawn(notify::tell(told, clock));
+    let telling = tokio::spawn(notify::tell(told, clock.clone()));
+    let upkeep = tokio::spawn(upkeep::keep_up(accounts, store.clone(), clock));
 
     let ended = tokio::select! {
         name = signals.next() => {
@@ -67,6 +68,7 @@ async fn run_until_told(config: &Config, store: Arc<Store>) -> anyhow::Result<()
 
     signals.arm();
     telling.abort();
+    upkeep.abort();
     notify::stopping();
     // The site goes last, so that players can still fetch the end of the stream.
     cameras.stop().await;
@@ -91,7 +93,7 @@ pub(super) fn site_at_rest(
 ) -> anyhow::Result<Site> {
     let mut config = config.clone();
     config.live.autostart = false;
-    let accounts = Accounts::open(&store, &config.server.data_dir, &clock)?;
+    let accounts = Arc::new(Accounts::open(&store, &config.server.data_dir, &clock)?);
     let cameras = Cameras::start(&config, &clock)?;
     let (hls, _) = read_hls(&config, &cameras, &store, &clock);
     Ok(site(&config, &cameras, hls, accounts, store, clock))
@@ -117,7 +119,7 @@ fn site(
     config: &Config,
     cameras: &Cameras,
     hls: HlsHandle,
-    accounts: Accounts,
+    accounts: Arc<Accounts>,
     store: Arc<Store>,
     clock: Arc<dyn Clock>,
 ) -> Site {
@@ -127,7 +129,7 @@ fn site(
         board: Board::new("/", &config.server.data_dir),
         clock,
         store,
-        accounts: Arc::new(accounts),
+        accounts,
         limits: config.limits.clone(),
     }
 }

@@ -10,6 +10,7 @@ use super::state::{Shared, State};
 use super::users::Me;
 use crate::accounts::secret::{Password, RandomToken};
 use crate::accounts::tokens::{ACCESS_SECONDS, REFRESH_SECONDS};
+use crate::accounts::wall;
 use axum::response::{IntoResponse, Response};
 use http::header::USER_AGENT;
 use http::{HeaderMap, StatusCode};
@@ -199,13 +200,17 @@ pub(super) async fn log_in(
 async fn refresh(state: Shared, headers: HeaderMap) -> Result<Response, Problem> {
     let token = cookies::refresh_token(&headers).ok_or(Problem::NoRefreshToken)?;
     let next = RandomToken::new().map_err(|error| Problem::internal(&error))?;
-    let (digest, next_digest, now) = (token.digest(), next.digest(), state.now());
+    let (digest, next_digest) = (token.digest(), next.digest());
+    let (accounts, clock) = (state.site.accounts.clone(), state.site.clock.clone());
     let refreshed = state.change_accounts(move |store| {
+        // A clock that has just been set must not make every login look old.
+        accounts.wall_clock.correct(store)?;
+        let now = wall(&*clock);
         let session = store.refresh_session(&digest, &next_digest, now, expiry(now))?;
-        Ok::<_, StoreError>((session.id, session.user, Me::of(store, session.user)?))
+        Ok::<_, StoreError>((session.id, session.user, now, Me::of(store, session.user)?))
     });
     match refreshed.await {
-        Ok((session, user, me)) => {
+        Ok((session, user, now, me)) => {
             let access_token = state.accounts().tokens.make(user, session, now);
             Ok(with_cookies(&access_token, &next, me))
         }

@@ -11,6 +11,7 @@ use http::header::AUTHORIZATION;
 use http::request::Parts;
 use perch_store::{Role, UserId};
 use std::convert::Infallible;
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// Makes a login, too.
@@ -23,6 +24,15 @@ pub(super) enum Peer {
     Network(SocketAddr),
     /// The machine's own console: whoever may write to the socket in the data directory, as `perchd user` does.
     Console,
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Network(_) => self.address().fmt(f),
+            Self::Console => f.write_str("console"),
+        }
+    }
 }
 
 impl Peer {
@@ -62,6 +72,11 @@ pub(super) struct Caller {
 }
 
 impl Caller {
+    /// Somebody without a login.
+    pub(super) const fn nobody(address: IpAddr) -> Self {
+        Self { login: None, address, is_local: false }
+    }
+
     /// Whose login it is; `None` is somebody whom we do not know.
     pub(super) const fn login(&self) -> Option<&Login> {
         self.login.as_ref()
@@ -93,7 +108,7 @@ impl<S: Sync> FromRequestParts<S> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         // The access layer stands before every handler; without it nobody is anybody.
-        let nobody = || Self { login: None, address: Ipv4Addr::UNSPECIFIED.into(), is_local: false };
+        let nobody = || Self::nobody(Ipv4Addr::UNSPECIFIED.into());
         Ok(parts.extensions.get().cloned().unwrap_or_else(nobody))
     }
 }

@@ -104,3 +104,47 @@ impl Limits {
         limiter.check_key(subject).map_err(|early| Problem::TooMany { wait: early.wait_time_from(now) })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::HandClock;
+
+    fn limits() -> (Arc<HandClock>, Limits) {
+        let clock = Arc::new(HandClock::default());
+        // Governor counts from its own zero.
+        clock.turn(Duration::from_hours(1));
+        let config =
+            config::Limits { requests_per_second: 10, writes_per_second: 2, registrations_per_hour: 3 };
+        let limits = Limits::new(&config, &(clock.clone() as Arc<dyn Clock>));
+        (clock, limits)
+    }
+
+    fn admitted(limits: &Limits, caller: &Caller, method: &Method) -> usize {
+        (0..1000).take_while(|_| limits.admit(caller, method).is_ok()).count()
+    }
+
+    #[test]
+    fn everybody_has_a_reserve_and_then_so_many_a_second() {
+        let (clock, limits) = limits();
+        let [here, there] =
+            ["192.0.2.1", "192.0.2.2"].map(|address| Caller::nobody(address.parse().unwrap()));
+        assert_eq!(admitted(&limits, &here, &Method::GET), 50);
+        assert_eq!(admitted(&limits, &there, &Method::POST), 10);
+        clock.turn(Duration::from_secs(1));
+        assert_eq!(admitted(&limits, &here, &Method::GET), 10);
+        assert_eq!(admitted(&limits, &there, &Method::POST), 2);
+        let Err(Problem::TooMany { wait }) = limits.admit(&here, &Method::GET) else { panic!("admitted") };
+        assert!(wait > Duration::ZERO && wait <= Duration::from_millis(100), "{wait:?}");
+    }
+
+    #[test]
+    fn accounts_are_made_one_by_one() {
+        let (clock, limits) = limits();
+        let caller = Caller::nobody("192.0.2.1".parse().unwrap());
+        let made = |limits: &Limits| (0..10).filter(|_| limits.admit_registration(&caller).is_ok()).count();
+        assert_eq!(made(&limits), 3);
+        clock.turn(Duration::from_mins(20));
+        assert_eq!(made(&limits), 1);
+    }
+}

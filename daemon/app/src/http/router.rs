@@ -17,7 +17,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use bytes::Bytes;
 use http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderValue, Request, Response};
+use http::{HeaderValue, Method, Request, Response};
 use std::sync::Arc;
 use tower::Service;
 use utoipa_axum::router::OpenApiRouter;
@@ -83,10 +83,24 @@ impl Answers {
         B: hyper::body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        if let Some(name) = request.uri().path().strip_prefix(live::PREFIX) {
-            return self.live.answer(name, &request).await;
+        let line = AccessLine::of(peer, &request);
+        let response = if let Some(name) = request.uri().path().strip_prefix(live::PREFIX) {
+            self.live.answer(name, &request).await
+        } else {
+            request.extensions_mut().insert(peer);
+            self.route(request).await
+        };
+        if let Some(line) = line {
+            line.write(&response);
         }
-        request.extensions_mut().insert(peer);
+        response
+    }
+
+    async fn route<B>(&self, request: Request<B>) -> Response<Body>
+    where
+        B: hyper::body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
         let answered = self.router.clone().call(request).await;
         let mut response = answered.unwrap_or_else(|never| match never {}).map(Body::Routed);
         let headers = response.headers_mut();
@@ -94,6 +108,29 @@ impl Answers {
         headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
         headers.insert(CONTENT_SECURITY_POLICY, CONTENT_SECURITY);
         response
+    }
+}
+
+/// A line of the access log: neither query nor headers nor bodies, which may hold what is nobody's business.
+struct AccessLine {
+    peer: Peer,
+    method: Method,
+    path: String,
+}
+
+impl AccessLine {
+    /// `None` where nobody reads it.
+    fn of<B>(peer: Peer, request: &Request<B>) -> Option<Self> {
+        tracing::enabled!(tracing::Level::DEBUG).then(|| Self {
+            peer,
+            method: request.method().clone(),
+            path: request.uri().path().to_owned(),
+        })
+    }
+
+    fn write(&self, response: &Response<Body>) {
+        let Self { peer, method, path } = self;
+        tracing::debug!("{peer} {method} {path} {}", response.status().as_u16());
     }
 }
 

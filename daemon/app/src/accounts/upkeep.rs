@@ -1,0 +1,41 @@
+//! What accounts need from time to time while the daemon runs.
+
+use super::{Accounts, wall};
+use crate::clock::Clock;
+use perch_store::Store;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{MissedTickBehavior, interval};
+
+/// How soon it is noticed that the clock was set.
+const LOOK_AT_CLOCK: Duration = Duration::from_secs(1);
+/// Expired logins are harmless, and few.
+const TIDY_EVERY: u32 = 3600;
+
+/// Runs until it is aborted.
+pub async fn keep_up(accounts: Arc<Accounts>, store: Arc<Store>, clock: Arc<dyn Clock>) {
+    let mut ticks = interval(LOOK_AT_CLOCK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    for tick in (0..TIDY_EVERY).cycle() {
+        ticks.tick().await;
+        let (is_set, tidies) = (accounts.wall_clock.was_set(), tick == 0);
+        if !is_set && !tidies {
+            continue;
+        }
+        let (accounts, store, now) = (accounts.clone(), store.clone(), wall(&*clock));
+        let work = move || {
+            if is_set {
+                accounts.wall_clock.correct(&store)?;
+                accounts.logins.forget();
+            }
+            if tidies && store.close_expired_sessions(now)? > 0 {
+                accounts.logins.forget();
+            }
+            Ok::<_, perch_store::StoreError>(())
+        };
+        // The next tick tries again.
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(work).await {
+            tracing::warn!("upkeep of accounts: {error}");
+        }
+    }
+}
