@@ -1,6 +1,6 @@
 # What there is to do; each target installs what it needs when it may, and names it when it may not.
 
-.PHONY: run test lab bench fuzz
+.PHONY: run test schemathesis lab bench fuzz
 
 run:    ## build, run and go live on http://localhost:8080, with the data in ./var
 	@daemon/setup.sh build
@@ -16,6 +16,11 @@ test:   ## formatting, lints, licences, types of the page, every test but the la
 	npm run --silent check
 	python3 -m unittest discover --quiet --start-directory daemon/bench
 	cargo test --workspace --no-fail-fast --quiet
+
+SCHEMATHESIS_SECONDS ?= 300
+schemathesis: ## the HTTP interface against its own document, SCHEMATHESIS_SECONDS long
+	@daemon/setup.sh build test
+	PERCH_SCHEMATHESIS_SECONDS=$(SCHEMATHESIS_SECONDS) cargo test --package perchd --test schemathesis
 
 lab:    ## perchd against real drivers in a virtual machine (daemon/lab)
 	@daemon/setup.sh build

@@ -3,7 +3,7 @@
 # what is missing and ends with 1. Says nothing and takes no time when everything is there.
 #
 #     setup.sh build           to build perchd: Rust, a C and C++ compiler, libclang
-#     setup.sh build test      for `make test` too: ffmpeg, Chromium, Node.js and the page's tools
+#     setup.sh build test      for `make test` too: ffmpeg, Chromium, Node.js and the page's tools, schemathesis
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -34,6 +34,7 @@ need_test() {
     need node nodejs
     need npm npm
     need python3 python3
+    python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
 }
 
 install_packages() {
@@ -55,6 +56,15 @@ install_page_tools() {
     [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --silent --no-audit --no-fund
 }
 
+# What tries the HTTP interface, in an environment of its own: Debian guards the system's Python.
+install_api_tools() {
+    local wanted=daemon/app/tests/schemathesis/requirements.txt
+    [ .venv/installed -nt "$wanted" ] && return 0
+    python3 -m venv .venv
+    .venv/bin/pip install --quiet --disable-pip-version-check --requirement "$wanted"
+    touch .venv/installed
+}
+
 for purpose in "$@"; do
     case $purpose in
         build) need_build ;;
@@ -63,4 +73,4 @@ for purpose in "$@"; do
     esac
 done
 install_packages
-case " $* " in *" test "*) install_page_tools ;; esac
+case " $* " in *" test "*) install_page_tools; install_api_tools ;; esac

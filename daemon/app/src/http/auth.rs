@@ -45,7 +45,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
 struct Credentials {
     #[schema(min_length = 1, max_length = 64)]
     username: String,
-    #[schema(min_length = 1, max_length = 1024)]
+    #[schema(value_type = String, format = Password, min_length = 1, max_length = 1024)]
     password: Password,
 }
 
@@ -65,7 +65,7 @@ pub(super) struct LoggedIn {
 struct NewAccount {
     #[schema(min_length = 1, max_length = 20)]
     username: String,
-    #[schema(min_length = 8, max_length = 128)]
+    #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]
     password: Password,
     #[serde(default)]
     #[schema(max_length = 100)]

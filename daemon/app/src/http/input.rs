@@ -47,7 +47,7 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for OptionalJson<T> {
         if !request.headers().contains_key(CONTENT_TYPE) && request.body().is_end_stream() {
             return Ok(Self(None));
         }
-        Json::from_request(request, state).await.map(|json| Self(Some(json.0)))
+        Json::from_request(request, state).await.map(|json| Self(json.0))
     }
 }
 

@@ -86,10 +86,20 @@ fn complete(mut api: OpenApi) -> OpenApi {
     components.add_security_scheme("cookie", SecurityScheme::ApiKey(cookie));
     for (path, item) in &mut api.paths.paths {
         for (method, operation) in operations(item) {
+            operation.operation_id = Some(name_of(&method, path));
             complete_operation(operation, access::rule_of(&method, path));
         }
     }
     api
+}
+
+/// Another name for every operation: `get_me_sessions`.
+fn name_of(method: &http::Method, path: &str) -> String {
+    let parts = path.trim_start_matches("/api/v1").split(['/', '.']);
+    let parts = parts.map(|part| part.trim_matches(['{', '}', '*'])).filter(|part| !part.is_empty());
+    let parts: Vec<_> =
+        std::iter::once(method.as_str().to_lowercase()).chain(parts.map(str::to_owned)).collect();
+    parts.join("_").replace('-', "_")
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = (http::Method, &mut Operation)> {
@@ -196,6 +206,16 @@ mod tests {
             without_rule.is_empty() && without_handler.is_empty(),
             "{without_rule:?} {without_handler:?}"
         );
+    }
+
+    #[test]
+    fn every_operation_has_a_name_of_its_own() {
+        let mut document = document();
+        let items = document.paths.paths.values_mut();
+        let names: Vec<_> =
+            items.flat_map(operations).filter_map(|(_, of)| of.operation_id.clone()).collect();
+        assert!(names.contains(&"delete_me_sessions_id".to_owned()), "{names:?}");
+        assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "{names:?}");
     }
 
     #[test]

@@ -90,9 +90,9 @@ async fn close(state: Shared, caller: Caller, Path(id): Path<SessionId>) -> Resu
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct PasswordChange {
-    #[schema(max_length = 1024)]
+    #[schema(value_type = String, format = Password, max_length = 1024)]
     password: Password,
-    #[schema(min_length = 8, max_length = 128)]
+    #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]
     new_password: Password,
 }
 

@@ -31,7 +31,7 @@ struct NewOwner {
     setup_code: String,
     #[schema(min_length = 1, max_length = 20)]
     username: String,
-    #[schema(min_length = 8, max_length = 128)]
+    #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]
     password: Password,
 }
 

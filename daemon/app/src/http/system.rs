@@ -1,14 +1,13 @@
 //! `GET /api/v1/system`: the daemon and the machine under it.
 
-use super::json;
+use super::json::{self, Time};
 use super::state::{Shared, State};
 use crate::system::board::BoardReport;
 use axum::response::Response;
 use serde::Serialize;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -22,11 +21,12 @@ const LOOK_AGAIN: Duration = Duration::from_secs(2);
 /// The last look at the board, and when that was on the monotonic clock.
 pub(super) type LastLook = Mutex<Option<(Duration, BoardReport)>>;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct System {
     version: &'static str,
     /// Wall time of the daemon, RFC 3339: for the difference to the reader's own clock.
-    time: String,
+    #[schema(value_type = String, format = DateTime)]
+    time: Time,
     /// Since the daemon's start.
     uptime_seconds: u64,
     /// Absent while the daemon ends.
@@ -36,16 +36,15 @@ struct System {
 
 /// The daemon and the machine under it.
 #[utoipa::path(get, path = "/api/v1/system", tag = "system",
-    responses((status = 200, description = "How they are", body = serde_json::Value)))]
+    responses((status = 200, description = "How they are", body = System)))]
 pub(super) async fn show(state: Shared) -> Response {
     let axum::extract::State(of_board) = state.clone();
     // Some files of `/sys` ask the firmware, which takes its time, and a card may stall.
     let board = tokio::task::spawn_blocking(move || look_at_board(&of_board)).await.ok();
     let clock = &state.site.clock;
-    let time = OffsetDateTime::from(clock.wall());
     json::fresh(&System {
         version: env!("CARGO_PKG_VERSION"),
-        time: time.format(&Rfc3339).expect("years of today are four digits long"),
+        time: Time(state.now()),
         uptime_seconds: clock.monotonic().saturating_sub(state.started).as_secs(),
         board,
     })

@@ -7,6 +7,7 @@ use rustix::fs::statvfs;
 use serde::Serialize;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use utoipa::ToSchema;
 
 /// A processor slows itself down from here on (80 °C to 85 °C on Raspberry Pis); degrees Celsius.
 const HOT_CELSIUS: f64 = 80.0;
@@ -23,7 +24,7 @@ pub struct Board {
 }
 
 /// One look at the board.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct BoardReport {
     /// As the firmware names it; for people only.
     pub model: Option<String>,
@@ -49,7 +50,7 @@ pub struct BoardReport {
 
 /// What the firmware says of supply and speed.
 #[expect(clippy::struct_excessive_bools, reason = "four bits of the firmware's answer")]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Power {
     /// The supply gives too little now.
     pub under_voltage: bool,
@@ -62,7 +63,7 @@ pub struct Power {
 }
 
 /// A file system.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Disk {
     /// Bytes.
     pub total_bytes: u64,
@@ -72,7 +73,7 @@ pub struct Disk {
 
 /// Main memory.
 #[expect(clippy::struct_field_names, reason = "the unit belongs into the names of the interface")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Memory {
     /// Bytes.
     pub total_bytes: u64,
@@ -83,11 +84,12 @@ pub struct Memory {
 }
 
 /// An address of the board.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Address {
     /// `eth0`, `wlan0`
     pub interface: String,
     /// Without port.
+    #[schema(value_type = String)]
     pub address: IpAddr,
 }
 
