@@ -1,16 +1,36 @@
 #!/usr/bin/env bash
-# Takes the page's foreign code from npm at the versions named here, and writes down what it was.
-# After a change: run this, `npm install --save-dev hls.js@VERSION` for the types, and `make test`.
+# Takes the page's foreign code from npm at the versions that package.json pins, and writes down what it was.
+# After a change of a version there: `npm install`, run this, `make test`.
 set -euo pipefail
-HLS_VERSION=1.7.4
 
 cd "$(dirname "$0")"
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-npm pack --silent --pack-destination "$scratch" "hls.js@$HLS_VERSION" >/dev/null
-tar -xzf "$scratch/hls.js-$HLS_VERSION.tgz" -C "$scratch"
-# The source map stays out: the browser would ask for it.
-sed '/^\/\/# sourceMappingURL=/d' "$scratch/package/dist/hls.light.min.mjs" > hls.js
-cp "$scratch/package/LICENSE" hls.js.LICENSE.txt
-sha256sum hls.js hls.js.LICENSE.txt > SHA256SUMS
-echo "hls.js $HLS_VERSION (light build)"
+
+# take PACKAGE FILE-IN-PACKAGE NAME: the file as NAME.js, the licence as NAME.LICENSE.txt.
+take() {
+    local version folder="$scratch/$3"
+    version=$(sed -n "s|^ *\"$1\": \"\(.*\)\",*$|\1|p" ../../package.json)
+    mkdir -p "$folder"
+    npm pack --silent --pack-destination "$folder" "$1@$version" >/dev/null
+    tar -xzf "$folder"/*.tgz -C "$folder"
+    # Source maps stay out: the browser would ask for them. Names of packages become files beside this one, because the
+    # page's Content-Security-Policy leaves no room for an import map.
+    sed -e '/^\/\/# sourceMappingURL=/d' \
+        -e 's|"preact"|"./preact.js"|g' -e 's|"preact/hooks"|"./preact-hooks.js"|g' \
+        -e 's|"@preact/signals-core"|"./signals-core.js"|g' \
+        "$folder/package/$2" > "$3.js"
+    cp "$folder/package/LICENSE" "$3.LICENSE.txt"
+    echo "$1 $version ($2)"
+}
+
+take hls.js dist/hls.light.min.mjs hls
+take preact dist/preact.mjs preact
+take preact hooks/dist/hooks.mjs preact-hooks
+take @preact/signals-core dist/signals-core.mjs signals-core
+take @preact/signals dist/signals.mjs signals
+take htm dist/htm.mjs htm
+# One package, one licence.
+rm preact-hooks.LICENSE.txt
+rm -f hls.js.LICENSE.txt
+sha256sum -- *.js *.LICENSE.txt > SHA256SUMS
