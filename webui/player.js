@@ -28,6 +28,8 @@ export class Player extends EventTarget {
   #timer;
   #lastTime = -1;
   #stillSince = 0;
+  #watching;
+  #listening = new AbortController();
 
   /**
    * @param {HTMLVideoElement} video
@@ -39,20 +41,15 @@ export class Player extends EventTarget {
     this.#video = video;
     this.#address = address;
     this.#now = now;
-    video.addEventListener("loadeddata", () => this.#picture());
-    video.addEventListener("play", () => this.#resumed());
-    setInterval(() => this.#watch(), 1000);
+    const { signal } = this.#listening;
+    video.addEventListener("loadeddata", () => this.#picture(), { signal });
+    video.addEventListener("play", () => this.#resumed(), { signal });
+    this.#watching = setInterval(() => this.#watch(), 1000);
   }
 
-  /** The stream is there: play it. Without effect when it already plays. */
+  /** The stream is there, or there again: play it. Without effect when it already plays. */
   play() {
     if (this.#wanted) return;
-    this.#wanted = true;
-    this.#begin();
-  }
-
-  /** The stream was away and is back: what was loaded before is of no use. */
-  playAnew() {
     this.#wanted = true;
     this.#pause = FIRST_PAUSE;
     this.#begin();
@@ -62,6 +59,17 @@ export class Player extends EventTarget {
   rest() {
     this.#wanted = false;
     clearTimeout(this.#timer);
+  }
+
+  /** Nobody looks any more: nothing is loaded from now on. */
+  close() {
+    this.rest();
+    clearInterval(this.#watching);
+    this.#listening.abort();
+    this.#hls?.destroy();
+    this.#hls = null;
+    this.#video.removeAttribute("src");
+    this.#video.load();
   }
 
   /** Seconds from the capture of the picture on show until now, or null when that is not known. */

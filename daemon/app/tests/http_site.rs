@@ -73,6 +73,31 @@ fn the_page_comes_compressed_and_guarded() {
 }
 
 #[test]
+fn every_screen_has_an_address_and_no_other_address_is_one() {
+    let daemon = Daemon::start(NO_PICTURE);
+    let page = daemon.get("/").text();
+    for screen in [
+        "/watch/01JD0000000000000000000000",
+        "/u/ann",
+        "/u/ann/followers",
+        "/live",
+        "/settings/people",
+        "/setup",
+    ] {
+        let answer = daemon.get(screen);
+        assert_eq!(
+            (answer.status, answer.header("content-type")),
+            (200, Some("text/html; charset=utf-8")),
+            "{screen}"
+        );
+        assert_eq!(answer.text(), page, "{screen}");
+    }
+    for nothing in ["/watch", "/u/ann/passwords", "/settings/a/b", "/wp-login.php"] {
+        assert_eq!(daemon.get(nothing).status, 404, "{nothing}");
+    }
+}
+
+#[test]
 fn what_is_not_there_is_a_problem_with_a_code() {
     let daemon = Daemon::start(NO_PICTURE);
     let missing = daemon.get("/api/v1/nothing");

@@ -1,5 +1,8 @@
-//! The page, out of the binary: `/` is asked for anew each time, everything it refers to carries the hash of the whole
+//! The page, out of the binary: the document is asked for anew each time, everything it refers to carries the hash of the whole
 //! page in its address and may be kept for ever. `build.rs` prepares both, compressed.
+//!
+//! Every screen has an address of its own, at which the same document answers; which screen that is, the page knows
+//! (`webui/page.js`). Addresses of no screen stay unknown.
 
 use super::caching;
 use super::problem::Problem;
@@ -16,7 +19,24 @@ struct Files;
 /// Hash over all files of the page.
 const VERSION: &str = env!("PERCH_PAGE_VERSION");
 
-/// `GET /`
+/// Addresses of the page's screens, as `webui/page.js` lists them; each has its rule in `access/rules.rs`.
+pub(super) const SCREENS: [&str; 13] = [
+    "/",
+    "/watch/{id}",
+    "/u/{username}",
+    "/u/{username}/followers",
+    "/u/{username}/following",
+    "/live",
+    "/following",
+    "/notifications",
+    "/settings",
+    "/settings/{part}",
+    "/login",
+    "/register",
+    "/setup",
+];
+
+/// `GET` of any screen.
 pub(super) async fn index(headers: HeaderMap) -> Response {
     let tag = HeaderValue::from_static(concat!("\"", env!("PERCH_PAGE_VERSION"), "\""));
     if caching::is_known(&headers, &tag) {

@@ -43,8 +43,9 @@ pub(super) fn api() -> OpenApiRouter<Arc<State>> {
 
 /// What is not of the API.
 fn pages() -> Router<Arc<State>> {
-    Router::new()
-        .route("/", get(page::index))
+    let screens =
+        page::SCREENS.iter().fold(Router::new(), |router, path| router.route(path, get(page::index)));
+    screens
         .route("/assets/{version}/{*path}", get(page::asset))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))

@@ -38,6 +38,7 @@ try {
   input.close();
   report.opened = Date.now();
   await page.goto(address);
+  await page.waitForSelector("video");
   report.page = await page.evaluate(watch, Number(seconds) * 1000);
   await page.screenshot({ path: screenshot });
 } finally {

@@ -37,6 +37,18 @@ use Right::{Anyone, LocalOrOwner, Member, Streamer};
 pub const RULES: &[Rule] = &[
     // The page and the machine's own questions.
     rule("GET", "/", Anyone, ""),
+    rule("GET", "/watch/{id}", Anyone, "the page alone: what it shows has its own rules"),
+    rule("GET", "/u/{username}", Anyone, ""),
+    rule("GET", "/u/{username}/followers", Anyone, ""),
+    rule("GET", "/u/{username}/following", Anyone, ""),
+    rule("GET", "/live", Anyone, ""),
+    rule("GET", "/following", Anyone, ""),
+    rule("GET", "/notifications", Anyone, ""),
+    rule("GET", "/settings", Anyone, ""),
+    rule("GET", "/settings/{part}", Anyone, ""),
+    rule("GET", "/login", Anyone, ""),
+    rule("GET", "/register", Anyone, ""),
+    rule("GET", "/setup", Anyone, ""),
     rule("GET", "/assets/{version}/{*path}", Anyone, ""),
     rule("GET", "/healthz", Anyone, ""),
     rule("GET", "/readyz", Anyone, ""),

@@ -1,0 +1,114 @@
+// The chat beside a stream that is on the air.
+
+import { me } from "../site/session.js";
+import { short } from "../site/words.js";
+import { Dialog } from "../parts/dialog.js";
+import { html, useEffect, useLayoutEffect, useMemo, useRef, useSignal } from "../parts/html.js";
+import { Icon } from "../parts/icon.js";
+import { loginThenBack, Person } from "../parts/person.js";
+import { Line } from "./line.js";
+import { Moderate, Rules } from "./moderation.js";
+import { Room } from "./room.js";
+
+/** @import { Message, Stream } from "../types.js" */
+
+const LONGEST = 500;
+
+/** @param {{ stream: Stream, onReactions: (now: { likes: number, dislikes: number }) => void, onEnded: () => void }} props */
+export function Chat({ stream, onReactions, onEnded }) {
+  const who = me.value?.username;
+  // Another login is another seat in the room.
+  const room = useMemo(() => new Room(stream.id), [stream.id, who]);
+  useEffect(() => () => room.close(), [room]);
+  useEffect(() => room.reactions.subscribe((now) => now && onReactions(now)), [room]);
+  useEffect(() => room.state.subscribe((state) => state === "ended" && onEnded()), [room]);
+  const dialog = useSignal(/** @type {null | "people" | "rules" | Message} */ (null));
+  const close = () => (dialog.value = null);
+  const isModerator = stream.may_edit;
+  const open = dialog.value;
+  return html`
+    <section class="chat" aria-labelledby="chat-title">
+      <header>
+        <h2 id="chat-title">Chat</h2>
+        ${room.viewers.value !== null && html`<button class="button quiet" type="button" onClick=${() => (dialog.value = "people")}><${Icon} name="people" />${short(room.viewers.value)} here</button>`}
+        ${isModerator && html`<button class="button quiet square" type="button" aria-label="Rules of the chat" onClick=${() => (dialog.value = "rules")}><${Icon} name="settings" /></button>`}
+      </header>
+      <${Lines} room=${room} isModerator=${isModerator} onAct=${(/** @type {Message} */ message) => (dialog.value = message)} />
+      <${Writer} room=${room} />
+      ${open === "people" && html`<${Dialog} title="In the chat" onClose=${close}>
+        ${room.people.value.length > 0 ? html`<ul class="rows">${room.people.value.map((user) => html`<li key=${user.username} class="row"><${Person} user=${user} /></li>`)}</ul>` : html`<p>Only people without a name are here.</p>`}
+      <//>`}
+      ${open === "rules" && html`<${Rules} stream=${stream} rules=${room.rules.value} onClose=${close} />`}
+      ${open !== null && typeof open === "object" && html`<${Moderate} stream=${stream} message=${open} isModerator=${isModerator} onDelete=${() => room.remove(open.id)} onClose=${close} />`}
+    </section>`;
+}
+
+/** @param {{ room: Room, isModerator: boolean, onAct: (message: Message) => void }} props */
+function Lines({ room, isModerator, onAct }) {
+  const box = useRef(/** @type {HTMLElement | null} */ (null));
+  const isAtEnd = useSignal(true);
+  const messages = room.messages.value;
+  const you = room.you.value?.username;
+  const waiting = room.waiting.value;
+  const toEnd = () => box.current?.scrollTo(0, box.current.scrollHeight);
+  useLayoutEffect(() => {
+    if (isAtEnd.peek()) toEnd();
+  }, [messages, waiting]);
+  const onScroll = () => {
+    if (box.current) isAtEnd.value = box.current.scrollHeight - box.current.scrollTop - box.current.clientHeight < 48;
+  };
+  return html`
+    <div class="chat-scroll">
+      <div ref=${box} class="chat-box" tabindex="0" role="log" aria-live="polite" aria-label="Messages" onScroll=${onScroll}>
+        ${messages.length === 0 && waiting.length === 0 && html`<p class="chat-empty">${room.state.value === "open" ? "Nobody has said anything yet. Say hello!" : ""}</p>`}
+        ${messages.map((message) => html`<${Line} key=${message.id} message=${message}
+          onAct=${!message.deleted && message.user && you && (isModerator || message.user.username === you) ? () => onAct(message) : null} />`)}
+        ${waiting.map(({ client_id, text, why }) => html`
+          <p key=${client_id} class="line waiting-line"><span class="line-text">${text}</span>
+            ${why && html`<span class="refusal">${why} <button class="link" type="button" onClick=${() => (room.takeBack(client_id), room.send(text))}>Send again</button> <button class="link" type="button" onClick=${() => room.takeBack(client_id)}>Discard</button></span>`}</p>`)}
+      </div>
+      ${!isAtEnd.value && html`<button class="button to-end" type="button" onClick=${toEnd}>Newest messages</button>`}
+    </div>`;
+}
+
+/** @param {{ room: Room }} props */
+function Writer({ room }) {
+  const text = useSignal("");
+  const send = (/** @type {Event} */ event) => {
+    event.preventDefault();
+    const words = text.value.trim();
+    if (!words || room.state.value !== "open") return;
+    room.send(words);
+    text.value = "";
+  };
+  if (room.state.value === "ended") return html`<p class="chat-foot" role="status">The stream has ended, and the chat with it.</p>`;
+  if (me.value === null) return html`<p class="chat-foot"><a href=${loginThenBack()}>Log in</a> to write.</p>`;
+  const isOpen = room.state.value === "open";
+  if (isOpen && !room.mayWrite.value) return html`<p class="chat-foot" role="status">${room.refusal.value || whyNot(room)}</p>`;
+  const left = LONGEST - [...text.value].length;
+  return html`
+    <form class="chat-foot" onSubmit=${send}>
+      <p class="chat-words" role="status">${room.state.value === "away" ? "Connection lost. Connecting again…" : room.refusal.value || rulesInWords(room)}</p>
+      <div class="writer">
+        <input aria-label="Write a message" placeholder="Write a message" maxlength=${LONGEST} autocomplete="off" enterkeyhint="send" value=${text.value}
+          onInput=${(/** @type {any} */ event) => (text.value = event.currentTarget.value)} />
+        <button class="button primary square" type="submit" aria-label="Send" aria-disabled=${!isOpen || !text.value.trim()}><${Icon} name="send" /></button>
+      </div>
+      ${left < 80 && html`<p class="chat-words">${left} characters left</p>`}
+    </form>`;
+}
+
+/** @param {Room} room */
+function rulesInWords({ rules: { value: rules } }) {
+  if (!rules) return "";
+  const words = [];
+  if (rules.slow_mode_seconds) words.push(`Slow mode: one message every ${rules.slow_mode_seconds} s.`);
+  if (rules.followers_only) words.push("Followers only.");
+  return words.join(" ");
+}
+
+/** @param {Room} room */
+function whyNot({ rules: { value: rules } }) {
+  if (rules?.followers_only) return "Only followers of the streamer may write here.";
+  return "You may not write here at the moment.";
+}

@@ -1,0 +1,174 @@
+// The chat of one stream as the daemon tells it over a WebSocket: keeps the connection, takes it up again after the last message,
+// and holds what is on show. No elements of the page here.
+
+import { batch, signal } from "../vendor/signals.js";
+import { isLoggedIn, renew, wantsRenewal } from "../site/login.js";
+import { sentence } from "../site/api.js";
+
+/** @import { ChatRules, Message, UserRef } from "../types.js" */
+
+/** So many messages stay on the page. */
+const KEPT = 300;
+/** Milliseconds before it connects again, at first and at most. */
+const FIRST_PAUSE = 500;
+const LONGEST_PAUSE = 15_000;
+
+/** @typedef {{ client_id: string, text: string, why: string | null }} Waiting  What one has written and the daemon has not taken yet; `why` it was refused. */
+
+export class Room {
+  messages = signal(/** @type {Message[]} */ ([]));
+  waiting = signal(/** @type {Waiting[]} */ ([]));
+  people = signal(/** @type {UserRef[]} */ ([]));
+  viewers = signal(/** @type {number | null} */ (null));
+  rules = signal(/** @type {ChatRules | null} */ (null));
+  you = signal(/** @type {UserRef | null} */ (null));
+  mayWrite = signal(false);
+  reactions = signal(/** @type {{ likes: number, dislikes: number } | null} */ (null));
+  /** "away" mends itself; "ended" is the end. */
+  state = signal(/** @type {"connecting" | "open" | "away" | "ended"} */ ("connecting"));
+  /** What the daemon said against us, in words. */
+  refusal = signal("");
+
+  #stream;
+  /** @type {WebSocket | null} */
+  #socket = null;
+  #pause = FIRST_PAUSE;
+  /** @type {number | undefined} */
+  #timer;
+  #isClosed = false;
+  #hasRenewed = false;
+
+  /** @param {string} stream */
+  constructor(stream) {
+    this.#stream = stream;
+    this.#connect();
+  }
+
+  close() {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    this.#socket?.close();
+  }
+
+  /** @param {string} text */
+  send(text) {
+    const client_id = crypto.getRandomValues(new Uint32Array(2)).join("-");
+    this.refusal.value = "";
+    this.waiting.value = [...this.waiting.value, { client_id, text, why: null }];
+    if (!this.#say({ type: "message", text, client_id })) this.#refused(client_id, "Not sent: no connection");
+  }
+
+  /** Gives up a message that was not taken; its text comes back. @param {string} client_id */
+  takeBack(client_id) {
+    const found = this.waiting.value.find((one) => one.client_id === client_id);
+    this.waiting.value = this.waiting.value.filter((one) => one !== found);
+    return found?.text ?? "";
+  }
+
+  /** @param {string} id */
+  remove(id) {
+    this.#say({ type: "delete", id });
+  }
+
+  /** @param {object} words */
+  #say(words) {
+    if (this.#socket?.readyState !== WebSocket.OPEN) return false;
+    this.#socket.send(JSON.stringify(words));
+    return true;
+  }
+
+  async #connect() {
+    if (wantsRenewal()) await renew();
+    if (this.#isClosed) return;
+    const last = this.messages.value.at(-1)?.id;
+    const address = new URL(`/api/v1/streams/${this.#stream}/chat${last ? `?after=${last}` : ""}`, location.href);
+    address.protocol = address.protocol.replace("http", "ws");
+    const socket = new WebSocket(address);
+    this.#socket = socket;
+    socket.addEventListener("message", ({ data }) => batch(() => this.#told(JSON.parse(data))));
+    socket.addEventListener("close", () => this.#lost(socket));
+  }
+
+  /** @param {WebSocket} socket */
+  #lost(socket) {
+    if (this.#isClosed || socket !== this.#socket || this.state.value === "ended") return;
+    batch(() => {
+      this.state.value = "away";
+      for (const { client_id, why } of this.waiting.value) if (why === null) this.#refused(client_id, "Perhaps not sent: the connection broke");
+    });
+    this.#timer = setTimeout(() => this.#connect(), this.#pause * (0.75 + Math.random() / 2));
+    this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE);
+  }
+
+  /** @param {any} words */
+  #told(words) {
+    switch (words.type) {
+      case "welcome": return this.#welcomed(words);
+      case "message": return this.#heard(words);
+      case "delete": {
+        this.messages.value = this.messages.value.map((one) => (one.id === words.id ? { ...one, text: "", deleted: true } : one));
+        return;
+      }
+      case "presence": {
+        this.viewers.value = words.viewers;
+        this.people.value = words.people ?? [];
+        return;
+      }
+      case "reaction": {
+        this.reactions.value = { likes: words.likes, dislikes: words.dislikes };
+        return;
+      }
+      case "rules": {
+        this.rules.value = words.rules ?? words;
+        if (typeof words.may_write === "boolean") this.mayWrite.value = words.may_write;
+        return;
+      }
+      case "ended": {
+        this.state.value = "ended";
+        return;
+      }
+      case "error": {
+        const why = sentence(String(words.detail ?? words.code));
+        // It stands beside the message that it is about.
+        if (words.client_id) this.#refused(words.client_id, why);
+        else this.refusal.value = why;
+      }
+    }
+  }
+
+  /** @param {{ rules: ChatRules, you: UserRef | null, may_write: boolean, viewers: number }} welcome */
+  #welcomed({ rules, you, may_write, viewers }) {
+    this.#pause = FIRST_PAUSE;
+    this.rules.value = rules;
+    this.you.value = you;
+    this.mayWrite.value = may_write;
+    this.viewers.value = viewers;
+    this.state.value = "open";
+    this.refusal.value = "";
+    // Let in as nobody, though logged in: the token had ended. Once anew with a fresh one.
+    if (you === null && isLoggedIn() && !this.#hasRenewed) {
+      this.#hasRenewed = true;
+      renew(true).then((isFresh) => isFresh && this.#socket?.close());
+    }
+  }
+
+  /** @param {Message & { client_id?: string }} message */
+  #heard(message) {
+    const known = this.messages.value;
+    // The same again after a new connection is no news.
+    if (known.some(({ id }) => id === message.id)) return;
+    const last = known.at(-1);
+    const inOrder = !last || last.id < message.id ? [...known, message] : [...known, message].sort((a, b) => (a.id < b.id ? -1 : 1));
+    this.messages.value = inOrder.slice(-KEPT);
+    const isOwn = message.user?.username === this.you.value?.username;
+    const mine = this.waiting.value.find((one) => one.client_id === message.client_id)
+      // After a broken connection the echo may come without its mark.
+      ?? (isOwn && !message.client_id ? this.waiting.value.find((one) => one.why !== null && one.text === message.text) : undefined);
+    if (mine) this.waiting.value = this.waiting.value.filter((one) => one !== mine);
+  }
+
+  /** @param {string} client_id @param {string} why */
+  #refused(client_id, why) {
+    this.waiting.value = this.waiting.value.map((one) => (one.client_id === client_id ? { ...one, why } : one));
+  }
+}

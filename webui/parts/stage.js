@@ -1,0 +1,80 @@
+// The picture on a page: the player, and a cover over it that says in words why there is none.
+
+import { Player } from "../player.js";
+import { clock } from "../site/clock.js";
+import { TimeCodeReader } from "../timecode.js";
+import { html, useEffect, useRef, useSignal } from "./html.js";
+
+/** @import { Signal } from "@preact/signals" */
+
+/**
+ * @param {object} props
+ * @param {string} props.playlist
+ * @param {boolean} props.isOn  whether there is something to play
+ * @param {string} props.headline  why not
+ * @param {string} [props.detail]  more of it: what is missing, with the way out
+ * @param {boolean} [props.isBusy]  whether it comes by itself
+ * @param {string | null} [props.poster]
+ * @param {{ width: number | null, height: number | null }} props.size
+ * @param {Signal<number | null>} [props.latency]  where to tell how old the picture is, in seconds
+ * @param {Signal<boolean>} [props.hasPicture]  where to tell that the first picture is there
+ * @param {any} [props.children]  on the cover, under the words
+ */
+export function Stage({ playlist, isOn, headline, detail = "", isBusy = false, poster = null, size, latency, hasPicture: told, children }) {
+  const video = useRef(/** @type {HTMLVideoElement | null} */ (null));
+  const player = useRef(/** @type {Player | null} */ (null));
+  const hasPicture = useSignal(false);
+  const refused = useSignal(false);
+
+  useEffect(() => {
+    const screen = /** @type {HTMLVideoElement} */ (video.current);
+    // As an attribute it is not the same: browsers decide by the property whether a picture may play by itself.
+    screen.muted = true;
+    screen.disableRemotePlayback = true;
+    const own = new Player(screen, playlist, () => clock.now());
+    const timeCode = new TimeCodeReader(screen);
+    player.current = own;
+    own.addEventListener("picture", () => {
+      hasPicture.value = true;
+      if (told) told.value = true;
+    });
+    own.addEventListener("refused", () => (refused.value = true));
+    own.addEventListener("trouble", (event) => {
+      const { kind, fatal } = /** @type {CustomEvent<{ kind: string, fatal: boolean }>} */ (event).detail;
+      console.warn(`player: ${kind}${fatal ? ", beginning anew" : ""}`);
+    });
+    const onPlaying = () => (refused.value = false);
+    screen.addEventListener("playing", onPlaying);
+    const tell = () => {
+      if (!latency || document.hidden) return;
+      const now = clock.now();
+      const made = hasPicture.value ? timeCode.read() : null;
+      const measured = made !== null && now !== null ? (now - made) / 1000 : own.latency;
+      latency.value = measured !== null && !screen.paused && Math.abs(measured) < 3600 ? measured : null;
+    };
+    const timer = setInterval(tell, 1000);
+    return () => {
+      clearInterval(timer);
+      screen.removeEventListener("playing", onPlaying);
+      own.close();
+    };
+  }, [playlist]);
+
+  useEffect(() => {
+    if (isOn) player.current?.play();
+    else player.current?.rest();
+  }, [isOn, playlist]);
+
+  const { width, height } = size;
+  return html`
+    <section class="stage" data-picture=${hasPicture.value ? "yes" : "no"} style=${width && height ? { aspectRatio: `${width} / ${height}` } : null} aria-label="Picture">
+      ${poster && !hasPicture.value && html`<img class="poster" src=${poster} alt="" />`}
+      <video ref=${video} muted playsinline controls aria-label="Live picture of the camera"></video>
+      <div class="cover" hidden=${isOn && hasPicture.value}>
+        ${(isBusy || isOn) && !refused.value && html`<div class="perching" aria-hidden="true"></div>`}
+        <p class="headline" role="status">${refused.value ? "Press play" : isOn ? "Loading the picture" : headline}</p>
+        <p class="detail">${isOn ? "" : detail}</p>
+        ${!isOn && children}
+      </div>
+    </section>`;
+}

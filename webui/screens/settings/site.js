@@ -1,0 +1,42 @@
+// For the owner: what the site is called and who may join.
+
+import { api } from "../../site/api.js";
+import { loadSettings, settings } from "../../site/session.js";
+import { Choice, Field, Form, Submit } from "../../parts/form.js";
+import { html, useEffect, useSignal } from "../../parts/html.js";
+import { Refusal, useTask } from "../../parts/task.js";
+import { toast } from "../../parts/toast.js";
+
+export function Site() {
+  const task = useTask();
+  const site_name = useSignal(settings.value?.site_name ?? "");
+  const registration = useSignal(/** @type {string} */ (settings.value?.registration ?? "open"));
+  const new_user_role = useSignal(/** @type {string} */ (settings.value?.new_user_role ?? ""));
+  // Another owner's browser may have changed it since this page was opened.
+  useEffect(() => {
+    loadSettings().then(() => {
+      const now = settings.value;
+      if (!now) return;
+      site_name.value = now.site_name;
+      registration.value = now.registration;
+      new_user_role.value = now.new_user_role ?? "";
+    }).catch(() => {});
+  }, []);
+  const work = async () => {
+    await api.patch("/settings", {
+      site_name: site_name.value, registration: registration.value, ...(new_user_role.value ? { new_user_role: new_user_role.value } : {}),
+    });
+    await loadSettings();
+    toast("Saved.");
+  };
+  return html`
+    <${Form} task=${task} work=${work}>
+      <${Field} label="Name of the site" name="site_name" task=${task} value=${site_name} maxlength="100" required />
+      <${Choice} label="Who may make an account" name="registration" task=${task} value=${registration}
+        choices=${[["open", "Everybody in the network"], ["approval", "Everybody, once I have approved"], ["closed", "Nobody: I make the accounts"]]} />
+      <${Choice} label="New accounts may" name="new_user_role" task=${task} value=${new_user_role}
+        choices=${[...(new_user_role.value ? [] : [["", "as it is now"]]), ["viewer", "watch, follow and chat"], ["streamer", "go live as well"]]} />
+      <${Refusal} task=${task} fields=${["site_name", "registration", "new_user_role"]} />
+      <${Submit} task=${task}>Save<//>
+    <//>`;
+}

@@ -1,0 +1,60 @@
+// For the owner: the daemon and the board under it.
+
+import { asProblem } from "../../site/api.js";
+import { askSystem } from "../../site/clock.js";
+import { asDate, asDuration } from "../../site/words.js";
+import { html, useSignal } from "../../parts/html.js";
+import { usePoll } from "../../parts/poll.js";
+
+/** @import { System } from "../../types.js" */
+
+const LOOK = 5000;
+
+export function SystemPart() {
+  const system = useSignal(/** @type {System | null} */ (null));
+  const problem = useSignal("");
+  usePoll(async () => {
+    try {
+      system.value = await askSystem();
+      problem.value = "";
+    } catch (error) {
+      problem.value = asProblem(error).message;
+    }
+    return LOOK;
+  }, []);
+  const now = system.value;
+  if (!now) return html`<p class="waiting" role="status">${problem.value || "Loading"}</p>`;
+  const { warnings } = now;
+  return html`
+    ${warnings.map((words) => html`<p key=${words} class="notice" role="status">${words}</p>`)}
+    ${problem.value && html`<p class="refusal" role="alert">${problem.value}</p>`}
+    <dl class="facts">${facts(now).map(([name, words]) => words && html`<div key=${name}><dt>${name}</dt><dd>${words}</dd></div>`)}</dl>`;
+}
+
+/** What is known of it, in words; null: nothing. @param {System} system @returns {[string, string | null][]} */
+function facts({ version, time, uptime_seconds, model, host_name, board_uptime_seconds, temperature_celsius, power, disk, memory, load, addresses }) {
+  return [
+    ["Perch", `${version}, runs for ${asDuration(uptime_seconds)}`],
+    ["Board", model ?? null],
+    ["Name in the network", host_name ?? null],
+    ["Board runs for", board_uptime_seconds == null ? null : asDuration(board_uptime_seconds)],
+    ["Its clock", asDate(time)],
+    ["Temperature", temperature_celsius == null ? null : `${Math.round(temperature_celsius)} °C`],
+    ["Power", power ? powerInWords(power) : null],
+    ["Card or disk", disk ? `${asSize(disk.free_bytes)} free of ${asSize(disk.total_bytes)}` : null],
+    ["Memory", memory ? `${asSize(memory.available_bytes)} free of ${asSize(memory.total_bytes)}${memory.daemon_bytes ? `, Perch takes ${asSize(memory.daemon_bytes)}` : ""}` : null],
+    ["Load", load ? load.map((one) => one.toFixed(2)).join(" · ") : null],
+    ["Addresses", addresses?.map(({ address, interface: name }) => `${address} (${name})`).join(", ") || null],
+  ];
+}
+
+/** @param {NonNullable<System["power"]>} power */
+function powerInWords({ under_voltage, under_voltage_occurred, throttled, throttled_occurred }) {
+  if (under_voltage) return "Too little voltage now";
+  if (throttled) return "Slowed down now";
+  if (under_voltage_occurred) return "Had too little voltage since it was switched on";
+  return throttled_occurred ? "Was slowed down since it was switched on" : "Good";
+}
+
+/** @param {number} bytes */
+const asSize = (bytes) => (bytes >= 1 << 30 ? `${(bytes / 2 ** 30).toFixed(1)} GiB` : `${Math.round(bytes / 2 ** 20)} MiB`);

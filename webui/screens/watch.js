@@ -1,0 +1,216 @@
+// Watch: the picture, what it is and who shows it, what people say to it.
+
+import { Chat } from "../chat/chat.js";
+import { Replay } from "../chat/replay.js";
+import { go } from "../site/addresses.js";
+import { api, asProblem, sentence } from "../site/api.js";
+import { askSystem, clock } from "../site/clock.js";
+import { me } from "../site/session.js";
+import { ago, asClock, asDate, count, ENDED_BY, nameOf, short } from "../site/words.js";
+import { isOnAir } from "../parts/cards.js";
+import { Confirm, Dialog } from "../parts/dialog.js";
+import { html, useEffect, useSignal } from "../parts/html.js";
+import { Icon } from "../parts/icon.js";
+import { FollowButton, loginThenBack, Person } from "../parts/person.js";
+import { usePoll } from "../parts/poll.js";
+import { Stage } from "../parts/stage.js";
+import { useTitle } from "../parts/title.js";
+import { toast } from "../parts/toast.js";
+import { EditStream } from "./editstream.js";
+import { Nowhere } from "./nowhere.js";
+
+/**
+ * @import { Camera, List, Reaction, Stream, User } from "../types.js"
+ * @import { Problem } from "../site/api.js"
+ */
+
+/** Milliseconds between two questions: at once while a picture is coming, calmly when it is there. */
+const AT_ONCE = 500;
+const SOON = 1500;
+const CALMLY = 8000;
+
+/** @param {{ params: string[] }} props */
+export function Screen({ params: [id = ""] }) {
+  const stream = useSignal(/** @type {Stream | null} */ (null));
+  const problem = useSignal(/** @type {Problem | null} */ (null));
+  const isAway = useSignal(false);
+  const viewer = me.value?.username;
+
+  const load = async (/** @type {AbortSignal} */ signal) => {
+    try {
+      stream.value = await api.get(`/streams/${id}`, { signal });
+      problem.value = null;
+      isAway.value = false;
+    } catch (error) {
+      if (signal.aborted) throw error;
+      const what = asProblem(error);
+      // A daemon that starts anew is away for a moment; a refusal stays.
+      if (what.status === 0 || what.status >= 500 || what.status === 429) isAway.value = true;
+      else problem.value = what;
+      if (!stream.value && isAway.value) problem.value = what;
+    }
+    const state = stream.value?.state;
+    if (isAway.value) return SOON;
+    if (problem.value || state === "ended") return 0;
+    return state === "starting" ? AT_ONCE : state === "interrupted" ? SOON : CALMLY;
+  };
+  usePoll(load, [id, viewer]);
+  // Sets the clock by which the latency is told.
+  useEffect(() => void (clock.now() === null && askSystem().catch(() => {})), []);
+
+  const now = stream.value;
+  useTitle(now?.title ?? "");
+  if (problem.value) return html`<${Refused} problem=${problem.value} />`;
+  if (!now) return html`<p class="waiting" role="status">Loading</p>`;
+  const change = (/** @type {Partial<Stream>} */ news) => {
+    if (stream.value) stream.value = { ...stream.value, ...news };
+  };
+  const ended = () => void load(new AbortController().signal).catch(() => {});
+  return html`
+    <div class="watch">
+      <div class="watch-stage"><${Screening} stream=${now} isAway=${isAway.value} /></div>
+      <div class="watch-top"><${Top} stream=${now} change=${change} reload=${ended} /></div>
+      <div class="watch-chat">${isOnAir(now)
+        ? html`<${Chat} stream=${now} onReactions=${change} onEnded=${ended} />`
+        : html`<${Replay} stream=${now} />`}</div>
+      <div class="watch-about"><${About} stream=${now} /></div>
+    </div>`;
+}
+
+/** @param {{ problem: Problem }} props */
+function Refused({ problem }) {
+  if (problem.status === 401) {
+    return html`<div class="empty"><div class="perched" aria-hidden="true"></div><h1>For members</h1><p>Log in to watch this stream.</p><p><a class="button primary" href=${loginThenBack()}>Log in</a></p></div>`;
+  }
+  if (problem.status === 404) {
+    return html`<${Nowhere} words=${me.value ? "This stream is not here (any more)." : "This stream is not here (any more), or it is for members: log in to see."} />`;
+  }
+  return html`<${Nowhere} words=${problem.message} />`;
+}
+
+/** @param {{ stream: Stream, isAway: boolean }} props */
+function Screening({ stream, isAway }) {
+  const latency = useSignal(/** @type {number | null} */ (null));
+  const detail = useSignal("");
+  const { state, playlist_url, thumbnail_url, width, height, end_reason, user, elapsed_seconds } = stream;
+  const isLive = state === "live" && !isAway && playlist_url !== null;
+  // Why there is no picture, the camera knows.
+  useEffect(() => {
+    detail.value = "";
+    if (state !== "interrupted" && state !== "starting") return;
+    api.get("/cameras").then((/** @type {List<Camera>} */ { items }) => {
+      detail.value = items.find(({ name }) => name === stream.camera)?.detail ?? "";
+    }).catch(() => {});
+  }, [state]);
+  if (state === "ended") {
+    return html`
+      <section class="stage" aria-label="Picture">
+        ${thumbnail_url && html`<img class="poster" src=${thumbnail_url} alt="" />`}
+        <div class="cover"><p class="headline">This stream has ended</p>
+          <p class="detail">It ran for ${asClock(elapsed_seconds)} and was ${end_reason ? ENDED_BY[end_reason] : "ended"}.</p>
+          <p><a class="button" href="/u/${encodeURIComponent(user.username)}">More of ${nameOf(user)}</a></p></div>
+      </section>`;
+  }
+  const words = isAway
+    ? { headline: "Perch does not answer", detail: "Trying again by itself. Is the board switched on and in this network?" }
+    : state === "starting" ? { headline: "Starting the camera", detail: detail.value } : { headline: "Waiting for the camera", detail: detail.value };
+  return html`
+    <${Stage} playlist=${playlist_url ?? `/media/${stream.id}/index.m3u8`} isOn=${isLive} headline=${words.headline} detail=${sentence(words.detail)}
+      isBusy=${!isLive} poster=${thumbnail_url} size=${{ width, height }} latency=${latency} />
+    <p class="under-stage"><span id="state" class="state" role="status" data-state=${isAway ? "offline" : state}>${isAway ? "Offline" : state === "live" ? "Live" : state === "starting" ? "Starting" : "Interrupted"}</span>
+      <span>${width} × ${height} · ${stream.fps} fps</span><span>Latency <span id="latency">${latency.value === null ? "–" : `${latency.value.toFixed(1)} s`}</span></span></p>`;
+}
+
+/** @param {{ stream: Stream, change: (news: Partial<Stream>) => void, reload: () => void }} props */
+function Top({ stream, change, reload }) {
+  const user = useSignal(/** @type {User | null} */ (null));
+  const dialog = useSignal(/** @type {null | "share" | "edit" | "stop" | "delete"} */ (null));
+  const viewer = me.value?.username;
+  const { username } = stream.user;
+  useEffect(() => {
+    api.get(`/users/${encodeURIComponent(username)}`).then((answer) => (user.value = answer)).catch(() => {});
+  }, [username, viewer]);
+  const close = () => (dialog.value = null);
+  const save = async () => {
+    if (!viewer) return go(loginThenBack());
+    try {
+      await (stream.saved ? api.delete(`/streams/${stream.id}/save`) : api.put(`/streams/${stream.id}/save`));
+      change({ saved: !stream.saved });
+      toast(stream.saved ? "No longer among your saved streams." : "Saved. You find it in your menu.");
+    } catch (error) {
+      toast(asProblem(error).message);
+    }
+  };
+  const who = user.value;
+  return html`
+    <h1 class="watch-title">${stream.title}</h1>
+    <div class="watch-row">
+      <${Person} user=${stream.user}>${who ? count(who.followers, "follower") : `@${username}`}<//>
+      ${viewer !== username && html`<${FollowButton} key=${`${username} ${who?.is_following}`} username=${username} isFollowing=${who?.is_following ?? null}
+        onChange=${(/** @type {boolean} */ follows) => who && (user.value = { ...who, is_following: follows, followers: who.followers + (follows ? 1 : -1) })} />`}
+      <div class="actions">
+        <${Reactions} stream=${stream} change=${change} />
+        <button class="button" type="button" aria-pressed=${stream.saved ?? false} onClick=${save}><${Icon} name="save" />${stream.saved ? "Saved" : "Save"}</button>
+        <button class="button" type="button" onClick=${() => (dialog.value = "share")}><${Icon} name="share" />Share</button>
+        ${stream.may_edit && html`
+          <button class="button" type="button" onClick=${() => (dialog.value = "edit")}><${Icon} name="edit" />Edit</button>
+          ${isOnAir(stream)
+            ? html`<button class="button danger" type="button" onClick=${() => (dialog.value = "stop")}><${Icon} name="stop" />Stop</button>`
+            : html`<button class="button danger" type="button" onClick=${() => (dialog.value = "delete")}><${Icon} name="trash" />Delete</button>`}`}
+      </div>
+    </div>
+    ${dialog.value === "share" && html`<${Share} onClose=${close} />`}
+    ${dialog.value === "edit" && html`<${EditStream} stream=${stream} onSaved=${change} onClose=${close} />`}
+    ${dialog.value === "stop" && html`<${Confirm} title="Stop the stream?" words="Everybody who watches sees it end. It cannot go on afterwards." action="Stop the stream" onClose=${close}
+      work=${async () => { await api.post(`/streams/${stream.id}/stop`); reload(); }} />`}
+    ${dialog.value === "delete" && html`<${Confirm} title="Delete the stream?" words="It is gone with its chat and its counts, for ever." action="Delete for ever" onClose=${close}
+      work=${async () => { await api.delete(`/streams/${stream.id}`); go("/", { replace: true }); }} />`}`;
+}
+
+/** @param {{ stream: Stream, change: (news: Partial<Stream>) => void }} props */
+function Reactions({ stream, change }) {
+  const { id, my_reaction, likes, dislikes } = stream;
+  const react = async (/** @type {Reaction} */ asked) => {
+    if (!me.value) return go(loginThenBack());
+    const reaction = my_reaction === asked ? "none" : asked;
+    const one = (/** @type {Reaction} */ kind) => Number(reaction === kind) - Number(my_reaction === kind);
+    // At once, and back if it is refused.
+    change({ my_reaction: reaction, likes: likes + one("like"), dislikes: dislikes + one("dislike") });
+    try {
+      await api.put(`/streams/${id}/reaction`, { reaction });
+    } catch (error) {
+      change({ my_reaction, likes, dislikes });
+      toast(asProblem(error).message);
+    }
+  };
+  return html`
+    <div class="pair" role="group" aria-label="What do you think of it?">
+      <button class="button" type="button" aria-pressed=${my_reaction === "like"} aria-label="Like, ${likes}" onClick=${() => react("like")}><${Icon} name="up" />${short(likes)}</button>
+      <button class="button" type="button" aria-pressed=${my_reaction === "dislike"} aria-label="Dislike, ${dislikes}" onClick=${() => react("dislike")}><${Icon} name="down" />${short(dislikes)}</button>
+    </div>`;
+}
+
+/** The clipboard is closed to pages without TLS: the address stands there, chosen, to be copied. @param {{ onClose: () => void }} props */
+function Share({ onClose }) {
+  return html`
+    <${Dialog} title="Share this stream" onClose=${onClose}>
+      <p>Whoever is in your network can open this address:</p>
+      <input class="wide" readonly aria-label="Address" value=${location.origin + location.pathname} onFocus=${(/** @type {any} */ event) => event.currentTarget.select()} />
+    <//>`;
+}
+
+/** @param {{ stream: Stream }} props */
+function About({ stream }) {
+  const { views, viewers, peak_viewers, description, topics, live_at, created_at, ended_at, visibility, camera, bitrate_kbps } = stream;
+  const facts = isOnAir(stream)
+    ? [`${short(viewers)} watching`, count(views, "view"), `started ${ago(live_at ?? created_at)}`]
+    : [count(views, "view"), `${short(peak_viewers)} watching at most`, `ended ${asDate(ended_at ?? created_at)}`];
+  if (visibility === "members") facts.push("members only");
+  return html`
+    <section class="about" aria-label="About this stream">
+      <p class="about-facts">${facts.join(" · ")}</p>
+      ${description ? html`<p class="description">${description}</p>` : html`<p class="quiet">No description.</p>`}
+      ${topics.length > 0 && html`<p class="chips">${topics.map(({ id, name }) => html`<a key=${id} class="chip" href="/?topic=${id}">${name}</a>`)}</p>`}
+      <p class="quiet">Camera ${camera} · ${bitrate_kbps} kbit/s</p>
+    </section>`;
+}

@@ -1,0 +1,140 @@
+// Speaks with the daemon: JSON there and back, and what goes wrong as a Problem in words for a person.
+// Of logins it knows only that one may have to be renewed before or after a request. No screens here.
+
+import { isLoggedIn, renew, wantsRenewal } from "./login.js";
+
+/** A daemon that does not answer within this time is told to be away, milliseconds. Hashing a password takes a small board seconds. */
+const PATIENCE = 20_000;
+
+/** What the daemon refused (RFC 9457), or that it does not answer. */
+export class Problem extends Error {
+  /**
+   * @param {number} status  0: no answer.
+   * @param {string} code  Stable, to decide by.
+   * @param {string} detail  In words, made to stand alone.
+   * @param {string | null} field  Which field of the request is wrong.
+   */
+  constructor(status, code, detail, field = null) {
+    super(sentence(detail));
+    this.status = status;
+    this.code = code;
+    this.field = field;
+  }
+}
+
+/**
+ * The daemon's words as they stand in its log, made to stand alone.
+ * @param {string} words
+ */
+export function sentence(words) {
+  const begun = words.charAt(0).toUpperCase() + words.slice(1);
+  return begun === "" || /[.!?]$/.test(begun) ? begun : `${begun}.`;
+}
+
+/**
+ * Whatever was thrown, as what can be shown.
+ * @param {unknown} thrown
+ */
+export function asProblem(thrown) {
+  if (thrown instanceof Problem) return thrown;
+  console.error(thrown);
+  return new Problem(0, "page", "something on this page went wrong: load it anew");
+}
+
+/**
+ * @typedef {object} Request
+ * @property {Record<string, string | number | boolean | null | undefined>} [query]  What is empty is left out.
+ * @property {unknown} [body]  A Blob goes as it is, everything else as JSON.
+ * @property {AbortSignal} [signal]
+ */
+
+/**
+ * @param {string} method
+ * @param {string} path  below /api/v1
+ * @param {Request} [request]
+ * @returns {Promise<any>}
+ */
+async function ask(method, path, request = {}) {
+  if (wantsRenewal()) await renew();
+  let response = await send(method, path, request);
+  if (response.status === 401 && isLoggedIn()) {
+    const { code } = await response.clone().json().catch(() => ({ code: "" }));
+    if ((code === "token_expired" || code === "unauthenticated") && (await renew(true))) {
+      response = await send(method, path, request);
+    }
+  }
+  if (!response.ok) throw await problem(response);
+  return response.status === 204 ? null : response.json();
+}
+
+/**
+ * @param {string} method
+ * @param {string} path
+ * @param {Request} request
+ */
+async function send(method, path, { query = {}, body, signal }) {
+  const words = Object.entries(query).flatMap(([key, value]) =>
+    value === undefined || value === null || value === "" ? [] : [[key, String(value)]]);
+  const address = `/api/v1${path}${words.length ? `?${new URLSearchParams(words)}` : ""}`;
+  const timeout = AbortSignal.timeout(PATIENCE);
+  const isBlob = body instanceof Blob;
+  try {
+    return await fetch(address, {
+      method,
+      // The browser asks with the ETag it has; what has not changed is not sent again.
+      cache: method === "GET" ? "no-cache" : "no-store",
+      signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+      headers: body === undefined ? {} : { "content-type": isBlob ? body.type : "application/json" },
+      body: body === undefined ? null : isBlob ? body : JSON.stringify(body),
+    });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new Problem(0, "no_answer", "Perch does not answer. Is the board switched on and in this network?");
+  }
+}
+
+/** @param {Response} response */
+async function problem(response) {
+  const words = await response.json().catch(() => ({}));
+  const wait = Number(response.headers.get("retry-after"));
+  const detail = String(words.detail ?? words.title ?? `the answer was ${response.status}`);
+  const advice = response.status === 429 && wait > 0 ? `${sentence(detail)} Try again in ${wait} s` : detail;
+  return new Problem(response.status, String(words.code ?? "unknown"), advice, words.field ?? null);
+}
+
+export const api = {
+  /**
+   * @template [T=any]
+   * @param {string} path
+   * @param {Request} [request]
+   * @returns {Promise<T>}
+   */
+  get: (path, request) => ask("GET", path, request),
+  /**
+   * @template [T=any]
+   * @param {string} path
+   * @param {unknown} [body]
+   * @returns {Promise<T>}
+   */
+  post: (path, body) => ask("POST", path, { body }),
+  /**
+   * @template [T=any]
+   * @param {string} path
+   * @param {unknown} [body]
+   * @returns {Promise<T>}
+   */
+  put: (path, body) => ask("PUT", path, { body }),
+  /**
+   * @template [T=any]
+   * @param {string} path
+   * @param {unknown} body
+   * @returns {Promise<T>}
+   */
+  patch: (path, body) => ask("PATCH", path, { body }),
+  /**
+   * @param {string} path
+   * @param {unknown} [body]
+   * @returns {Promise<any>}
+   */
+  delete: (path, body) => ask("DELETE", path, { body }),
+};

@@ -1,0 +1,82 @@
+// News for who is logged in, as the daemon tells them (Server-Sent Events). Only while the page is on show: a hidden one holds no
+// connection, of which a browser has six for a site.
+
+import { effect } from "../vendor/signals.js";
+import { toast } from "../parts/toast.js";
+import { renew } from "./login.js";
+import { learnOfMe, me } from "./session.js";
+import { ENDED_BY, nameOf } from "./words.js";
+
+/** @import { Notification } from "../types.js" */
+
+/** Milliseconds before asking again, at first and at most. */
+const FIRST_PAUSE = 2000;
+const LONGEST_PAUSE = 60_000;
+
+/** What it says, and where it leads. @param {Notification} news @returns {{ words: string, to: string }} */
+export function inWords({ kind, by, stream, reason }) {
+  const who = by ? nameOf(by) : "Somebody";
+  const title = stream ? `“${stream.title}”` : "a stream";
+  const profile = by ? `/u/${encodeURIComponent(by.username)}` : "/";
+  const watch = stream ? `/watch/${stream.id}` : "/";
+  switch (kind) {
+    case "went_live": return { words: `${who} is live: ${title}`, to: watch };
+    case "followed": return { words: `${who} follows you`, to: profile };
+    case "stream_stopped": return { words: `Your stream ${title} was ${reason ? ENDED_BY[reason] : "stopped"}`, to: watch };
+  }
+}
+
+/** Tells whoever wants to know that something is new. */
+export const newsCame = new EventTarget();
+
+/** @type {EventSource | null} */
+let source = null;
+let pause = FIRST_PAUSE;
+/** @type {number | undefined} */
+let timer;
+
+function open() {
+  close();
+  source = new EventSource("/api/v1/me/events");
+  source.addEventListener("open", () => (pause = FIRST_PAUSE));
+  source.addEventListener("notification", (event) => {
+    const { words, to } = inWords(JSON.parse(event.data));
+    toast(words, to);
+    newsCame.dispatchEvent(new Event("news"));
+  });
+  source.addEventListener("unread", (event) => {
+    const told = JSON.parse(event.data);
+    learnOfMe({ unread_notifications: typeof told === "number" ? told : told.unread });
+  });
+  source.addEventListener("error", async () => {
+    // Broken lines the browser mends itself; a refusal it takes for the end.
+    if (source?.readyState !== EventSource.CLOSED) return;
+    source = null;
+    await renew();
+    clearTimeout(timer);
+    timer = setTimeout(follow, pause);
+    pause = Math.min(pause * 2, LONGEST_PAUSE);
+  });
+}
+
+function close() {
+  clearTimeout(timer);
+  source?.close();
+  source = null;
+}
+
+function follow() {
+  const wanted = me.peek() && !document.hidden;
+  if (wanted && !source) open();
+  if (!wanted) close();
+}
+
+export function followNotifications() {
+  document.addEventListener("visibilitychange", follow);
+  let who = /** @type {string | undefined} */ (undefined);
+  effect(() => {
+    if (me.value?.username !== who) close();
+    who = me.value?.username;
+    follow();
+  });
+}

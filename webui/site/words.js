@@ -1,0 +1,64 @@
+// Numbers and times in words.
+
+import { clock } from "./clock.js";
+
+/** @import { EndReason, UserRef } from "../types.js" */
+
+/** Seconds as 1:02:03. @param {number} seconds */
+export function asClock(seconds) {
+  const whole = Math.max(0, Math.floor(seconds));
+  const two = (/** @type {number} */ n) => String(n).padStart(2, "0");
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
+  return hours ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
+}
+
+/** Roughly, for people. @param {number} seconds */
+export function asDuration(seconds) {
+  if (seconds < 120) return `${Math.round(seconds)} s`;
+  if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
+  return seconds < 172_800 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86_400)} days`;
+}
+
+const AGO = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+
+/** How long ago, by the daemon's clock. @param {string} time  RFC 3339 */
+export function ago(time) {
+  const seconds = (Date.parse(time) - (clock.now() ?? Date.now())) / 1000;
+  const units = /** @type {const} */ ([["year", 31_557_600], ["month", 2_629_800], ["week", 604_800], ["day", 86_400], ["hour", 3600], ["minute", 60]]);
+  for (const [unit, length] of units) {
+    if (Math.abs(seconds) >= length) return AGO.format(Math.round(seconds / length), unit);
+  }
+  return "just now";
+}
+
+const DATE = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "short" });
+
+/** @param {string} time  RFC 3339 */
+export const asDate = (time) => DATE.format(new Date(time));
+
+const COUNT = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
+
+/** 1.2K. @param {number} number */
+export const short = (number) => COUNT.format(number);
+
+/**
+ * "1 view", "2 views".
+ * @param {number} number
+ * @param {string} word
+ * @param {string} [words]  more than one of it
+ */
+export const count = (number, word, words = `${word}s`) => `${short(number)} ${number === 1 ? word : words}`;
+
+/** What somebody is called. @param {UserRef} user */
+export const nameOf = (user) => user.full_name || user.username;
+
+/** Why a stream ended. @type {Record<EndReason, string>} */
+export const ENDED_BY = {
+  user: "ended by its streamer",
+  owner: "stopped by the owner of this site",
+  duration: "ended after its planned duration",
+  button: "stopped by the button on the board",
+  shutdown: "ended when Perch was shut down",
+  disk: "stopped because the disk was full",
+  interruption: "broken off: the board lost power or the camera went away",
+};

@@ -1,0 +1,70 @@
+// What the daemon sends, as its OpenAPI document has it (/api/v1/openapi.json). Types only: browsers never get this file.
+
+export interface UserRef { username: string; full_name: string; avatar_url: string | null }
+export type Role = "viewer" | "streamer" | "owner";
+export type Standing = "active" | "pending" | "suspended";
+export interface User extends UserRef {
+  bio: string; role: Role; created_at: string; followers: number; following: number; streams: number;
+  live_stream: string | null;
+  /** null: nobody is logged in, or it is oneself. */
+  is_following: boolean | null;
+}
+export interface Me extends User { email: string; standing: Standing; unread_notifications: number; has_stream_key: boolean }
+/** What the owner sees of everybody. */
+export interface Account extends User { email?: string; standing: Standing }
+export interface LoginAnswer { access_token: string; expires_in: number; user: Me }
+export interface Session { id: string; label: string; opened_at: string; refreshed_at: string; expires_at: string; is_current: boolean }
+
+export interface Topic { id: string; name: string }
+export type EndReason = "user" | "owner" | "duration" | "button" | "shutdown" | "disk" | "interruption";
+export type Reaction = "like" | "dislike" | "none";
+export interface Stream {
+  id: string; title: string; description: string; topics: Topic[]; user: UserRef; camera: string;
+  width: number; height: number; fps: number; bitrate_kbps: number; duration_seconds: number | null; record: boolean;
+  visibility: "public" | "members"; state: "starting" | "live" | "interrupted" | "ended"; end_reason: EndReason | null;
+  created_at: string; live_at: string | null; ended_at: string | null; elapsed_seconds: number;
+  views: number; viewers: number; peak_viewers: number; likes: number; dislikes: number;
+  my_reaction: Reaction | null; saved: boolean | null; thumbnail_url: string | null; playlist_url: string | null; may_edit: boolean;
+}
+
+export interface Camera {
+  name: string; state: "starting" | "live" | "waiting" | "stopped";
+  /** In words: what is missing, with the way out; empty when live. */
+  detail: string;
+  camera: string | null; encoder: string | null; width: number | null; height: number | null; frames_per_second: number | null;
+  /** What runs, in words. */
+  chosen: string | null;
+  /** Why not something else. */
+  reasons: string[];
+  id?: string; stream?: string | null; user?: UserRef | null;
+}
+export interface Mode { width: number; height: number; frames_per_second: number[] }
+/** `modes` are the sizes to choose from, also where a camera takes others between them. */
+export interface Ability { modes: Mode[]; bitrate_kbps: { min: number; max: number } }
+export interface Control {
+  id: string; name: string; kind: "integer" | "boolean" | "menu" | "button"; value: number | null; min: number; max: number; step: number;
+  default: number; items?: { value: number; name: string }[];
+}
+export interface CameraDetails extends Camera { ability: Ability | null; controls?: Control[] }
+
+export interface System {
+  version: string; time: string; uptime_seconds: number; temperature_celsius: number | null; warnings: string[];
+  model?: string | null; host_name?: string | null; board_uptime_seconds?: number | null;
+  power?: { under_voltage: boolean; under_voltage_occurred: boolean; throttled: boolean; throttled_occurred: boolean } | null;
+  disk?: { total_bytes: number; free_bytes: number } | null;
+  memory?: { total_bytes: number; available_bytes: number; daemon_bytes: number | null } | null;
+  load?: [number, number, number] | null;
+  addresses?: { interface: string; address: string }[];
+}
+export interface Settings {
+  site_name: string; registration: "open" | "approval" | "closed"; needs_setup: boolean; new_user_role?: "viewer" | "streamer";
+}
+
+export interface Message { id: string; user: UserRef | null; text: string; offset_seconds: number; sent_at: string; deleted: boolean }
+export interface ChatRules { slow_mode_seconds: number; followers_only: boolean; members_only: boolean }
+export interface Restriction { user: UserRef; severity: "mute" | "ban"; until?: string | null }
+export interface Notification {
+  id: string; at: string; read: boolean; kind: "went_live" | "followed" | "stream_stopped"; by: UserRef | null;
+  stream: { id: string; title: string } | null; reason: EndReason | null;
+}
+export interface List<T> { items: T[]; next_cursor: string | null }
