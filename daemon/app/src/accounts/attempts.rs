@@ -1,5 +1,5 @@
 //! Guessing is slowed down, for the name that is guessed at and for the address it comes from, with waits that grow and end by themselves:
-//! nobody is locked out for good, and a stranger's attempts do not keep people out at the addresses where they have logged in before.
+//! nobody is locked out for good, and a stranger's attempts keep nobody out who has logged in from an address before, or gets it right the first time.
 
 use crate::clock::Clock;
 use std::collections::HashMap;
@@ -11,7 +11,7 @@ use std::time::Duration;
 const LONGEST: Duration = Duration::from_mins(5);
 /// Failures that are forgotten this long after the last one.
 const FORGOTTEN: Duration = Duration::from_hours(1);
-/// What is remembered at most, some 100 bytes each; the oldest is forgotten for more.
+/// What is remembered, some 100 bytes each; the oldest is forgotten for more.
 const REMEMBERED: usize = 10_000;
 /// Failures without a wait: people mistype.
 const FREE: u32 = 5;
@@ -76,24 +76,39 @@ impl Attempts {
         }
         let now = self.clock.monotonic();
         let mut failures = self.failures.lock().expect("nothing panics while it holds the lock");
-        failures.retain(|_, of| now.saturating_sub(of.last) < FORGOTTEN);
-        let next =
-            subjects.iter().filter_map(|(subject, free)| Some(failures.get(subject)?.next(*free))).max();
+        if failures.len() >= REMEMBERED {
+            forget_oldest(&mut failures);
+        }
+        let of_late = |subject| {
+            failures.get(subject).filter(|of: &&Failures| now.saturating_sub(of.last) < FORGOTTEN).copied()
+        };
+        // Whoever tries for the first time from an address is heard, however many strangers guess at the name.
+        let is_first = of_late(&subjects[0].0).is_none();
+        let counted: Vec<_> =
+            subjects.iter().map(|(subject, free)| (subject, free, of_late(subject))).collect();
+        let next = counted
+            .iter()
+            .filter(|(subject, ..)| !(is_first && matches!(subject, Subject::Name(_))))
+            .filter_map(|(_, free, of)| Some((*of)?.next(**free)))
+            .max();
         if let Some(next) = next.filter(|next| *next > now) {
             return Err(TooMany { wait: next.saturating_sub(now) });
         }
-        for (subject, _) in &subjects {
-            if failures.len() >= REMEMBERED && !failures.contains_key(subject) {
-                let oldest =
-                    failures.iter().min_by_key(|(_, of)| of.last).map(|(subject, _)| subject.clone());
-                oldest.map(|oldest| failures.remove(&oldest));
-            }
-            let of = failures.entry(subject.clone()).or_insert(Failures { count: 0, last: now });
-            *of = Failures { count: of.count.saturating_add(1), last: now };
+        for (subject, _, of) in counted {
+            let count = of.map_or(0, |of| of.count).saturating_add(1);
+            failures.insert(subject.clone(), Failures { count, last: now });
         }
         drop(failures);
         Ok(Attempt { attempts: self, subjects: subjects.into_iter().map(|(subject, _)| subject).collect() })
     }
+}
+
+/// Forgets the older half, so that this is seldom to be done.
+fn forget_oldest(failures: &mut HashMap<Subject, Failures>) {
+    let mut times: Vec<Duration> = failures.values().map(|of| of.last).collect();
+    let (_, middle, _) = times.select_nth_unstable(failures.len() / 2);
+    let middle = *middle;
+    failures.retain(|_, of| of.last > middle);
 }
 
 /// An attempt that was heard.
@@ -171,8 +186,12 @@ mod tests {
             let stranger: IpAddr = [10, 0, 0, stranger].into();
             fail(&attempts, "ann", stranger, 100);
         }
-        assert!(attempts.begin("ann", there(), false).is_err());
         assert!(attempts.begin("ann", there(), true).is_ok());
+        let elsewhere = [192, 0, 2, 3].into();
+        attempts.begin("ann", elsewhere, false).unwrap().succeeded();
+        // Mistyped, at an address where nobody has logged in before.
+        drop(attempts.begin("ann", elsewhere, false).unwrap());
+        assert!(attempts.begin("ann", elsewhere, false).is_err());
     }
 
     #[test]
@@ -207,6 +226,6 @@ mod tests {
             clock.turn(Duration::from_millis(1));
             let _ = attempts.begin(&format!("user{i}"), IpAddr::V4((0x0a00_0000 + i).into()), false);
         }
-        assert!(attempts.failures.lock().unwrap().len() <= REMEMBERED);
+        assert!(attempts.failures.lock().unwrap().len() <= REMEMBERED + 2);
     }
 }

@@ -48,7 +48,8 @@ async fn set_up(
     if state.store(perch_store::Store::has_owner).await? {
         return Err(perch_store::Refusal::OwnerExists.into());
     }
-    let attempt = state.accounts().attempts.begin(SUBJECT, caller.address(), false)?;
+    // Counted for each address alone: strangers on the LAN must not be able to keep the owner from setting up.
+    let attempt = state.accounts().attempts.begin(SUBJECT, caller.address(), true)?;
     if !state.accounts().setup_code.is(&setup.setup_code) {
         return Err(Problem::WrongSetupCode);
     }
