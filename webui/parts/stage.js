@@ -18,13 +18,16 @@ import { html, useEffect, useRef, useSignal } from "./html.js";
  * @param {{ width: number | null, height: number | null }} props.size
  * @param {Signal<number | null>} [props.latency]  where to tell how old the picture is, in seconds
  * @param {Signal<boolean>} [props.hasPicture]  where to tell that the first picture is there
+ * @param {() => void} [props.onEnd]  the stream was played to its end
  * @param {any} [props.children]  on the cover, under the words
  */
-export function Stage({ playlist, isOn, headline, detail = "", isBusy = false, poster = null, size, latency, hasPicture: told, children }) {
+export function Stage({ playlist, isOn, headline, detail = "", isBusy = false, poster = null, size, latency, hasPicture: told, onEnd, children }) {
   const video = useRef(/** @type {HTMLVideoElement | null} */ (null));
   const player = useRef(/** @type {Player | null} */ (null));
   const hasPicture = useSignal(false);
   const refused = useSignal(false);
+  const atEnd = useRef(onEnd);
+  atEnd.current = onEnd;
 
   useEffect(() => {
     const screen = /** @type {HTMLVideoElement} */ (video.current);
@@ -44,7 +47,9 @@ export function Stage({ playlist, isOn, headline, detail = "", isBusy = false, p
       console.warn(`player: ${kind}${fatal ? ", beginning anew" : ""}`);
     });
     const onPlaying = () => (refused.value = false);
+    const onEnded = () => atEnd.current?.();
     screen.addEventListener("playing", onPlaying);
+    screen.addEventListener("ended", onEnded);
     const tell = () => {
       if (!latency || document.hidden) return;
       const now = clock.now();
@@ -56,6 +61,7 @@ export function Stage({ playlist, isOn, headline, detail = "", isBusy = false, p
     return () => {
       clearInterval(timer);
       screen.removeEventListener("playing", onPlaying);
+      screen.removeEventListener("ended", onEnded);
       own.close();
     };
   }, [playlist]);

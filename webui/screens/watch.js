@@ -9,7 +9,7 @@ import { me } from "../site/session.js";
 import { ago, asClock, asDate, count, ENDED_BY, nameOf, short } from "../site/words.js";
 import { isOnAir } from "../parts/cards.js";
 import { Confirm, Dialog } from "../parts/dialog.js";
-import { html, useEffect, useSignal } from "../parts/html.js";
+import { html, useEffect, useRef, useSignal } from "../parts/html.js";
 import { Icon } from "../parts/icon.js";
 import { FollowButton, loginThenBack, Person } from "../parts/person.js";
 import { usePoll } from "../parts/poll.js";
@@ -28,6 +28,11 @@ import { Nowhere } from "./nowhere.js";
 const AT_ONCE = 500;
 const SOON = 1500;
 const CALMLY = 8000;
+/** A stream that has ended is played out for so long at most, milliseconds. */
+const PLAY_OUT = 8000;
+
+/** @type {Record<Stream["state"], string>} */
+const STATES = { starting: "Starting", live: "Live", interrupted: "Interrupted", ended: "Ended" };
 
 /** @param {{ params: string[] }} props */
 export function Screen({ params: [id = ""] }) {
@@ -93,7 +98,16 @@ function Screening({ stream, isAway }) {
   const latency = useSignal(/** @type {number | null} */ (null));
   const detail = useSignal("");
   const { state, playlist_url, thumbnail_url, width, height, end_reason, user, elapsed_seconds } = stream;
-  const isLive = state === "live" && !isAway && playlist_url !== null;
+  // What is on show is some seconds old: who watches sees these to the end.
+  const playlist = useRef(playlist_url);
+  if (playlist_url) playlist.current = playlist_url;
+  const isOver = useSignal(state === "ended");
+  const isLive = (state === "live" || state === "ended") && !isAway && playlist.current !== null;
+  useEffect(() => {
+    if (state !== "ended") return undefined;
+    const timer = setTimeout(() => (isOver.value = true), PLAY_OUT);
+    return () => clearTimeout(timer);
+  }, [state]);
   // Why there is no picture, the camera knows.
   useEffect(() => {
     detail.value = "";
@@ -102,7 +116,7 @@ function Screening({ stream, isAway }) {
       detail.value = items.find(({ name }) => name === stream.camera)?.detail ?? "";
     }).catch(() => {});
   }, [state]);
-  if (state === "ended") {
+  if (state === "ended" && isOver.value) {
     return html`
       <section class="stage" aria-label="Picture">
         ${thumbnail_url && html`<img class="poster" src=${thumbnail_url} alt="" />`}
@@ -115,9 +129,9 @@ function Screening({ stream, isAway }) {
     ? { headline: "Perch does not answer", detail: "Trying again by itself. Is the board switched on and in this network?" }
     : state === "starting" ? { headline: "Starting the camera", detail: detail.value } : { headline: "Waiting for the camera", detail: detail.value };
   return html`
-    <${Stage} playlist=${playlist_url ?? `/media/${stream.id}/index.m3u8`} isOn=${isLive} headline=${words.headline} detail=${sentence(words.detail)}
+    <${Stage} playlist=${playlist.current ?? `/media/${stream.id}/index.m3u8`} isOn=${isLive} onEnd=${() => (isOver.value = true)} headline=${words.headline} detail=${sentence(words.detail)}
       isBusy=${!isLive} poster=${thumbnail_url} size=${{ width, height }} latency=${latency} />
-    <p class="under-stage"><span id="state" class="state" role="status" data-state=${isAway ? "offline" : state}>${isAway ? "Offline" : state === "live" ? "Live" : state === "starting" ? "Starting" : "Interrupted"}</span>
+    <p class="under-stage"><span id="state" class="state" role="status" data-state=${isAway ? "offline" : state}>${isAway ? "Offline" : STATES[state]}</span>
       <span>${width} × ${height} · ${stream.fps} fps</span><span>Latency <span id="latency">${latency.value === null ? "–" : `${latency.value.toFixed(1)} s`}</span></span></p>`;
 }
 

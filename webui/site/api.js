@@ -1,7 +1,7 @@
 // Speaks with the daemon: JSON there and back, and what goes wrong as a Problem in words for a person.
 // Of logins it knows only that one may have to be renewed before or after a request. No screens here.
 
-import { isLoggedIn, renew, wantsRenewal } from "./login.js";
+import { isLoggedIn, remember, renew, wantsRenewal } from "./login.js";
 
 /** A daemon that does not answer within this time is told to be away, milliseconds. Hashing a password takes a small board seconds. */
 const PATIENCE = 20_000;
@@ -57,9 +57,14 @@ export function asProblem(thrown) {
 async function ask(method, path, request = {}) {
   if (wantsRenewal()) await renew();
   let response = await send(method, path, request);
-  if (response.status === 401 && isLoggedIn()) {
+  if (response.status === 401) {
     const { code } = await response.clone().json().catch(() => ({ code: "" }));
-    if ((code === "token_expired" || code === "unauthenticated") && (await renew(true))) {
+    // The daemon knows a login that this browser's scripts have forgotten.
+    if (code === "token_expired" && !isLoggedIn()) remember(0);
+    const isRenewable = isLoggedIn() && (code === "token_expired" || code === "unauthenticated");
+    if (isRenewable) {
+      await renew(true);
+      // Renewed, or logged out for good: both are another answer.
       response = await send(method, path, request);
     }
   }

@@ -133,6 +133,7 @@ async function refresh() {
     });
     if (response.ok) {
       remember((await response.json()).expires_in);
+      dispatchEvent(new Event("perch-renewed"));
       return true;
     }
     if (response.status === 401 || response.status === 403) {

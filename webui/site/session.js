@@ -55,3 +55,5 @@ export function learnOfMe(news) {
 
 onLoginElsewhere(loadMe);
 addEventListener("perch-logged-out", forgetMe);
+// A login that was found again.
+addEventListener("perch-renewed", () => void (me.peek() === null && loadMe()));

@@ -198,7 +198,7 @@ pub(super) async fn log_in(
 #[utoipa::path(post, path = "/api/v1/auth/refresh", tag = "accounts",
     responses((status = 200, description = "The login goes on", body = LoggedIn)))]
 async fn refresh(state: Shared, headers: HeaderMap) -> Result<Response, Problem> {
-    let token = cookies::refresh_token(&headers).ok_or(Problem::NoRefreshToken)?;
+    let Some(token) = cookies::refresh_token(&headers) else { return Ok(over(Problem::NoRefreshToken)) };
     let next = RandomToken::new().map_err(|error| Problem::internal(&error))?;
     let (digest, next_digest) = (token.digest(), next.digest());
     let (accounts, clock) = (state.site.accounts.clone(), state.site.clock.clone());
@@ -214,14 +214,16 @@ async fn refresh(state: Shared, headers: HeaderMap) -> Result<Response, Problem>
             let access_token = state.accounts().tokens.make(user, session, now);
             Ok(with_cookies(&access_token, &next, me))
         }
-        Err(problem @ Problem::Refused(_)) => {
-            // This login is over: the browser need not try again.
-            let mut response = IntoResponse::into_response(problem);
-            cookies::forget(response.headers_mut());
-            Ok(response)
-        }
+        Err(problem @ Problem::Refused(_)) => Ok(over(problem)),
         Err(problem) => Err(problem),
     }
+}
+
+/// This login is over: the browser need not try again, and what is left of it must not stand in the way.
+fn over(problem: Problem) -> Response {
+    let mut response = IntoResponse::into_response(problem);
+    cookies::forget(response.headers_mut());
+    response
 }
 
 /// How far to log out.

@@ -1,6 +1,7 @@
 //! Who asks: found out once for each request, by the access layer; handlers take it as an argument.
 
 use super::cookies;
+use super::page;
 use super::problem::Problem;
 use super::state::State;
 use crate::accounts::logins::Login;
@@ -120,14 +121,18 @@ pub(super) async fn find_out(
     path: &str,
     headers: &HeaderMap,
 ) -> Result<Caller, Problem> {
-    // These make tokens: an old one must not keep anybody from a new one.
-    let asks_for_token = path.starts_with(cookies::AUTH_PATH) || path == SETUP;
     let login = match peer.login() {
         Some(console) => Some(console),
-        None if asks_for_token => None,
+        None if !looks_at_token(path) => None,
         None => login_of(state, headers).await?,
     };
     Ok(Caller { login, address: peer.address(), is_local: peer.is_local(headers) })
+}
+
+/// Whether a token matters at an address (as the router writes it). An old one must keep nobody from what makes a new one, nor from the
+/// page that asks for it.
+fn looks_at_token(path: &str) -> bool {
+    !(path.starts_with(cookies::AUTH_PATH) || path == SETUP || page::is_part(path))
 }
 
 /// The login that a request shows a token of: `Authorization: Bearer`, else the cookie.
@@ -185,6 +190,16 @@ mod tests {
             HeaderValue::from_static("192.0.2.1"),
         )]);
         assert!(!from("127.0.0.1").is_local(&proxied));
+    }
+
+    #[test]
+    fn whoever_comes_back_with_an_old_token_gets_the_page_and_a_new_token() {
+        for path in ["/", "/watch/{id}", "/assets/{version}/{*path}", "/api/v1/auth/refresh", SETUP] {
+            assert!(!looks_at_token(path), "{path}");
+        }
+        for path in ["/api/v1/me", "/api/v1/streams", "/metrics"] {
+            assert!(looks_at_token(path), "{path}");
+        }
     }
 
     #[test]

@@ -36,6 +36,14 @@ pub(super) const SCREENS: [&str; 13] = [
     "/setup",
 ];
 
+/// Where the router keeps what a screen refers to.
+pub(super) const ASSETS: &str = "/assets/{version}/{*path}";
+
+/// Whether an address, as the router writes it, is one of the page's own.
+pub(super) fn is_part(path: &str) -> bool {
+    path == ASSETS || SCREENS.contains(&path)
+}
+
 /// `GET` of any screen.
 pub(super) async fn index(headers: HeaderMap) -> Response {
     let tag = HeaderValue::from_static(concat!("\"", env!("PERCH_PAGE_VERSION"), "\""));

@@ -46,7 +46,7 @@ fn pages() -> Router<Arc<State>> {
     let screens =
         page::SCREENS.iter().fold(Router::new(), |router, path| router.route(path, get(page::index)));
     screens
-        .route("/assets/{version}/{*path}", get(page::asset))
+        .route(page::ASSETS, get(page::asset))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::show))
