@@ -15,6 +15,8 @@ mod hls;
 mod http;
 mod shutdown;
 mod system;
+#[cfg_attr(not(test), expect(dead_code, reason = "the addresses that use it are being built"))]
+mod text;
 
 fn main() -> std::process::ExitCode {
     cmd::main()
