@@ -11,6 +11,7 @@ use super::users::Me;
 use crate::accounts::secret::{Password, RandomToken};
 use crate::accounts::tokens::{ACCESS_SECONDS, REFRESH_SECONDS};
 use crate::accounts::wall;
+use crate::text;
 use axum::response::{IntoResponse, Response};
 use http::header::USER_AGENT;
 use http::{HeaderMap, StatusCode};
@@ -298,18 +299,12 @@ fn label(headers: &HeaderMap, address: IpAddr) -> String {
 
 /// A username and a password that an account may have.
 pub(super) fn checked(username: &str, password: Password) -> Result<(String, Password), Problem> {
-    let is_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
-    let length = username.chars().count();
-    if !(1..=20).contains(&length) || !username.chars().all(is_name) {
-        return Err(Problem::field("username", "must be 1 to 20 letters, digits, _, - or ."));
-    }
-    Ok((username.to_owned(), checked_password("password", password)?))
+    let username = text::username(username)?;
+    Ok((username, checked_password("password", password)?))
 }
 
 /// A password that an account may have.
 pub(super) fn checked_password(field: &'static str, password: Password) -> Result<Password, Problem> {
-    if !(8..=128).contains(&password.expose().chars().count()) {
-        return Err(Problem::field(field, "must be 8 to 128 characters"));
-    }
+    text::password(field, password.expose())?;
     Ok(password)
 }

@@ -4,6 +4,7 @@
 use super::body::Body;
 use crate::accounts::attempts::TooMany;
 use crate::accounts::passwords::Busy;
+use crate::text::FieldError;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use perch_store::{Refusal, StoreError};
@@ -258,6 +259,12 @@ impl From<StoreError> for Problem {
             }
             error => Self::internal(&error),
         }
+    }
+}
+
+impl From<FieldError> for Problem {
+    fn from(error: FieldError) -> Self {
+        Self::field(error.field, error.why)
     }
 }
 
