@@ -13,6 +13,8 @@ mod cmd;
 mod config;
 mod hls;
 mod http;
+#[expect(dead_code, reason = "the addresses that use it are being built")]
+mod picture;
 mod shutdown;
 mod system;
 #[cfg_attr(not(test), expect(dead_code, reason = "the addresses that use it are being built"))]

@@ -1,0 +1,195 @@
+//! Pictures that people upload, avatars and thumbnails: decoded within bounds, turned upright, cropped, scaled and written anew as JPEG, so that
+//! nothing of what came in goes out again: no metadata, no place where the photo was taken, no trick in a file's corners.
+//!
+//! Who may upload is `http`'s; where pictures are kept is the store's. Pictures of cameras do not come here.
+
+use bytes::Bytes;
+use image::codecs::jpeg::JpegEncoder;
+use image::imageops::{self, FilterType};
+use image::metadata::Orientation;
+use image::{
+    DynamicImage, GenericImageView as _, ImageDecoder as _, ImageError, ImageReader, Limits, Rgb, RgbImage,
+};
+use std::io::Cursor;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Bytes of an upload at most.
+pub const UPLOAD_BYTES: usize = 8 << 20;
+/// Pixels of a picture at most, whatever its file says or weighs.
+const PIXELS: u64 = 40_000_000;
+/// Memory that decoding one may take: its pixels with 8 bits a colour, and some for the decoder.
+const DECODING_BYTES: u64 = 192 << 20;
+/// What people do not see the loss of.
+const QUALITY: u8 = 85;
+/// Behind what is transparent; JPEG has no holes.
+const PAPER: u8 = 255;
+/// Uploads that are held in memory at once: four of 8 MiB.
+const UPLOADS: usize = 4;
+/// For a place among them, and for a turn at the decoder.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a picture is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// 256 × 256, the middle of the picture.
+    Avatar,
+    /// 640 × 360, the middle of the picture.
+    Thumbnail,
+}
+
+impl Purpose {
+    /// Width and height in pixels.
+    pub const fn size(self) -> (u32, u32) {
+        match self {
+            Self::Avatar => (256, 256),
+            Self::Thumbnail => (640, 360),
+        }
+    }
+}
+
+/// Why an upload became no picture.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PictureError {
+    /// Something else.
+    #[error("this is no picture that Perch reads: upload a PNG, JPEG or WebP file")]
+    NoPicture,
+    /// Too many pixels, or too many bytes a pixel.
+    #[error(
+        "the picture is too large to unpack: scale it down below {} megapixels, with 8 bits a colour",
+        PIXELS / 1_000_000
+    )]
+    TooLarge,
+    /// It begins like one, and does not go on like one.
+    #[error("the picture is damaged: {what}")]
+    Damaged {
+        /// What the decoder said.
+        what: String,
+    },
+    /// Others' pictures come first, and it takes long.
+    #[error("others' pictures are being read")]
+    Busy,
+}
+
+/// Reads pictures, one at a time: memory is for one.
+pub struct Pictures {
+    uploads: Arc<Semaphore>,
+    turn: Arc<Semaphore>,
+}
+
+impl Default for Pictures {
+    fn default() -> Self {
+        Self { uploads: Arc::new(Semaphore::new(UPLOADS)), turn: Arc::new(Semaphore::new(1)) }
+    }
+}
+
+impl Pictures {
+    /// A place in memory for an upload, to be held until it has been [made](Self::make).
+    pub async fn place(&self) -> Result<OwnedSemaphorePermit, PictureError> {
+        wait_for(&self.uploads).await
+    }
+
+    /// Makes the JPEG that is kept out of what was uploaded, on a thread that may block.
+    pub async fn make(&self, upload: Bytes, purpose: Purpose) -> Result<Vec<u8>, PictureError> {
+        let turn = wait_for(&self.turn).await?;
+        let work = move || {
+            // A request may be given up; its turn lasts until the memory is free again.
+            let _turn = turn;
+            make(&upload, purpose)
+        };
+        let made = tokio::task::spawn_blocking(work).await;
+        made.unwrap_or_else(|error| {
+            tracing::error!("a decoder failed at a picture: {error}");
+            Err(PictureError::Damaged { what: "it cannot be read".to_owned() })
+        })
+    }
+}
+
+async fn wait_for(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, PictureError> {
+    let place = tokio::time::timeout(PATIENCE, places.clone().acquire_owned()).await;
+    place.map_err(|_| PictureError::Busy)?.map_err(|_| PictureError::Busy)
+}
+
+/// The same, here and now. Takes up to some seconds and [`DECODING_BYTES`].
+fn make(upload: &[u8], purpose: Purpose) -> Result<Vec<u8>, PictureError> {
+    let (picture, orientation) = decode(upload)?;
+    let upright = fit(&picture, orientation, purpose.size());
+    drop(picture);
+    let mut jpeg = Vec::new();
+    let encoded = JpegEncoder::new_with_quality(&mut jpeg, QUALITY).encode_image(&upright);
+    encoded.map_err(|error| PictureError::Damaged { what: error.to_string() })?;
+    Ok(jpeg)
+}
+
+fn decode(upload: &[u8]) -> Result<(DynamicImage, Orientation), PictureError> {
+    let refused = |error: ImageError| match error {
+        ImageError::Limits(_) => PictureError::TooLarge,
+        error => PictureError::Damaged { what: error.to_string() },
+    };
+    // By its first bytes: neither a name nor a media type makes a picture.
+    let mut reader =
+        ImageReader::new(Cursor::new(upload)).with_guessed_format().map_err(|_| PictureError::NoPicture)?;
+    let is_read = reader.format().is_some_and(|format| format.reading_enabled());
+    if !is_read {
+        return Err(PictureError::NoPicture);
+    }
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(DECODING_BYTES);
+    reader.limits(limits);
+    let mut decoder = reader.into_decoder().map_err(refused)?;
+    let (width, height) = decoder.dimensions();
+    if u64::from(width) * u64::from(height) > PIXELS || decoder.total_bytes() > DECODING_BYTES {
+        return Err(PictureError::TooLarge);
+    }
+    if width == 0 || height == 0 {
+        return Err(PictureError::Damaged { what: "it has no pixels".to_owned() });
+    }
+    // One that cannot be read turns nothing.
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let picture = DynamicImage::from_decoder(decoder).map_err(refused)?;
+    Ok((picture, orientation))
+}
+
+/// The middle of a picture in the asked shape, upright, on paper.
+fn fit(picture: &DynamicImage, orientation: Orientation, (width, height): (u32, u32)) -> DynamicImage {
+    use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
+    // Scaled first and turned afterwards: turning copies the picture.
+    let lies = matches!(orientation, Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH);
+    let (width, height) = if lies { (height, width) } else { (width, height) };
+    let (left, top, across, down) = middle(picture.dimensions(), (width, height));
+    let view = picture.view(left, top, across, down);
+    let scaled = if across > 2 * width {
+        // Averaging over the bulk is fast, and the filter is for what remains.
+        let rough = imageops::thumbnail(&*view, 2 * width, 2 * height);
+        imageops::resize(&rough, width, height, FilterType::CatmullRom)
+    } else {
+        imageops::resize(&*view, width, height, FilterType::CatmullRom)
+    };
+    let opaque = RgbImage::from_fn(width, height, |x, y| {
+        let [red, green, blue, alpha] = scaled.get_pixel(x, y).0;
+        Rgb([red, green, blue].map(|colour| on_paper(colour, alpha)))
+    });
+    let mut upright = DynamicImage::ImageRgb8(opaque);
+    upright.apply_orientation(orientation);
+    upright
+}
+
+/// Left, top, width and height of the largest part in the middle that has the shape.
+fn middle((width, height): (u32, u32), shape: (u32, u32)) -> (u32, u32, u32, u32) {
+    let scaled = |length: u32, by: u32, over: u32| {
+        let length = u64::from(length) * u64::from(by) / u64::from(over);
+        u32::try_from(length).unwrap_or(u32::MAX).max(1)
+    };
+    let across = scaled(height, shape.0, shape.1).min(width);
+    let down = scaled(width, shape.1, shape.0).min(height);
+    ((width - across) / 2, (height - down) / 2, across, down)
+}
+
+fn on_paper(colour: u8, alpha: u8) -> u8 {
+    let (colour, alpha) = (u32::from(colour), u32::from(alpha));
+    ((colour * alpha + u32::from(PAPER) * (255 - alpha)) / 255) as u8
+}
+
+#[cfg(test)]
+mod tests;
