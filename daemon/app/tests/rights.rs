@@ -1,0 +1,121 @@
+//! Walks the whole table of rights over HTTP: on every address, everybody who may is let through, and nobody else is.
+#![allow(clippy::unwrap_used, reason = "a panic here is a failed test")]
+
+#[path = "../src/http/access/rules.rs"]
+#[allow(dead_code, unreachable_pub, reason = "the daemon uses the rest")]
+mod rules;
+mod support;
+
+use perch_store::{Role, Store};
+use rules::{RULES, Right, Rule};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::path::Path;
+use support::Daemon;
+use support::people::{NO_LIMITS, Person};
+
+/// What a refusal of the access layer looks like; handlers have other codes, or other statuses.
+const REFUSED: [(u16, &str); 3] = [(401, "unauthenticated"), (403, "forbidden"), (403, "local_only")];
+
+/// Asks, and reads what decides: some answers never end.
+fn ask(who: &Person, rule: &Rule) -> (u16, String) {
+    let mut path = rule.path.replace("{*path}", "nothing.js");
+    while let Some((start, end)) = path.find('{').zip(path.find('}')) {
+        // A name that nobody has, an id that nothing has.
+        let part = if &path[start..=end] == "{username}" { "nobody" } else { "00000000000000000000000000" };
+        path.replace_range(start..=end, part);
+    }
+    let mut stream = who.daemon.connect();
+    write!(stream, "{} {path} HTTP/1.1\r\nHost: perch\r\nConnection: close\r\n", rule.method).unwrap();
+    // As if through a proxy, so that this machine is nobody special.
+    write!(stream, "X-Forwarded-For: 192.0.2.1\r\n").unwrap();
+    if let Some(token) = &who.token {
+        write!(stream, "Authorization: Bearer {token}\r\n").unwrap();
+    }
+    if rule.method != "GET" {
+        write!(stream, "Content-Type: application/json\r\nContent-Length: 2\r\n").unwrap();
+    }
+    stream.write_all(if rule.method == "GET" { b"\r\n" } else { b"\r\n{}" }).unwrap();
+    let mut answer = BufReader::new(stream);
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        assert!(answer.read_until(b'\n', &mut head).unwrap() > 0, "{} {path}: no answer", rule.method);
+    }
+    let head = String::from_utf8(head).unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    if !head.contains("application/problem+json") {
+        return (status, String::new());
+    }
+    let mut body = String::new();
+    answer.read_to_string(&mut body).unwrap();
+    let problem: serde_json::Value = serde_json::from_str(&body).unwrap();
+    (status, problem["code"].as_str().unwrap().to_owned())
+}
+
+/// A viewer, a streamer and the owner: their access tokens.
+fn make_accounts(dir: &Path) -> [String; 3] {
+    let daemon = Daemon::start_in(dir, NO_LIMITS);
+    let owner = Person::owner(&daemon, "owner").token.unwrap();
+    let [viewer, streamer] =
+        ["viewer", "streamer"].map(|name| Person::register(&daemon, name).token.unwrap());
+    let store = daemon.data_dir.join("perch.redb");
+    assert_eq!(daemon.stop(), Some(0));
+    let store = Store::open(&store).unwrap();
+    for (name, role) in [("viewer", Role::Viewer), ("streamer", Role::Streamer)] {
+        store.set_role(store.user_by_name(name).unwrap().id, role).unwrap();
+    }
+    [viewer, streamer, owner]
+}
+
+#[test]
+fn everybody_may_what_the_table_says_and_no_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let tokens = make_accounts(dir.path());
+    let daemon = Daemon::start_in(dir.path(), NO_LIMITS);
+    let person = |token: Option<String>| Person { daemon: &daemon, token };
+    let [viewer, streamer, owner] = tokens.map(|token| person(Some(token)));
+    let people = [("nobody", person(None)), ("viewer", viewer), ("streamer", streamer), ("owner", owner)];
+    let mut wrong = Vec::new();
+    for rule in RULES {
+        for (rank, (name, who)) in people.iter().enumerate() {
+            let least = match rule.right {
+                Right::Anyone => 0,
+                Right::Member => 1,
+                Right::Streamer => 2,
+                Right::Owner | Right::LocalOrOwner => 3,
+            };
+            // Logging out would end the walk.
+            if rule.path.starts_with("/api/v1/auth/") && rank > 0 {
+                continue;
+            }
+            let (status, code) = ask(who, rule);
+            let refused = REFUSED.contains(&(status, code.as_str()));
+            if refused != (rank < least) {
+                wrong.push(format!("{} {} as {name}: {status} {code}", rule.method, rule.path));
+            }
+            // What nobody is told more about than that it is for others.
+            if refused && rank == 0 && rule.right != Right::LocalOrOwner && status != 401 {
+                wrong.push(format!("{} {} as nobody: {status} instead of 401", rule.method, rule.path));
+            }
+            if status == 405 || status >= 500 && status != 503 {
+                wrong.push(format!("{} {} as {name}: {status}", rule.method, rule.path));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn programs_on_the_machine_itself_may_read_what_is_local() {
+    let daemon = Daemon::start(NO_LIMITS);
+    for rule in RULES.iter().filter(|rule| rule.right == Right::LocalOrOwner) {
+        assert_eq!(daemon.ask(rule.method, rule.path, &[]).status, 200, "{}", rule.path);
+    }
+}
+
+#[test]
+fn an_address_names_its_methods() {
+    let daemon = Daemon::start(NO_LIMITS);
+    let refused = daemon.ask("PUT", "/api/v1/setup", &[]);
+    assert_eq!((refused.status, refused.header("allow")), (405, Some("POST")));
+    assert_eq!(daemon.ask("OPTIONS", "/api/v1/me", &[("Origin", "http://evil.example")]).status, 405);
+}
