@@ -8,12 +8,13 @@ run:    ## build, run and go live on http://localhost:8080, with the data in ./v
 	@PERCH_LIVE_AUTOSTART=$${PERCH_LIVE_AUTOSTART:-true} PERCH_DATA_DIR=$${PERCH_DATA_DIR:-var} \
 	    cargo run --release --package perchd
 
-test:   ## formatting, lints, licences, types of the page, every test but the lab's
+test:   ## formatting, lints, licences, types and tests of the page, every test but the lab's
 	@daemon/setup.sh build test
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- --deny warnings
 	daemon/check-dependencies.sh
 	npm run --silent check
+	npm test --silent
 	python3 -m unittest discover --quiet --start-directory daemon/bench
 	cargo test --workspace --no-fail-fast --quiet
 

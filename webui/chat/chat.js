@@ -88,7 +88,7 @@ function Writer({ room }) {
   const left = LONGEST - [...text.value].length;
   return html`
     <form class="chat-foot" onSubmit=${send}>
-      <p class="chat-words" role="status">${room.state.value === "away" ? "Connection lost. Connecting again…" : room.refusal.value || rulesInWords(room)}</p>
+      <p class="chat-words" role="status">${room.refusal.value || (room.state.value === "away" ? "Connection lost. Connecting again…" : rulesInWords(room))}</p>
       <div class="writer">
         <input aria-label="Write a message" placeholder="Write a message" maxlength=${LONGEST} autocomplete="off" enterkeyhint="send" value=${text.value}
           onInput=${(/** @type {any} */ event) => (text.value = event.currentTarget.value)} />

@@ -1,0 +1,135 @@
+// The chat's connection: nothing lost, doubled or out of order for whoever reads (webui/chat/room.js).
+
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+import { forgetTimers, pass } from "./hand_clock.js";
+
+globalThis.localStorage = { getItem: () => null, setItem() {}, removeItem() {} };
+globalThis.addEventListener = () => {};
+globalThis.location = new URL("http://perch.local:8080/watch/S");
+
+/** @type {Socket[]} */
+let sockets = [];
+class Socket extends EventTarget {
+  static OPEN = 1;
+  readyState = 1;
+  /** @type {any[]} */
+  sent = [];
+  constructor(address) {
+    super();
+    this.address = new URL(address);
+    sockets.push(this);
+  }
+  send(text) {
+    this.sent.push(JSON.parse(text));
+  }
+  close() {
+    this.readyState = 3;
+    this.dispatchEvent(new Event("close"));
+  }
+  say(...words) {
+    for (const one of words) this.dispatchEvent(new MessageEvent("message", { data: JSON.stringify(one) }));
+  }
+}
+globalThis.WebSocket = Socket;
+
+const { Room } = await import("../../../../webui/chat/room.js");
+
+const ann = { username: "ann", full_name: "", avatar_url: null };
+const bob = { username: "bob", full_name: "", avatar_url: null };
+const welcome = { type: "welcome", rules: { slow_mode_seconds: 0, followers_only: false, members_only: false }, you: ann, may_write: true, viewers: 2 };
+const message = (id, text, user = bob, more = {}) => ({ type: "message", id, user, text, offset_seconds: 1, sent_at: "2026-01-01T00:00:00Z", deleted: false, ...more });
+const texts = (room) => room.messages.value.map(({ text }) => text);
+
+async function join() {
+  const room = new Room("S");
+  await pass(0);
+  sockets[0].say(welcome);
+  return room;
+}
+
+beforeEach(() => {
+  forgetTimers();
+  sockets = [];
+});
+
+test("messages stand in the order of their ids, each once", async () => {
+  const room = await join();
+  assert.equal(sockets[0].address.href, "ws://perch.local:8080/api/v1/streams/S/chat");
+  sockets[0].say(message("01", "one"), message("03", "three"), message("02", "two"), message("03", "three"));
+  assert.deepEqual(texts(room), ["one", "two", "three"]);
+});
+
+test("a broken connection is taken up after the last message", async () => {
+  const room = await join();
+  sockets[0].say(message("01", "one"), message("02", "two"));
+  sockets[0].close();
+  assert.equal(room.state.value, "away");
+  await pass(1000);
+  assert.equal(sockets.length, 2);
+  assert.equal(sockets[1].address.searchParams.get("after"), "02");
+  sockets[1].say(welcome, message("02", "two"), message("04", "four"));
+  assert.equal(room.state.value, "open");
+  assert.deepEqual(texts(room), ["one", "two", "four"]);
+});
+
+test("pauses between attempts grow, and begin anew once it is open", async () => {
+  await join();
+  sockets[0].close();
+  await pass(1000);
+  sockets[1].close();
+  await pass(700);
+  assert.equal(sockets.length, 2, "the second pause is longer");
+  await pass(2000);
+  assert.equal(sockets.length, 3);
+});
+
+test("what one writes waits until the daemon has it", async () => {
+  const room = await join();
+  room.send("hello");
+  const [{ client_id, text }] = sockets[0].sent;
+  assert.equal(text, "hello");
+  assert.deepEqual(room.waiting.value.map(({ why }) => why), [null]);
+  sockets[0].say(message("01", "hello", ann, { client_id }));
+  assert.deepEqual([room.waiting.value.length, texts(room)], [0, ["hello"]]);
+});
+
+test("a refusal stands beside its message, and gives the text back", async () => {
+  const room = await join();
+  room.send("spam");
+  sockets[0].say({ type: "error", code: "too_fast", detail: "one message a second", client_id: sockets[0].sent[0].client_id });
+  assert.equal(room.waiting.value[0].why, "One message a second.");
+  assert.equal(room.takeBack(room.waiting.value[0].client_id), "spam");
+  assert.equal(room.waiting.value.length, 0);
+});
+
+test("a message that was stored before the connection broke is not shown twice", async () => {
+  const room = await join();
+  room.send("did it arrive?");
+  sockets[0].close();
+  assert.match(room.waiting.value[0].why, /connection broke/);
+  await pass(1000);
+  sockets[1].say(welcome, message("01", "did it arrive?", ann));
+  assert.deepEqual([room.waiting.value.length, texts(room)], [0, ["did it arrive?"]]);
+});
+
+test("deleted messages lose their words", async () => {
+  const room = await join();
+  sockets[0].say(message("01", "rude"), { type: "delete", id: "01" });
+  assert.deepEqual([room.messages.value[0].text, room.messages.value[0].deleted], ["", true]);
+});
+
+test("the page keeps so many messages and no more", async () => {
+  const room = await join();
+  for (let i = 0; i < 400; i++) sockets[0].say(message(String(i).padStart(4, "0"), String(i)));
+  assert.equal(room.messages.value.length, 300);
+  assert.equal(room.messages.value.at(-1).text, "399");
+});
+
+test("the end is the end", async () => {
+  const room = await join();
+  sockets[0].say({ type: "ended" });
+  sockets[0].close();
+  await pass(60_000);
+  assert.deepEqual([room.state.value, sockets.length], ["ended", 1]);
+});
