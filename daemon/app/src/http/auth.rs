@@ -97,8 +97,8 @@ async fn register(
     Json(account): Json<NewAccount>,
 ) -> Result<Response, Problem> {
     let (username, password) = checked(&account.username, account.password)?;
-    let full_name = account.full_name;
-    let email = account.email;
+    let full_name = text::name("full_name", &account.full_name, 0..=100)?;
+    let email = text::email(&account.email)?;
     // Before the hash is paid for.
     let name = username.clone();
     state.store(move |store| may_register(store, &name)).await?;

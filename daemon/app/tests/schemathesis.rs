@@ -1,0 +1,60 @@
+//! Schemathesis makes requests of all kinds out of the API's document, and finds what the document does not tell of: answers that are not declared or
+//! do not fit their schema, failures of ours, what is accepted though it should not be. `make schemathesis` gives it more time.
+#![allow(clippy::unwrap_used, reason = "a panic here is a failed test")]
+
+mod support;
+
+use std::path::Path;
+use std::process::Command;
+use support::Daemon;
+use support::people::{NO_LIMITS, PASSWORD, Person};
+
+const CAMERA: &str = r#"
+[[camera]]
+name = "front"
+source = "test-pattern"
+width = 320
+height = 240
+frames_per_second = 5
+"#;
+
+/// The owner; nothing that is tried by chance hits this name.
+const OWNER: &str = "owner-7f3a";
+
+/// These last until somebody ends them.
+const ENDLESS: &str = "/api/v1/(me/events|streams/.*/chat|cameras/.*/preview)";
+
+/// Whether what fits the document is accepted is not asked: names that look alike or streams that are over no schema can tell.
+const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,\
+    response_schema_conformance,negative_data_rejection,ignored_auth,use_after_free,unsupported_method";
+
+#[test]
+fn the_api_keeps_to_its_document() {
+    let seconds = std::env::var("PERCH_SCHEMATHESIS_SECONDS").unwrap_or_else(|_| "60".to_owned());
+    let daemon = Daemon::start(&format!("{CAMERA}{NO_LIMITS}"));
+    Person::owner(&daemon, OWNER);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let tool = root.join("../../.venv/bin/schemathesis");
+    let here = root.join("tests/schemathesis");
+    let work = tempfile::tempdir().unwrap();
+    let run = Command::new(&tool)
+        .args(["run", &daemon.url("/api/v1/openapi.json"), "--checks", CHECKS, "--max-time", &seconds])
+        .args(["--exclude-path-regex", ENDLESS, "--request-timeout", "20", "--no-color", "--warnings", "off"])
+        .args(["--continue-on-failure", "--max-examples", "1000"])
+        .env("SCHEMATHESIS_HOOKS", "hooks")
+        .env("PYTHONPATH", &here)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("PERCH_HOST", daemon.address.to_string())
+        .env("PERCH_USERNAME", OWNER)
+        .env("PERCH_PASSWORD", PASSWORD)
+        .current_dir(work.path())
+        .output();
+    let run = run.unwrap_or_else(|error| {
+        panic!("{}: {error}; `make test` installs what the tests need", tool.display())
+    });
+    let said = format!("{}{}", String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
+    assert!(run.status.success(), "{said}");
+    // It did reach the site.
+    assert!(said.contains("Tested:") && !said.contains("Tested: 0"), "{said}");
+    assert_eq!(daemon.get("/healthz").status, 200);
+}
