@@ -54,13 +54,12 @@ fn ask(who: &Person, rule: &Rule) -> (u16, String) {
 /// A viewer, a streamer and the owner: their access tokens.
 fn make_accounts(dir: &Path) -> [String; 3] {
     let daemon = Daemon::start_in(dir, NO_LIMITS);
-    let owner = Person::owner(&daemon, "owner").token.unwrap();
-    let [viewer, streamer] =
-        ["viewer", "streamer"].map(|name| Person::register(&daemon, name).token.unwrap());
+    let owner = Person::owner(&daemon, "olga").token.unwrap();
+    let [viewer, streamer] = ["vera", "stan"].map(|name| Person::register(&daemon, name).token.unwrap());
     let store = daemon.data_dir.join("perch.redb");
     assert_eq!(daemon.stop(), Some(0));
     let store = Store::open(&store).unwrap();
-    for (name, role) in [("viewer", Role::Viewer), ("streamer", Role::Streamer)] {
+    for (name, role) in [("vera", Role::Viewer), ("stan", Role::Streamer)] {
         store.set_role(store.user_by_name(name).unwrap().id, role).unwrap();
     }
     [viewer, streamer, owner]

@@ -16,7 +16,8 @@ use axum::response::{IntoResponse, Response};
 use http::header::USER_AGENT;
 use http::{HeaderMap, StatusCode};
 use perch_store::{
-    NewUser, PasswordHash, Refusal, Registration, Standing, Store, StoreError, Timestamp, User, UserId,
+    NewUser, PasswordHash, Refusal, Registration, SESSIONS_PER_USER, Standing, Store, StoreError, Timestamp,
+    User, UserId,
 };
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -184,8 +185,14 @@ pub(super) async fn log_in(
 ) -> Result<Response, Problem> {
     let refresh = RandomToken::new().map_err(|error| Problem::internal(&error))?;
     let (digest, label, now) = (refresh.digest(), label(headers, caller.address()), state.now());
-    let opened = state.change_accounts(move |store| {
+    let accounts = state.site.accounts.clone();
+    let opened = state.store(move |store| {
+        let has_most = store.sessions(user)?.len() >= SESSIONS_PER_USER;
         let session = store.open_session(user, &digest, &label, now, expiry(now))?;
+        if has_most {
+            // One more has closed the oldest.
+            accounts.logins.forget();
+        }
         Ok::<_, StoreError>((session, Me::of(store, user)?))
     });
     let (session, me) = opened.await?;
@@ -203,11 +210,14 @@ async fn refresh(state: Shared, headers: HeaderMap) -> Result<Response, Problem>
     let next = RandomToken::new().map_err(|error| Problem::internal(&error))?;
     let (digest, next_digest) = (token.digest(), next.digest());
     let (accounts, clock) = (state.site.accounts.clone(), state.site.clock.clone());
-    let refreshed = state.change_accounts(move |store| {
+    let refreshed = state.store(move |store| {
         // A clock that has just been set must not make every login look old.
         accounts.wall_clock.correct(store)?;
         let now = wall(&*clock);
-        let session = store.refresh_session(&digest, &next_digest, now, expiry(now))?;
+        let session = store.refresh_session(&digest, &next_digest, now, expiry(now)).inspect_err(|_| {
+            // A token that came twice, or too late, has closed its login.
+            accounts.logins.forget();
+        })?;
         Ok::<_, StoreError>((session.id, session.user, now, Me::of(store, session.user)?))
     });
     match refreshed.await {
