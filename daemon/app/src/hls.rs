@@ -55,15 +55,16 @@ pub struct HlsSettings {
 /// Blocking. Consecutive calls within one run continue each other.
 pub type ReserveSequence = Arc<dyn Fn(u64) -> anyhow::Result<u64> + Send + Sync>;
 
-/// Starts the reader, on a thread of its own: among the runtime's tasks every wake-up would be two, as the worker that has its hands
+/// Starts the reader; `metrics` are those of all streams. It runs on a thread of its own: among the runtime's tasks every wake-up would be two, as the worker that has its hands
 /// full calls another to watch the sockets. It ends when the broadcast closes, after it has ended its playlist.
 pub fn spawn(
     broadcast: &Broadcast,
     settings: HlsSettings,
     reserve: ReserveSequence,
     clock: Arc<dyn Clock>,
+    metrics: Arc<HlsMetrics>,
 ) -> (HlsHandle, JoinHandle<()>) {
-    let (handle, reading) = read(broadcast, settings, reserve, clock);
+    let (handle, reading) = read(broadcast, settings, reserve, clock, metrics);
     let runtime = Handle::current();
     (handle, tokio::task::spawn_blocking(move || runtime.block_on(reading)))
 }
@@ -74,10 +75,10 @@ fn read(
     settings: HlsSettings,
     reserve: ReserveSequence,
     clock: Arc<dyn Clock>,
+    metrics: Arc<HlsMetrics>,
 ) -> (HlsHandle, impl Future<Output = ()> + use<>) {
     let (offer, offer_seen) = watch::channel(Arc::default());
-    let metrics = Arc::<HlsMetrics>::default();
-    let handle = HlsHandle::new(offer_seen, metrics.clone());
+    let handle = HlsHandle::new(offer_seen);
     let reader = broadcast.subscribe();
     let reading = async move {
         let Some(first) = reserve_first(&reserve).await else { return };
@@ -125,6 +126,14 @@ struct Stream {
     clock: Arc<dyn Clock>,
     /// The first number that is not reserved.
     reserved_until: u64,
+    /// Of the offered segments, as counted in `metrics`.
+    bytes: u64,
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.metrics.window_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
 }
 
 impl Stream {
@@ -151,6 +160,7 @@ impl Stream {
             metrics,
             clock,
             reserved_until: first_sequence + RESERVE,
+            bytes: 0,
         }
     }
 
@@ -266,7 +276,8 @@ impl Stream {
             .map(|segment| SegmentBytes { data: segment.data.clone(), memory: memory_of(segment.sequence) })
             .collect();
         let bytes: usize = segments.iter().map(|segment| segment.data.len()).sum();
-        self.metrics.window_bytes.store(bytes as u64, Ordering::Relaxed);
+        let before = std::mem::replace(&mut self.bytes, bytes as u64);
+        self.metrics.window_bytes.fetch_add(self.bytes.wrapping_sub(before), Ordering::Relaxed);
         let variants = self.window.variant(MEDIA_PLAYLIST).into_iter().collect();
         self.offer.send_replace(Arc::new(Offer {
             playlist: self.window.playlist(wall, has_ended).to_string().into(),

@@ -13,6 +13,7 @@ mod cmd;
 mod config;
 mod hls;
 mod http;
+mod live;
 #[expect(dead_code, reason = "the addresses that use it are being built")]
 mod picture;
 mod shutdown;

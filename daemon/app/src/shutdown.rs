@@ -8,6 +8,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 pub const CAPTURE: Duration = Duration::from_secs(3);
 /// For the hls reader to write `EXT-X-ENDLIST`.
 pub const READERS: Duration = Duration::from_secs(1);
+/// For all streams to come to their end: cameras, readers, and the end written to the store.
+pub const STREAMS: Duration = Duration::from_secs(6);
 /// For connections to finish what they are being sent.
 pub const CONNECTIONS: Duration = Duration::from_secs(5);
 /// For the store to be synced and closed.

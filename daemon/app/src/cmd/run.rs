@@ -2,58 +2,63 @@
 
 use super::CommandError;
 use crate::accounts::{Accounts, upkeep};
-use crate::broadcast;
-use crate::capture::open::ConfiguredCamera;
-use crate::capture::status::{CaptureCounters, SelfTest};
-use crate::capture::supervisor::{CameraHandle, CaptureThread};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
-use crate::hls::{self, HlsHandle, HlsSettings};
-use crate::http::{CameraInfo, Server, Site};
+use crate::hls::HlsMetrics;
+use crate::http::{Server, Site};
+use crate::live::{BoardHardware, LiveCamera, LiveSettings, Studio, Tell};
 use crate::shutdown::{self, Signals};
 use crate::system::board::Board;
 use crate::system::{log, notify};
 use anyhow::{Context as _, anyhow};
-use perch_store::Store;
+use perch_store::{Store, Timestamp};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::{oneshot, watch};
-use tokio::task::JoinHandle;
+use std::time::{Duration, UNIX_EPOCH};
+use tokio::sync::oneshot;
+
+/// The store's name in the data directory.
+const STORE: &str = "perch.redb";
 
 /// Runs until a signal ends it, or a part that the rest cannot do without: then systemd starts it anew.
 pub(super) fn run(config: &Config) -> Result<(), CommandError> {
     log::start(config.log.level).map_err(|error| CommandError::Config(error.into()))?;
+    // Opening it writes to it.
+    let last_alive = last_alive(&config.server.data_dir);
     let store = Arc::new(open_store(&config.server.data_dir)?);
     let runtime = runtime().context("cannot start the runtime")?;
-    let ended = runtime.block_on(run_until_told(config, store));
+    let ended = runtime.block_on(run_until_told(config, store, last_alive));
     runtime.shutdown_timeout(shutdown::THREADS);
     Ok(ended?)
 }
 
-async fn run_until_told(config: &Config, store: Arc<Store>) -> anyhow::Result<()> {
+async fn run_until_told(
+    config: &Config,
+    store: Arc<Store>,
+    last_alive: Option<Timestamp>,
+) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let mut signals = Signals::new().context("cannot take the signals over")?;
     let accounts = Arc::new(Accounts::open(&store, &config.server.data_dir, &clock)?);
     // Before any camera starts: a port that is taken is the likeliest mistake.
     let server = Server::bind(&config.server)?;
 
-    let cameras = Cameras::start(config, &clock)?;
-    let (hls, mut hls_reader) = read_hls(config, &cameras, &store, &clock);
+    let (mut studio, site) = site(config, accounts.clone(), store.clone(), clock.clone());
+    let told = notify::Told { on_air: site.live.on_air(), cameras: site.cameras.clone() };
+    studio.open(last_alive).await?;
+    let (stop_studio, studio_stopped) = oneshot::channel::<()>();
+    let mut studio = tokio::spawn(studio.run(async {
+        // An error is the sender gone, and that is the end too.
+        let _ = studio_stopped.await;
+    }));
     let (stop_site, site_stopped) = oneshot::channel::<()>();
-    let site = site(config, &cameras, hls.clone(), accounts.clone(), store.clone(), clock.clone());
     let mut serving = tokio::spawn(server.serve(
         site,
         async {
-            // An error is the sender gone, and that is the end too.
             let _ = site_stopped.await;
         },
         shutdown::CONNECTIONS,
     ));
-    let told = notify::Told {
-        hls: cameras.running.is_some().then(|| hls.clone()),
-        cameras: cameras.running.iter().map(|running| running.handle().clone()).collect(),
-    };
     let telling = tokio::spawn(notify::tell(told, clock.clone()));
     let upkeep = tokio::spawn(upkeep::keep_up(accounts, store.clone(), clock));
 
@@ -62,7 +67,7 @@ async fn run_until_told(config: &Config, store: Arc<Store>) -> anyhow::Result<()
             tracing::info!("{name}: shutting down");
             Ok(())
         }
-        ended = &mut hls_reader => Err(anyhow!("the hls reader ended: {ended:?}")),
+        ended = &mut studio => Err(anyhow!("going live broke down: {ended:?}")),
         ended = &mut serving => Err(anyhow!("the site ended: {ended:?}")),
     };
 
@@ -71,9 +76,9 @@ async fn run_until_told(config: &Config, store: Arc<Store>) -> anyhow::Result<()
     upkeep.abort();
     notify::stopping();
     // The site goes last, so that players can still fetch the end of the stream.
-    cameras.stop().await;
-    if !hls_reader.is_finished() {
-        shutdown::step("the hls reader", shutdown::READERS, hls_reader).await;
+    drop(stop_studio);
+    if !studio.is_finished() {
+        shutdown::step("ending the streams", shutdown::STREAMS, studio).await;
     }
     drop(stop_site);
     if !serving.is_finished() {
@@ -91,114 +96,59 @@ pub(super) fn site_at_rest(
     store: Arc<Store>,
     clock: Arc<dyn Clock>,
 ) -> anyhow::Result<Site> {
-    let mut config = config.clone();
-    config.live.autostart = false;
     let accounts = Arc::new(Accounts::open(&store, &config.server.data_dir, &clock)?);
-    let cameras = Cameras::start(&config, &clock)?;
-    let (hls, _) = read_hls(&config, &cameras, &store, &clock);
-    Ok(site(&config, &cameras, hls, accounts, store, clock))
-}
-
-fn read_hls(
-    config: &Config,
-    cameras: &Cameras,
-    store: &Arc<Store>,
-    clock: &Arc<dyn Clock>,
-) -> (HlsHandle, JoinHandle<()>) {
-    let settings = HlsSettings {
-        segment: Duration::from_secs_f64(config.live.segment_seconds),
-        window: Duration::from_secs_f64(config.live.window_seconds),
-        keyframe_interval: Duration::from_secs_f64(config.cameras[0].keyframe_interval_seconds),
-    };
-    let sequence = store.clone();
-    let reserve = Arc::new(move |count| Ok(sequence.reserve_media_sequence(count)?));
-    hls::spawn(&cameras.live, settings, reserve, clock.clone())
+    let (_, site) = site(config, accounts, store, clock);
+    Ok(site)
 }
 
 fn site(
     config: &Config,
-    cameras: &Cameras,
-    hls: HlsHandle,
     accounts: Arc<Accounts>,
     store: Arc<Store>,
     clock: Arc<dyn Clock>,
-) -> Site {
-    Site {
-        hls,
-        cameras: cameras.info(config),
+) -> (Studio, Site) {
+    let settings = LiveSettings {
+        segment: Duration::from_secs_f64(config.live.segment_seconds),
+        window: Duration::from_secs_f64(config.live.window_seconds),
+        autostart: config.live.autostart,
+        resume_within: Duration::from_secs(config.live.resume_seconds.into()),
+    };
+    let cameras: Arc<[LiveCamera]> = config.cameras.iter().cloned().map(LiveCamera::new).collect();
+    let hardware = Arc::new(BoardHardware { clock: clock.clone() });
+    let hls_metrics = Arc::<HlsMetrics>::default();
+    let tell: Tell = Arc::new(|_deliveries| {});
+    let (studio, live) = Studio::new(
+        cameras.clone(),
+        hardware,
+        store.clone(),
+        settings,
+        hls_metrics.clone(),
+        tell,
+        clock.clone(),
+    );
+    let site = Site {
+        live,
+        cameras,
+        hls_metrics,
         board: Board::new("/", &config.server.data_dir),
         clock,
         store,
         accounts,
         limits: config.limits.clone(),
-    }
+    };
+    (studio, site)
 }
 
-/// What is configured, and the one camera that is live.
-struct Cameras {
-    /// `None` where nothing goes live by itself.
-    running: Option<CaptureThread>,
-    /// What the site shows, in the order of the configuration.
-    handles: Vec<CameraHandle>,
-    self_test: watch::Receiver<SelfTest>,
-    /// The live stream's pictures; never any where nothing is live.
-    live: broadcast::Broadcast,
-    /// Keeps `live` open where no camera does.
-    _nobody: broadcast::Publisher,
-}
-
-impl Cameras {
-    /// Starts the first camera where that is asked for. The others stay off until somebody can choose them.
-    fn start(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Self> {
-        let (nobody, mut live) = broadcast::channel();
-        let mut handles: Vec<CameraHandle> =
-            config.cameras.iter().map(|camera| CameraHandle::idle(&camera.name)).collect();
-        let (tested, self_test) = watch::channel(SelfTest::default());
-        let mut running = None;
-        if config.live.autostart {
-            let camera = &config.cameras[0];
-            let counters = Arc::<CaptureCounters>::default();
-            let opener = ConfiguredCamera::new(camera.clone(), clock.clone(), counters.clone(), tested);
-            let opener = Box::new(opener);
-            let thread = CaptureThread::spawn(&camera.name, opener, counters, clock.clone())
-                .with_context(|| format!("cannot start the thread of camera {}", camera.name))?;
-            handles[0] = thread.handle().clone();
-            live = thread.handle().broadcast().clone();
-            running = Some(thread);
-        } else {
-            tracing::info!("not going live: set live.autostart = true");
-        }
-        Ok(Self { running, handles, self_test, live, _nobody: nobody })
-    }
-
-    fn info(&self, config: &Config) -> Vec<CameraInfo> {
-        let untested = watch::channel(SelfTest::default()).1;
-        let tests = std::iter::once(&self.self_test).chain(std::iter::repeat(&untested));
-        self.handles
-            .iter()
-            .zip(&config.cameras)
-            .zip(tests)
-            .map(|((handle, config), self_test)| CameraInfo {
-                handle: handle.clone(),
-                config: config.clone(),
-                self_test: self_test.clone(),
-            })
-            .collect()
-    }
-
-    /// Ends capture; with it the broadcast closes.
-    async fn stop(self) {
-        if let Some(running) = self.running
-            && !running.stop(shutdown::CAPTURE).await
-        {
-            tracing::warn!("the camera's thread hangs and was left behind");
-        }
-    }
+/// When the last run wrote to the store last: about when it ended, if nobody ended it.
+fn last_alive(data_dir: &Path) -> Option<Timestamp> {
+    let written = std::fs::metadata(data_dir.join(STORE)).ok()?.modified().ok()?;
+    let millis = written.duration_since(UNIX_EPOCH).ok()?.as_millis();
+    i64::try_from(millis).ok().map(Timestamp::from_unix_millis)
 }
 
 pub(super) fn open_store(data_dir: &Path) -> anyhow::Result<Store> {
     make_folder(data_dir)?;
-    Ok(Store::open(&data_dir.join("perch.redb"))?)
+    Ok(Store::open(&data_dir.join(STORE))?)
 }
 
 /// The data directory, for nobody else's eyes: sessions, messages and stream keys will be in it.

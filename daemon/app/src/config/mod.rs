@@ -48,6 +48,8 @@ pub struct Server {
 pub struct Live {
     /// Go live when the daemon starts.
     pub autostart: bool,
+    /// A stream that was cut off no longer ago goes on as the same; 0: never.
+    pub resume_seconds: u32,
     /// Length of a segment, seconds.
     pub segment_seconds: f64,
     /// What the playlist offers, seconds.

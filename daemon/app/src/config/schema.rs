@@ -125,7 +125,7 @@ pub(super) fn live() -> Section<Live> {
         name: "live",
         about: "How the live stream is cut into segments.",
         variables: "PERCH_LIVE_",
-        blank: Live { autostart: false, segment_seconds: 0.0, window_seconds: 0.0 },
+        blank: Live { autostart: false, resume_seconds: 0, segment_seconds: 0.0, window_seconds: 0.0 },
         keys: vec![
             Key::new(
                 "autostart",
@@ -133,6 +133,13 @@ pub(super) fn live() -> Section<Live> {
                 accept::flag(),
                 |s| &mut s.autostart,
                 "Go live when the daemon starts.",
+            ),
+            Key::new(
+                "resume_seconds",
+                Is("600"),
+                accept::whole(0..=86_400, "seconds"),
+                |s| &mut s.resume_seconds,
+                "A stream that a power cut ended no longer ago than this goes on when the board is back. 0: never.",
             ),
             Key::new(
                 "segment_seconds",

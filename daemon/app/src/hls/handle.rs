@@ -43,7 +43,7 @@ impl Offer {
     }
 }
 
-/// What the hls reader counts.
+/// What the hls readers count.
 #[derive(Debug)]
 pub struct HlsMetrics {
     /// Seconds from an IDR leaving the encoder to the segment that it completes being listed.
@@ -68,16 +68,15 @@ impl Default for HlsMetrics {
     }
 }
 
-/// The live stream's playlist and segments, for HTTP; clones are the same.
+/// A live stream's playlist and segments, for HTTP; clones are the same.
 #[derive(Clone, Debug)]
 pub struct HlsHandle {
     offer: watch::Receiver<Arc<Offer>>,
-    metrics: Arc<HlsMetrics>,
 }
 
 impl HlsHandle {
-    pub(super) fn new(offer: watch::Receiver<Arc<Offer>>, metrics: Arc<HlsMetrics>) -> Self {
-        Self { offer, metrics }
+    pub(super) fn new(offer: watch::Receiver<Arc<Offer>>) -> Self {
+        Self { offer }
     }
 
     /// All that is offered now.
@@ -110,10 +109,5 @@ impl HlsHandle {
             Ok(Ok(offer)) => Some(offer.clone()),
             Ok(Err(_)) | Err(_) => None,
         }
-    }
-
-    /// What the reader counts.
-    pub fn metrics(&self) -> &HlsMetrics {
-        &self.metrics
     }
 }

@@ -32,7 +32,7 @@ struct Live {
 fn live(reserve: ReserveSequence) -> Live {
     let (publisher, broadcast) = broadcast::channel();
     let clock = Arc::new(HandClock::at_wall(WALL));
-    let (handle, reading) = read(&broadcast, settings(), reserve, clock.clone());
+    let (handle, reading) = read(&broadcast, settings(), reserve, clock.clone(), Arc::default());
     let task = tokio::spawn(reading); // with the paused time of the test
     Live { publisher, handle, task, clock }
 }

@@ -46,7 +46,7 @@ impl Peer {
     }
 
     /// IPv4 addresses as such, whatever the socket.
-    fn address(self) -> IpAddr {
+    pub(super) fn address(self) -> IpAddr {
         match self {
             Self::Network(address) => address.ip().to_canonical(),
             Self::Console => Ipv4Addr::LOCALHOST.into(),

@@ -3,10 +3,11 @@
 use super::input::Path;
 use super::json;
 use super::problem::Problem;
-use super::state::{CameraInfo, Shared, State};
+use super::state::{Shared, State};
 use crate::capture::ability::{Ability, AbleMode, AnySize, Steps};
 use crate::capture::status::{CameraState, SelfTest};
 use crate::config::SourceKind;
+use crate::live::LiveCamera;
 use axum::response::Response;
 use http::HeaderMap;
 use serde::Serialize;
@@ -109,9 +110,9 @@ struct Bounds {
     max: u32,
 }
 
-impl From<&CameraInfo> for Item {
-    fn from(info: &CameraInfo) -> Self {
-        let state = info.handle.state().borrow().clone();
+impl From<&LiveCamera> for Item {
+    fn from(info: &LiveCamera) -> Self {
+        let state = info.handle().state().borrow().clone();
         let (word, detail, running) = match state {
             CameraState::Starting => ("starting", String::new(), None),
             CameraState::Live { source } => ("live", String::new(), Some(source)),
@@ -119,8 +120,8 @@ impl From<&CameraInfo> for Item {
             CameraState::Stopped => ("stopped", String::new(), None),
         };
         Self {
-            id: info.handle.name().to_owned(),
-            name: info.handle.name().to_owned(),
+            id: info.config.name.clone(),
+            name: info.config.name.clone(),
             source: info.config.source,
             self_test: info.self_test.borrow().clone(),
             state: word,
@@ -177,6 +178,6 @@ async fn show(state: Shared, Path(id): Path<String>, headers: HeaderMap) -> Resu
     Ok(json::tagged(&Camera { item: Item::from(info), ability }, &headers))
 }
 
-fn find<'a>(state: &'a State, id: &str) -> Result<&'a CameraInfo, Problem> {
-    state.site.cameras.iter().find(|camera| camera.handle.name() == id).ok_or(Problem::NotFound)
+fn find<'a>(state: &'a State, id: &str) -> Result<&'a LiveCamera, Problem> {
+    state.site.cameras.iter().find(|camera| camera.config.name == id).ok_or(Problem::NotFound)
 }

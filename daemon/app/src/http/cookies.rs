@@ -1,4 +1,4 @@
-//! The two cookies of a login (RFC 6265bis): no script can read them, and other sites' writes do not carry them.
+//! The cookies: two of a login and one of a viewer (RFC 6265bis): no script can read them, and other sites' writes do not carry them.
 
 use crate::accounts::secret::RandomToken;
 use crate::accounts::tokens::REFRESH_SECONDS;
@@ -10,6 +10,9 @@ pub(super) const AUTH_PATH: &str = "/api/v1/auth/";
 
 const ACCESS: &str = "perch_access";
 const REFRESH: &str = "perch_refresh";
+const VIEWER: &str = "perch_viewer";
+/// A year: a viewer who comes back is the same.
+const VIEWER_SECONDS: i64 = 365 * 24 * 3600;
 
 /// The access token that the browser keeps.
 pub(super) fn access_token(headers: &HeaderMap) -> Option<&str> {
@@ -19,6 +22,21 @@ pub(super) fn access_token(headers: &HeaderMap) -> Option<&str> {
 /// The refresh token that the browser keeps.
 pub(super) fn refresh_token(headers: &HeaderMap) -> Option<RandomToken> {
     find(headers, REFRESH).and_then(RandomToken::shown)
+}
+
+/// Who watches without an account, as the page's first answer named them: for counting alone.
+pub(super) fn viewer(headers: &HeaderMap) -> Option<u128> {
+    let token = find(headers, VIEWER)?;
+    let is_ours = token.len() == 32 && token.bytes().all(|byte| byte.is_ascii_hexdigit());
+    u128::from_str_radix(token, 16).ok().filter(|_| is_ours)
+}
+
+/// Names a viewer who has no name yet.
+pub(super) fn name_viewer(asked: &HeaderMap, headers: &mut HeaderMap) {
+    let mut token = [0; 16];
+    if viewer(asked).is_none() && getrandom::fill(&mut token).is_ok() {
+        set(headers, VIEWER, &format!("{:032x}", u128::from_be_bytes(token)), "/", VIEWER_SECONDS);
+    }
 }
 
 /// A cookie of the request.

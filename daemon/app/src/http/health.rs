@@ -4,6 +4,7 @@ use super::problem::Problem;
 use super::router::why_nothing_is_live;
 use super::state::State;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use perch_store::StreamState;
 use std::sync::Arc;
 
 type Text = ([(http::HeaderName, &'static str); 2], &'static str);
@@ -18,10 +19,12 @@ pub(super) async fn alive() -> Text {
 
 /// `GET /readyz`
 pub(super) async fn ready(state: axum::extract::State<Arc<State>>) -> Result<Text, Problem> {
-    if state.site.hls.is_ready() {
+    let on_air = state.site.live.on_air();
+    let on_air = on_air.borrow();
+    if on_air.iter().any(|on_air| on_air.state != StreamState::Ended && on_air.hls.is_ready()) {
         return Ok((HEADERS, "ready\n"));
     }
     let reason =
-        state.site.cameras.first().map(|camera| why_nothing_is_live(&camera.handle.state().borrow()));
+        state.site.cameras.first().map(|camera| why_nothing_is_live(&camera.handle().state().borrow()));
     Err(Problem::NotReady(reason.unwrap_or_default()))
 }

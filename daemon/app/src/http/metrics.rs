@@ -4,9 +4,9 @@
 use super::places::Places;
 use super::state::{Shared, Site};
 use super::traffic::Traffic;
-use crate::capture::status::CameraState;
-use crate::capture::supervisor::CameraHandle;
-use crate::hls::HlsHandle;
+use crate::capture::status::{CameraState, CaptureCounters};
+use crate::hls::HlsMetrics;
+use crate::live::LiveCamera;
 use http::HeaderName;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use prometheus_client::collector::Collector;
@@ -26,15 +26,15 @@ pub(super) struct Metrics(Registry);
 impl Metrics {
     pub(super) fn new(site: &Site, traffic: Arc<Traffic>, places: Arc<Places>) -> Self {
         let mut registry = Registry::with_prefix("perch");
-        let listing = site.hls.metrics().listing_seconds.clone();
+        let listing = site.hls_metrics.listing_seconds.clone();
         registry.register(
             "segment_listing_seconds",
             "From an IDR leaving the encoder to the segment that it completes being listed",
             listing,
         );
         registry.register_collector(Box::new(Daemon {
-            cameras: site.cameras.iter().map(|camera| camera.handle.clone()).collect(),
-            hls: site.hls.clone(),
+            cameras: site.cameras.clone(),
+            hls: site.hls_metrics.clone(),
             traffic,
             places,
         }));
@@ -50,62 +50,64 @@ pub(super) async fn show(state: Shared) -> ([(HeaderName, &'static str); 2], Str
     ([(CONTENT_TYPE, content_type), (CACHE_CONTROL, "no-store")], text)
 }
 
-#[derive(Debug)]
 struct Daemon {
-    cameras: Vec<CameraHandle>,
-    hls: HlsHandle,
+    cameras: Arc<[LiveCamera]>,
+    hls: Arc<HlsMetrics>,
     traffic: Arc<Traffic>,
     places: Arc<Places>,
 }
 
-type OfCamera = fn(&CameraHandle) -> &AtomicU64;
+type OfCamera = fn(&CaptureCounters) -> &AtomicU64;
 
 /// Name, meaning, and where it is kept.
 const OF_CAMERAS: [(&str, &str, OfCamera); 6] = [
-    ("access_units", "Coded pictures published", |camera| &camera.counters().access_units),
-    ("key_frames", "Key frames among the coded pictures", |camera| &camera.counters().key_frames),
-    ("coded_bytes", "Bytes of coded pictures", |camera| &camera.counters().bytes),
-    ("seams", "Discontinuities: the source was opened anew or changed its format", |camera| {
-        &camera.counters().seams
+    ("access_units", "Coded pictures published", |counters| &counters.access_units),
+    ("key_frames", "Key frames among the coded pictures", |counters| &counters.key_frames),
+    ("coded_bytes", "Bytes of coded pictures", |counters| &counters.bytes),
+    ("seams", "Discontinuities: the source was opened anew or changed its format", |counters| {
+        &counters.seams
     }),
-    ("source_reopened", "Times that a source was opened anew after a failure", |camera| {
-        &camera.counters().reopened
-    }),
-    ("capture_times_changed", "Time stamps that jumped and were put right", |camera| {
-        &camera.counters().times_changed
+    ("source_reopened", "Times that a source was opened anew after a failure", |counters| &counters.reopened),
+    ("capture_times_changed", "Time stamps that jumped and were put right", |counters| {
+        &counters.times_changed
     }),
 ];
 
 /// The kinds of `capture_errors`.
-const ERRORS: [(&str, OfCamera); 2] = [
-    ("discarded", |camera| &camera.counters().discarded),
-    ("lost_frames", |camera| &camera.counters().lost_frames),
-];
+const ERRORS: [(&str, OfCamera); 2] =
+    [("discarded", |counters| &counters.discarded), ("lost_frames", |counters| &counters.lost_frames)];
+
+impl fmt::Debug for Daemon {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Daemon").finish_non_exhaustive()
+    }
+}
 
 impl Collector for Daemon {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         for (name, help, counter) in OF_CAMERAS {
             let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
-            for camera in &self.cameras {
-                let labels = [("camera", camera.name())];
-                ConstCounter::new(counter(camera).load(Ordering::Relaxed))
+            for camera in &*self.cameras {
+                let labels = [("camera", camera.config.name.as_str())];
+                ConstCounter::new(counter(camera.handle().counters()).load(Ordering::Relaxed))
                     .encode(family.encode_family(&labels)?)?;
             }
         }
         let help = "Pictures thrown away, and frames that the driver dropped";
         let mut family = encoder.encode_descriptor("capture_errors", help, None, MetricType::Counter)?;
-        for camera in &self.cameras {
+        for camera in &*self.cameras {
             for (kind, counter) in ERRORS {
-                let labels = [("camera", camera.name()), ("kind", kind)];
-                ConstCounter::new(counter(camera).load(Ordering::Relaxed))
+                let labels = [("camera", camera.config.name.as_str()), ("kind", kind)];
+                ConstCounter::new(counter(camera.handle().counters()).load(Ordering::Relaxed))
                     .encode(family.encode_family(&labels)?)?;
             }
         }
         let mut family =
             encoder.encode_descriptor("camera_live", "1 while pictures come", None, MetricType::Gauge)?;
-        for camera in &self.cameras {
-            let live = matches!(*camera.state().borrow(), CameraState::Live { .. });
-            ConstGauge::new(i64::from(live)).encode(family.encode_family(&[("camera", camera.name())])?)?;
+        for camera in &*self.cameras {
+            let live = matches!(*camera.handle().state().borrow(), CameraState::Live { .. });
+            ConstGauge::new(i64::from(live))
+                .encode(family.encode_family(&[("camera", camera.config.name.as_str())])?)?;
         }
         self.encode_hls(&mut encoder)?;
         self.encode_traffic(&mut encoder)
@@ -114,7 +116,7 @@ impl Collector for Daemon {
 
 impl Daemon {
     fn encode_hls(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let hls = self.hls.metrics();
+        let hls = &self.hls;
         for (name, help, value) in [
             ("segments", "Segments listed", &hls.segments),
             (

@@ -1,6 +1,6 @@
 //! The site: what goes over HTTP, and who may ask for it.
 //!
-//! `server`, `connection`, `patient_stream` and `places` are about connections; `live` is the hot path; everything else goes through
+//! `server`, `connection`, `patient_stream` and `places` are about connections; `media` is the hot path; everything else goes through
 //! `router` and past `access`, which says who may. All of it sees handles of the rest of the daemon, never a reader's or a camera's insides.
 
 #![allow(dead_code, reason = "the framework is ahead of the handlers that are being added to it")]
@@ -18,8 +18,8 @@ mod health;
 mod input;
 mod json;
 mod limits;
-mod live;
 mod me;
+mod media;
 mod metrics;
 mod openapi;
 mod page;
@@ -41,4 +41,4 @@ mod users;
 pub use console::{Answer, Console, SOCKET};
 pub use openapi::text as openapi_text;
 pub use server::Server;
-pub use state::{CameraInfo, Site};
+pub use state::Site;

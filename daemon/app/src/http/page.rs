@@ -4,8 +4,8 @@
 //! Every screen has an address of its own, at which the same document answers; which screen that is, the page knows
 //! (`webui/page.js`). Addresses of no screen stay unknown.
 
-use super::caching;
 use super::problem::Problem;
+use super::{caching, cookies};
 use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
 use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, VARY};
@@ -48,9 +48,12 @@ pub(super) fn is_part(path: &str) -> bool {
 pub(super) async fn index(headers: HeaderMap) -> Response {
     let tag = HeaderValue::from_static(concat!("\"", env!("PERCH_PAGE_VERSION"), "\""));
     if caching::is_known(&headers, &tag) {
-        return (StatusCode::NOT_MODIFIED, [(ETAG, tag)]).into_response();
+        let mut response = (StatusCode::NOT_MODIFIED, [(ETAG, tag)]).into_response();
+        cookies::name_viewer(&headers, response.headers_mut());
+        return response;
     }
     let mut response = file("index.html", &headers);
+    cookies::name_viewer(&headers, response.headers_mut());
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     response.headers_mut().insert(ETAG, tag);
     response

@@ -3,7 +3,7 @@
 use super::access;
 use super::body::Body;
 use super::caller::Peer;
-use super::live::{self, Live};
+use super::media::{self, Media};
 use super::metrics::Metrics;
 use super::places::Places;
 use super::problem::Problem;
@@ -55,19 +55,17 @@ fn pages() -> Router<Arc<State>> {
 /// Answers every request of the site; clones are the same.
 #[derive(Clone)]
 pub(super) struct Answers {
-    live: Arc<Live>,
+    media: Arc<Media>,
     router: Router,
 }
 
 impl Answers {
     pub(super) fn new(site: Site, traffic: Arc<Traffic>, places: Arc<Places>) -> Self {
-        // The configuration has one camera at least, but nothing here depends on it.
-        let live_camera = site.cameras.first().map(|camera| camera.handle.state().clone());
-        let live_camera = live_camera.unwrap_or_else(|| tokio::sync::watch::channel(CameraState::Stopped).1);
-        let live = Arc::new(Live::new(site.hls.clone(), live_camera, places.most()));
+        let most_waiting = places.most();
         let metrics = Metrics::new(&site, traffic, places);
         let (api, document) = api().split_for_parts();
         let state = Arc::new(State::new(site, metrics, openapi::bytes(document)));
+        let media = Arc::new(Media::new(Arc::clone(&state), most_waiting));
         let router = api
             .merge(pages())
             .route_layer(from_fn_with_state(Arc::clone(&state), access::guard))
@@ -76,7 +74,7 @@ impl Answers {
                 allowed: access::methods_of(path.as_str()),
             })
             .with_state(state);
-        Self { live, router }
+        Self { media, router }
     }
 
     pub(super) async fn answer<B>(&self, peer: Peer, mut request: Request<B>) -> Response<Body>
@@ -85,8 +83,8 @@ impl Answers {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let line = AccessLine::of(peer, &request);
-        let response = if let Some(name) = request.uri().path().strip_prefix(live::PREFIX) {
-            self.live.answer(name, &request).await
+        let response = if let Some(path) = request.uri().path().strip_prefix(media::PREFIX) {
+            self.media.answer(path, peer, &request).await
         } else {
             request.extensions_mut().insert(peer);
             self.route(request).await

@@ -5,11 +5,10 @@ use super::metrics::Metrics;
 use super::problem::Problem;
 use super::system;
 use crate::accounts::{Accounts, wall};
-use crate::capture::status::SelfTest;
-use crate::capture::supervisor::CameraHandle;
 use crate::clock::Clock;
 use crate::config;
-use crate::hls::HlsHandle;
+use crate::hls::HlsMetrics;
+use crate::live::{LiveCamera, LiveHandle};
 use crate::system::board::Board;
 use bytes::Bytes;
 use perch_store::{Store, Timestamp};
@@ -22,22 +21,14 @@ const AT_ONCE: usize = 4;
 /// A card or a driver that stalls for longer is told to people.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A camera as the site shows it.
-pub struct CameraInfo {
-    /// How it is doing.
-    pub handle: CameraHandle,
-    /// What was configured.
-    pub config: config::Camera,
-    /// What was chosen to run it with, and why not with something else.
-    pub self_test: tokio::sync::watch::Receiver<SelfTest>,
-}
-
 /// Handles of the daemon's parts that the site shows.
 pub struct Site {
-    /// The live stream.
-    pub hls: HlsHandle,
-    /// The first one is live.
-    pub cameras: Vec<CameraInfo>,
+    /// What is on the air, and the way there.
+    pub live: LiveHandle,
+    /// Those that are configured; `/media/live/` shows the first.
+    pub cameras: Arc<[LiveCamera]>,
+    /// Of all streams.
+    pub hls_metrics: Arc<HlsMetrics>,
     /// The machine under the daemon.
     pub board: Board,
     /// For what people read.

@@ -10,9 +10,11 @@ use crate::capture::status::CameraState;
 use crate::capture::supervisor::CameraHandle;
 use crate::clock::Clock;
 use crate::hls::HlsHandle;
+use crate::live::{LiveCamera, OnAir};
 use sd_notify::NotifyState;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// A capture thread that gave no sign of life for so long hangs. Opening a slow camera is silent for 8 s at most.
 const HANGS: Duration = Duration::from_secs(10);
@@ -22,28 +24,28 @@ const EXTENSION: Duration = Duration::from_secs(30);
 
 /// What there is to tell of.
 pub struct Told {
-    /// The live stream; `None` where nothing goes live by itself.
-    pub hls: Option<HlsHandle>,
-    /// The cameras that run; the first is the live stream's.
-    pub cameras: Vec<CameraHandle>,
+    /// What is on the air: `READY=1` waits for what is there at the start; anything else is told anew when it changes.
+    pub on_air: watch::Receiver<Arc<[OnAir]>>,
+    /// All that are configured.
+    pub cameras: Arc<[LiveCamera]>,
 }
 
 /// Tells systemd until dropped. Must run beside everything else, on the runtime: if that hangs, so does the watchdog.
 pub async fn tell(told: Told, clock: Arc<dyn Clock>) {
     let watchdog = sd_notify::watchdog_enabled();
     let mut period = tokio::time::interval(watchdog.map_or(USUAL_PERIOD, |w| (w / 2).min(USUAL_PERIOD)));
-    let mut state = told.cameras.first().map(|camera| camera.state().clone());
     let mut teller = Teller { watchdog: watchdog.is_some(), ..Teller::default() };
-    let mut hls = told.hls.clone();
+    let mut on_air = told.on_air.clone();
+    let mut first = on_air.borrow_and_update().first().map(|on_air| on_air.hls.clone());
     loop {
         let now = clock.monotonic();
+        let running = running(&told.cameras);
         let looked = Looked {
-            ready: told.hls.as_ref().is_none_or(HlsHandle::is_ready),
-            status: state
-                .as_ref()
-                .map_or_else(|| "nothing is live".to_owned(), |state| status(&state.borrow())),
-            silent_for: told
-                .cameras
+            ready: first.as_ref().is_none_or(HlsHandle::is_ready),
+            status: running
+                .first()
+                .map_or_else(|| "nothing is live".to_owned(), |camera| status(&camera.state().borrow())),
+            silent_for: running
                 .iter()
                 .map(|camera| now.saturating_sub(camera.heartbeat().last_progress()))
                 .max()
@@ -51,17 +53,13 @@ pub async fn tell(told: Told, clock: Arc<dyn Clock>) {
         };
         send(&teller.messages(looked));
         let changed = async {
-            let seen = match &mut state {
-                Some(state) => state.changed().await.is_ok(),
-                None => false,
-            };
             // Nobody writes it any more: that is no reason to look again and again.
-            if !seen {
+            if on_air.changed().await.is_err() {
                 std::future::pending::<()>().await;
             }
         };
         let ready = async {
-            match &mut hls {
+            match &mut first {
                 Some(hls) if !teller.said_ready => hls.ready().await,
                 _ => std::future::pending().await,
             }
@@ -72,6 +70,12 @@ pub async fn tell(told: Told, clock: Arc<dyn Clock>) {
             () = ready => {}
         }
     }
+}
+
+/// The cameras whose threads are to give signs of life.
+fn running(cameras: &[LiveCamera]) -> Vec<CameraHandle> {
+    let handles = cameras.iter().map(LiveCamera::handle);
+    handles.filter(|handle| *handle.state().borrow() != CameraState::Stopped).collect()
 }
 
 /// Says that the end has begun.

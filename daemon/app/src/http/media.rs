@@ -1,27 +1,35 @@
-//! `/media/live/`: the playlists and segments of the running stream. The hot path of the whole server: it is answered before the
-//! router, a segment is the very bytes that the segmenter made, and a playlist is rendered once for everybody.
+//! `/media/{stream}/` and `/media/live/`, the first camera's running stream: playlists and segments. The hot path of the whole server: it is
+//! answered before the router, a segment is the very bytes that the segmenter made, and a playlist is rendered once for everybody.
 //!
-//! Blocking reload is RFC 8216bis §6.2.5.2.
+//! Blocking reload is RFC 8216bis §6.2.5.2. What is for members only asks for a login, here and nowhere else on this path.
 
 use super::body::Body;
 use super::caching;
+use super::caller::{self, Peer};
+use super::cookies;
 use super::problem::Problem;
 use super::range::{self, Part};
 use super::router::why_nothing_is_live;
+use super::state::State;
 use crate::capture::status::CameraState;
 use crate::hls::{HlsHandle, MEDIA_PLAYLIST, Offer, SegmentBytes};
+use crate::live::{OnAir, Viewers, viewer_of_address, viewer_of_cookie};
 use bytes::Bytes;
 use http::header::{
     ACCEPT_RANGES, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL, CONTENT_RANGE,
-    CONTENT_TYPE, ETAG, RANGE, X_CONTENT_TYPE_OPTIONS,
+    CONTENT_TYPE, ETAG, RANGE, USER_AGENT, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use perch_store::{StreamId, StreamState, Viewer, Visibility};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 
 /// What this part of the site lives under.
-pub(super) const PREFIX: &str = "/media/live/";
+pub(super) const PREFIX: &str = "/media/";
+
+/// Stands for the running stream of the first camera.
+const FIRST_CAMERA: &str = "live";
 
 const MULTIVARIANT_PLAYLIST: &str = "main.m3u8";
 
@@ -32,75 +40,147 @@ const PATIENCE_TARGETS: u32 = 3;
 /// A camera that starts has its first segment within this, or something is wrong with it.
 const FIRST_SEGMENT: Duration = Duration::from_secs(3);
 
-/// The live stream, as clients fetch it.
-pub(super) struct Live {
-    hls: HlsHandle,
+/// The streams, as clients fetch them.
+pub(super) struct Media {
+    state: Arc<State>,
+    on_air: watch::Receiver<Arc<[OnAir]>>,
     /// Blocking reloads that may wait at once: as many as there can be connections, each of which waits for one at most.
     waiting: Semaphore,
-    /// How the live camera is doing.
-    camera: watch::Receiver<CameraState>,
 }
 
-impl Live {
-    pub(super) fn new(hls: HlsHandle, camera: watch::Receiver<CameraState>, most_waiting: usize) -> Self {
-        Self { hls, camera, waiting: Semaphore::new(most_waiting) }
+/// What a request is about.
+struct Asked {
+    hls: HlsHandle,
+    viewers: Arc<Viewers>,
+    camera: Arc<str>,
+    visibility: Visibility,
+}
+
+impl Media {
+    pub(super) fn new(state: Arc<State>, most_waiting: usize) -> Self {
+        Self { on_air: state.site.live.on_air(), state, waiting: Semaphore::new(most_waiting) }
     }
 
-    /// Answers a request for `name` under [`PREFIX`].
-    pub(super) async fn answer<B>(&self, name: &str, request: &Request<B>) -> Response<Body> {
-        let answer = match *request.method() {
-            Method::GET | Method::HEAD => self.find(name, request).await,
-            Method::OPTIONS => Ok(preflight()),
+    /// Answers a request for `path` under [`PREFIX`].
+    pub(super) async fn answer<B>(&self, path: &str, peer: Peer, request: &Request<B>) -> Response<Body> {
+        let (stream, name) = path.split_once('/').unwrap_or((path, ""));
+        let asked = match *request.method() {
+            Method::GET | Method::HEAD | Method::OPTIONS => self.asked(stream),
             _ => Err(Problem::Method { allowed: "GET, HEAD, OPTIONS".to_owned() }),
         };
-        let mut response = answer.unwrap_or_else(Problem::into_response);
-        let headers = response.headers_mut();
-        // Players on other sites may play what anybody may see.
-        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        response
+        let asked = match asked {
+            Ok(asked) => asked,
+            Err(problem) => return for_everybody(problem.into_response()),
+        };
+        let is_public = asked.visibility == Visibility::Public;
+        let answer = match *request.method() {
+            Method::OPTIONS => Ok(preflight()),
+            _ => self.find(&asked, name, peer, request).await,
+        };
+        let response = answer.unwrap_or_else(Problem::into_response);
+        if is_public { for_everybody(response) } else { for_members(response) }
     }
 
-    async fn find<B>(&self, name: &str, request: &Request<B>) -> Result<Response<Body>, Problem> {
+    fn asked(&self, stream: &str) -> Result<Asked, Problem> {
+        let on_air = self.on_air.borrow();
+        let found = if stream == FIRST_CAMERA {
+            let first = self.state.site.cameras.first().map(|camera| camera.config.name.as_str());
+            let mut of_camera = on_air.iter().rev().filter(|on_air| Some(&*on_air.camera) == first);
+            let newest = of_camera.next();
+            newest.filter(|on_air| on_air.state != StreamState::Ended).or(newest)
+        } else {
+            let stream: StreamId = stream.parse().map_err(|_| Problem::NotFound)?;
+            on_air.iter().find(|on_air| on_air.stream == stream)
+        };
+        match found {
+            Some(on_air) => Ok(Asked {
+                hls: on_air.hls.clone(),
+                viewers: on_air.viewers.clone(),
+                camera: on_air.camera.clone(),
+                visibility: on_air.visibility,
+            }),
+            None if stream == FIRST_CAMERA => Err(Problem::NotLive("nothing is live".to_owned())),
+            None => Err(Problem::NotLive("this stream is not on the air".to_owned())),
+        }
+    }
+
+    async fn find<B>(
+        &self,
+        asked: &Asked,
+        name: &str,
+        peer: Peer,
+        request: &Request<B>,
+    ) -> Result<Response<Body>, Problem> {
+        if asked.visibility == Visibility::Members {
+            caller::login_of(&self.state, request.headers()).await?.ok_or(Problem::Unauthenticated)?;
+        }
         match name {
             MEDIA_PLAYLIST => {
                 let wanted = Directives::parse(request.uri().query().unwrap_or(""))?;
+                let viewer = self.viewer(peer, request.headers());
+                asked.viewers.saw(viewer, self.state.site.clock.monotonic());
                 let offer = match wanted.sequence {
-                    Some(sequence) => self.offer_with(sequence).await?,
-                    None => self.offer().await?,
+                    Some(sequence) => self.offer_with(asked, sequence).await?,
+                    None => self.offer(asked).await?,
                 };
                 Ok(playlist(&offer.playlist, &offer, wanted.sequence.is_some(), request.headers()))
             }
             MULTIVARIANT_PLAYLIST => {
-                let offer = self.offer().await?;
+                let offer = self.offer(asked).await?;
                 Ok(playlist(&offer.multivariant, &offer, false, request.headers()))
             }
-            _ => match self.hls.segment(name) {
+            _ => match asked.hls.segment(name) {
                 Some(found) => segment(found, request.headers()),
                 None => Err(Problem::NoSuchSegment),
             },
         }
     }
 
+    /// Whoever asks, for counting alone: a login is not looked up.
+    fn viewer(&self, peer: Peer, headers: &HeaderMap) -> Viewer {
+        if let Some(token) = cookies::access_token(headers)
+            && let Some(bearer) = self.state.accounts().tokens.read(token, self.state.now())
+        {
+            return bearer.user.into();
+        }
+        match cookies::viewer(headers) {
+            Some(token) => viewer_of_cookie(token),
+            None => {
+                let program = headers.get(USER_AGENT).map_or(&b""[..], HeaderValue::as_bytes);
+                viewer_of_address(peer.address(), program)
+            }
+        }
+    }
+
+    /// How the stream's camera is doing.
+    fn camera_state(&self, camera: &str) -> CameraState {
+        let camera = self.state.site.cameras.iter().find(|known| known.config.name == camera);
+        camera.map_or(CameraState::Stopped, |camera| camera.handle().state().borrow().clone())
+    }
+
     /// What is offered; where the first segment is just being made, as soon as it is there.
-    async fn offer(&self) -> Result<Arc<Offer>, Problem> {
-        let mut offer = self.hls.offer();
-        let is_coming = matches!(*self.camera.borrow(), CameraState::Starting | CameraState::Live { .. });
-        if offer.playlist.is_empty() && is_coming && !offer.has_ended {
+    async fn offer(&self, asked: &Asked) -> Result<Arc<Offer>, Problem> {
+        let mut offer = asked.hls.offer();
+        if !offer.playlist.is_empty() {
+            return Ok(offer);
+        }
+        let is_coming =
+            matches!(self.camera_state(&asked.camera), CameraState::Starting | CameraState::Live { .. });
+        if is_coming && !offer.has_ended {
             let _waiting = self.waiting.try_acquire().map_err(|_| Problem::TooManyWaiting)?;
-            if let Some(first) = self.hls.wait_for(offer.next_sequence, FIRST_SEGMENT).await {
+            if let Some(first) = asked.hls.wait_for(offer.next_sequence, FIRST_SEGMENT).await {
                 offer = first;
             }
         }
         if offer.playlist.is_empty() {
-            return Err(Problem::NotLive(why_nothing_is_live(&self.camera.borrow())));
+            return Err(Problem::NotLive(why_nothing_is_live(&self.camera_state(&asked.camera))));
         }
         Ok(offer)
     }
 
     /// The offer as soon as it has segment `sequence`.
-    async fn offer_with(&self, sequence: u64) -> Result<Arc<Offer>, Problem> {
-        let offer = self.offer().await?;
+    async fn offer_with(&self, asked: &Asked, sequence: u64) -> Result<Arc<Offer>, Problem> {
+        let offer = self.offer(asked).await?;
         if offer.has_ended || sequence < offer.next_sequence {
             return Ok(offer);
         }
@@ -109,8 +189,26 @@ impl Live {
             return Err(Problem::TooFarAhead { asked: sequence, last });
         }
         let _waiting = self.waiting.try_acquire().map_err(|_| Problem::TooManyWaiting)?;
-        self.hls.wait_for(sequence, offer.target_duration * PATIENCE_TARGETS).await.ok_or(Problem::Overdue)
+        asked.hls.wait_for(sequence, offer.target_duration * PATIENCE_TARGETS).await.ok_or(Problem::Overdue)
     }
+}
+
+/// Players on other sites may play what anybody may see.
+fn for_everybody(mut response: Response<Body>) -> Response<Body> {
+    let headers = response.headers_mut();
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// No cache between a member and us keeps what is for members.
+fn for_members(mut response: Response<Body>) -> Response<Body> {
+    let headers = response.headers_mut();
+    let keeps = headers.get(CACHE_CONTROL) == Some(&caching::FOR_EVER);
+    let caching = if keeps { "private, max-age=31536000, immutable" } else { "private, no-cache" };
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
 }
 
 /// Delivery directives of the query (RFC 8216bis §6.2.5).

@@ -1,0 +1,130 @@
+//! Going live: the one place where streams start and stop, whoever asks (page, API, button, the daemon's own start).
+//!
+//! [`studio`] is the one owner of what is on the air; it starts a task for each stream ([`running`]), which owns the camera's thread and the
+//! hls reader for as long as the stream lasts, and writes what happens to it into the store. Everybody else has a [`LiveHandle`] and watches
+//! [`OnAir`]. A stream always comes to its end in the store: by its user, the owner, its duration, the button, shutdown, or at the next start
+//! of a daemon that was killed.
+//!
+//! Must not be here: how cameras are opened (`capture`), HTTP, chat.
+
+#![allow(dead_code, reason = "the addresses that use it are being added")]
+
+mod camera;
+mod running;
+mod studio;
+#[cfg(test)]
+mod tests;
+mod viewers;
+
+pub use camera::{BoardHardware, LiveCamera};
+pub use studio::{LiveSettings, Studio, Tell};
+pub use viewers::{Viewers, viewer_of_address, viewer_of_cookie};
+
+use crate::capture::ability::Unable;
+use crate::hls::HlsHandle;
+use perch_store::{EndReason, NewStream, StoreError, Stream, StreamId, StreamState, UserId, Visibility};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// A stream that is on the air, or went off it less than a minute ago.
+#[derive(Clone, Debug)]
+pub struct OnAir {
+    /// Its id.
+    pub stream: StreamId,
+    /// Whose it is. `None`: the appliance's own, before it has an owner; not in the store.
+    pub user: Option<UserId>,
+    /// The camera's name.
+    pub camera: Arc<str>,
+    /// Who may watch.
+    pub visibility: Visibility,
+    /// Where it is in its life.
+    pub state: StreamState,
+    /// Monotonic time of offset 0: when its first picture went out.
+    pub zero: Duration,
+    /// Its playlist and segments.
+    pub hls: HlsHandle,
+    /// Who watches.
+    pub viewers: Arc<Viewers>,
+}
+
+/// Why a stream was not started or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum LiveError {
+    /// None is configured under this name.
+    #[error("there is no camera {camera}; there is {there}")]
+    NoSuchCamera {
+        /// As asked for.
+        camera: String,
+        /// Those that there are.
+        there: String,
+    },
+    /// The camera and the encoder cannot do it.
+    #[error(transparent)]
+    Unable(#[from] Unable),
+    /// Not plugged in, not allowed, no encoder.
+    #[error("{0}")]
+    CameraUnavailable(String),
+    /// The rules of the site, or the store itself.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The thread of the camera cannot be started.
+    #[error("cannot start the camera's thread: {0}")]
+    Thread(#[from] std::io::Error),
+    /// The daemon ends.
+    #[error("Perch is shutting down")]
+    ShuttingDown,
+}
+
+/// What the studio is asked.
+enum Request {
+    Start { new: Box<NewStream>, answer: oneshot::Sender<Result<Stream, LiveError>> },
+    Stop { stream: StreamId, reason: EndReason, answer: oneshot::Sender<Result<Stream, LiveError>> },
+    Change { stream: StreamId, visibility: Visibility },
+}
+
+/// The way to go live, to stop, and to see what is on the air; clones are the same.
+#[derive(Clone)]
+pub struct LiveHandle {
+    /// Bounded: people who press buttons.
+    requests: mpsc::Sender<Request>,
+    on_air: watch::Receiver<Arc<[OnAir]>>,
+}
+
+impl LiveHandle {
+    /// Goes live: the camera is taken and set up for this stream. Comes back as soon as it is [`StreamState::Starting`].
+    pub async fn start(&self, new: NewStream) -> Result<Stream, LiveError> {
+        self.ask(|answer| Request::Start { new: Box::new(new), answer }).await
+    }
+
+    /// Stops a stream; comes back when it has ended. One that has ended before stays as it ended.
+    pub async fn stop(&self, stream: StreamId, reason: EndReason) -> Result<Stream, LiveError> {
+        self.ask(|answer| Request::Stop { stream, reason, answer }).await
+    }
+
+    /// Who may watch has changed in the store.
+    pub async fn visibility_changed(&self, stream: StreamId, visibility: Visibility) {
+        // A studio that is gone has nothing on the air.
+        let _ = self.requests.send(Request::Change { stream, visibility }).await;
+    }
+
+    /// What is on the air; also to wait for changes of it and of its cameras' states.
+    pub fn on_air(&self) -> watch::Receiver<Arc<[OnAir]>> {
+        self.on_air.clone()
+    }
+
+    /// How many watch a stream now; 0 when it is not on the air.
+    pub fn viewers(&self, stream: StreamId) -> u32 {
+        let on_air = self.on_air.borrow();
+        on_air.iter().find(|on_air| on_air.stream == stream).map_or(0, |on_air| on_air.viewers.now())
+    }
+
+    async fn ask(
+        &self,
+        request: impl FnOnce(oneshot::Sender<Result<Stream, LiveError>>) -> Request,
+    ) -> Result<Stream, LiveError> {
+        let (answer, answered) = oneshot::channel();
+        self.requests.send(request(answer)).await.map_err(|_| LiveError::ShuttingDown)?;
+        answered.await.unwrap_or(Err(LiveError::ShuttingDown))
+    }
+}

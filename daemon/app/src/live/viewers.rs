@@ -1,0 +1,105 @@
+//! Who watches a stream: those who fetched its playlist a moment ago. A player asks for it every few seconds, whatever it is.
+
+use perch_store::Viewer;
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher as _, RandomState};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Who fetched the playlist within this is watching.
+const WATCHING: Duration = Duration::from_secs(10);
+/// More than a board can serve; beyond, newcomers watch uncounted.
+const MOST: usize = 20_000;
+
+/// Those who watch one stream.
+#[derive(Debug, Default)]
+pub struct Viewers {
+    seen: Mutex<Seen>,
+    now: AtomicU32,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    /// When each fetched the playlist last.
+    last: HashMap<Viewer, Duration>,
+    /// Whose view is counted, or is about to be.
+    counted: HashSet<Viewer>,
+    /// Whose view is to be counted.
+    new: Vec<Viewer>,
+}
+
+impl Viewers {
+    /// `viewer` fetches the playlist at monotonic time `now`.
+    pub fn saw(&self, viewer: Viewer, now: Duration) {
+        let mut seen = self.seen();
+        if seen.last.len() < MOST || seen.last.contains_key(&viewer) {
+            seen.last.insert(viewer, now);
+        }
+        if seen.counted.len() < MOST && seen.counted.insert(viewer) {
+            seen.new.push(viewer);
+        }
+    }
+
+    /// How many watch, as of the last look.
+    pub fn now(&self) -> u32 {
+        self.now.load(Ordering::Relaxed)
+    }
+
+    /// Counts anew; gives those whose view has not been counted yet.
+    pub(super) fn look(&self, now: Duration) -> Vec<Viewer> {
+        let mut seen = self.seen();
+        seen.last.retain(|_, last| now.saturating_sub(*last) < WATCHING);
+        self.now.store(seen.last.len() as u32, Ordering::Relaxed);
+        std::mem::take(&mut seen.new)
+    }
+
+    /// Each change under the lock is one step: a panic leaves nothing half done.
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The viewer that carries this cookie.
+pub fn viewer_of_cookie(token: u128) -> Viewer {
+    Viewer::anonymous(token)
+}
+
+/// The viewer without a cookie: an address and the program that asks. Not the same after a restart of the daemon.
+pub fn viewer_of_address(address: IpAddr, program: &[u8]) -> Viewer {
+    use std::sync::LazyLock;
+    static KEYS: LazyLock<[RandomState; 2]> = LazyLock::new(|| [RandomState::new(), RandomState::new()]);
+    let half = |key: &RandomState| u128::from(key.hash_one((address, program)));
+    Viewer::anonymous(half(&KEYS[0]) << 64 | half(&KEYS[1]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_counts_once_and_is_there_while_it_asks() {
+        let viewers = Viewers::default();
+        let [ann, ben] = [1, 2].map(Viewer::anonymous);
+        let at = Duration::from_secs;
+        viewers.saw(ann, at(0));
+        viewers.saw(ben, at(1));
+        viewers.saw(ann, at(8));
+        assert_eq!(viewers.look(at(9)), [ann, ben]);
+        assert_eq!(viewers.now(), 2);
+        assert_eq!(viewers.look(at(12)), []);
+        assert_eq!(viewers.now(), 1);
+        viewers.saw(ben, at(60));
+        assert_eq!(viewers.look(at(61)), [], "a view is one for each viewer, however often they come back");
+        assert_eq!(viewers.now(), 1);
+    }
+
+    #[test]
+    fn programs_at_one_address_are_told_apart() {
+        let address = IpAddr::from([192, 0, 2, 1]);
+        assert_eq!(viewer_of_address(address, b"vlc"), viewer_of_address(address, b"vlc"));
+        assert_ne!(viewer_of_address(address, b"vlc"), viewer_of_address(address, b"mpv"));
+        assert_ne!(viewer_of_address(address, b"vlc"), viewer_of_address([192, 0, 2, 2].into(), b"vlc"));
+    }
+}
