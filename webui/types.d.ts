@@ -11,7 +11,9 @@ export interface User extends UserRef {
 }
 export interface Me extends User { email: string; standing: Standing; unread_notifications: number; has_stream_key: boolean }
 /** What the owner sees of everybody. */
-export interface Account extends User { email?: string; standing: Standing }
+export interface Account extends UserRef { email: string; role: Role; standing: Standing; created_at: string }
+/** Somebody one follows. */
+export interface Subscription extends UserRef { live_stream: string | null }
 export interface LoginAnswer { access_token: string; expires_in: number; user: Me }
 export interface Session { id: string; label: string; opened_at: string; refreshed_at: string; expires_at: string; is_current: boolean }
 

@@ -8,17 +8,17 @@ import { LogInFirst } from "../parts/loginfirst.js";
 import { FollowButton, Person } from "../parts/person.js";
 import { useTitle } from "../parts/title.js";
 
-/** @import { User } from "../types.js" */
+/** @import { Subscription } from "../types.js" */
 
 export function Screen() {
   useTitle("Following");
-  const pages = useMemo(() => /** @type {Pages<User>} */ (new Pages("/me/subscriptions", { limit: 50 })), []);
+  const pages = useMemo(() => /** @type {Pages<Subscription>} */ (new Pages("/me/subscriptions", { limit: 50 })), []);
   useEffect(() => void (me.value && pages.first()), [me.value?.username]);
   if (!me.value) return html`<${LogInFirst} words="Log in to see whom you follow." />`;
   return html`
     <div class="narrow">
       <h1>Following</h1>
-      <${Paged} pages=${pages} each=${(/** @type {User} */ user) => html`
+      <${Paged} pages=${pages} each=${(/** @type {Subscription} */ user) => html`
         <li key=${user.username} class="row">
           <${Person} user=${user}>${user.live_stream ? html`<span class="tag live">Live</span> <a href="/watch/${user.live_stream}">Watch ${nameOf(user)}</a>` : null}<//>
           <${FollowButton} username=${user.username} isFollowing=${true} />

@@ -102,7 +102,7 @@ function Change({ account, onDone, onClose }) {
     onDone();
   };
   if (isDeleting.value) {
-    return html`<${Confirm} title="Delete ${nameOf(account)}?" words="The account, its profile and its streams are gone for ever." action="Delete the account" onClose=${onClose}
+    return html`<${Confirm} title="Delete ${nameOf(account)}?" words="The account, its streams and what it wrote in chats are gone for ever." action="Delete the account" onClose=${onClose}
       work=${async () => { await api.delete(pathOf(account.username)); onDone(); }} />`;
   }
   return html`

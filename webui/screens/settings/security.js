@@ -22,7 +22,7 @@ export function Security() {
     <${Sessions} />
     <p><button class="button" type="button" onClick=${() => (dialog.value = "everywhere")}>Log out everywhere</button></p>
     <h3>Delete your account</h3>
-    <p>Your profile, your streams and what you follow are gone for ever. What you wrote in chats stays, without your name.</p>
+    <p>Your profile, your streams, what you wrote in chats and whom you follow are gone for ever.</p>
     <p><button class="button danger" type="button" onClick=${() => (dialog.value = "delete")}>Delete my account</button></p>
     ${dialog.value === "everywhere" && html`<${Confirm} title="Log out everywhere?" words="Every browser and every program that is logged in as you has to log in again, this one too." action="Log out everywhere"
       onClose=${close} work=${async () => { await logOut(true); go("/"); }} />`}
