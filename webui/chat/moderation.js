@@ -16,10 +16,10 @@ export function Moderate({ stream, message, isModerator, onDelete, onClose }) {
   const task = useTask();
   const user = message.user;
   const isOwn = user?.username === me.value?.username;
-  /** @param {object} restriction @param {string} words */
-  const restrict = (restriction, words) => task.run(async () => {
+  /** @param {object} restriction @param {string} words @param {string} where */
+  const restrict = (restriction, words, where = `/streams/${stream.id}/restrictions`) => task.run(async () => {
     if (!user) return;
-    await api.put(`/streams/${stream.id}/restrictions/${encodeURIComponent(user.username)}`, restriction);
+    await api.put(`${where}/${encodeURIComponent(user.username)}`, restriction);
     toast(words);
     onClose();
   });
@@ -34,6 +34,8 @@ export function Moderate({ stream, message, isModerator, onDelete, onClose }) {
           <button class="button" type="button" onClick=${() => restrict({ severity: "mute", seconds: 600 }, `${name} is muted for 10 minutes.`)}>Mute ${name} for 10 minutes</button>
           <button class="button" type="button" onClick=${() => restrict({ severity: "mute" }, `${name} is muted in this chat.`)}>Mute ${name} for this stream</button>
           <button class="button danger" type="button" onClick=${() => restrict({ severity: "ban" }, `${name} is banned from this chat.`)}>Ban ${name} from this chat</button>`}
+        ${me.value?.role === "owner" && !isOwn && html`
+          <button class="button danger" type="button" onClick=${() => restrict({ severity: "ban" }, `${name} is banned from all chats.`, "/restrictions")}>Ban ${name} from all chats</button>`}
       </div>
       <${Refusal} task=${task} />
     <//>`;
@@ -45,22 +47,12 @@ export function Rules({ stream, rules, onClose }) {
   const slow = useSignal(String(rules?.slow_mode_seconds ?? 0));
   const followers = useSignal(rules?.followers_only ?? false);
   const members = useSignal(rules?.members_only ?? false);
-  const restricted = useSignal(/** @type {Restriction[]} */ ([]));
-  const path = `/streams/${stream.id}/restrictions`;
-  useEffect(() => {
-    api.get(path).then((/** @type {List<Restriction>} */ { items }) => (restricted.value = items)).catch(() => {});
-  }, []);
   const work = async () => {
     await api.patch(`/streams/${stream.id}/chat-rules`, {
       slow_mode_seconds: Number(slow.value), followers_only: followers.value, members_only: members.value,
     });
     onClose();
   };
-  /** @param {string} username */
-  const lift = (username) => task.run(async () => {
-    await api.delete(`${path}/${encodeURIComponent(username)}`);
-    restricted.value = restricted.value.filter(({ user }) => user.username !== username);
-  });
   return html`
     <${Dialog} title="Rules of the chat" onClose=${onClose}>
       <${Form} task=${task} work=${work}>
@@ -68,11 +60,32 @@ export function Rules({ stream, rules, onClose }) {
           choices=${[["0", "Off"], ["5", "5 seconds"], ["15", "15 seconds"], ["30", "30 seconds"], ["60", "1 minute"], ["300", "5 minutes"]]} />
         <${Switch} label="Followers only" hint="Only those who follow you write." value=${followers} />
         <${Switch} label="Members only" hint="Only those who are logged in read along." value=${members} />
-        ${restricted.value.length > 0 && html`<fieldset><legend>Muted and banned</legend><ul class="rows">
-          ${restricted.value.map(({ user, severity }) => html`<li key=${user.username} class="row"><span class="grow">${nameOf(user)} <span class="quiet">${severity === "ban" ? "banned" : "muted"}</span></span>
-            <button class="button" type="button" onClick=${() => lift(user.username)}>Lift</button></li>`)}</ul></fieldset>`}
+        <${Restricted} path=${`/streams/${stream.id}/restrictions`} words="Muted and banned" />
         <${Refusal} task=${task} fields=${["slow_mode_seconds"]} />
         <footer><button class="button" type="button" onClick=${onClose}>Cancel</button><${Submit} task=${task}>Save<//></footer>
       <//>
     <//>`;
+}
+
+/**
+ * Who may not write, in one chat or in all, and the way to let them again.
+ * @param {{ path: string, words: string }} props
+ */
+export function Restricted({ path, words }) {
+  const task = useTask();
+  const items = useSignal(/** @type {Restriction[]} */ ([]));
+  useEffect(() => {
+    api.get(path).then((/** @type {List<Restriction>} */ list) => (items.value = list.items)).catch(() => {});
+  }, [path]);
+  /** @param {string} username */
+  const lift = (username) => task.run(async () => {
+    await api.delete(`${path}/${encodeURIComponent(username)}`);
+    items.value = items.value.filter(({ user }) => user.username !== username);
+  });
+  if (items.value.length === 0) return null;
+  return html`
+    <fieldset class="field"><legend>${words}</legend><ul class="rows">
+      ${items.value.map(({ user, severity }) => html`<li key=${user.username} class="row"><span class="grow">${nameOf(user)} <span class="quiet">${severity === "ban" ? "banned" : "muted"}</span></span>
+        <button class="button" type="button" onClick=${() => lift(user.username)}>Lift</button></li>`)}</ul>
+      <${Refusal} task=${task} /></fieldset>`;
 }

@@ -1,5 +1,6 @@
 // For the owner: everybody who has an account, who waits for one, and what each may do.
 
+import { Restricted } from "../../chat/moderation.js";
 import { api, asProblem } from "../../site/api.js";
 import { me } from "../../site/session.js";
 import { nameOf } from "../../site/words.js";
@@ -57,6 +58,7 @@ export function Accounts() {
         ${account.standing === "pending" && html`<button class="button primary" type="button" onClick=${() => approve(account)}>Approve</button>`}
         <button class="button" type="button" aria-label="Change ${account.username}" onClick=${() => (dialog.value = account)}>Change</button>
       </li>`} />
+    <${Restricted} path="/restrictions" words="Muted or banned in all chats" />
     ${dialog.value === "new" && html`<${NewAccount} onDone=${changed} onClose=${close} />`}
     ${dialog.value !== null && typeof dialog.value === "object" && html`<${Change} account=${dialog.value} onDone=${changed} onClose=${close} />`}`;
 }
