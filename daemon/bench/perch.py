@@ -21,6 +21,10 @@ autostart = true
 segment_seconds = 2
 window_seconds = 60
 
+[limits]
+requests_per_second = 1000000
+writes_per_second = 1000000
+
 [[camera]]
 name = "bench"
 source = "command"

@@ -27,6 +27,7 @@ import nginx
 import perch
 import segmenting
 import serving
+import site_beside_stream
 import table
 
 _MEMORY_FILE_SYSTEM = Path("/dev/shm")
@@ -69,11 +70,16 @@ def _listing(bench: Bench) -> list[table.Result]:
     return [listing.compare(listing.observe_perch(bench.perch), theirs, bench.perch.metrics())]
 
 
+def _site(bench: Bench) -> list[table.Result]:
+    return [site_beside_stream.measure(bench.perch)]
+
+
 MEASUREMENTS: dict[str, Callable[[Bench], list[table.Result]]] = {
     "segmenting": _segmenting,
     "live": _live,
     "serving": _serving,
     "listing": _listing,
+    "site": _site,
 }
 
 

@@ -21,10 +21,13 @@ class Round:
     p99_milliseconds: float
 
 
-def load(url: str, connections: int, seconds: int) -> Round:
+def load(url: str, connections: int, seconds: int, headers: dict[str, str] | None = None) -> Round:
     """Asks for `url` again and again over `connections` kept-alive connections."""
     threads = min(os.cpu_count() or 1, 2, connections)
-    argv = ["wrk", f"-t{threads}", f"-c{connections}", f"-d{seconds}s", "--timeout", "5s", "-s", str(_REPORT), url]
+    argv = ["wrk", f"-t{threads}", f"-c{connections}", f"-d{seconds}s", "--timeout", "5s", "-s", str(_REPORT)]
+    for name, value in (headers or {}).items():
+        argv += ["-H", f"{name}: {value}"]
+    argv.append(url)
     run = subprocess.run(argv, capture_output=True, text=True, timeout=seconds + 30, check=False)
     lines = [line for line in run.stdout.splitlines() if line.startswith("{")]
     if run.returncode != 0 or not lines:
