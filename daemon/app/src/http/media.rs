@@ -143,13 +143,11 @@ impl Media {
         {
             return bearer.user.into();
         }
-        match cookies::viewer(headers) {
-            Some(token) => viewer_of_cookie(token),
-            None => {
-                let program = headers.get(USER_AGENT).map_or(&b""[..], HeaderValue::as_bytes);
-                viewer_of_address(peer.address(), program)
-            }
+        if let Some(token) = cookies::viewer(headers) {
+            return viewer_of_cookie(token);
         }
+        let program = headers.get(USER_AGENT).map_or(&b""[..], HeaderValue::as_bytes);
+        viewer_of_address(peer.address(), program)
     }
 
     /// How the stream's camera is doing.
