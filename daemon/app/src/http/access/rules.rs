@@ -71,6 +71,6 @@ pub const RULES: &[Rule] = &[
     rule("GET", "/api/v1/cameras", Anyone, ""),
     rule("GET", "/api/v1/cameras/{id}", Streamer, ""),
     // Streams.
-
+    rule("GET", "/media/{id}/{name}", Anyone, "of a members-only stream: whoever is logged in"),
     // Chat.
 ];
