@@ -18,7 +18,6 @@ mod live;
 mod picture;
 mod shutdown;
 mod system;
-#[cfg_attr(not(test), expect(dead_code, reason = "the addresses that use it are being built"))]
 mod text;
 
 fn main() -> std::process::ExitCode {

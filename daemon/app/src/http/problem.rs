@@ -4,6 +4,7 @@
 use super::body::Body;
 use crate::accounts::attempts::TooMany;
 use crate::accounts::passwords::Busy;
+use crate::live::LiveError;
 use crate::text::FieldError;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
@@ -103,6 +104,13 @@ pub(super) enum Problem {
     #[error("the body did not arrive in time")]
     TooSlow,
 
+    /// Somebody else is live with it.
+    #[error("{username} is live with the camera {camera}")]
+    CameraTaken { camera: String, stream: String, username: String },
+    /// It is not there, and why.
+    #[error("{0}")]
+    CameraUnavailable(String),
+
     /// A rule of the site.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -165,6 +173,8 @@ impl Problem {
             Self::TooLarge { .. } => (S::PAYLOAD_TOO_LARGE, "too_large"),
             Self::UnsupportedMediaType { .. } => (S::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
             Self::TooSlow => (S::REQUEST_TIMEOUT, "too_slow"),
+            Self::CameraTaken { .. } => (S::CONFLICT, "camera_taken"),
+            Self::CameraUnavailable(_) => (S::CONFLICT, "camera_unavailable"),
             Self::Refused(refusal) => refused(refusal),
             Self::Busy(_) => (S::SERVICE_UNAVAILABLE, "busy"),
             Self::StoreBusy => (S::SERVICE_UNAVAILABLE, "store_busy"),
@@ -186,6 +196,10 @@ impl Problem {
         if let Self::Field { field, why } = &self {
             text["field"] = Value::from(field.as_str());
             text["detail"] = Value::from(why.as_str());
+        }
+        if let Self::CameraTaken { stream, username, .. } = &self {
+            text["stream"] = Value::from(stream.as_str());
+            text["username"] = Value::from(username.as_str());
         }
         let mut response = Response::new(Body::from(text.to_string()));
         *response.status_mut() = status;
@@ -258,6 +272,19 @@ impl From<StoreError> for Problem {
                 Self::StoreFull
             }
             error => Self::internal(&error),
+        }
+    }
+}
+
+impl From<LiveError> for Problem {
+    fn from(error: LiveError) -> Self {
+        match error {
+            LiveError::NoSuchCamera { .. } => Self::field("camera", error.to_string()),
+            LiveError::Unable(unable) => Self::field(unable.field(), unable.to_string()),
+            LiveError::CameraUnavailable(why) => Self::CameraUnavailable(why),
+            LiveError::Store(error) => error.into(),
+            LiveError::Thread(_) => Self::internal(&error),
+            LiveError::ShuttingDown => Self::NotReady(error.to_string()),
         }
     }
 }

@@ -9,7 +9,9 @@ use super::places::Places;
 use super::problem::Problem;
 use super::state::{Site, State};
 use super::traffic::Traffic;
-use super::{auth, cameras, health, me, metrics, openapi, page, sessions, settings, setup, system};
+use super::{
+    auth, cameras, health, me, metrics, openapi, page, reactions, sessions, settings, setup, streams, system,
+};
 use crate::capture::status::CameraState;
 use axum::Router;
 use axum::extract::MatchedPath;
@@ -35,9 +37,11 @@ pub(super) fn api() -> OpenApiRouter<Arc<State>> {
         .merge(cameras::routes())
         .merge(me::routes())
         .merge(openapi::routes())
+        .merge(reactions::routes())
         .merge(sessions::routes())
         .merge(settings::routes())
         .merge(setup::routes())
+        .merge(streams::routes())
         .merge(system::routes())
 }
 

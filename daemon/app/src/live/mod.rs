@@ -7,8 +7,6 @@
 //!
 //! Must not be here: how cameras are opened (`capture`), HTTP, chat.
 
-#![allow(dead_code, reason = "the addresses that use it are being added")]
-
 mod camera;
 mod running;
 mod studio;
@@ -33,6 +31,7 @@ pub struct OnAir {
     /// Its id.
     pub stream: StreamId,
     /// Whose it is. `None`: the appliance's own, before it has an owner; not in the store.
+    #[allow(dead_code, reason = "the chat that reads it is being added")]
     pub user: Option<UserId>,
     /// The camera's name.
     pub camera: Arc<str>,
@@ -111,12 +110,6 @@ impl LiveHandle {
     /// What is on the air; also to wait for changes of it and of its cameras' states.
     pub fn on_air(&self) -> watch::Receiver<Arc<[OnAir]>> {
         self.on_air.clone()
-    }
-
-    /// How many watch a stream now; 0 when it is not on the air.
-    pub fn viewers(&self, stream: StreamId) -> u32 {
-        let on_air = self.on_air.borrow();
-        on_air.iter().find(|on_air| on_air.stream == stream).map_or(0, |on_air| on_air.viewers.now())
     }
 
     async fn ask(

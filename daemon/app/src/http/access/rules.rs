@@ -72,5 +72,14 @@ pub const RULES: &[Rule] = &[
     rule("GET", "/api/v1/cameras/{id}", Streamer, ""),
     // Streams.
     rule("GET", "/media/{id}/{name}", Anyone, "of a members-only stream: whoever is logged in"),
+    rule("GET", "/api/v1/streams", Anyone, "members-only streams: whoever is logged in"),
+    rule("POST", "/api/v1/streams", Streamer, "with an account of one's own"),
+    rule("GET", "/api/v1/streams/{id}", Anyone, "a members-only stream: whoever is logged in"),
+    rule("PATCH", "/api/v1/streams/{id}", Member, "its user or the owner"),
+    rule("DELETE", "/api/v1/streams/{id}", Member, "its user or the owner"),
+    rule("POST", "/api/v1/streams/{id}/stop", Member, "its user or the owner"),
+    rule("PUT", "/api/v1/streams/{id}/reaction", Member, ""),
+    rule("PUT", "/api/v1/streams/{id}/save", Member, ""),
+    rule("DELETE", "/api/v1/streams/{id}/save", Member, ""),
     // Chat.
 ];
