@@ -190,6 +190,15 @@ impl Broadcast {
     }
 }
 
+impl Broadcast {
+    /// The newest access unit from which decoding can start, for who wants one picture: nothing is kept in the ring for it.
+    pub fn newest_idr(&self) -> Option<Published> {
+        let ring = self.shared.ring();
+        let newest = ring.idrs.back()? - ring.first;
+        ring.units.get(newest as usize).cloned()
+    }
+}
+
 /// One reader's cursor.
 #[derive(Debug)]
 pub struct Reader {

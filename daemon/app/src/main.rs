@@ -17,6 +17,7 @@ mod live;
 #[expect(dead_code, reason = "the addresses that use it are being built")]
 mod picture;
 mod shutdown;
+mod snapshot;
 mod system;
 mod text;
 

@@ -3,7 +3,7 @@
 use crate::tables::{AVATARS, STREAM_DETAILS, THUMBNAILS};
 use crate::transaction::{Outcome, Reads};
 use crate::{Refusal, Store, StoreError, StreamId, UserId, id, record, streams, users};
-use redb::ReadableTable as _;
+use redb::{ReadableTable as _, WriteTransaction};
 
 /// Bytes of one picture at most.
 pub const PICTURE_BYTES: usize = 512 << 10;
@@ -15,7 +15,7 @@ impl Store {
             let mut account = users::get(tx, user)?;
             if let Some(picture) = picture {
                 tx.open_table(AVATARS)?.insert(user.number(), bounded(picture)?)?;
-                account.avatar_version = next_version(account.avatar_version)?;
+                account.avatar_version = version(account.avatar_version, |chance| chance)?;
             } else {
                 tx.open_table(AVATARS)?.remove(user.number())?;
                 account.avatar_version = 0;
@@ -30,14 +30,22 @@ impl Store {
         self.read(|tx| Ok(tx.reading(AVATARS)?.get(user.number())?.map(|picture| picture.value().to_vec())))
     }
 
-    /// Sets a stream's thumbnail; gives its version.
+    /// Sets a stream's thumbnail to one that a person chose; gives its version.
     pub fn set_thumbnail(&self, stream: StreamId, picture: &[u8]) -> Result<u32, StoreError> {
+        self.write(|tx| put_thumbnail(tx, stream, picture, CHOSEN))
+    }
+
+    /// Sets a stream's thumbnail to what its camera sees; gives its version, or `None` where a person has chosen one, which stays.
+    pub fn refresh_thumbnail(&self, stream: StreamId, picture: &[u8]) -> Result<Option<u32>, StoreError> {
+        // Asked before, too: a transaction that writes costs the card a sync.
+        if self.read(|tx| is_chosen(tx, stream))? {
+            return Ok(None);
+        }
         self.write(|tx| {
-            let mut details = streams::details(tx, stream)?;
-            tx.open_table(THUMBNAILS)?.insert(stream.number(), bounded(picture)?)?;
-            details.thumbnail_version = next_version(details.thumbnail_version)?;
-            record::put(tx, STREAM_DETAILS, stream.number(), &details)?;
-            Ok(details.thumbnail_version)
+            if is_chosen(tx, stream)? {
+                return Ok(None);
+            }
+            put_thumbnail(tx, stream, picture, TAKEN).map(Some)
         })
     }
 
@@ -49,6 +57,24 @@ impl Store {
     }
 }
 
+/// The lowest bit of a thumbnail's version says where the picture comes from: the camera …
+const TAKEN: u32 = 0;
+/// … or a person.
+const CHOSEN: u32 = 1;
+
+fn is_chosen(tx: &impl Reads, stream: StreamId) -> Outcome<bool> {
+    Ok(streams::details(tx, stream)?.thumbnail_version & 1 == CHOSEN)
+}
+
+fn put_thumbnail(tx: &WriteTransaction, stream: StreamId, picture: &[u8], origin: u32) -> Outcome<u32> {
+    let mut details = streams::details(tx, stream)?;
+    tx.open_table(THUMBNAILS)?.insert(stream.number(), bounded(picture)?)?;
+    let before = details.thumbnail_version;
+    details.thumbnail_version = version(before, |chance| (chance & !1) | origin)?;
+    record::put(tx, STREAM_DETAILS, stream.number(), &details)?;
+    Ok(details.thumbnail_version)
+}
+
 fn bounded(picture: &[u8]) -> Outcome<&[u8]> {
     if picture.len() > PICTURE_BYTES {
         return Err(Refusal::TooMany { what: "bytes in a picture", most: PICTURE_BYTES }.into());
@@ -57,9 +83,9 @@ fn bounded(picture: &[u8]) -> Outcome<&[u8]> {
 }
 
 /// Of chance: a count would begin anew when a picture is taken away, or a backup restored, and meet what is cached.
-fn next_version(before: u32) -> Outcome<u32> {
+fn version(before: u32, made_of: impl Fn(u32) -> u32) -> Outcome<u32> {
     loop {
-        let version = id::random()? as u32;
+        let version = made_of(id::random()? as u32);
         if version != 0 && version != before {
             return Ok(version);
         }

@@ -67,3 +67,20 @@ pub fn coded_pictures(count: usize) -> Vec<Bytes> {
     }
     coded.into_iter().map(|(data, _)| data).collect()
 }
+
+/// A picture of this size in limited range, its upper half white and its lower half black, as an IDR.
+pub fn white_over_black(width: u32, height: u32) -> Bytes {
+    let settings = SoftwareSettings {
+        width,
+        height,
+        frames_per_second: 25.0,
+        bitrate_kbps: 1000,
+        keyframe_interval_seconds: 2.0,
+    };
+    let mut frame = I420Buffer::new(width, height);
+    frame.planes_mut().y[..(width * height / 2) as usize].fill(235);
+    let mut encoder = SoftwareEncoder::new(settings).expect("a size that can be coded");
+    let mut coded = Vec::new();
+    encoder.encode(&frame.frame(Duration::ZERO), true, &mut coded).expect("it codes");
+    coded.remove(0).0
+}

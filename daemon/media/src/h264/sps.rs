@@ -32,8 +32,19 @@ pub struct Sps {
     pub level: u8,
     /// Frames per second by the VUI's timing information, when it has some that can be true.
     pub frames_per_second: Option<f64>,
+    /// How its numbers become colours.
+    pub colour: Colour,
     /// What slice headers need.
     pub(super) slice_layout: SliceLayout,
+}
+
+/// How sample values become colours (Annex E.2.1), as far as the VUI says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Colour {
+    /// `video_full_range_flag`: luma goes from 0 to 255, not from 16 to 235.
+    pub full_range: bool,
+    /// `matrix_coefficients` (table E-5), where it is announced.
+    pub matrix: Option<u8>,
 }
 
 /// Widths of fields in slice headers that the SPS decides (§7.3.3).
@@ -89,6 +100,7 @@ impl Sps {
             constraints,
             level,
             frames_per_second,
+            colour: colour(&sps),
             slice_layout: SliceLayout {
                 separate_colour_planes: sps.chroma_info.separate_colour_plane_flag
                     && sps.chroma_info.chroma_format == ChromaFormat::YUV444,
@@ -103,4 +115,12 @@ impl Sps {
             },
         })
     }
+}
+
+fn colour(sps: &SeqParameterSet) -> Colour {
+    let signal = sps.vui_parameters.as_ref().and_then(|vui| vui.video_signal_type.as_ref());
+    signal.map_or_else(Colour::default, |signal| Colour {
+        full_range: signal.video_full_range_flag,
+        matrix: signal.colour_description.as_ref().map(|description| description.matrix_coefficients),
+    })
 }

@@ -119,3 +119,20 @@ fn a_person_has_one_reaction_and_a_viewer_one_view() {
     assert_eq!((facts.views, facts.peak_viewers), (2, 5));
     assert_sound(&store);
 }
+
+#[test]
+fn a_thumbnail_that_a_person_chose_stays() {
+    let store = in_memory();
+    let ana = user(&store, "ana");
+    let stream = start(&store, ana, "front");
+    let first = store.refresh_thumbnail(stream, b"camera").unwrap().expect("nobody has chosen one");
+    let second = store.refresh_thumbnail(stream, b"camera later").unwrap();
+    assert!(second.is_some_and(|second| second != first));
+    assert_eq!(store.thumbnail(stream).unwrap().unwrap(), b"camera later");
+    let chosen = store.set_thumbnail(stream, b"chosen").unwrap();
+    assert_eq!(store.refresh_thumbnail(stream, b"camera").unwrap(), None);
+    assert_eq!(store.thumbnail(stream).unwrap().unwrap(), b"chosen");
+    assert_eq!(store.stream(stream).unwrap().details.thumbnail_version, chosen);
+    assert_ne!(store.set_thumbnail(stream, b"chosen again").unwrap(), chosen);
+    assert_sound(&store);
+}

@@ -1,0 +1,65 @@
+use super::*;
+use crate::capture::testing;
+use perch_media::access_unit::AccessUnitAssembler;
+use perch_media::time::MediaTime;
+
+fn unit(annex_b: &[u8]) -> AccessUnit {
+    let mut assembler = AccessUnitAssembler::new(0);
+    let unit = assembler.push_picture(&Bytes::copy_from_slice(annex_b), MediaTime::from_ticks(0));
+    unit.unwrap().expect("an IDR with its parameter sets")
+}
+
+fn shown(unit: &AccessUnit, width: u32) -> RgbImage {
+    let jpeg = jpeg(unit, width).unwrap();
+    image::load_from_memory_with_format(&jpeg, image::ImageFormat::Jpeg).unwrap().into_rgb8()
+}
+
+fn is_near(picture: &RgbImage, x: u32, y: u32, colour: [u8; 3]) -> bool {
+    picture.get_pixel(x, y).0.iter().zip(colour).all(|(seen, wanted)| seen.abs_diff(wanted) < 12)
+}
+
+#[test]
+fn colours_are_those_that_were_filmed() {
+    for (name, sample) in [
+        ("High profile, CABAC, 8x8 transform", include_bytes!("../samples/high.h264").as_slice()),
+        ("full range in BT.709", include_bytes!("../samples/bt709_full.h264")),
+    ] {
+        let picture = shown(&unit(sample), 640);
+        assert_eq!(picture.dimensions(), (64, 64), "{name}: nothing is scaled up");
+        assert!(is_near(&picture, 10, 32, [255, 0, 0]), "{name}: {:?}", picture.get_pixel(10, 32));
+        assert!(is_near(&picture, 54, 32, [0, 0, 255]), "{name}: {:?}", picture.get_pixel(54, 32));
+    }
+}
+
+#[test]
+fn a_wide_picture_is_scaled_down_in_its_shape() {
+    let (width, height) = (1282, 722);
+    let unit = unit(&testing::white_over_black(width, height));
+    assert_eq!(shown(&unit, 1920).dimensions(), (width, height), "cropping is heeded");
+    let picture = shown(&unit, 640);
+    assert_eq!(picture.dimensions(), (640, 360));
+    assert!(is_near(&picture, 320, 90, [255; 3]) && is_near(&picture, 320, 270, [0; 3]));
+}
+
+#[test]
+fn what_openh264_does_not_understand_is_said_in_words() {
+    for (sample, words) in [
+        (include_bytes!("../samples/high10.h264").as_slice(), "High 10, only 8 bits"),
+        (include_bytes!("../samples/high422.h264"), "only 4:2:0"),
+        (include_bytes!("../samples/interlaced.h264"), "interlaced"),
+    ] {
+        let error = jpeg(&unit(sample), 640).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
+}
+
+#[test]
+fn torn_and_made_up_pictures_do_not_harm() {
+    let whole = unit(include_bytes!("../samples/high.h264"));
+    for length in (5..whole.data.len()).step_by(7) {
+        let torn = AccessUnit { data: whole.data.slice(..length), ..whole.clone() };
+        drop(jpeg(&torn, 640));
+    }
+    let made_up = testing::access_unit(0, true, 4000);
+    assert!(jpeg(&made_up, 640).is_err());
+}

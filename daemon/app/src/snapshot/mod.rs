@@ -1,0 +1,140 @@
+//! JPEG pictures out of a camera's broadcast, made when somebody asks (`decode`), and the pictures that streams are listed with
+//! (`thumbnails`).
+//!
+//! Not a reader that waits: it looks at the newest IDR that is in the ring anyway and leaves. Nothing is decoded for nobody; one
+//! picture at a time, one a second of each camera at most, and everybody who asks within it gets the same.
+//!
+//! Must not be here: HTTP, who may see what, pictures that people upload (`picture`).
+
+mod decode;
+
+pub use decode::Undecodable;
+
+use crate::broadcast::Broadcast;
+use crate::capture::status::CameraState;
+use crate::capture::supervisor::CameraHandle;
+use bytes::Bytes;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep_until, timeout};
+
+/// Widths that pictures come in, pixels; fewer kinds are asked for again more often.
+const WIDTHS: [u32; 5] = [160, 320, 640, 1280, 1920];
+/// Pictures of one camera are so far apart.
+const APART: Duration = Duration::from_secs(1);
+/// For those who wait behind others.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A picture of a camera.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Snapshot {
+    /// The file.
+    pub jpeg: Bytes,
+    /// When its picture was published, on the monotonic clock; another picture has another.
+    pub published_at: Duration,
+}
+
+/// Why there is no picture.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum SnapshotError {
+    /// The camera gives no pictures now.
+    #[error("the camera is not on: there is no picture of it")]
+    NotLive,
+    /// There is one, but not for us.
+    #[error(transparent)]
+    Undecodable(#[from] Undecodable),
+    /// Others' pictures come first.
+    #[error("other pictures are being made")]
+    Busy,
+}
+
+/// Makes pictures of all cameras.
+#[derive(Debug)]
+pub struct Snapshots {
+    /// A decoder takes much memory: there is one at a time.
+    turn: Arc<Semaphore>,
+    /// By the cameras' names; never more than are configured.
+    cameras: Mutex<HashMap<Box<str>, Arc<tokio::sync::Mutex<Last>>>>,
+}
+
+/// What was made last of a camera.
+#[derive(Debug, Default)]
+struct Last {
+    tried_at: Option<Instant>,
+    of: Option<Duration>,
+    made: Vec<(u32, Result<Snapshot, Undecodable>)>,
+}
+
+impl Default for Snapshots {
+    fn default() -> Self {
+        Self { turn: Arc::new(Semaphore::new(1)), cameras: Mutex::default() }
+    }
+}
+
+impl Snapshots {
+    /// The newest picture of a camera, `width` pixels wide or a little more, but never wider than it was taken.
+    pub async fn take(&self, camera: &CameraHandle, width: u32) -> Result<Snapshot, SnapshotError> {
+        if !matches!(*camera.state().borrow(), CameraState::Live { .. }) {
+            return Err(SnapshotError::NotLive);
+        }
+        self.take_from(camera.name(), camera.broadcast(), width).await
+    }
+
+    async fn take_from(
+        &self,
+        camera: &str,
+        pictures: &Broadcast,
+        width: u32,
+    ) -> Result<Snapshot, SnapshotError> {
+        let width = WIDTHS.into_iter().find(|offered| *offered >= width).unwrap_or(WIDTHS[WIDTHS.len() - 1]);
+        let slot = {
+            let mut cameras = self.cameras.lock().unwrap_or_else(PoisonError::into_inner);
+            cameras.entry(camera.into()).or_default().clone()
+        };
+        let mut last = timeout(PATIENCE, slot.lock()).await.map_err(|_| SnapshotError::Busy)?;
+        let newest = || pictures.newest_idr().ok_or(SnapshotError::NotLive);
+        let is_recent = last.tried_at.is_some_and(|tried_at| tried_at.elapsed() < APART);
+        if (is_recent || last.of == Some(newest()?.published_at))
+            && let Some(made) = last.made_for(width)
+        {
+            return Ok(made?);
+        }
+        if let Some(tried_at) = last.tried_at {
+            sleep_until(tried_at + APART).await;
+        }
+        let turn = timeout(PATIENCE, self.turn.clone().acquire_owned()).await;
+        let turn = turn.ok().and_then(Result::ok).ok_or(SnapshotError::Busy)?;
+        let newest = newest()?;
+        let published_at = newest.published_at;
+        last.begin(published_at);
+        let work = move || {
+            // Whoever asked may give up; the decoder's turn lasts until its memory is free again.
+            let _turn = turn;
+            decode::jpeg(&newest.unit, width)
+        };
+        let jpeg =
+            tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(Undecodable::failed(&error)));
+        let made = jpeg.map(|jpeg| Snapshot { jpeg, published_at });
+        last.made.push((width, made.clone()));
+        Ok(made?)
+    }
+}
+
+impl Last {
+    fn made_for(&self, width: u32) -> Option<Result<Snapshot, Undecodable>> {
+        self.made.iter().find(|(made, _)| *made == width).map(|(_, made)| made.clone())
+    }
+
+    /// Another picture is decoded, or the same in another width.
+    fn begin(&mut self, published_at: Duration) {
+        self.tried_at = Some(Instant::now());
+        if self.of.replace(published_at) != Some(published_at) {
+            self.made.clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
