@@ -156,10 +156,14 @@ impl VideoDevice {
         &self.path
     }
 
-    fn call<T: KernelStruct>(&self, request: vidioc::_IOC_TYPE, argument: &mut T) -> io::Result<()> {
+    pub(super) fn call<T: KernelStruct>(
+        &self,
+        request: vidioc::_IOC_TYPE,
+        argument: &mut T,
+    ) -> io::Result<()> {
         loop {
-            // SAFETY: every request number used in this file was made from the size of the structure passed with it, the
-            // reference is valid for the call, and pointers inside (planes) point to live arrays of the stated length.
+            // SAFETY: every request number used in this folder was made from the size of the structure passed with it, the reference
+            // is valid for the call, and pointers inside (planes, controls) point to live arrays of the stated length.
             let result = unsafe {
                 v4l::v4l2::ioctl(
                     self.file.as_raw_fd(),
@@ -447,7 +451,7 @@ const VIDIOC_S_SELECTION: vidioc::_IOC_TYPE = {
 };
 
 /// A name out of a fixed C array: up to the first zero, control characters and broken UTF-8 replaced.
-fn printable(bytes: &[u8]) -> String {
+pub(super) fn printable(bytes: &[u8]) -> String {
     let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
     String::from_utf8_lossy(&bytes[..end])
         .chars()

@@ -7,6 +7,7 @@
 
 pub mod capture;
 pub mod coding;
+pub mod controls;
 pub mod encoded_camera;
 pub mod encoder;
 pub mod format;

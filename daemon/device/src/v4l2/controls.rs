@@ -1,0 +1,392 @@
+//! What can be set of a camera's picture: brightness, exposure, focus and their kin, listed with their bounds and set all or none.
+//!
+//! Linux media userspace API, "User Controls", "Camera Control Reference", "Extended Controls API". Controls belong to the device and
+//! not to an open file, so they can be set while somebody else streams from it. How pictures are coded is not among them (`coding`).
+
+use super::ioctl::VideoDevice;
+use super::kernel::zeroed;
+use crate::error::DeviceError;
+use std::path::Path;
+use v4l::v4l_sys as sys;
+use v4l::v4l2::vidioc;
+
+/// More controls than any camera has.
+const MOST_CONTROLS: usize = 128;
+/// Entries of a menu at most.
+const MOST_ITEMS: i32 = 256;
+/// Whose controls are the picture's; codecs', flashes' and test drivers' are not.
+const CLASSES: [u32; 2] = [sys::V4L2_CTRL_CLASS_USER, sys::V4L2_CTRL_CLASS_CAMERA];
+/// The part of a control's number that names its class.
+const CLASS_BITS: u32 = 0x0fff_0000;
+
+/// What kind of value a control takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ControlKind {
+    /// A number within bounds.
+    Integer,
+    /// 0 or 1.
+    Boolean,
+    /// The number of one of [`Control::items`].
+    Menu,
+    /// No value: it is pressed.
+    Button,
+}
+
+/// A control and how it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Control {
+    /// The kernel's number.
+    id: u32,
+    /// Its name in words of a-z, 0-9 and `_`: `white_balance_automatic`. Another for every control of a camera.
+    pub key: String,
+    /// The driver's name for people.
+    pub name: String,
+    /// What it takes.
+    pub kind: ControlKind,
+    /// Smallest value.
+    pub minimum: i32,
+    /// Largest value.
+    pub maximum: i32,
+    /// Values are so far apart.
+    pub step: u32,
+    /// What it is by itself.
+    pub default: i32,
+    /// What it is now; `None` for buttons, and where the driver does not tell.
+    pub value: Option<i32>,
+    /// Of a menu: the numbers and what they mean.
+    pub items: Vec<(i32, String)>,
+    /// Can be looked at only.
+    pub is_read_only: bool,
+    /// Without effect now: an automatic has taken over, mostly.
+    pub is_inactive: bool,
+}
+
+/// Why a control was not set; then none of those set together with it was.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// There is none of this name.
+    #[error("this camera has no control {key}; it has {there}")]
+    Unknown {
+        /// As asked for.
+        key: String,
+        /// All keys.
+        there: String,
+    },
+    /// A value out of bounds.
+    #[error("must be {accepted}, not {value}")]
+    Value {
+        /// The control's key.
+        key: String,
+        /// As asked for.
+        value: i32,
+        /// In words.
+        accepted: String,
+    },
+    /// The driver does not take it now.
+    #[error("cannot be set: {why}")]
+    Refused {
+        /// The control's key.
+        key: String,
+        /// In words.
+        why: String,
+    },
+    /// The device fails.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+}
+
+impl ControlError {
+    /// The control that it is about, where it is about one.
+    pub fn key(&self) -> Option<&str> {
+        match self {
+            Self::Unknown { key, .. } | Self::Value { key, .. } | Self::Refused { key, .. } => Some(key),
+            Self::Device(_) => None,
+        }
+    }
+}
+
+impl Control {
+    /// The value to set, checked against what the control says of itself.
+    fn check(&self, value: i32) -> Result<i32, ControlError> {
+        let is_accepted = match self.kind {
+            ControlKind::Button => true,
+            ControlKind::Menu => self.items.iter().any(|(number, _)| *number == value),
+            ControlKind::Boolean => matches!(value, 0 | 1),
+            ControlKind::Integer => (self.minimum..=self.maximum).contains(&value),
+        };
+        if self.is_read_only {
+            let why = "it can only be looked at".to_owned();
+            return Err(ControlError::Refused { key: self.key.clone(), why });
+        }
+        if is_accepted {
+            Ok(value)
+        } else {
+            Err(ControlError::Value { key: self.key.clone(), value, accepted: self.accepted() })
+        }
+    }
+
+    fn accepted(&self) -> String {
+        match self.kind {
+            ControlKind::Integer => format!("a number from {} to {}", self.minimum, self.maximum),
+            ControlKind::Boolean => "true or false".to_owned(),
+            ControlKind::Button => "true".to_owned(),
+            ControlKind::Menu => {
+                let items: Vec<String> =
+                    self.items.iter().map(|(number, words)| format!("{number} ({words})")).collect();
+                format!("one of {}", items.join(", "))
+            }
+        }
+    }
+
+    /// Which goes first where several are set: automatics give others free.
+    fn order(&self) -> u8 {
+        match self.kind {
+            ControlKind::Boolean | ControlKind::Menu => 0,
+            ControlKind::Integer => 1,
+            ControlKind::Button => 2,
+        }
+    }
+}
+
+/// All controls of a camera's picture, as they stand.
+pub fn list(path: &Path) -> Result<Vec<Control>, DeviceError> {
+    Ok(controls_of(&VideoDevice::open(path)?))
+}
+
+/// Sets controls by their keys, all or none; gives back how all stand then. Drivers round to the steps of a control.
+pub fn set(path: &Path, wanted: &[(&str, i32)]) -> Result<Vec<Control>, ControlError> {
+    let device = VideoDevice::open(path)?;
+    let controls = controls_of(&device);
+    let mut changes = checked(&controls, wanted)?;
+    changes.sort_by_key(|(control, _)| control.order());
+    let values: Vec<(u32, i32)> = changes.iter().map(|(control, value)| (control.id, *value)).collect();
+    if let Err((place, error)) = device.set_controls(&values) {
+        // The kernel looks at all before it sets any; a device may still fail on the way, and then the way is gone back.
+        let done = &changes[..place.unwrap_or(0)];
+        let before: Vec<(u32, i32)> =
+            done.iter().filter_map(|(control, _)| Some((control.id, control.value?))).collect();
+        if !before.is_empty()
+            && let Err((_, error)) = device.set_controls(&before)
+        {
+            tracing::warn!(%error, "{}: controls could not be set back", path.display());
+        }
+        let culprit = place.or((changes.len() == 1).then_some(0)).and_then(|place| changes.get(place));
+        return Err(refused(culprit.map(|(control, _)| *control), &changes, path, error));
+    }
+    Ok(controls_of(&device))
+}
+
+/// The controls that are meant and their values.
+fn checked<'a>(
+    controls: &'a [Control],
+    wanted: &[(&str, i32)],
+) -> Result<Vec<(&'a Control, i32)>, ControlError> {
+    let find = |&(key, value): &(&str, i32)| {
+        let control = controls.iter().find(|control| control.key == key).ok_or_else(|| {
+            let keys: Vec<&str> = controls.iter().map(|control| control.key.as_str()).collect();
+            let there = if keys.is_empty() { "none".to_owned() } else { keys.join(", ") };
+            ControlError::Unknown { key: key.to_owned(), there }
+        })?;
+        Ok((control, control.check(value)?))
+    };
+    wanted.iter().map(find).collect()
+}
+
+fn refused(
+    culprit: Option<&Control>,
+    changes: &[(&Control, i32)],
+    path: &Path,
+    error: std::io::Error,
+) -> ControlError {
+    let why = match error.raw_os_error() {
+        Some(libc::EBUSY) => "not while the camera streams".to_owned(),
+        Some(libc::EACCES) => "an automatic of the camera has taken over".to_owned(),
+        Some(libc::ERANGE | libc::EINVAL) => "the camera does not take this value".to_owned(),
+        _ => return DeviceError::working(path, "setting a control", error).into(),
+    };
+    let key = culprit.or(changes.first().map(|(control, _)| *control)).map(|control| control.key.clone());
+    ControlError::Refused { key: key.unwrap_or_default(), why }
+}
+
+fn controls_of(device: &VideoDevice) -> Vec<Control> {
+    let mut controls: Vec<Control> = Vec::new();
+    let mut after = 0;
+    while controls.len() < MOST_CONTROLS
+        && let Some(raw) = device.next_control(after)
+    {
+        // A driver that does not count on would be asked for ever.
+        if raw.id <= after {
+            break;
+        }
+        after = raw.id;
+        if let Some(mut control) = understood(device, &raw) {
+            if controls.iter().any(|known| known.key == control.key) {
+                control.key = format!("{}_{:x}", control.key, control.id);
+            }
+            controls.push(control);
+        }
+    }
+    controls
+}
+
+/// What one is; `None` for those that are none of ours: other classes, disabled, texts, lists.
+fn understood(device: &VideoDevice, raw: &sys::v4l2_query_ext_ctrl) -> Option<Control> {
+    let has = |flag: u32| raw.flags & flag != 0;
+    let unusable = has(sys::V4L2_CTRL_FLAG_DISABLED) || has(sys::V4L2_CTRL_FLAG_HAS_PAYLOAD) || raw.elems > 1;
+    if !CLASSES.contains(&(raw.id & CLASS_BITS)) || unusable {
+        return None;
+    }
+    let (minimum, maximum) = (i32::try_from(raw.minimum).ok()?, i32::try_from(raw.maximum).ok()?);
+    let (kind, items) = match raw.type_ {
+        sys::v4l2_ctrl_type_V4L2_CTRL_TYPE_INTEGER => (ControlKind::Integer, Vec::new()),
+        sys::v4l2_ctrl_type_V4L2_CTRL_TYPE_BOOLEAN => (ControlKind::Boolean, Vec::new()),
+        sys::v4l2_ctrl_type_V4L2_CTRL_TYPE_BUTTON => (ControlKind::Button, Vec::new()),
+        sys::v4l2_ctrl_type_V4L2_CTRL_TYPE_MENU => (ControlKind::Menu, items_of(device, raw, false)),
+        sys::v4l2_ctrl_type_V4L2_CTRL_TYPE_INTEGER_MENU => (ControlKind::Menu, items_of(device, raw, true)),
+        _ => return None,
+    };
+    let is_readable = kind != ControlKind::Button && !has(sys::V4L2_CTRL_FLAG_WRITE_ONLY);
+    let name: Vec<u8> = raw.name.iter().map(|byte| byte.cast_unsigned()).collect();
+    let name = super::ioctl::printable(&name);
+    Some(Control {
+        id: raw.id,
+        key: key_of(&name, raw.id),
+        name,
+        kind,
+        minimum,
+        maximum,
+        step: u32::try_from(raw.step).unwrap_or(1).max(1),
+        default: i32::try_from(raw.default_value).ok()?,
+        value: if is_readable { device.control(raw.id).ok() } else { None },
+        items,
+        is_read_only: has(sys::V4L2_CTRL_FLAG_READ_ONLY),
+        is_inactive: has(sys::V4L2_CTRL_FLAG_INACTIVE),
+    })
+}
+
+/// Menus may have gaps.
+fn items_of(device: &VideoDevice, raw: &sys::v4l2_query_ext_ctrl, are_numbers: bool) -> Vec<(i32, String)> {
+    let least = i32::try_from(raw.minimum).unwrap_or(0).max(0);
+    let most = i32::try_from(raw.maximum).unwrap_or(i32::MAX).min(least.saturating_add(MOST_ITEMS));
+    let item = |number: i32| Some((number, device.menu_item(raw.id, number as u32, are_numbers)?));
+    (least..=most).filter_map(item).collect()
+}
+
+/// A name as words of a-z and 0-9, joined by `_`.
+fn key_of(name: &str, id: u32) -> String {
+    let words = name.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let key = words.collect::<Vec<_>>().join("_").to_ascii_lowercase();
+    if key.is_empty() { format!("control_{id:x}") } else { key }
+}
+
+impl VideoDevice {
+    /// The first control with a number above `after`, of those with a single value.
+    fn next_control(&self, after: u32) -> Option<sys::v4l2_query_ext_ctrl> {
+        let mut raw = sys::v4l2_query_ext_ctrl { id: after | sys::V4L2_CTRL_FLAG_NEXT_CTRL, ..zeroed() };
+        self.call(vidioc::VIDIOC_QUERY_EXT_CTRL, &mut raw).ok()?;
+        Some(raw)
+    }
+
+    /// What an entry of a menu says; `None` where the menu has a gap.
+    fn menu_item(&self, id: u32, index: u32, is_number: bool) -> Option<String> {
+        let mut raw = sys::v4l2_querymenu { id, index, ..zeroed() };
+        self.call(vidioc::VIDIOC_QUERYMENU, &mut raw).ok()?;
+        let text = raw.__bindgen_anon_1;
+        Some(if is_number {
+            // SAFETY: all bits are valid for the number, and the kernel filled it in for this type of menu.
+            unsafe { text.value }.to_string()
+        } else {
+            // SAFETY: all bits are valid for an array of bytes, all of which were zero or filled in by the kernel.
+            super::ioctl::printable(&unsafe { text.name })
+        })
+    }
+
+    /// Sets all or, as the kernel promises for values that do not fit, none. With an error comes the place at which setting failed,
+    /// where the kernel names one; those before it are set then.
+    fn set_controls(&self, values: &[(u32, i32)]) -> Result<(), (Option<usize>, std::io::Error)> {
+        let control = |&(id, value): &(u32, i32)| {
+            let mut raw: sys::v4l2_ext_control = zeroed();
+            raw.id = id;
+            raw.__bindgen_anon_1 = sys::v4l2_ext_control__bindgen_ty_1 { value };
+            raw
+        };
+        let mut controls: Vec<sys::v4l2_ext_control> = values.iter().map(control).collect();
+        // All classes together: `which` stays 0, the current values.
+        let mut raw: sys::v4l2_ext_controls = zeroed();
+        raw.count = controls.len() as u32;
+        raw.controls = controls.as_mut_ptr();
+        self.call(vidioc::VIDIOC_S_EXT_CTRLS, &mut raw).map_err(|error| {
+            let place = raw.error_idx as usize;
+            ((place < values.len()).then_some(place), error)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn control(key: &str, kind: ControlKind) -> Control {
+        Control {
+            id: 1,
+            key: key.to_owned(),
+            name: key.to_owned(),
+            kind,
+            minimum: -10,
+            maximum: 10,
+            step: 1,
+            default: 0,
+            value: Some(0),
+            items: vec![(1, "Manual".to_owned()), (3, "Aperture Priority".to_owned())],
+            is_read_only: false,
+            is_inactive: false,
+        }
+    }
+
+    fn camera() -> Vec<Control> {
+        let read_only = Control { is_read_only: true, ..control("temperature", ControlKind::Integer) };
+        vec![
+            control("brightness", ControlKind::Integer),
+            control("auto_exposure", ControlKind::Menu),
+            control("gain_automatic", ControlKind::Boolean),
+            control("calibrate", ControlKind::Button),
+            read_only,
+        ]
+    }
+
+    #[test]
+    fn a_refusal_names_the_control_and_its_bounds() {
+        for (key, value, words) in [
+            ("brightness", 11, "must be a number from -10 to 10, not 11"),
+            ("auto_exposure", 2, "must be one of 1 (Manual), 3 (Aperture Priority), not 2"),
+            ("gain_automatic", 2, "must be true or false, not 2"),
+            ("temperature", 1, "cannot be set: it can only be looked at"),
+            (
+                "zoom",
+                1,
+                "this camera has no control zoom; it has brightness, auto_exposure, gain_automatic, calibrate, temperature",
+            ),
+        ] {
+            let camera = camera();
+            let error = checked(&camera, &[("brightness", 1), (key, value)]).unwrap_err();
+            assert_eq!((error.key(), error.to_string().as_str()), (Some(key), words));
+        }
+    }
+
+    #[test]
+    fn automatics_are_set_before_what_they_rule() {
+        let camera = camera();
+        let wanted = [("calibrate", 1), ("brightness", 5), ("auto_exposure", 1)];
+        let mut changes = checked(&camera, &wanted).unwrap();
+        changes.sort_by_key(|(control, _)| control.order());
+        let keys: Vec<_> = changes.iter().map(|(control, _)| control.key.as_str()).collect();
+        assert_eq!(keys, ["auto_exposure", "brightness", "calibrate"]);
+    }
+
+    #[test]
+    fn keys_are_made_of_the_drivers_names() {
+        assert_eq!(key_of("White Balance, Automatic", 1), "white_balance_automatic");
+        assert_eq!(key_of("Exposure (Absolute)", 1), "exposure_absolute");
+        assert_eq!(key_of("\u{fffd}", 0x98_0900), "control_980900");
+    }
+}
