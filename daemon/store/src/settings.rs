@@ -3,13 +3,21 @@
 use crate::record::{self, Record};
 use crate::tables::SETTINGS;
 use crate::transaction::{Failure, Outcome, Reads};
-use crate::{Role, Store, StoreError};
+use crate::{Refusal, Role, Store, StoreError};
 use redb::ReadableTable as _;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 
 const SITE: &str = "site";
 const SIGNING_KEY: &str = "signing_key";
+/// Controls that are kept of one camera; the kernel knows fewer.
+const CONTROLS_MOST: usize = 256;
+
+/// Under which name the controls of a camera are kept.
+fn controls_of(camera: &str) -> String {
+    format!("camera_controls/{camera}")
+}
 
 /// Who may register.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +58,15 @@ impl Record for Settings {
     const VERSION: u8 = 1;
 }
 
+/// What people have set of a camera's picture, by the controls' names.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct CameraControls(BTreeMap<String, i32>);
+
+impl Record for CameraControls {
+    const NAME: &'static str = "camera's controls";
+    const VERSION: u8 = 1;
+}
+
 /// 256 bits that access tokens are signed with; never shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SigningKey([u8; 32]);
@@ -80,6 +97,33 @@ impl Store {
             change(&mut settings);
             record::put(tx, SETTINGS, SITE, &settings)?;
             Ok(settings)
+        })
+    }
+
+    /// What people have set of a camera's picture, by the controls' names: cameras forget it without power.
+    pub fn camera_controls(&self, camera: &str) -> Result<BTreeMap<String, i32>, StoreError> {
+        self.read(|tx| {
+            let kept: Option<CameraControls> = record::get(tx, SETTINGS, controls_of(camera).as_str())?;
+            Ok(kept.unwrap_or_default().0)
+        })
+    }
+
+    /// Remembers what was set now beside what was set before; gives all of it.
+    pub fn keep_camera_controls(
+        &self,
+        camera: &str,
+        set: &BTreeMap<String, i32>,
+    ) -> Result<BTreeMap<String, i32>, StoreError> {
+        self.write(|tx| {
+            let key = controls_of(camera);
+            let kept: Option<CameraControls> = record::get(tx, SETTINGS, key.as_str())?;
+            let mut kept = kept.unwrap_or_default();
+            kept.0.extend(set.iter().map(|(control, value)| (control.clone(), *value)));
+            if kept.0.len() > CONTROLS_MOST {
+                return Err(Refusal::TooMany { what: "controls of a camera", most: CONTROLS_MOST }.into());
+            }
+            record::put(tx, SETTINGS, key.as_str(), &kept)?;
+            Ok(kept.0)
         })
     }
 

@@ -4,6 +4,7 @@
 pub mod ability;
 pub mod choice;
 mod command;
+pub mod controls;
 mod encoded;
 mod encoder_record;
 mod i420;

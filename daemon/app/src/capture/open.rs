@@ -4,6 +4,7 @@
 
 use super::choice::{Choice, ChosenEncoder, ChosenSource, choose};
 use super::command::CommandSource;
+use super::controls::KeptControls;
 use super::encoded::Encoded;
 use super::encoder_record::EncoderRecord;
 use super::mjpeg::MjpegDecoder;
@@ -39,6 +40,7 @@ pub struct ConfiguredCamera {
     away_since: Option<Duration>,
     hotplug: Hotplug,
     self_test: watch::Sender<SelfTest>,
+    controls: KeptControls,
 }
 
 impl ConfiguredCamera {
@@ -58,7 +60,13 @@ impl ConfiguredCamera {
             away_since: None,
             hotplug: Hotplug::listen(),
             self_test,
+            controls: KeptControls::default(),
         }
+    }
+
+    /// With what people have set of its picture, which it is told at each opening.
+    pub fn with_controls(self, controls: KeptControls) -> Self {
+        Self { controls, ..self }
     }
 
     fn decide(&mut self) -> Result<Choice, SourceError> {
@@ -185,6 +193,7 @@ impl Opener for ConfiguredCamera {
         let choice = self.decide()?;
         let source = self.start(&choice)?;
         if let ChosenSource::V4l2 { camera, .. } = choice.source {
+            self.controls.apply(&self.wanted.name, &camera.path);
             self.known = Some(camera.identity);
         }
         Ok(source)

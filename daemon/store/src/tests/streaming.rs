@@ -136,3 +136,20 @@ fn a_thumbnail_that_a_person_chose_stays() {
     assert_ne!(store.set_thumbnail(stream, b"chosen again").unwrap(), chosen);
     assert_sound(&store);
 }
+
+#[test]
+fn what_was_set_of_a_camera_is_kept_beside_what_was_set_before() {
+    let store = in_memory();
+    let values = |pairs: &[(&str, i32)]| pairs.iter().map(|&(key, value)| (key.to_owned(), value)).collect();
+    assert!(store.camera_controls("front").unwrap().is_empty());
+    store.keep_camera_controls("front", &values(&[("brightness", 5), ("hue", -3)])).unwrap();
+    let kept = store.keep_camera_controls("front", &values(&[("brightness", 9)])).unwrap();
+    assert_eq!(kept, values(&[("brightness", 9), ("hue", -3)]));
+    assert_eq!(store.camera_controls("front").unwrap(), kept);
+    assert!(store.camera_controls("back").unwrap().is_empty());
+    let many: Vec<_> = (0..300).map(|number| (format!("c{number}"), 0)).collect();
+    let refused = refusal(store.keep_camera_controls("front", &many.into_iter().collect()));
+    assert!(matches!(refused, Refusal::TooMany { .. }), "{refused}");
+    assert_eq!(store.settings().unwrap(), crate::Settings::default());
+    assert_sound(&store);
+}

@@ -1,0 +1,100 @@
+//! The controls of cameras' pictures as people have set them: kept beside the camera, and set again whenever it is opened, because a
+//! camera forgets them without power.
+//!
+//! Must not be here: the store, which keeps them over restarts; what controls are (`perch-device`).
+
+use super::choice::{ChosenSource, choose};
+use super::open::asks_the_board;
+use super::source::SourceError;
+use crate::config;
+use perch_device::probe::probe;
+use perch_device::v4l2::controls::{self, Control, ControlError};
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Values by the controls' keys.
+pub type Values = BTreeMap<String, i32>;
+
+/// What was set of each camera; clones are the same.
+#[derive(Clone, Debug, Default)]
+pub struct KeptControls(Arc<Mutex<HashMap<String, Values>>>);
+
+/// Why controls were not set.
+#[derive(Debug, thiserror::Error)]
+pub enum SetError {
+    /// There is no such camera now.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// It refuses; then nothing was set.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+}
+
+impl KeptControls {
+    /// Remembers all that was ever set of a camera.
+    pub fn keep(&self, camera: &str, values: Values) {
+        self.all().insert(camera.to_owned(), values);
+    }
+
+    /// Sets a camera that was just opened as it is remembered. What it does not take (any more) is left: it has a picture all the same.
+    pub fn apply(&self, camera: &str, node: &Path) {
+        let values = self.all().get(camera).cloned().unwrap_or_default();
+        let values: Vec<(&str, i32)> = values.iter().map(|(key, value)| (key.as_str(), *value)).collect();
+        if values.is_empty() || controls::set(node, &values).is_ok() {
+            return;
+        }
+        for value in values {
+            if let Err(error) = controls::set(node, &[value]) {
+                tracing::info!(camera, control = value.0, "not set as before: {error}");
+            }
+        }
+    }
+
+    fn all(&self) -> MutexGuard<'_, HashMap<String, Values>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// All controls of a configured camera; none where its pictures do not come from V4L2. Blocks for the milliseconds of a probe.
+pub fn list(wanted: &config::Camera) -> Result<Vec<Control>, SourceError> {
+    Ok(node(wanted)?.map(|node| controls::list(&node)).transpose()?.unwrap_or_default())
+}
+
+/// Sets some, all or none; how all stand then.
+pub fn set(wanted: &config::Camera, values: &Values) -> Result<Vec<Control>, SetError> {
+    let values: Vec<(&str, i32)> = values.iter().map(|(key, value)| (key.as_str(), *value)).collect();
+    match (node(wanted)?, values.first()) {
+        (Some(node), _) => Ok(controls::set(&node, &values)?),
+        (None, None) => Ok(Vec::new()),
+        (None, Some((key, _))) => {
+            Err(ControlError::Unknown { key: (*key).to_owned(), there: "none".to_owned() }.into())
+        }
+    }
+}
+
+/// The node of a camera that is one.
+fn node(wanted: &config::Camera) -> Result<Option<PathBuf>, SourceError> {
+    if !asks_the_board(wanted) {
+        return Ok(None);
+    }
+    match choose(&probe(), wanted, &[]).choice?.source {
+        ChosenSource::V4l2 { camera, .. } => Ok(Some(camera.path)),
+        ChosenSource::TestPattern | ChosenSource::Command => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::testing;
+
+    #[test]
+    fn a_camera_that_is_none_of_the_kernels_has_no_controls() {
+        let pattern = config::Camera { encoder: config::EncoderKind::Software, ..testing::camera() };
+        assert_eq!(list(&pattern).unwrap(), []);
+        assert_eq!(set(&pattern, &Values::new()).unwrap(), []);
+        let error = set(&pattern, &Values::from([("brightness".to_owned(), 1)])).unwrap_err();
+        assert_eq!(error.to_string(), "this camera has no control brightness; it has none");
+    }
+}
