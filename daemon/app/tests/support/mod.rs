@@ -61,6 +61,15 @@ impl Daemon {
 
     /// The same with variables of its environment.
     pub fn start_with(dir: &Path, config: &str, environment: &[(&str, &str)]) -> Self {
+        Self::start_as(dir, config, environment, "127.0.0.1:0")
+    }
+
+    /// Again where it was before.
+    pub fn start_at(dir: &Path, config: &str, address: SocketAddr) -> Self {
+        Self::start_as(dir, config, &[], &address.to_string())
+    }
+
+    fn start_as(dir: &Path, config: &str, environment: &[(&str, &str)], listen: &str) -> Self {
         let config_file = dir.join("perch.toml");
         std::fs::write(&config_file, config).unwrap();
         let socket = dir.join("notify");
@@ -74,7 +83,7 @@ impl Daemon {
             command.env_remove(name);
         }
         let mut child = command
-            .args(["--listen", "127.0.0.1:0", "--config"])
+            .args(["--listen", listen, "--config"])
             .arg(&config_file)
             .arg("--data-dir")
             .arg(dir.join("data"))
