@@ -4,8 +4,8 @@
 mod support;
 
 use serde_json::json;
-use support::Daemon;
 use support::people::{NO_LIMITS, Person};
+use support::{Answer, Daemon, TEST_PATTERN};
 
 const PATTERN: &str = "[[camera]]\nsource = \"test-pattern\"\nencoder = \"software\"\n";
 
@@ -26,5 +26,97 @@ fn what_can_be_asked_of_a_camera_is_for_those_who_may_go_live() {
     assert!(ability["modes"].as_array().unwrap().contains(&size), "{ability}");
     for nowhere in ["/api/v1/cameras/back", "/api/v1/cameras/..%2Ffront", "/api/v1/cameras/%ff"] {
         assert_eq!(owner.get(nowhere).code(), "not_found", "{nowhere}");
+    }
+}
+
+fn size_of(answer: &Answer) -> (u32, u32) {
+    assert_eq!(
+        (answer.status, answer.header("content-type")),
+        (200, Some("image/jpeg")),
+        "{}",
+        answer.text()
+    );
+    let picture = image::load_from_memory_with_format(&answer.body, image::ImageFormat::Jpeg).unwrap();
+    (picture.width(), picture.height())
+}
+
+#[test]
+fn everybody_sees_what_a_camera_sees_while_it_is_on() {
+    let daemon = Daemon::ready(TEST_PATTERN);
+    let nobody = Person::nobody(&daemon);
+    let address = "/api/v1/cameras/front/snapshot.jpg";
+    assert_eq!(size_of(&nobody.get(address)), (640, 360), "never larger than it was taken");
+    let small = nobody.get(&format!("{address}?width=200&at=1"));
+    assert_eq!(size_of(&small), (320, 180), "the next that is offered");
+    assert_eq!(small.header("cache-control"), Some("private, no-cache"));
+    let tag = small.header("etag").unwrap();
+    let again = daemon.ask("GET", &format!("{address}?width=200"), &[("If-None-Match", tag)]);
+    assert!(again.status == 304 || again.header("etag") != Some(tag), "{}", again.status);
+    for query in ["width=15", "width=4097", "width=-1", "width=wide", "width=200&width=300", "height=3"] {
+        assert_eq!(nobody.get(&format!("{address}?{query}")).code(), "invalid_query", "{query}");
+    }
+    assert_eq!(nobody.get("/api/v1/cameras/back/snapshot.jpg").code(), "not_found");
+}
+
+#[test]
+fn there_is_no_picture_of_a_camera_that_is_off_and_nothing_to_set_of_a_pattern() {
+    let daemon = Daemon::start(&format!("{NO_LIMITS}{PATTERN}"));
+    let owner = Person::owner(&daemon, "ann");
+    assert_eq!(owner.get("/api/v1/cameras/front/snapshot.jpg").code(), "not_live");
+    let camera = owner.get("/api/v1/cameras/front").json();
+    assert_eq!(
+        (&camera["controls"], &camera["stream"], &camera["user"]),
+        (&json!([]), &json!(null), &json!(null))
+    );
+    let address = "/api/v1/cameras/front/controls";
+    let refused = owner.ask("PATCH", address, Some(&json!({"brightness": 5})));
+    assert_eq!((refused.status, &refused.json()["field"]), (422, &json!("brightness")));
+    assert_eq!(refused.json()["detail"], "this camera has no control brightness; it has none");
+    for wrong in [json!({"brightness": "5"}), json!({"brightness": 1.5}), json!([])] {
+        assert_eq!(owner.patch(address, &wrong).code(), "invalid_field", "{wrong}");
+    }
+    let streamer = Person::register(&daemon, "bob");
+    assert_eq!(streamer.patch(address, &json!({"brightness": 5})).code(), "forbidden");
+    assert_eq!(owner.patch(address, &json!({})).json(), json!({"controls": []}));
+}
+
+#[test]
+fn a_stream_is_listed_with_a_picture_of_its_camera() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = format!("{NO_LIMITS}{TEST_PATTERN}");
+    let daemon = Daemon::start_in(dir.path(), &config);
+    Person::owner(&daemon, "ann");
+    assert_eq!(daemon.stop(), Some(0));
+    // It starts as the owner's now.
+    let daemon = Daemon::ready_in(dir.path(), &config);
+    let nobody = Person::nobody(&daemon);
+    let camera = nobody.get("/api/v1/cameras").json()["items"][0].clone();
+    assert_eq!(camera["user"]["username"], "ann");
+    let address = format!("/api/v1/streams/{}/thumbnail.jpg", camera["stream"].as_str().unwrap());
+    // Playlists come every two seconds: what is waited for is one of the first.
+    let mut answers = (0..20).map(|_| {
+        let playlist = daemon.get("/media/live/index.m3u8").text();
+        let first = playlist.lines().find_map(|line| line.strip_prefix("#EXT-X-MEDIA-SEQUENCE:")).unwrap();
+        let count = playlist.lines().filter(|line| line.starts_with("#EXTINF")).count();
+        let next = first.parse::<usize>().unwrap() + count;
+        daemon.get(&format!("/media/live/index.m3u8?_HLS_msn={next}"));
+        nobody.get(&address)
+    });
+    let picture = answers.find(|answer| answer.status == 200).expect("a picture within 40 s");
+    assert_eq!(size_of(&picture), (640, 360));
+    assert_eq!(picture.header("cache-control"), Some("private, no-cache"));
+    let tag = picture.header("etag").unwrap();
+    assert_eq!(daemon.ask("GET", &address, &[("If-None-Match", tag)]).status, 304);
+    let version = u32::from_str_radix(tag.trim_matches('"'), 16).unwrap();
+    let kept = nobody.get(&format!("{address}?v={version}"));
+    assert_eq!(kept.header("cache-control"), Some("public, max-age=31536000, immutable"));
+    assert_eq!(
+        nobody.get(&format!("{address}?v={}", version ^ 2)).header("cache-control"),
+        Some("private, no-cache")
+    );
+    for nowhere in
+        ["/api/v1/streams/00000000000000000000000000/thumbnail.jpg", "/api/v1/streams/x/thumbnail.jpg"]
+    {
+        assert_eq!(nobody.get(nowhere).code(), "not_found");
     }
 }

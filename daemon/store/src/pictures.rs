@@ -49,6 +49,11 @@ impl Store {
         })
     }
 
+    /// Whether a stream's thumbnail is one that a person chose.
+    pub fn has_chosen_thumbnail(&self, stream: StreamId) -> Result<bool, StoreError> {
+        self.read(|tx| is_chosen(tx, stream))
+    }
+
     /// A thumbnail's bytes.
     pub fn thumbnail(&self, stream: StreamId) -> Result<Option<Vec<u8>>, StoreError> {
         self.read(|tx| {

@@ -2,12 +2,14 @@
 
 use super::CommandError;
 use crate::accounts::{Accounts, upkeep};
+use crate::capture::controls::KeptControls;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::hls::HlsMetrics;
 use crate::http::{Server, Site};
 use crate::live::{BoardHardware, LiveCamera, LiveSettings, Studio, Tell};
 use crate::shutdown::{self, Signals};
+use crate::snapshot::thumbnails;
 use crate::system::board::Board;
 use crate::system::{log, notify};
 use anyhow::{Context as _, anyhow};
@@ -44,6 +46,8 @@ async fn run_until_told(
     let server = Server::bind(&config.server)?;
 
     let (mut studio, site) = site(config, accounts.clone(), store.clone(), clock.clone());
+    let thumbnails =
+        thumbnails::run(site.live.on_air(), site.cameras.clone(), site.snapshots.clone(), store.clone());
     let told = notify::Told { on_air: site.live.on_air(), cameras: site.cameras.clone() };
     studio.open(last_alive).await?;
     let (stop_studio, studio_stopped) = oneshot::channel::<()>();
@@ -60,6 +64,7 @@ async fn run_until_told(
         shutdown::CONNECTIONS,
     ));
     let telling = tokio::spawn(notify::tell(told, clock.clone()));
+    let thumbnails = tokio::spawn(thumbnails);
     let upkeep = tokio::spawn(upkeep::keep_up(accounts, store.clone(), clock));
 
     let ended = tokio::select! {
@@ -74,6 +79,7 @@ async fn run_until_told(
     signals.arm();
     telling.abort();
     upkeep.abort();
+    thumbnails.abort();
     notify::stopping();
     // The site goes last, so that players can still fetch the end of the stream.
     drop(stop_studio);
@@ -114,7 +120,8 @@ fn site(
         resume_within: Duration::from_secs(config.live.resume_seconds.into()),
     };
     let cameras: Arc<[LiveCamera]> = config.cameras.iter().cloned().map(LiveCamera::new).collect();
-    let hardware = Arc::new(BoardHardware { clock: clock.clone() });
+    let controls = kept_controls(config, &store);
+    let hardware = Arc::new(BoardHardware { clock: clock.clone(), controls: controls.clone() });
     let hls_metrics = Arc::<HlsMetrics>::default();
     let tell: Tell = Arc::new(|_deliveries| {});
     let (studio, live) = Studio::new(
@@ -129,6 +136,8 @@ fn site(
     let site = Site {
         live,
         cameras,
+        snapshots: Arc::default(),
+        controls,
         hls_metrics,
         board: Board::new("/", &config.server.data_dir),
         clock,
@@ -137,6 +146,20 @@ fn site(
         limits: config.limits.clone(),
     };
     (studio, site)
+}
+
+/// What people have set of the cameras' pictures. A camera has a picture without them, too.
+fn kept_controls(config: &Config, store: &Store) -> KeptControls {
+    let controls = KeptControls::default();
+    for camera in &config.cameras {
+        match store.camera_controls(&camera.name) {
+            Ok(values) => controls.keep(&camera.name, values),
+            Err(error) => {
+                tracing::error!(camera = camera.name, "what was set of the camera is lost: {error}");
+            }
+        }
+    }
+    controls
 }
 
 /// When the last run wrote to the store last: about when it ended, if nobody ended it.

@@ -1,15 +1,20 @@
 //! `/api/v1/cameras`: every camera, how it is doing in words, why it runs the way it does, and what can be asked of it.
 
+use super::caller::Caller;
+use super::controls::ControlItem;
 use super::input::Path;
 use super::json;
 use super::problem::Problem;
 use super::state::{Shared, State};
+use super::users::UserRef;
 use crate::capture::ability::{Ability, AbleMode, AnySize, Steps};
+use crate::capture::controls;
 use crate::capture::status::{CameraState, SelfTest};
 use crate::config::SourceKind;
 use crate::live::LiveCamera;
 use axum::response::Response;
 use http::HeaderMap;
+use perch_store::{Store, StoreError, Visibility};
 use serde::Serialize;
 use std::sync::Arc;
 use utoipa::ToSchema;
@@ -52,8 +57,21 @@ struct Item {
     height: Option<u32>,
     #[schema(required)]
     frames_per_second: Option<f64>,
+    /// The id of the stream that has it, where the caller may know of one.
+    #[schema(required)]
+    stream: Option<String>,
+    /// Whose stream that is.
+    #[schema(required)]
+    user: Option<UserRef>,
     #[serde(flatten)]
     self_test: SelfTest,
+}
+
+/// The stream that has a camera.
+struct Holder {
+    camera: String,
+    stream: String,
+    user: UserRef,
 }
 
 /// A camera and what can be asked of it.
@@ -64,6 +82,8 @@ struct Camera {
     /// Null while the camera is not there; `detail` says what is the matter.
     #[schema(required)]
     ability: Option<AbilityItem>,
+    /// What can be set of the picture; empty where nothing can.
+    controls: Vec<ControlItem>,
 }
 
 /// What a stream may ask of the camera.
@@ -110,8 +130,9 @@ struct Bounds {
     max: u32,
 }
 
-impl From<&LiveCamera> for Item {
-    fn from(info: &LiveCamera) -> Self {
+impl Item {
+    fn new(info: &LiveCamera, holders: &[Holder]) -> Self {
+        let holder = holders.iter().find(|holder| holder.camera == info.config.name);
         let state = info.handle().state().borrow().clone();
         let (word, detail, running) = match state {
             CameraState::Starting => ("starting", String::new(), None),
@@ -126,6 +147,8 @@ impl From<&LiveCamera> for Item {
             self_test: info.self_test.borrow().clone(),
             state: word,
             detail,
+            stream: holder.map(|holder| holder.stream.clone()),
+            user: holder.map(|holder| holder.user.clone()),
             width: running.as_ref().map(|source| source.width),
             height: running.as_ref().map(|source| source.height),
             frames_per_second: running.as_ref().map(|source| source.frames_per_second),
@@ -160,9 +183,22 @@ impl From<Ability> for AbilityItem {
 /// Every camera, how it is doing, and why it runs the way it does.
 #[utoipa::path(get, path = "/api/v1/cameras", tag = "cameras",
     responses((status = 200, description = "The cameras", body = List), (status = 304, description = "As before (If-None-Match)")))]
-pub(super) async fn list(state: Shared, headers: HeaderMap) -> Response {
-    let list = List { items: state.site.cameras.iter().map(Item::from).collect(), next_cursor: None };
-    json::tagged(&list, &headers)
+pub(super) async fn list(state: Shared, caller: Caller, headers: HeaderMap) -> Result<Response, Problem> {
+    let is_member = caller.login().is_some();
+    let holders = state.store(move |store| holders(store, is_member)).await?;
+    let items = state.site.cameras.iter().map(|camera| Item::new(camera, &holders)).collect();
+    Ok(json::tagged(&List { items, next_cursor: None }, &headers))
+}
+
+/// Which streams have the cameras, as far as the caller may know.
+fn holders(store: &Store, is_member: bool) -> Result<Vec<Holder>, StoreError> {
+    let streams = store.unfinished_streams()?.into_iter();
+    let visible = streams.filter(|stream| is_member || stream.facts.visibility == Visibility::Public);
+    let holder = |stream: perch_store::Stream| {
+        let user = UserRef::from(&store.user(stream.facts.user)?);
+        Ok(Holder { camera: stream.details.camera, stream: stream.facts.id.to_string(), user })
+    };
+    visible.map(holder).collect()
 }
 
 /// A camera, what can be asked of it, and why it runs the way it does.
@@ -170,14 +206,21 @@ pub(super) async fn list(state: Shared, headers: HeaderMap) -> Response {
     responses((status = 200, description = "The camera", body = Camera), (status = 304, description = "As before (If-None-Match)")))]
 async fn show(state: Shared, Path(id): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
     let info = find(&state, &id)?;
-    let ability = state.ask_hardware({
+    let found = state.ask_hardware({
         let wanted = info.config.clone();
-        move || Ability::find_out(&wanted).ok()
+        // What is the matter with a camera that is not there is told by its state.
+        move || (Ability::find_out(&wanted).ok(), controls::list(&wanted).unwrap_or_default())
     });
-    let ability = ability.await?.map(AbilityItem::from);
-    Ok(json::tagged(&Camera { item: Item::from(info), ability }, &headers))
+    let (ability, controls) = found.await?;
+    let holders = state.store(|store| holders(store, true)).await?;
+    let camera = Camera {
+        item: Item::new(info, &holders),
+        ability: ability.map(AbilityItem::from),
+        controls: controls.into_iter().map(ControlItem::from).collect(),
+    };
+    Ok(json::tagged(&camera, &headers))
 }
 
-fn find<'a>(state: &'a State, id: &str) -> Result<&'a LiveCamera, Problem> {
+pub(super) fn find<'a>(state: &'a State, id: &str) -> Result<&'a LiveCamera, Problem> {
     state.site.cameras.iter().find(|camera| camera.config.name == id).ok_or(Problem::NotFound)
 }

@@ -47,6 +47,9 @@ pub(super) enum Problem {
     /// More blocking reloads than the server keeps waiting.
     #[error("too many players wait for the next segment at once")]
     TooManyWaiting,
+    /// A picture that cannot be shown as another kind of picture, and why.
+    #[error("{0}")]
+    Undecodable(String),
     /// Not ready, and why.
     #[error("{0}")]
     NotReady(String),
@@ -155,6 +158,7 @@ impl Problem {
             Self::Overdue => (S::SERVICE_UNAVAILABLE, "segment_overdue"),
             Self::Range { .. } => (S::RANGE_NOT_SATISFIABLE, "range_not_satisfiable"),
             Self::TooManyWaiting => (S::SERVICE_UNAVAILABLE, "too_many_waiting"),
+            Self::Undecodable(_) => (S::NOT_FOUND, "undecodable"),
             Self::NotReady(_) => (S::SERVICE_UNAVAILABLE, "not_ready"),
             Self::Unauthenticated => (S::UNAUTHORIZED, "unauthenticated"),
             Self::TokenExpired => (S::UNAUTHORIZED, "token_expired"),

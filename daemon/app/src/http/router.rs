@@ -10,7 +10,8 @@ use super::problem::Problem;
 use super::state::{Site, State};
 use super::traffic::Traffic;
 use super::{
-    auth, cameras, health, me, metrics, openapi, page, reactions, sessions, settings, setup, streams, system,
+    auth, cameras, controls, health, me, metrics, openapi, page, pictures, reactions, sessions, settings,
+    setup, streams, system,
 };
 use crate::capture::status::CameraState;
 use axum::Router;
@@ -35,7 +36,9 @@ pub(super) fn api() -> OpenApiRouter<Arc<State>> {
     OpenApiRouter::new()
         .merge(auth::routes())
         .merge(cameras::routes())
+        .merge(controls::routes())
         .merge(me::routes())
+        .merge(pictures::routes())
         .merge(openapi::routes())
         .merge(reactions::routes())
         .merge(sessions::routes())

@@ -5,10 +5,12 @@ use super::metrics::Metrics;
 use super::problem::Problem;
 use super::system;
 use crate::accounts::{Accounts, wall};
+use crate::capture::controls::KeptControls;
 use crate::clock::Clock;
 use crate::config;
 use crate::hls::HlsMetrics;
 use crate::live::{LiveCamera, LiveHandle};
+use crate::snapshot::Snapshots;
 use crate::system::board::Board;
 use bytes::Bytes;
 use perch_store::{Store, Timestamp};
@@ -27,6 +29,10 @@ pub struct Site {
     pub live: LiveHandle,
     /// Those that are configured; `/media/live/` shows the first.
     pub cameras: Arc<[LiveCamera]>,
+    /// Pictures of them.
+    pub snapshots: Arc<Snapshots>,
+    /// What people have set of their pictures.
+    pub controls: KeptControls,
     /// Of all streams.
     pub hls_metrics: Arc<HlsMetrics>,
     /// The machine under the daemon.

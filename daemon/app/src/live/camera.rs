@@ -1,6 +1,7 @@
 //! A configured camera as the site knows it, whether it runs or not, and the hardware behind it.
 
 use crate::capture::ability::Ability;
+use crate::capture::controls::KeptControls;
 use crate::capture::open::ConfiguredCamera;
 use crate::capture::source::{Opener, SourceError};
 use crate::capture::status::{CaptureCounters, SelfTest};
@@ -28,6 +29,8 @@ pub trait Hardware: Send + Sync + 'static {
 pub struct BoardHardware {
     /// The kernel's.
     pub clock: Arc<dyn Clock>,
+    /// What people have set of the cameras' pictures.
+    pub controls: KeptControls,
 }
 
 impl Hardware for BoardHardware {
@@ -41,7 +44,8 @@ impl Hardware for BoardHardware {
         counters: Arc<CaptureCounters>,
         self_test: watch::Sender<SelfTest>,
     ) -> Box<dyn Opener> {
-        Box::new(ConfiguredCamera::new(wanted, self.clock.clone(), counters, self_test))
+        let camera = ConfiguredCamera::new(wanted, self.clock.clone(), counters, self_test);
+        Box::new(camera.with_controls(self.controls.clone()))
     }
 }
 

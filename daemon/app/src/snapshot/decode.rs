@@ -56,19 +56,19 @@ fn rgb(unit: &AccessUnit) -> Result<RgbImage, Undecodable> {
     coded.extend_from_slice(&unit.data);
     let mut decoder = Decoder::with_api_config(OpenH264API::from_source(), DecoderConfig::new())
         .map_err(|error| failed(&error))?;
-    let decoded = decoder.decode(&coded).map_err(|error| failed(&error))?;
-    let decoded = decoded.ok_or_else(|| undecodable(format, "the decoder gives no picture"))?;
-    let (width, height) = decoded.dimensions();
+    let picture = decoder.decode(&coded).map_err(|error| failed(&error))?;
+    let picture = picture.ok_or_else(|| undecodable(format, "the decoder gives no picture"))?;
+    let (width, height) = picture.dimensions();
     if width * height > MOST_PIXELS || width < 2 || height < 2 {
         return Err(too_large());
     }
-    let (y_stride, u_stride, v_stride) = decoded.strides();
+    let (y_stride, u_stride, v_stride) = picture.strides();
     let planes = YuvPlanarImage {
-        y_plane: decoded.y(),
+        y_plane: picture.y(),
         y_stride: y_stride as u32,
-        u_plane: decoded.u(),
+        u_plane: picture.u(),
         u_stride: u_stride as u32,
-        v_plane: decoded.v(),
+        v_plane: picture.v(),
         v_stride: v_stride as u32,
         width: width as u32,
         height: height as u32,

@@ -7,6 +7,7 @@
 //! Must not be here: HTTP, who may see what, pictures that people upload (`picture`).
 
 mod decode;
+pub mod thumbnails;
 
 pub use decode::Undecodable;
 

@@ -6,7 +6,7 @@ use perch_media::time::MediaTime;
 
 fn publish(publisher: &Publisher, second: u64) {
     let coded = testing::coded_pictures(1).remove(0);
-    let at = MediaTime::from_ticks(second as i64 * MediaTime::HZ);
+    let at = MediaTime::from_ticks(second.cast_signed() * MediaTime::HZ);
     let unit = AccessUnitAssembler::new(0).push_picture(&coded, at).unwrap().unwrap();
     publisher.publish([unit], Duration::from_secs(second));
 }

@@ -70,6 +70,8 @@ pub const RULES: &[Rule] = &[
     // Cameras.
     rule("GET", "/api/v1/cameras", Anyone, ""),
     rule("GET", "/api/v1/cameras/{id}", Streamer, ""),
+    rule("PATCH", "/api/v1/cameras/{id}/controls", Streamer, "whose stream has the camera, and the owner"),
+    rule("GET", "/api/v1/cameras/{id}/snapshot.jpg", Anyone, "of a stream for members: members"),
     // Streams.
     rule("GET", "/media/{id}/{name}", Anyone, "of a members-only stream: whoever is logged in"),
     rule("GET", "/api/v1/streams", Anyone, "members-only streams: whoever is logged in"),
@@ -81,5 +83,6 @@ pub const RULES: &[Rule] = &[
     rule("PUT", "/api/v1/streams/{id}/reaction", Member, ""),
     rule("PUT", "/api/v1/streams/{id}/save", Member, ""),
     rule("DELETE", "/api/v1/streams/{id}/save", Member, ""),
+    rule("GET", "/api/v1/streams/{id}/thumbnail.jpg", Anyone, "of a stream for members: members"),
     // Chat.
 ];
