@@ -48,6 +48,13 @@ def build() -> tuple[Path, Path]:
     return release / "perchd", release / "examples" / "segment_file"
 
 
+def build_example(package: str, name: str) -> Path:
+    """A release build of one of our examples."""
+    subprocess.run(["cargo", "build", "--release", "--locked", "--quiet", "-p", package, "--example", name], cwd=REPOSITORY, check=True)
+    said = subprocess.run(["cargo", "metadata", "--no-deps", "--offline", "--format-version", "1"], cwd=REPOSITORY, check=True, capture_output=True)
+    return Path(json.loads(said.stdout)["target_directory"]) / "release" / "examples" / name
+
+
 def describe(now: datetime.datetime) -> list[tuple[str, str]]:
     """Rows for the head of the report."""
     processor = next((line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith(("model name", "Model"))), platform.machine())

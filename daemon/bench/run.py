@@ -25,6 +25,7 @@ import live
 import machine
 import nginx
 import perch
+import searching
 import segmenting
 import serving
 import site_beside_stream
@@ -74,12 +75,17 @@ def _site(bench: Bench) -> list[table.Result]:
     return [site_beside_stream.measure(bench.perch)]
 
 
+def _searching(bench: Bench) -> list[table.Result]:
+    return [searching.measure(machine.build_example("perch-store", "ten_thousand_streams"), bench.folder / "searching")]
+
+
 MEASUREMENTS: dict[str, Callable[[Bench], list[table.Result]]] = {
     "segmenting": _segmenting,
     "live": _live,
     "serving": _serving,
     "listing": _listing,
     "site": _site,
+    "searching": _searching,
 }
 
 

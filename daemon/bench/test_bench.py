@@ -5,6 +5,7 @@ import unittest
 import clip
 import hls
 import listing
+import searching
 import table
 
 
@@ -27,6 +28,15 @@ class Playlists(unittest.TestCase):
         playlist = hls.parse("#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:7\n#EXTINF:2.000,\n7.ts\n#EXTINF:1.5,\n8.ts\n")
         self.assertEqual(playlist.segments, [("7.ts", 2.0), ("8.ts", 1.5)])
         self.assertEqual((playlist.last_sequence, playlist.seconds), (8, 3.5))
+
+
+class Searching(unittest.TestCase):
+    def test_reads_what_rust_prints(self):
+        said = "10000 streams\ntext: one letter    614.02µs best,    1.87ms median,    2.62ms worst (20 on the page)\n1 messages in one commit   1ms best, 2ms median, 2.5s worst \n"
+        reading, writing = searching.rows(said)
+        self.assertEqual((reading.what, reading.perch, reading.met), ("text: one letter", "1.87ms (614.02µs to 2.62ms)", True))
+        self.assertIsNone(writing.met)
+        self.assertAlmostEqual(searching.seconds("614.02µs"), 0.00061402)
 
 
 class Table(unittest.TestCase):
