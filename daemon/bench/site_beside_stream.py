@@ -30,6 +30,7 @@ def measure(perch: Perch) -> Result:
     result = Result("The site beside the stream", "")
     reads = {
         "settings, anonymous": ("/api/v1/settings", {}),
+        "newest streams, anonymous": ("/api/v1/streams", {}),
         "own account, logged in": ("/api/v1/me", {"Authorization": f"Bearer {token}"}),
     }
     for what, (path, headers) in reads.items():

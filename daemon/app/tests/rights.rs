@@ -8,6 +8,7 @@ mod support;
 
 use perch_store::{Role, Store};
 use rules::{RULES, Right, Rule};
+use serde_json::json;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
 use support::Daemon;
@@ -101,6 +102,46 @@ fn everybody_may_what_the_table_says_and_no_more() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+const CAMERA: &str = r#"
+[[camera]]
+name = "front"
+source = "test-pattern"
+width = 320
+height = 240
+frames_per_second = 5
+"#;
+
+#[test]
+fn a_stream_is_its_users_and_the_owners_and_for_members_if_they_say_so() {
+    let daemon = Daemon::start(&format!("{CAMERA}{NO_LIMITS}"));
+    let owner = Person::owner(&daemon, "olga");
+    let [stan, other] = ["stan", "sara"].map(|name| Person::register(&daemon, name));
+    let nobody = Person::nobody(&daemon);
+    let started = stan.post("/api/v1/streams", &json!({"title": "Mine", "visibility": "members"}));
+    assert_eq!(started.status, 201, "{}", started.text());
+    let id = started.json()["id"].as_str().unwrap().to_owned();
+    let [stream, playlist] = [format!("/api/v1/streams/{id}"), format!("/media/{id}/index.m3u8")];
+    let title = json!({"title": "Not mine"});
+
+    for (who, status) in [(&nobody, 401), (&other, 403)] {
+        assert_eq!(who.patch(&stream, &title).status, status);
+        assert_eq!(who.post(&format!("{stream}/stop"), &json!({})).status, status);
+        assert_eq!(who.delete(&stream).status, status);
+    }
+    assert_eq!((nobody.get(&stream).status, nobody.get(&playlist).status), (404, 401));
+    assert!(nobody.get("/api/v1/streams").json()["items"].as_array().unwrap().is_empty());
+    for who in [&other, &owner, &stan] {
+        let seen = who.get(&stream);
+        assert_eq!((seen.status, seen.json()["title"].as_str()), (200, Some("Mine")));
+        assert_eq!(who.get("/api/v1/streams").json()["items"][0]["id"], id.as_str());
+        assert_eq!(who.get(&playlist).status, 200);
+    }
+    assert_eq!(owner.patch(&stream, &json!({"title": "Ours"})).status, 200);
+    assert_eq!(owner.post(&format!("{stream}/stop"), &json!({})).status, 200);
+    assert_eq!(stan.delete(&stream).status, 204);
+    assert_eq!(stan.get(&stream).status, 404);
 }
 
 #[test]

@@ -212,10 +212,14 @@ async fn list(
     let shown = state.shown(&caller);
     let list = state.store(move |store| {
         let mut query = query;
-        query.user = match find.user {
-            Some(username) => Some(store.user_by_name(&username)?.id),
-            None => None,
-        };
+        if let Some(username) = find.user {
+            match store.user_by_name(&username) {
+                Ok(user) => query.user = Some(user.id),
+                // Nobody's streams.
+                Err(StoreError::Refused(_)) => return Ok(List { items: Vec::new(), next_cursor: None }),
+                Err(error) => return Err(error),
+            }
+        }
         let page = store.find_streams(&query)?;
         let items: Result<Vec<_>, StoreError> =
             page.items.into_iter().map(|stream| shown.item(store, stream)).collect();
