@@ -3,8 +3,10 @@
 
 import { isLoggedIn, remember, renew, wantsRenewal } from "./login.js";
 
-/** A daemon that does not answer within this time is told to be away, milliseconds. Hashing a password takes a small board seconds. */
-const PATIENCE = 20_000;
+/** A daemon that does not answer within this time is told to be away, milliseconds. */
+const PATIENCE = 6000;
+/** The same where something is to be done: hashing a password takes a small board seconds, a picture takes its time on the way. */
+const LONG_PATIENCE = 30_000;
 
 /** What the daemon refused (RFC 9457), or that it does not answer. */
 export class Problem extends Error {
@@ -81,7 +83,7 @@ async function send(method, path, { query = {}, body, signal }) {
   const words = Object.entries(query).flatMap(([key, value]) =>
     value === undefined || value === null || value === "" ? [] : [[key, String(value)]]);
   const address = `/api/v1${path}${words.length ? `?${new URLSearchParams(words)}` : ""}`;
-  const timeout = AbortSignal.timeout(PATIENCE);
+  const timeout = AbortSignal.timeout(method === "GET" ? PATIENCE : LONG_PATIENCE);
   const isBlob = body instanceof Blob;
   try {
     return await fetch(address, {
