@@ -62,3 +62,20 @@ export const ENDED_BY = {
   disk: "stopped because the disk was full",
   interruption: "broken off: the board lost power or the camera went away",
 };
+
+/** @type {[RegExp, string][]} */
+const BROWSERS = [[/Edg(e|A|iOS)?\//, "Edge"], [/OPR\//, "Opera"], [/Firefox\/|FxiOS\//, "Firefox"], [/(Chrome|CriOS)\//, "Chrome"], [/Safari\//, "Safari"]];
+/** @type {[RegExp, string][]} */
+const SYSTEMS = [[/iPhone/, "iPhone"], [/iPad/, "iPad"], [/Android/, "Android"], [/Windows/, "Windows"], [/Mac OS X/, "Mac"], [/CrOS/, "Chromebook"], [/Linux/, "Linux"]];
+
+/**
+ * A login as the daemon labels it, by what the browser says of itself: "Firefox on Linux from 192.0.2.7".
+ * @param {string} label
+ */
+export function asDevice(label) {
+  if (!label.startsWith("Mozilla/")) return label || "A browser or program";
+  const find = (/** @type {[RegExp, string][]} */ list) => list.find(([pattern]) => pattern.test(label))?.[1];
+  const from = / from [0-9a-fA-F.:]+$/.exec(label)?.[0] ?? "";
+  const system = find(SYSTEMS);
+  return `${find(BROWSERS) ?? "A browser"}${system ? ` on ${system}` : ""}${from}`;
+}

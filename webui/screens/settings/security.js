@@ -3,7 +3,7 @@
 import { go } from "../../site/addresses.js";
 import { api, asProblem } from "../../site/api.js";
 import { forgetMe, logOut } from "../../site/session.js";
-import { ago, asDate } from "../../site/words.js";
+import { ago, asDate, asDevice } from "../../site/words.js";
 import { Confirm, Dialog } from "../../parts/dialog.js";
 import { Field, Form, Submit } from "../../parts/form.js";
 import { html, useEffect, useMemo, useSignal } from "../../parts/html.js";
@@ -61,7 +61,7 @@ function Sessions() {
   };
   return html`<${Paged} pages=${pages} empty=${html`<p>Nowhere.</p>`} each=${(/** @type {Session} */ session) => html`
     <li key=${session.id} class="row">
-      <div class="grow"><strong>${session.label || "A browser or program"}</strong>${session.is_current && html` <span class="tag">This one</span>`}
+      <div class="grow"><strong>${asDevice(session.label)}</strong>${session.is_current && html` <span class="tag">This one</span>`}
         <p class="quiet">since ${asDate(session.opened_at)} · last used ${ago(session.refreshed_at)}</p></div>
       <button class="button" type="button" onClick=${() => end(session)}>Log out</button>
     </li>`} />`;

@@ -1,0 +1,27 @@
+// Numbers, times and devices in words (webui/site/words.js).
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+globalThis.addEventListener = () => {};
+const { asClock, asDevice, asDuration } = await import("../../../../webui/site/words.js");
+
+test("times into a stream read as on a clock", () => {
+  assert.deepEqual([0, 59.9, 60, 3599, 3600, 36_061, -5].map(asClock), ["0:00", "0:59", "1:00", "59:59", "1:00:00", "10:01:01", "0:00"]);
+});
+
+test("durations are told roughly", () => {
+  assert.deepEqual([12, 600, 7200, 200_000].map(asDuration), ["12 s", "10 min", "2 h", "2 days"]);
+});
+
+test("a login is told by browser and machine", () => {
+  for (const [label, words] of [
+    ["Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36 from 127.0.0.1", "Chrome on Linux from 127.0.0.1"],
+    ["Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1 from fd00::7", "Safari on iPhone from fd00::7"],
+    ["Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox on Windows"],
+    ["curl/8.5.0 from 192.0.2.7", "curl/8.5.0 from 192.0.2.7"],
+    ["", "A browser or program"],
+  ]) {
+    assert.equal(asDevice(label), words);
+  }
+});
