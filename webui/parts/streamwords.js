@@ -29,7 +29,7 @@ export function StreamWords({ words, task }) {
   useEffect(() => void loadTopics().catch(() => {}), []);
   return html`
     <${Field} label="Title" name="title" task=${task} value=${words.title} maxlength="100" required />
-    <${Field} label="Description" name="description" task=${task} value=${words.description} rows="4" />
+    <${Field} label="Description" name="description" task=${task} value=${words.description} rows="4" maxlength="5000" />
     <${Topics} chosen=${words.topics} task=${task} />
     <${Choice} label="Who may watch" name="visibility" task=${task} value=${words.visibility}
       choices=${[["public", "Everybody in the network"], ["members", "Only who has an account here"]]} />`;

@@ -8,6 +8,7 @@ import { mayGoLive } from "../parts/header.js";
 import { html, useEffect, useLayoutEffect, useRef, useSignal } from "../parts/html.js";
 import { Icon } from "../parts/icon.js";
 import { Paged, Pages } from "../parts/list.js";
+import { LogInFirst } from "../parts/loginfirst.js";
 import { usePoll } from "../parts/poll.js";
 import { useTitle } from "../parts/title.js";
 
@@ -66,6 +67,7 @@ export function Screen() {
   // Who is not known yet will be in a moment; what they like is part of the answer.
   usePoll(async () => {
     if (me.peek() === undefined) return 100;
+    if (me.peek() === null && FOR_MEMBERS.includes(show ?? "")) return AGAIN;
     if (!pages.isLong) await pages.first();
     return AGAIN;
   }, [pages]);
@@ -73,6 +75,7 @@ export function Screen() {
     if (pages.items.peek() && hasComeBack()) restorePlace();
   }, [pages]);
 
+  if (who === null && FOR_MEMBERS.includes(show ?? "")) return html`<${LogInFirst} words="Log in to see what you follow, like and have saved." />`;
   const shows = Object.entries(SHOWS).filter(([key]) => who || !FOR_MEMBERS.includes(key));
   return html`
     <div class="discover">
