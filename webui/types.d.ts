@@ -45,7 +45,10 @@ export interface Mode { width: number; height: number; frames_per_second: number
 export interface Ability { modes: Mode[]; bitrate_kbps: { min: number; max: number } }
 export interface Control {
   id: string; name: string; kind: "integer" | "boolean" | "menu" | "button"; value: number | null; min: number; max: number; step: number;
-  default: number; items?: { value: number; name: string }[];
+  default: number; items: { value: number; name: string }[];
+  read_only: boolean;
+  /** Without effect now: an automatic has taken over, mostly. */
+  inactive: boolean;
 }
 export interface CameraDetails extends Camera { ability: Ability | null; controls?: Control[] }
 

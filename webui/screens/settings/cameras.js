@@ -50,8 +50,7 @@ function Controls({ name }) {
   useEffect(() => void load().catch(() => {}), [name]);
   /** @param {Control} control @param {number} value */
   const set = (control, value) => task.run(async () => {
-    await api.patch(`${path}/controls`, { [control.id]: control.kind === "boolean" ? value !== 0 : value });
-    await load();
+    controls.value = (await api.patch(`${path}/controls`, { [control.id]: value })).controls;
   });
   if (controls.value.length === 0) return null;
   return html`
@@ -65,12 +64,13 @@ function Controls({ name }) {
 function Knob({ control, set }) {
   const id = useId();
   const { kind, min, max, step, items } = control;
+  const disabled = control.read_only || control.inactive;
   const value = Number(control.value ?? control.default);
   const changed = (/** @type {any} */ event) => set(Number(event.currentTarget.value));
   switch (kind) {
-    case "button": return html`<div><button class="button" type="button" onClick=${() => set(1)}>${control.name}</button></div>`;
-    case "boolean": return html`<div class="switch"><input id=${id} type="checkbox" role="switch" checked=${value !== 0} onChange=${(/** @type {any} */ event) => set(event.currentTarget.checked ? 1 : 0)} /><label for=${id}>${control.name}</label></div>`;
-    case "menu": return html`<div class="field"><label for=${id}>${control.name}</label><select id=${id} onChange=${changed}>${items?.map((item) => html`<option key=${item.value} value=${item.value} selected=${item.value === value}>${item.name}</option>`)}</select></div>`;
-    default: return html`<div class="field"><label for=${id}>${control.name} <span class="quiet">${value}</span></label><input id=${id} type="range" min=${min} max=${max} step=${step || 1} value=${value} onChange=${changed} /></div>`;
+    case "button": return html`<div><button class="button" type="button" disabled=${disabled} onClick=${() => set(1)}>${control.name}</button></div>`;
+    case "boolean": return html`<div class="switch"><input id=${id} type="checkbox" role="switch" disabled=${disabled} checked=${value !== 0} onChange=${(/** @type {any} */ event) => set(event.currentTarget.checked ? 1 : 0)} /><label for=${id}>${control.name}</label></div>`;
+    case "menu": return html`<div class="field"><label for=${id}>${control.name}</label><select id=${id} disabled=${disabled} onChange=${changed}>${items.map((item) => html`<option key=${item.value} value=${item.value} selected=${item.value === value}>${item.name}</option>`)}</select></div>`;
+    default: return html`<div class="field"><label for=${id}>${control.name} <span class="quiet">${value}</span></label><input id=${id} type="range" disabled=${disabled} min=${min} max=${max} step=${step || 1} value=${value} onChange=${changed} /></div>`;
   }
 }
