@@ -57,7 +57,7 @@ pub use stream::{
 };
 pub use streams::TOPICS_PER_STREAM;
 pub use topics::{TOPICS_MOST, Topic};
-pub use users::{NewUser, PasswordHash, Role, Standing, User, UserChange};
+pub use users::{NewUser, PasswordHash, Role, Standing, User, UserChange, UserQuery};
 pub use views::Viewer;
 
 use redb::Database;

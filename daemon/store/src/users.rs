@@ -97,6 +97,19 @@ pub struct NewUser {
     pub password: PasswordHash,
 }
 
+/// Which accounts.
+#[derive(Clone, Debug)]
+pub struct UserQuery {
+    /// Words that username or full name must have, each whole or as a beginning; empty: any.
+    pub text: String,
+    /// Of this standing.
+    pub standing: Option<Standing>,
+    /// Older than this one, where the page before ended.
+    pub before: Option<UserId>,
+    /// At most so many.
+    pub limit: usize,
+}
+
 /// What to change of an account; `None` stays as it is.
 #[derive(Clone, Debug, Default)]
 pub struct UserChange {
@@ -160,10 +173,27 @@ impl Store {
 
     /// Accounts, newest first, at most `limit`, older than `before`.
     pub fn users(&self, before: Option<UserId>, limit: usize) -> Result<Vec<User>, StoreError> {
+        self.find_users(&UserQuery { text: String::new(), standing: None, before, limit })
+    }
+
+    /// The accounts that a query asks for, newest first.
+    pub fn find_users(&self, query: &UserQuery) -> Result<Vec<User>, StoreError> {
         self.read(|tx| {
             let users = tx.reading(USERS)?;
-            let end = before.map_or(u128::MAX, UserId::number);
-            users.range(..end)?.rev().take(limit).map(|row| record::decode(row?.1.value())).collect()
+            let end = query.before.map_or(u128::MAX, UserId::number);
+            let asked: Vec<String> = words::words(&query.text).collect();
+            let mut found = Vec::new();
+            for row in users.range(..end)?.rev() {
+                let user: User = record::decode(row?.1.value())?;
+                if query.standing.is_none_or(|standing| user.standing == standing) && has_words(&user, &asked)
+                {
+                    found.push(user);
+                }
+                if found.len() >= query.limit {
+                    break;
+                }
+            }
+            Ok(found)
         })
     }
 
@@ -320,6 +350,11 @@ fn claim_name(tx: &WriteTransaction, user: &User) -> Outcome<()> {
 /// The words an account is found by.
 pub(crate) fn words_of(user: &User) -> std::collections::BTreeSet<String> {
     words::words(&user.username).chain(words::words(&user.full_name)).collect()
+}
+
+fn has_words(user: &User, asked: &[String]) -> bool {
+    let own = if asked.is_empty() { std::collections::BTreeSet::new() } else { words_of(user) };
+    asked.iter().all(|word| own.iter().any(|own| own.starts_with(word.as_str())))
 }
 
 pub(crate) fn index_words(tx: &WriteTransaction, user: &User, present: bool) -> Outcome<()> {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Registration, Standing, Topic, UserChange};
+use crate::{Registration, Standing, Topic, UserChange, UserQuery};
 
 #[test]
 fn setup_makes_one_owner_once() {
@@ -175,4 +175,25 @@ fn an_account_that_goes_takes_everything_of_it_along() {
     assert_eq!(store.avatar(ana).unwrap(), None);
     user(&store, "ana");
     assert_sound(&store);
+}
+
+#[test]
+fn accounts_are_found_by_name_and_standing_a_page_at_a_time() {
+    let store = in_memory();
+    let [ana, bob, cid] = [("Ana", 0), ("bob", 1), ("cid", 2)]
+        .map(|(name, made)| store.add_user(&new_user(name), Role::Viewer, at(made)).unwrap().id);
+    let full_name = UserChange { full_name: Some("Robert Ánderson".to_owned()), ..UserChange::default() };
+    store.change_user(bob, &full_name).unwrap();
+    store.set_standing(cid, Standing::Suspended).unwrap();
+    let find = |text: &str, standing, before, limit| -> Vec<_> {
+        let query = UserQuery { text: text.to_owned(), standing, before, limit };
+        store.find_users(&query).unwrap().into_iter().map(|user| user.id).collect()
+    };
+    assert_eq!(find("", None, None, 10), [cid, bob, ana]);
+    assert_eq!(find("", None, None, 2), [cid, bob]);
+    assert_eq!(find("", None, Some(bob), 2), [ana]);
+    assert_eq!(find("an", None, None, 10), [bob, ana]);
+    assert_eq!(find("ROB ander", None, None, 10), [bob]);
+    assert_eq!(find("", Some(Standing::Suspended), None, 10), [cid]);
+    assert_eq!(find("an", Some(Standing::Pending), None, 10), []);
 }
