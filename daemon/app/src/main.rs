@@ -14,7 +14,7 @@ mod config;
 mod hls;
 mod http;
 mod live;
-#[expect(dead_code, reason = "the addresses that use it are being built")]
+mod notices;
 mod picture;
 mod shutdown;
 mod snapshot;

@@ -8,13 +8,14 @@ use crate::config::Config;
 use crate::hls::HlsMetrics;
 use crate::http::{Server, Site};
 use crate::live::{BoardHardware, LiveCamera, LiveSettings, Studio, Tell};
+use crate::notices::Notices;
 use crate::shutdown::{self, Signals};
 use crate::snapshot::thumbnails;
 use crate::system::board::Board;
 use crate::system::{log, notify};
 use anyhow::{Context as _, anyhow};
 use perch_store::{Store, Timestamp};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 use tokio::sync::oneshot;
@@ -56,6 +57,7 @@ async fn run_until_told(
         let _ = studio_stopped.await;
     }));
     let (stop_site, site_stopped) = oneshot::channel::<()>();
+    let notices = site.notices.clone();
     let mut serving = tokio::spawn(server.serve(
         site,
         async {
@@ -86,6 +88,8 @@ async fn run_until_told(
     if !studio.is_finished() {
         shutdown::step("ending the streams", shutdown::STREAMS, studio).await;
     }
+    // What would never end by itself.
+    notices.close();
     drop(stop_site);
     if !serving.is_finished() {
         let patience = shutdown::CONNECTIONS + Duration::from_secs(1);
@@ -123,7 +127,11 @@ fn site(
     let controls = kept_controls(config, &store);
     let hardware = Arc::new(BoardHardware { clock: clock.clone(), controls: controls.clone() });
     let hls_metrics = Arc::<HlsMetrics>::default();
-    let tell: Tell = Arc::new(|_deliveries| {});
+    let notices = Arc::<Notices>::default();
+    let tell: Tell = {
+        let notices = notices.clone();
+        Arc::new(move |deliveries| notices.deliver(&deliveries))
+    };
     let (studio, live) = Studio::new(
         cameras.clone(),
         hardware,
@@ -143,6 +151,7 @@ fn site(
         clock,
         store,
         accounts,
+        notices,
         limits: config.limits.clone(),
     };
     (studio, site)
@@ -164,18 +173,23 @@ fn kept_controls(config: &Config, store: &Store) -> KeptControls {
 
 /// When the last run wrote to the store last: about when it ended, if nobody ended it.
 fn last_alive(data_dir: &Path) -> Option<Timestamp> {
-    let written = std::fs::metadata(data_dir.join(STORE)).ok()?.modified().ok()?;
+    let written = std::fs::metadata(store_file(data_dir)).ok()?.modified().ok()?;
     let millis = written.duration_since(UNIX_EPOCH).ok()?.as_millis();
     i64::try_from(millis).ok().map(Timestamp::from_unix_millis)
 }
 
 pub(super) fn open_store(data_dir: &Path) -> anyhow::Result<Store> {
     make_folder(data_dir)?;
-    Ok(Store::open(&data_dir.join(STORE))?)
+    Ok(Store::open(&store_file(data_dir))?)
+}
+
+/// The store's file in the data directory.
+pub(super) fn store_file(data_dir: &Path) -> PathBuf {
+    data_dir.join(STORE)
 }
 
 /// The data directory, for nobody else's eyes: sessions, messages and stream keys will be in it.
-fn make_folder(dir: &Path) -> anyhow::Result<()> {
+pub(super) fn make_folder(dir: &Path) -> anyhow::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
     std::fs::DirBuilder::new().recursive(true).mode(0o750).create(dir).with_context(|| {
         format!(

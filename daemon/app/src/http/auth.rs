@@ -7,7 +7,7 @@ use super::json;
 use super::openapi::ProblemDocument;
 use super::problem::Problem;
 use super::state::{Shared, State};
-use super::users::Me;
+use super::users::{self, Me};
 use crate::accounts::secret::{Password, RandomToken};
 use crate::accounts::tokens::{ACCESS_SECONDS, REFRESH_SECONDS};
 use crate::accounts::wall;
@@ -98,7 +98,7 @@ async fn register(
     Json(account): Json<NewAccount>,
 ) -> Result<Response, Problem> {
     let (username, password) = checked(&account.username, account.password)?;
-    let full_name = text::name("full_name", &account.full_name, 0..=100)?;
+    let full_name = users::full_name(&account.full_name)?;
     let email = text::email(&account.email)?;
     // Before the hash is paid for.
     let name = username.clone();

@@ -28,6 +28,11 @@ pub(super) fn fresh<T: Serialize>(value: &T) -> Response {
     ([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")], text_of(value)).into_response()
 }
 
+/// What was made just now.
+pub(super) fn made<T: Serialize>(value: &T) -> Response {
+    (StatusCode::CREATED, fresh(value)).into_response()
+}
+
 /// What pages ask for again and again and what seldom changes: those who have it already are told so.
 pub(super) fn tagged<T: Serialize>(value: &T, known: &HeaderMap) -> Response {
     let text = text_of(value);

@@ -7,6 +7,7 @@
 
 mod access;
 mod auth;
+mod avatar;
 mod body;
 mod caching;
 mod caller;
@@ -15,13 +16,17 @@ mod connection;
 mod console;
 mod controls;
 mod cookies;
+mod events;
+mod follows;
 mod health;
 mod input;
 mod json;
 mod limits;
+mod list;
 mod me;
 mod media;
 mod metrics;
+mod notifications;
 mod openapi;
 mod page;
 mod patient_stream;
@@ -40,6 +45,7 @@ mod state;
 mod stream;
 mod streams;
 mod system;
+mod topics;
 mod traffic;
 mod users;
 

@@ -5,6 +5,8 @@ use super::body::Body;
 use crate::accounts::attempts::TooMany;
 use crate::accounts::passwords::Busy;
 use crate::live::LiveError;
+use crate::notices::TooManyListeners;
+use crate::picture::PictureError;
 use crate::text::FieldError;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
@@ -296,6 +298,26 @@ impl From<LiveError> for Problem {
 impl From<FieldError> for Problem {
     fn from(error: FieldError) -> Self {
         Self::field(error.field, error.why)
+    }
+}
+
+impl From<PictureError> for Problem {
+    fn from(error: PictureError) -> Self {
+        match error {
+            PictureError::NoPicture => {
+                Self::UnsupportedMediaType { expected: "a picture as PNG, JPEG or WebP" }
+            }
+            PictureError::TooLarge | PictureError::Damaged { .. } => {
+                Self::field("picture", error.to_string())
+            }
+            PictureError::Busy => Self::Busy("others' pictures are being read"),
+        }
+    }
+}
+
+impl From<TooManyListeners> for Problem {
+    fn from(_: TooManyListeners) -> Self {
+        Self::Busy("too many pages of this account are open")
     }
 }
 

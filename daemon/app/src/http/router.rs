@@ -10,8 +10,8 @@ use super::problem::Problem;
 use super::state::{Site, State};
 use super::traffic::Traffic;
 use super::{
-    auth, cameras, controls, health, me, metrics, openapi, page, pictures, reactions, sessions, settings,
-    setup, streams, system,
+    auth, avatar, cameras, controls, events, follows, health, me, metrics, notifications, openapi, page,
+    pictures, reactions, sessions, settings, setup, streams, system, topics, users,
 };
 use crate::capture::status::CameraState;
 use axum::Router;
@@ -35,9 +35,13 @@ const CONTENT_SECURITY: HeaderValue = HeaderValue::from_static(
 pub(super) fn api() -> OpenApiRouter<Arc<State>> {
     OpenApiRouter::new()
         .merge(auth::routes())
+        .merge(avatar::routes())
         .merge(cameras::routes())
         .merge(controls::routes())
+        .merge(events::routes())
+        .merge(follows::routes())
         .merge(me::routes())
+        .merge(notifications::routes())
         .merge(pictures::routes())
         .merge(openapi::routes())
         .merge(reactions::routes())
@@ -46,6 +50,8 @@ pub(super) fn api() -> OpenApiRouter<Arc<State>> {
         .merge(setup::routes())
         .merge(streams::routes())
         .merge(system::routes())
+        .merge(topics::routes())
+        .merge(users::routes())
 }
 
 /// What is not of the API.

@@ -10,6 +10,8 @@ use crate::clock::Clock;
 use crate::config;
 use crate::hls::HlsMetrics;
 use crate::live::{LiveCamera, LiveHandle};
+use crate::notices::Notices;
+use crate::picture::Pictures;
 use crate::snapshot::Snapshots;
 use crate::system::board::Board;
 use bytes::Bytes;
@@ -43,6 +45,8 @@ pub struct Site {
     pub store: Arc<Store>,
     /// Who may come in.
     pub accounts: Arc<Accounts>,
+    /// Who is told of what, as it happens.
+    pub notices: Arc<Notices>,
     /// How much one person may ask.
     pub limits: config::Limits,
 }
@@ -54,6 +58,8 @@ pub(super) struct State {
     pub(super) started: Duration,
     pub(super) last_look: system::LastLook,
     pub(super) limits: Limits,
+    /// Takes in what people upload.
+    pub(super) pictures: Pictures,
     /// The API's document, as it goes out.
     pub(super) openapi: Bytes,
     turns: Arc<Semaphore>,
@@ -70,6 +76,7 @@ impl State {
             started: site.clock.monotonic(),
             limits: Limits::new(&site.limits, &site.clock),
             last_look: system::LastLook::default(),
+            pictures: Pictures::default(),
             turns: Arc::new(Semaphore::new(AT_ONCE)),
             hardware_turn: Arc::new(Semaphore::new(1)),
             site,

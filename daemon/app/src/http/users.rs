@@ -1,9 +1,36 @@
-//! People as the API shows them.
+//! People as the API shows them: `/api/v1/users`, and the owner's management of accounts.
 
-use super::json::Time;
-use perch_store::{Role, Standing, Store, StoreError, User as Account, UserId};
-use serde::Serialize;
-use utoipa::ToSchema;
+use super::auth;
+use super::caller::Caller;
+use super::input::{Json, Path, Query};
+use super::json::{self, Time};
+use super::list::{Asked, List};
+use super::openapi::ProblemDocument;
+use super::problem::Problem;
+use super::state::{Shared, State};
+use crate::accounts::logins::Login;
+use crate::accounts::secret::Password;
+use crate::text::{self, FieldError};
+use axum::response::Response;
+use http::{HeaderMap, StatusCode};
+use perch_store::{
+    EndReason, NewUser, PasswordHash, Refusal, Role, SessionId, Standing, Store, StoreError, StreamId,
+    User as Account, UserId, UserQuery,
+};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// Of how a person is called.
+const FULL_NAME_CHARACTERS: usize = 100;
+/// Streams of one account that are ended one after the other before it is deleted: it has one camera at a time for each.
+const STREAMS_AT_ONCE: usize = 16;
+
+pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
+    OpenApiRouter::new().routes(routes!(list, add)).routes(routes!(show, change, delete))
+}
 
 /// A person in a line: beside a stream, a message, a notification.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -99,4 +126,235 @@ impl Me {
             has_stream_key: store.has_stream_key(user)?,
         })
     }
+}
+
+/// How a person is called; may be empty.
+pub(super) fn full_name(text: &str) -> Result<String, FieldError> {
+    text::name("full_name", text, 0..=FULL_NAME_CHARACTERS)
+}
+
+/// The account with this name, as far as the asker may know of it: one that waits for approval or is suspended is for owners alone.
+pub(super) fn named(store: &Store, username: &str, asker: Option<&Login>) -> Result<Account, StoreError> {
+    let user = store.user_by_name(username)?;
+    let is_owner = asker.is_some_and(|asker| asker.role == Role::Owner);
+    if user.standing == Standing::Active || is_owner {
+        Ok(user)
+    } else {
+        Err(Refusal::NotFound { what: "user" }.into())
+    }
+}
+
+/// Somebody's profile.
+#[utoipa::path(get, path = "/api/v1/users/{username}", tag = "people", params(("username" = String, Path)),
+    responses((status = 200, description = "The person", body = User), (status = 304, description = "As before (If-None-Match)")))]
+async fn show(
+    state: Shared,
+    caller: Caller,
+    Path(username): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let login = caller.login().cloned();
+    let user = state.store(move |store| {
+        let user = named(store, &username, login.as_ref())?;
+        User::seen_by(store, &user, login.map(|login| login.user))
+    });
+    Ok(json::tagged(&user.await?, &headers))
+}
+
+/// An account as its site's owner sees it.
+#[derive(Serialize, ToSchema)]
+struct ManagedUser {
+    #[serde(flatten)]
+    name: UserRef,
+    email: String,
+    /// `viewer`, `streamer` or `owner`.
+    #[schema(value_type = String)]
+    role: Role,
+    /// `active`, `pending` or `suspended`.
+    #[schema(value_type = String)]
+    standing: Standing,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Time,
+}
+
+impl From<Account> for ManagedUser {
+    fn from(user: Account) -> Self {
+        Self {
+            name: UserRef::from(&user),
+            email: user.email,
+            role: user.role,
+            standing: user.standing,
+            created_at: Time(user.created_at),
+        }
+    }
+}
+
+/// Which accounts.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Which {
+    /// Words of the username or full name, each whole or as a beginning.
+    #[param(max_length = 100)]
+    q: Option<String>,
+    /// `active`, `pending` or `suspended`.
+    #[param(value_type = Option<String>)]
+    standing: Option<Standing>,
+    /// Accounts of a page.
+    #[param(minimum = 1, maximum = 100)]
+    limit: Option<usize>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// All accounts, newest first.
+#[utoipa::path(get, path = "/api/v1/users", tag = "people", params(Which),
+    responses((status = 200, description = "The accounts", body = List<ManagedUser>)))]
+async fn list(state: Shared, Query(which): Query<Which>) -> Result<Response, Problem> {
+    let asked = Asked::<UserId>::new(which.limit, which.cursor.as_deref())?;
+    let query = UserQuery {
+        text: which.q.unwrap_or_default(),
+        standing: which.standing,
+        before: asked.before,
+        limit: asked.and_one(),
+    };
+    let users = state.store(move |store| store.find_users(&query)).await?;
+    Ok(json::fresh(&List::of(users, &asked, |user| user.id, ManagedUser::from)))
+}
+
+/// An account that the owner makes.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct AddedUser {
+    #[schema(min_length = 1, max_length = 20)]
+    username: String,
+    #[schema(min_length = 8, max_length = 128)]
+    password: Password,
+    /// `viewer`, `streamer` or `owner`.
+    #[schema(value_type = String)]
+    role: Role,
+}
+
+/// Makes an account, whatever the settings say of registration.
+#[utoipa::path(post, path = "/api/v1/users", tag = "people", request_body = AddedUser,
+    responses((status = 201, description = "The account", body = ManagedUser),
+        (status = 409, description = "The name is taken", body = ProblemDocument, content_type = "application/problem+json")))]
+async fn add(state: Shared, Json(added): Json<AddedUser>) -> Result<Response, Problem> {
+    let (username, password) = auth::checked(&added.username, added.password)?;
+    let password = state.accounts().passwords.hash(password).await?;
+    let new = NewUser { username, full_name: String::new(), email: String::new(), password };
+    let now = state.now();
+    let accounts = state.site.accounts.clone();
+    let user = state.store(move |store| {
+        let user = store.add_user(&new, added.role, now)?;
+        if user.role == Role::Owner {
+            // Made at the console before anybody has set Perch up: that is setup, too.
+            accounts.setup_code.forget();
+        }
+        Ok::<_, StoreError>(user)
+    });
+    Ok(json::made(&ManagedUser::from(user.await?)))
+}
+
+/// What the owner changes of an account; what is missing stays as it is.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ManagedChange {
+    /// `viewer`, `streamer` or `owner`.
+    #[schema(value_type = Option<String>)]
+    role: Option<Role>,
+    /// `active` approves or readmits; `suspended` logs out everywhere and ends what is on the air.
+    #[schema(value_type = Option<String>)]
+    standing: Option<Standing>,
+    /// A new one; logs out everywhere.
+    #[schema(value_type = Option<String>, min_length = 8, max_length = 128)]
+    password: Option<Password>,
+}
+
+/// Changes what an account may do.
+#[utoipa::path(patch, path = "/api/v1/users/{username}", tag = "people", params(("username" = String, Path)), request_body = ManagedChange,
+    responses((status = 200, description = "The account", body = ManagedUser),
+        (status = 409, description = "The last owner stays", body = ProblemDocument, content_type = "application/problem+json")))]
+async fn change(
+    state: Shared,
+    caller: Caller,
+    Path(username): Path<String>,
+    Json(change): Json<ManagedChange>,
+) -> Result<Response, Problem> {
+    let password = match change.password {
+        Some(password) => {
+            let password = auth::checked_password("password", password)?;
+            Some(state.accounts().passwords.hash(password).await?)
+        }
+        None => None,
+    };
+    // An owner who changes the own password stays logged in here.
+    let own = caller.member()?.clone();
+    let changed = state.change_accounts(move |store| {
+        let user = store.user_by_name(&username)?;
+        let keep = own.session.filter(|_| own.user == user.id);
+        apply(store, user.id, (change.role, change.standing), password.as_ref(), keep)
+    });
+    let user = changed.await?;
+    if user.standing != Standing::Active {
+        end_streams(&state, user.id, EndReason::Owner).await?;
+    }
+    Ok(json::fresh(&ManagedUser::from(user)))
+}
+
+/// What could be refused comes first.
+fn apply(
+    store: &Store,
+    user: UserId,
+    (role, standing): (Option<Role>, Option<Standing>),
+    password: Option<&PasswordHash>,
+    keep: Option<SessionId>,
+) -> Result<Account, StoreError> {
+    if let Some(standing) = standing {
+        store.set_standing(user, standing)?;
+    }
+    if let Some(role) = role {
+        store.set_role(user, role)?;
+    }
+    if let Some(password) = password {
+        store.change_password(user, password, keep)?;
+    }
+    store.user(user)
+}
+
+/// Deletes an account with everything in it. A stream that is on the air ends first.
+#[utoipa::path(delete, path = "/api/v1/users/{username}", tag = "people", params(("username" = String, Path)),
+    responses((status = 204, description = "It is gone"),
+        (status = 409, description = "The last owner stays", body = ProblemDocument, content_type = "application/problem+json")))]
+async fn delete(state: Shared, Path(username): Path<String>) -> Result<StatusCode, Problem> {
+    let user = state.store(move |store| store.user_by_name(&username)).await?;
+    delete_account(&state, user.id, EndReason::Owner).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Deletes an account; what of it is on the air ends for `reason`.
+pub(super) async fn delete_account(state: &State, user: UserId, reason: EndReason) -> Result<(), Problem> {
+    // It is the store that says whether something is on the air, in the same transaction; and it refuses the last owner first.
+    for _ in 0..STREAMS_AT_ONCE {
+        match state.change_accounts(move |store| store.delete_user(user)).await {
+            Err(Problem::Refused(Refusal::NotEnded { stream })) => end_stream(state, stream, reason).await?,
+            done => return done.map(drop),
+        }
+    }
+    Err(Problem::Busy("the account goes live again and again"))
+}
+
+/// Ends what an account has on the air.
+async fn end_streams(state: &State, user: UserId, reason: EndReason) -> Result<(), Problem> {
+    for stream in state.store(Store::unfinished_streams).await? {
+        if stream.facts.user == user {
+            end_stream(state, stream.facts.id, reason).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn end_stream(state: &State, stream: StreamId, reason: EndReason) -> Result<(), Problem> {
+    state.site.live.stop(stream, reason).await?;
+    Ok(())
 }

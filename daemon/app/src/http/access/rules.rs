@@ -31,7 +31,7 @@ const fn rule(method: &'static str, path: &'static str, right: Right, note: &'st
     Rule { method, path, right, note }
 }
 
-use Right::{Anyone, LocalOrOwner, Member, Streamer};
+use Right::{Anyone, LocalOrOwner, Member, Owner, Streamer};
 
 /// Every address.
 pub const RULES: &[Rule] = &[
@@ -57,6 +57,7 @@ pub const RULES: &[Rule] = &[
     rule("GET", "/api/v1/system", Anyone, ""),
     // Accounts' doors.
     rule("GET", "/api/v1/settings", Anyone, ""),
+    rule("PATCH", "/api/v1/settings", Owner, ""),
     rule("POST", "/api/v1/setup", Anyone, "with the setup code, once"),
     rule("POST", "/api/v1/auth/register", Anyone, "as the owner allows"),
     rule("POST", "/api/v1/auth/login", Anyone, "with name and password"),
@@ -67,6 +68,30 @@ pub const RULES: &[Rule] = &[
     rule("DELETE", "/api/v1/me/sessions/{id}", Member, "one's own"),
     // People.
     rule("GET", "/api/v1/me", Member, "oneself"),
+    rule("PATCH", "/api/v1/me", Member, "oneself"),
+    rule("DELETE", "/api/v1/me", Member, "oneself, with one's own password"),
+    rule("PUT", "/api/v1/me/avatar", Member, "one's own"),
+    rule("DELETE", "/api/v1/me/avatar", Member, "one's own"),
+    rule("POST", "/api/v1/me/stream-key", Streamer, "one's own"),
+    rule("GET", "/api/v1/me/subscriptions", Member, "one's own"),
+    rule("GET", "/api/v1/me/notifications", Member, "one's own"),
+    rule("POST", "/api/v1/me/notifications/read", Member, "one's own"),
+    rule("GET", "/api/v1/me/events", Member, "one's own"),
+    rule("GET", "/api/v1/users", Owner, ""),
+    rule("POST", "/api/v1/users", Owner, ""),
+    rule("GET", "/api/v1/users/{username}", Anyone, "pending and suspended accounts are seen by owners"),
+    rule("PATCH", "/api/v1/users/{username}", Owner, ""),
+    rule("DELETE", "/api/v1/users/{username}", Owner, ""),
+    rule("GET", "/api/v1/users/{username}/avatar", Anyone, "as the account"),
+    rule("GET", "/api/v1/users/{username}/followers", Anyone, "as the account"),
+    rule("GET", "/api/v1/users/{username}/following", Anyone, "as the account"),
+    rule("PUT", "/api/v1/users/{username}/follow", Member, "as oneself"),
+    rule("DELETE", "/api/v1/users/{username}/follow", Member, "as oneself"),
+    // Topics.
+    rule("GET", "/api/v1/topics", Anyone, ""),
+    rule("POST", "/api/v1/topics", Owner, ""),
+    rule("PATCH", "/api/v1/topics/{id}", Owner, ""),
+    rule("DELETE", "/api/v1/topics/{id}", Owner, ""),
     // Cameras.
     rule("GET", "/api/v1/cameras", Anyone, ""),
     rule("GET", "/api/v1/cameras/{id}", Streamer, ""),
