@@ -1,6 +1,7 @@
 //! The command line (design §3). Each command is a file here; this one reads the flags and tells the commands apart.
 //! `anyhow` ends here: a command's error is said once, with its whole chain, and becomes an exit code.
 
+mod backup;
 mod check_config;
 mod console;
 mod probe;
@@ -57,6 +58,16 @@ enum Command {
         #[command(subcommand)]
         command: user::UserCommand,
     },
+    /// Write a backup of the store, also while the daemon runs
+    Export {
+        /// The file to make
+        file: PathBuf,
+    },
+    /// Begin with a backup, where there are no accounts yet; not while the daemon runs
+    Import {
+        /// What `export` made
+        file: PathBuf,
+    },
     /// Print the `OpenAPI` document of the HTTP interface
     Openapi,
 }
@@ -79,6 +90,12 @@ pub(crate) fn main() -> ExitCode {
         Command::SetupCode => exit_code(with_config(&sources, |config| Ok(setup_code::print(config)?))),
         Command::User { command } => {
             exit_code(with_config(&sources, |config| Ok(user::run(config, &command)?)))
+        }
+        Command::Export { file } => {
+            exit_code(with_config(&sources, |config| Ok(backup::export(config, &file)?)))
+        }
+        Command::Import { file } => {
+            exit_code(with_config(&sources, |config| Ok(backup::import(config, &file)?)))
         }
         Command::Openapi => {
             say(&crate::http::openapi_text());
