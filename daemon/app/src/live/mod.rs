@@ -10,8 +10,6 @@
 mod camera;
 mod running;
 mod studio;
-#[cfg(test)]
-mod tests;
 mod viewers;
 
 pub use camera::{BoardHardware, LiveCamera};
@@ -79,7 +77,7 @@ pub enum LiveError {
 enum Request {
     Start { new: Box<NewStream>, answer: oneshot::Sender<Result<Stream, LiveError>> },
     Stop { stream: StreamId, reason: EndReason, answer: oneshot::Sender<Result<Stream, LiveError>> },
-    Change { stream: StreamId, visibility: Visibility },
+    Change { stream: StreamId, visibility: Visibility, done: oneshot::Sender<()> },
 }
 
 /// The way to go live, to stop, and to see what is on the air; clones are the same.
@@ -101,10 +99,13 @@ impl LiveHandle {
         self.ask(|answer| Request::Stop { stream, reason, answer }).await
     }
 
-    /// Who may watch has changed in the store.
+    /// Who may watch has changed in the store; comes back when it is so.
     pub async fn visibility_changed(&self, stream: StreamId, visibility: Visibility) {
+        let (done, changed) = oneshot::channel();
         // A studio that is gone has nothing on the air.
-        let _ = self.requests.send(Request::Change { stream, visibility }).await;
+        if self.requests.send(Request::Change { stream, visibility, done }).await.is_ok() {
+            let _ = changed.await;
+        }
     }
 
     /// What is on the air; also to wait for changes of it and of its cameras' states.

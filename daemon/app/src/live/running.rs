@@ -171,6 +171,7 @@ impl Running {
                 Err(error) => tracing::error!("cannot write that a stream is live: {error}"),
             }
         }
+        tracing::info!(stream = %self.stream, "on the air");
     }
 
     async fn is_interrupted(&mut self) {
@@ -182,6 +183,7 @@ impl Running {
                 tracing::error!("cannot write that a stream is interrupted: {error}");
             }
         }
+        tracing::warn!(stream = %self.stream, "the stream is interrupted");
     }
 
     async fn count_viewers(&mut self) {
@@ -223,6 +225,9 @@ impl Running {
             }
         }
         self.shared.change(stream, |on_air| on_air.state = StreamState::Ended);
+        if let Some(reason) = reason {
+            tracing::info!(stream = %stream, ?reason, "the stream has ended");
+        }
         Finished { stream, failed: reason.is_none() }
     }
 }

@@ -202,8 +202,9 @@ impl Studio {
                     let _ = answer.send(self.stop_absent(stream, reason).await);
                 }
             }
-            Request::Change { stream, visibility } => {
+            Request::Change { stream, visibility, done } => {
                 self.shared.change(stream, |on_air| on_air.visibility = visibility);
+                let _ = done.send(());
             }
         }
     }

@@ -165,6 +165,11 @@ impl Daemon {
 
     /// The same with a body; an empty one is none.
     pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        Answer::read(self.begin(method, path, headers, body))
+    }
+
+    /// Sends a request and leaves its answer to be read.
+    pub fn begin(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> TcpStream {
         let mut stream = self.connect();
         write!(stream, "{method} {path} HTTP/1.1\r\nHost: perch\r\nConnection: close\r\n").unwrap();
         for (name, value) in headers {
@@ -176,9 +181,7 @@ impl Daemon {
         write!(stream, "\r\n").unwrap();
         // The server may answer, and close, before it has read everything.
         let _ = stream.write_all(body);
-        let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes).unwrap();
-        Answer::parse(&bytes)
+        stream
     }
 
     pub fn connect(&self) -> TcpStream {
@@ -232,6 +235,13 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// Of a request that was begun.
+    pub fn read(mut stream: TcpStream) -> Self {
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).unwrap();
+        Self::parse(&bytes)
+    }
+
     fn parse(bytes: &[u8]) -> Self {
         let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("a head");
         let head = std::str::from_utf8(&bytes[..end]).unwrap();

@@ -2,6 +2,7 @@
 
 use super::{Answer, Daemon};
 use serde_json::{Value, json};
+use std::net::TcpStream;
 
 /// Good for every account of a test.
 pub const PASSWORD: &str = "correct horse battery";
@@ -72,11 +73,16 @@ impl<'a> Person<'a> {
     }
 
     pub fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Answer {
+        Answer::read(self.begin(method, path, body))
+    }
+
+    /// Asks and leaves the answer to be read.
+    pub fn begin(&self, method: &str, path: &str, body: Option<&Value>) -> TcpStream {
         let bearer = self.token.as_ref().map(|token| format!("Bearer {token}"));
         let mut headers: Vec<(&str, &str)> = Vec::new();
         headers.extend(bearer.as_deref().map(|bearer| ("Authorization", bearer)));
         headers.extend(body.map(|_| ("Content-Type", "application/json")));
         let body = body.map_or_else(String::new, Value::to_string);
-        self.daemon.send(method, path, &headers, body.as_bytes())
+        self.daemon.begin(method, path, &headers, body.as_bytes())
     }
 }
