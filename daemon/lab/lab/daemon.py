@@ -82,15 +82,31 @@ class Perchd:
 
     def get(self, path, seconds=5):
         """Status and body of a GET; (0, b"") while nobody listens."""
+        return self.ask("GET", path, seconds=seconds)
+
+    def ask(self, method, path, value=None, token=None, seconds=5):
+        """The same for any method, with `value` as JSON and with a login."""
+        headers = {"Content-Type": "application/json"} if value is not None else {}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
         connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=seconds)
         try:
-            connection.request("GET", path)
+            connection.request(method, path, None if value is None else json.dumps(value), headers)
             answer = connection.getresponse()
             return answer.status, answer.read()
         except (OSError, http.client.HTTPException):
             return 0, b""
         finally:
             connection.close()
+
+    def set_up(self):
+        """Makes the owner; the login's token."""
+        with open(f"{self.data}/setup-code", encoding="ascii") as file:
+            code = file.read().strip()
+        owner = {"setup_code": code, "username": "ann", "password": "correct horse battery"}
+        status, body = self.ask("POST", "/api/v1/setup", owner, seconds=30)
+        require(status in (200, 201), f"setting up: {status} {body}")
+        return json.loads(body)["access_token"]
 
     def alive(self):
         """Fails when the process is gone."""
