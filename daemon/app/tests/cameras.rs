@@ -120,3 +120,44 @@ fn a_stream_is_listed_with_a_picture_of_its_camera() {
         assert_eq!(nobody.get(nowhere).code(), "not_found");
     }
 }
+
+fn upload(person: &Person, address: &str, colour: [u8; 3]) -> Answer {
+    let mut png = std::io::Cursor::new(Vec::new());
+    let picture = image::RgbImage::from_pixel(900, 900, image::Rgb(colour));
+    picture.write_to(&mut png, image::ImageFormat::Png).unwrap();
+    let bearer = person.token.as_ref().map(|token| format!("Bearer {token}"));
+    let mut headers = vec![("Content-Type", "image/png")];
+    headers.extend(bearer.as_deref().map(|bearer| ("Authorization", bearer)));
+    person.daemon.send("PUT", address, &headers, png.get_ref())
+}
+
+#[test]
+fn a_stream_is_listed_with_the_picture_that_its_user_chose() {
+    let daemon = Daemon::start(&format!("{NO_LIMITS}{PATTERN}"));
+    let (ann, nobody) = (Person::owner(&daemon, "ann"), Person::nobody(&daemon));
+    let bob = Person::register(&daemon, "bob");
+    let asked = json!({"title": "Nest", "camera": "front", "width": 320, "height": 180, "fps": 10, "bitrate_kbps": 500,
+        "visibility": "members"});
+    let stream = bob.post("/api/v1/streams", &asked);
+    assert!(stream.status < 300, "{}", stream.text());
+    let id = stream.json()["id"].as_str().unwrap().to_owned();
+    let address = format!("/api/v1/streams/{id}/thumbnail.jpg");
+    let eve = Person::register(&daemon, "eve");
+    assert_eq!(upload(&nobody, &address, [9; 3]).code(), "unauthenticated");
+    assert_eq!(upload(&eve, &address, [9; 3]).code(), "forbidden");
+    let chosen = upload(&bob, &address, [200, 30, 30]);
+    let url = chosen.json()["thumbnail_url"].as_str().unwrap().to_owned();
+    assert!(url.starts_with(&address), "{url}");
+    let picture = eve.get(&url);
+    assert_eq!((size_of(&picture), picture.header("cache-control")), ((640, 360), Some("private, no-cache")));
+    // For members alone: its pictures, too, and who it is that has the camera.
+    assert_eq!(nobody.get(&url).code(), "not_found");
+    assert_eq!(nobody.get("/api/v1/cameras/front/snapshot.jpg").code(), "unauthenticated");
+    assert_eq!(nobody.get("/api/v1/cameras").json()["items"][0]["stream"], json!(null));
+    assert_eq!(eve.get("/api/v1/cameras").json()["items"][0]["stream"], json!(id));
+    let again = upload(&ann, &address, [30, 200, 30]).json()["thumbnail_url"].clone();
+    assert!(again.is_string() && again != json!(url), "the owner may as well");
+    // What has no such control says so to whoever has the camera.
+    assert_eq!(bob.patch("/api/v1/cameras/front/controls", &json!({"hue": 1})).status, 422);
+    assert_eq!(eve.patch("/api/v1/cameras/front/controls", &json!({"hue": 1})).code(), "forbidden");
+}

@@ -1,18 +1,23 @@
 //! `/api/v1/cameras/{id}/snapshot.jpg` and `/api/v1/streams/{id}/thumbnail.jpg`: what a camera sees now, and what a stream is listed with.
 //! Who may not see a stream may not see pictures of it.
 
+use super::avatar::PictureUpload;
 use super::caching;
 use super::caller::Caller;
 use super::cameras;
 use super::input::{Path, Query};
+use super::json;
 use super::problem::Problem;
 use super::state::{Shared, State};
+use super::stream::StreamItem;
+use super::streams;
+use crate::picture::Purpose;
 use crate::snapshot::SnapshotError;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use perch_store::{Refusal, Store, StoreError, Stream, StreamId, Visibility};
+use perch_store::{Refusal, StreamId, StreamState, Visibility};
 use serde::Deserialize;
 use std::sync::Arc;
 use utoipa::IntoParams;
@@ -26,7 +31,7 @@ const ASK_AGAIN: HeaderValue = HeaderValue::from_static("private, no-cache");
 const WIDTHS: std::ops::RangeInclusive<u32> = 16..=4096;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
-    OpenApiRouter::new().routes(routes!(snapshot)).routes(routes!(thumbnail))
+    OpenApiRouter::new().routes(routes!(snapshot)).routes(routes!(thumbnail, choose))
 }
 
 /// How large.
@@ -59,10 +64,14 @@ async fn snapshot(
         ));
     }
     let camera = cameras::find(&state, &id)?.handle();
-    let running = state.store(move |store| store.stream_on_camera(&id)).await?;
-    // What is not in the store is the appliance's own, and public.
-    if running.is_some_and(|stream| !may_see(&stream, &caller)) {
-        return Err(Problem::Unauthenticated);
+    let visibility = {
+        let on_air = state.site.live.on_air();
+        let on_air = on_air.borrow();
+        let stream = on_air.iter().find(|stream| *stream.camera == *id && stream.state != StreamState::Ended);
+        stream.map(|stream| stream.visibility).ok_or_else(|| Problem::from(SnapshotError::NotLive))?
+    };
+    if visibility == Visibility::Members {
+        caller.member()?;
     }
     let snapshot = state.site.snapshots.take(&camera, width).await?;
     let tag = format!("\"{:x}-{width:x}\"", snapshot.published_at.as_nanos());
@@ -92,17 +101,6 @@ impl From<SnapshotError> for Problem {
     }
 }
 
-fn may_see(stream: &Stream, caller: &Caller) -> bool {
-    stream.facts.visibility == Visibility::Public || caller.login().is_some()
-}
-
-/// The stream, where the caller may know of it.
-fn seen(store: &Store, stream: StreamId, is_member: bool) -> Result<Stream, StoreError> {
-    let found = store.stream(stream)?;
-    let is_visible = is_member || found.facts.visibility == Visibility::Public;
-    if is_visible { Ok(found) } else { Err(Refusal::NotFound { what: "stream" }.into()) }
-}
-
 /// Which picture.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -113,21 +111,20 @@ struct Version {
 }
 
 /// The picture that a stream is listed with: what its user chose, else what its camera saw last; 640 pixels wide.
-#[utoipa::path(get, path = "/api/v1/streams/{id}/thumbnail.jpg", tag = "streams", params(("id" = String, Path), Version),
+#[utoipa::path(get, path = "/api/v1/streams/{id}/thumbnail.jpg", tag = "streams", params(("id" = String, Path, description = "The stream's id"), Version),
     responses((status = 200, description = "The picture", body = Vec<u8>, content_type = "image/jpeg"), (status = 304, description = "As before (If-None-Match)")))]
 async fn thumbnail(
     state: Shared,
     caller: Caller,
-    Path(id): Path<String>,
+    Path(id): Path<StreamId>,
     Query(asked): Query<Version>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let id: StreamId = id.parse().map_err(|_| Problem::NotFound)?;
-    let is_member = caller.login().is_some();
+    let shown = state.shown(&caller);
     let found = state.store(move |store| {
-        let stream = seen(store, id, is_member)?;
+        let stream = streams::visible(store, &shown, id)?;
         let jpeg = store.thumbnail(id)?.ok_or(Refusal::NotFound { what: "picture" })?;
-        Ok::<_, StoreError>((jpeg, stream))
+        Ok::<_, Problem>((jpeg, stream))
     });
     let (picture, stream) = found.await?;
     let version = stream.details.thumbnail_version;
@@ -135,4 +132,27 @@ async fn thumbnail(
     let is_for_all = stream.facts.visibility == Visibility::Public && asked.v == Some(version);
     let kept = if is_for_all { caching::FOR_EVER } else { ASK_AGAIN };
     Ok(jpeg(picture.into(), tag, kept, &headers))
+}
+
+/// Lists a stream with another picture from now on: the middle of a PNG, JPEG or WebP picture of at most 8 MiB and 40 megapixels.
+#[utoipa::path(put, path = "/api/v1/streams/{id}/thumbnail.jpg", tag = "streams", params(("id" = String, Path, description = "The stream's id")),
+    request_body(content((Vec<u8> = "image/png"), (Vec<u8> = "image/jpeg"), (Vec<u8> = "image/webp"))),
+    responses((status = 200, description = "The stream as it is now", body = StreamItem)))]
+async fn choose(
+    state: Shared,
+    caller: Caller,
+    Path(id): Path<StreamId>,
+    upload: PictureUpload,
+) -> Result<Response, Problem> {
+    // Before the picture is unpacked, and again when it is kept: who may what can change meanwhile.
+    let shown = state.shown(&caller);
+    state.store(move |store| streams::editable(store, &shown, id)).await?;
+    let jpeg = upload.make(&state, Purpose::Thumbnail).await?;
+    let shown = state.shown(&caller);
+    let item = state.store(move |store| {
+        streams::editable(store, &shown, id)?;
+        store.set_thumbnail(id, &jpeg)?;
+        Ok::<_, Problem>(shown.item(store, store.stream(id)?)?)
+    });
+    Ok(json::fresh(&item.await?))
 }

@@ -109,5 +109,6 @@ pub const RULES: &[Rule] = &[
     rule("PUT", "/api/v1/streams/{id}/save", Member, ""),
     rule("DELETE", "/api/v1/streams/{id}/save", Member, ""),
     rule("GET", "/api/v1/streams/{id}/thumbnail.jpg", Anyone, "of a stream for members: members"),
+    rule("PUT", "/api/v1/streams/{id}/thumbnail.jpg", Member, "its user or the owner"),
     // Chat.
 ];
