@@ -53,7 +53,6 @@ impl FieldError {
 }
 
 /// One line: titles, messages, topics.
-#[allow(dead_code, reason = "for streams and messages, which are being built")]
 pub fn line(
     field: &'static str,
     text: &str,

@@ -86,6 +86,10 @@ fn people_follow_each_other() {
     assert_eq!((seen["followers"].as_u64(), seen["is_following"].as_bool()), (Some(2), Some(true)));
     let followers = daemon.get("/api/v1/users/ann/followers").json();
     assert_eq!(names(&followers), ["cid", "ben"]);
+    assert_eq!(followers["items"][1]["is_following"], Value::Null);
+    let followers = cid.get("/api/v1/users/ann/followers").json();
+    let is_following = [0, 1].map(|place| followers["items"][place]["is_following"].as_bool());
+    assert_eq!(is_following, [None, Some(true)], "of oneself, and of Ben");
     let page = daemon.get("/api/v1/users/ann/followers?limit=1").json();
     let next =
         format!("/api/v1/users/ann/followers?limit=1&cursor={}", page["next_cursor"].as_str().unwrap());

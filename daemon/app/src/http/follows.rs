@@ -74,7 +74,7 @@ async fn unfollow(
 
 /// Who follows somebody.
 #[utoipa::path(get, path = "/api/v1/users/{username}/followers", tag = "people", params(("username" = String, Path), Page),
-    responses((status = 200, description = "Newest accounts first", body = List<UserRef>)))]
+    responses((status = 200, description = "Newest accounts first", body = List<Neighbour>)))]
 async fn followers(
     state: Shared,
     caller: Caller,
@@ -86,7 +86,7 @@ async fn followers(
 
 /// Whom somebody follows.
 #[utoipa::path(get, path = "/api/v1/users/{username}/following", tag = "people", params(("username" = String, Path), Page),
-    responses((status = 200, description = "Newest accounts first", body = List<UserRef>)))]
+    responses((status = 200, description = "Newest accounts first", body = List<Neighbour>)))]
 async fn following(
     state: Shared,
     caller: Caller,
@@ -94,6 +94,24 @@ async fn following(
     Query(page): Query<Page>,
 ) -> Result<Response, Problem> {
     people(&state, &caller, username, &page, Store::following).await
+}
+
+/// Somebody in a list of followers, or of those followed.
+#[derive(Serialize, ToSchema)]
+struct Neighbour {
+    #[serde(flatten)]
+    user: UserRef,
+    /// By the asker; null where nobody is logged in, and of oneself.
+    #[schema(required)]
+    is_following: Option<bool>,
+}
+
+impl Neighbour {
+    fn seen_by(store: &Store, user: &Account, asker: Option<UserId>) -> Result<Self, StoreError> {
+        let asker = asker.filter(|asker| *asker != user.id);
+        let is_following = asker.map(|asker| store.is_following(asker, user.id)).transpose()?;
+        Ok(Self { user: UserRef::from(user), is_following })
+    }
 }
 
 type Neighbours = fn(&Store, UserId, Option<UserId>, usize) -> Result<Vec<Account>, StoreError>;
@@ -108,8 +126,9 @@ async fn people(
     let (asked, login) = (page.asked()?, caller.login().cloned());
     let list = state.store(move |store| {
         let user = users::named(store, &username, login.as_ref())?;
+        let who = login.map(|login| login.user);
         let found = neighbours(store, user.id, asked.before, asked.and_one())?;
-        Ok::<_, StoreError>(List::of(found, &asked, |user| user.id, |user| UserRef::from(&user)))
+        List::of(found, &asked, |user| user.id, |user| Neighbour::seen_by(store, &user, who)).transposed()
     });
     Ok(json::fresh(&list.await?))
 }

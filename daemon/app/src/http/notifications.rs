@@ -103,9 +103,7 @@ async fn list(state: Shared, caller: Caller, Query(page): Query<Page>) -> Result
     let asked = Asked::<NotificationId>::new(page.limit, page.cursor.as_deref())?;
     let list = state.store(move |store| {
         let told = store.notifications(user, asked.before, asked.and_one())?;
-        let told: Vec<_> =
-            told.iter().map(|told| Notification::of(store, told)).collect::<Result<_, StoreError>>()?;
-        Ok::<_, StoreError>(List::of(told, &asked, |told| told.id, |told| told))
+        List::of(told, &asked, |told| told.id, |told| Notification::of(store, &told)).transposed()
     });
     Ok(json::fresh(&list.await?))
 }

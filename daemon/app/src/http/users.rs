@@ -82,10 +82,8 @@ impl User {
             let is_public = stream.facts.visibility == perch_store::Visibility::Public;
             stream.facts.user == user.id && (is_public || is_member)
         });
-        let is_following = match asker {
-            Some(asker) if asker != user.id => Some(store.is_following(asker, user.id)?),
-            _ => None,
-        };
+        let other = asker.filter(|asker| *asker != user.id);
+        let is_following = other.map(|asker| store.is_following(asker, user.id)).transpose()?;
         Ok(Self {
             name: UserRef::from(user),
             bio: user.bio.clone(),
