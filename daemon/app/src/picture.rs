@@ -35,7 +35,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub enum Purpose {
     /// 256 × 256, the middle of the picture.
     Avatar,
-    #[allow(dead_code, reason = "for streams, which are being built")]
     /// 640 × 360, the middle of the picture.
     Thumbnail,
 }

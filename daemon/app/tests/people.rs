@@ -196,7 +196,9 @@ fn the_owner_manages_accounts() {
     let next = format!("/api/v1/users?limit=2&cursor={}", page["next_cursor"].as_str().unwrap());
     assert_eq!(names(&ann.get(&next).json()), ["ann"]);
     assert_eq!(names(&ann.get("/api/v1/users?q=CI").json()), ["cid"]);
-    for query in ["limit=0", "limit=101", "cursor=x", "standing=odd", "sort=name"] {
+    for query in
+        ["limit=0", "limit=101", "cursor=x", "standing=odd", "sort=name", &format!("q={}", "x".repeat(101))]
+    {
         assert_eq!(ann.get(&format!("/api/v1/users?{query}")).code(), "invalid_query", "{query}");
     }
     assert_eq!(field(&ann.patch("/api/v1/users/cid", &json!({"password": "short"}))), "password");

@@ -25,6 +25,8 @@ use utoipa_axum::routes;
 
 /// Of how a person is called.
 const FULL_NAME_CHARACTERS: usize = 100;
+/// Of the words that accounts are looked for by.
+const QUERY_CHARACTERS: usize = 100;
 /// Streams of one account that are ended one after the other before it is deleted: it has one camera at a time for each.
 const STREAMS_AT_ONCE: usize = 16;
 
@@ -210,12 +212,11 @@ struct Which {
     responses((status = 200, description = "The accounts", body = List<ManagedUser>)))]
 async fn list(state: Shared, Query(which): Query<Which>) -> Result<Response, Problem> {
     let asked = Asked::<UserId>::new(which.limit, which.cursor.as_deref())?;
-    let query = UserQuery {
-        text: which.q.unwrap_or_default(),
-        standing: which.standing,
-        before: asked.before,
-        limit: asked.and_one(),
-    };
+    let text = which.q.unwrap_or_default();
+    if text.chars().count() > QUERY_CHARACTERS {
+        return Err(Problem::InvalidQuery(format!("q has at most {QUERY_CHARACTERS} characters")));
+    }
+    let query = UserQuery { text, standing: which.standing, before: asked.before, limit: asked.and_one() };
     let users = state.store(move |store| store.find_users(&query)).await?;
     Ok(json::fresh(&List::of(users, &asked, |user| user.id, ManagedUser::from)))
 }
