@@ -3,7 +3,7 @@
 import { address, followLinks, restorePlace } from "./site/addresses.js";
 import { asProblem } from "./site/api.js";
 import { followNotifications } from "./site/notifications.js";
-import { loadMe, loadSettings, settings } from "./site/session.js";
+import { loadFirstSettings, loadMe, settings } from "./site/session.js";
 import { html, render, signal, useLayoutEffect, useRef, useSignalEffect } from "./parts/html.js";
 import { Header } from "./parts/header.js";
 import { Toasts } from "./parts/toast.js";
@@ -81,7 +81,7 @@ function Page() {
 
 followLinks();
 // Which screen `/` is depends on it; every other address can begin at once.
-const known = loadSettings().catch((error) => {
+const known = loadFirstSettings().catch((error) => {
   failure.value = asProblem(error).message;
 });
 loadMe().then(followNotifications);

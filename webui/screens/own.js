@@ -11,7 +11,7 @@ import { asDuration } from "../site/words.js";
 /** @import { Camera, List, System } from "../types.js" */
 
 /** Milliseconds between two questions: at once while a picture is coming, calmly when it is there. */
-const AT_ONCE = 300;
+const AT_ONCE = 150;
 const SOON = 1000;
 const CALMLY = 3000;
 const SYSTEM_EVERY = 10_000;

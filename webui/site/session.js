@@ -1,5 +1,6 @@
 // Who is logged in, and what the site is: two signals that every screen may read.
 
+import { firstSettings } from "../begin.js";
 import { signal } from "../vendor/signals.js";
 import { api } from "./api.js";
 import { forget, isLoggedIn, onLoginElsewhere, remember } from "./login.js";
@@ -28,6 +29,16 @@ export async function loadMe() {
 
 export async function loadSettings() {
   settings.value = await api.get("/settings");
+}
+
+/** The answer that was asked for before this module was here. */
+export async function loadFirstSettings() {
+  try {
+    settings.value = await firstSettings;
+  } catch {
+    // With a login that has to be renewed first, or with words for what is wrong.
+    await loadSettings();
+  }
 }
 
 /** @param {LoginAnswer} answer */

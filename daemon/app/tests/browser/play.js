@@ -67,7 +67,7 @@ function recordEvents() {
  */
 async function watch(duration) {
   const video = document.querySelector("video");
-  const assets = document.querySelector("script[type=module]").src.replace(/[^/]*$/, "");
+  const assets = document.querySelector("script[src$='page.js']").src.replace(/[^/]*$/, "");
   const { TimeCodeReader } = await import(`${assets}timecode.js`);
   const timeCode = new TimeCodeReader(video);
 
