@@ -111,7 +111,6 @@ pub enum Unable {
 
 impl Unable {
     /// What of the mode it is about, as the API names it.
-    #[cfg_attr(not(test), allow(dead_code, reason = "for going live, which comes next"))]
     pub fn field(&self) -> &'static str {
         match self {
             Self::Size { .. } => "width",
@@ -147,7 +146,6 @@ impl Ability {
     }
 
     /// Whether `mode` can be had.
-    #[cfg_attr(not(test), allow(dead_code, reason = "for going live, which comes next"))]
     pub fn check(&self, mode: &VideoMode) -> Result<(), Unable> {
         let VideoMode { width, height, frames_per_second, bitrate_kbps } = *mode;
         let rates: Vec<&Rates> = self.rates_at(width, height).collect();
