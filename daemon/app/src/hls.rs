@@ -204,8 +204,9 @@ impl Stream {
         self.sample_wall_clock();
         let written = self.move_to_kernel(&mut segment);
         let gone = self.window.push(segment);
-        self.publish(false);
+        // Counted first: who sees it listed finds it counted.
         self.metrics.segments.fetch_add(1, Ordering::Relaxed);
+        self.publish(false);
         let listed_after = self.clock.monotonic().saturating_sub(completed_at);
         self.metrics.listing_seconds.observe(listed_after.as_secs_f64());
         // Last, when the offer that held it is gone too.
