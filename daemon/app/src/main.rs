@@ -8,6 +8,7 @@
 mod accounts;
 mod broadcast;
 mod capture;
+mod chat;
 mod clock;
 mod cmd;
 mod config;

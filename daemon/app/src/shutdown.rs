@@ -10,6 +10,8 @@ pub const CAPTURE: Duration = Duration::from_secs(3);
 pub const READERS: Duration = Duration::from_secs(1);
 /// For all streams to come to their end: cameras, readers, and the end written to the store.
 pub const STREAMS: Duration = Duration::from_secs(6);
+/// For the sockets of the chats to say goodbye.
+pub const CHATS: Duration = Duration::from_secs(2);
 /// For connections to finish what they are being sent.
 pub const CONNECTIONS: Duration = Duration::from_secs(5);
 /// For the store to be synced and closed.
@@ -82,6 +84,6 @@ mod tests {
         let unit = include_str!("../../../systemd/perchd.service");
         let line = unit.lines().find_map(|line| line.strip_prefix("TimeoutStopSec=")).unwrap();
         let allowed = Duration::from_secs(line.parse().unwrap());
-        assert!(CAPTURE + READERS + CONNECTIONS + STORE + THREADS < allowed);
+        assert!(CAPTURE + READERS + CHATS + CONNECTIONS + STORE + THREADS < allowed);
     }
 }

@@ -3,10 +3,11 @@
 use super::CommandError;
 use crate::accounts::{Accounts, upkeep};
 use crate::capture::controls::KeptControls;
+use crate::chat::ChatHandle;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::hls::HlsMetrics;
-use crate::http::{Server, Site};
+use crate::http::{self, Server, Site};
 use crate::live::{BoardHardware, LiveCamera, LiveSettings, Studio, Tell};
 use crate::notices::Notices;
 use crate::shutdown::{self, Signals};
@@ -50,6 +51,7 @@ async fn run_until_told(
     let thumbnails =
         thumbnails::run(site.live.on_air(), site.cameras.clone(), site.snapshots.clone(), store.clone());
     let told = notify::Told { on_air: site.live.on_air(), cameras: site.cameras.clone() };
+    let chat = site.chat.clone();
     studio.open(last_alive).await?;
     let (stop_studio, studio_stopped) = oneshot::channel::<()>();
     let mut studio = tokio::spawn(studio.run(async {
@@ -90,6 +92,7 @@ async fn run_until_told(
     }
     // What would never end by itself.
     notices.close();
+    shutdown::step("closing the chats", shutdown::CHATS, chat.close()).await;
     drop(stop_site);
     if !serving.is_finished() {
         let patience = shutdown::CONNECTIONS + Duration::from_secs(1);
@@ -141,8 +144,11 @@ fn site(
         tell,
         clock.clone(),
     );
+    let chat =
+        ChatHandle::new(store.clone(), accounts.clone(), clock.clone(), live.on_air(), http::chat_line);
     let site = Site {
         live,
+        chat,
         cameras,
         snapshots: Arc::default(),
         controls,

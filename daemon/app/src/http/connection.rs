@@ -6,14 +6,14 @@
 use super::patient_stream::{Exchange, PatientStream};
 use super::places::Place;
 use super::send_pages::SendPages;
+use super::stopping::Watcher;
 use super::traffic::Traffic;
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::Watcher;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,16 +38,17 @@ impl Deadlines {
 const LONGEST_HEAD: usize = 16 * 1024;
 const MOST_HEADERS: usize = 64;
 
-/// Answers requests until the peer leaves, misbehaves, or has to make room, or the server stops.
+/// Answers requests until the peer leaves, misbehaves, or has to make room, or the server stops; or until the connection becomes a WebSocket,
+/// which takes the stream along, and its place.
 pub(super) async fn serve<S, A, F, B>(
     stream: S,
     place: Place,
     traffic: Arc<Traffic>,
     deadlines: Deadlines,
-    stopping: Watcher,
+    mut stopping: Watcher,
     answer: A,
 ) where
-    S: AsyncRead + AsyncWrite + SendPages + Unpin + 'static,
+    S: AsyncRead + AsyncWrite + SendPages + Send + Unpin + 'static,
     A: Fn(Request<Incoming>) -> F,
     F: Future<Output = Response<B>>,
     B: Body<Data = Bytes> + 'static,
@@ -61,7 +62,10 @@ pub(super) async fn serve<S, A, F, B>(
         let exchange = &exchange;
         async move {
             let mut response = answer.await;
-            exchange.answered(response.extensions_mut().remove());
+            // A WebSocket has its own pings; it is never between two requests, so nobody gets its place.
+            if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+                exchange.answered(response.extensions_mut().remove());
+            }
             Ok::<_, Infallible>(response)
         }
     });
@@ -70,22 +74,34 @@ pub(super) async fn serve<S, A, F, B>(
         .header_read_timeout(deadlines.head)
         .max_buf_size(LONGEST_HEAD)
         .max_headers(MOST_HEADERS)
-        .serve_connection(TokioIo::new(stream), service);
-    tokio::select! {
-        ended = stopping.watch(connection) => if let Err(error) = ended {
-            exchange.traffic.failed.add(1);
-            tracing::debug!(%error, "connection ended");
-        },
-        () = exchange.place.sent_away() => {}
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    let mut is_told = false;
+    loop {
+        tokio::select! {
+            ended = connection.as_mut() => {
+                if let Err(error) = ended {
+                    exchange.traffic.failed.add(1);
+                    tracing::debug!(%error, "connection ended");
+                }
+                return;
+            }
+            () = stopping.told(), if !is_told => {
+                connection.as_mut().graceful_shutdown();
+                is_told = true;
+            }
+            () = exchange.place.sent_away() => return,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::places::{Admission, Places};
+    use super::super::stopping::Stopping;
     use super::*;
     use http_body_util::Full;
-    use hyper_util::server::graceful::GracefulShutdown;
     use perch_device::kernel_memory::KernelMemory;
     use std::net::{IpAddr, Ipv4Addr};
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
@@ -99,7 +115,7 @@ mod tests {
         wire: DuplexStream,
         server: JoinHandle<()>,
         traffic: Arc<Traffic>,
-        stopping: GracefulShutdown,
+        stopping: Stopping,
     }
 
     /// A connection that answers every request with `length` bytes, over a wire that holds 1 KiB.
@@ -109,7 +125,7 @@ mod tests {
         };
         let (wire, stream) = tokio::io::duplex(1024);
         let traffic = Arc::new(Traffic::default());
-        let stopping = GracefulShutdown::new();
+        let stopping = Stopping::new();
         let body = Bytes::from(vec![b'x'; length]);
         let answer = move |_| std::future::ready(Response::new(Full::new(body.clone())));
         let task = serve(stream, place, Arc::clone(&traffic), Deadlines::USUAL, stopping.watcher(), answer);
@@ -216,7 +232,7 @@ mod tests {
         };
         let Admission::Free(place) = Places::new(4).take(HERE) else { panic!("refused") };
         let (wire, stream) = tokio::io::duplex(100);
-        let stopping = GracefulShutdown::new();
+        let stopping = Stopping::new();
         let task = serve(stream, place, Arc::default(), Deadlines::USUAL, stopping.watcher(), answer);
         tokio::spawn(task);
         let (mut reader, mut writer) = tokio::io::split(wire);

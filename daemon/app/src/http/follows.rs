@@ -52,9 +52,12 @@ async fn follow(state: Shared, caller: Caller, Path(username): Path<String>) -> 
     let (login, now) = (caller.member()?.clone(), state.now());
     let followed = state.store(move |store| {
         let whom = users::named(store, &username, Some(&login))?;
-        store.follow(login.user, whom.id, now)
+        Ok::<_, Problem>((store.follow(login.user, whom.id, now)?, whom.id))
     });
-    state.site.notices.deliver(&followed.await?);
+    let (delivery, whom) = followed.await?;
+    state.site.notices.deliver(&delivery);
+    // A chat may be for followers alone.
+    state.site.chat.look_again(Some(whom));
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -68,7 +71,12 @@ async fn unfollow(
 ) -> Result<StatusCode, Problem> {
     let who = caller.member()?.user;
     // Also of an account that was suspended since.
-    state.store(move |store| store.unfollow(who, store.user_by_name(&username)?.id)).await?;
+    let unfollowed = state.store(move |store| {
+        let whom = store.user_by_name(&username)?.id;
+        store.unfollow(who, whom)?;
+        Ok::<_, StoreError>(whom)
+    });
+    state.site.chat.look_again(Some(unfollowed.await?));
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -4,15 +4,19 @@
 use super::body::Body;
 use crate::accounts::attempts::TooMany;
 use crate::accounts::passwords::Busy;
+use crate::chat::{Barred, ChatError};
 use crate::live::LiveError;
 use crate::notices::TooManyListeners;
 use crate::picture::PictureError;
 use crate::text::FieldError;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, UPGRADE, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use perch_store::{Refusal, StoreError};
 use serde_json::{Value, json};
 use std::time::Duration;
+
+/// Until a connection to a chat may have become free.
+const CROWDED: Duration = Duration::from_secs(10);
 
 /// What is wrong.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -116,6 +120,13 @@ pub(super) enum Problem {
     #[error("{0}")]
     CameraUnavailable(String),
 
+    /// A WebSocket is spoken here.
+    #[error("this address speaks WebSocket (RFC 6455) only")]
+    UpgradeRequired,
+    /// Barred from a chat.
+    #[error("{0}")]
+    Banned(String),
+
     /// A rule of the site.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -181,6 +192,8 @@ impl Problem {
             Self::TooSlow => (S::REQUEST_TIMEOUT, "too_slow"),
             Self::CameraTaken { .. } => (S::CONFLICT, "camera_taken"),
             Self::CameraUnavailable(_) => (S::CONFLICT, "camera_unavailable"),
+            Self::UpgradeRequired => (S::UPGRADE_REQUIRED, "upgrade_required"),
+            Self::Banned(_) => (S::FORBIDDEN, "banned"),
             Self::Refused(refusal) => refused(refusal),
             Self::Busy(_) => (S::SERVICE_UNAVAILABLE, "busy"),
             Self::StoreBusy => (S::SERVICE_UNAVAILABLE, "store_busy"),
@@ -227,6 +240,10 @@ impl Problem {
             }
             Self::TooMany { wait } => {
                 headers.insert(RETRY_AFTER, HeaderValue::from(wait_seconds(wait)));
+            }
+            Self::UpgradeRequired => {
+                headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+                headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
             }
             Self::Unauthenticated | Self::TokenExpired | Self::WrongLogin => {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"perch\""));
@@ -318,6 +335,25 @@ impl From<PictureError> for Problem {
 impl From<TooManyListeners> for Problem {
     fn from(_: TooManyListeners) -> Self {
         Self::Busy("too many pages of this account are open")
+    }
+}
+
+impl From<ChatError> for Problem {
+    fn from(error: ChatError) -> Self {
+        match error {
+            ChatError::NoRoom => Self::NotFound,
+            ChatError::Text(error) => error.into(),
+            ChatError::Barred(Barred::LoggedOut | Barred::MembersOnly | Barred::Anonymous) => {
+                Self::Unauthenticated
+            }
+            ChatError::Barred(barred @ Barred::Banned { .. }) => Self::Banned(barred.to_string()),
+            ChatError::Barred(Barred::Muted { .. } | Barred::FollowersOnly | Barred::NoAccount)
+            | ChatError::NotYours => Self::Forbidden,
+            ChatError::Full => Self::Busy("this chat is full"),
+            ChatError::Crowded => Self::TooMany { wait: CROWDED },
+            ChatError::Store(error) => error.into(),
+            ChatError::Closing => Self::Busy("Perch is shutting down"),
+        }
     }
 }
 

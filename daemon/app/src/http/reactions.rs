@@ -68,6 +68,7 @@ async fn react(
         store.react(user, id, reaction).map_err(Problem::from)
     });
     let facts = facts.await?;
+    state.site.chat.reacted(id, facts.likes, facts.dislikes);
     Ok(json::fresh(&Counts { likes: facts.likes, dislikes: facts.dislikes, my_reaction: word(reaction) }))
 }
 

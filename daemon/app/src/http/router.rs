@@ -10,8 +10,9 @@ use super::problem::Problem;
 use super::state::{Site, State};
 use super::traffic::Traffic;
 use super::{
-    auth, avatar, cameras, controls, events, follows, health, me, metrics, notifications, openapi, page,
-    pictures, reactions, sessions, settings, setup, streams, system, topics, users,
+    auth, avatar, cameras, chat, controls, events, follows, health, me, messages, metrics, moderation,
+    notifications, openapi, page, pictures, reactions, sessions, settings, setup, streams, system, topics,
+    users,
 };
 use crate::capture::status::CameraState;
 use axum::Router;
@@ -43,6 +44,9 @@ pub(super) fn api() -> OpenApiRouter<Arc<State>> {
         .merge(me::routes())
         .merge(notifications::routes())
         .merge(pictures::routes())
+        .merge(chat::routes())
+        .merge(messages::routes())
+        .merge(moderation::routes())
         .merge(openapi::routes())
         .merge(reactions::routes())
         .merge(sessions::routes())

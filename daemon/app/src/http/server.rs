@@ -8,9 +8,9 @@ use super::console::{self, Listening};
 use super::places::{Admission, Place, Places};
 use super::router::Answers;
 use super::state::Site;
+use super::stopping::Stopping;
 use super::traffic::Traffic;
 use crate::config;
-use hyper_util::server::graceful::GracefulShutdown;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -81,7 +81,7 @@ impl Server {
     /// what they are answering.
     pub async fn serve(self, site: Site, stop: impl Future<Output = ()>, patience: Duration) {
         let answers = Answers::new(site, Arc::clone(&self.traffic), Arc::clone(&self.places));
-        let stopping = Arc::new(GracefulShutdown::new());
+        let stopping = Arc::new(Stopping::new());
         let mut loops = JoinSet::new();
         if let Some(console) = self.console {
             loops.spawn(console.serve(answers.clone()));
@@ -104,7 +104,6 @@ impl Server {
         }
         stop.await;
         loops.shutdown().await;
-        let stopping = Arc::into_inner(stopping).expect("the accept loops, its other holders, have ended");
         if tokio::time::timeout(patience, stopping.shutdown()).await.is_err() {
             tracing::warn!(
                 connections = self.places.in_use(),

@@ -6,6 +6,7 @@ use super::problem::Problem;
 use super::system;
 use crate::accounts::{Accounts, wall};
 use crate::capture::controls::KeptControls;
+use crate::chat::ChatHandle;
 use crate::clock::Clock;
 use crate::config;
 use crate::hls::HlsMetrics;
@@ -29,6 +30,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct Site {
     /// What is on the air, and the way there.
     pub live: LiveHandle,
+    /// The chats of what is on the air.
+    pub chat: ChatHandle,
     /// Those that are configured; `/media/live/` shows the first.
     pub cameras: Arc<[LiveCamera]>,
     /// Pictures of them.

@@ -111,4 +111,19 @@ pub const RULES: &[Rule] = &[
     rule("GET", "/api/v1/streams/{id}/thumbnail.jpg", Anyone, "of a stream for members: members"),
     rule("PUT", "/api/v1/streams/{id}/thumbnail.jpg", Member, "its user or the owner"),
     // Chat.
+    rule("GET", "/api/v1/streams/{id}/chat", Anyone, "as the stream and its chat's rules allow"),
+    rule("GET", "/api/v1/streams/{id}/messages", Anyone, "as the stream and its chat's rules allow"),
+    rule(
+        "DELETE",
+        "/api/v1/streams/{id}/messages/{message}",
+        Member,
+        "one's own; its streamer and owners any",
+    ),
+    rule("PATCH", "/api/v1/streams/{id}/chat-rules", Member, "its streamer and owners"),
+    rule("GET", "/api/v1/streams/{id}/restrictions", Member, "its streamer and owners"),
+    rule("PUT", "/api/v1/streams/{id}/restrictions/{username}", Member, "its streamer and owners"),
+    rule("DELETE", "/api/v1/streams/{id}/restrictions/{username}", Member, "its streamer and owners"),
+    rule("GET", "/api/v1/restrictions", Owner, ""),
+    rule("PUT", "/api/v1/restrictions/{username}", Owner, ""),
+    rule("DELETE", "/api/v1/restrictions/{username}", Owner, ""),
 ];

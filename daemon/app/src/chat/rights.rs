@@ -1,0 +1,155 @@
+//! Who may come into a room, and who may write there. Everything is read from the store at the moment it is asked, so that nothing outlasts a
+//! change. All of it blocks.
+
+use super::{ChatError, House};
+use crate::accounts::logins::Login;
+use perch_store::{ChatRules, Role, Severity, StoreError, StreamId, Timestamp, User, UserId, Visibility};
+use std::sync::Arc;
+
+/// Why not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Barred {
+    /// The login is over.
+    #[error("your login has ended: log in again")]
+    LoggedOut,
+    /// Nobody is logged in, and only members may read.
+    #[error("only people with an account read along here: log in first")]
+    MembersOnly,
+    /// Banned from this streamer's chats, or from all.
+    #[error("you are banned from this chat")]
+    Banned {
+        /// `None`: until it is lifted.
+        until: Option<Timestamp>,
+    },
+    /// Nobody is logged in.
+    #[error("log in to write")]
+    Anonymous,
+    /// Muted in this streamer's chats, or in all.
+    #[error("you are muted in this chat")]
+    Muted {
+        /// `None`: until it is lifted.
+        until: Option<Timestamp>,
+    },
+    /// The room is for followers.
+    #[error("only followers of the streamer write here")]
+    FollowersOnly,
+    /// At the machine's own console sits no account.
+    #[error("an account is needed to write")]
+    NoAccount,
+}
+
+impl Barred {
+    /// Stable, for programs.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::LoggedOut | Self::Anonymous => "unauthenticated",
+            Self::MembersOnly => "members_only",
+            Self::Banned { .. } => "banned",
+            Self::Muted { .. } => "muted",
+            Self::FollowersOnly => "followers_only",
+            Self::NoAccount => "forbidden",
+        }
+    }
+
+    const fn until(self) -> Option<Timestamp> {
+        match self {
+            Self::Banned { until } | Self::Muted { until } => until,
+            _ => None,
+        }
+    }
+}
+
+/// Which room it is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) stream: StreamId,
+    /// Whose it is.
+    pub(super) streamer: UserId,
+    pub(super) visibility: Visibility,
+}
+
+/// What somebody may do in a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum May {
+    Write,
+    Read(Barred),
+    Nothing(Barred),
+}
+
+impl May {
+    /// When that is over by itself.
+    pub(super) fn until(self) -> Option<Timestamp> {
+        match self {
+            Self::Write => None,
+            Self::Read(barred) | Self::Nothing(barred) => barred.until(),
+        }
+    }
+}
+
+/// What `login` may do at `place`. An account that is its streamer's or an owner's is above the rules.
+pub(super) fn may(
+    house: &House,
+    place: &Place,
+    rules: ChatRules,
+    login: Option<&Login>,
+    now: Timestamp,
+) -> Result<May, StoreError> {
+    let Some(login) = login else {
+        let is_closed = rules.members_only || place.visibility == Visibility::Members;
+        return Ok(if is_closed { May::Nothing(Barred::MembersOnly) } else { May::Read(Barred::Anonymous) });
+    };
+    let Some(login) = still_logged_in(house, login)? else { return Ok(May::Nothing(Barred::LoggedOut)) };
+    if login.session.is_none() {
+        return Ok(May::Read(Barred::NoAccount));
+    }
+    if login.user == place.streamer || login.role == Role::Owner {
+        return Ok(May::Write);
+    }
+    if let Some(restriction) = house.store.restriction(place.streamer, login.user, now)? {
+        let until = restriction.until;
+        return Ok(match restriction.severity {
+            Severity::Ban => May::Nothing(Barred::Banned { until }),
+            Severity::Mute => May::Read(Barred::Muted { until }),
+        });
+    }
+    if rules.followers_only && !house.store.is_following(login.user, place.streamer)? {
+        return Ok(May::Read(Barred::FollowersOnly));
+    }
+    Ok(May::Write)
+}
+
+/// The login as it is now; `None` when it is over.
+pub(super) fn still_logged_in(house: &House, login: &Login) -> Result<Option<Login>, StoreError> {
+    match login.session {
+        Some(session) => house.logins().open(&house.store, session),
+        None => Ok(Some(login.clone())),
+    }
+}
+
+/// Somebody who has been let in.
+#[derive(Debug)]
+pub(super) struct Admitted {
+    pub(super) rules: ChatRules,
+    pub(super) user: Option<Arc<User>>,
+    pub(super) may_write: bool,
+    /// When that is to be looked at again.
+    pub(super) until: Option<Timestamp>,
+}
+
+/// Lets somebody in, or does not.
+pub(super) fn admit(house: &House, place: &Place, login: Option<&Login>) -> Result<Admitted, ChatError> {
+    if place.visibility == Visibility::Members && login.is_none() {
+        // Nobody else is told that there is such a stream.
+        return Err(ChatError::NoRoom);
+    }
+    let rules = house.store.chat_rules(place.stream)?;
+    let may = may(house, place, rules, login, house.now())?;
+    if let May::Nothing(barred) = may {
+        return Err(barred.into());
+    }
+    let user = match login.filter(|login| login.session.is_some()) {
+        Some(login) => house.people.get(&house.store, login.user)?,
+        None => None,
+    };
+    Ok(Admitted { rules, user, may_write: may == May::Write, until: may.until() })
+}

@@ -1,0 +1,498 @@
+//! One room: the task that owns its chairs. What is said is gathered for a moment, stored in one commit, and then told to everybody in the order of
+//! the store. Between two steps of the task everything that is stored has also been told: whoever takes a chair reads the store up to there,
+//! and hears the rest.
+//!
+//! Nobody is waited for: a chair whose queue is full is taken away, and its connection comes again.
+
+use super::event::{Event, Text};
+use super::pace::Pace;
+use super::rights::{self, Admitted, Barred, May, Place};
+use super::seat::Leave;
+use super::writing::{NotSpoken, Spoken, write_down};
+use super::{ChatError, House};
+use crate::accounts::logins::Login;
+use perch_store::{ChatRules, MessageId, StoreError, Timestamp, User, UserId};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::time::{Instant, MissedTickBehavior};
+
+/// Connections in one room.
+const CHAIRS: usize = 2000;
+/// What is said within this goes into one commit…
+const GATHERED: Duration = Duration::from_millis(4);
+/// …or so many messages.
+const TOGETHER: usize = 256;
+/// What waits for the room while it writes.
+const ASKS: usize = 256;
+/// What a connection may be behind, in commits; a wireless network that is away for some seconds is not slow yet.
+const BEHIND: usize = 256;
+/// Presence and reactions are told so often at most; everybody's logins are looked at when any have changed.
+const BEAT: Duration = Duration::from_secs(1);
+/// Named in presence.
+const NAMED: usize = 50;
+/// Deletions that are told to those who were away.
+const DELETIONS: usize = 256;
+
+/// What is sent at once; shared by all who are sent it.
+pub(super) type Lines = Arc<[Text]>;
+
+/// What a room is asked.
+pub(super) enum Ask {
+    Join {
+        who: Option<Login>,
+        answer: oneshot::Sender<Result<Joined, ChatError>>,
+    },
+    Say(Said),
+    /// A message has lost its text in the store.
+    Deleted {
+        message: MessageId,
+    },
+}
+
+/// What somebody wants to say.
+pub(super) struct Said {
+    pub(super) chair: u64,
+    pub(super) by: Login,
+    pub(super) text: String,
+    pub(super) client_id: Option<String>,
+}
+
+/// A chair that has been taken.
+pub(super) struct Joined {
+    pub(super) chair: u64,
+    pub(super) room: mpsc::Sender<Ask>,
+    pub(super) login: Option<Login>,
+    pub(super) welcome: Text,
+    /// What was stored last before; `lines` has what comes after it.
+    pub(super) last: Option<MessageId>,
+    pub(super) lines: mpsc::Receiver<Lines>,
+    /// Why there are no more lines.
+    pub(super) leave: Arc<OnceLock<Leave>>,
+    /// Which messages have lost their text lately.
+    pub(super) deleted: Vec<MessageId>,
+}
+
+/// How the rest of the chat reaches a room.
+#[derive(Clone)]
+pub(super) struct RoomHandle {
+    streamer: UserId,
+    asks: mpsc::Sender<Ask>,
+    reactions: Arc<watch::Sender<(u64, u64)>>,
+    look: Arc<Notify>,
+}
+
+impl RoomHandle {
+    /// Opens the room.
+    pub(super) fn open(house: &Arc<House>, place: Place) -> Self {
+        let (asks, asked) = mpsc::channel(ASKS);
+        let (reactions, reacted) = watch::channel((0, 0));
+        let handle = Self {
+            streamer: place.streamer,
+            asks: asks.clone(),
+            reactions: Arc::new(reactions),
+            look: Arc::default(),
+        };
+        let room = Room {
+            house: house.clone(),
+            place,
+            asks: asks.downgrade(),
+            asked,
+            reacted,
+            look: handle.look.clone(),
+            rules: ChatRules::default(),
+            chairs: BTreeMap::new(),
+            next_chair: 0,
+            last: None,
+            pace: Pace::default(),
+            said: Vec::new(),
+            due: None,
+            deleted: VecDeque::new(),
+            has_moved: false,
+            look_at: None,
+        };
+        tokio::spawn(room.run());
+        handle
+    }
+
+    pub(super) const fn streamer(&self) -> UserId {
+        self.streamer
+    }
+
+    /// `None`: the room is no more.
+    pub(super) async fn join(&self, who: Option<Login>) -> Option<Result<Joined, ChatError>> {
+        let (answer, answered) = oneshot::channel();
+        self.asks.send(Ask::Join { who, answer }).await.ok()?;
+        answered.await.ok()
+    }
+
+    pub(super) async fn tell(&self, ask: Ask) {
+        // A room that is no more has nobody to tell.
+        let _ = self.asks.send(ask).await;
+    }
+
+    pub(super) fn reacted(&self, likes: u64, dislikes: u64) {
+        self.reactions.send_replace((likes, dislikes));
+    }
+
+    pub(super) fn look_again(&self) {
+        self.look.notify_one();
+    }
+}
+
+/// Somebody's place in the room.
+struct Chair {
+    login: Option<Login>,
+    user: Option<Arc<User>>,
+    may_write: bool,
+    lines: mpsc::Sender<Lines>,
+    leave: Arc<OnceLock<Leave>>,
+}
+
+struct Room {
+    house: Arc<House>,
+    place: Place,
+    /// For those who join; weak, so that a room whose handles are gone ends.
+    asks: mpsc::WeakSender<Ask>,
+    asked: mpsc::Receiver<Ask>,
+    reacted: watch::Receiver<(u64, u64)>,
+    look: Arc<Notify>,
+    rules: ChatRules,
+    chairs: BTreeMap<u64, Chair>,
+    next_chair: u64,
+    /// The message that was told last.
+    last: Option<MessageId>,
+    pace: Pace,
+    /// Gathered, not stored.
+    said: Vec<Said>,
+    /// When that is stored.
+    due: Option<Instant>,
+    deleted: VecDeque<MessageId>,
+    /// Somebody has come or gone since presence was told.
+    has_moved: bool,
+    /// When a restriction of somebody here is over.
+    look_at: Option<Timestamp>,
+}
+
+impl Room {
+    async fn run(mut self) {
+        let leave = match self.open().await {
+            Ok(()) => self.serve().await,
+            Err(error) => {
+                tracing::error!("the chat of stream {} cannot be opened: {error}", self.place.stream);
+                Leave::Closing
+            }
+        };
+        self.house.rooms().remove(&self.place.stream);
+        // Nobody can ask any more; what was asked before is answered: said is stored, who joins finds the past.
+        self.asked.close();
+        while let Some(ask) = self.asked.recv().await {
+            if let Ask::Say(said) = ask {
+                self.gather(said);
+            }
+        }
+        self.store_said().await;
+        if leave == Leave::Ended {
+            let ended = (self.house.render)(&Event::Ended);
+            self.tell_all(&[ended]);
+        }
+        for chair in self.chairs.into_values() {
+            // Set before only where the chair was taken away before.
+            let _ = chair.leave.set(leave);
+        }
+    }
+
+    async fn open(&mut self) -> Result<(), ChatError> {
+        let stream = self.place.stream;
+        let read = self.house.work(move |house| {
+            let last = house.store.messages_before(stream, None, 1)?.pop().map(|message| message.id);
+            Ok((last, house.store.chat_rules(stream)?))
+        });
+        (self.last, self.rules) = read.await?;
+        Ok(())
+    }
+
+    async fn serve(&mut self) -> Leave {
+        let mut on_air = self.house.on_air.clone();
+        let mut closing = self.house.closing.subscribe();
+        let mut logins = self.house.logins().changes();
+        let mut beat = tokio::time::interval(BEAT);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            match self.house.place(self.place.stream) {
+                None => return Leave::Ended,
+                Some(place) if place != self.place => {
+                    self.place = place;
+                    self.look_again().await;
+                }
+                Some(_) => {}
+            }
+            if *closing.borrow() {
+                return Leave::Closing;
+            }
+            if self.said.len() >= TOGETHER {
+                self.store_said().await;
+            }
+            tokio::select! {
+                Some(ask) = self.asked.recv() => self.answer(ask).await,
+                () = until(self.due) => self.store_said().await,
+                () = self.look.notified() => self.look_again().await,
+                changed = on_air.changed() => if changed.is_err() { return Leave::Closing },
+                _ = closing.changed() => {}
+                _ = beat.tick() => {
+                    let is_over = self.look_at.is_some_and(|at| at <= self.house.now());
+                    if logins.has_changed().unwrap_or(false) || is_over {
+                        logins.mark_unchanged();
+                        self.look_again().await;
+                    }
+                    self.tell_reactions();
+                    self.tell_presence();
+                }
+            }
+        }
+    }
+
+    async fn answer(&mut self, ask: Ask) {
+        match ask {
+            Ask::Join { who, answer } => {
+                let joined = self.join(who).await;
+                // Whoever asked may be gone again: then the chair is empty, and taken away.
+                let _ = answer.send(joined);
+            }
+            Ask::Say(said) => self.gather(said),
+            Ask::Deleted { message } => {
+                if self.deleted.len() == DELETIONS {
+                    self.deleted.pop_front();
+                }
+                self.deleted.push_back(message);
+                let deleted = (self.house.render)(&Event::Deleted { message });
+                self.tell_all(&[deleted]);
+            }
+        }
+    }
+
+    async fn join(&mut self, login: Option<Login>) -> Result<Joined, ChatError> {
+        if self.chairs.len() >= CHAIRS {
+            return Err(ChatError::Full);
+        }
+        let (place, who) = (self.place, login.clone());
+        let admitted = self.house.work(move |house| rights::admit(house, &place, who.as_ref())).await?;
+        let Admitted { rules, user, may_write, until } = admitted;
+        self.look_at = [self.look_at, until].into_iter().flatten().min();
+        let (lines, heard) = mpsc::channel(BEHIND);
+        let (leave, chair) = (Arc::new(OnceLock::new()), self.next_chair);
+        self.next_chair += 1;
+        let you = user.clone();
+        self.chairs
+            .insert(chair, Chair { login: login.clone(), user, may_write, lines, leave: leave.clone() });
+        self.has_moved = true;
+        let viewers = self.count();
+        let welcome = Event::Welcome { rules: &rules, you: you.as_deref(), may_write, viewers };
+        Ok(Joined {
+            chair,
+            room: self.asks.upgrade().ok_or(ChatError::Closing)?,
+            login,
+            welcome: (self.house.render)(&welcome),
+            last: self.last,
+            lines: heard,
+            leave,
+            deleted: self.deleted.iter().copied().collect(),
+        })
+    }
+
+    /// Takes what somebody says, unless it is too much.
+    fn gather(&mut self, said: Said) {
+        let may_be_fast = said.by.user == self.place.streamer;
+        let slow = if may_be_fast { 0 } else { self.rules.slow_mode_seconds };
+        if let Err(wait) = self.pace.admit(said.by.user, slow, self.house.clock.monotonic()) {
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            let code = if slow > 0 { "slow_mode" } else { "too_many_requests" };
+            let detail = format!("wait {seconds} s before your next message");
+            let error = self.error(code, &detail, said.client_id.as_deref());
+            self.tell(said.chair, Arc::new([error]));
+            return;
+        }
+        self.due.get_or_insert_with(|| Instant::now() + GATHERED);
+        self.said.push(said);
+    }
+
+    /// Stores what was gathered, and tells it.
+    async fn store_said(&mut self) {
+        self.due = None;
+        let said = std::mem::take(&mut self.said);
+        if said.is_empty() {
+            return;
+        }
+        let place = self.place;
+        let Ok(written) = self.house.work(move |house| Ok(write_down(house, &place, said))).await else {
+            return;
+        };
+        let mut lines: Vec<Text> = Vec::with_capacity(written.len());
+        let mut own: HashMap<u64, Own> = HashMap::new();
+        for (said, outcome) in &written {
+            let client_id = said.client_id.as_deref();
+            match outcome {
+                Ok(Spoken { message, by }) => {
+                    let event = |client_id| Event::Message { message, by: by.as_deref(), client_id };
+                    if client_id.is_some() {
+                        let marked = (self.house.render)(&event(client_id));
+                        own.entry(said.chair).or_default().marked.push((lines.len(), marked));
+                    }
+                    lines.push((self.house.render)(&event(None)));
+                    self.last = Some(message.id);
+                }
+                Err(NotSpoken { code, detail }) => {
+                    let error = self.error(code, detail, client_id);
+                    own.entry(said.chair).or_default().errors.push(error);
+                }
+            }
+        }
+        let lines: Lines = lines.into();
+        let chairs: Vec<u64> = self.chairs.keys().copied().collect();
+        for chair in chairs {
+            match own.remove(&chair) {
+                Some(own) => self.tell(chair, own.among(&lines)),
+                None if !lines.is_empty() => self.tell(chair, lines.clone()),
+                None => {}
+            }
+        }
+    }
+
+    /// Looks at everybody's rights anew.
+    async fn look_again(&mut self) {
+        let place = self.place;
+        let here: Vec<(u64, Option<Login>)> =
+            self.chairs.iter().map(|(number, chair)| (*number, chair.login.clone())).collect();
+        let looked = self.house.work(move |house| {
+            let (rules, now) = (house.store.chat_rules(place.stream)?, house.now());
+            let each = here.into_iter().map(|(chair, login)| {
+                let may = rights::may(house, &place, rules, login.as_ref(), now)?;
+                let user = match login.filter(|login| login.session.is_some()) {
+                    Some(login) => house.people.get(&house.store, login.user)?,
+                    None => None,
+                };
+                Ok((chair, may, user))
+            });
+            Ok((rules, each.collect::<Result<Vec<_>, StoreError>>()?))
+        });
+        let (rules, each) = match looked.await {
+            Ok(looked) => looked,
+            Err(error) => {
+                tracing::warn!("the rules of a chat cannot be read, and are tried again: {error}");
+                self.look_at = Some(self.house.now());
+                return;
+            }
+        };
+        let has_new_rules = rules != self.rules;
+        self.rules = rules;
+        self.look_at = each.iter().filter_map(|(_, may, _)| may.until()).min();
+        for (number, may, user) in each {
+            if let May::Nothing(barred) = may {
+                self.send_away(number, barred);
+                continue;
+            }
+            let Some(chair) = self.chairs.get_mut(&number) else { continue };
+            let may_write = may == May::Write;
+            let has_changed = has_new_rules || may_write != chair.may_write;
+            self.has_moved |= chair.user != user;
+            (chair.may_write, chair.user) = (may_write, user);
+            if has_changed {
+                let rules = (self.house.render)(&Event::Rules { rules: &self.rules, may_write });
+                self.tell(number, Arc::new([rules]));
+            }
+        }
+    }
+
+    fn send_away(&mut self, number: u64, barred: Barred) {
+        let error = self.error(barred.code(), &barred.to_string(), None);
+        self.tell(number, Arc::new([error]));
+        self.take_away(number, Leave::Barred(barred));
+    }
+
+    fn tell_reactions(&mut self) {
+        if self.reacted.has_changed().unwrap_or(false) {
+            let (likes, dislikes) = *self.reacted.borrow_and_update();
+            let reaction = (self.house.render)(&Event::Reaction { likes, dislikes });
+            self.tell_all(&[reaction]);
+        }
+    }
+
+    fn tell_presence(&mut self) {
+        let before = self.chairs.len();
+        self.chairs.retain(|_, chair| !chair.lines.is_closed());
+        self.has_moved |= self.chairs.len() != before;
+        if !std::mem::take(&mut self.has_moved) {
+            return;
+        }
+        let mut seen = BTreeSet::new();
+        let people = self.chairs.values().filter_map(|chair| chair.user.clone());
+        let people: Vec<_> = people.filter(|user| seen.insert(user.id)).take(NAMED).collect();
+        let viewers = self.count();
+        let presence = (self.house.render)(&Event::Presence { viewers, people: &people });
+        self.tell_all(&[presence]);
+    }
+
+    /// How many are here: people with an account once each, however many pages they have open.
+    fn count(&self) -> u32 {
+        let mut seen = BTreeSet::new();
+        let is_new = |chair: &&Chair| chair.user.as_ref().is_none_or(|user| seen.insert(user.id));
+        self.chairs.values().filter(is_new).count() as u32
+    }
+
+    fn tell_all(&mut self, lines: &[Text]) {
+        let lines: Lines = lines.into();
+        let chairs: Vec<u64> = self.chairs.keys().copied().collect();
+        for chair in chairs {
+            self.tell(chair, lines.clone());
+        }
+    }
+
+    fn tell(&mut self, number: u64, lines: Lines) {
+        let Some(chair) = self.chairs.get(&number) else { return };
+        match chair.lines.try_send(lines) {
+            Ok(()) => {}
+            Err(mpsc::error::TrySendError::Full(_)) => self.take_away(number, Leave::Slow),
+            Err(mpsc::error::TrySendError::Closed(_)) => self.take_away(number, Leave::Closing),
+        }
+    }
+
+    fn take_away(&mut self, number: u64, leave: Leave) {
+        if let Some(chair) = self.chairs.remove(&number) {
+            // The first reason counts.
+            let _ = chair.leave.set(leave);
+            self.has_moved = true;
+        }
+    }
+
+    fn error(&self, code: &'static str, detail: &str, client_id: Option<&str>) -> Text {
+        (self.house.render)(&Event::Error { code, detail, client_id })
+    }
+}
+
+/// What one chair is told otherwise than the others.
+#[derive(Default)]
+struct Own {
+    /// Its messages with its marks, and where they stand.
+    marked: Vec<(usize, Text)>,
+    errors: Vec<Text>,
+}
+
+impl Own {
+    fn among(self, lines: &[Text]) -> Lines {
+        let mut lines = lines.to_vec();
+        for (index, marked) in self.marked {
+            lines[index] = marked;
+        }
+        lines.extend(self.errors);
+        lines.into()
+    }
+}
+
+/// Never where there is no such time.
+async fn until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due).await,
+        None => std::future::pending().await,
+    }
+}

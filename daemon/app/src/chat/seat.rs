@@ -1,0 +1,174 @@
+//! What a connection holds in a room: first what was said before, then what is being said, and the way to say something. To leave is to drop it.
+
+use super::doors::Ticket;
+use super::event::{Event, Text};
+use super::rights::{Admitted, Barred};
+use super::room::{Ask, Joined, Lines, Said};
+use super::{ChatError, ChatHandle, House, MESSAGE_CHARACTERS};
+use crate::accounts::logins::Login;
+use crate::text;
+use perch_store::{Message, MessageId, StreamId};
+use std::sync::{Arc, OnceLock};
+use tokio::sync::mpsc;
+
+/// Messages that a newcomer sees.
+const NEWEST: usize = 50;
+/// Messages read from the store at once for somebody who was away.
+const PAGE: usize = 256;
+
+/// Why there is nothing more to hear.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leave {
+    /// The stream is over.
+    Ended,
+    /// It took too little of what was said: it may come again, and reads on.
+    Slow,
+    /// It may not be here any more.
+    Barred(Barred),
+    /// The daemon ends.
+    Closing,
+}
+
+/// Somebody's seat in a stream's chat.
+pub struct Seat {
+    house: Arc<House>,
+    stream: StreamId,
+    /// `None`: the stream is over, and nothing can be said.
+    chair: Option<(u64, mpsc::Sender<Ask>)>,
+    login: Option<Login>,
+    /// Told first.
+    welcome: Vec<Text>,
+    past: Past,
+    /// The last message of the past.
+    last: Option<MessageId>,
+    lines: mpsc::Receiver<Lines>,
+    leave: Arc<OnceLock<Leave>>,
+    _ticket: Ticket,
+}
+
+/// What of the past is still to be read.
+#[derive(Debug, Clone, Copy)]
+enum Past {
+    Newest,
+    After(MessageId),
+    Read,
+}
+
+impl Past {
+    fn from(after: Option<MessageId>) -> Self {
+        after.map_or(Self::Newest, Self::After)
+    }
+}
+
+impl Seat {
+    /// In a room.
+    pub(super) fn taken(
+        house: &Arc<House>,
+        stream: StreamId,
+        joined: Joined,
+        after: Option<MessageId>,
+        ticket: Ticket,
+    ) -> Self {
+        // Messages that a returning page has, and that have lost their text while it was away.
+        let deleted =
+            joined.deleted.into_iter().filter(|message| after.is_some_and(|after| *message <= after));
+        let deleted = deleted.map(|message| (house.render)(&Event::Deleted { message }));
+        Self {
+            house: house.clone(),
+            stream,
+            chair: Some((joined.chair, joined.room)),
+            login: joined.login,
+            welcome: std::iter::once(joined.welcome).chain(deleted).collect(),
+            past: Past::from(after),
+            last: joined.last,
+            lines: joined.lines,
+            leave: joined.leave,
+            _ticket: ticket,
+        }
+    }
+
+    /// At a stream that is over.
+    pub(super) fn in_the_past(
+        house: &Arc<House>,
+        stream: StreamId,
+        admitted: &Admitted,
+        after: Option<MessageId>,
+        ticket: Ticket,
+    ) -> Self {
+        let welcome = Event::Welcome {
+            rules: &admitted.rules,
+            you: admitted.user.as_deref(),
+            may_write: false,
+            viewers: 0,
+        };
+        let (all_there_is, lines) = mpsc::channel(1);
+        let ended: Lines = Arc::new([(house.render)(&Event::Ended)]);
+        all_there_is.try_send(ended).expect("the channel has just been made, and takes one");
+        Self {
+            house: house.clone(),
+            stream,
+            chair: None,
+            login: None,
+            welcome: vec![(house.render)(&welcome)],
+            past: Past::from(after),
+            last: Some(MessageId::from_number(u128::MAX)),
+            lines,
+            leave: Arc::new(Leave::Ended.into()),
+            _ticket: ticket,
+        }
+    }
+
+    /// What was said before, from the welcome on, a part each time; `None` when that was all.
+    pub async fn past(&mut self) -> Result<Option<Vec<Text>>, ChatError> {
+        if !self.welcome.is_empty() {
+            return Ok(Some(std::mem::take(&mut self.welcome)));
+        }
+        let (stream, past) = (self.stream, self.past);
+        let Some(last) = self.last.filter(|_| !matches!(past, Past::Read)) else { return Ok(None) };
+        let read = self.house.read(move |house| {
+            let messages = match past {
+                Past::Newest => {
+                    let end = MessageId::from_number(last.number().saturating_add(1));
+                    house.store.messages_before(stream, Some(end), NEWEST)?
+                }
+                Past::After(after) => house.store.messages_after(stream, Some(after), PAGE)?,
+                Past::Read => Vec::new(),
+            };
+            let is_all = messages.len() < PAGE || messages.last().is_some_and(|message| message.id >= last);
+            let read: Vec<Message> = messages.into_iter().filter(|message| message.id <= last).collect();
+            let newest = read.last().map(|message| message.id);
+            let text = |message: &Message| {
+                let by = house.people.get(&house.store, message.user)?;
+                Ok((house.render)(&Event::Message { message, by: by.as_deref(), client_id: None }))
+            };
+            let texts: Result<Vec<Text>, ChatError> = read.iter().map(text).collect();
+            Ok((texts?, newest.filter(|_| !is_all)))
+        });
+        let (texts, newest) = read.await?;
+        self.past = newest.map_or(Past::Read, Past::After);
+        Ok(Some(texts))
+    }
+
+    /// What is being said, once all of the past was read. Nothing is lost when the future is dropped.
+    pub async fn next(&mut self) -> Result<Lines, Leave> {
+        match self.lines.recv().await {
+            Some(lines) => Ok(lines),
+            None => Err(self.leave.get().copied().unwrap_or(Leave::Closing)),
+        }
+    }
+
+    /// Says something; `client_id` comes back with it, or with the error. Waits while the room is busy.
+    pub async fn say(&self, text: &str, client_id: Option<String>) -> Result<(), ChatError> {
+        let by = self.login.clone().ok_or(Barred::Anonymous)?;
+        let text = text::line("text", text, 1..=MESSAGE_CHARACTERS)?;
+        let (chair, room) = self.chair.as_ref().ok_or(ChatError::NoRoom)?;
+        let said = Said { chair: *chair, by, text, client_id };
+        room.send(Ask::Say(said)).await.map_err(|_| ChatError::NoRoom)
+    }
+
+    /// Takes a message's text away, where that is this seat's to do.
+    pub async fn delete(&self, message: MessageId) -> Result<(), ChatError> {
+        let by = self.login.clone().ok_or(Barred::Anonymous)?;
+        ChatHandle(self.house.clone()).delete(self.stream, message, by).await.map(drop)
+    }
+}

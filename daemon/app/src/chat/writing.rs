@@ -1,0 +1,95 @@
+//! What is said becomes what is stored: rights are checked and messages appended in one go, on a thread that may block.
+
+use super::House;
+use super::rights::{self, Barred, May, Place};
+use super::room::Said;
+use perch_store::{ChatRules, Message, NewMessage, StoreError, User};
+use std::sync::Arc;
+
+/// A message that is stored.
+pub(super) struct Spoken {
+    pub(super) message: Message,
+    pub(super) by: Option<Arc<User>>,
+}
+
+/// Why a message is not stored.
+pub(super) struct NotSpoken {
+    pub(super) code: &'static str,
+    pub(super) detail: String,
+}
+
+impl From<Barred> for NotSpoken {
+    fn from(barred: Barred) -> Self {
+        Self { code: barred.code(), detail: barred.to_string() }
+    }
+}
+
+impl From<&StoreError> for NotSpoken {
+    fn from(error: &StoreError) -> Self {
+        match error {
+            StoreError::Refused(refusal) => Self { code: "not_found", detail: refusal.to_string() },
+            StoreError::Full { .. } => Self { code: "store_full", detail: "the card is full".to_owned() },
+            _ => {
+                Self { code: "internal", detail: "it could not be stored: perchd's log says why".to_owned() }
+            }
+        }
+    }
+}
+
+/// Stores what may be said, in one commit; everything has an answer of its own. Blocks.
+pub(super) fn write_down(
+    house: &House,
+    place: &Place,
+    said: Vec<Said>,
+) -> Vec<(Said, Result<Spoken, NotSpoken>)> {
+    let now = house.now();
+    let offset_ms = house.offset_ms(place.stream);
+    let may_be_said = |said: &Said, rules: ChatRules| -> Result<(), NotSpoken> {
+        match rights::may(house, place, rules, Some(&said.by), now) {
+            Ok(May::Write) => Ok(()),
+            Ok(May::Read(barred) | May::Nothing(barred)) => Err(barred.into()),
+            Err(error) => Err(failed(&error)),
+        }
+    };
+    let allowed: Vec<Result<(), NotSpoken>> = match house.store.chat_rules(place.stream) {
+        Ok(rules) => said.iter().map(|said| may_be_said(said, rules)).collect(),
+        Err(error) => said.iter().map(|_| Err(failed(&error))).collect(),
+    };
+    let new: Vec<NewMessage> = said
+        .iter()
+        .zip(&allowed)
+        .filter(|(_, allowed)| allowed.is_ok())
+        .map(|(said, _)| NewMessage {
+            stream: place.stream,
+            user: said.by.user,
+            offset_ms,
+            text: said.text.clone(),
+        })
+        .collect();
+    let stored = if new.is_empty() { Ok(Vec::new()) } else { house.store.append_messages(&new, now) };
+    let (mut stored, failure) = match stored {
+        Ok(stored) => (stored.into_iter(), None),
+        Err(error) => (Vec::new().into_iter(), Some(error)),
+    };
+    if let Some(error) = &failure {
+        failed(error);
+    }
+    let mut outcome = |allowed: Result<(), NotSpoken>| {
+        allowed?;
+        match (stored.next(), &failure) {
+            (Some(Ok(message)), _) => {
+                let by = house.people.get(&house.store, message.user).unwrap_or_default();
+                Ok(Spoken { message, by })
+            }
+            (Some(Err(refusal)), _) => Err(NotSpoken::from(&StoreError::Refused(refusal))),
+            (None, Some(error)) => Err(error.into()),
+            (None, None) => Err(Barred::NoAccount.into()),
+        }
+    };
+    said.into_iter().zip(allowed).map(|(said, allowed)| (said, outcome(allowed))).collect()
+}
+
+fn failed(error: &StoreError) -> NotSpoken {
+    tracing::error!("messages of a chat were not stored: {error}");
+    error.into()
+}

@@ -1,0 +1,109 @@
+//! `/api/v1/streams/{id}/messages`: what was said in a chat, beside the recording.
+
+use super::caller::Caller;
+use super::chat::Message;
+use super::input::{Path, Query};
+use super::json;
+use super::problem::Problem;
+use super::state::{Shared, State};
+use axum::response::Response;
+use http::StatusCode;
+use perch_store::{MessageId, StreamId};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// Messages of a page, unless asked otherwise, and at most.
+const USUAL: usize = 20;
+const MOST: usize = 100;
+/// No stream is longer, in seconds: a hundred years.
+const LONGEST: f64 = 3.2e9;
+
+pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(delete))
+}
+
+/// Which messages.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Which {
+    /// Seconds into the stream, included.
+    #[param(minimum = 0)]
+    from: Option<f64>,
+    /// Seconds into the stream, not included.
+    #[param(minimum = 0)]
+    to: Option<f64>,
+    /// Messages of a page; 20 unless told.
+    #[param(minimum = 1, maximum = 100)]
+    limit: Option<usize>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+impl Which {
+    fn milliseconds(seconds: Option<f64>, otherwise: u64) -> Result<u64, Problem> {
+        let Some(seconds) = seconds else { return Ok(otherwise) };
+        if !(0.0..=LONGEST).contains(&seconds) {
+            return Err(Problem::InvalidQuery("from and to are seconds into the stream".to_owned()));
+        }
+        Ok((seconds * 1000.0).round() as u64)
+    }
+
+    /// Offset and id of the last message of the page before.
+    fn after(&self) -> Result<Option<(u64, MessageId)>, Problem> {
+        let Some(cursor) = &self.cursor else { return Ok(None) };
+        let read = || {
+            let (offset, id) = cursor.split_once('-')?;
+            Some((offset.parse().ok()?, id.parse().ok()?))
+        };
+        let what = "cursor is next_cursor of the page before";
+        read().map(Some).ok_or_else(|| Problem::InvalidQuery(what.to_owned()))
+    }
+}
+
+/// A page of messages.
+#[derive(Serialize, ToSchema)]
+struct Messages<'a> {
+    items: Vec<Message<'a>>,
+    #[schema(required)]
+    next_cursor: Option<String>,
+}
+
+/// What was said during a stream, in its order.
+#[utoipa::path(get, path = "/api/v1/streams/{id}/messages", tag = "chat", params(("id" = String, Path), Which),
+    responses((status = 200, description = "A page of messages", body = Messages)))]
+async fn list(
+    state: Shared,
+    caller: Caller,
+    Path(stream): Path<StreamId>,
+    Query(which): Query<Which>,
+) -> Result<Response, Problem> {
+    let offsets = Which::milliseconds(which.from, 0)?..Which::milliseconds(which.to, u64::MAX)?;
+    let (after, limit) = (which.after()?, which.limit.unwrap_or(USUAL));
+    if !(1..=MOST).contains(&limit) {
+        return Err(Problem::InvalidQuery(format!("limit is 1 to {MOST}")));
+    }
+    let who = caller.login().cloned();
+    let mut rows = state.site.chat.messages(stream, who, offsets, after, limit + 1).await?;
+    let has_more = rows.len() > limit;
+    rows.truncate(limit);
+    let last = rows.last().filter(|_| has_more);
+    let next_cursor = last.map(|(message, _)| format!("{}-{}", message.offset_ms, message.id));
+    let items = rows.iter().map(|(message, by)| Message::new(message, by.as_deref())).collect();
+    Ok(json::fresh(&Messages { items, next_cursor }))
+}
+
+/// Takes a message's text away; one that is deleted stays so.
+#[utoipa::path(delete, path = "/api/v1/streams/{id}/messages/{message}", tag = "chat",
+    params(("id" = String, Path), ("message" = String, Path)), responses((status = 204, description = "Deleted")))]
+async fn delete(
+    state: Shared,
+    caller: Caller,
+    Path((stream, message)): Path<(StreamId, MessageId)>,
+) -> Result<StatusCode, Problem> {
+    state.site.chat.delete(stream, message, caller.member()?.clone()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
