@@ -19,6 +19,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+import chat
 import clip
 import listing
 import live
@@ -79,6 +80,10 @@ def _searching(bench: Bench) -> list[table.Result]:
     return [searching.measure(machine.build_example("perch-store", "ten_thousand_streams"), bench.folder / "searching")]
 
 
+def _chat(_: Bench) -> list[table.Result]:
+    return [chat.measure()]
+
+
 MEASUREMENTS: dict[str, Callable[[Bench], list[table.Result]]] = {
     "segmenting": _segmenting,
     "live": _live,
@@ -86,6 +91,7 @@ MEASUREMENTS: dict[str, Callable[[Bench], list[table.Result]]] = {
     "listing": _listing,
     "site": _site,
     "searching": _searching,
+    "chat": _chat,
 }
 
 

@@ -7,6 +7,8 @@
 )]
 #![allow(clippy::unwrap_used, reason = "a panic here is a failed test")]
 
+pub mod chat;
+pub mod crowd;
 pub mod people;
 
 pub use rustix::process::Signal;
@@ -205,6 +207,13 @@ impl Daemon {
 
     pub fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Memory that it has now.
+    pub fn resident_bytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
     }
 
     /// Waits for its end; the exit code.
