@@ -7,7 +7,7 @@ mod support;
 use std::path::Path;
 use std::process::Command;
 use support::Daemon;
-use support::people::{NO_LIMITS, PASSWORD, Person};
+use support::people::{NO_LIMITS, Person};
 
 const CAMERA: &str = r#"
 [[camera]]
@@ -17,9 +17,6 @@ width = 320
 height = 240
 frames_per_second = 5
 "#;
-
-/// The owner; nothing that is tried by chance hits this name.
-const OWNER: &str = "owner-7f3a";
 
 /// These last until somebody ends them.
 const ENDLESS: &str = "/api/v1/(me/events|streams/.*/chat|cameras/.*/preview)";
@@ -32,7 +29,7 @@ const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_co
 fn the_api_keeps_to_its_document() {
     let seconds = std::env::var("PERCH_SCHEMATHESIS_SECONDS").unwrap_or_else(|_| "60".to_owned());
     let daemon = Daemon::start(&format!("{CAMERA}{NO_LIMITS}"));
-    Person::owner(&daemon, OWNER);
+    Person::owner(&daemon, "olga");
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let tool = root.join("../../.venv/bin/schemathesis");
     let here = root.join("tests/schemathesis");
@@ -45,8 +42,7 @@ fn the_api_keeps_to_its_document() {
         .env("PYTHONPATH", &here)
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("PERCH_HOST", daemon.address.to_string())
-        .env("PERCH_USERNAME", OWNER)
-        .env("PERCH_PASSWORD", PASSWORD)
+        .env("PERCH_CONSOLE", daemon.data_dir.join("control.sock"))
         .current_dir(work.path())
         .output();
     let run = run.unwrap_or_else(|error| {
