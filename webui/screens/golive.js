@@ -174,7 +174,7 @@ function Quality({ camera, task, size, fps, bitrate }) {
     <div class="three">
       <${Choice} label="Size" name="width" task=${task} value=${{ get value() { return size.value; }, set value(key) { pick(key, Number(fps.value)); } }}
         choices=${sizes.map(({ width, height }) => [`${width}x${height}`, `${width} × ${height}`])} />
-      <${Choice} label="Frame rate" name="fps" task=${task} value=${fps} choices=${now.rates.map((rate) => [String(rate), `${rate} fps`])} />
+      <${Choice} label="Frame rate" name="fps" task=${task} value=${{ get value() { return fps.value; }, set value(rate) { pick(size.value, Number(rate)); } }} choices=${now.rates.map((rate) => [String(rate), `${rate} fps`])} />
       <${Choice} label="Bitrate" name="bitrate_kbps" task=${task} value=${bitrate}
         choices=${bitrates.choices.map((rate) => [String(rate), `${rate} kbit/s`])} />
     </div>
