@@ -52,14 +52,15 @@ fn attempt(
 ) -> Option<Answer> {
     let mut stream = TcpStream::connect(address).ok()?;
     let body = body.to_string();
-    let mut head = format!(
+    write!(
+        stream,
         "{method} {path} HTTP/1.1\r\nHost: perch\r\nConnection: close\r\nContent-Type: application/json\r\n"
-    );
+    )
+    .ok()?;
     for (name, value) in headers {
-        head += &format!("{name}: {value}\r\n");
+        write!(stream, "{name}: {value}\r\n").ok()?;
     }
-    head += &format!("Content-Length: {}\r\n\r\n", body.len());
-    stream.write_all((head + &body).as_bytes()).ok()?;
+    write!(stream, "Content-Length: {}\r\n\r\n{body}", body.len()).ok()?;
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).ok()?;
     let is_whole = bytes.windows(4).any(|window| window == b"\r\n\r\n");
