@@ -1,8 +1,6 @@
 //! Accounts' doors: passwords, access and refresh tokens, who is logged in, attempts, the setup code. HTTP is not here (`http/auth`),
 //! nor what is remembered of accounts (perch-store).
 
-#![allow(dead_code, reason = "the framework is ahead of the handlers that are being added to it")]
-
 pub mod attempts;
 pub mod logins;
 pub mod passwords;

@@ -3,8 +3,6 @@
 //! `server`, `connection`, `patient_stream` and `places` are about connections; `media` is the hot path; everything else goes through
 //! `router` and past `access`, which says who may. All of it sees handles of the rest of the daemon, never a reader's or a camera's insides.
 
-#![allow(dead_code, reason = "the framework is ahead of the handlers that are being added to it")]
-
 mod access;
 mod auth;
 mod avatar;

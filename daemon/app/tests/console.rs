@@ -1,0 +1,76 @@
+//! The machine's own commands: beside a running daemon, and where none runs.
+#![allow(clippy::unwrap_used, reason = "a panic here is a failed test")]
+
+mod support;
+
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use support::Daemon;
+use support::people::{NO_LIMITS, PASSWORD, Person};
+
+/// Runs a command with the data directory of `dir`, and `typed` on its standard input.
+fn perchd(dir: &Path, arguments: &[&str], typed: &str) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_perchd"))
+        .arg("--config")
+        .arg(dir.join("perch.toml"))
+        .arg("--data-dir")
+        .arg(dir.join("data"))
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+#[test]
+fn accounts_are_managed_at_the_console_with_and_without_a_daemon() {
+    let dir = tempfile::tempdir().unwrap();
+    let daemon = Daemon::start_in(dir.path(), NO_LIMITS);
+    let socket = daemon.data_dir.join("control.sock");
+    assert_eq!(std::fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o600);
+    let code = said(&perchd(dir.path(), &["setup-code"], ""));
+    assert_eq!(code, std::fs::read_to_string(daemon.data_dir.join("setup-code")).unwrap());
+    Person::owner(&daemon, "olga");
+    assert!(!perchd(dir.path(), &["setup-code"], "").status.success());
+
+    said(&perchd(dir.path(), &["user", "add", "ann", "--role", "viewer"], &format!("{PASSWORD}\n")));
+    let ann = Person::login(&daemon, "ann");
+    assert_eq!(ann.get("/api/v1/me").json()["role"], "viewer");
+    said(&perchd(dir.path(), &["user", "role", "ann", "streamer"], ""));
+    assert_eq!(ann.get("/api/v1/me").json()["role"], "streamer");
+    let refused = perchd(dir.path(), &["user", "role", "olga", "viewer"], "");
+    let why = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && why.contains("last owner"), "{why}");
+    let short = perchd(dir.path(), &["user", "passwd", "ann"], "short\n");
+    assert!(String::from_utf8_lossy(&short.stderr).contains("password"), "{short:?}");
+    said(&perchd(dir.path(), &["user", "passwd", "ann"], "another password\n"));
+    assert_eq!(ann.get("/api/v1/me").status, 401);
+
+    assert_eq!(daemon.stop(), Some(0));
+    assert!(!socket.exists());
+    said(&perchd(dir.path(), &["user", "add", "ben"], &format!("{PASSWORD}\n")));
+    let list = said(&perchd(dir.path(), &["user", "list"], ""));
+    for line in ["olga\towner\tactive", "ann\tstreamer\tactive", "ben\tstreamer\tactive"] {
+        assert!(list.lines().any(|listed| listed == line), "{list}");
+    }
+    let daemon = Daemon::start_in(dir.path(), NO_LIMITS);
+    assert_eq!(Person::login(&daemon, "ben").get("/api/v1/me").status, 200);
+}
+
+#[test]
+fn the_api_is_described_on_the_command_line_as_it_is_over_http() {
+    let daemon = Daemon::start(NO_LIMITS);
+    let output = Command::new(env!("CARGO_BIN_EXE_perchd")).arg("openapi").output().unwrap();
+    let printed: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(printed, daemon.get("/api/v1/openapi.json").json());
+}
