@@ -29,7 +29,6 @@ pub struct OnAir {
     /// Its id.
     pub stream: StreamId,
     /// Whose it is. `None`: the appliance's own, before it has an owner; not in the store.
-    #[allow(dead_code, reason = "the chat that reads it is being added")]
     pub user: Option<UserId>,
     /// The camera's name.
     pub camera: Arc<str>,
