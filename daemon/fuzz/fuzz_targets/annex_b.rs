@@ -1,6 +1,7 @@
 //! Byte streams of any content, in chunks of any size: access units come out in order, and the same however they were cut.
 #![no_main]
 
+use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use perch_media::access_unit::{AccessUnit, AccessUnitAssembler};
 use perch_media::h264::annex_b::nal_units;
@@ -27,7 +28,7 @@ fn access_units(stream: &[u8], chunk_bytes: usize) -> Vec<AccessUnit> {
     let mut assembler = AccessUnitAssembler::new(0);
     let mut units = Vec::new();
     for chunk in stream.chunks(chunk_bytes) {
-        assembler.push_bytes(chunk, MediaTime::default()..=MediaTime::default());
+        assembler.push_bytes(Bytes::copy_from_slice(chunk), MediaTime::default()..=MediaTime::default());
         units.extend(std::iter::from_fn(|| assembler.next_unit()));
     }
     units.extend(assembler.flush());

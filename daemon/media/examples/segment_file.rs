@@ -49,14 +49,13 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let mut input = File::open(file)?;
     let mut elementary_bytes = 0;
-    let mut chunk = vec![0; CHUNK_BYTES];
     loop {
-        let count = input.read(&mut chunk)?;
-        if count == 0 {
+        let mut chunk = Vec::with_capacity(CHUNK_BYTES);
+        if input.by_ref().take(CHUNK_BYTES as u64).read_to_end(&mut chunk)? == 0 {
             break;
         }
-        elementary_bytes += count;
-        assembler.push_bytes(&chunk[..count], MediaTime::default()..=MediaTime::default());
+        elementary_bytes += chunk.len();
+        assembler.push_bytes(chunk.into(), MediaTime::default()..=MediaTime::default());
         while let Some(unit) = assembler.next_unit() {
             cut(unit, &mut output)?;
         }

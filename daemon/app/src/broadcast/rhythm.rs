@@ -1,16 +1,17 @@
 //! When readers are woken, and until when nobody will be.
 //!
-//! A reader is woken for every IDR, which may end a segment, and four times a second between. So nothing is late when what is published
+//! A reader is woken for every IDR, which may end a segment, and twice a second between. So nothing is late when what is published
 //! between is left with its source until then: a wake-up of the capture thread costs several times what is done with a picture in it.
 //!
 //! Must not be here: waiting, and whether a source can keep anything.
 
 use std::time::Duration;
 
-/// Between two wake-ups of readers: a part of low-latency HLS, the least that is worth publishing.
-const BATCH: Duration = Duration::from_millis(250);
-/// An IDR may come so much earlier than it is expected and is still seen at once: three pictures at 30 a second.
-const EARLY: Duration = Duration::from_millis(100);
+/// Between two wake-ups of readers. Nobody is shown less than a segment yet; this spreads the work on it, and keeps short what is left of
+/// it at an IDR. Parts of low-latency HLS will want it as long as a part.
+const BATCH: Duration = Duration::from_millis(500);
+/// An IDR may come so much earlier than it is expected and is still seen at once: nearly two pictures at 30 a second.
+const EARLY: Duration = Duration::from_millis(60);
 
 /// See the module. Times are those at which access units were published.
 #[derive(Debug, Default)]
@@ -32,7 +33,9 @@ impl Rhythm {
             self.next_idr = gop.filter(|_| is_regular).map(|gop| published_at + gop);
             self.gop = gop;
         }
-        let wakes = is_idr || self.woken_at.is_none_or(|last| published_at.saturating_sub(last) >= BATCH);
+        let is_due = self.woken_at.is_none_or(|last| published_at.saturating_sub(last) >= BATCH);
+        let idr_is_near = self.next_idr.is_some_and(|next| next.abs_diff(published_at) <= EARLY);
+        let wakes = is_idr || is_due && !idr_is_near;
         if wakes {
             self.woken_at = Some(published_at);
         }
@@ -60,8 +63,14 @@ mod tests {
     }
 
     #[test]
-    fn readers_wake_for_idrs_and_four_times_a_second() {
-        assert_eq!(play(30, &[0, 17]).0, [0, 7, 14, 17, 24]);
+    fn readers_wake_for_idrs_and_twice_a_second() {
+        assert_eq!(play(60, &[0, 17]).0, [0, 13, 17, 30, 43, 56]);
+    }
+
+    #[test]
+    fn they_do_not_wake_twice_when_an_idr_is_near() {
+        assert_eq!(play(53, &[0, 13, 26, 39, 52]).0, [0, 13, 26, 39, 52]);
+        assert_eq!(play(45, &[0, 13, 26]).0, [0, 13, 26, 41], "an IDR that does not come is not waited for");
     }
 
     #[test]
@@ -69,8 +78,7 @@ mod tests {
         let quiet = |pictures| play(pictures, &[0, 25, 50]).1.quiet_until();
         assert_eq!(quiet(50), None, "one GOP says nothing of the next");
         assert_eq!(quiet(51), Some(PICTURE * 50 + BATCH));
-        assert_eq!(quiet(58), Some(PICTURE * 57 + BATCH));
-        assert_eq!(quiet(72), Some((PICTURE * 75).abs_diff(EARLY)));
+        assert_eq!(quiet(64), Some((PICTURE * 75).abs_diff(EARLY)));
         assert_eq!(
             quiet(80),
             Some((PICTURE * 75).abs_diff(EARLY)),

@@ -20,8 +20,6 @@ use std::time::Duration;
 
 /// What the pipe is to hold, in bytes: as much as anybody may ask for (pipe(7)).
 const PIPE: usize = 1 << 20;
-/// What a pipe holds by itself.
-const USUAL_PIPE: usize = 64 << 10;
 /// A child that closed its output is given this long to say why by its exit status.
 const EXIT: Duration = Duration::from_millis(500);
 /// Between asking the child to end and ending it.
@@ -38,8 +36,6 @@ pub struct CommandSource {
     child: Child,
     stdout: ChildStdout,
     stderr: Option<ChildStderr>,
-    /// As large as the pipe, so that all that is there comes at once.
-    buffer: Vec<u8>,
     read_at: Duration,
     keeps_pictures: bool,
     log: ChildLog,
@@ -79,7 +75,6 @@ impl CommandSource {
             child,
             stdout,
             stderr,
-            buffer: Vec::with_capacity(if is_large { PIPE } else { USUAL_PIPE }),
             read_at: clock.monotonic(),
             keeps_pictures: is_large,
             log: ChildLog::new(&camera.name, program),
@@ -174,20 +169,22 @@ impl CommandSource {
 }
 
 impl CodedSource for CommandSource {
-    fn next(&mut self, timeout: Duration) -> Result<Output<'_>, SourceError> {
+    fn next(&mut self, timeout: Duration) -> Result<Output, SourceError> {
         let was_there = self.wait(Duration::ZERO)?;
         if !was_there && !self.wait(timeout)? {
             return Ok(Output::Nothing);
         }
-        self.buffer.clear();
-        match rustix::io::read(&self.stdout, rustix::buffer::spare_capacity(&mut self.buffer)) {
+        // As large as what is there: a buffer of fixed size would leave holes between the pictures that stay in memory.
+        let there = rustix::io::ioctl_fionread(&self.stdout).map_or(PIPE, |bytes| bytes as usize);
+        let mut chunk = Vec::with_capacity(there.clamp(1, PIPE));
+        match rustix::io::read(&self.stdout, rustix::buffer::spare_capacity(&mut chunk)) {
             Ok(0) => Err(self.ended()),
             Ok(read) => {
                 let last_read_at = std::mem::replace(&mut self.read_at, self.clock.monotonic());
-                // A child that comes near to waiting for us once is never made to wait for us.
-                self.keeps_pictures &= read < self.buffer.capacity() / 2;
+                // A child that came near to waiting for us once is looked at as it writes.
+                self.keeps_pictures &= read < PIPE / 2;
                 let since = if was_there { last_read_at } else { self.read_at };
-                Ok(Output::Stream { data: &self.buffer, since, read_at: self.read_at })
+                Ok(Output::Stream { data: chunk.into(), since, read_at: self.read_at })
             }
             Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => Ok(Output::Nothing),
             Err(error) => Err(self.failed(&format!("its output cannot be read: {error}"))),
@@ -331,7 +328,7 @@ mod tests {
         let mut all = Vec::new();
         loop {
             match source.next(Duration::from_secs(10)) {
-                Ok(Output::Stream { data, .. }) => all.extend_from_slice(data),
+                Ok(Output::Stream { data, .. }) => all.extend_from_slice(&data),
                 Ok(Output::Nothing) => {}
                 Ok(Output::Picture { .. }) => panic!("a child gives no pictures"),
                 Err(error) => return (all, error),
@@ -394,7 +391,7 @@ mod tests {
         let deaf = "trap '' TERM; echo $$; exec sleep 1000";
         let mut source = start(&["sh", "-c", "sh -c \"$0\" & wait", deaf]).unwrap();
         let Ok(Output::Stream { data, .. }) = source.next(Duration::from_secs(10)) else { panic!("no pid") };
-        let pid: i32 = std::str::from_utf8(data).unwrap().trim().parse().unwrap();
+        let pid: i32 = std::str::from_utf8(&data).unwrap().trim().parse().unwrap();
         drop(source);
         // It has been sent what nobody survives. Whoever inherits it may be slow to reap it, and the kernel to schedule it once more.
         let until = SystemClock.monotonic() + Duration::from_secs(10);

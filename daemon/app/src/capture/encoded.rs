@@ -32,7 +32,7 @@ impl<S: RawSource, E: FrameEncoder> Encoded<S, E> {
 }
 
 impl<S: RawSource, E: FrameEncoder> CodedSource for Encoded<S, E> {
-    fn next(&mut self, timeout: Duration) -> Result<Output<'_>, SourceError> {
+    fn next(&mut self, timeout: Duration) -> Result<Output, SourceError> {
         if self.ready.is_empty()
             && !self.has_finished
             && let Some(frame) = self.source.next_frame(timeout)?

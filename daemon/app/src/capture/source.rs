@@ -5,11 +5,11 @@ use std::time::Duration;
 
 /// What a running source hands over.
 #[derive(Debug)]
-pub enum Output<'a> {
+pub enum Output {
     /// One whole coded picture (Annex B) and when its frame was captured, on the monotonic clock.
     Picture { data: Bytes, captured_at: Duration },
     /// Part of an Annex B byte stream that carries no times. It was read at `read_at`, and did not come before `since`.
-    Stream { data: &'a [u8], since: Duration, read_at: Duration },
+    Stream { data: Bytes, since: Duration, read_at: Duration },
     /// Nothing came within the timeout.
     Nothing,
 }
@@ -17,8 +17,8 @@ pub enum Output<'a> {
 /// A source of coded pictures. Blocking; lives on its capture thread.
 pub trait CodedSource: Send {
     /// The next output, waiting for `timeout` at most. An error ends this source: drop it and open anew.
-    fn next(&mut self, timeout: Duration) -> Result<Output<'_>, SourceError>;
-    /// Whether pictures may be left with it for a quarter of a second: it keeps them all, and gives them together at the next call.
+    fn next(&mut self, timeout: Duration) -> Result<Output, SourceError>;
+    /// Whether pictures may be left with it for half a second: it keeps them all, and gives them together at the next call.
     fn keeps_pictures(&self) -> bool {
         false
     }

@@ -45,7 +45,7 @@ impl StandIn {
 }
 
 impl CodedSource for StandIn {
-    fn next(&mut self, timeout: Duration) -> Result<Output<'_>, SourceError> {
+    fn next(&mut self, timeout: Duration) -> Result<Output, SourceError> {
         let now = self.clock.monotonic();
         if now >= self.next_look {
             self.next_look = now + LOOK;
@@ -81,7 +81,7 @@ mod tests {
     struct Pattern;
 
     impl CodedSource for Pattern {
-        fn next(&mut self, _timeout: Duration) -> Result<Output<'_>, SourceError> {
+        fn next(&mut self, _timeout: Duration) -> Result<Output, SourceError> {
             Ok(Output::Nothing)
         }
         fn force_key_frame(&mut self) {}
@@ -108,7 +108,7 @@ mod tests {
         );
         let mut next_after_a_second = || {
             clock.turn(Duration::from_secs(1));
-            stand_in.next(Duration::ZERO).map(drop)
+            stand_in.next(Duration::ZERO)
         };
         there.store(true, Ordering::Relaxed);
         assert!(next_after_a_second().is_ok(), "no news, no look");

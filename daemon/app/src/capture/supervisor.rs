@@ -351,7 +351,7 @@ impl Supervisor {
     }
 
     /// Whether an access unit came out of `output`.
-    fn publish(&mut self, pictures: &mut Pictures, output: Output<'_>, now: Duration) -> bool {
+    fn publish(&mut self, pictures: &mut Pictures, output: Output, now: Duration) -> bool {
         let units = &mut self.units;
         pictures.take(output, now, self.last, &self.counters, |unit| units.push(unit));
         let any = !self.units.is_empty();

@@ -100,7 +100,7 @@ impl CodingCamera {
 }
 
 impl CodedSource for CodingCamera {
-    fn next(&mut self, timeout: Duration) -> Result<Output<'_>, SourceError> {
+    fn next(&mut self, timeout: Duration) -> Result<Output, SourceError> {
         let frame = wait_for_frame(&mut self.camera, timeout, &*self.clock)?;
         self.losses.update(self.camera.losses());
         let Some(frame) = frame else { return Ok(Output::Nothing) };
@@ -168,7 +168,7 @@ impl HardwareCoded {
 }
 
 impl CodedSource for HardwareCoded {
-    fn next(&mut self, timeout: Duration) -> Result<Output<'_>, SourceError> {
+    fn next(&mut self, timeout: Duration) -> Result<Output, SourceError> {
         let clock = &*self.clock;
         let coded = self.source.next(timeout, &|| clock.monotonic());
         let coded =

@@ -131,8 +131,9 @@ impl AccessUnitAssembler {
 
     /// Takes part of a byte stream that carries no times, which came between two moments. Call [`Self::next_unit`] until it gives `None`
     /// before the next part. A picture's time is when its first byte came, as far as that is known, so it carries the jitter of
-    /// the pipe: whoever knows the frame rate may smooth it.
-    pub fn push_bytes(&mut self, chunk: &[u8], came: RangeInclusive<MediaTime>) {
+    /// the pipe: whoever knows the frame rate may smooth it. Where parts begin with a picture, as programs write them, access units share
+    /// their bytes.
+    pub fn push_bytes(&mut self, chunk: Bytes, came: RangeInclusive<MediaTime>) {
         self.splitter.push(chunk, came);
     }
 

@@ -18,6 +18,10 @@ pub const MAX_PICTURE_BYTES: usize = 4 << 20;
 pub struct PictureSplitter {
     /// The picture being received; begins with its first start code unless `resyncing`.
     buffer: BytesMut,
+    /// `buffer` is made of several chunks.
+    is_joined: bool,
+    /// A whole picture, ended by a chunk that begins with the next one.
+    ended: Option<(Bytes, MediaTime)>,
     /// Start codes before this have been dealt with.
     scanned: usize,
     /// Where the header of the picture's first slice stands, once it has one.
@@ -54,6 +58,8 @@ impl Default for PictureSplitter {
     fn default() -> Self {
         Self {
             buffer: BytesMut::new(),
+            is_joined: false,
+            ended: None,
             scanned: 0,
             first_slice: None,
             sps: None,
@@ -67,14 +73,45 @@ impl Default for PictureSplitter {
 
 impl PictureSplitter {
     /// Takes in what came between two moments. Call [`Self::next_picture`] until it gives `None` before the next chunk.
-    pub fn push(&mut self, chunk: &[u8], came: RangeInclusive<MediaTime>) {
-        self.buffer.extend_from_slice(chunk);
+    pub fn push(&mut self, chunk: Bytes, came: RangeInclusive<MediaTime>) {
         self.chunk_bytes = chunk.len();
         self.chunk_came = came;
+        if self.is_ended_by(&chunk) {
+            let picture = self.split_off(self.buffer.len());
+            let at = std::mem::replace(&mut self.picture_at, *self.chunk_came.start());
+            self.ended = Some((picture, at));
+            (self.buffer, self.is_joined) = (chunk.into(), false);
+            (self.scanned, self.first_slice) = (0, None);
+        } else if self.buffer.is_empty() {
+            (self.buffer, self.is_joined) = (chunk.into(), false);
+        } else {
+            self.buffer.extend_from_slice(&chunk);
+            self.is_joined = true;
+        }
+    }
+
+    /// Whether the chunk beyond doubt begins with another picture than the one that was received, of which nothing is missing. That is how
+    /// most programs write, and it spares putting chunks together.
+    fn is_ended_by(&self, chunk: &[u8]) -> bool {
+        let after_code = match chunk {
+            [0, 0, 0, 1, after @ ..] | [0, 0, 1, after @ ..] => after,
+            _ => return false,
+        };
+        let [header, payload, ..] = after_code else { return false };
+        let unit_type = NalUnitType::from_header(*header);
+        let opens = unit_type.opens_access_unit() || unit_type.has_slice_header() && is_first_slice(*payload);
+        let all_is_judged = || find_start_code(&self.buffer, self.scanned).is_none();
+        opens
+            && self.first_slice.is_some()
+            && self.buffer.last().is_some_and(|&last| last != 0)
+            && all_is_judged()
     }
 
     /// The next whole picture, and when its first byte came.
     pub fn next_picture(&mut self) -> Option<Result<(Bytes, MediaTime), PictureTooLarge>> {
+        if let Some(ended) = self.ended.take() {
+            return Some(Ok(ended));
+        }
         while let Some(code) = find_start_code(&self.buffer, self.scanned) {
             let verdict = self.judge(code + 3);
             self.scanned = code;
@@ -83,12 +120,10 @@ impl PictureSplitter {
                 Verdict::NewPicture if self.resyncing => self.begin_picture(code),
                 Verdict::SamePicture if self.resyncing => self.scanned = code + 3,
                 Verdict::NewPicture if self.first_slice.is_some() => {
-                    // Copied out: one buffer then serves the whole stream, and nobody's hold on a picture keeps its neighbours in memory.
                     let end = code - self.zero_byte_before(code);
-                    let picture = Bytes::copy_from_slice(&self.buffer[..end]);
                     let next_at = self.came_at(end);
                     let at = std::mem::replace(&mut self.picture_at, next_at);
-                    self.buffer.advance(end);
+                    let picture = self.split_off(end);
                     self.scanned = 0;
                     self.first_slice = None;
                     return Some(Ok((picture, at)));
@@ -107,9 +142,20 @@ impl PictureSplitter {
 
     /// What is left of the stream at its end, as a picture.
     pub fn flush(&mut self) -> Option<(Bytes, MediaTime)> {
-        let rest = std::mem::take(self);
-        self.sps = rest.sps;
-        rest.first_slice.map(|_| (rest.buffer.freeze(), rest.picture_at))
+        let mut rest = std::mem::take(self);
+        self.sps = rest.sps.take();
+        rest.first_slice.map(|_| (rest.split_off(rest.buffer.len()), rest.picture_at))
+    }
+
+    /// The first `count` bytes. Where they are not a chunk's, they are copied out: one buffer then serves all of a stream that comes in
+    /// pieces, and what it has room for beyond a picture is not kept with it.
+    fn split_off(&mut self, count: usize) -> Bytes {
+        if !self.is_joined {
+            return self.buffer.split_to(count).freeze();
+        }
+        let picture = Bytes::copy_from_slice(&self.buffer[..count]);
+        self.buffer.advance(count);
+        picture
     }
 
     /// Whether the NAL unit whose header is at `header` opens an access unit.

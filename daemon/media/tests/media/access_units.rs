@@ -26,7 +26,7 @@ fn stream(chunks: impl IntoIterator<Item = Vec<u8>>) -> (Vec<AccessUnit>, Access
     let mut assembler = AccessUnitAssembler::new(0);
     let mut units = Vec::new();
     for (number, chunk) in (0..).zip(chunks) {
-        assembler.push_bytes(&chunk, at(number * 10)..=at(number * 10));
+        assembler.push_bytes(chunk.into(), at(number * 10)..=at(number * 10));
         units.extend(std::iter::from_fn(|| assembler.next_unit()));
     }
     units.extend(assembler.flush());
@@ -57,11 +57,31 @@ fn a_byte_stream_of_several_slices_is_cut_where_ffprobe_cuts_it() {
 }
 
 #[test]
+fn pictures_of_chunks_that_begin_with_one_are_shared_and_not_copied() {
+    let parameter_sets = [Sps::default().nal_unit(), pps(0)];
+    let picture = |n: u32| [parameter_sets.to_vec(), picture(n.is_multiple_of(3), n, 1, 500)].concat();
+    let mut assembler = AccessUnitAssembler::new(0);
+    let (mut places, mut units) = (Vec::new(), Vec::new());
+    for n in (0..12).step_by(2) {
+        let chunk = annex_b(&[picture(n), picture(n + 1)].concat());
+        places.push(chunk.as_ptr_range());
+        assembler.push_bytes(chunk.into(), at(0)..=at(80));
+        units.extend(std::iter::from_fn(|| assembler.next_unit()));
+    }
+    units.extend(assembler.flush());
+    assert_eq!(units.len(), 12);
+    for (number, unit) in units.iter().enumerate() {
+        let (chunk, data) = (&places[number / 2], unit.data.as_ptr_range());
+        assert!(chunk.start <= data.start && data.end <= chunk.end, "picture {number}");
+    }
+}
+
+#[test]
 fn pictures_that_were_read_together_came_one_after_the_other() {
     let pictures = (0..5).flat_map(|n| picture(n == 0, n, 1, 500));
     let units: Vec<_> = [Sps::default().nal_unit(), pps(0)].into_iter().chain(pictures).collect();
     let mut assembler = AccessUnitAssembler::new(0);
-    assembler.push_bytes(&annex_b(&units), at(1000)..=at(1200));
+    assembler.push_bytes(annex_b(&units).into(), at(1000)..=at(1200));
     let times: Vec<_> = std::iter::from_fn(|| assembler.next_unit()).map(|unit| unit.pts.ticks()).collect();
     assert_eq!(times[0], at(1000).ticks());
     for pair in times.windows(2) {
@@ -251,6 +271,20 @@ fn dressed(dress: &Dress, number: u32, is_idr: bool) -> (Vec<Vec<u8>>, Vec<u8>) 
 }
 
 proptest! {
+    #[test]
+    fn a_byte_stream_comes_out_the_same_wherever_it_is_cut(cuts in prop::collection::vec(0..THREE_SLICES.len(), 0..20), by_picture: bool) {
+        let mut cuts = cuts;
+        if by_picture {
+            let ends = THREE_SLICES_SIZES.iter().scan(0, |end, size| { *end += size; Some(*end) });
+            cuts.extend(ends.filter(|end| end % 3 != 0 && *end < THREE_SLICES.len()));
+        }
+        cuts.extend([0, THREE_SLICES.len()]);
+        cuts.sort_unstable();
+        let chunks = cuts.windows(2).map(|pair| THREE_SLICES[pair[0]..pair[1]].to_vec());
+        let pictures = |units: Vec<AccessUnit>| units.into_iter().map(|unit| unit.data).collect::<Vec<_>>();
+        prop_assert_eq!(pictures(stream(chunks).0), pictures(stream([THREE_SLICES.to_vec()]).0));
+    }
+
     #[test]
     fn any_dress_in_any_chunks_gives_the_same_pictures(
         dresses in prop::collection::vec(a_dress(), 1..12),

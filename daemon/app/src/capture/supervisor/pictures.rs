@@ -51,7 +51,7 @@ impl Pictures {
     /// Gives the access units that are in `output` to `publish`, and counts what was dropped.
     pub(super) fn take(
         &mut self,
-        output: Output<'_>,
+        output: Output,
         now: Duration,
         last: Option<MediaTime>,
         counters: &CaptureCounters,

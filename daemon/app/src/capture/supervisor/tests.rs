@@ -91,7 +91,7 @@ impl Opener for Script {
 }
 
 impl CodedSource for ScriptedSource {
-    fn next(&mut self, timeout: Duration) -> Result<Output<'_>, SourceError> {
+    fn next(&mut self, timeout: Duration) -> Result<Output, SourceError> {
         if let Some(reader) = &mut *self.reader.lock().unwrap() {
             reader.read();
         }
