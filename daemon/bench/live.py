@@ -70,7 +70,7 @@ def compare(perch: Observed, peer: Observed) -> Result:
     ]
     result.notes = [
         "Camera: a sender that plays the same H.264 at its own pace into a pipe; not counted on either side. Perch: perchd alone (its `command` child is that camera; encoder: none). Peer: ffmpeg (`-f h264 -i pipe:0 -c copy -f flv`) and nginx, master and workers.",
-        f"CPU: utime + stime of /proc/PID/stat, {SETTLE_SECONDS} s after the first segment was listed. The viewer asks for the playlist each second and takes each segment once: {perch.viewer_segments} segments and {size(perch.viewer_bytes)} from Perch, {peer.viewer_segments} and {size(peer.viewer_bytes)} from the peer.",
+        f"CPU: the processes' CPU clocks (user and system time), {SETTLE_SECONDS} s after the first segment was listed. The viewer asks for the playlist each second and takes each segment once: {perch.viewer_segments} segments and {size(perch.viewer_bytes)} from Perch, {peer.viewer_segments} and {size(peer.viewer_bytes)} from the peer.",
         f"Memory: /proc/PID/smaps_rollup at the end (the greatest of {MEMORY_SAMPLES} samples a second apart), RSS and all that is held in memory files (memfd), mapped or not, with {perch.window_seconds:.0f} s listed (peer {peer.window_seconds:.0f} s). nginx-rtmp writes its window to files (here in memory, which its figure leaves out); Perch holds it in its own memory.",
     ]
     return result

@@ -13,7 +13,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+_SCHEDULER_CLOCK = 2
+"""CPUCLOCK_SCHED: which of a process's clocks, in the lowest bits of its number (include/linux/posix-timers_types.h)."""
 OPEN_FILES = 8192
 """Descriptors that every started process may have: a thousand connections and then some."""
 
@@ -59,12 +60,9 @@ def cpu_of_run(argv: list[str]) -> float:
 
 
 def cpu_seconds(pids: list[int]) -> float:
-    """User + system time that these processes have used so far, all their threads, without children."""
-    ticks = 0
-    for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / _TICKS_PER_SECOND
+    """User + system time that these processes have used so far, all their threads, without children: the kernel's own account to the
+    nanosecond (clock_getcpuclockid(3)), where /proc counts in hundredths of a second, which is a tenth of what is measured here."""
+    return sum(time.clock_gettime(~pid << 3 | _SCHEDULER_CLOCK) for pid in pids)
 
 
 def memory(pids: list[int]) -> tuple[int, int]:
