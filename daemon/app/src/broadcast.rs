@@ -96,7 +96,15 @@ impl Ring {
         }
         self.bytes += unit.unit.data.len();
         self.units.push_back(unit);
-        while self.is_over() || self.is_taken() {
+        while self.is_over() {
+            self.evict_gop();
+        }
+        self.let_go();
+    }
+
+    /// What nobody needs any more.
+    fn let_go(&mut self) {
+        while self.is_taken() {
             self.evict_gop();
         }
     }
@@ -250,6 +258,7 @@ impl Reader {
         let published = ring.units.get((self.next - ring.first) as usize)?.clone();
         self.next += 1;
         ring.cursors.insert(self.key, self.next);
+        ring.let_go(); // now and not with the next picture, which may be half a second away
         self.has_started = true;
         Some(Item::Unit(published))
     }
