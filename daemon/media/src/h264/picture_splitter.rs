@@ -93,11 +93,9 @@ impl PictureSplitter {
     /// Whether the chunk beyond doubt begins with another picture than the one that was received, of which nothing is missing. That is how
     /// most programs write, and it spares putting chunks together.
     fn is_ended_by(&self, chunk: &[u8]) -> bool {
-        let after_code = match chunk {
-            [0, 0, 0, 1, after @ ..] | [0, 0, 1, after @ ..] => after,
-            _ => return false,
+        let ([0, 0, 0, 1, header, payload, ..] | [0, 0, 1, header, payload, ..]) = chunk else {
+            return false;
         };
-        let [header, payload, ..] = after_code else { return false };
         let unit_type = NalUnitType::from_header(*header);
         let opens = unit_type.opens_access_unit() || unit_type.has_slice_header() && is_first_slice(*payload);
         let all_is_judged = || find_start_code(&self.buffer, self.scanned).is_none();
