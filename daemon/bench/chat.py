@@ -36,6 +36,6 @@ def compare(figures: dict) -> table.Result:
         f"{figures['clients']} WebSocket clients in one process beside the daemon, {figures['messages']} messages, {figures['deliveries']} deliveries; "
         "from before a message is sent to after it is read, over loopback.",
         "Memory: resident memory of perchd with everybody in the room less that before anybody came, by the number of clients.",
-        "No peer is installed for this: the site that Perch replaces had no measure of it.",
+        "No peer is measured.",
     ]
     return table.Result("Chat, 500 people in one room", "", rows, notes)

@@ -2,6 +2,7 @@
 
 import unittest
 
+import chat
 import clip
 import hls
 import listing
@@ -55,6 +56,15 @@ class Histogram(unittest.TestCase):
         mean, highest, count = listing._histogram(text)
         self.assertAlmostEqual(mean, 0.1)
         self.assertEqual((highest, count), (0.25, 3))
+
+
+class Chats(unittest.TestCase):
+    def test_what_is_kept_is_all_that_was_acknowledged(self):
+        figures = {"clients": 500, "messages": 1200, "deliveries": 600_000, "p50_ms": 6.0, "p99_ms": 101.0, "max_ms": 200.0, "lost": 0, "doubled": 1, "out_of_order": 0, "kept": 1199, "bytes_per_client": 40_000}
+        rows = {row.what: row.met for row in chat.compare(figures).rows}
+        self.assertEqual([met for met in rows.values() if met is not None], [False, False, False])
+        figures |= {"p99_ms": 40.0, "doubled": 0, "kept": 1200}
+        self.assertTrue(all(row.met is not False for row in chat.compare(figures).rows))
 
 
 if __name__ == "__main__":

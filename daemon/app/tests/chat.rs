@@ -216,6 +216,21 @@ async fn the_door_is_ours_to_keep() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_seat_in_a_chat_is_not_given_to_those_who_only_hold_connections() {
+    let daemon = Daemon::start(&format!("{}[server]\nmax_connections = 16\n", crowd::config()));
+    let owner = Person::owner(&daemon, "ann");
+    let stream = go_live(&owner, &json!({}));
+    let mut anns = Chat::join(daemon.address, &stream, &token(&owner)).await.unwrap();
+    anns.hear_of("welcome").await;
+    // Half of the places are this address's; the idle ones make room for each other.
+    let idle: Vec<_> = (0..30).map(|_| daemon.connect()).collect();
+    anns.say(&message("still here")).await;
+    assert_eq!(anns.hear_of("message").await["text"], "still here");
+    drop(idle);
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_crowd_loses_doubles_and_confuses_nothing() {
     let daemon = Daemon::start(&crowd::config());
     let crowd = Crowd { clients: 60, writers: 10, messages: 4 };

@@ -11,7 +11,7 @@ use super::seat::Leave;
 use super::writing::{NotSpoken, Spoken, write_down};
 use super::{ChatError, House};
 use crate::accounts::logins::Login;
-use perch_store::{ChatRules, MessageId, StoreError, Timestamp, User, UserId};
+use perch_store::{ChatRules, MessageId, Role, StoreError, Timestamp, User, UserId};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -303,7 +303,7 @@ impl Room {
 
     /// Takes what somebody says, unless it is too much.
     fn gather(&mut self, said: Said) {
-        let may_be_fast = said.by.user == self.place.streamer;
+        let may_be_fast = said.by.user == self.place.streamer || said.by.role == Role::Owner;
         let slow = if may_be_fast { 0 } else { self.rules.slow_mode_seconds };
         if let Err(wait) = self.pace.admit(said.by.user, slow, self.house.clock.monotonic()) {
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
