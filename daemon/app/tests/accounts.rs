@@ -200,3 +200,25 @@ fn the_log_of_accesses_tells_no_secrets() {
         assert!(!lines.contains(secret), "{secret} is in the log");
     }
 }
+
+/// Of the daemon, in MB (proc_pid_status(5)).
+fn resident_megabytes(daemon: &Daemon) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", daemon.pid())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
+}
+
+#[test]
+fn hashing_passwords_leaves_no_memory_behind() {
+    let daemon = Daemon::start(NO_LIMITS);
+    let _owner = Person::owner(&daemon, "olive");
+    let before = resident_megabytes(&daemon);
+    for number in 0..8 {
+        Person::register(&daemon, &format!("ann{number}"));
+    }
+    let after = resident_megabytes(&daemon);
+    assert!(
+        after < before + 20,
+        "{before} MB before, {after} MB after: a hash takes 19 MiB and gives them back"
+    );
+}

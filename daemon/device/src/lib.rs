@@ -2,7 +2,7 @@
 //!
 //! What is here: V4L2 capture and stateful memory-to-memory encoding (Linux media userspace API, "Video for Linux API" and
 //! "Memory-to-Memory Stateful Video Encoder Interface"), what a board can do ([`probe`]), and news of devices that come and
-//! go ([`hotplug`]); and memory that the kernel can send without copying it ([`kernel_memory`]), because it takes `unsafe` too. Everything blocks with a timeout at most, and every timeout and clock reading is passed in.
+//! go ([`hotplug`]); and memory that the kernel can send without copying it ([`kernel_memory`]), and the heap's manners ([`heap`]), because they take `unsafe` too. Everything blocks with a timeout at most, and every timeout and clock reading is passed in.
 //!
 //! Must not be here: tokio, HTTP, and any policy of what to stream.
 #![allow(
@@ -11,6 +11,7 @@
 )]
 
 pub mod error;
+pub mod heap;
 pub mod hotplug;
 pub mod identity;
 pub mod kernel_memory;

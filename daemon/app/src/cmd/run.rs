@@ -27,6 +27,7 @@ const STORE: &str = "perch.redb";
 /// Runs until a signal ends it, or a part that the rest cannot do without: then systemd starts it anew.
 pub(super) fn run(config: &Config) -> Result<(), CommandError> {
     log::start(config.log.level).map_err(|error| CommandError::Config(error.into()))?;
+    perch_device::heap::give_back();
     // Opening it writes to it.
     let last_alive = last_alive(&config.server.data_dir);
     let store = Arc::new(open_store(&config.server.data_dir)?);

@@ -1,0 +1,21 @@
+//! glibc's heap, told to give back what it is not using (mallopt(3)): a small board has no memory to lend.
+//!
+//! Left to itself glibc learns from each large block that is freed to put the next one into a heap that it keeps: a hundred logins' worth of
+//! password hashing stayed resident, some 10 MB each. Every thread's own arena keeps its share, too.
+
+/// Blocks of at least so many bytes are mapped, and unmapped when they are freed.
+#[cfg(target_env = "gnu")]
+const MAPPED: libc::c_int = 128 * 1024;
+
+/// Settles it for the whole process, before its threads start. Another C library than glibc stays as it is.
+pub fn give_back() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: mallopt takes two numbers and no pointers, and may be called at any time.
+    let settled = unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, MAPPED) == 1 && libc::mallopt(libc::M_ARENA_MAX, 1) == 1
+    };
+    #[cfg(target_env = "gnu")]
+    if !settled {
+        tracing::debug!("the C library keeps memory as it likes");
+    }
+}
