@@ -65,14 +65,15 @@ impl Server {
             .iter()
             .map(|address| listen(*address, &config.listen))
             .collect::<Result<Vec<_>, _>>()?;
-        for address in listeners.iter().filter_map(|listener| listener.local_addr().ok()) {
-            tracing::info!("listening on http://{address}");
-        }
         let console = console::listen(&config.data_dir)
             .inspect_err(|error| {
                 tracing::warn!("commands such as `perchd user` cannot reach this daemon: {error}");
             })
             .ok();
+        // Last: who reads this may run a command at once.
+        for address in listeners.iter().filter_map(|listener| listener.local_addr().ok()) {
+            tracing::info!("listening on http://{address}");
+        }
         let places = Places::new(config.max_connections.min(affordable_connections()));
         Ok(Self { listeners, console, places, traffic: Arc::default() })
     }
