@@ -201,7 +201,7 @@ fn the_log_of_accesses_tells_no_secrets() {
     }
 }
 
-/// Of the daemon, in MB (proc_pid_status(5)).
+/// Of the daemon, in MB (`proc_pid_status(5)`).
 fn resident_megabytes(daemon: &Daemon) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", daemon.pid())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
