@@ -1,0 +1,127 @@
+//! What closes and opens when somebody presses it, and what can be switched on and off: the two sides of GPIO lines, and keys.
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use std::os::fd::BorrowedFd;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// A contact has closed or opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Whether it is closed now: the button is down.
+    pub closed: bool,
+    /// The kernel's time of it, `CLOCK_MONOTONIC`.
+    pub at: Duration,
+}
+
+/// A button's contact, on whatever it is wired to.
+pub trait Contact: Send {
+    /// Waits for the next change, `at_most` so long. `None` may also come early.
+    fn wait(&mut self, at_most: Duration) -> Result<Option<Change>, ContactError>;
+    /// Whether it is closed now; mends what a change that was lost has left wrong.
+    fn is_closed(&mut self) -> Result<bool, ContactError>;
+    /// What it is, for people: `GPIO 3 of gpiochip0 (pinctrl-bcm2711)`.
+    fn describe(&self) -> String;
+}
+
+/// Something that is on or off. Whoever drops it switches it off before.
+pub trait Switch: Send {
+    /// Switches it; does not wait for anything.
+    fn set(&mut self, on: bool) -> Result<(), ContactError>;
+    /// What it is, for people.
+    fn describe(&self) -> String;
+}
+
+/// Why a contact or a switch cannot be had, or no longer.
+#[derive(Debug, thiserror::Error)]
+pub enum ContactError {
+    /// No such GPIO chip.
+    #[error("there is no GPIO chip {wanted}; {there} (perchd probe lists them)")]
+    NoChip {
+        /// As configured.
+        wanted: String,
+        /// What there is instead, in words.
+        there: String,
+    },
+    /// The chip has fewer lines.
+    #[error("{chip} has no line {line}: it has {lines}, counted from 0")]
+    NoLine {
+        /// The chip, for people.
+        chip: String,
+        /// As configured.
+        line: u32,
+        /// How many it has.
+        lines: u32,
+    },
+    /// Somebody else has the line.
+    #[error("line {line} of {chip} is in use{by}: use another line, or stop what uses it")]
+    Taken {
+        /// The chip, for people.
+        chip: String,
+        /// As configured.
+        line: u32,
+        /// ` by NAME`, where the kernel says it.
+        by: String,
+    },
+    /// We may not open it.
+    #[error("no permission to open {}: add the user to the group {group} (sudo usermod -aG {group} USER) and log in again", path.display())]
+    Permission {
+        /// The device node.
+        path: PathBuf,
+        /// Whose it usually is.
+        group: &'static str,
+    },
+    /// Not plugged in.
+    #[error("{} is not there: plug it in, or name another device", path.display())]
+    Missing {
+        /// As configured.
+        path: PathBuf,
+    },
+    /// It has no such key.
+    #[error("{device} has no key {key}")]
+    NoKey {
+        /// Its name.
+        device: String,
+        /// As configured.
+        key: String,
+    },
+    /// Any other refusal.
+    #[error("{device}: {operation} failed: {detail}")]
+    System {
+        /// Which.
+        device: String,
+        /// What was being done, in words.
+        operation: &'static str,
+        /// The kernel's answer.
+        detail: String,
+    },
+}
+
+impl ContactError {
+    /// Classifies the failure of opening `path`.
+    pub(crate) fn opening(path: &Path, group: &'static str, source: &std::io::Error) -> Self {
+        match source.raw_os_error() {
+            Some(libc::ENOENT | libc::ENXIO | libc::ENODEV | libc::ENOTDIR) => {
+                Self::Missing { path: path.into() }
+            }
+            Some(libc::EACCES | libc::EPERM) => Self::Permission { path: path.into(), group },
+            _ => Self::failed(&path.display(), "opening it", source),
+        }
+    }
+
+    pub(crate) fn failed(
+        device: &dyn std::fmt::Display,
+        operation: &'static str,
+        detail: &dyn std::fmt::Display,
+    ) -> Self {
+        Self::System { device: device.to_string(), operation, detail: detail.to_string() }
+    }
+}
+
+/// Waits until there is something to read, or an error to be told by reading. A signal ends the wait early.
+pub(crate) fn is_readable(file: BorrowedFd<'_>, at_most: Duration) -> bool {
+    // A longer time than the kernel can count is no limit.
+    let timeout = Timespec::try_from(at_most).ok();
+    let mut polled = [PollFd::from_borrowed_fd(file, PollFlags::IN)];
+    matches!(rustix::event::poll(&mut polled, timeout.as_ref()), Ok(1..))
+}
