@@ -144,7 +144,7 @@ impl Store {
             put_facts(tx, &facts)?;
             tx.open_table(CAMERA_CLAIMS)?.remove(details(tx, stream)?.camera.as_str())?;
             match reason {
-                EndReason::Owner | EndReason::Disk => {
+                EndReason::Owner | EndReason::Button | EndReason::Disk => {
                     let kind = NotificationKind::StreamStopped { stream, reason };
                     notifications::notify(tx, facts.user, kind, now).map(Some)
                 }

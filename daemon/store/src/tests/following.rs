@@ -66,6 +66,7 @@ fn the_user_is_told_when_something_else_stops_the_stream() {
     for (reason, is_told) in [
         (EndReason::User, false),
         (EndReason::Owner, true),
+        (EndReason::Button, true),
         (EndReason::Disk, true),
         (EndReason::Duration, false),
     ] {
