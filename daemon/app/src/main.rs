@@ -7,6 +7,7 @@
 
 mod accounts;
 mod broadcast;
+mod button;
 mod capture;
 mod chat;
 mod clock;

@@ -16,6 +16,8 @@ pub const CHATS: Duration = Duration::from_secs(2);
 pub const CONNECTIONS: Duration = Duration::from_secs(5);
 /// For the store to be synced and closed.
 pub const STORE: Duration = Duration::from_secs(3);
+/// For the lamp to be switched off.
+pub const LAMP: Duration = Duration::from_secs(1);
 /// For threads that still block; those that hang are left to the kernel. All together less than the unit's `TimeoutStopSec`.
 pub const THREADS: Duration = Duration::from_secs(1);
 
@@ -84,6 +86,6 @@ mod tests {
         let unit = include_str!("../../../systemd/perchd.service");
         let line = unit.lines().find_map(|line| line.strip_prefix("TimeoutStopSec=")).unwrap();
         let allowed = Duration::from_secs(line.parse().unwrap());
-        assert!(CAPTURE + READERS + CHATS + CONNECTIONS + STORE + THREADS < allowed);
+        assert!(CAPTURE + READERS + CHATS + CONNECTIONS + STORE + LAMP + THREADS < allowed);
     }
 }

@@ -45,7 +45,7 @@ enum Command {
         #[arg(long)]
         example: bool,
     },
-    /// List cameras and encoders, what each configured camera would run with, and why not with something else
+    /// List cameras, encoders and GPIO chips, what each configured camera would run with, and why not with something else
     Probe {
         /// For programs
         #[arg(long)]

@@ -1,8 +1,10 @@
-//! `perchd probe`: what this board has, what each configured camera would run with, and why not with something else.
+//! `perchd probe`: what this board has (GPIO chips, too), what each configured camera would run with, and why not with something else.
 //! The same decision as the daemon's own (`capture::choice`), shown to a person or, with `--json`, to a program.
 
 use crate::capture::choice::{self, Verdict};
 use crate::config::{self, Config, EncoderKind, SourceKind};
+use perch_device::contact::ContactError;
+use perch_device::gpio::{self, ChipReport};
 use perch_device::mode::{FormatReport, FrameSizes, SizeReport};
 use perch_device::probe::{CameraReport, EncoderReport, ProbeReport};
 use serde::Serialize;
@@ -16,6 +18,10 @@ struct Shown {
     encoders: Vec<ShownEncoder>,
     /// Memory that encoders share; absent where the kernel has no such allocator.
     contiguous_memory: Option<ShownMemory>,
+    /// For the button and the lamp.
+    gpio_chips: Vec<ShownChip>,
+    /// The Raspberry Pi whose header is driven by its registers; absent where it is no known one.
+    gpio_header: Option<String>,
     /// Nodes that could not be asked.
     problems: Vec<ShownProblem>,
     /// What each `[[camera]]` of the configuration would run with.
@@ -71,9 +77,33 @@ struct ShownMemory {
 }
 
 #[derive(Serialize)]
-struct ShownProblem {
+struct ShownChip {
     device: PathBuf,
+    name: String,
+    label: String,
+    lines: u32,
+}
+
+#[derive(Serialize)]
+struct ShownProblem {
+    /// Absent where the words name it.
+    device: Option<PathBuf>,
     detail: String,
+}
+
+/// What the board has for a button and a lamp.
+#[derive(Default)]
+struct Gpio {
+    header: Option<String>,
+    chips: Vec<ChipReport>,
+    problems: Vec<ContactError>,
+}
+
+impl Gpio {
+    fn probe() -> Self {
+        let (chips, problems) = gpio::chips();
+        Self { header: gpio::header(), chips, problems }
+    }
 }
 
 #[derive(Serialize)]
@@ -92,25 +122,29 @@ struct Configured {
 /// Asks the board and prints what it says.
 pub(super) fn print(config: &Config, json: bool) -> anyhow::Result<()> {
     let report = perch_device::probe::probe();
-    let shown = Shown::new(&report, &config.cameras);
+    let shown = Shown::new(&report, &Gpio::probe(), &config.cameras);
     let text = if json { serde_json::to_string_pretty(&shown)? + "\n" } else { shown.to_text() };
     super::say(&text);
     Ok(())
 }
 
 impl Shown {
-    fn new(report: &ProbeReport, cameras: &[config::Camera]) -> Self {
+    fn new(report: &ProbeReport, gpio: &Gpio, cameras: &[config::Camera]) -> Self {
+        let nodes = report.problems.iter().map(|problem| ShownProblem {
+            device: Some(problem.path.clone()),
+            detail: problem.detail.clone(),
+        });
+        let chips =
+            gpio.problems.iter().map(|problem| ShownProblem { device: None, detail: problem.to_string() });
         Self {
             cameras: report.cameras.iter().map(ShownCamera::from).collect(),
             encoders: report.encoders.iter().map(ShownEncoder::from).collect(),
             contiguous_memory: report
                 .contiguous_memory
                 .map(|memory| ShownMemory { total_bytes: memory.total, free_bytes: memory.free }),
-            problems: report
-                .problems
-                .iter()
-                .map(|problem| ShownProblem { device: problem.path.clone(), detail: problem.detail.clone() })
-                .collect(),
+            gpio_chips: gpio.chips.iter().map(ShownChip::from).collect(),
+            gpio_header: gpio.header.clone(),
+            problems: nodes.chain(chips).collect(),
             configured: cameras.iter().map(|camera| Configured::new(report, camera)).collect(),
         }
     }
@@ -124,9 +158,14 @@ impl Shown {
             let (free, total) = (mb(memory.free_bytes), mb(memory.total_bytes));
             text.line(0, &format!("Contiguous memory for encoders: {free} MB free of {total} MB"));
         }
+        text.list("GPIO chips, for a button and a lamp", &self.gpio_chips, "none found", ShownChip::write);
+        if let Some(model) = &self.gpio_header {
+            text.line(1, &format!("the header is that of a {model}: lines go by their GPIO (BCM) numbers"));
+        }
         if !self.problems.is_empty() {
-            text.list("Could not be asked", &self.problems, "", |problem, text| {
-                text.line(1, &format!("{}: {}", problem.device.display(), problem.detail));
+            text.list("Could not be asked", &self.problems, "", |problem, text| match &problem.device {
+                Some(device) => text.line(1, &format!("{}: {}", device.display(), problem.detail)),
+                None => text.line(1, &problem.detail),
             });
         }
         for configured in &self.configured {
@@ -170,6 +209,23 @@ impl From<&SizeReport> for ShownMode {
                 Self { width: width.0, height: height.0, up_to: Some((width.1, height.1)), frames_per_second }
             }
         }
+    }
+}
+
+impl From<&ChipReport> for ShownChip {
+    fn from(chip: &ChipReport) -> Self {
+        Self {
+            device: chip.path.clone(),
+            name: chip.name.clone(),
+            label: chip.label.clone(),
+            lines: chip.lines,
+        }
+    }
+}
+
+impl ShownChip {
+    fn write(&self, text: &mut Text) {
+        text.line(1, &format!("{} ({}), lines 0 to {}", self.name, self.label, self.lines.saturating_sub(1)));
     }
 }
 
@@ -334,7 +390,14 @@ mod tests {
 
     #[test]
     fn a_person_reads_what_would_run_and_why_not_otherwise() {
-        let text = Shown::new(&board(), &[config::Camera::default()]).to_text();
+        let chip = ChipReport {
+            path: "/dev/gpiochip0".into(),
+            name: "gpiochip0".into(),
+            label: "pinctrl-bcm2711".into(),
+            lines: 58,
+        };
+        let gpio = Gpio { header: Some("Raspberry Pi 4 B".into()), chips: vec![chip], problems: Vec::new() };
+        let text = Shown::new(&board(), &gpio, &[config::Camera::default()]).to_text();
         let expected = "\
 Cameras
   C270 (/dev/video2, uvcvideo)
@@ -344,6 +407,9 @@ Cameras
 Encoders
   none: H.264 is coded in software
 Contiguous memory for encoders: 60 MB free of 64 MB
+GPIO chips, for a button and a lamp
+  gpiochip0 (pinctrl-bcm2711), lines 0 to 57
+  the header is that of a Raspberry Pi 4 B: lines go by their GPIO (BCM) numbers
 Camera \"front\" would run with C270 (/dev/video2), MJPEG 1280x720 at 29.97 frames per second, coded in software
     (OpenH264)
   C270 (/dev/video2) does not code H.264 itself.
@@ -356,7 +422,7 @@ Camera \"front\" would run with C270 (/dev/video2), MJPEG 1280x720 at 29.97 fram
     fn a_program_reads_the_same_as_json() {
         let mut missing = config::Camera { device: Some("/dev/video9".into()), ..config::Camera::default() };
         missing.name = "back".into();
-        let shown = Shown::new(&board(), &[config::Camera::default(), missing]);
+        let shown = Shown::new(&board(), &Gpio::default(), &[config::Camera::default(), missing]);
         let json: serde_json::Value = serde_json::from_str(&serde_json::to_string(&shown).unwrap()).unwrap();
         assert_eq!(json["cameras"][0]["stable_device"], "/dev/v4l/by-id/usb-C270");
         assert_eq!(json["cameras"][0]["formats"][0]["modes"][0]["width"], 1280);

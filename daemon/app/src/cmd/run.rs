@@ -2,6 +2,7 @@
 
 use super::CommandError;
 use crate::accounts::{Accounts, upkeep};
+use crate::button::{Panel, PowerSwitch, Watched};
 use crate::capture::controls::KeptControls;
 use crate::chat::ChatHandle;
 use crate::clock::{Clock, SystemClock};
@@ -13,6 +14,7 @@ use crate::notices::Notices;
 use crate::shutdown::{self, Signals};
 use crate::snapshot::thumbnails;
 use crate::system::board::Board;
+use crate::system::faults::Faults;
 use crate::system::{log, notify};
 use anyhow::{Context as _, anyhow};
 use perch_store::{Store, Timestamp};
@@ -53,6 +55,7 @@ async fn run_until_told(
         thumbnails::run(site.live.on_air(), site.cameras.clone(), site.snapshots.clone(), store.clone());
     let told = notify::Told { on_air: site.live.on_air(), cameras: site.cameras.clone() };
     let chat = site.chat.clone();
+    let mut panel = panel(config, &site).context("cannot start the button's thread")?;
     studio.open(last_alive).await?;
     let (stop_studio, studio_stopped) = oneshot::channel::<()>();
     let mut studio = tokio::spawn(studio.run(async {
@@ -85,6 +88,7 @@ async fn run_until_told(
     telling.abort();
     upkeep.abort();
     thumbnails.abort();
+    panel.let_go_of_the_button();
     notify::stopping();
     // The site goes last, so that players can still fetch the end of the stream.
     drop(stop_studio);
@@ -101,7 +105,20 @@ async fn run_until_told(
     }
     let closing = tokio::task::spawn_blocking(move || drop(store));
     shutdown::step("closing the store", shutdown::STORE, closing).await;
+    shutdown::step("switching the lamp off", shutdown::LAMP, panel.switch_off()).await;
     ended
+}
+
+fn panel(config: &Config, site: &Site) -> std::io::Result<Panel> {
+    let watched = Watched {
+        on_air: site.live.on_air(),
+        cameras: site.cameras.clone(),
+        faults: site.faults.clone(),
+        board: site.board.clone(),
+        clock: site.clock.clone(),
+    };
+    let power = PowerSwitch::new(std::env::var("RUNTIME_DIRECTORY").ok().as_deref());
+    Panel::start(&config.button, &config.lamp, power, site.live.clone(), watched)
 }
 
 /// The site as it is while no daemon runs: everything that is remembered, and no camera.
@@ -154,6 +171,7 @@ fn site(
         snapshots: Arc::default(),
         controls,
         hls_metrics,
+        faults: Faults::default(),
         board: Board::new("/", &config.server.data_dir),
         clock,
         store,

@@ -1,6 +1,7 @@
 //! What a value may be: each kind reads one TOML value and can say in words what it accepts. Knows no key by name.
 
 use super::problem::did_you_mean;
+use perch_device::key::Key;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -102,6 +103,20 @@ pub(super) fn optional_path() -> Accept<Option<PathBuf>> {
     Accept::new(path.words.clone(), move |value| (path.read)(value).map(Some))
 }
 
+/// A chip by name, label or node, for a key that may be left out.
+pub(super) fn optional_chip() -> Accept<Option<String>> {
+    Accept::new("a chip's name, label or path", |value| {
+        value.as_str().filter(|chip| !chip.trim().is_empty()).map(|chip| Some(chip.to_owned()))
+    })
+}
+
+/// A key by the kernel's name for it.
+pub(super) fn key() -> Accept<Key> {
+    Accept::new("a key's name as in linux/input-event-codes.h, such as \"KEY_B\"", |value| {
+        Key::from_name(value.as_str()?)
+    })
+}
+
 /// Addresses with ports, one at least.
 pub(super) fn addresses() -> Accept<Vec<SocketAddr>> {
     Accept::new(r#"a list of addresses with ports such as ["[::]:8080", "127.0.0.1:80"]"#, |value| {
@@ -195,6 +210,15 @@ mod tests {
         for wrong in ["[]", r#"[""]"#, r#""a b""#, r#"["a", 1]"#, r#"["a\u0000"]"#] {
             assert!(read(&command(), wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn keys_and_chips_have_names() {
+        assert!(read(&key(), r#""KEY_PAGEDOWN""#).is_ok());
+        let wrong = read(&key(), r#""pagedown""#).unwrap_err();
+        assert!(wrong.contains("such as \"KEY_B\", found \"pagedown\""), "{wrong}");
+        assert_eq!(read(&optional_chip(), r#""gpiochip4""#), Ok(Some("gpiochip4".to_owned())));
+        assert!(read(&optional_chip(), r#"" ""#).is_err());
     }
 
     #[test]

@@ -13,6 +13,8 @@ pub fn example() -> String {
     let mut out = HEAD.to_owned();
     section(&mut out, &schema::server(), "[server]");
     section(&mut out, &schema::live(), "[live]");
+    section(&mut out, &schema::button(), "[button]");
+    section(&mut out, &schema::lamp(), "[lamp]");
     section(&mut out, &schema::limits(), "[limits]");
     section(&mut out, &schema::log(), "[log]");
     section(&mut out, &schema::camera(), "[[camera]]");
@@ -79,7 +81,8 @@ mod tests {
         let text = std::fs::read_to_string(shipped()).unwrap();
         let with = |key: &str, source: &str| {
             let text = text.replace(&format!("#{key} = "), &format!("{key} = "));
-            let text = text.replace("source = \"auto\"", &format!("source = \"{source}\""));
+            let default = if key == "input" { "off" } else { "auto" };
+            let text = text.replace(&format!("source = \"{default}\""), &format!("source = \"{source}\""));
             let dir = tempfile::tempdir().unwrap();
             let file = dir.path().join("perch.toml");
             std::fs::write(&file, text).unwrap();
@@ -87,5 +90,8 @@ mod tests {
         };
         assert!(with("device", "v4l2").cameras[0].device.is_some());
         assert_eq!(with("command", "command").cameras[0].command[0], "rpicam-vid");
+        assert!(with("input", "key").button.input.is_some());
+        let chip = with("chip", "auto");
+        assert_eq!((chip.button.chip, chip.lamp.chip), (Some("gpiochip0".into()), Some("gpiochip0".into())));
     }
 }

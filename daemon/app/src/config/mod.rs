@@ -15,6 +15,8 @@ pub use problem::{Problem, Problems};
 pub use read::{FlagValue, Sources};
 pub use schema::{BITRATE_KBPS, HEIGHT, WIDTH};
 
+use perch_device::gpio::{Bias, Level};
+use perch_device::key::Key;
 use std::path::PathBuf;
 
 /// The whole configuration. Design §3 fixes names and units.
@@ -24,6 +26,10 @@ pub struct Config {
     pub server: Server,
     /// `[live]`
     pub live: Live,
+    /// `[button]`
+    pub button: Button,
+    /// `[lamp]`
+    pub lamp: Lamp,
     /// `[limits]`
     pub limits: Limits,
     /// `[log]`
@@ -54,6 +60,53 @@ pub struct Live {
     pub segment_seconds: f64,
     /// What the playlist offers, seconds.
     pub window_seconds: f64,
+}
+
+/// `[button]`: starts and stops without a page.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Button {
+    /// What kind of button.
+    pub source: ButtonSource,
+    /// GPIO chip; `None`: the board's header.
+    pub chip: Option<String>,
+    /// GPIO line.
+    pub line: u32,
+    /// Level of the line while it is pressed.
+    pub active: Level,
+    /// Resistor of the chip.
+    pub bias: Bias,
+    /// Keyboard or pedal, for `key`.
+    pub input: Option<PathBuf>,
+    /// Which of its keys.
+    pub key: Key,
+    /// A level that lasts less is a bounce.
+    pub debounce_milliseconds: u32,
+    /// Held so long it switches the board off; 0: never.
+    pub long_press_seconds: u32,
+}
+
+/// `button.source`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ButtonSource {
+    /// There is none.
+    Off,
+    /// A GPIO line.
+    Gpio,
+    /// A key of a keyboard or a pedal.
+    Key,
+}
+
+/// `[lamp]`: shows how things are.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lamp {
+    /// Whether there is one.
+    pub enabled: bool,
+    /// GPIO chip; `None`: the board's header.
+    pub chip: Option<String>,
+    /// GPIO line.
+    pub line: u32,
+    /// Level of the line while it is lit.
+    pub active: Level,
 }
 
 /// `[limits]`: how much one person may ask.
@@ -133,6 +186,8 @@ impl Default for Config {
         Self {
             server: Server::default(),
             live: Live::default(),
+            button: Button::default(),
+            lamp: Lamp::default(),
             limits: Limits::default(),
             log: Log::default(),
             cameras: vec![Camera::default()],
@@ -149,6 +204,18 @@ impl Default for Server {
 impl Default for Live {
     fn default() -> Self {
         schema::live().defaults()
+    }
+}
+
+impl Default for Button {
+    fn default() -> Self {
+        schema::button().defaults()
+    }
+}
+
+impl Default for Lamp {
+    fn default() -> Self {
+        schema::lamp().defaults()
     }
 }
 

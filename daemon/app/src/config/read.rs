@@ -3,7 +3,7 @@
 
 use super::problem::{Place, did_you_mean};
 use super::schema::{self, Key, Section};
-use super::{Config, EncoderKind, Problem, Problems, SourceKind};
+use super::{ButtonSource, Config, EncoderKind, Problem, Problems, SourceKind};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use toml::Spanned;
@@ -106,11 +106,13 @@ impl Reader<'_> {
         let mut root = document.into_inner();
         let server = self.table(&schema::server(), root.remove("server"));
         let live = self.table(&schema::live(), root.remove("live"));
+        let button = self.table(&schema::button(), root.remove("button"));
+        let lamp = self.table(&schema::lamp(), root.remove("lamp"));
         let limits = self.table(&schema::limits(), root.remove("limits"));
         let log = self.table(&schema::log(), root.remove("log"));
         let mut cameras = self.tables(&schema::camera(), root.remove("camera"));
         for (name, _) in &root {
-            let known = ["server", "live", "limits", "log", "camera"];
+            let known = ["server", "live", "button", "lamp", "limits", "log", "camera"];
             self.unknown(name, "", "section", &known);
         }
         // What the parser guessed on a line that it could not read is no second error.
@@ -119,7 +121,7 @@ impl Reader<'_> {
         for camera in &mut cameras {
             camera.keyframe_interval_seconds = camera.keyframe_interval_seconds.min(live.segment_seconds);
         }
-        Config { server, live, limits, log, cameras }
+        Config { server, live, button, lamp, limits, log, cameras }
     }
 
     /// `[name]`
@@ -242,6 +244,18 @@ impl Reader<'_> {
             &["live.window_seconds", "live.segment_seconds"],
             live.window_seconds >= 3.0 * live.segment_seconds,
             || format!("must be at least 3 segments, {} seconds", 3.0 * live.segment_seconds),
+        );
+        let (button, lamp) = (&config.button, &config.lamp);
+        self.demand(
+            &["button.source", "button.input"],
+            button.source != ButtonSource::Key || button.input.is_some(),
+            || "source = \"key\" needs input = \"/dev/input/by-id/…\"".to_owned(),
+        );
+        let same_line = (&button.chip, button.line) == (&lamp.chip, lamp.line);
+        self.demand(
+            &["lamp.line", "button.line"],
+            !(lamp.enabled && button.source == ButtonSource::Gpio && same_line),
+            || "is the button's line already: the lamp needs one of its own".to_owned(),
         );
         for (n, camera) in config.cameras.iter().enumerate() {
             let key = |name: &str| format!("camera[{n}].{name}");

@@ -2,7 +2,8 @@
 //! The reader, its messages, the environment's names and the shipped example are all made from this table.
 
 use super::accept::{self, Accept};
-use super::{Camera, EncoderKind, Limits, Live, Log, Server, SourceKind};
+use super::{Button, ButtonSource, Camera, EncoderKind, Lamp, Limits, Live, Log, Server, SourceKind};
+use perch_device::gpio::{self, Bias};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use toml::de::DeValue;
@@ -154,6 +155,119 @@ pub(super) fn live() -> Section<Live> {
                 accept::number(6.0..=600.0, "seconds"),
                 |s| &mut s.window_seconds,
                 "How far back a viewer can go. Kept in memory: 60 s at 2500 kbit/s are 19 MB. At least 3 segments.",
+            ),
+        ],
+    }
+}
+
+const LEVELS: &[(&str, gpio::Level)] = &[("low", gpio::Level::Low), ("high", gpio::Level::High)];
+const CHIP: &str = "GPIO chip of the line; left out, it is the board's header. perchd probe lists the chips.";
+
+pub(super) fn button() -> Section<Button> {
+    Section {
+        name: "button",
+        about: "A button on the board, or a pedal: a short press goes live or ends what is live, a long one switches the board off.",
+        variables: "PERCH_BUTTON_",
+        blank: Button {
+            source: ButtonSource::Off,
+            chip: None,
+            line: 0,
+            active: gpio::Level::Low,
+            bias: Bias::None,
+            input: None,
+            key: perch_device::key::Key::from_name("KEY_B").expect("the kernel has it"),
+            debounce_milliseconds: 0,
+            long_press_seconds: 0,
+        },
+        keys: vec![
+            Key::new(
+                "source",
+                Is(r#""off""#),
+                accept::one_of(&[
+                    ("off", ButtonSource::Off),
+                    ("gpio", ButtonSource::Gpio),
+                    ("key", ButtonSource::Key),
+                ]),
+                |s| &mut s.source,
+                "What it is: a button at a GPIO line, or a key of a keyboard or a foot pedal.",
+            ),
+            Key::new("chip", Unset(r#""gpiochip0""#), accept::optional_chip(), |s| &mut s.chip, CHIP),
+            Key::new(
+                "line",
+                Is("3"),
+                accept::whole(0..=1023, ""),
+                |s| &mut s.line,
+                "Number of the line; on a Raspberry Pi's header the GPIO (BCM) number. A button between GPIO 3 (pin 5) and ground \
+                 (pin 6) also switches a Raspberry Pi on again.",
+            ),
+            Key::new(
+                "active",
+                Is(r#""low""#),
+                accept::one_of(LEVELS),
+                |s| &mut s.active,
+                "Level of the line while the button is pressed: low for one between the line and ground.",
+            ),
+            Key::new(
+                "bias",
+                Is(r#""pull-up""#),
+                accept::one_of(&[
+                    ("pull-up", Bias::PullUp),
+                    ("pull-down", Bias::PullDown),
+                    ("none", Bias::None),
+                ]),
+                |s| &mut s.bias,
+                "Resistor inside the chip that holds the line while nobody presses.",
+            ),
+            Key::new(
+                "input",
+                Unset(r#""/dev/input/by-id/usb-PCsensor_FootSwitch-event-kbd""#),
+                accept::optional_path(),
+                |s| &mut s.input,
+                "For source = \"key\": the keyboard or pedal. The service may not read any until it is allowed to: systemctl edit \
+                 perchd, with DeviceAllow=char-input r and SupplementaryGroups=input under [Service].",
+            ),
+            Key::new("key", Is(r#""KEY_B""#), accept::key(), |s| &mut s.key, "Which of its keys."),
+            Key::new(
+                "debounce_milliseconds",
+                Is("20"),
+                accept::whole(1..=500, "ms"),
+                |s| &mut s.debounce_milliseconds,
+                "A contact counts once it has been still for so long.",
+            ),
+            Key::new(
+                "long_press_seconds",
+                Is("5"),
+                accept::whole(0..=30, "seconds"),
+                |s| &mut s.long_press_seconds,
+                "Held so long, the button switches the board off. 0: never.",
+            ),
+        ],
+    }
+}
+
+pub(super) fn lamp() -> Section<Lamp> {
+    Section {
+        name: "lamp",
+        about: "A lamp at a GPIO line. On: live. Slow blinking: starting, or waiting for the camera. Fast: a fault, which the page \
+                explains. Double: the card is nearly full.",
+        variables: "PERCH_LAMP_",
+        blank: Lamp { enabled: false, chip: None, line: 0, active: gpio::Level::High },
+        keys: vec![
+            Key::new("enabled", Is("false"), accept::flag(), |s| &mut s.enabled, "Whether there is one."),
+            Key::new("chip", Unset(r#""gpiochip0""#), accept::optional_chip(), |s| &mut s.chip, CHIP),
+            Key::new(
+                "line",
+                Is("17"),
+                accept::whole(0..=1023, ""),
+                |s| &mut s.line,
+                "Number of the line, as the button's. A light-emitting diode needs a resistor (330 ohms) in its way to ground.",
+            ),
+            Key::new(
+                "active",
+                Is(r#""high""#),
+                accept::one_of(LEVELS),
+                |s| &mut s.active,
+                "Level of the line while the lamp is lit.",
             ),
         ],
     }

@@ -306,7 +306,7 @@ impl From<LiveError> for Problem {
             LiveError::Unable(unable) => Self::field(unable.field(), unable.to_string()),
             LiveError::CameraUnavailable(why) => Self::CameraUnavailable(why),
             LiveError::Store(error) => error.into(),
-            LiveError::Thread(_) => Self::internal(&error),
+            LiveError::Thread(_) | LiveError::Random(_) => Self::internal(&error),
             LiveError::ShuttingDown => Self::NotReady(error.to_string()),
         }
     }

@@ -15,6 +15,7 @@ use crate::notices::Notices;
 use crate::picture::Pictures;
 use crate::snapshot::Snapshots;
 use crate::system::board::Board;
+use crate::system::faults::Faults;
 use bytes::Bytes;
 use perch_store::{Store, Timestamp};
 use std::sync::Arc;
@@ -40,6 +41,8 @@ pub struct Site {
     pub controls: KeptControls,
     /// Of all streams.
     pub hls_metrics: Arc<HlsMetrics>,
+    /// What does not work just now.
+    pub faults: Faults,
     /// The machine under the daemon.
     pub board: Board,
     /// For what people read.

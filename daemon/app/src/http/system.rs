@@ -40,7 +40,10 @@ struct System {
 pub(super) async fn show(state: Shared) -> Response {
     let axum::extract::State(of_board) = state.clone();
     // Some files of `/sys` ask the firmware, which takes its time, and a card may stall.
-    let board = tokio::task::spawn_blocking(move || look_at_board(&of_board)).await.ok();
+    let mut board = tokio::task::spawn_blocking(move || look_at_board(&of_board)).await.ok();
+    if let Some(board) = &mut board {
+        board.warnings.extend(state.site.faults.in_words());
+    }
     let clock = &state.site.clock;
     json::fresh(&System {
         version: env!("CARGO_PKG_VERSION"),

@@ -64,6 +64,9 @@ pub enum LiveError {
     /// The rules of the site, or the store itself.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The kernel gives no random numbers, which the id of a stream without an owner is made of.
+    #[error("no random numbers from the kernel: {0}")]
+    Random(#[from] getrandom::Error),
     /// The thread of the camera cannot be started.
     #[error("cannot start the camera's thread: {0}")]
     Thread(#[from] std::io::Error),
@@ -72,8 +75,18 @@ pub enum LiveError {
     ShuttingDown,
 }
 
+/// What a press of the button did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pressed {
+    /// Nothing was on the air; this is now.
+    Started(StreamId),
+    /// This was on the air, and ends.
+    Ending(Vec<StreamId>),
+}
+
 /// What the studio is asked.
 enum Request {
+    Press { answer: oneshot::Sender<Result<Pressed, LiveError>> },
     Start { new: Box<NewStream>, answer: oneshot::Sender<Result<Stream, LiveError>> },
     Stop { stream: StreamId, reason: EndReason, answer: oneshot::Sender<Result<Stream, LiveError>> },
     Change { stream: StreamId, visibility: Visibility, done: oneshot::Sender<()> },
@@ -98,6 +111,11 @@ impl LiveHandle {
         self.ask(|answer| Request::Stop { stream, reason, answer }).await
     }
 
+    /// Somebody presses the button: ends what is on the air, or goes live with the first camera as autostart does.
+    pub async fn press(&self) -> Result<Pressed, LiveError> {
+        self.ask(|answer| Request::Press { answer }).await
+    }
+
     /// Who may watch has changed in the store; comes back when it is so.
     pub async fn visibility_changed(&self, stream: StreamId, visibility: Visibility) {
         let (done, changed) = oneshot::channel();
@@ -112,10 +130,10 @@ impl LiveHandle {
         self.on_air.clone()
     }
 
-    async fn ask(
+    async fn ask<T>(
         &self,
-        request: impl FnOnce(oneshot::Sender<Result<Stream, LiveError>>) -> Request,
-    ) -> Result<Stream, LiveError> {
+        request: impl FnOnce(oneshot::Sender<Result<T, LiveError>>) -> Request,
+    ) -> Result<T, LiveError> {
         let (answer, answered) = oneshot::channel();
         self.requests.send(request(answer)).await.map_err(|_| LiveError::ShuttingDown)?;
         answered.await.unwrap_or(Err(LiveError::ShuttingDown))

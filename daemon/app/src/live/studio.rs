@@ -2,7 +2,7 @@
 
 use super::camera::{Hardware, LiveCamera};
 use super::running::{Finished, Programme, Running};
-use super::{LiveError, LiveHandle, OnAir, Request};
+use super::{LiveError, LiveHandle, OnAir, Pressed, Request};
 use crate::accounts::wall;
 use crate::capture::ability::Ability;
 use crate::clock::Clock;
@@ -149,7 +149,7 @@ impl Studio {
             self.take_up(stream, last_alive).await?;
         }
         if self.shared.settings.autostart && self.tasks.is_empty() {
-            self.autostart().await?;
+            self.start_as_usual().await.context("cannot go live by itself")?;
         } else if self.tasks.is_empty() {
             tracing::info!("nothing is live: go live on the page, or set live.autostart = true");
         }
@@ -202,6 +202,10 @@ impl Studio {
                     let _ = answer.send(self.stop_absent(stream, reason).await);
                 }
             }
+            Request::Press { answer } => {
+                let pressed = self.press().await;
+                let _ = answer.send(pressed);
+            }
             Request::Change { stream, visibility, done } => {
                 self.shared.change(stream, |on_air| on_air.visibility = visibility);
                 let _ = done.send(());
@@ -228,12 +232,7 @@ impl Studio {
             state: StreamState::Starting,
             zero: self.shared.clock.monotonic(),
         };
-        if let Err(error) = self.put_on_air(&camera, &programme) {
-            let (id, now) = (stream.facts.id, wall(&*self.shared.clock));
-            let end = move |store: &Store| store.end_stream(id, EndReason::Interruption, now);
-            self.shared.store(end).await?;
-            return Err(error.into());
-        }
+        self.put_on_air(&camera, &programme).await?;
         Ok(stream)
     }
 
@@ -254,7 +253,12 @@ impl Studio {
         let own = self.tasks.iter_mut().find(|(_, task)| task.user.is_none() && task.camera == camera);
         let Some((&own, task)) = own else { return Ok(()) };
         task.end(EndReason::User);
-        while self.tasks.contains_key(&own) {
+        self.wait_for_the_end_of(own).await
+    }
+
+    /// Waits until a stream that was told to end has let go of its camera.
+    async fn wait_for_the_end_of(&mut self, stream: StreamId) -> Result<(), LiveError> {
+        while self.tasks.contains_key(&stream) {
             let Some(finished) = self.running.join_next().await else { break };
             let finished = finished.map_err(|_| LiveError::ShuttingDown)?;
             self.finished(finished).await.map_err(|_| LiveError::ShuttingDown)?;
@@ -262,8 +266,40 @@ impl Studio {
         Ok(())
     }
 
-    fn put_on_air(&mut self, camera: &LiveCamera, programme: &Programme) -> std::io::Result<()> {
-        let running = Running::start(&self.shared, camera, programme)?;
+    /// The button: whoever stands before the camera can end what it shows, whoever started it.
+    async fn press(&mut self) -> Result<Pressed, LiveError> {
+        let mut ending = Vec::new();
+        for (stream, task) in &mut self.tasks {
+            if task.stop.is_some() {
+                task.end(EndReason::Button);
+                ending.push(*stream);
+            }
+        }
+        if !ending.is_empty() {
+            return Ok(Pressed::Ending(ending));
+        }
+        // Pressed again while the last one still ends.
+        let ending: Vec<_> = self.tasks.keys().copied().collect();
+        for stream in ending {
+            self.wait_for_the_end_of(stream).await?;
+        }
+        self.start_as_usual().await.map(Pressed::Started)
+    }
+
+    /// Starts its task. Where that fails the store does not keep it as running.
+    async fn put_on_air(&mut self, camera: &LiveCamera, programme: &Programme) -> Result<(), LiveError> {
+        let running = match Running::start(&self.shared, camera, programme) {
+            Ok(running) => running,
+            Err(error) => {
+                if programme.user.is_some() {
+                    let (id, now) = (programme.stream, wall(&*self.shared.clock));
+                    self.shared
+                        .store(move |store| store.end_stream(id, EndReason::Interruption, now))
+                        .await?;
+                }
+                return Err(error.into());
+            }
+        };
         let (stop, stopped) = oneshot::channel();
         let task = Task {
             user: programme.user,
@@ -343,11 +379,13 @@ impl Studio {
             state: if was_live.is_some() { StreamState::Interrupted } else { StreamState::Starting },
             zero: self.shared.clock.monotonic().saturating_sub(was_live.map_or(Duration::ZERO, since)),
         };
-        self.put_on_air(&camera, &programme).context("cannot start the camera's thread")
+        self.put_on_air(&camera, &programme).await.context("cannot go on with a stream")
     }
 
-    async fn autostart(&mut self) -> anyhow::Result<()> {
-        let Some(camera) = self.cameras.first().cloned() else { return Ok(()) };
+    /// Goes live with the first camera as it is configured, for the owner; before there is one, for the appliance itself.
+    async fn start_as_usual(&mut self) -> Result<StreamId, LiveError> {
+        // The configuration has one at least.
+        let camera = self.cameras[0].clone();
         let mode = camera.usual_mode();
         let (owner, title) =
             self.shared.store(|store| Ok((first_owner(store)?, store.settings()?.site_name))).await?;
@@ -380,15 +418,14 @@ impl Studio {
             state: StreamState::Starting,
             zero: self.shared.clock.monotonic(),
         };
-        self.put_on_air(&camera, &programme)
-            .with_context(|| format!("cannot start the thread of camera {}", camera.config.name))
+        self.put_on_air(&camera, &programme).await?;
+        Ok(stream)
     }
 
     /// An id as the store makes them (ULID), for what the store does not know.
-    fn id_of_its_own(&self) -> anyhow::Result<StreamId> {
+    fn id_of_its_own(&self) -> Result<StreamId, LiveError> {
         let mut random = [0; 16];
-        getrandom::fill(&mut random)
-            .map_err(|error| anyhow!("no random numbers from the kernel: {error}"))?;
+        getrandom::fill(&mut random)?;
         let millis = u128::from(wall(&*self.shared.clock).unix_millis().max(0) as u64);
         Ok(StreamId::from_number(millis << 80 | u128::from_be_bytes(random) >> 48))
     }

@@ -120,6 +120,11 @@ impl Board {
         report
     }
 
+    /// Whether the card has little room left. Waits for the card.
+    pub fn is_nearly_full(&self) -> bool {
+        disk(&self.data_dir).is_some_and(|disk| disk.free_bytes < NEARLY_FULL)
+    }
+
     fn text(&self, path: &str) -> Option<String> {
         read(&self.root.join(path))
     }

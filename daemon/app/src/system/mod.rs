@@ -1,5 +1,6 @@
 //! The daemon and the machine it runs on: its log, its service manager, its board. Nothing of HTTP is here.
 
 pub mod board;
+pub mod faults;
 pub mod log;
 pub mod notify;

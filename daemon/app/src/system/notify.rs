@@ -17,7 +17,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 /// A capture thread that gave no sign of life for so long hangs. Opening a slow camera is silent for 8 s at most.
-const HANGS: Duration = Duration::from_secs(10);
+pub const HANGS: Duration = Duration::from_secs(10);
 /// How often things are looked at where no watchdog asks for more; seconds of the start timeout that each look asks for.
 const USUAL_PERIOD: Duration = Duration::from_secs(5);
 const EXTENSION: Duration = Duration::from_secs(30);
@@ -45,11 +45,7 @@ pub async fn tell(told: Told, clock: Arc<dyn Clock>) {
             status: running
                 .first()
                 .map_or_else(|| "nothing is live".to_owned(), |camera| status(&camera.state().borrow())),
-            silent_for: running
-                .iter()
-                .map(|camera| now.saturating_sub(camera.heartbeat().last_progress()))
-                .max()
-                .unwrap_or_default(),
+            silent_for: silent_for(&running, now),
         };
         send(&teller.messages(looked));
         let changed = async {
@@ -73,9 +69,15 @@ pub async fn tell(told: Told, clock: Arc<dyn Clock>) {
 }
 
 /// The cameras whose threads are to give signs of life.
-fn running(cameras: &[LiveCamera]) -> Vec<CameraHandle> {
+pub fn running(cameras: &[LiveCamera]) -> Vec<CameraHandle> {
     let handles = cameras.iter().map(LiveCamera::handle);
     handles.filter(|handle| *handle.state().borrow() != CameraState::Stopped).collect()
+}
+
+/// Since the one that was silent longest gave a sign of life.
+pub fn silent_for(running: &[CameraHandle], now: Duration) -> Duration {
+    let silent_for = |camera: &CameraHandle| now.saturating_sub(camera.heartbeat().last_progress());
+    running.iter().map(silent_for).max().unwrap_or_default()
 }
 
 /// Says that the end has begun.

@@ -1,0 +1,327 @@
+//! The lamp: what it shows is a value made of how things are ([`Seen`]), and a task keeps the line to it.
+
+use crate::capture::supervisor::CameraHandle;
+use crate::clock::Clock;
+use crate::config;
+use crate::live::{LiveCamera, OnAir};
+use crate::system::board::Board;
+use crate::system::faults::Faults;
+use crate::system::notify;
+use perch_device::contact::{ContactError, Switch};
+use perch_device::gpio::{self, Bias, Wiring};
+use perch_store::StreamState;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+/// How the lamp is named among the faults.
+const LAMP: &str = "lamp";
+/// A lamp that cannot be had is tried again after this.
+const RETRY: Duration = Duration::from_secs(2);
+/// How often it is looked whether the card is nearly full and the cameras' threads give signs of life.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// What the lamp speaks of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Seen {
+    /// Something does not work.
+    fault: bool,
+    /// The card has little room left.
+    nearly_full: bool,
+    /// The state of what is on the air that says most.
+    stream: Option<StreamState>,
+}
+
+/// How the lamp goes on and off, again and again.
+#[derive(Debug, PartialEq, Eq)]
+struct Pattern {
+    /// Whether it begins lit.
+    lit: bool,
+    /// Milliseconds until it changes, and so on; an even number of them. None: it stays so.
+    changes: &'static [u64],
+}
+
+const OFF: Pattern = Pattern { lit: false, changes: &[] };
+const ON: Pattern = Pattern { lit: true, changes: &[] };
+const SLOW: Pattern = Pattern { lit: true, changes: &[1000, 1000] };
+const FAST: Pattern = Pattern { lit: true, changes: &[100, 100] };
+const DOUBLE: Pattern = Pattern { lit: true, changes: &[100, 150, 100, 1650] };
+/// The same on a lamp that is lit: it can be seen that one is live, too.
+const DOUBLE_DARK: Pattern = Pattern { lit: false, changes: &[100, 150, 100, 1650] };
+
+impl Seen {
+    fn pattern(self) -> &'static Pattern {
+        match self {
+            Self { fault: true, .. } => &FAST,
+            Self { nearly_full: true, stream: Some(StreamState::Live), .. } => &DOUBLE_DARK,
+            Self { nearly_full: true, .. } => &DOUBLE,
+            Self { stream: Some(StreamState::Live), .. } => &ON,
+            Self { stream: Some(StreamState::Starting | StreamState::Interrupted), .. } => &SLOW,
+            Self { stream: None | Some(StreamState::Ended), .. } => &OFF,
+        }
+    }
+}
+
+impl Pattern {
+    /// Whether it is lit so long after its beginning, and when that changes.
+    fn at(&self, since: Duration) -> (bool, Option<Duration>) {
+        let round: u64 = self.changes.iter().sum();
+        if round == 0 {
+            return (self.lit, None);
+        }
+        let since = since.as_millis() as u64;
+        let mut end = since / round * round;
+        let mut lit = self.lit;
+        for length in self.changes {
+            end += length;
+            if since < end {
+                break;
+            }
+            lit = !lit;
+        }
+        (lit, Some(Duration::from_millis(end)))
+    }
+}
+
+/// What the lamp looks at.
+pub struct Watched {
+    /// What is on the air.
+    pub on_air: watch::Receiver<Arc<[OnAir]>>,
+    /// The cameras, whose threads may hang.
+    pub cameras: Arc<[LiveCamera]>,
+    /// What does not work; the lamp's own faults are told here as well.
+    pub faults: Faults,
+    /// The card.
+    pub board: Board,
+    /// For the signs of life.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Shows how things are until `closing` completes, and is off then. `None`: there is no lamp.
+pub fn run<C: Future<Output = ()> + Send>(
+    config: &config::Lamp,
+    watched: Watched,
+    closing: C,
+) -> Option<impl Future<Output = ()> + Send + use<C>> {
+    let config::Lamp { chip, line, active, .. } = config.clone();
+    let wiring = Wiring { chip, line, active, bias: Bias::None };
+    config.enabled.then(|| show(move || gpio::switch(&wiring), watched, closing))
+}
+
+async fn show(
+    mut open: impl FnMut() -> Result<Box<dyn Switch>, ContactError> + Send,
+    watched: Watched,
+    closing: impl Future<Output = ()> + Send,
+) {
+    let mut closing = std::pin::pin!(closing);
+    let mut eyes = Eyes::new(watched);
+    let mut lamp: Option<Box<dyn Switch>> = None;
+    let (mut pattern, mut since) = (eyes.seen.pattern(), Instant::now());
+    let mut try_again = Instant::now();
+    loop {
+        let seen = eyes.look();
+        if seen.pattern() != pattern {
+            (pattern, since) = (seen.pattern(), Instant::now());
+        }
+        let (lit, changes) = pattern.at(since.elapsed());
+        if lamp.is_some() || try_again <= Instant::now() {
+            let lighting = match &mut lamp {
+                Some(lamp) => lamp.set(lit),
+                None => open().and_then(|opened| lamp.insert(opened).set(lit)),
+            };
+            if let Err(error) = lighting {
+                lamp = None;
+                try_again = Instant::now() + RETRY;
+                eyes.watched.faults.tell(LAMP, &format!("The lamp does not work: {error}."));
+            } else {
+                eyes.watched.faults.clear(LAMP);
+            }
+        }
+        let next = match &lamp {
+            Some(_) => changes.map(|changes| since + changes),
+            None => Some(try_again),
+        };
+        tokio::select! {
+            () = &mut closing => break,
+            () = eyes.news() => {}
+            () = until(next) => {}
+        }
+    }
+    if let Some(mut lamp) = lamp
+        && let Err(error) = lamp.set(false)
+    {
+        tracing::warn!("the lamp may still be on: {error}");
+    }
+}
+
+/// Looks at things without ever waiting for the card.
+struct Eyes {
+    watched: Watched,
+    faults: watch::Receiver<std::collections::BTreeMap<&'static str, String>>,
+    seen: Seen,
+    period: tokio::time::Interval,
+    /// The card is being asked; one that stalls says nothing meanwhile.
+    asking: Option<JoinHandle<bool>>,
+}
+
+impl Eyes {
+    fn new(watched: Watched) -> Self {
+        let faults = watched.faults.changes();
+        Self { faults, watched, seen: Seen::default(), period: tokio::time::interval(LOOK), asking: None }
+    }
+
+    fn look(&mut self) -> Seen {
+        self.faults.mark_unchanged();
+        let on_air = self.watched.on_air.borrow_and_update();
+        // Live says more than starting, starting more than ended.
+        let stream = on_air.iter().map(|on_air| on_air.state).min_by_key(|state| match state {
+            StreamState::Live => 0,
+            StreamState::Starting => 1,
+            StreamState::Interrupted => 2,
+            StreamState::Ended => 3,
+        });
+        drop(on_air);
+        let running: Vec<CameraHandle> = notify::running(&self.watched.cameras);
+        let hangs = notify::silent_for(&running, self.watched.clock.monotonic()) >= notify::HANGS;
+        self.seen = Seen { fault: hangs || self.watched.faults.any(), stream, ..self.seen };
+        self.seen
+    }
+
+    /// Waits until it is worth looking again.
+    async fn news(&mut self) {
+        let Self { watched, faults, seen, period, asking } = self;
+        let asked = async {
+            match asking {
+                Some(answer) => answer.await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = changed(&mut watched.on_air) => {}
+            () = changed(faults) => {}
+            full = asked => {
+                *asking = None;
+                seen.nearly_full = full.unwrap_or_default();
+            }
+            _ = period.tick() => if asking.is_none() {
+                let board = watched.board.clone();
+                *asking = Some(tokio::task::spawn_blocking(move || board.is_nearly_full()));
+            }
+        }
+    }
+}
+
+/// Nobody writes it any more: that is no reason to look again and again.
+async fn changed<T>(watched: &mut watch::Receiver<T>) {
+    if watched.changed().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::HandClock;
+    use std::sync::Mutex;
+    use tokio::sync::oneshot;
+
+    #[test]
+    fn every_state_has_its_pattern() {
+        use StreamState::{Ended, Interrupted, Live, Starting};
+        let seen = |fault, nearly_full, stream| Seen { fault, nearly_full, stream }.pattern();
+        for nothing in [None, Some(Ended)] {
+            assert_eq!(seen(false, false, nothing), &OFF);
+            assert_eq!(seen(false, true, nothing), &DOUBLE);
+            assert_eq!(seen(true, true, nothing), &FAST);
+        }
+        for waiting in [Starting, Interrupted] {
+            assert_eq!(seen(false, false, Some(waiting)), &SLOW);
+            assert_eq!(seen(false, true, Some(waiting)), &DOUBLE);
+            assert_eq!(seen(true, false, Some(waiting)), &FAST);
+        }
+        assert_eq!(seen(false, false, Some(Live)), &ON);
+        assert_eq!(seen(false, true, Some(Live)), &DOUBLE_DARK);
+        assert_eq!(seen(true, false, Some(Live)), &FAST);
+    }
+
+    #[test]
+    fn a_pattern_goes_on_for_ever() {
+        let ms = Duration::from_millis;
+        assert_eq!(ON.at(ms(77_777)), (true, None));
+        assert_eq!(SLOW.at(ms(0)), (true, Some(ms(1000))));
+        assert_eq!(SLOW.at(ms(1000)), (false, Some(ms(2000))));
+        assert_eq!(SLOW.at(ms(7_001_999)), (false, Some(ms(7_002_000))));
+        let double: Vec<_> = [0, 100, 250, 350, 2000].map(|at| DOUBLE.at(ms(at))).into();
+        let expected = [(true, 100), (false, 250), (true, 350), (false, 2000), (true, 2100)]
+            .map(|(lit, at)| (lit, Some(ms(at))));
+        assert_eq!(double, expected);
+        assert_eq!(DOUBLE_DARK.at(ms(100)), (true, Some(ms(250))));
+    }
+
+    /// Writes down when it was switched, in milliseconds since the start; fails as often as it is told.
+    #[derive(Clone)]
+    struct Paper {
+        began: Instant,
+        lines: Arc<Mutex<Vec<(u128, bool)>>>,
+        fails: Arc<Mutex<u32>>,
+    }
+
+    impl Switch for Paper {
+        fn set(&mut self, on: bool) -> Result<(), ContactError> {
+            let mut fails = self.fails.lock().unwrap();
+            if *fails > 0 {
+                *fails -= 1;
+                return Err(ContactError::Missing { path: "/dev/gpiochip0".into() });
+            }
+            let mut lines = self.lines.lock().unwrap();
+            if lines.last().is_none_or(|(_, last)| *last != on) {
+                lines.push((self.began.elapsed().as_millis(), on));
+            }
+            Ok(())
+        }
+
+        fn describe(&self) -> String {
+            "paper".to_owned()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lamp_that_fails_is_tried_again_blinks_for_the_fault_and_is_off_in_the_end() {
+        let paper = Paper { began: Instant::now(), lines: Arc::default(), fails: Arc::new(Mutex::new(1)) };
+        let faults = Faults::default();
+        let (_on_air, seen) = watch::channel(Arc::from([]));
+        let data_dir = tempfile::tempdir().unwrap();
+        let watched = Watched {
+            on_air: seen,
+            cameras: Arc::new([]),
+            faults: faults.clone(),
+            board: Board::new("/", data_dir.path().join("none")),
+            clock: Arc::new(HandClock::default()),
+        };
+        let (close, closed) = oneshot::channel::<()>();
+        let opened = paper.clone();
+        let showing = tokio::spawn(show(move || Ok(Box::new(opened.clone())), watched, async {
+            let _ = closed.await;
+        }));
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert!(faults.in_words()[0].starts_with("The lamp does not work: /dev/gpiochip0 is not there"));
+        tokio::time::sleep(Duration::from_millis(9500)).await;
+        assert_eq!(faults.in_words(), [""; 0], "it works again");
+        faults.tell("button", "The button does not work.");
+        tokio::time::sleep(Duration::from_millis(250)).await;
+        drop(close);
+        showing.await.unwrap();
+        let lines = paper.lines.lock().unwrap().clone();
+        let last: Vec<_> = lines.iter().rev().take(4).rev().copied().collect();
+        assert_eq!(last, [(10_000, true), (10_100, false), (10_200, true), (10_250, false)], "{lines:?}");
+    }
+}

@@ -1,0 +1,67 @@
+//! What does not work just now, in words: told by the parts themselves, read by the page, the API, the log and the lamp.
+
+use std::collections::BTreeMap;
+use tokio::sync::watch;
+
+/// The faults of all parts; clones are the same.
+#[derive(Clone, Debug, Default)]
+pub struct Faults(watch::Sender<BTreeMap<&'static str, String>>);
+
+impl Faults {
+    /// A part does not work: a sentence, with the way out. Said in the log when it is news.
+    pub fn tell(&self, part: &'static str, words: &str) {
+        let is_news = self.0.send_if_modified(|faults| {
+            let is_news = faults.get(part).is_none_or(|known| known != words);
+            if is_news {
+                faults.insert(part, words.to_owned());
+            }
+            is_news
+        });
+        if is_news {
+            tracing::warn!("{words}");
+        }
+    }
+
+    /// It works, or works again.
+    pub fn clear(&self, part: &'static str) {
+        if self.0.send_if_modified(|faults| faults.remove(part).is_some()) {
+            tracing::info!("the {part} is all right again");
+        }
+    }
+
+    /// All that there are, a sentence each.
+    pub fn in_words(&self) -> Vec<String> {
+        self.0.borrow().values().cloned().collect()
+    }
+
+    /// Whether there are any.
+    pub fn any(&self) -> bool {
+        !self.0.borrow().is_empty()
+    }
+
+    /// To wait for changes.
+    pub fn changes(&self) -> watch::Receiver<BTreeMap<&'static str, String>> {
+        self.0.subscribe()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_is_news_once_and_goes_when_the_part_works_again() {
+        let faults = Faults::default();
+        let mut changes = faults.changes();
+        faults.tell("button", "The button is not there.");
+        assert!(changes.has_changed().unwrap() && faults.any());
+        changes.mark_unchanged();
+        faults.tell("button", "The button is not there.");
+        assert!(!changes.has_changed().unwrap());
+        faults.tell("lamp", "The lamp is not there.");
+        assert_eq!(faults.in_words(), ["The button is not there.", "The lamp is not there."]);
+        faults.clear("button");
+        faults.clear("lamp");
+        assert!(!faults.any());
+    }
+}
