@@ -55,7 +55,10 @@ fetch() {
 # What the result depends on.
 key=$({ echo "$version"; dpkg-query -W "linux-headers-$version"; apt-cache policy v4l2loopback-dkms | grep Candidate
         cat "$here/setup.sh" "$here"/h264-m2m/*.[ch] "$here/h264-m2m/Makefile"; } | sha256sum | cut -c1-16)
-base=$cache/kernel-$version
+# Of the kernel's source: what Debian builds for no PC, or not at all.
+sources=('*/drivers/media/test-drivers/vicodec/*' '*/drivers/media/v4l2-core/v4l2-mem2mem.c'
+    '*/drivers/gpio/gpio-sim.c' '*/drivers/gpio/gpiolib.h' '*/kernel/irq/irq_sim.c')
+base=$cache/kernel-$version-$(echo "${sources[@]}" | sha256sum | cut -c1-8)
 result=$cache/lab-$key
 
 if [ ! -e "$base/complete" ]; then
@@ -68,7 +71,7 @@ if [ ! -e "$base/complete" ]; then
     say "fetching the source of Linux $series"
     fetch "linux-source-$series"
     dpkg-deb --fsys-tarfile a.deb | tar -xO --wildcards '*/linux-source-*.tar.xz' | tar -xJ -C source --strip-components=1 \
-        --wildcards '*/drivers/media/test-drivers/vicodec/*' '*/drivers/media/v4l2-core/v4l2-mem2mem.c'
+        --wildcards "${sources[@]}"
     fetch v4l2loopback-dkms
     dpkg -x a.deb loopback
     rm a.deb
@@ -99,9 +102,18 @@ EOF
     build "$media"
     cp -r "$here/h264-m2m" "$result/build/h264-m2m"
     build "$result/build/h264-m2m" "$media/Module.symvers"
+    # GPIO lines whose other end is a file. Its simulated interrupts are no module of their own, and one call in them is none that
+    # modules may make.
+    gpio=$result/build/gpio
+    mkdir -p "$gpio"
+    cp "$base/source/drivers/gpio/gpiolib.h" "$base/source/kernel/irq/irq_sim.c" "$gpio"
+    cp "$base/source/drivers/gpio/gpio-sim.c" "$gpio/lines.c"
+    sed -i 's/handle_simple_irq(irq_to_desc(irqnum))/generic_handle_irq_safe(irqnum)/' "$gpio/irq_sim.c"
+    printf 'obj-m := gpio-sim.o\ngpio-sim-objs := lines.o irq_sim.o\n' >"$gpio/Makefile"
+    build "$gpio"
     extra=$result/root/lib/modules/$version/extra
     mkdir -p "$extra"
-    cp "$media"/*.ko "$result"/build/h264-m2m/*.ko "$extra"
+    cp "$media"/*.ko "$result"/build/h264-m2m/*.ko "$gpio"/*.ko "$extra"
     depmod -b "$result/root" "$version"
     # Older results go, but not one that another run may have booted just now.
     find "$cache" -maxdepth 1 -name 'lab-*' -mmin +180 ! -path "$result" -exec rm -rf {} +

@@ -43,7 +43,7 @@ def unload(*modules):
 
 def unload_all():
     """What the scenario before may have left behind."""
-    for module in ("vivid", "v4l2loopback", "vicodec", ENCODER):
+    for module in ("vivid", "v4l2loopback", "vicodec", ENCODER, "gpio-sim"):
         subprocess.run(("rmmod", module), capture_output=True, check=False)
 
 

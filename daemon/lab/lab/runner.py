@@ -22,7 +22,7 @@ import tempfile
 import time
 import traceback
 
-from . import devices
+from . import devices, gpio
 from .failure import Failure
 
 
@@ -101,6 +101,7 @@ def main():
                 write(result, attempt(module.check, lab, 300))
             continue
         write(result, {"passed": False, "seconds": 0, "words": "the virtual machine died of it"})
+        gpio.remove_all()
         devices.unload_all()
         with tempfile.TemporaryDirectory(dir="/tmp") as lab.scratch:
             outcome = attempt(module.guest, lab, getattr(module, "SECONDS", 120))
