@@ -9,13 +9,13 @@ from . import devices
 from .failure import wait_for
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-# Only what differs in the lab from a board: where the program and its configuration are, and that nobody can be added to /etc/passwd.
-DROP_IN = """
+# Only what differs in the lab from a board: where the program and its configuration are, and that there is no basic system.
+AS_SHIPPED = """
 [Unit]
 DefaultDependencies=no
+Conflicts=shutdown.target
+Before=shutdown.target
 [Service]
-User=nobody
-Group=nogroup
 ExecStart=
 ExecStart=/run/lab/perchd --config /run/lab/perch.toml
 StandardOutput=append:/run/lab/perchd.log
@@ -23,12 +23,14 @@ StandardError=append:/run/lab/perchd.log
 # How each run ended, in systemd's own word: success, watchdog, exit-code, …
 ExecStopPost=/bin/sh -c 'echo "$SERVICE_RESULT" >>/run/lab/results'
 """
+# And where nobody can be added to /etc/passwd.
+DROP_IN = f"{AS_SHIPPED}\nUser=nobody\nGroup=nogroup\nSupplementaryGroups=\nSupplementaryGroups=video\n"
 
 
 class Systemd:
     """Boots in `with`, is killed at its end with all that it runs."""
 
-    def __init__(self, lab, config):
+    def __init__(self, lab, config, drop_in=DROP_IN):
         self.units = "/run/lab/units"
         shutil.rmtree("/run/lab", ignore_errors=True)
         os.makedirs(f"{self.units}/perchd.service.d")
@@ -38,7 +40,9 @@ class Systemd:
         shutil.copy(config, "/run/lab/perch.toml")
         shutil.copy(f"{REPOSITORY}/systemd/perchd.service", self.units)
         with open(f"{self.units}/perchd.service.d/lab.conf", "w", encoding="utf-8") as file:
-            file.write(DROP_IN)
+            file.write(drop_in)
+        # Loads modules for units that want it.
+        shutil.copy("/lib/systemd/system/modprobe@.service", self.units)
         with open(f"{self.units}/lab.target", "w", encoding="utf-8") as file:
             file.write("[Unit]\nDescription=Nothing but the manager\nDefaultDependencies=no\n")
         self.process = None
@@ -69,11 +73,19 @@ class Systemd:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(10)
 
+    def inside(self, *command, check=True):
+        """Runs a command in its namespaces."""
+        return devices.run("nsenter", "--target", str(self.pid), "--pid", "--mount", *command, seconds=100, check=check)
+
     def systemctl(self, *arguments, check=True):
         """Talks to it, from inside of its namespace: it hears nobody else."""
-        return devices.run(
-            "nsenter", "--target", str(self.pid), "--pid", "--mount", "systemctl", *arguments, seconds=100, check=check
-        )
+        return self.inside("systemctl", *arguments, check=check)
+
+    def add(self, *units):
+        """Units of ours or of the system, before it boots."""
+        for unit in units:
+            ours = f"{REPOSITORY}/systemd/{unit}"
+            shutil.copy(ours if os.path.exists(ours) else f"/lib/systemd/system/{unit}", self.units)
 
     def results(self):
         """How the service's runs ended, the first one first."""
