@@ -100,3 +100,17 @@ fn media_sequence_numbers_go_on_after_a_kill() {
     let (before, after) = (numbers(), numbers());
     assert!(after.start >= before.end, "{before:?} {after:?}");
 }
+
+#[test]
+fn a_button_and_a_lamp_that_are_not_there_are_said_and_harm_nothing() {
+    let config = "[button]\nsource = \"gpio\"\nchip = \"none\"\n[lamp]\nenabled = true\nchip = \"none\"\n";
+    let daemon = Daemon::start(&format!("{config}{TEST_PATTERN}"));
+    told_until(&daemon, "READY=1");
+    let warnings = daemon.get("/api/v1/system").json()["warnings"].to_string();
+    for part in ["button", "lamp"] {
+        let words = format!("The {part} does not work: there is no GPIO chip none; ");
+        assert!(warnings.contains(&words), "{warnings}");
+    }
+    assert_eq!(daemon.get("/readyz").status, 200);
+    assert_eq!(daemon.stop(), Some(0));
+}

@@ -133,7 +133,8 @@ async fn act(mut presses: mpsc::Receiver<Press>, live: LiveHandle, power: PowerS
             }
         };
         match press {
-            None => return,
+            // The thread lasts as long as it is heard, so it broke down.
+            None => return faults.tell(PRESS, "The button's thread broke down: restart perchd."),
             Some(Press::Short) => start_or_stop(&live, &faults).await,
             Some(Press::Long) => match power.switch_off() {
                 Ok(()) => {

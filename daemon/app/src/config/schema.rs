@@ -198,7 +198,7 @@ pub(super) fn button() -> Section<Button> {
                 accept::whole(0..=1023, ""),
                 |s| &mut s.line,
                 "Number of the line; on a Raspberry Pi's header the GPIO (BCM) number. A button between GPIO 3 (pin 5) and ground \
-                 (pin 6) also switches a Raspberry Pi on again.",
+                 (pin 6) also switches a Raspberry Pi on again; it is one of the I2C bus, if that is used.",
             ),
             Key::new(
                 "active",

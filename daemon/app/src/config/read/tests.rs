@@ -152,3 +152,19 @@ proptest! {
         let _ = load(&text);
     }
 }
+
+#[test]
+fn a_button_and_a_lamp_need_lines_of_their_own_and_a_pedal_its_device() {
+    assert_eq!(
+        load("[button]\nsource = \"key\"\n").unwrap_err(),
+        [r#"perch.toml:2: button.source: source = "key" needs input = "/dev/input/by-id/…""#]
+    );
+    let both =
+        |lamp: &str| load(&format!("[button]\nsource = \"gpio\"\nline = 17\n[lamp]\nenabled = true\n{lamp}"));
+    assert_eq!(
+        both("line = 17\n").unwrap_err(),
+        ["perch.toml:6: lamp.line: is the button's line already: the lamp needs one of its own"]
+    );
+    assert_eq!(both("line = 27\n").unwrap().lamp.line, 27);
+    assert!(both("chip = \"gpiochip1\"\n").is_ok(), "17 of another chip");
+}
