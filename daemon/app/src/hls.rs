@@ -6,18 +6,17 @@
 //! Must not be here: HTTP (paths, headers, limits on waiters), bits of MPEG-TS and playlists (`perch-media`).
 
 mod handle;
+mod in_kernel;
 
 pub use handle::{HlsHandle, HlsMetrics, Offer, SegmentBytes};
 
 use crate::broadcast::{Broadcast, Item, Published, Reader};
 use crate::clock::Clock;
-use bytes::Bytes;
-use perch_device::kernel_memory::KernelMemory;
+use in_kernel::InKernel;
 use perch_media::hls::{
     LiveWindow, LiveWindowConfig, MultivariantPlaylist, Segment, Segmenter, SegmenterConfig, WallOffset,
 };
 use perch_media::time::MediaTime;
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
@@ -105,21 +104,10 @@ async fn reserve_block(reserve: ReserveSequence) -> anyhow::Result<u64> {
     tokio::task::spawn_blocking(move || reserve(RESERVE)).await?
 }
 
-/// Lends its bytes to a `Bytes`.
-struct InKernel(Arc<KernelMemory>);
-
-impl AsRef<[u8]> for InKernel {
-    fn as_ref(&self) -> &[u8] {
-        (*self.0).as_ref()
-    }
-}
-
 /// The reader's state.
 struct Stream {
-    segmenter: Segmenter,
-    window: LiveWindow,
-    /// What the window's segments lie in, by their numbers.
-    in_kernel: VecDeque<(u64, Arc<KernelMemory>)>,
+    segmenter: Segmenter<InKernel>,
+    window: LiveWindow<SegmentBytes>,
     wall: Option<WallOffset>,
     offer: watch::Sender<Arc<Offer>>,
     metrics: Arc<HlsMetrics>,
@@ -146,7 +134,10 @@ impl Stream {
     ) -> Self {
         let HlsSettings { segment, window, keyframe_interval } = settings;
         Self {
-            segmenter: Segmenter::new(SegmenterConfig { target: segment, first_sequence }),
+            segmenter: Segmenter::with_writer(
+                SegmenterConfig { target: segment, first_sequence },
+                InKernel::default(),
+            ),
             window: LiveWindow::new(LiveWindowConfig {
                 target: segment.max(keyframe_interval),
                 window,
@@ -154,7 +145,6 @@ impl Stream {
                 keep: KEEP,
                 first_sequence,
             }),
-            in_kernel: VecDeque::new(),
             wall: None,
             offer,
             metrics,
@@ -193,41 +183,19 @@ impl Stream {
     }
 
     fn take(&mut self, published: &Published) {
-        // Listed before the picture that ended it is looked at; the next segment is then written into the same memory.
-        if let Some(segment) = self.segmenter.cut(&published.unit) {
+        if let Some(segment) = self.segmenter.push(&published.unit) {
             self.list(segment, published.published_at);
         }
-        self.segmenter.take(&published.unit);
     }
 
-    fn list(&mut self, mut segment: Segment, completed_at: Duration) {
+    fn list(&mut self, segment: Segment<SegmentBytes>, completed_at: Duration) {
         self.sample_wall_clock();
-        let written = self.move_to_kernel(&mut segment);
-        let gone = self.window.push(segment);
+        self.window.push(segment);
         // Counted first: who sees it listed finds it counted.
         self.metrics.segments.fetch_add(1, Ordering::Relaxed);
         self.publish(false);
         let listed_after = self.clock.monotonic().saturating_sub(completed_at);
         self.metrics.listing_seconds.observe(listed_after.as_secs_f64());
-        // Last, when the offer that held it is gone too.
-        if let Some(reusable) = written.or(gone.map(|gone| gone.data)) {
-            self.segmenter.reuse(reusable);
-        }
-    }
-
-    /// Puts the segment's bytes where every viewer is sent them from without a copy. Gives the memory that they were written in; none
-    /// where the kernel has no room and the segment stays as it is.
-    fn move_to_kernel(&mut self, segment: &mut Segment) -> Option<Bytes> {
-        let memory = match KernelMemory::copy_of(&segment.data) {
-            Ok(memory) => Arc::new(memory),
-            Err(error) => {
-                tracing::debug!(%error, "a segment stays in the daemon's own memory");
-                return None;
-            }
-        };
-        let shared = Bytes::from_owner(InKernel(memory.clone()));
-        self.in_kernel.push_back((segment.sequence, memory));
-        Some(std::mem::replace(&mut segment.data, shared))
     }
 
     fn extend_reservation(&mut self, reserved: anyhow::Result<u64>) {
@@ -267,16 +235,11 @@ impl Stream {
             first_sequence += 1;
         }
         let next_sequence = self.window.next_sequence();
-        while self.in_kernel.pop_front_if(|(sequence, _)| *sequence < first_sequence).is_some() {}
-        let memory_of = |sequence: u64| {
-            let found = self.in_kernel.iter().find(|(of, _)| *of == sequence);
-            found.map(|(_, memory)| memory.clone())
-        };
         let segments: Vec<_> = (first_sequence..next_sequence)
             .map_while(|sequence| self.window.segment(sequence))
-            .map(|segment| SegmentBytes { data: segment.data.clone(), memory: memory_of(segment.sequence) })
+            .map(|segment| segment.data.clone())
             .collect();
-        let bytes: usize = segments.iter().map(|segment| segment.data.len()).sum();
+        let bytes: usize = segments.iter().map(|segment: &SegmentBytes| segment.data.len()).sum();
         let before = std::mem::replace(&mut self.bytes, bytes as u64);
         self.metrics.window_bytes.fetch_add(self.bytes.wrapping_sub(before), Ordering::Relaxed);
         let variants = self.window.variant(MEDIA_PLAYLIST).into_iter().collect();

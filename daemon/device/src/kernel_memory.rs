@@ -5,8 +5,9 @@ use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 use std::ffi::c_void;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::FileExt as _;
 use std::ptr::NonNull;
 
 /// See the module.
@@ -22,21 +23,53 @@ unsafe impl Send for KernelMemory {}
 // SAFETY: shared references only ever read it, and the seals keep everybody from writing.
 unsafe impl Sync for KernelMemory {}
 
+/// Kernel memory that is still being written.
+#[derive(Debug)]
+pub struct KernelMemoryWriter {
+    file: File,
+    length: usize,
+}
+
+impl KernelMemoryWriter {
+    /// Nothing yet. Fails for want of descriptors.
+    pub fn new() -> io::Result<Self> {
+        let file = memfd_create("perch", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+        Ok(Self { file: file.into(), length: 0 })
+    }
+
+    /// Appends all of `bytes`, or fails for want of memory; what was there before is there still.
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all_at(bytes, self.length as u64)?;
+        self.length += bytes.len();
+        Ok(())
+    }
+
+    /// A copy of what was written, in the program's own memory.
+    pub fn read_back(&self) -> io::Result<Vec<u8>> {
+        let mut copy = vec![0; self.length];
+        self.file.read_exact_at(&mut copy, 0)?;
+        Ok(copy)
+    }
+
+    /// Nobody writes to it any more. Fails for want of memory, and where nothing was written; gives itself back then.
+    pub fn finish(self) -> Result<KernelMemory, (Self, io::Error)> {
+        match KernelMemory::seal(&self.file, self.length) {
+            Ok(address) => Ok(KernelMemory { file: self.file, address, length: self.length }),
+            Err(error) => Err((self, error)),
+        }
+    }
+}
+
 impl KernelMemory {
-    /// Copies `data`, once. Fails for want of memory or descriptors, and where `data` is empty.
-    pub fn copy_of(data: &[u8]) -> io::Result<Self> {
-        let mut file = File::from(memfd_create("perch", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?);
-        file.write_all(data)?;
-        fcntl_add_seals(&file, SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE)?;
-        let length = data.len();
+    fn seal(file: &File, length: usize) -> io::Result<NonNull<c_void>> {
+        fcntl_add_seals(file, SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE)?;
         // Private, because kernels before 6.7 refuse shared mappings of what is sealed against writing, read-only ones too. As nobody
         // writes, the pages are the file's own all the same. Not populated: most viewers are sent them by the file.
         // SAFETY: a new mapping at an address of the kernel's choice touches no memory of ours. The file is as long as the mapping and
         // is sealed against shrinking (a read beyond its end would be a SIGBUS) and against writing (`&[u8]` must not change).
         let address =
-            unsafe { mmap(std::ptr::null_mut(), length, ProtFlags::READ, MapFlags::PRIVATE, &file, 0) }?;
-        let address = NonNull::new(address).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(Self { file, address, length })
+            unsafe { mmap(std::ptr::null_mut(), length, ProtFlags::READ, MapFlags::PRIVATE, file, 0) }?;
+        NonNull::new(address).ok_or_else(|| io::ErrorKind::OutOfMemory.into())
     }
 
     /// Where `part` lies in the file, when it is a part of these bytes.
@@ -63,7 +96,7 @@ impl AsFd for KernelMemory {
 
 impl Drop for KernelMemory {
     fn drop(&mut self) {
-        // SAFETY: made by `copy_of` with this length, and nobody borrows it any more. The result tells of wrong arguments only.
+        // SAFETY: made by `seal` with this length, and nobody borrows it any more. The result tells of wrong arguments only.
         let _ = unsafe { munmap(self.address.as_ptr(), self.length) };
     }
 }
@@ -71,12 +104,20 @@ impl Drop for KernelMemory {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::FileExt as _;
+
+    fn copy_of(data: &[u8]) -> KernelMemory {
+        let mut writer = KernelMemoryWriter::new().unwrap();
+        for part in data.chunks(3000) {
+            writer.write(part).unwrap();
+        }
+        assert_eq!(writer.read_back().unwrap(), data);
+        writer.finish().unwrap()
+    }
 
     #[test]
     fn what_went_in_is_there_by_address_and_by_file() {
         let data: Vec<u8> = (0..10_000_u32).map(|i| i as u8).collect();
-        let memory = KernelMemory::copy_of(&data).unwrap();
+        let memory = copy_of(&data);
         assert_eq!(memory.as_ref(), data);
         let mut part = [0; 100];
         memory.file.read_exact_at(&mut part, 5000).unwrap();
@@ -85,14 +126,14 @@ mod tests {
 
     #[test]
     fn nobody_changes_it() {
-        let memory = KernelMemory::copy_of(b"segment").unwrap();
+        let memory = copy_of(b"segment");
         assert!(memory.file.write_at(b"x", 0).is_err());
         assert!(memory.file.set_len(0).is_err() && memory.file.set_len(100).is_err());
     }
 
     #[test]
     fn parts_of_it_are_found_and_others_are_not() {
-        let memory = KernelMemory::copy_of(&[7; 5000]).unwrap();
+        let memory = copy_of(&[7; 5000]);
         assert_eq!(memory.offset_of(&memory.as_ref()[188..376]), Some(188));
         assert_eq!(memory.offset_of(memory.as_ref()), Some(0));
         assert_eq!(memory.offset_of(&[7; 10]), None);
@@ -100,6 +141,7 @@ mod tests {
 
     #[test]
     fn nothing_is_refused() {
-        assert!(KernelMemory::copy_of(&[]).is_err());
+        let (writer, _) = KernelMemoryWriter::new().unwrap().finish().expect_err("there is nothing to map");
+        assert!(writer.read_back().unwrap().is_empty());
     }
 }

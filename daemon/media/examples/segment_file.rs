@@ -2,15 +2,15 @@
 //!
 //! `segment_file FILE --frames-per-second RATE (--out DIRECTORY | --discard)`
 
-use bytes::Bytes;
 use perch_media::access_unit::{AccessUnit, AccessUnitAssembler};
 use perch_media::hls::{
-    LiveWindow, LiveWindowConfig, Segment, Segmenter, SegmenterConfig, WallOffset, segment_name,
+    LiveWindow, LiveWindowConfig, Segment, SegmentWriter, Segmenter, SegmenterConfig, WallOffset,
+    segment_name,
 };
 use perch_media::time::MediaTime;
 use std::error::Error;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -33,16 +33,19 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     };
     let ticks_per_frame = MediaTime::HZ as f64 / rate.parse::<f64>()?;
-    let mut output = Output::new(directory);
+    let mut output = Output::new(directory.clone());
     let mut assembler = AccessUnitAssembler::new(0);
-    let mut segmenter = Segmenter::new(SegmenterConfig { target: TARGET, first_sequence: 0 });
+    let mut segmenter = Segmenter::with_writer(
+        SegmenterConfig { target: TARGET, first_sequence: 0 },
+        Files { directory, number: 0, begun: None, failed: None },
+    );
     let mut pictures = 0_u32;
     let mut cut = |mut unit: AccessUnit, output: &mut Output| {
         unit.dts = MediaTime::from_ticks((f64::from(pictures) * ticks_per_frame) as i64);
         unit.pts = unit.dts;
         pictures += 1;
         if let Some(segment) = segmenter.push(&unit) {
-            segmenter.reuse(output.take(segment)?);
+            output.take(segment)?;
         }
         Ok::<_, Box<dyn Error>>(pictures)
     };
@@ -77,10 +80,48 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Where segments go.
+/// Where segments go: a file each.
+struct Files {
+    directory: Option<PathBuf>,
+    number: u64,
+    begun: Option<File>,
+    failed: Option<io::Error>,
+}
+
+impl Files {
+    fn write_on(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let Some(directory) = &self.directory else { return Ok(()) };
+        if self.begun.is_none() {
+            self.begun = Some(File::create(directory.join(segment_name(self.number)))?);
+        }
+        io::Write::write_all(self.begun.as_mut().expect("made above"), bytes)
+    }
+}
+
+impl SegmentWriter for Files {
+    type Whole = io::Result<()>;
+
+    fn write(&mut self, bytes: &[u8]) {
+        if let Err(error) = self.write_on(bytes) {
+            self.failed.get_or_insert(error);
+        }
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.number += 1;
+        self.begun = None;
+        self.failed.take().map_or(Ok(()), Err)
+    }
+
+    fn discard(&mut self) {
+        self.begun = None; // its file is written over by the next
+    }
+}
+
+/// What is made of the segments together.
 struct Output {
     directory: Option<PathBuf>,
-    window: LiveWindow,
+    window: LiveWindow<()>,
     bytes: usize,
     segments: usize,
 }
@@ -97,16 +138,22 @@ impl Output {
         Self { directory, window: LiveWindow::new(config), bytes: 0, segments: 0 }
     }
 
-    /// Gives the bytes back when they are written.
-    fn take(&mut self, mut segment: Segment) -> Result<Bytes, Box<dyn Error>> {
-        self.bytes += segment.data.len();
+    fn take(&mut self, segment: Segment<io::Result<()>>) -> Result<(), Box<dyn Error>> {
+        self.bytes += segment.bytes;
         self.segments += 1;
-        if let Some(directory) = &self.directory {
-            std::fs::write(directory.join(segment_name(segment.sequence)), &segment.data)?;
-        }
-        let data = std::mem::take(&mut segment.data); // the playlist needs its time only
-        self.window.push(segment);
-        Ok(data)
+        let Segment { data, bytes, sequence, duration, start, discontinuity, pictures, format } = segment;
+        data?;
+        self.window.push(Segment {
+            data: (),
+            bytes,
+            sequence,
+            duration,
+            start,
+            discontinuity,
+            pictures,
+            format,
+        });
+        Ok(())
     }
 
     fn finish(&self) -> Result<(), Box<dyn Error>> {

@@ -102,7 +102,7 @@ mod tests {
     use super::super::stopping::Stopping;
     use super::*;
     use http_body_util::Full;
-    use perch_device::kernel_memory::KernelMemory;
+    use perch_device::kernel_memory::{KernelMemory, KernelMemoryWriter};
     use std::net::{IpAddr, Ipv4Addr};
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
     use tokio::task::JoinHandle;
@@ -223,7 +223,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_lies_in_the_kernels_memory_arrives_as_it_is_also_in_parts_and_pipelined() {
         let data: Vec<u8> = (0..5000_u32).map(|i| (i % 251) as u8).collect();
-        let memory = Arc::new(KernelMemory::copy_of(&data).unwrap());
+        let mut writer = KernelMemoryWriter::new().unwrap();
+        writer.write(&data).unwrap();
+        let memory = Arc::new(writer.finish().unwrap());
         let part = Bytes::from_owner(Lent(memory.clone())).slice(1000..4000);
         let answer = move |_| {
             let mut response = Response::new(Full::new(part.clone()));

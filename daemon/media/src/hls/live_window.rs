@@ -5,6 +5,7 @@ use super::multivariant_playlist::Variant;
 use super::segment_name;
 use super::segmenter::Segment;
 use crate::time::MediaTime;
+use bytes::Bytes;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -50,11 +51,11 @@ impl WallOffset {
 
 /// The sliding window over one stream's segments.
 #[derive(Debug)]
-pub struct LiveWindow {
+pub struct LiveWindow<D = Bytes> {
     config: LiveWindowConfig,
     target_duration: u64,
-    offered: VecDeque<Segment>,
-    kept: VecDeque<Segment>,
+    offered: VecDeque<Segment<D>>,
+    kept: VecDeque<Segment<D>>,
     /// Sums over `offered`.
     duration: Duration,
     bytes: usize,
@@ -64,7 +65,7 @@ pub struct LiveWindow {
     discontinuity_sequence: u64,
 }
 
-impl LiveWindow {
+impl<D> LiveWindow<D> {
     /// An empty window.
     pub fn new(config: LiveWindowConfig) -> Self {
         Self {
@@ -79,13 +80,12 @@ impl LiveWindow {
         }
     }
 
-    /// Takes the next segment in; old ones leave. Gives one that left for good, for [`super::Segmenter::reuse`].
-    pub fn push(&mut self, segment: Segment) -> Option<Segment> {
+    /// Takes the next segment in; old ones leave.
+    pub fn push(&mut self, segment: Segment<D>) {
         self.target_duration = self.target_duration.max(rounded_seconds(segment.duration));
         self.duration += segment.duration;
-        self.bytes += segment.data.len();
+        self.bytes += segment.bytes;
         self.offered.push_back(segment);
-        let mut gone = None;
         let fewest = Duration::from_secs(self.target_duration) * FEWEST_TARGETS;
         while (self.duration > self.config.window || self.bytes > self.config.max_bytes)
             && self
@@ -93,34 +93,30 @@ impl LiveWindow {
                 .front()
                 .is_some_and(|oldest| self.duration.saturating_sub(oldest.duration) >= fewest)
         {
-            gone = self.retire_oldest().or(gone);
+            self.retire_oldest();
         }
-        gone
     }
 
-    fn retire_oldest(&mut self) -> Option<Segment> {
-        let oldest = self.offered.pop_front()?;
+    fn retire_oldest(&mut self) {
+        let Some(oldest) = self.offered.pop_front() else { return };
         self.duration -= oldest.duration;
-        self.bytes -= oldest.data.len();
+        self.bytes -= oldest.bytes;
         self.media_sequence = oldest.sequence + 1;
         self.discontinuity_sequence += u64::from(oldest.discontinuity);
         self.kept.push_back(oldest);
         let mut kept: Duration = self.kept.iter().map(|segment| segment.duration).sum();
-        let mut gone = None;
         while kept > self.config.keep {
-            gone = self.kept.pop_front();
-            kept -= gone.as_ref().map_or(kept, |gone| gone.duration);
+            kept -= self.kept.pop_front().map_or(kept, |gone| gone.duration);
         }
-        gone
     }
 
     /// A segment that is offered, or was until just now.
-    pub fn segment(&self, sequence: u64) -> Option<&Segment> {
+    pub fn segment(&self, sequence: u64) -> Option<&Segment<D>> {
         self.kept.iter().chain(&self.offered).find(|segment| segment.sequence == sequence)
     }
 
     /// Segments on offer, oldest first.
-    pub fn segments(&self) -> impl Iterator<Item = &Segment> {
+    pub fn segments(&self) -> impl Iterator<Item = &Segment<D>> {
         self.offered.iter()
     }
 

@@ -6,11 +6,13 @@ mod date_time;
 mod live_window;
 mod media_playlist;
 mod multivariant_playlist;
+mod segment_writer;
 mod segmenter;
 
 pub use live_window::{LiveWindow, LiveWindowConfig, WallOffset};
 pub use media_playlist::{MediaPlaylist, MediaSegment, ServerControl};
 pub use multivariant_playlist::{MultivariantPlaylist, Variant};
+pub use segment_writer::{InMemory, SegmentWriter};
 pub use segmenter::{Segment, Segmenter, SegmenterConfig, SegmenterCounters};
 
 /// A segment's name, relative to its playlist. Sequence numbers are never given twice, so names are unique for ever.

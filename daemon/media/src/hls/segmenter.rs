@@ -5,6 +5,7 @@
 //! once ([`super::LiveWindow`]). A GOP that never ends would take all memory: beyond [`SegmenterCounters::endless_gops`]'s
 //! bounds the segment is dropped.
 
+use super::segment_writer::{InMemory, SegmentWriter};
 use crate::access_unit::{AccessUnit, VideoFormat};
 use crate::mpegts::Muxer;
 use crate::time::{MediaDuration, MediaTime};
@@ -27,6 +28,8 @@ const REQUEST_PERIOD: MediaDuration = MediaDuration::from_millis(500);
 const ENDLESS_TARGETS: u32 = 4;
 const ENDLESS: Duration = Duration::from_secs(20);
 const MAX_SEGMENT_BYTES: usize = 24 << 20;
+/// Packets are handed to the writer when they are so many bytes: they are still in the processor's cache then.
+const CHUNK_BYTES: usize = 64 << 10;
 /// Picture interval of a segment with one picture.
 const ONE_PICTURE: MediaDuration = MediaDuration::from_ticks(3000);
 
@@ -41,9 +44,11 @@ pub struct SegmenterConfig {
 
 /// One segment, complete and immutable.
 #[derive(Clone, Debug)]
-pub struct Segment {
-    /// The whole transport stream file.
-    pub data: Bytes,
+pub struct Segment<D = Bytes> {
+    /// The whole transport stream file, as its writer keeps it.
+    pub data: D,
+    /// The file's length.
+    pub bytes: usize,
     /// Media sequence number.
     pub sequence: u64,
     /// From its first picture to the next segment's.
@@ -58,11 +63,11 @@ pub struct Segment {
     pub format: Arc<VideoFormat>,
 }
 
-impl Segment {
+impl<D> Segment<D> {
     /// Bits per second over the segment, transport stream included.
     pub fn bitrate(&self) -> u64 {
         let nanoseconds = self.duration.as_nanos().max(1);
-        u64::try_from(self.data.len() as u128 * 8_000_000_000 / nanoseconds).unwrap_or(u64::MAX)
+        u64::try_from(self.bytes as u128 * 8_000_000_000 / nanoseconds).unwrap_or(u64::MAX)
     }
 
     /// Pictures per second over the segment.
@@ -84,7 +89,10 @@ pub struct SegmenterCounters {
 
 /// One stream's segmenter. It goes on across seams.
 #[derive(Debug)]
-pub struct Segmenter {
+pub struct Segmenter<W = InMemory> {
+    writer: W,
+    /// Packets of the current segment that the writer has yet to get. Kept between segments for its allocation.
+    packets: Vec<u8>,
     target: MediaDuration,
     endless: MediaDuration,
     muxer: Muxer,
@@ -96,16 +104,14 @@ pub struct Segmenter {
     at_seam: bool,
     last_request: Option<MediaTime>,
     wants_key_frame: bool,
-    last_bytes: usize,
-    /// Memory of a segment that nobody needs any more.
-    spare: Option<Vec<u8>>,
     counters: SegmenterCounters,
 }
 
 /// The segment being written.
 #[derive(Debug)]
 struct Current {
-    data: Vec<u8>,
+    /// Those that the writer has.
+    bytes: usize,
     start: MediaTime,
     first_dts: MediaTime,
     last_dts: MediaTime,
@@ -119,9 +125,18 @@ struct Current {
 }
 
 impl Segmenter {
-    /// A new stream.
+    /// A new stream; its segments are kept in memory.
     pub fn new(config: SegmenterConfig) -> Self {
+        Self::with_writer(config, InMemory::default())
+    }
+}
+
+impl<W: SegmentWriter> Segmenter<W> {
+    /// A new stream; `writer` keeps its segments.
+    pub fn with_writer(config: SegmenterConfig, writer: W) -> Self {
         Self {
+            writer,
+            packets: Vec::new(),
             target: config.target.into(),
             endless: ENDLESS.max(config.target * ENDLESS_TARGETS).into(),
             muxer: Muxer::new(),
@@ -131,10 +146,13 @@ impl Segmenter {
             at_seam: false,
             last_request: None,
             wants_key_frame: false,
-            last_bytes: 0,
-            spare: None,
             counters: SegmenterCounters::default(),
         }
+    }
+
+    /// What keeps the segments.
+    pub const fn writer(&self) -> &W {
+        &self.writer
     }
 
     /// What was lost so far.
@@ -149,24 +167,12 @@ impl Segmenter {
     }
 
     /// Takes the next picture. Gives the segment that it ends: the picture then opens the next one.
-    pub fn push(&mut self, unit: &AccessUnit) -> Option<Segment> {
-        let ended = self.cut(unit);
-        self.take(unit);
-        ended
-    }
-
-    /// The first half of [`Self::push`]: gives the segment that the next picture ends. Who is done with it before the second half can
-    /// have the next one written into the same memory ([`Self::reuse`]).
-    pub fn cut(&mut self, unit: &AccessUnit) -> Option<Segment> {
-        match self.current.as_ref()?.judge(unit) {
-            Verdict::Append => None,
-            Verdict::Cut => self.close(unit.dts),
-            Verdict::Seam => self.finish(),
-        }
-    }
-
-    /// The second half of [`Self::push`]: takes the picture that was asked about.
-    pub fn take(&mut self, unit: &AccessUnit) {
+    pub fn push(&mut self, unit: &AccessUnit) -> Option<Segment<W::Whole>> {
+        let ended = match self.current.as_ref().map(|current| current.judge(unit)) {
+            None | Some(Verdict::Append) => None,
+            Some(Verdict::Cut) => self.close(unit.dts),
+            Some(Verdict::Seam) => self.finish(),
+        };
         self.wants_key_frame = false;
         if self.current.is_some() {
             self.append(unit);
@@ -176,23 +182,14 @@ impl Segmenter {
             self.counters.before_idr += 1;
             self.request_key_frame(unit.dts);
         }
+        ended
     }
 
     /// The stream has ended, or will not go on for a while: gives what there is of the segment being written.
-    pub fn finish(&mut self) -> Option<Segment> {
+    pub fn finish(&mut self) -> Option<Segment<W::Whole>> {
         let end = self.current.as_ref().map(|current| current.last_dts + current.interval)?;
         self.at_seam = true; // should it go on after all
         self.close(end)
-    }
-
-    /// Gives back the bytes of a segment that has been dealt with; unless somebody still shares them, the next one is written into
-    /// their memory. With fresh memory for every segment, the kernel would spend more on pages than muxing costs.
-    pub fn reuse(&mut self, data: Bytes) {
-        if data.is_unique() {
-            let mut spare = Vec::from(data);
-            spare.clear();
-            self.spare = Some(spare);
-        }
     }
 
     fn open(&mut self, unit: &AccessUnit) {
@@ -203,14 +200,11 @@ impl Segmenter {
             self.counters.seams += 1;
             self.muxer.mark_seam();
         }
-        // A little more than last time, so that it seldom grows; given back when the segment is closed.
-        let mut data =
-            self.spare.take().unwrap_or_else(|| Vec::with_capacity(self.last_bytes + self.last_bytes / 8));
-        self.muxer.write_tables(&mut data);
-        self.muxer.write(unit, &mut data);
+        self.muxer.write_tables(&mut self.packets);
+        self.muxer.write(unit, &mut self.packets);
         self.last_request = None;
         self.current = Some(Current {
-            data,
+            bytes: 0,
             start: unit.pts,
             first_dts: unit.dts,
             last_dts: unit.dts,
@@ -226,7 +220,12 @@ impl Segmenter {
 
     fn append(&mut self, unit: &AccessUnit) {
         let Some(current) = &mut self.current else { return };
-        self.muxer.write(unit, &mut current.data);
+        self.muxer.write(unit, &mut self.packets);
+        if self.packets.len() >= CHUNK_BYTES {
+            current.bytes += self.packets.len();
+            self.writer.write(&self.packets);
+            self.packets.clear();
+        }
         current.interval = unit.dts - current.last_dts;
         current.last_dts = unit.dts;
         current.pictures += 1;
@@ -234,9 +233,11 @@ impl Segmenter {
             current.last_idr = unit.dts;
         }
         let elapsed = unit.dts - current.first_dts;
-        if elapsed > self.endless || current.data.len() > MAX_SEGMENT_BYTES {
+        if elapsed > self.endless || current.bytes > MAX_SEGMENT_BYTES {
             self.counters.endless_gops += 1;
             self.current = None;
+            self.packets.clear();
+            self.writer.discard();
             self.at_seam = true;
         } else if elapsed.ticks() < current.due.ticks() / GRACE_DIVISOR * (GRACE_DIVISOR + 1) {
             return;
@@ -251,14 +252,17 @@ impl Segmenter {
         }
     }
 
-    fn close(&mut self, end: MediaTime) -> Option<Segment> {
-        let mut current = self.current.take()?;
-        self.last_bytes = current.data.len();
-        current.data.shrink_to_fit(); // the window holds it for a minute: no spare room
+    fn close(&mut self, end: MediaTime) -> Option<Segment<W::Whole>> {
+        let current = self.current.take()?;
+        let bytes = current.bytes + self.packets.len();
+        self.writer.write(&self.packets);
+        self.packets.clear();
+        self.packets.shrink_to(2 * CHUNK_BYTES); // one huge picture does not cost memory for ever
         let sequence = self.next_sequence;
         self.next_sequence += 1;
         Some(Segment {
-            data: current.data.into(),
+            data: self.writer.finish(),
+            bytes,
             sequence,
             duration: (end - current.first_dts).into(),
             start: current.start,

@@ -37,6 +37,7 @@ impl Stream {
         let duration = Duration::from_millis(milliseconds);
         let segment = Segment {
             data: Bytes::from(vec![0x47; bytes]),
+            bytes,
             sequence: self.sequence,
             duration,
             start: self.start,
@@ -148,7 +149,7 @@ fn a_discontinuity_that_leaves_is_counted() {
 fn segments_are_kept_a_little_longer_than_they_are_offered() {
     let mut window = LiveWindow::new(CONFIG);
     let mut stream = Stream::new();
-    (0..40).for_each(|_| drop(window.push(stream.segment(2000, 1000, false))));
+    (0..40).for_each(|_| window.push(stream.segment(2000, 1000, false)));
     let has = |sequence| window.segment(sequence).is_some();
     assert!(has(FIRST + 39) && has(FIRST + 10), "offered");
     assert!(has(FIRST + 9) && has(FIRST + 7), "kept for 6 s");
@@ -160,9 +161,9 @@ fn segments_are_kept_a_little_longer_than_they_are_offered() {
 fn at_high_bitrates_the_window_gets_shorter_but_never_below_three_targets() {
     let mut window = LiveWindow::new(LiveWindowConfig { max_bytes: 10_000, ..CONFIG });
     let mut stream = Stream::new();
-    (0..20).for_each(|_| drop(window.push(stream.segment(2000, 2500, false))));
+    (0..20).for_each(|_| window.push(stream.segment(2000, 2500, false)));
     assert_eq!(window.segments().count(), 4);
-    (0..20).for_each(|_| drop(window.push(stream.segment(2000, 9000, false))));
+    (0..20).for_each(|_| window.push(stream.segment(2000, 9000, false)));
     assert_eq!(window.segments().count(), 3);
 }
 
@@ -175,9 +176,9 @@ fn a_gop_that_is_longer_than_was_configured_raises_the_target_duration() {
     window.push(stream.segment(4500, 1000, false));
     assert_eq!(window.target_duration(), 5);
     let mut long = LiveWindowConfig { target: Duration::from_millis(3100), ..CONFIG };
-    assert_eq!(LiveWindow::new(long).target_duration(), 4);
+    assert_eq!(LiveWindow::<Bytes>::new(long).target_duration(), 4);
     long.target = Duration::ZERO;
-    assert_eq!(LiveWindow::new(long).target_duration(), 1);
+    assert_eq!(LiveWindow::<Bytes>::new(long).target_duration(), 1);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::demuxer::Demuxer;
 use crate::h264_writer::{Sps, annex_b, picture, pps};
 use perch_media::access_unit::{AccessUnit, AccessUnitAssembler};
-use perch_media::hls::{Segment, Segmenter, SegmenterConfig};
+use perch_media::hls::{Segment, SegmentWriter, Segmenter, SegmenterConfig};
 use perch_media::time::{MediaDuration, MediaTime};
 use proptest::prelude::*;
 use std::time::Duration;
@@ -24,8 +24,13 @@ impl Camera {
     }
 
     fn shoot(&mut self, is_idr: bool) -> AccessUnit {
+        self.shoot_of(is_idr, 300)
+    }
+
+    /// With a slice of so many bytes.
+    fn shoot_of(&mut self, is_idr: bool, bytes: usize) -> AccessUnit {
         let mut units = if is_idr { vec![self.sps.nal_unit(), pps(0)] } else { Vec::new() };
-        units.extend(picture(is_idr, self.number, 1, 300));
+        units.extend(picture(is_idr, self.number, 1, bytes));
         let pts = MediaTime::from_ticks(self.now);
         self.now += FRAME;
         self.number += 1;
@@ -33,8 +38,10 @@ impl Camera {
     }
 }
 
+const CONFIG: SegmenterConfig = SegmenterConfig { target: Duration::from_secs(2), first_sequence: 100 };
+
 fn segmenter() -> Segmenter {
-    Segmenter::new(SegmenterConfig { target: Duration::from_secs(2), first_sequence: 100 })
+    Segmenter::new(CONFIG)
 }
 
 /// Runs `pictures` through; an IDR comes every `gop` pictures, and `latency` pictures after it was asked for.
@@ -246,23 +253,71 @@ proptest! {
     }
 }
 
-#[test]
-fn memory_given_back_is_written_over_unless_somebody_shares_it() {
-    let (mut fresh, mut thrifty) = (segmenter(), segmenter());
-    let (mut one, mut other) = (Camera::new(0, 0), Camera::new(0, 0));
-    let mut shared = Vec::new();
-    for gop in 0..12 {
-        let expected = run(&mut fresh, &mut one, 60, 60, None);
-        let segments = run(&mut thrifty, &mut other, 60, 60, None);
-        assert_eq!(segments.len(), expected.len());
-        for (segment, expected) in segments.into_iter().zip(expected) {
-            assert_eq!(segment.data, expected.data);
-            if gop % 3 == 0 {
-                shared.push((segment.data.clone(), expected.data));
-            }
-            thrifty.reuse(segment.data);
-            assert!(shared.iter().all(|(kept, expected)| kept == expected), "a shared segment changed");
-        }
+/// Notes what it is told.
+#[derive(Default)]
+struct Noting {
+    begun: Vec<u8>,
+    writes: usize,
+    discarded: Vec<usize>,
+}
+
+impl SegmentWriter for Noting {
+    /// The bytes and in how many pieces they came.
+    type Whole = (Vec<u8>, usize);
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.begun.extend_from_slice(bytes);
+        self.writes += 1;
     }
-    assert!(!shared.is_empty());
+
+    fn finish(&mut self) -> Self::Whole {
+        (std::mem::take(&mut self.begun), std::mem::take(&mut self.writes))
+    }
+
+    fn discard(&mut self) {
+        self.discarded.push(std::mem::take(&mut self.begun).len());
+        self.writes = 0;
+    }
+}
+
+fn noting() -> Segmenter<Noting> {
+    Segmenter::with_writer(CONFIG, Noting::default())
+}
+
+#[test]
+fn a_writer_gets_the_segments_bytes_in_large_pieces() {
+    let (mut whole, mut in_pieces) = (segmenter(), noting());
+    let (mut one, mut other) = (Camera::new(0, 0), Camera::new(0, 0));
+    let mut most = 0;
+    for number in 0..1000 {
+        let is_idr = number % 60 == 0;
+        let expected = whole.push(&one.shoot_of(is_idr, 20_000));
+        let Some(segment) = in_pieces.push(&other.shoot_of(is_idr, 20_000)) else {
+            assert!(expected.is_none());
+            continue;
+        };
+        let (data, writes) = segment.data;
+        assert_eq!(data, expected.expect("cut at the same pictures").data);
+        assert_eq!(segment.bytes, data.len());
+        assert!(writes <= 1 + data.len() / 65_536, "{writes} pieces of {} bytes", data.len());
+        most = most.max(writes);
+    }
+    assert!(most > 1, "none was large enough to come in pieces");
+}
+
+#[test]
+fn a_segment_that_never_ends_is_discarded_by_its_writer_too() {
+    let (mut segmenter, mut camera) = (noting(), Camera::new(0, 0));
+    assert!(segmenter.push(&camera.shoot(true)).is_none());
+    while segmenter.counters().endless_gops == 0 {
+        assert!(segmenter.push(&camera.shoot_of(false, 20_000)).is_none());
+    }
+    assert!(segmenter.push(&camera.shoot(true)).is_none(), "begins anew");
+    let next = segmenter.finish().expect("the picture that came after").data.0;
+    assert_eq!(
+        (segmenter.writer().discarded.len(), &next[..2]),
+        (1, &[0x47, 0x40][..]),
+        "opens with the PAT"
+    );
+    assert_eq!(Demuxer::default().read(&next).pes.len(), 1);
 }

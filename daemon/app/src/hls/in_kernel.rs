@@ -1,0 +1,127 @@
+//! Segments written into the kernel's own memory as they are made, so that every viewer is sent them from there without a copy.
+//!
+//! Where the kernel has no room, a segment is kept in the daemon's own memory instead, and viewers get it all the same.
+
+use super::SegmentBytes;
+use bytes::Bytes;
+use perch_device::kernel_memory::{KernelMemory, KernelMemoryWriter};
+use perch_media::hls::SegmentWriter;
+use std::io;
+use std::sync::Arc;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct InKernel {
+    begun: Option<Begun>,
+}
+
+#[derive(Debug)]
+enum Begun {
+    Kernel(KernelMemoryWriter),
+    Own(Vec<u8>),
+}
+
+/// Lends its bytes to a `Bytes`.
+struct Lender(Arc<KernelMemory>);
+
+impl AsRef<[u8]> for Lender {
+    fn as_ref(&self) -> &[u8] {
+        (*self.0).as_ref()
+    }
+}
+
+impl SegmentWriter for InKernel {
+    type Whole = SegmentBytes;
+
+    fn write(&mut self, bytes: &[u8]) {
+        let begun = self.begun.take().unwrap_or_else(|| match KernelMemoryWriter::new() {
+            Ok(writer) => Begun::Kernel(writer),
+            Err(error) => Begun::Own(own(&error, Vec::new())),
+        });
+        self.begun = Some(match begun {
+            Begun::Kernel(mut writer) => match writer.write(bytes) {
+                Ok(()) => Begun::Kernel(writer),
+                Err(error) => Begun::Own([&own(&error, read_back(&writer)), bytes].concat()),
+            },
+            Begun::Own(mut own) => {
+                own.extend_from_slice(bytes);
+                Begun::Own(own)
+            }
+        });
+    }
+
+    fn finish(&mut self) -> SegmentBytes {
+        let own = match self.begun.take() {
+            Some(Begun::Kernel(writer)) => match writer.finish() {
+                Ok(memory) => {
+                    let memory = Arc::new(memory);
+                    let data = Bytes::from_owner(Lender(memory.clone()));
+                    return SegmentBytes { data, memory: Some(memory) };
+                }
+                Err((writer, error)) => own(&error, read_back(&writer)),
+            },
+            Some(Begun::Own(own)) => own,
+            None => Vec::new(),
+        };
+        SegmentBytes { data: own.into(), memory: None }
+    }
+
+    fn discard(&mut self) {
+        self.begun = None;
+    }
+}
+
+fn own(error: &io::Error, bytes: Vec<u8>) -> Vec<u8> {
+    tracing::debug!(%error, "a segment stays in the daemon's own memory");
+    bytes
+}
+
+/// Reading what is in memory does not fail.
+fn read_back(writer: &KernelMemoryWriter) -> Vec<u8> {
+    writer.read_back().unwrap_or_else(|error| {
+        tracing::error!(%error, "the beginning of a segment is lost");
+        Vec::new()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn segment() -> Vec<u8> {
+        (0..300_000_u32).map(|number| (number / 7) as u8).collect()
+    }
+
+    #[test]
+    fn a_segment_lies_in_the_kernels_memory() {
+        let mut writer = InKernel::default();
+        for _ in 0..2 {
+            segment().chunks(65_536).for_each(|part| writer.write(part));
+            let whole = writer.finish();
+            assert_eq!(whole.data, segment());
+            assert_eq!(whole.memory.expect("in the kernel").offset_of(&whole.data), Some(0));
+        }
+    }
+
+    #[test]
+    fn without_room_in_the_kernel_it_goes_on_in_our_own() {
+        let data = segment();
+        let mut writer = InKernel::default();
+        writer.write(&data[..100_000]);
+        let Some(Begun::Kernel(begun)) = writer.begun.take() else { panic!("not in the kernel") };
+        writer.begun = Some(Begun::Own(own(&io::ErrorKind::OutOfMemory.into(), read_back(&begun))));
+        writer.write(&data[100_000..]);
+        let whole = writer.finish();
+        assert!(whole.memory.is_none());
+        assert_eq!(whole.data, data);
+    }
+
+    #[test]
+    fn nothing_of_a_discarded_segment_is_in_the_next() {
+        let mut writer = InKernel::default();
+        writer.write(b"lost");
+        writer.discard();
+        writer.write(b"kept");
+        assert_eq!(writer.finish().data, &b"kept"[..]);
+    }
+}
