@@ -15,7 +15,7 @@ use crate::shutdown::{self, Signals};
 use crate::snapshot::thumbnails;
 use crate::system::board::Board;
 use crate::system::faults::Faults;
-use crate::system::{log, notify};
+use crate::system::{log, memory, notify};
 use anyhow::{Context as _, anyhow};
 use perch_store::{Store, Timestamp};
 use std::path::{Path, PathBuf};
@@ -73,6 +73,7 @@ async fn run_until_told(
     ));
     let telling = tokio::spawn(notify::tell(told, clock.clone()));
     let thumbnails = tokio::spawn(thumbnails);
+    let giving_back = tokio::spawn(memory::give_back());
     let upkeep = tokio::spawn(upkeep::keep_up(accounts, store.clone(), clock));
 
     let ended = tokio::select! {
@@ -86,6 +87,7 @@ async fn run_until_told(
 
     signals.arm();
     telling.abort();
+    giving_back.abort();
     upkeep.abort();
     thumbnails.abort();
     panel.let_go_of_the_button();

@@ -49,13 +49,14 @@ pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
 /// This document.
 #[utoipa::path(get, path = "/api/v1/openapi.json", tag = "system", responses((status = 200, description = "OpenAPI 3.1", body = serde_json::Value)))]
 async fn show(state: Shared, headers: HeaderMap) -> Response {
+    let document = state.openapi.get_or_init(bytes);
     let mut hasher = DefaultHasher::new();
-    state.openapi.hash(&mut hasher);
+    document.hash(&mut hasher);
     let tag = HeaderValue::try_from(format!("\"{:x}\"", hasher.finish())).expect("digits are a header value");
     let mut response = if caching::is_known(&headers, &tag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        ([(CONTENT_TYPE, "application/json")], state.openapi.clone()).into_response()
+        ([(CONTENT_TYPE, "application/json")], document.clone()).into_response()
     };
     response.headers_mut().insert(ETAG, tag);
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
@@ -69,7 +70,8 @@ pub fn text() -> String {
 }
 
 /// The document as it is served.
-pub(super) fn bytes(api: OpenApi) -> Bytes {
+fn bytes() -> Bytes {
+    let (_, api) = router::api().split_for_parts();
     Bytes::from(complete(api).to_json().expect("the document is plain data"))
 }
 

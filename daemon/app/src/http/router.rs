@@ -80,8 +80,8 @@ impl Answers {
     pub(super) fn new(site: Site, traffic: Arc<Traffic>, places: Arc<Places>) -> Self {
         let most_waiting = places.most();
         let metrics = Metrics::new(&site, traffic, places);
-        let (api, document) = api().split_for_parts();
-        let state = Arc::new(State::new(site, metrics, openapi::bytes(document)));
+        let (api, _) = api().split_for_parts();
+        let state = Arc::new(State::new(site, metrics));
         let media = Arc::new(Media::new(Arc::clone(&state), most_waiting));
         let router = api
             .merge(pages())

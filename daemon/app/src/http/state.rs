@@ -18,7 +18,7 @@ use crate::system::board::Board;
 use crate::system::faults::Faults;
 use bytes::Bytes;
 use perch_store::{Store, Timestamp};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
@@ -66,8 +66,8 @@ pub(super) struct State {
     pub(super) limits: Limits,
     /// Takes in what people upload.
     pub(super) pictures: Pictures,
-    /// The API's document, as it goes out.
-    pub(super) openapi: Bytes,
+    /// The API's document, as it goes out; made when it is first asked for.
+    pub(super) openapi: OnceLock<Bytes>,
     turns: Arc<Semaphore>,
     /// Drivers are asked by one at a time.
     hardware_turn: Arc<Semaphore>,
@@ -77,7 +77,7 @@ pub(super) struct State {
 pub(super) type Shared = axum::extract::State<Arc<State>>;
 
 impl State {
-    pub(super) fn new(site: Site, metrics: Metrics, openapi: Bytes) -> Self {
+    pub(super) fn new(site: Site, metrics: Metrics) -> Self {
         Self {
             started: site.clock.monotonic(),
             limits: Limits::new(&site.limits, &site.clock),
@@ -87,7 +87,7 @@ impl State {
             hardware_turn: Arc::new(Semaphore::new(1)),
             site,
             metrics,
-            openapi,
+            openapi: OnceLock::new(),
         }
     }
 

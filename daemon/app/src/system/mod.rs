@@ -3,4 +3,5 @@
 pub mod board;
 pub mod faults;
 pub mod log;
+pub mod memory;
 pub mod notify;
