@@ -42,6 +42,14 @@ impl Clock for SystemClock {
     }
 }
 
+/// Waits for a moment of the runtime's clock; for ever where there is none to wait for.
+pub async fn until(at: Option<tokio::time::Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
 fn read(clock: ClockId) -> Duration {
     let now = rustix::time::clock_gettime(clock);
     Duration::new(now.tv_sec as u64, now.tv_nsec as u32)

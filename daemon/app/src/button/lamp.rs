@@ -1,7 +1,7 @@
 //! The lamp: what it shows is a value made of how things are ([`Seen`]), and a task keeps the line to it.
 
 use crate::capture::supervisor::CameraHandle;
-use crate::clock::Clock;
+use crate::clock::{Clock, until};
 use crate::config;
 use crate::live::{LiveCamera, OnAir};
 use crate::system::board::Board;
@@ -217,13 +217,6 @@ impl Eyes {
 async fn changed<T>(watched: &mut watch::Receiver<T>) {
     if watched.changed().await.is_err() {
         std::future::pending::<()>().await;
-    }
-}
-
-async fn until(at: Option<Instant>) {
-    match at {
-        Some(at) => tokio::time::sleep_until(at).await,
-        None => std::future::pending().await,
     }
 }
 

@@ -13,7 +13,7 @@ mod power;
 pub use lamp::Watched;
 pub use power::PowerSwitch;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, until};
 use crate::config::{self, ButtonSource};
 use crate::live::{LiveHandle, Pressed};
 use crate::system::faults::Faults;
@@ -159,12 +159,5 @@ async fn start_or_stop(live: &LiveHandle, faults: &Faults) {
         Err(error) => {
             faults.tell(PRESS, &format!("The button was pressed, and nothing could go live: {error}."));
         }
-    }
-}
-
-async fn until(at: Option<Instant>) {
-    match at {
-        Some(at) => tokio::time::sleep_until(at).await,
-        None => std::future::pending().await,
     }
 }

@@ -5,6 +5,7 @@ use super::studio::Shared;
 use crate::accounts::wall;
 use crate::capture::status::CameraState;
 use crate::capture::supervisor::CaptureThread;
+use crate::clock::until;
 use crate::hls::{self, HlsHandle};
 use crate::shutdown;
 use perch_store::{EndReason, Store, StoreError, StreamId, StreamState, UserId, VideoMode, Visibility};
@@ -248,13 +249,6 @@ async fn persist<T: Send + 'static>(
             }
             done => return done,
         }
-    }
-}
-
-async fn until(at: Option<Instant>) {
-    match at {
-        Some(at) => tokio::time::sleep_until(at).await,
-        None => std::future::pending().await,
     }
 }
 

@@ -5,7 +5,7 @@ use super::running::{Finished, Programme, Running};
 use super::{LiveError, LiveHandle, OnAir, Pressed, Request};
 use crate::accounts::wall;
 use crate::capture::ability::Ability;
-use crate::clock::Clock;
+use crate::clock::{Clock, until};
 use crate::hls::{HlsMetrics, HlsSettings, ReserveSequence};
 use anyhow::{Context as _, anyhow};
 use perch_store::{
@@ -449,12 +449,5 @@ fn first_owner(store: &Store) -> Result<Option<User>, StoreError> {
         let Some(last) = users.last() else { return Ok(oldest) };
         before = Some(last.id);
         oldest = users.into_iter().rfind(|user| user.role == Role::Owner).or(oldest);
-    }
-}
-
-async fn until(at: Option<Instant>) {
-    match at {
-        Some(at) => tokio::time::sleep_until(at).await,
-        None => std::future::pending().await,
     }
 }

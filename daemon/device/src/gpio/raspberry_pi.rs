@@ -18,14 +18,17 @@ pub(super) fn model() -> Option<String> {
     has_registers(info.soc()).then(|| info.model().to_string())
 }
 
-/// The header, where the wiring is on one and rppal can drive it; otherwise the character device can.
-pub(super) fn header(wiring: &Wiring) -> Result<Option<Header>, ContactError> {
-    // It knows the header only, and numbers beyond it are a mistake that the character device explains.
-    let (None, Some(model)) = (&wiring.chip, model()) else { return Ok(None) };
+/// The header, where the wiring is on one and rppal can drive it; otherwise the character device can, or says why not.
+pub(super) fn header(wiring: &Wiring) -> Option<Header> {
+    // A chip that is named may be another one.
+    let (None, Some(model)) = (&wiring.chip, model()) else { return None };
     match Gpio::new() {
-        Ok(gpio) => Ok(Some(Header { gpio, model })),
-        Err(Error::UnknownModel) => Ok(None),
-        Err(error) => Err(ContactError::failed(&model, "opening its GPIO header", &error)),
+        Ok(gpio) => Some(Header { gpio, model }),
+        // It wants the chips numbered without a gap, for one.
+        Err(error) => {
+            tracing::debug!("rppal cannot drive the header of the {model}: {error}");
+            None
+        }
     }
 }
 
