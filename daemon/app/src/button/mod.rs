@@ -128,6 +128,8 @@ async fn act(mut presses: mpsc::Receiver<Press>, live: LiveHandle, power: PowerS
             press = presses.recv() => press,
             () = until(heeded_by) => {
                 heeded_by = None;
+                // Whoever enables the unit now does not want to be switched off for it.
+                power.take_back();
                 faults.tell(PRESS, power::NOBODY_HEEDS);
                 continue;
             }
@@ -161,3 +163,6 @@ async fn start_or_stop(live: &LiveHandle, faults: &Faults) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,9 +33,22 @@ impl PowerSwitch {
         Self { directory: first.filter(|directory| directory.starts_with('/')).map(PathBuf::from) }
     }
 
+    fn word(&self) -> Option<PathBuf> {
+        self.directory.as_ref().map(|directory| directory.join(WORD))
+    }
+
     pub(super) fn switch_off(&self) -> Result<(), PowerError> {
-        let path = self.directory.as_ref().ok_or(PowerError::NoService)?.join(WORD);
+        let path = self.word().ok_or(PowerError::NoService)?;
         std::fs::write(&path, "the button was held\n").map_err(|source| PowerError::Word { path, source })
+    }
+
+    /// Nobody has heeded it.
+    pub(super) fn take_back(&self) {
+        if let Some(path) = self.word()
+            && let Err(error) = std::fs::remove_file(&path)
+        {
+            tracing::warn!("{} cannot be taken back: {error}", path.display());
+        }
     }
 }
 
