@@ -41,7 +41,7 @@ def installed():
     devices.run("mount", "-t", "overlay", "etc", "-o", f"lowerdir=/etc,upperdir={layers}/upper,workdir={layers}/work", "/etc")
     rules = "/run/udev/rules.d/60-perch.rules"
     try:
-        devices.run("systemd-sysusers", f"{REPOSITORY}/systemd/sysusers.conf")
+        devices.run("systemd-sysusers", *glob.glob(f"{REPOSITORY}/systemd/*sysusers*"))
         os.makedirs(os.path.dirname(rules), exist_ok=True)
         shutil.copy(f"{REPOSITORY}/systemd/60-perch.rules", rules)
         devices.run("udevadm", "control", "--reload")
