@@ -1,5 +1,5 @@
-"""The header of a Raspberry Pi (rppal): gpio-sim under the name of its chip, a file in place of its registers and a device tree that
-names a Raspberry Pi 4; presses that bounce start and end a stream, and the lamp is switched by the registers."""
+"""The header of a Raspberry Pi 4 and of a 5 (rppal): gpio-sim under the name of its chip, a file in place of its registers and a device
+tree that names the board; presses that bounce start and end a stream, and the lamp is switched by the registers."""
 
 import mmap
 import os
@@ -8,22 +8,20 @@ from lab import devices, gpio
 from lab.daemon import Perchd
 from lab.failure import require, wait_for
 
-SECONDS = 240
+SECONDS = 300
 BUTTON, LAMP = 3, 17
-REGISTERS = "/dev/gpiomem"
-# Of a BCM2711 (its data sheet, chapter 5): functions, set, clear, level, pulls.
-GPFSEL0, GPSET0, GPCLR0, GPLEV0, PULL0 = 0x00, 0x1C, 0x28, 0x34, 0xE4
-INPUT, OUTPUT, PULLED_UP = 0b000, 0b001, 0b01
 
 
 class Registers:
-    """The file that rppal takes for the chip's registers, and what a chip would do when they are written."""
+    """The file that rppal takes for a chip's registers, and what the chip would do when they are written."""
+
+    node, size = "/dev/gpiomem", mmap.PAGESIZE
 
     def __init__(self):
-        with open(REGISTERS, "wb") as file:
-            file.truncate(mmap.PAGESIZE)
-        with open(REGISTERS, "r+b") as file:
-            self.memory = mmap.mmap(file.fileno(), mmap.PAGESIZE)
+        with open(self.node, "wb") as file:
+            file.truncate(self.size)
+        with open(self.node, "r+b") as file:
+            self.memory = mmap.mmap(file.fileno(), self.size)
         self.lamp = None
 
     def word(self, offset):
@@ -36,25 +34,66 @@ class Registers:
 
     def level(self, high):
         """The button's level, as the chip would show it."""
-        self.put(GPLEV0, (high << BUTTON))
-
-    def function(self, line):
-        """What the line is set up as."""
-        return self.word(GPFSEL0 + line // 10 * 4) >> line % 10 * 3 & 0b111
+        self.put(self.shown, high << BUTTON)
 
     def lit(self):
         """Whether the lamp is lit, by what was last written to set and clear. They are looked at often enough to see each."""
-        for offset, lit in ((GPSET0, True), (GPCLR0, False)):
+        for offset, lit in ((self.set, True), (self.clear, False)):
             if self.word(offset) >> LAMP & 1:
                 self.put(offset, 0)
                 self.lamp = lit
         return self.lamp
 
 
+class Bcm2711(Registers):
+    """Of the Raspberry Pi 4 (the chip's data sheet, chapter 5)."""
+
+    board, compatible, label = "Raspberry Pi 4 B", "raspberrypi,4-model-b", "pinctrl-bcm2711"
+    set, clear, shown = 0x1C, 0x28, 0x34
+
+    def function(self, line):
+        """What the line is set up as."""
+        return {0b000: "input", 0b001: "output"}.get(self.word(line // 10 * 4) >> line % 10 * 3 & 0b111, "other")
+
+    def pulled_up(self):
+        """Whether the button's line is."""
+        return self.word(0xE4) >> BUTTON * 2 & 0b11 == 0b01
+
+
+class Rp1(Registers):
+    """Of the Raspberry Pi 5 (the chip's data sheet, chapter 3): three banks, whose bits are set and cleared by addresses of their own."""
+
+    board, compatible, label = "Raspberry Pi 5", "raspberrypi,5-model-b", "pinctrl-rp1"
+    node, size = "/dev/gpiomem0", 0x30000
+    set, clear, shown = 0x12000, 0x13000, 0x10008
+    drive, leave, unused = 0x12004, 0x13004, 31
+
+    def __init__(self):
+        super().__init__()
+        for line in (BUTTON, LAMP):
+            self.put(4 + line * 8, self.unused)
+
+    def function(self, line):
+        """What the line is set up as."""
+        if self.word(4 + line * 8) & 0b11111 != 5:
+            return "input"  # by no function at all
+        return "output" if self.word(self.drive) >> line & 1 and not self.word(self.leave) >> line & 1 else "input"
+
+    def pulled_up(self):
+        """Whether the button's line is."""
+        return self.word(0x20004 + BUTTON * 4) >> 2 & 0b11 == 0b10
+
+
 def guest(lab):
-    chip = gpio.Chip("pinctrl-bcm2711", lines=58).plug_in()
+    return "; ".join(header(lab, board) for board in (Bcm2711, Rp1))
+
+
+def header(lab, board):
+    """One board's header."""
+    gpio.remove_all()
+    chip = gpio.Chip(board.label, lines=54).plug_in()
     require(chip.name == "gpiochip0", f"the chip is {chip.name}: rppal looks for them one by one from 0")
-    registers = Registers()
+    registers = board()
     button = gpio.Button(chip, BUTTON, registers.level)
     button.turn(False)
     environment = {
@@ -62,27 +101,27 @@ def guest(lab):
         "PERCH_BUTTON_LINE": str(BUTTON), "PERCH_LAMP_LINE": str(LAMP),
     }
     perchd = Perchd(lab, environment, source="test-pattern")
-    board = (
+    perchd.log = f"{lab.out}/perchd-{board.label}.log"
+    disguise = (
         "mount -t tmpfs none /sys/firmware && mkdir -p /sys/firmware/devicetree/base && "
-        "printf 'raspberrypi,4-model-b\\0brcm,bcm2711\\0' >/sys/firmware/devicetree/base/compatible && exec \"$@\""
+        f"printf '{board.compatible}\\0' >/sys/firmware/devicetree/base/compatible && exec \"$@\""
     )
-    in_disguise = ["unshare", "--mount", "--propagation", "private", "sh", "-c", board, "sh"]
-    probed = devices.run(*in_disguise, lab.perchd, "probe")
-    require("the header is that of a Raspberry Pi 4 B" in probed, f"perchd probe does not know the board: {probed}")
+    in_disguise = ["unshare", "--mount", "--propagation", "private", "sh", "-c", disguise, "sh"]
     perchd.command = in_disguise + perchd.command
     try:
+        probed = devices.run(*in_disguise, lab.perchd, "probe")
+        require(f"the header is that of a {board.board}" in probed, f"perchd probe does not know the board: {probed}")
         with perchd:
             def log():
                 with open(perchd.log, encoding="utf-8") as file:
                     return file.read()
 
-            wait_for(lambda: "nothing is live" in log(), 20, lambda: perchd.last_words())
-            wait_for(lambda: f"GPIO {BUTTON} of the Raspberry Pi 4 B" in log(), 10, lambda: f"not by rppal: {log()[-600:]}")
+            wait_for(lambda: "nothing is live" in log(), 20, perchd.last_words)
+            wait_for(lambda: f"GPIO {BUTTON} of the {board.board}" in log(), 10, lambda: f"not by rppal: {log()[-600:]}")
             gpio.soon_shows(registers.lit, "off")
             functions = [registers.function(line) for line in (BUTTON, LAMP)]
-            require(functions == [INPUT, OUTPUT], f"functions of button and lamp: {functions}")
-            pull = registers.word(PULL0) >> BUTTON * 2 & 0b11
-            require(pull == PULLED_UP, f"the button's pull is {pull:02b}")
+            require(functions == ["input", "output"], f"functions of button and lamp: {functions}")
+            require(registers.pulled_up(), "the button's line is not pulled up")
 
             button.press()
             took = perchd.wait_live(40)
@@ -95,8 +134,8 @@ def guest(lab):
             gpio.soon_shows(registers.lit, "on")
             perchd.stop()
         require(registers.lit() is False, "the lamp is on after the end")
-        require(registers.function(LAMP) == INPUT, "the lamp's line is driven after the end")
+        require(registers.function(LAMP) == "input", "the lamp's line is driven after the end")
         require(button.fastest >= 9000, f"the button bounced at {button.fastest:.0f} Hz only")
     finally:
-        os.unlink(REGISTERS)
-    return f"live {took:.1f} s after a press that bounced at {button.fastest / 1000:.1f} kHz"
+        os.unlink(board.node)
+    return f"{board.board}: live {took:.1f} s after a press that bounced at {button.fastest / 1000:.1f} kHz"
