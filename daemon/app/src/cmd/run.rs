@@ -55,8 +55,8 @@ async fn run_until_told(
         thumbnails::run(site.live.on_air(), site.cameras.clone(), site.snapshots.clone(), store.clone());
     let told = notify::Told { on_air: site.live.on_air(), cameras: site.cameras.clone() };
     let chat = site.chat.clone();
-    let mut panel = panel(config, &site).context("cannot start the button's thread")?;
     studio.open(last_alive).await?;
+    let mut panel = panel(config, &site).context("cannot start the button's thread")?;
     let (stop_studio, studio_stopped) = oneshot::channel::<()>();
     let mut studio = tokio::spawn(studio.run(async {
         // An error is the sender gone, and that is the end too.
