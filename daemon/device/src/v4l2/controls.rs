@@ -246,7 +246,7 @@ fn understood(device: &VideoDevice, raw: &sys::v4l2_query_ext_ctrl) -> Option<Co
         _ => return None,
     };
     let is_readable = kind != ControlKind::Button && !has(sys::V4L2_CTRL_FLAG_WRITE_ONLY);
-    let name: Vec<u8> = raw.name.iter().map(|byte| byte.cast_unsigned()).collect();
+    let name: Vec<u8> = raw.name.iter().flat_map(|byte| byte.to_ne_bytes()).collect();
     let name = super::ioctl::printable(&name);
     Some(Control {
         id: raw.id,
