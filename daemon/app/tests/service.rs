@@ -3,7 +3,12 @@
 
 mod support;
 
-use support::{Daemon, Signal, TEST_PATTERN};
+use rustix::io::{FdFlags, fcntl_setfd};
+use std::io::Write as _;
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsRawFd as _;
+use std::process::Command;
+use support::{Answer, Daemon, Signal, TEST_PATTERN};
 
 /// Short, so that a test sees several.
 const WATCHDOG: [(&str, &str); 1] = [("WATCHDOG_USEC", "400000")];
@@ -113,4 +118,42 @@ fn a_button_and_a_lamp_that_are_not_there_are_said_and_harm_nothing() {
     }
     assert_eq!(daemon.get("/readyz").status, 200);
     assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
+fn a_socket_that_systemd_has_bound_is_served_beside_the_configured_ones() {
+    let bound = TcpListener::bind("[::1]:0").unwrap();
+    let address = bound.local_addr().unwrap();
+    fcntl_setfd(&bound, FdFlags::empty()).unwrap();
+    let number = bound.as_raw_fd().to_string();
+    let dir = tempfile::tempdir().unwrap();
+    let handed_over = [("LISTEN_FDS", "1"), ("LISTEN_FDS_FIRST_FD", number.as_str())];
+    // The same address again, as a person may write it who does not know of perchd.socket.
+    let config = format!("[server]\nlisten = [\"127.0.0.1:0\", \"{address}\"]\n");
+    let daemon = Daemon::start_as_configured(dir.path(), &config, &handed_over);
+    assert_ne!(daemon.address, address);
+    drop(bound);
+
+    for asked in [daemon.address, address] {
+        let mut stream = TcpStream::connect(asked).unwrap();
+        write!(stream, "GET /healthz HTTP/1.1\r\nHost: perch\r\nConnection: close\r\n\r\n").unwrap();
+        assert_eq!(Answer::read(stream).status, 200, "{asked}");
+    }
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
+fn something_else_than_a_socket_from_systemd_is_refused_in_words() {
+    let file = tempfile::tempfile().unwrap();
+    fcntl_setfd(&file, FdFlags::empty()).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_perchd"))
+        .arg("--data-dir")
+        .arg(dir.path())
+        .env("LISTEN_FDS", "1")
+        .env("LISTEN_FDS_FIRST_FD", file.as_raw_fd().to_string())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("perchd.socket"), "{said}");
 }

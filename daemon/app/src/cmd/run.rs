@@ -29,18 +29,20 @@ const STORE: &str = "perch.redb";
 /// Runs until a signal ends it, or a part that the rest cannot do without: then systemd starts it anew.
 pub(super) fn run(config: &Config) -> Result<(), CommandError> {
     log::start(config.log.level).map_err(|error| CommandError::Config(error.into()))?;
+    let inherited = http::Inherited::take().context("cannot take systemd's sockets over")?;
     perch_device::heap::give_back();
     // Opening it writes to it.
     let last_alive = last_alive(&config.server.data_dir);
     let store = Arc::new(open_store(&config.server.data_dir)?);
     let runtime = runtime().context("cannot start the runtime")?;
-    let ended = runtime.block_on(run_until_told(config, store, last_alive));
+    let ended = runtime.block_on(run_until_told(config, inherited, store, last_alive));
     runtime.shutdown_timeout(shutdown::THREADS);
     Ok(ended?)
 }
 
 async fn run_until_told(
     config: &Config,
+    inherited: http::Inherited,
     store: Arc<Store>,
     last_alive: Option<Timestamp>,
 ) -> anyhow::Result<()> {
@@ -48,7 +50,7 @@ async fn run_until_told(
     let mut signals = Signals::new().context("cannot take the signals over")?;
     let accounts = Arc::new(Accounts::open(&store, &config.server.data_dir, &clock)?);
     // Before any camera starts: a port that is taken is the likeliest mistake.
-    let server = Server::bind(&config.server)?;
+    let server = Server::bind(&config.server, inherited)?;
 
     let (mut studio, site) = site(config, accounts.clone(), store.clone(), clock.clone());
     let thumbnails =

@@ -101,7 +101,7 @@ pub(super) fn server() -> Section<Server> {
                 Is(r#"["[::]:8080"]"#),
                 accept::addresses(),
                 |s| &mut s.listen,
-                "Addresses to listen on. [::] is every address of this machine, IPv4 included.",
+                "Addresses to listen on, beside port 80 where perchd.socket has it. [::] is every address of this machine, IPv4 included.",
             ),
             Key::new(
                 "data_dir",

@@ -1,53 +1,29 @@
-//! Where connections come in: listening sockets, the accept loop, and the end of it all.
+//! Where connections come in: the accept loop, and the end of it all.
 //!
-//! Must not be here: what is answered (see `router` and `live`).
+//! Must not be here: where the sockets come from (`sockets`), what is answered (see `router` and `live`).
 
 use super::caller::Peer;
 use super::connection::{self, Deadlines};
 use super::console::{self, Listening};
 use super::places::{Admission, Place, Places};
 use super::router::Answers;
+use super::sockets::{self, Inherited, ServeError};
 use super::state::Site;
 use super::stopping::Stopping;
 use super::traffic::Traffic;
 use crate::config;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-/// Connections that the kernel holds for us between two rounds of the accept loop.
-const BACKLOG: u32 = 1024;
 /// Descriptors that are not viewers: cameras, the store, recordings, the log, listening sockets.
 const DESCRIPTORS_OF_OTHERS: u64 = 96;
 /// When there are no descriptors or no memory, trying at once would be a busy loop.
 const AFTER_FAILED_ACCEPT: Duration = Duration::from_millis(100);
-
-/// Why the site cannot be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum ServeError {
-    /// Another program listens there.
-    #[error(
-        "{0} is in use by another program: stop that one, or choose another port with --listen or server.listen"
-    )]
-    InUse(SocketAddr),
-    /// Ports under 1024 are for root.
-    #[error(
-        "no permission to listen on {0}: ports under 1024 need CAP_NET_BIND_SERVICE; choose one above, such as 8080"
-    )]
-    Permission(SocketAddr),
-    /// Such an address is not on this machine.
-    #[error("cannot listen on {address}: {error}")]
-    Other {
-        /// As configured.
-        address: SocketAddr,
-        /// The kernel's word.
-        error: io::Error,
-    },
-}
 
 /// Sockets that are bound, and the rules for whom to let in.
 pub struct Server {
@@ -58,13 +34,9 @@ pub struct Server {
 }
 
 impl Server {
-    /// Binds every address of the configuration. Must be called inside the runtime.
-    pub fn bind(config: &config::Server) -> Result<Self, ServeError> {
-        let listeners = config
-            .listen
-            .iter()
-            .map(|address| listen(*address, &config.listen))
-            .collect::<Result<Vec<_>, _>>()?;
+    /// Binds every address of the configuration, beside what systemd has bound. Must be called inside the runtime.
+    pub fn bind(config: &config::Server, inherited: Inherited) -> Result<Self, ServeError> {
+        let listeners = sockets::open(&config.listen, inherited)?;
         let console = console::listen(&config.data_dir)
             .inspect_err(|error| {
                 tracing::warn!("commands such as `perchd user` cannot reach this daemon: {error}");
@@ -154,48 +126,6 @@ fn admit(stream: &TcpStream, peer: SocketAddr, places: &Arc<Places>, traffic: &T
     // Answers are written whole; Nagle's algorithm would only hold back their last packet.
     let _ = stream.set_nodelay(true);
     Some(place)
-}
-
-fn listen(address: SocketAddr, all: &[SocketAddr]) -> Result<TcpListener, ServeError> {
-    match try_listen(address, all) {
-        // A kernel without IPv6 still has viewers.
-        Err(error) if rustix_error(&error) == Some(rustix::io::Errno::AFNOSUPPORT) && any_v6(address) => {
-            let v4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port()));
-            tracing::warn!("this machine has no IPv6: listening on {v4} instead of {address}");
-            try_listen(v4, all).map_err(|error| ServeError::from_io(v4, error))
-        }
-        result => result.map_err(|error| ServeError::from_io(address, error)),
-    }
-}
-
-fn try_listen(address: SocketAddr, all: &[SocketAddr]) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    if any_v6(address) {
-        // `[::]` means everybody, whatever the machine's setting, unless the IPv4 side has its own socket.
-        let v4_apart = all.iter().any(|other| other.is_ipv4() && other.port() == address.port());
-        rustix::net::sockopt::set_ipv6_v6only(&socket, v4_apart)?;
-    }
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
-}
-
-fn any_v6(address: SocketAddr) -> bool {
-    address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED)
-}
-
-fn rustix_error(error: &io::Error) -> Option<rustix::io::Errno> {
-    error.raw_os_error().map(rustix::io::Errno::from_raw_os_error)
-}
-
-impl ServeError {
-    fn from_io(address: SocketAddr, error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::AddrInUse => Self::InUse(address),
-            io::ErrorKind::PermissionDenied => Self::Permission(address),
-            _ => Self::Other { address, error },
-        }
-    }
 }
 
 /// As many connections as there can be descriptors, after raising our own limit to what the system allows.

@@ -63,15 +63,20 @@ impl Daemon {
 
     /// The same with variables of its environment.
     pub fn start_with(dir: &Path, config: &str, environment: &[(&str, &str)]) -> Self {
-        Self::start_as(dir, config, environment, "127.0.0.1:0")
+        Self::start_as(dir, config, environment, Some("127.0.0.1:0"))
+    }
+
+    /// The same where `server.listen` says.
+    pub fn start_as_configured(dir: &Path, config: &str, environment: &[(&str, &str)]) -> Self {
+        Self::start_as(dir, config, environment, None)
     }
 
     /// Again where it was before.
     pub fn start_at(dir: &Path, config: &str, address: SocketAddr) -> Self {
-        Self::start_as(dir, config, &[], &address.to_string())
+        Self::start_as(dir, config, &[], Some(&address.to_string()))
     }
 
-    fn start_as(dir: &Path, config: &str, environment: &[(&str, &str)], listen: &str) -> Self {
+    fn start_as(dir: &Path, config: &str, environment: &[(&str, &str)], listen: Option<&str>) -> Self {
         let config_file = dir.join("perch.toml");
         std::fs::write(&config_file, config).unwrap();
         let socket = dir.join("notify");
@@ -84,8 +89,11 @@ impl Daemon {
         {
             command.env_remove(name);
         }
+        if let Some(address) = listen {
+            command.args(["--listen", address]);
+        }
         let mut child = command
-            .args(["--listen", listen, "--config"])
+            .arg("--config")
             .arg(&config_file)
             .arg("--data-dir")
             .arg(dir.join("data"))

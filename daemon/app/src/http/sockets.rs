@@ -1,0 +1,112 @@
+//! Where listening sockets come from: the addresses of the configuration, and what systemd has bound before us (`perchd.socket`:
+//! port 80, for which perchd then needs no capability).
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use tokio::net::{TcpListener, TcpSocket};
+
+/// Connections that the kernel holds for us between two rounds of the accept loop.
+const BACKLOG: u32 = 1024;
+
+/// Why the site cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Another program listens there.
+    #[error(
+        "{0} is in use by another program: stop that one, or choose another port with --listen or server.listen"
+    )]
+    InUse(SocketAddr),
+    /// Ports under 1024 are for root.
+    #[error(
+        "no permission to listen on {0}: ports under 1024 need CAP_NET_BIND_SERVICE; choose one above, such as 8080"
+    )]
+    Permission(SocketAddr),
+    /// Such an address is not on this machine.
+    #[error("cannot listen on {address}: {error}")]
+    Other {
+        /// As configured.
+        address: SocketAddr,
+        /// The kernel's word.
+        error: io::Error,
+    },
+    /// What systemd handed over is not what we take.
+    #[error(
+        "systemd handed over something that nobody can connect to: {0}; perchd.socket must have ListenStream= with ports only"
+    )]
+    Inherited(io::Error),
+}
+
+/// Sockets that systemd has bound (`sd_listen_fds(3)`).
+#[derive(Default)]
+pub struct Inherited(Vec<std::net::TcpListener>);
+
+impl Inherited {
+    /// Takes them over. Once, and before there are threads: it reads the environment, and clears it for our children.
+    pub fn take() -> Result<Self, ServeError> {
+        let mut handed_over = listenfd::ListenFd::from_env();
+        let taken = (0..handed_over.len()).map(|index| handed_over.take_tcp_listener(index));
+        let sockets = taken.filter_map(Result::transpose).collect::<io::Result<_>>();
+        sockets.map(Self).map_err(ServeError::Inherited)
+    }
+
+    /// Whether who connects to `address` comes in here already.
+    fn covers(&self, address: SocketAddr) -> bool {
+        self.0.iter().filter_map(|socket| socket.local_addr().ok()).any(|bound| {
+            let everywhere = bound.ip().is_unspecified() && (bound.is_ipv6() || address.is_ipv4());
+            bound == address || everywhere && bound.port() == address.port()
+        })
+    }
+}
+
+/// Binds every one of `addresses`; those that systemd has bound come after them. Must be called inside the runtime.
+pub fn open(addresses: &[SocketAddr], inherited: Inherited) -> Result<Vec<TcpListener>, ServeError> {
+    let ours = addresses.iter().filter(|address| !inherited.covers(**address));
+    let mut listeners = ours.map(|address| listen(*address, addresses)).collect::<Result<Vec<_>, _>>()?;
+    for socket in inherited.0 {
+        let listener = socket.set_nonblocking(true).and_then(|()| TcpListener::from_std(socket));
+        listeners.push(listener.map_err(ServeError::Inherited)?);
+    }
+    Ok(listeners)
+}
+
+fn listen(address: SocketAddr, all: &[SocketAddr]) -> Result<TcpListener, ServeError> {
+    match try_listen(address, all) {
+        // A kernel without IPv6 still has viewers.
+        Err(error) if rustix_error(&error) == Some(rustix::io::Errno::AFNOSUPPORT) && any_v6(address) => {
+            let v4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port()));
+            tracing::warn!("this machine has no IPv6: listening on {v4} instead of {address}");
+            try_listen(v4, all).map_err(|error| ServeError::from_io(v4, error))
+        }
+        result => result.map_err(|error| ServeError::from_io(address, error)),
+    }
+}
+
+fn try_listen(address: SocketAddr, all: &[SocketAddr]) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    if any_v6(address) {
+        // `[::]` means everybody, whatever the machine's setting, unless the IPv4 side has its own socket.
+        let v4_apart = all.iter().any(|other| other.is_ipv4() && other.port() == address.port());
+        rustix::net::sockopt::set_ipv6_v6only(&socket, v4_apart)?;
+    }
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+fn any_v6(address: SocketAddr) -> bool {
+    address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED)
+}
+
+fn rustix_error(error: &io::Error) -> Option<rustix::io::Errno> {
+    error.raw_os_error().map(rustix::io::Errno::from_raw_os_error)
+}
+
+impl ServeError {
+    fn from_io(address: SocketAddr, error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::AddrInUse => Self::InUse(address),
+            io::ErrorKind::PermissionDenied => Self::Permission(address),
+            _ => Self::Other { address, error },
+        }
+    }
+}
