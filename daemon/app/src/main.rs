@@ -18,6 +18,8 @@ mod http;
 mod live;
 mod notices;
 mod picture;
+#[cfg(test)]
+mod shipped;
 mod shutdown;
 mod snapshot;
 mod system;

@@ -4,10 +4,15 @@
 mod backup;
 mod check_config;
 mod console;
+#[cfg(test)]
+mod manual;
 mod probe;
 mod run;
 mod setup_code;
 mod user;
+
+#[cfg(test)]
+pub(crate) use manual::manual;
 
 use crate::config::{Config, FlagValue, Sources};
 use clap::Parser;
@@ -70,6 +75,12 @@ enum Command {
     },
     /// Print the `OpenAPI` document of the HTTP interface
     Openapi,
+}
+
+/// The command line, for what is made from it.
+#[cfg(test)]
+pub(crate) fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
 }
 
 /// Reads the command line and does what it says.
@@ -168,11 +179,10 @@ fn exit_code(result: Result<(), CommandError>) -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_sound() {
-        Cli::command().debug_assert();
+        command().debug_assert();
     }
 
     #[test]

@@ -6,11 +6,15 @@
 
 mod accept;
 mod example;
+#[cfg(test)]
+mod manual;
 mod problem;
 mod read;
 mod schema;
 
 pub use example::example;
+#[cfg(test)]
+pub use manual::manual;
 pub use problem::{Problem, Problems};
 pub use read::{FlagValue, Sources};
 pub use schema::{BITRATE_KBPS, HEIGHT, WIDTH};

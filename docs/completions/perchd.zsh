@@ -1,0 +1,495 @@
+#compdef perchd
+
+autoload -U is-at-least
+
+_perchd() {
+    typeset -A opt_args
+    typeset -a _arguments_options
+    local ret=1
+
+    if is-at-least 5.2; then
+        _arguments_options=(-s -S -C)
+    else
+        _arguments_options=(-s -C)
+    fi
+
+    local context curcontext="$curcontext" state line
+    _arguments "${_arguments_options[@]}" : \
+'--config=[Configuration file \[default\: /etc/perch/perch.toml, which may be missing\]]:FILE:_files' \
+'--data-dir=[Folder for everything Perch keeps \[also\: \`PERCH_DATA_DIR\`\]]:DIR:_default' \
+'*--listen=[Address to listen on, such as \[\:\:\]\:8080; give it again for more \[also\: \`PERCH_LISTEN\`\]]:ADDR:_default' \
+'-h[Print help]' \
+'--help[Print help]' \
+'-V[Print version]' \
+'--version[Print version]' \
+":: :_perchd_commands" \
+"*::: :->perchd" \
+&& ret=0
+    case $state in
+    (perchd)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:perchd-command-$line[1]:"
+        case $line[1] in
+            (run)
+_arguments "${_arguments_options[@]}" : \
+'--config=[Configuration file \[default\: /etc/perch/perch.toml, which may be missing\]]:FILE:_files' \
+'--data-dir=[Folder for everything Perch keeps \[also\: \`PERCH_DATA_DIR\`\]]:DIR:_default' \
+'*--listen=[Address to listen on, such as \[\:\:\]\:8080; give it again for more \[also\: \`PERCH_LISTEN\`\]]:ADDR:_default' \
+'-h[Print help]' \
+'--help[Print help]' \
+&& ret=0
+;;
+(check-config)
+_arguments "${_arguments_options[@]}" : \
+'--config=[Configuration file \[default\: /etc/perch/perch.toml, which may be missing\]]:FILE:_files' \
+'--data-dir=[Folder for everything Perch keeps \[also\: \`PERCH_DATA_DIR\`\]]:DIR:_default' \
+'*--listen=[Address to listen on, such as \[\:\:\]\:8080; give it again for more \[also\: \`PERCH_LISTEN\`\]]:ADDR:_default' \
+'--example[Print a configuration file with every key, its meaning and its default, and check nothing]' \
+'-h[Print help]' \
+'--help[Print help]' \
+&& ret=0
+;;
+(probe)
+_arguments "${_arguments_options[@]}" : \
+'--config=[Configuration file \[default\: /etc/perch/perch.toml, which may be missing\]]:FILE:_files' \
+'--data-dir=[Folder for everything Perch keeps \[also\: \`PERCH_DATA_DIR\`\]]:DIR:_default' \
+'*--listen=[Address to listen on, such as \[\:\:\]\:8080; give it again for more \[also\: \`PERCH_LISTEN\`\]]:ADDR:_default' \
+'--json[For programs]' \
+'-h[Print help]' \
+'--help[Print help]' \
+&& ret=0
+;;
+(setup-code)
+_arguments "${_arguments_options[@]}" : \
+'--config=[Configuration file \[default\: /etc/perch/perch.toml, which may be missing\]]:FILE:_files' \
+'--data-dir=[Folder for everything Perch keeps \[also\: \`PERCH_DATA_DIR\`\]]:DIR:_default' \
+'*--listen=[Address to listen on, such as \[\:\:\]\:8080; give it again for more \[also\: \`PERCH_LISTEN\`\]]:ADDR:_default' \
+'-h[Print help]' \
+'--help[Print help]' \
+&& ret=0
+;;
+(user)
+_arguments "${_arguments_options[@]}" : \
+'--config=[Configuration file \[default\: /etc/perch/perch.toml, which may be missing\]]:FILE:_files' \
+'--data-dir=[Folder for everything Perch keeps \[also\: \`PERCH_DATA_DIR\`\]]:DIR:_default' \
+'*--listen=[Address to listen on, such as \[\:\:\]\:8080; give it again for more \[also\: \`PERCH_LISTEN\`\]]:ADDR:_default' \
+'-h[Print help]' \
+'--help[Print help]' \
+":: :_perchd__subcmd__user_commands" \
+"*::: :->user" \
+&& ret=0
+
+    case $state in
+    (user)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:perchd-user-command-$line[1]:"
+        case $line[1] in
+            (add)
+_arguments "${_arguments_options[@]}" : \
+'--role=[What it may do]:ROLE:((viewer\:"Watches, chats, follows"
+streamer\:"Also goes live"
+owner\:"Also runs the site"))' \
+'--config=[Configuration file \[default\: /etc/perch/perch.toml, which may be missing\]]:FILE:_files' \
+'--data-dir=[Folder for everything Perch keeps \[also\: \`PERCH_DATA_DIR\`\]]:DIR:_default' \
+'*--listen=[Address to listen on, such as \[\:\:\]\:8080; give it again for more \[also\: \`PERCH_LISTEN\`\]]:ADDR:_default' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+':username -- Up to 20 letters, digits, _, - and :_default' \
+&& ret=0
+;;
+(passwd)
+_arguments "${_arguments_options[@]}" : \
+'--config=[Configuration file \[default\: /etc/perch/perch.toml, which may be missing\]]:FILE:_files' \
+'--data-dir=[Folder for everything Perch keeps \[also\: \`PERCH_DATA_DIR\`\]]:DIR:_default' \
+'*--listen=[Address to listen on, such as \[\:\:\]\:8080; give it again for more \[also\: \`PERCH_LISTEN\`\]]:ADDR:_default' \
+'-h[Print help]' \
+'--help[Print help]' \
+':username -- Whose:_default' \
+&& ret=0
+;;
+(role)
+_arguments "${_arguments_options[@]}" : \
+'--config=[Configuration file \[default\: /etc/perch/perch.toml, which may be missing\]]:FILE:_files' \
+'--data-dir=[Folder for everything Perch keeps \[also\: \`PERCH_DATA_DIR\`\]]:DIR:_default' \
+'*--listen=[Address to listen on, such as \[\:\:\]\:8080; give it again for more \[also\: \`PERCH_LISTEN\`\]]:ADDR:_default' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+':username -- Whose:_default' \
+':role -- What it may do:((viewer\:"Watches, chats, follows"
+streamer\:"Also goes live"
+owner\:"Also runs the site"))' \
+&& ret=0
+;;
+(list)
+_arguments "${_arguments_options[@]}" : \
+'--config=[Configuration file \[default\: /etc/perch/perch.toml, which may be missing\]]:FILE:_files' \
+'--data-dir=[Folder for everything Perch keeps \[also\: \`PERCH_DATA_DIR\`\]]:DIR:_default' \
+'*--listen=[Address to listen on, such as \[\:\:\]\:8080; give it again for more \[also\: \`PERCH_LISTEN\`\]]:ADDR:_default' \
+'-h[Print help]' \
+'--help[Print help]' \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+":: :_perchd__subcmd__user__subcmd__help_commands" \
+"*::: :->help" \
+&& ret=0
+
+    case $state in
+    (help)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:perchd-user-help-command-$line[1]:"
+        case $line[1] in
+            (add)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(passwd)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(role)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(list)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+        esac
+    ;;
+esac
+;;
+(export)
+_arguments "${_arguments_options[@]}" : \
+'--config=[Configuration file \[default\: /etc/perch/perch.toml, which may be missing\]]:FILE:_files' \
+'--data-dir=[Folder for everything Perch keeps \[also\: \`PERCH_DATA_DIR\`\]]:DIR:_default' \
+'*--listen=[Address to listen on, such as \[\:\:\]\:8080; give it again for more \[also\: \`PERCH_LISTEN\`\]]:ADDR:_default' \
+'-h[Print help]' \
+'--help[Print help]' \
+':file -- The file to make:_files' \
+&& ret=0
+;;
+(import)
+_arguments "${_arguments_options[@]}" : \
+'--config=[Configuration file \[default\: /etc/perch/perch.toml, which may be missing\]]:FILE:_files' \
+'--data-dir=[Folder for everything Perch keeps \[also\: \`PERCH_DATA_DIR\`\]]:DIR:_default' \
+'*--listen=[Address to listen on, such as \[\:\:\]\:8080; give it again for more \[also\: \`PERCH_LISTEN\`\]]:ADDR:_default' \
+'-h[Print help]' \
+'--help[Print help]' \
+':file -- What `export` made:_files' \
+&& ret=0
+;;
+(openapi)
+_arguments "${_arguments_options[@]}" : \
+'--config=[Configuration file \[default\: /etc/perch/perch.toml, which may be missing\]]:FILE:_files' \
+'--data-dir=[Folder for everything Perch keeps \[also\: \`PERCH_DATA_DIR\`\]]:DIR:_default' \
+'*--listen=[Address to listen on, such as \[\:\:\]\:8080; give it again for more \[also\: \`PERCH_LISTEN\`\]]:ADDR:_default' \
+'-h[Print help]' \
+'--help[Print help]' \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+":: :_perchd__subcmd__help_commands" \
+"*::: :->help" \
+&& ret=0
+
+    case $state in
+    (help)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:perchd-help-command-$line[1]:"
+        case $line[1] in
+            (run)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(check-config)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(probe)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(setup-code)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(user)
+_arguments "${_arguments_options[@]}" : \
+":: :_perchd__subcmd__help__subcmd__user_commands" \
+"*::: :->user" \
+&& ret=0
+
+    case $state in
+    (user)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:perchd-help-user-command-$line[1]:"
+        case $line[1] in
+            (add)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(passwd)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(role)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(list)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+(export)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(import)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(openapi)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+        esac
+    ;;
+esac
+}
+
+(( $+functions[_perchd_commands] )) ||
+_perchd_commands() {
+    local commands; commands=(
+'run:Run the daemon (what happens without a command, too)' \
+'check-config:Check the configuration and print every problem with its line; exit 1 on any' \
+'probe:List cameras, encoders and GPIO chips, what each configured camera would run with, and why not with something else' \
+'setup-code:Print the first-run code, while there is no owner yet' \
+'user:Make and change accounts' \
+'export:Write a backup of the store, also while the daemon runs' \
+'import:Begin with a backup, where there are no accounts yet; not while the daemon runs' \
+'openapi:Print the \`OpenAPI\` document of the HTTP interface' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'perchd commands' commands "$@"
+}
+(( $+functions[_perchd__subcmd__check-config_commands] )) ||
+_perchd__subcmd__check-config_commands() {
+    local commands; commands=()
+    _describe -t commands 'perchd check-config commands' commands "$@"
+}
+(( $+functions[_perchd__subcmd__export_commands] )) ||
+_perchd__subcmd__export_commands() {
+    local commands; commands=()
+    _describe -t commands 'perchd export commands' commands "$@"
+}
+(( $+functions[_perchd__subcmd__help_commands] )) ||
+_perchd__subcmd__help_commands() {
+    local commands; commands=(
+'run:Run the daemon (what happens without a command, too)' \
+'check-config:Check the configuration and print every problem with its line; exit 1 on any' \
+'probe:List cameras, encoders and GPIO chips, what each configured camera would run with, and why not with something else' \
+'setup-code:Print the first-run code, while there is no owner yet' \
+'user:Make and change accounts' \
+'export:Write a backup of the store, also while the daemon runs' \
+'import:Begin with a backup, where there are no accounts yet; not while the daemon runs' \
+'openapi:Print the \`OpenAPI\` document of the HTTP interface' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'perchd help commands' commands "$@"
+}
+(( $+functions[_perchd__subcmd__help__subcmd__check-config_commands] )) ||
+_perchd__subcmd__help__subcmd__check-config_commands() {
+    local commands; commands=()
+    _describe -t commands 'perchd help check-config commands' commands "$@"
+}
+(( $+functions[_perchd__subcmd__help__subcmd__export_commands] )) ||
+_perchd__subcmd__help__subcmd__export_commands() {
+    local commands; commands=()
+    _describe -t commands 'perchd help export commands' commands "$@"
+}
+(( $+functions[_perchd__subcmd__help__subcmd__help_commands] )) ||
+_perchd__subcmd__help__subcmd__help_commands() {
+    local commands; commands=()
+    _describe -t commands 'perchd help help commands' commands "$@"
+}
+(( $+functions[_perchd__subcmd__help__subcmd__import_commands] )) ||
+_perchd__subcmd__help__subcmd__import_commands() {
+    local commands; commands=()
+    _describe -t commands 'perchd help import commands' commands "$@"
+}
+(( $+functions[_perchd__subcmd__help__subcmd__openapi_commands] )) ||
+_perchd__subcmd__help__subcmd__openapi_commands() {
+    local commands; commands=()
+    _describe -t commands 'perchd help openapi commands' commands "$@"
+}
+(( $+functions[_perchd__subcmd__help__subcmd__probe_commands] )) ||
+_perchd__subcmd__help__subcmd__probe_commands() {
+    local commands; commands=()
+    _describe -t commands 'perchd help probe commands' commands "$@"
+}
+(( $+functions[_perchd__subcmd__help__subcmd__run_commands] )) ||
+_perchd__subcmd__help__subcmd__run_commands() {
+    local commands; commands=()
+    _describe -t commands 'perchd help run commands' commands "$@"
+}
+(( $+functions[_perchd__subcmd__help__subcmd__setup-code_commands] )) ||
+_perchd__subcmd__help__subcmd__setup-code_commands() {
+    local commands; commands=()
+    _describe -t commands 'perchd help setup-code commands' commands "$@"
+}
+(( $+functions[_perchd__subcmd__help__subcmd__user_commands] )) ||
+_perchd__subcmd__help__subcmd__user_commands() {
+    local commands; commands=(
+'add:Make an account; its password is asked for, or read from standard input' \
+'passwd:Give an account a new password, and log it out everywhere' \
+'role:Change what an account may do' \
+'list:List the accounts\: name, role, standing' \
+    )
+    _describe -t commands 'perchd help user commands' commands "$@"
+}
+(( $+functions[_perchd__subcmd__help__subcmd__user__subcmd__add_commands] )) ||
+_perchd__subcmd__help__subcmd__user__subcmd__add_commands() {
+    local commands; commands=()
+    _describe -t commands 'perchd help user add commands' commands "$@"
+}
+(( $+functions[_perchd__subcmd__help__subcmd__user__subcmd__list_commands] )) ||
+_perchd__subcmd__help__subcmd__user__subcmd__list_commands() {
+    local commands; commands=()
+    _describe -t commands 'perchd help user list commands' commands "$@"
+}
+(( $+functions[_perchd__subcmd__help__subcmd__user__subcmd__passwd_commands] )) ||
+_perchd__subcmd__help__subcmd__user__subcmd__passwd_commands() {
+    local commands; commands=()
+    _describe -t commands 'perchd help user passwd commands' commands "$@"
+}
+(( $+functions[_perchd__subcmd__help__subcmd__user__subcmd__role_commands] )) ||
+_perchd__subcmd__help__subcmd__user__subcmd__role_commands() {
+    local commands; commands=()
+    _describe -t commands 'perchd help user role commands' commands "$@"
+}
+(( $+functions[_perchd__subcmd__import_commands] )) ||
+_perchd__subcmd__import_commands() {
+    local commands; commands=()
+    _describe -t commands 'perchd import commands' commands "$@"
+}
+(( $+functions[_perchd__subcmd__openapi_commands] )) ||
+_perchd__subcmd__openapi_commands() {
+    local commands; commands=()
+    _describe -t commands 'perchd openapi commands' commands "$@"
+}
+(( $+functions[_perchd__subcmd__probe_commands] )) ||
+_perchd__subcmd__probe_commands() {
+    local commands; commands=()
+    _describe -t commands 'perchd probe commands' commands "$@"
+}
+(( $+functions[_perchd__subcmd__run_commands] )) ||
+_perchd__subcmd__run_commands() {
+    local commands; commands=()
+    _describe -t commands 'perchd run commands' commands "$@"
+}
+(( $+functions[_perchd__subcmd__setup-code_commands] )) ||
+_perchd__subcmd__setup-code_commands() {
+    local commands; commands=()
+    _describe -t commands 'perchd setup-code commands' commands "$@"
+}
+(( $+functions[_perchd__subcmd__user_commands] )) ||
+_perchd__subcmd__user_commands() {
+    local commands; commands=(
+'add:Make an account; its password is asked for, or read from standard input' \
+'passwd:Give an account a new password, and log it out everywhere' \
+'role:Change what an account may do' \
+'list:List the accounts\: name, role, standing' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'perchd user commands' commands "$@"
+}
+(( $+functions[_perchd__subcmd__user__subcmd__add_commands] )) ||
+_perchd__subcmd__user__subcmd__add_commands() {
+    local commands; commands=()
+    _describe -t commands 'perchd user add commands' commands "$@"
+}
+(( $+functions[_perchd__subcmd__user__subcmd__help_commands] )) ||
+_perchd__subcmd__user__subcmd__help_commands() {
+    local commands; commands=(
+'add:Make an account; its password is asked for, or read from standard input' \
+'passwd:Give an account a new password, and log it out everywhere' \
+'role:Change what an account may do' \
+'list:List the accounts\: name, role, standing' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'perchd user help commands' commands "$@"
+}
+(( $+functions[_perchd__subcmd__user__subcmd__help__subcmd__add_commands] )) ||
+_perchd__subcmd__user__subcmd__help__subcmd__add_commands() {
+    local commands; commands=()
+    _describe -t commands 'perchd user help add commands' commands "$@"
+}
+(( $+functions[_perchd__subcmd__user__subcmd__help__subcmd__help_commands] )) ||
+_perchd__subcmd__user__subcmd__help__subcmd__help_commands() {
+    local commands; commands=()
+    _describe -t commands 'perchd user help help commands' commands "$@"
+}
+(( $+functions[_perchd__subcmd__user__subcmd__help__subcmd__list_commands] )) ||
+_perchd__subcmd__user__subcmd__help__subcmd__list_commands() {
+    local commands; commands=()
+    _describe -t commands 'perchd user help list commands' commands "$@"
+}
+(( $+functions[_perchd__subcmd__user__subcmd__help__subcmd__passwd_commands] )) ||
+_perchd__subcmd__user__subcmd__help__subcmd__passwd_commands() {
+    local commands; commands=()
+    _describe -t commands 'perchd user help passwd commands' commands "$@"
+}
+(( $+functions[_perchd__subcmd__user__subcmd__help__subcmd__role_commands] )) ||
+_perchd__subcmd__user__subcmd__help__subcmd__role_commands() {
+    local commands; commands=()
+    _describe -t commands 'perchd user help role commands' commands "$@"
+}
+(( $+functions[_perchd__subcmd__user__subcmd__list_commands] )) ||
+_perchd__subcmd__user__subcmd__list_commands() {
+    local commands; commands=()
+    _describe -t commands 'perchd user list commands' commands "$@"
+}
+(( $+functions[_perchd__subcmd__user__subcmd__passwd_commands] )) ||
+_perchd__subcmd__user__subcmd__passwd_commands() {
+    local commands; commands=()
+    _describe -t commands 'perchd user passwd commands' commands "$@"
+}
+(( $+functions[_perchd__subcmd__user__subcmd__role_commands] )) ||
+_perchd__subcmd__user__subcmd__role_commands() {
+    local commands; commands=()
+    _describe -t commands 'perchd user role commands' commands "$@"
+}
+
+if [ "$funcstack[1]" = "_perchd" ]; then
+    _perchd "$@"
+else
+    compdef _perchd perchd
+fi
