@@ -1,6 +1,6 @@
 # What there is to do; each target installs what it needs when it may, and names it when it may not.
 
-.PHONY: run test schemathesis lab bench fuzz
+.PHONY: run test schemathesis lab bench fuzz cross test-cross deb test-deb
 
 run:    ## build, run and go live on http://localhost:8080, with the data in ./var
 	@daemon/setup.sh build
@@ -35,3 +35,16 @@ FUZZ_SECONDS ?= 60
 fuzz:   ## every parser of foreign bytes, FUZZ_SECONDS each (daemon/fuzz)
 	@daemon/setup.sh build
 	daemon/fuzz/run.sh $(FUZZ_SECONDS)
+
+TARGET ?= aarch64-unknown-linux-gnu
+cross:  ## perchd for a board: TARGET=aarch64-…, armv7-… or x86_64-unknown-linux-gnu[eabihf] (cross/build.sh)
+	cross/build.sh $(TARGET)
+
+test-cross: cross ## the same, run under QEMU with Debian 12's libraries
+	cross/test.sh $(TARGET)
+
+deb:    ## the Debian package for TARGET (deb/build.sh)
+	deb/build.sh $(TARGET)
+
+test-deb: deb ## the package: lintian, its unit, installed, upgraded, removed and purged in Debian 12
+	deb/test.sh $(TARGET)

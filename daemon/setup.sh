@@ -3,6 +3,8 @@
 # what is missing and ends with 1. Says nothing and takes no time when everything is there.
 #
 #     setup.sh build           to build perchd: Rust, a C and C++ compiler, libclang
+#     setup.sh build cross     for programs for other boards, too: chroots, other machines' emulators
+#     setup.sh build deb       for the Debian package, too: cargo-deb, lintian
 #     setup.sh build test      for `make test` too: ffmpeg, Chromium, Node.js and the page's tools, schemathesis
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -37,6 +39,22 @@ need_test() {
     python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
 }
 
+need_cross() {
+    need mmdebstrap mmdebstrap
+    # mmdebstrap asks it whether another machine's programs can run here.
+    need arch-test arch-test
+    need qemu-aarch64-static qemu-user-static
+    need readelf binutils
+    need curl curl
+    need ffprobe ffmpeg
+}
+
+need_deb() {
+    need lintian lintian
+    need systemd-analyze systemd
+    need man man-db
+}
+
 install_packages() {
     [ ${#packages[@]} -gt 0 ] || return 0
     local install="apt-get install --no-install-recommends ${packages[*]}"
@@ -65,12 +83,22 @@ install_api_tools() {
     touch .venv/installed
 }
 
+# cargo-deb is a program of crates.io alone.
+install_cargo_deb() {
+    local version=3.8.0
+    local root=${XDG_CACHE_HOME:-$HOME/.cache}/perch/cargo-deb-$version
+    [ -x "$root/bin/cargo-deb" ] || cargo install --quiet --locked --version "$version" --no-default-features --root "$root" cargo-deb
+}
+
 for purpose in "$@"; do
     case $purpose in
         build) need_build ;;
         test) need_test ;;
-        *) echo "setup.sh: build or test, not $purpose" >&2; exit 64 ;;
+        cross) need_cross ;;
+        deb) need_deb ;;
+        *) echo "setup.sh: build, cross, deb or test, not $purpose" >&2; exit 64 ;;
     esac
 done
 install_packages
+case " $* " in *" deb "*) install_cargo_deb ;; esac
 case " $* " in *" test "*) install_page_tools; install_api_tools ;; esac

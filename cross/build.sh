@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# Builds perchd for a board: target/TARGET/release/perchd, stripped, and checked to run on Debian 12.
+#
+#     cross/build.sh aarch64-unknown-linux-gnu          also armv7-unknown-linux-gnueabihf, x86_64-unknown-linux-gnu
+#
+# With `cross` (cross.toml) where Docker or Podman answers; PERCH_CROSS=chroot chooses the other way all the same. Otherwise in a chroot of
+# Debian 12, which has Rust and compilers for other machines as packages; that needs root. A newer Debian would not do: Rust's library links to what
+# its glibc has. The chroot and what was compiled in it stay in ~/.cache/perch, under the hash of what they are made of.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. cross/targets.sh
+name_target "${1:-}"
+target=$1
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/perch
+output=${CARGO_TARGET_DIR:-target}/$target/release
+cross_version=0.2.5
+say() { echo "cross: $*" >&2; }
+
+containers_answer() { docker info >/dev/null 2>&1 || podman info >/dev/null 2>&1; }
+
+build_with_cross() {
+    [ -x "$cache/cross-$cross_version/bin/cross" ] \
+        || cargo install --quiet --locked --version "$cross_version" --root "$cache/cross-$cross_version" cross
+    CROSS_CONFIG=cross.toml "$cache/cross-$cross_version/bin/cross" build --release --locked --package perchd --target "$target"
+}
+
+# Rust for browsers, which Debian keeps new in its old releases too; GCC for the machine itself, for build scripts, and for the target; libclang and the
+# target's libraries with their headers.
+packages=(ca-certificates rustc-web cargo-web "libstd-rust-web-dev:$DEBIAN_ARCHITECTURE" gcc g++ libc6-dev "gcc-${GNU//_/-}" "g++-${GNU//_/-}"
+    "libasound2-dev:$DEBIAN_ARCHITECTURE" libclang-dev cmake make perl pkg-config)
+
+make_chroot() {
+    say "making the chroot: some minutes, 1.5 GB"
+    rm -rf --one-file-system "$chroot.new"
+    mmdebstrap --quiet --mode=root --variant=apt --architectures="$architectures" --aptopt='Apt::Install-Recommends "false"' \
+        --include="$(IFS=,; echo "${packages[*]}")" bookworm "$chroot.new" \
+        "deb $(cross/debian-mirror.sh) bookworm main" "deb $(cross/debian-mirror.sh security) bookworm-security main"
+    mkdir -p "$chroot.new"/{source,cargo/registry,target}
+    # One of older inputs is of no use any more.
+    find "$cache" -maxdepth 1 -name "cross-$DEBIAN_ARCHITECTURE-*" ! -path "$chroot.new" -exec rm -rf --one-file-system {} +
+    mv "$chroot.new" "$chroot"
+}
+
+build_in_chroot() {
+    [ "$(dpkg --print-architecture)" = amd64 ] || { say "the chroot is made of amd64 programs: install Docker"; exit 1; }
+    [ "$(id -u)" = 0 ] || { say "a chroot is for root: sudo make cross TARGET=$target, or install Docker"; exit 1; }
+    daemon/setup.sh build cross
+    # Two runs share what they compile.
+    mkdir -p "$cache"
+    exec 9>"$cache/cross.lock"
+    flock 9
+    architectures=amd64
+    [ "$DEBIAN_ARCHITECTURE" = amd64 ] || architectures+=,$DEBIAN_ARCHITECTURE
+    chroot=$cache/cross-$DEBIAN_ARCHITECTURE-$(echo "bookworm ${packages[*]}" | sha256sum | cut -c1-16)
+    [ -d "$chroot" ] || make_chroot
+    # All that is fetched is fetched here: the chroot has no network to speak of.
+    cargo fetch --quiet --locked
+    local registry=${CARGO_HOME:-$HOME/.cargo}/registry upper=${target^^}
+    # The mounts are of that namespace and end with it. Paths in it are always the same, and so are the ones in the program.
+    unshare --mount --propagation private sh -euc '
+        chroot=$1 registry=$2; shift 2
+        mount --bind -o ro "$PWD" "$chroot/source"
+        mount --bind -o ro "$registry" "$chroot/cargo/registry"
+        mount -t proc proc "$chroot/proc"
+        mount --rbind /dev "$chroot/dev"
+        exec chroot "$chroot" env -i "$@"' sh "$chroot" "$registry" \
+        PATH=/usr/bin:/bin HOME=/cargo LC_ALL=C.UTF-8 CARGO_HOME=/cargo CARGO_TARGET_DIR=/target ${CARGO_BUILD_JOBS:+"CARGO_BUILD_JOBS=$CARGO_BUILD_JOBS"} \
+        "CARGO_TARGET_${upper//-/_}_LINKER=$GNU-gcc" CARGO_PROFILE_RELEASE_STRIP=symbols "TARGET_CC=$GNU-gcc" "TARGET_CXX=$GNU-g++" "TARGET_AR=$GNU-ar" \
+        PKG_CONFIG_ALLOW_CROSS=1 "PKG_CONFIG_PATH=/usr/lib/$GNU/pkgconfig" "BINDGEN_EXTRA_CLANG_ARGS=-I/usr/include/$GNU -I/usr/$GNU/include" \
+        cargo build --release --frozen --package perchd --target "$target" --manifest-path /source/Cargo.toml
+    mkdir -p "$output"
+    # A copy is whole or not there.
+    install -m 755 "$chroot/target/$target/release/perchd" "$output/perchd.new"
+    mv "$output/perchd.new" "$output/perchd"
+}
+
+if [ "${PERCH_CROSS:-}" != chroot ] && containers_answer; then build_with_cross; else build_in_chroot; fi
+cross/check.sh "$target" "$output/perchd"
