@@ -35,7 +35,7 @@ fn systemd_is_told_the_states_in_order() {
     let playlist = daemon.get("/media/live/index.m3u8");
     assert_eq!(playlist.status, 200, "ready is when the first segment can be served");
     assert_eq!(daemon.get("/readyz").status, 200);
-    assert_eq!(before[0], "STATUS=starting the camera");
+    assert_eq!(before[0], "STATUS=starting");
     assert!(is_in(&before, "EXTEND_TIMEOUT_USEC="), "{before:?}");
     assert!(is_in(&before, "STATUS=live: test pattern, 640x360, coded by software"), "{before:?}");
 

@@ -31,6 +31,7 @@ pub(super) fn run(config: &Config) -> Result<(), CommandError> {
     log::start(config.log.level).map_err(|error| CommandError::Config(error.into()))?;
     let inherited = http::Inherited::take().context("cannot take systemd's sockets over")?;
     perch_device::heap::give_back();
+    notify::starting();
     // Opening it writes to it.
     let last_alive = last_alive(&config.server.data_dir);
     let store = Arc::new(open_store(&config.server.data_dir)?);

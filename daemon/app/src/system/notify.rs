@@ -80,6 +80,11 @@ pub fn silent_for(running: &[CameraHandle], now: Duration) -> Duration {
     running.iter().map(silent_for).max().unwrap_or_default()
 }
 
+/// Says that the beginning has begun: before anything can be looked at, a slow card's store is opened.
+pub fn starting() {
+    send(&[Message::Status("starting".to_owned())]);
+}
+
 /// Says that the end has begun.
 pub fn stopping() {
     send(&[Message::Stopping, Message::Status("shutting down".to_owned())]);
