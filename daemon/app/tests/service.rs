@@ -74,7 +74,7 @@ fn a_missing_camera_is_waited_for_and_said_everywhere() {
 #[test]
 fn a_daemon_that_does_not_go_live_by_itself_is_ready_at_once_and_says_so() {
     let daemon = Daemon::start("[live]\nautostart = false\n");
-    assert_eq!(told_until(&daemon, "READY=1"), ["READY=1", "STATUS=nothing is live"]);
+    assert_eq!(told_until(&daemon, "READY=1"), ["STATUS=starting", "READY=1", "STATUS=nothing is live"]);
     assert_eq!(daemon.get("/api/v1/cameras").json()["items"][0]["state"], "stopped");
     assert_eq!(daemon.get("/media/live/index.m3u8").status, 404);
     assert_eq!(daemon.stop(), Some(0));
