@@ -15,6 +15,7 @@ mod user;
 pub(crate) use manual::manual;
 
 use crate::config::{Config, FlagValue, Sources};
+use crate::system::log;
 use clap::Parser;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -166,11 +167,11 @@ fn exit_code(result: Result<(), CommandError>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(CommandError::Config(error)) => {
-            eprintln!("perchd: the configuration cannot be used\n{error:#}");
+            log::complain(&format!("perchd: the configuration cannot be used\n{error:#}"));
             ExitCode::from(EXIT_CONFIG)
         }
         Err(CommandError::Other(error)) => {
-            eprintln!("perchd: {error:#}");
+            log::complain(&format!("perchd: {error:#}"));
             ExitCode::FAILURE
         }
     }

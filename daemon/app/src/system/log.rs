@@ -57,6 +57,20 @@ fn filter(level: tracing::Level, variable: impl Fn(&str) -> Option<String>) -> R
     Ok(Targets::new().with_default(level))
 }
 
+/// Says why a command ends, on standard error; to the journal as an error, for lines without a mark are mere information to it
+/// (`sd-daemon(3)`).
+pub fn complain(text: &str) {
+    eprintln!("{}", complaint(text, journal_reads_stderr()));
+}
+
+fn complaint(text: &str, to_journal: bool) -> String {
+    if to_journal {
+        text.lines().map(|line| format!("<3>{line}")).collect::<Vec<_>>().join("\n")
+    } else {
+        text.to_owned()
+    }
+}
+
 /// `JOURNAL_STREAM` names device and inode of the journal's end of our standard error (systemd.exec(5)); a child that
 /// inherited the variable but writes elsewhere must not be fooled by it.
 fn journal_reads_stderr() -> bool {
@@ -69,6 +83,12 @@ fn journal_reads_stderr() -> bool {
 mod tests {
     use super::*;
     use tracing::Level;
+
+    #[test]
+    fn every_line_of_a_complaint_is_an_error_to_the_journal() {
+        assert_eq!(complaint("two\nmistakes", true), "<3>two\n<3>mistakes");
+        assert_eq!(complaint("two\nmistakes", false), "two\nmistakes");
+    }
 
     #[test]
     fn the_variables_go_before_the_configured_level() {
