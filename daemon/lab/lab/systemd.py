@@ -41,6 +41,11 @@ class Systemd:
         shutil.copy(f"{REPOSITORY}/systemd/perchd.service", self.units)
         with open(f"{self.units}/perchd.service.d/lab.conf", "w", encoding="utf-8") as file:
             file.write(drop_in)
+        # Port 80, which the service brings in.
+        shutil.copy(f"{REPOSITORY}/systemd/perchd.socket", self.units)
+        os.makedirs(f"{self.units}/perchd.socket.d")
+        with open(f"{self.units}/perchd.socket.d/lab.conf", "w", encoding="utf-8") as file:
+            file.write("[Unit]\nDefaultDependencies=no\n")
         # Loads modules for units that want it.
         shutil.copy("/lib/systemd/system/modprobe@.service", self.units)
         with open(f"{self.units}/lab.target", "w", encoding="utf-8") as file:

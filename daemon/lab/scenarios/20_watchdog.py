@@ -1,6 +1,7 @@
 """systemd's watchdog, with the unit that we ship and a real systemd: the daemon is stopped, then only its capture thread; both
-end in a restart that has the stream back."""
+end in a restart that has the stream back. Port 80, which systemd binds, is there all along and ends with the service."""
 
+import http.client
 import os
 import signal
 import time
@@ -24,6 +25,18 @@ def process():
     return None
 
 
+def port_80():
+    """Status of the site on the socket that systemd hands over; 0 while nobody answers there."""
+    connection = http.client.HTTPConnection("127.0.0.1", 80, timeout=10)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status
+    except (OSError, http.client.HTTPException):
+        return 0
+    finally:
+        connection.close()
+
+
 def guest(lab):
     node = devices.camera()
     devices.encoder(formats=2)
@@ -40,6 +53,7 @@ def guest(lab):
             # Type=notify: this comes back when READY=1 was said.
             systemd.systemctl("start", "perchd.service")
             require(perchd.get("/readyz")[0] == 200, "READY=1 was said before /readyz is 200")
+            require(port_80() == 200, "nobody answers on port 80, which perchd.socket has")
             require("live:" in systemd.show("StatusText"), f"STATUS= is {systemd.show('StatusText')!r}")
             words.append(f"STATUS={systemd.show('StatusText')}")
 
@@ -63,6 +77,7 @@ def guest(lab):
                     lambda: f"not ready again after {what}: {systemd.show('ActiveState')}/{systemd.show('SubState')}", 0.5,
                 )
                 perchd.wait_live()
+                require(port_80() == 200, f"{what}: nobody answers on port 80 any more")
                 require(process() != pid, f"{what}: the same process goes on")
                 words.append(f"{what}: live again after {time.monotonic() - began:.1f} s")
 
@@ -75,6 +90,7 @@ def guest(lab):
 
             restarted("capture thread stopped", stop_capture, lambda: threads.reap(stopped[0]))
             systemd.systemctl("stop", "perchd.service")
+            require(port_80() == 0, "somebody listens on port 80 after perchd was stopped, and would start it again")
             require(systemd.results() == ["watchdog", "watchdog", "success"], f"the service's runs ended with {systemd.results()}")
         finally:
             devices.run("cp", "/run/lab/perchd.log", f"{lab.out}/perchd.log", check=False)
