@@ -1,6 +1,6 @@
 # What there is to do; each target installs what it needs when it may, and names it when it may not.
 
-.PHONY: run test schemathesis lab bench fuzz cross test-cross deb test-deb
+.PHONY: run test schemathesis lab bench fuzz cross test-cross deb test-deb image test-image power-cuts
 
 run:    ## build, run and go live on http://localhost:8080, with the data in ./var
 	@daemon/setup.sh build
@@ -16,6 +16,7 @@ test:   ## formatting, lints, licences, types and tests of the page, every test 
 	npm run --silent check
 	npm test --silent
 	python3 -m unittest discover --quiet --start-directory daemon/bench
+	python3 -m unittest discover --quiet --start-directory image/tests
 	cargo test --workspace --no-fail-fast --quiet
 
 SCHEMATHESIS_SECONDS ?= 300
@@ -48,3 +49,17 @@ deb:    ## the Debian package for TARGET (deb/build.sh)
 
 test-deb: deb ## the package: lintian, its unit, installed, upgraded, removed and purged in Debian 12
 	deb/test.sh $(TARGET)
+
+FLAVOUR ?= debian
+image:  ## the image of a card, image/out/*.img.xz, for Raspberry Pis of 64 bits (image/README.md)
+	@daemon/setup.sh build image
+	@$(MAKE) --no-print-directory deb TARGET=aarch64-unknown-linux-gnu
+	image/build.sh $(FLAVOUR) "$$(ls -t $${CARGO_TARGET_DIR:-target}/aarch64-unknown-linux-gnu/debian/perch_*_arm64.deb | head -n 1)"
+
+test-image: ## boots that image in QEMU and uses it: site, updates, two power cuts
+	@daemon/setup.sh image
+	python3 image/boot_test/run.py image/out/perch-*.img.xz --update image/out/perch-*.update
+
+power-cuts: ## cuts its power 20 times at random, and writes what came of it to image/power-cuts.txt
+	@daemon/setup.sh image
+	python3 image/boot_test/run.py image/out/perch-*.img.xz --power-cuts 20 --table image/power-cuts.txt

@@ -5,6 +5,7 @@
 #     setup.sh build           to build perchd: Rust, a C and C++ compiler, libclang
 #     setup.sh build cross     for programs for other boards, too: chroots, other machines' emulators
 #     setup.sh build deb       for the Debian package, too: cargo-deb, lintian
+#     setup.sh image           for the image of a card and its boot test: mmdebstrap, mkfs.*, QEMU
 #     setup.sh build test      for `make test` too: ffmpeg, Chromium, Node.js and the page's tools, schemathesis
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -55,6 +56,25 @@ need_deb() {
     need man man-db
 }
 
+need_image() {
+    need mmdebstrap mmdebstrap
+    need arch-test arch-test
+    need qemu-aarch64-static qemu-user-static
+    need mkfs.erofs erofs-utils
+    need mkfs.ext4 e2fsprogs
+    need mkfs.vfat dosfstools
+    need mcopy mtools
+    need sfdisk fdisk
+    need depmod kmod
+    need xz xz-utils
+    need python3 python3
+    # What its boot test runs.
+    need qemu-system-aarch64 qemu-system-arm
+    need qemu-img qemu-utils
+    need ffprobe ffmpeg
+    need ssh openssh-client
+}
+
 install_packages() {
     [ ${#packages[@]} -gt 0 ] || return 0
     local install="apt-get install --no-install-recommends ${packages[*]}"
@@ -96,7 +116,8 @@ for purpose in "$@"; do
         test) need_test ;;
         cross) need_cross ;;
         deb) need_deb ;;
-        *) echo "setup.sh: build, cross, deb or test, not $purpose" >&2; exit 64 ;;
+        image) need_image ;;
+        *) echo "setup.sh: build, cross, deb, image or test, not $purpose" >&2; exit 64 ;;
     esac
 done
 install_packages

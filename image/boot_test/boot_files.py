@@ -1,0 +1,91 @@
+"""wifi.txt and perch.toml on the boot partition: right ones are taken over, wrong lines are told. Wi-Fi is the kernel's mac80211_hwsim: two radios in the
+same machine, one of them made an access point by the test."""
+
+import subprocess
+from pathlib import Path
+
+from machine import BootFiles, Failure, Machine, make_card, write_on_boot_partition
+
+_NETWORK, _PASSWORD = 'Caf\N{LATIN SMALL LETTER E WITH ACUTE} "Perch"', 'eight "or" more'
+_CONFIG = '[[camera]]\nname = "garden"\nsource = "test-pattern"\n'
+_ACCESS_POINT = f"""modprobe mac80211_hwsim radios=2
+cat >/run/ap.conf <<'END'
+network={{
+    ssid={_NETWORK.encode().hex()}
+    mode=2
+    frequency=2412
+    key_mgmt=WPA-PSK
+    proto=RSN
+    pairwise=CCMP
+    psk="{_PASSWORD}"
+}}
+END
+until [ -e /sys/class/net/wlan1 ]; do sleep 1; done
+wpa_supplicant -B -c /run/ap.conf -i wlan1"""
+
+
+class BootPartition:
+    """One board with files on its boot partition."""
+
+    def __init__(self, machine: Machine, key: Path) -> None:
+        self.machine, self.key = machine, key
+
+    def has_its_name(self) -> str:
+        for unit in ("perchd", "avahi-daemon"):
+            self.machine.wait_for_unit(unit, 420)
+        name = self.machine.run("hostname").strip()
+        if name != "henhouse":
+            raise Failure(name)
+        return "henhouse"
+
+    def has_its_camera(self) -> str:
+        said = self.machine.run("tr '\\0' '\\n' </proc/$(systemctl show --property MainPID --value perchd)/environ | grep PERCH_CONFIG; cat /run/perch-board/perch.toml")
+        if "PERCH_CONFIG=/run/perch-board/perch.toml" not in said or "garden" not in said:
+            raise Failure(said)
+        return "perch.toml is perchd's configuration"
+
+    def opens_to_the_key(self) -> str:
+        self.machine.run("until systemctl --quiet is-active ssh; do sleep 1; done", 120)
+        ssh = ["ssh", "-p", str(self.machine.ssh_port), "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "ConnectTimeout=60"]
+        mine = subprocess.run([*ssh, "-o", "BatchMode=yes", "-i", str(self.key), "root@127.0.0.1", "hostname"], capture_output=True, text=True, timeout=120, check=False)
+        if mine.stdout.strip() != "henhouse":
+            raise Failure(mine.stderr)
+        other = subprocess.run(
+            [*ssh, "-v", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-i", "/dev/null", "root@127.0.0.1", "hostname"],
+            capture_output=True, text=True, timeout=120, check=False,
+        )
+        if "Permission denied (publickey)" not in other.stderr:
+            raise Failure(f"without the key: {other.stdout} {other.stderr[-300:]}")
+        return "with the key, and by nothing else"
+
+    def joins_the_wifi(self) -> str:
+        self.machine.run(_ACCESS_POINT, 120)
+        self.machine.run('until [ "$(cat /sys/class/net/wlan0/carrier 2>/dev/null)" = 1 ]; do sleep 1; done', 120)
+        return "WPA2, a name with quotation marks and an accent; simulated radios"
+
+    def tells_what_is_wrong(self) -> str:
+        said = self.machine.run("cat /boot/firmware/perch-errors.txt; findmnt --noheadings --output OPTIONS /boot/firmware")
+        if "line 5: a country is two capitals" not in said or not said.splitlines()[-1].startswith("ro"):
+            raise Failure(said)
+        self.machine.serial.wait_for(rb"line 5: a country is two capitals", 60)
+        return said.splitlines()[0]
+
+
+def try_boot_files(image: Path, folder: Path, report) -> None:
+    """All of it. `report` is run.py's."""
+    key = folder / "key"
+    for old in (key, folder / "key.pub"):
+        old.unlink(missing_ok=True)
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    # As Notepad writes it, with one wrong line.
+    wifi = ["\ufeff# Ours", f"network = {_NETWORK}", f"password = {_PASSWORD}", "name = henhouse", "country = Switzerland", f"ssh-key = {(folder / 'key.pub').read_text().strip()}"]
+    changed = write_on_boot_partition(image, folder / "files.img", {"wifi.txt": "\r\n".join(wifi), "perch.toml": _CONFIG})
+    card = folder / "files.qcow2"
+    make_card(changed, card)
+    with Machine(card, BootFiles(card, folder), folder, "files") as machine:
+        board = BootPartition(machine, key)
+        if report.attempt("wifi.txt: the board's name", board.has_its_name):
+            report.attempt("perch.toml of the boot partition", board.has_its_camera)
+            report.attempt("wifi.txt: a wrong line is told on the screen and beside the file", board.tells_what_is_wrong)
+            report.attempt("wifi.txt: SSH", board.opens_to_the_key)
+            report.attempt("wifi.txt: Wi-Fi", board.joins_the_wifi)

@@ -1,0 +1,226 @@
+"""A board in software: the very image that is flashed, in QEMU (aarch64, `virt`), as a boot loader would start it.
+
+The test plays the boot loader's part: it reads kernel, initial RAM disk and command line from the image's FAT partition, as its config.txt says. It gets
+a root shell by the kernel's command line (`systemd.debug_shell`), which is no door of the image: who writes that line owns the board anyway.
+"""
+
+import contextlib
+import re
+import signal
+import socket
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+FAT_OFFSET = 4 << 20
+"""Of the first partition (build.sh)."""
+FAT_MEBIBYTES = 192
+CARD_BYTES = "3G"
+"""What the image is written to is larger than the image, as a card is."""
+_PROMPT = re.compile(rb"@@(\d+)@@")
+
+
+class Failure(Exception):
+    """What was expected did not come to pass."""
+
+
+def make_card(image: Path, card: Path) -> None:
+    """A card with the image on it; writes stay in `card`."""
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", str(image.resolve()), "-F", "raw", str(card), CARD_BYTES], check=True)
+
+
+class BootFiles:
+    """What a card's FAT partition says is to be started, read as a Raspberry Pi's first stages read it: config.txt, or tryboot.txt for a trial."""
+
+    def __init__(self, card: Path, folder: Path, config_name: str = "config.txt") -> None:
+        fat = folder / "fat.img"
+        subprocess.run(
+            ["qemu-img", "dd", "-O", "raw", f"if={card}", f"of={fat}", "bs=1M", f"count={(FAT_OFFSET >> 20) + FAT_MEBIBYTES}"], check=True, capture_output=True
+        )
+        config = dict(re.findall(r"^(kernel|initramfs|os_prefix)[= ]([^ \n]+)", self._read(fat, config_name).decode(), re.MULTILINE))
+        self.slot = config["os_prefix"].strip("/")
+        self.kernel, self.initrd = folder / "vmlinuz", folder / "initrd.img"
+        self.kernel.write_bytes(self._read(fat, config["os_prefix"] + config["kernel"]))
+        self.initrd.write_bytes(self._read(fat, config["os_prefix"] + config["initramfs"]))
+        self.command_line = self._read(fat, config["os_prefix"] + "cmdline.txt").decode().strip()
+        fat.unlink()
+
+    @staticmethod
+    def _read(fat: Path, name: str) -> bytes:
+        return subprocess.run(["mcopy", "-i", f"{fat}@@{FAT_OFFSET}", f"::{name}", "-"], check=True, capture_output=True).stdout
+
+
+class Console:
+    """One serial line, kept whole; waits have deadlines."""
+
+    def __init__(self, path: Path, log: Path) -> None:
+        self._socket = socket.socket(socket.AF_UNIX)
+        until = time.monotonic() + 20
+        while True:
+            try:
+                self._socket.connect(str(path))
+                break
+            except OSError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.05)
+        self._log = log.open("ab")
+        self._text = bytearray()
+        self._news = threading.Condition()
+        self._ended = False
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        with contextlib.suppress(OSError):
+            while data := self._socket.recv(65536):
+                self._log.write(data)
+                self._log.flush()
+                with self._news:
+                    self._text += data
+                    self._news.notify_all()
+        with self._news:
+            self._ended = True
+            self._news.notify_all()
+
+    def write(self, text: str) -> None:
+        """Types."""
+        self._socket.sendall(text.encode())
+
+    def end(self) -> int:
+        """Where what comes next will begin."""
+        with self._news:
+            return len(self._text)
+
+    def wait_for(self, pattern: bytes | re.Pattern[bytes], seconds: float, start: int = 0) -> re.Match[bytes]:
+        """The first match at or after `start`."""
+        until = time.monotonic() + seconds
+        with self._news:
+            while not (found := re.compile(pattern).search(self._text, start)):
+                left = until - time.monotonic()
+                if left <= 0 or self._ended:
+                    tail = self._text[-1500:].decode(errors="replace")
+                    raise Failure(f"{pattern!r} did not come within {seconds:.0f} s{' (the line is closed)' if self._ended else ''}; the last: {tail}")
+                self._news.wait(left)
+            return found
+
+    def text(self, start: int, end: int) -> str:
+        """A part of what came."""
+        with self._news:
+            return self._text[start:end].decode(errors="replace")
+
+    def close(self) -> None:
+        """Hangs up."""
+        self._socket.close()
+
+
+def write_on_boot_partition(image: Path, changed: Path, files: dict[str, str]) -> Path:
+    """A copy of the image, with files on its FAT partition as somebody puts them there at their computer."""
+    subprocess.run(["cp", "--sparse=always", str(image), str(changed)], check=True)
+    for name, text in files.items():
+        subprocess.run(["mcopy", "-o", "-i", f"{changed}@@{FAT_OFFSET}", "-", f"::{name}"], input=text.encode(), check=True)
+    return changed
+
+
+class Machine:
+    """A running board. Use as a context: it is off afterwards."""
+
+    def __init__(self, card: Path, boot: BootFiles, folder: Path, log_name: str, extra: Path | None = None) -> None:
+        self.port, self.ssh_port = _free_port(), _free_port()
+        sockets = {name: folder / f"{log_name}.{name}" for name in ("serial", "shell")}
+        for path in sockets.values():
+            path.unlink(missing_ok=True)
+        self.started = time.monotonic()
+        self.process = subprocess.Popen(
+            [
+                "qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a72", "-accel", "tcg,thread=multi", "-smp", "2", "-m", "1024", "-display", "none", "-no-reboot",
+                "-kernel", str(boot.kernel), "-initrd", str(boot.initrd),
+                # The last console is the one that init talks to.
+                "-append", f"{boot.command_line} console=ttyAMA0 systemd.debug_shell=ttyS0 systemd.show_status=no",
+                "-drive", f"file={card},if=none,id=card,format=qcow2", "-device", "virtio-blk-pci,drive=card",
+                "-netdev", f"user,id=lan,hostfwd=tcp:127.0.0.1:{self.port}-:80,hostfwd=tcp:127.0.0.1:{self.ssh_port}-:22", "-device", "virtio-net-pci,netdev=lan",
+                *(["-drive", f"file={extra},if=none,id=extra,format=raw,readonly=on", "-device", "virtio-blk-pci,drive=extra"] if extra else []),
+                "-device", "virtio-rng-pci", "-device", "i6300esb",
+                "-chardev", f"socket,id=serial,path={sockets['serial']},server=on,wait=off", "-serial", "chardev:serial",
+                "-chardev", f"socket,id=shell,path={sockets['shell']},server=on,wait=off", "-device", "pci-serial,chardev=shell",
+            ],
+            stdin=subprocess.DEVNULL,
+        )
+        try:
+            self.serial = Console(sockets["serial"], folder / f"{log_name}.serial.log")
+            self._shell = Console(sockets["shell"], folder / f"{log_name}.shell.log")
+        except BaseException:
+            self.cut_power()
+            raise
+        self._has_shell = False
+
+    def __enter__(self) -> "Machine":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.cut_power()
+        self.serial.close()
+        self._shell.close()
+
+    def cut_power(self) -> None:
+        """At once, whatever it is doing."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def age(self) -> float:
+        """Seconds since it was switched on."""
+        return time.monotonic() - self.started
+
+    def run(self, command: str, seconds: float = 30) -> str:
+        """What a command says, as root; fails when the command does."""
+        output, code = self.try_to(command, seconds)
+        if code != 0:
+            raise Failure(f"`{command}` ended with {code}: {output.strip()[-600:]}")
+        return output
+
+    def try_to(self, command: str, seconds: float = 30) -> tuple[str, int]:
+        """The same, with the exit code."""
+        if not self._has_shell:
+            self._wait_for_shell(180)
+        start = self._shell.end()
+        self._shell.write(f"{{ {command}\n}} </dev/null; echo @@$?@@\n")
+        end = self._shell.wait_for(_PROMPT, seconds, start)
+        return self._shell.text(start, end.start()).replace("\r", ""), int(end[1])
+
+    def wait_for_unit(self, unit: str, seconds: float) -> None:
+        """Until a unit is active; says why where it does not become so."""
+        wait = f'until systemctl --quiet is-active {unit}; do [ "$(cut -d. -f1 /proc/uptime)" -lt {seconds:.0f} ] || exit 1; sleep 1; done'
+        said, code = self.try_to(f"({wait})", seconds + 60)
+        if code != 0:
+            why = self.run(f"systemctl list-jobs --no-pager; systemctl --failed --no-legend --plain; journalctl --no-pager --lines 40 --unit {unit}", 60)
+            raise Failure(f"{unit} was not active {seconds:.0f} s after the kernel's start: {said}{why}")
+
+    def _wait_for_shell(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while True:
+            start = self._shell.end()
+            # Nobody reads the line before the shell is there; what is typed too early may be lost.
+            self._shell.write("set +o emacs; stty -echo; PS1=; PS2=; echo @@$?@@\n")
+            try:
+                self._shell.wait_for(_PROMPT, 5, start)
+                break
+            except Failure:
+                if time.monotonic() > until:
+                    raise
+        # Answers to lines that were typed before.
+        self._shell.write("echo @@77@@\n")
+        self._shell.wait_for(rb"@@77@@", 20, start)
+        time.sleep(0.2)
+        self._has_shell = True
+
+    def wait_for_off(self, seconds: float) -> None:
+        """Until it has switched itself off, or wants to be started anew."""
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise Failure(f"it was not off after {seconds:.0f} s") from None
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]

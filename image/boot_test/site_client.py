@@ -1,0 +1,74 @@
+"""The site on a board, as somebody in the network uses it."""
+
+import contextlib
+import json
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+from machine import Failure, Machine
+
+NAME = "perch.local"
+PASSWORD = "a cat on the keyboard"
+
+
+class Site:
+    """Asked by its name; answers are JSON."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self._token: str | None = None
+
+    def ask(self, method: str, path: str, body: object = None) -> tuple[int, dict]:
+        """Status and answer."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self._machine.port}{path}", method=method)
+        request.add_header("Host", NAME)
+        if body is not None:
+            request.data = json.dumps(body).encode()
+            request.add_header("Content-Type", "application/json")
+        if self._token:
+            request.add_header("Authorization", f"Bearer {self._token}")
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                status, data = answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            status, data = error.code, error.read()
+        return status, json.loads(data) if data.startswith(b"{") else {}
+
+    def must(self, method: str, path: str, body: object = None) -> dict:
+        """The answer of what has to work."""
+        status, answer = self.ask(method, path, body)
+        if status >= 300:
+            raise Failure(f"{method} {path}: {status} {answer}")
+        return answer
+
+    def wait_for(self, path: str, seconds: float, is_there=lambda answer: True) -> dict:
+        """Asks until it answers as wished."""
+        until = time.monotonic() + seconds
+        last: object = None
+        while time.monotonic() < until:
+            with contextlib.suppress(OSError, urllib.error.URLError):
+                status, answer = self.ask("GET", path)
+                last = (status, answer)
+                if status == 200 and is_there(answer):
+                    return answer
+            time.sleep(1)
+        raise Failure(f"{path} did not answer as wished within {seconds:.0f} s; the last: {last}")
+
+    def log_in(self) -> None:
+        """As the owner."""
+        self._token = None
+        self._token = self.must("POST", "/api/v1/auth/login", {"username": "ann", "password": PASSWORD})["access_token"]
+
+    def frames(self, stream: str, seconds: float) -> dict:
+        """What ffprobe finds in the newest segments, from outside: size, codec, and how many pictures it could decode."""
+        playlist = f"http://127.0.0.1:{self._machine.port}/media/{stream}/index.m3u8"
+        command = [
+            "ffprobe", "-v", "error", "-headers", f"Host: {NAME}\r\n", "-read_intervals", "%+2", "-select_streams", "v:0", "-count_frames",
+            "-show_entries", "stream=codec_name,width,height,nb_read_frames", "-of", "json", playlist,
+        ]
+        found = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
+        if found.returncode != 0 or found.stderr.strip():
+            raise Failure(f"ffprobe: {found.stderr.strip()[-400:]}")
+        return json.loads(found.stdout)["streams"][0]
