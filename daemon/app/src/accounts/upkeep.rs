@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 
-/// How soon it is noticed that the clock was set.
-const LOOK_AT_CLOCK: Duration = Duration::from_secs(1);
-/// Expired logins are harmless, and few.
-const TIDY_EVERY: u32 = 3600;
+/// How soon it is noticed that the clock was set. Every look wakes a processor that may have nothing else to do.
+const LOOK_AT_CLOCK: Duration = Duration::from_secs(5);
+/// Of these looks. Expired logins are harmless, and few.
+const TIDY_EVERY: u32 = 720;
 
 /// Runs until it is aborted.
 pub async fn keep_up(accounts: Arc<Accounts>, store: Arc<Store>, clock: Arc<dyn Clock>) {

@@ -1,6 +1,6 @@
 //! When readers are woken, and until when nobody will be.
 //!
-//! A reader is woken for every IDR, which may end a segment, and twice a second between. So nothing is late when what is published
+//! A reader is woken for every IDR, which may end a segment, and three times in two seconds between. So nothing is late when what is published
 //! between is left with its source until then: a wake-up of the capture thread costs several times what is done with a picture in it.
 //!
 //! Must not be here: waiting, and whether a source can keep anything.
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// Between two wake-ups of readers. Nobody is shown less than a segment yet; this spreads the work on it, and keeps short what is left of
 /// it at an IDR. Parts of low-latency HLS will want it as long as a part.
-const BATCH: Duration = Duration::from_millis(500);
+const BATCH: Duration = Duration::from_millis(650);
 /// An IDR may come so much earlier than it is expected and is still seen at once: nearly two pictures at 30 a second.
 const EARLY: Duration = Duration::from_millis(60);
 
@@ -63,14 +63,14 @@ mod tests {
     }
 
     #[test]
-    fn readers_wake_for_idrs_and_twice_a_second() {
-        assert_eq!(play(60, &[0, 17]).0, [0, 13, 17, 30, 43, 56]);
+    fn readers_wake_for_idrs_and_now_and_then_between() {
+        assert_eq!(play(60, &[0, 20]).0, [0, 17, 20, 37, 54]);
     }
 
     #[test]
     fn they_do_not_wake_twice_when_an_idr_is_near() {
-        assert_eq!(play(53, &[0, 13, 26, 39, 52]).0, [0, 13, 26, 39, 52]);
-        assert_eq!(play(45, &[0, 13, 26]).0, [0, 13, 26, 41], "an IDR that does not come is not waited for");
+        assert_eq!(play(69, &[0, 17, 34, 51, 68]).0, [0, 17, 34, 51, 68]);
+        assert_eq!(play(57, &[0, 17, 34]).0, [0, 17, 34, 53], "an IDR that does not come is not waited for");
     }
 
     #[test]
@@ -78,7 +78,7 @@ mod tests {
         let quiet = |pictures| play(pictures, &[0, 25, 50]).1.quiet_until();
         assert_eq!(quiet(50), None, "one GOP says nothing of the next");
         assert_eq!(quiet(51), Some(PICTURE * 50 + BATCH));
-        assert_eq!(quiet(64), Some((PICTURE * 75).abs_diff(EARLY)));
+        assert_eq!(quiet(68), Some((PICTURE * 75).abs_diff(EARLY)));
         assert_eq!(
             quiet(80),
             Some((PICTURE * 75).abs_diff(EARLY)),

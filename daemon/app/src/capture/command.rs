@@ -182,7 +182,7 @@ impl CodedSource for CommandSource {
             Ok(read) => {
                 let last_read_at = std::mem::replace(&mut self.read_at, self.clock.monotonic());
                 // A child that came near to waiting for us once is looked at as it writes.
-                self.keeps_pictures &= read < PIPE / 2;
+                self.keeps_pictures &= read < PIPE / 3 * 2;
                 let since = if was_there { last_read_at } else { self.read_at };
                 Ok(Output::Stream { data: chunk.into(), since, read_at: self.read_at })
             }
