@@ -179,7 +179,7 @@ pub struct Broadcast {
 }
 
 impl Broadcast {
-    /// A reader that starts at the newest IDR, or at the first to come. It is woken for every IDR and twice a second between,
+    /// A reader that starts at the newest IDR, or at the first to come. It is woken for every IDR and three times in two seconds between,
     /// and then gets all that has come since: thirty wake-ups a second would cost more than what is done in them.
     pub fn subscribe(&self) -> Reader {
         let mut ring = self.shared.ring();
