@@ -8,6 +8,8 @@ use crate::memory::{ContiguousMemory, contiguous_memory};
 use crate::mode::{FormatReport, FrameSizes, PixelFormat, SizeReport};
 use crate::v4l2::capture::{capture_queue, rate_of};
 use crate::v4l2::ioctl::{Capability, Direction, FormatDescription, QueueType, VideoDevice};
+use std::ffi::OsStr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use v4l::FourCC;
 use v4l::capability::Flags;
@@ -32,6 +34,8 @@ pub struct ProbeReport {
     pub problems: Vec<ProbeProblem>,
     /// What encoders have to share; `None` where the kernel has no such allocator.
     pub contiguous_memory: Option<ContiguousMemory>,
+    /// `rpicam-vid`, where it is installed: what cameras that need libcamera give pictures through.
+    pub libcamera_program: Option<PathBuf>,
 }
 
 /// A camera and its modes.
@@ -114,7 +118,11 @@ pub enum ProblemKind {
 
 /// Asks all video nodes.
 pub fn probe() -> ProbeReport {
-    let mut report = ProbeReport { contiguous_memory: contiguous_memory(), ..ProbeReport::default() };
+    let mut report = ProbeReport {
+        contiguous_memory: contiguous_memory(),
+        libcamera_program: std::env::var_os("PATH").and_then(|path| find_program("rpicam-vid", &path)),
+        ..ProbeReport::default()
+    };
     let links = Links::read();
     for path in video_nodes() {
         match look_at(&path, &links) {
@@ -141,6 +149,13 @@ pub fn probe() -> ProbeReport {
         }
     }
     report
+}
+
+/// The first file of this name that may be run, in the folders of a `PATH`.
+fn find_program(name: &str, path: &OsStr) -> Option<PathBuf> {
+    std::env::split_paths(path).map(|folder| folder.join(name)).find(|file| {
+        std::fs::metadata(file).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+    })
 }
 
 /// Asks one node, by its number or by a link; `None` when it is no camera.
@@ -387,6 +402,20 @@ mod tests {
             .iter()
             .map(|code| FormatReport { fourcc: FourCC::new(code), description: String::new(), sizes: vec![] })
             .collect()
+    }
+
+    #[test]
+    fn a_program_is_the_first_file_on_the_path_that_may_be_run() {
+        let folders = [(); 3].map(|()| tempfile::tempdir().unwrap());
+        let path = std::env::join_paths(folders.iter().map(tempfile::TempDir::path)).unwrap();
+        assert_eq!(find_program("rpicam-vid", &path), None);
+        std::fs::create_dir(folders[0].path().join("rpicam-vid")).unwrap();
+        for (folder, mode) in [(1, 0o644), (2, 0o755)] {
+            let file = folders[folder].path().join("rpicam-vid");
+            std::fs::write(&file, "").unwrap();
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+        }
+        assert_eq!(find_program("rpicam-vid", &path), Some(folders[2].path().join("rpicam-vid")));
     }
 
     #[test]

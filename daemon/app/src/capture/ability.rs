@@ -134,6 +134,7 @@ impl Ability {
             ChosenSource::Command => (vec![as_configured(wanted)], None),
             ChosenSource::TestPattern => (Vec::new(), Some(any_pattern(board, wanted))),
             ChosenSource::V4l2 { camera, .. } => of_camera(board, wanted, &camera),
+            ChosenSource::Libcamera { .. } => (Vec::new(), Some(any_through_libcamera())),
         };
         let bitrate_kbps = match wanted.source {
             // The program's arguments say it, and nobody else can.
@@ -296,6 +297,12 @@ fn any_pattern(board: &ProbeReport, wanted: &config::Camera) -> AnySize {
         height: steps(&high(), most_height),
         rates: Rates::UpTo(MOST_FRAMES),
     }
+}
+
+/// It scales what the sensor gives to any size. More than this the Raspberry Pi's encoder does not keep up with, nor does a Pi 5's CPU.
+fn any_through_libcamera() -> AnySize {
+    let steps = |bounds: RangeInclusive<u32>, most| Steps { least: *bounds.start(), most, step: 2 };
+    AnySize { width: steps(wide(), 1920), height: steps(high(), 1080), rates: Rates::UpTo(30) }
 }
 
 fn of_camera(

@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 /// The formats that an encoder can be fed with, best first: fewest bytes to move, MJPEG last because it has to be decoded.
 const TO_ENCODE: [PixelFormat; 4] =
     [PixelFormat::Nv12, PixelFormat::I420, PixelFormat::Yuyv, PixelFormat::Mjpeg];
+/// The way out for cameras that need libcamera.
+const INSTALL: &str = "install rpicam-apps-lite, and Perch takes it by itself";
 /// Above this, the CPU of a small board does not keep up, pixels.
 const SOFTWARE_PIXELS: u64 = 1280 * 720;
 /// Frames and coded pictures that a hardware encoder holds at once; what it takes to stream without waiting.
@@ -27,7 +29,6 @@ pub struct Choice {
 }
 
 /// Where pictures come from.
-#[expect(clippy::large_enum_variant, reason = "there is one of these a camera")]
 #[derive(Clone, Debug, PartialEq)]
 pub enum ChosenSource {
     /// Colour bars with a clock, in the configured size.
@@ -40,6 +41,15 @@ pub enum ChosenSource {
         camera: CameraReport,
         /// The nearest to what was asked for.
         mode: Mode,
+    },
+    /// A CSI camera whose pictures come through libcamera, by its program (`super::libcamera`).
+    Libcamera {
+        /// Which.
+        camera: CameraReport,
+        /// `rpicam-vid`.
+        program: PathBuf,
+        /// From 0, among the cameras that need libcamera.
+        number: usize,
     },
 }
 
@@ -86,9 +96,13 @@ impl Choice {
             ChosenSource::TestPattern => "the test pattern".to_owned(),
             ChosenSource::Command => "the configured command".to_owned(),
             ChosenSource::V4l2 { camera, mode } => format!("{}, {mode}", camera.name()),
+            ChosenSource::Libcamera { camera, .. } => format!("{} through rpicam-vid", camera.name()),
         };
         let encoder = match &self.encoder {
             ChosenEncoder::Source if self.source == ChosenSource::Command => "by the command".to_owned(),
+            ChosenEncoder::Source if matches!(self.source, ChosenSource::Libcamera { .. }) => {
+                "by that program".to_owned()
+            }
             ChosenEncoder::Source => "by the camera itself".to_owned(),
             ChosenEncoder::V4l2M2m(encoder) => format!("by {}", name_of(encoder)),
             ChosenEncoder::Software => "in software (OpenH264)".to_owned(),
@@ -139,10 +153,9 @@ impl<'a> Chooser<'a> {
         for camera in
             self.board.cameras.iter().filter(|camera| device.is_none_or(|device| is_at(camera, device)))
         {
-            if camera.needs_libcamera {
+            if camera.needs_libcamera && self.board.libcamera_program.is_none() {
                 self.say(format!(
-                    "{} is a CSI camera that gives raw sensor data only; its pictures come through libcamera: use source = \
-                     \"command\" with command = [\"rpicam-vid\", \"--codec\", \"h264\", \"--inline\", \"-t\", \"0\", \"-o\", \"-\"].",
+                    "{} is a CSI camera that gives raw sensor data only; its pictures come through libcamera: {INSTALL}.",
                     camera.name()
                 ));
             } else if found.is_none() {
@@ -176,9 +189,9 @@ impl<'a> Chooser<'a> {
                 ProblemKind::Busy => SourceError::Busy(problem.detail.clone()),
                 ProblemKind::Other => SourceError::Failed(problem.detail.clone()),
             },
-            (None, _) if libcamera => SourceError::Mode(
-                "this CSI camera needs libcamera: use source = \"command\" with rpicam-vid".to_owned(),
-            ),
+            (None, _) if libcamera => {
+                SourceError::Mode(format!("this CSI camera needs libcamera: {INSTALL}"))
+            }
             (None, Some(device)) => SourceError::Missing(format!(
                 "{} is not there: plug it in, or name one that `perchd probe` lists",
                 device.display()
@@ -202,6 +215,9 @@ impl<'a> Chooser<'a> {
     }
 
     fn with_camera(&mut self, camera: &CameraReport) -> Result<Choice, SourceError> {
+        if camera.needs_libcamera {
+            return self.through_libcamera(camera);
+        }
         let choice = match self.wanted.encoder {
             EncoderKind::Auto => self.coded_by_camera(camera).or_else(|| {
                 self.say(format!("{} does not code H.264 itself.", camera.name()));
@@ -228,6 +244,20 @@ impl<'a> Chooser<'a> {
                 formats.join(", ")
             ))
         })
+    }
+
+    fn through_libcamera(&self, camera: &CameraReport) -> Result<Choice, SourceError> {
+        let program = self.board.libcamera_program.clone().ok_or_else(|| self.no_camera(None))?;
+        if matches!(self.wanted.encoder, EncoderKind::Software | EncoderKind::V4l2M2m) {
+            return Err(SourceError::Mode(format!(
+                "{} comes through rpicam-vid, which codes H.264 itself: use encoder = \"auto\"",
+                camera.name()
+            )));
+        }
+        let mut through_it = self.board.cameras.iter().filter(|camera| camera.needs_libcamera);
+        let number = through_it.position(|other| other.path == camera.path).unwrap_or_default();
+        let source = ChosenSource::Libcamera { camera: camera.clone(), program, number };
+        Ok(Choice { source, encoder: ChosenEncoder::Source })
     }
 
     fn coded_by_camera(&mut self, camera: &CameraReport) -> Option<Choice> {

@@ -80,7 +80,8 @@ fn node(wanted: &config::Camera) -> Result<Option<PathBuf>, SourceError> {
     }
     match choose(&probe(), wanted, &[]).choice?.source {
         ChosenSource::V4l2 { camera, .. } => Ok(Some(camera.path)),
-        ChosenSource::TestPattern | ChosenSource::Command => Ok(None),
+        // Those of a sensor behind libcamera are set through it, and rpicam-vid takes them at its start only.
+        ChosenSource::TestPattern | ChosenSource::Command | ChosenSource::Libcamera { .. } => Ok(None),
     }
 }
 

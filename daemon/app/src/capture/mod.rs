@@ -8,6 +8,7 @@ pub mod controls;
 mod encoded;
 mod encoder_record;
 mod i420;
+mod libcamera;
 mod mjpeg;
 pub mod open;
 mod software;

@@ -7,6 +7,7 @@ use super::command::CommandSource;
 use super::controls::KeptControls;
 use super::encoded::Encoded;
 use super::encoder_record::EncoderRecord;
+use super::libcamera;
 use super::mjpeg::MjpegDecoder;
 use super::software::{SoftwareEncoder, SoftwareSettings};
 use super::source::{CodedSource, Opener, PixelFormat, RawSource, SourceError};
@@ -103,6 +104,11 @@ impl ConfiguredCamera {
     fn start(&self, choice: &Choice) -> Result<Box<dyn CodedSource>, SourceError> {
         match &choice.source {
             ChosenSource::Command => Ok(Box::new(CommandSource::start(&self.wanted, self.clock.clone())?)),
+            ChosenSource::Libcamera { program, number, .. } => {
+                let command = libcamera::command(program, *number, &self.wanted);
+                let camera = config::Camera { command, ..self.wanted.clone() };
+                Ok(Box::new(CommandSource::start(&camera, self.clock.clone())?))
+            }
             ChosenSource::TestPattern => {
                 let config::Camera { width, height, frames_per_second, .. } = self.wanted;
                 let pattern = TestPattern::new(width, height, frames_per_second, self.clock.clone())?;
@@ -182,7 +188,7 @@ impl ConfiguredCamera {
         let wanted = self.wanted.clone();
         let is_camera_there = move || {
             let choice = choose(&probe(), &wanted, &[]).choice;
-            choice.is_ok_and(|choice| matches!(choice.source, ChosenSource::V4l2 { .. }))
+            choice.is_ok_and(|choice| choice.source != ChosenSource::TestPattern)
         };
         Box::new(StandIn::new(pattern, Box::new(is_camera_there), self.clock.clone()))
     }

@@ -281,7 +281,7 @@ impl ShownCamera {
             text.line(2, &format!("device = \"{}\"", stable.display()));
         }
         if self.needs_libcamera {
-            text.line(2, "needs libcamera: use source = \"command\" with rpicam-vid");
+            text.line(2, "comes through libcamera, by rpicam-vid");
         }
         for format in &self.formats {
             let modes: Vec<String> = format.modes.iter().map(ShownMode::in_words).collect();

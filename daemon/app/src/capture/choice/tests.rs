@@ -81,7 +81,7 @@ fn zero_2_w_with_little_contiguous_memory_says_so_and_codes_in_software() {
 #[test]
 fn a_csi_camera_is_named_with_its_way_out_and_another_camera_is_taken() {
     let verdict = choose(&board(vec![csi(), webcam()], vec![], None), &wanted(), &[]);
-    assert!(says(&verdict, "rpicam-vid"));
+    assert!(says(&verdict, "install rpicam-apps-lite"));
     assert!(
         matches!(chosen(&verdict).0, ChosenSource::V4l2 { camera, .. } if camera.identity.card == "C270")
     );
@@ -90,7 +90,28 @@ fn a_csi_camera_is_named_with_its_way_out_and_another_camera_is_taken() {
     assert_eq!(chosen(&alone).0, &ChosenSource::TestPattern);
     let asked = config::Camera { source: SourceKind::V4l2, ..wanted() };
     let error = choose(&board(vec![csi()], vec![], None), &asked, &[]).choice.unwrap_err();
-    assert!(error.to_string().contains("rpicam-vid"), "{error}");
+    assert!(error.to_string().contains("install rpicam-apps-lite"), "{error}");
+}
+
+#[test]
+fn a_csi_camera_is_taken_through_rpicam_vid_where_that_is_installed() {
+    let mut other = csi();
+    other.path = "/dev/video4".into();
+    let board = ProbeReport {
+        libcamera_program: Some("/usr/bin/rpicam-vid".into()),
+        ..board(vec![csi(), webcam(), other], vec![codec()], None)
+    };
+    for (device, expected) in [(None, 0), (Some("/dev/video4"), 1)] {
+        let asked = config::Camera { device: device.map(PathBuf::from), ..wanted() };
+        let verdict = choose(&board, &asked, &[]);
+        let ChosenSource::Libcamera { number, .. } = chosen(&verdict).0 else { panic!("{verdict:?}") };
+        assert_eq!((*number, chosen(&verdict).1), (expected, &ChosenEncoder::Source));
+        let words = verdict.choice.unwrap().describe();
+        assert!(words.contains("through rpicam-vid, coded by that program"), "{words}");
+    }
+    let asked = config::Camera { encoder: EncoderKind::Software, ..wanted() };
+    let error = choose(&board, &asked, &[]).choice.unwrap_err();
+    assert!(error.to_string().contains("use encoder = \"auto\""), "{error}");
 }
 
 #[test]

@@ -71,6 +71,7 @@ pub fn board(cameras: Vec<CameraReport>, encoders: Vec<EncoderReport>, cma: Opti
         cameras,
         encoders,
         problems: Vec::new(),
+        libcamera_program: None,
         contiguous_memory: cma.map(|total| ContiguousMemory { total, free: total / 2 }),
     }
 }
