@@ -68,6 +68,8 @@ need_image() {
     need depmod kmod
     need xz xz-utils
     need python3 python3
+    need curl curl
+    need gpg gpg
     # What its boot test runs.
     need qemu-system-aarch64 qemu-system-arm
     need qemu-img qemu-utils

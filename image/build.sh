@@ -4,7 +4,7 @@
 #
 #     sudo image/build.sh debian|raspberrypi PERCH.deb [--as-it-is]
 #
-# Debian 13 (base.sh), perchd's package, and the files of image/root over it. Four partitions: what the board starts from (FAT, readable on any
+# Debian 13 (base.sh), perchd's package, and the files of image/root over it, then those of the flavour. Four partitions: what the board starts from (FAT, readable on any
 # computer), the system (erofs, which cannot be written to), room for a second system, and the state. The same inputs give the same bytes.
 # `--as-it-is` leaves out the compression, which nobody needs to boot the image here.
 set -euo pipefail
@@ -12,7 +12,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 flavour=${1:?debian or raspberrypi}
 package=$(realpath "${2:?the package of perchd for arm64}")
 [ "$(id -u)" = 0 ] || { echo "image: needs root: a foreign system is made, with files of many owners" >&2; exit 1; }
-[ "$flavour" = debian ] || { echo "image: $flavour: see README.md: its packages' archive could not be tried yet" >&2; exit 1; }
+[ -d "flavours/$flavour" ] || { echo "image: there is no flavour $flavour, only: $(ls flavours | paste --serial --delimiters=' ')" >&2; exit 64; }
 
 export SOURCE_DATE_EPOCH=1767225600  # as base.sh's
 # Partitions are found by these, so they are the same in every image; a card is one of a kind in its computer.
@@ -20,7 +20,7 @@ disk_id=50455243
 mebibyte=$((1024 * 1024))
 boot_mebibytes=192 system_mebibytes=512 state_mebibytes=64
 
-base=$(./base.sh)
+base=$(./base.sh "$flavour")
 work=$(mktemp --directory --tmpdir="${PERCH_IMAGE_TMPDIR:-/var/tmp}" perch-image.XXXXXX)
 trap 'umount --quiet "$work/tree/proc" || true; rm -rf "$work"' EXIT
 tree=$work/tree
@@ -34,7 +34,9 @@ chroot "$tree" env DEBIAN_FRONTEND=noninteractive dpkg --install /tmp/perch.deb 
 rm "$tree/tmp/perch.deb"
 
 # What is ours, over what is Debian's.
-cp --recursive --no-dereference --no-preserve=ownership,timestamps root/. "$tree/"
+for ours in root "flavours/$flavour/root"; do
+    if [ -d "$ours" ]; then cp --recursive --no-dereference --no-preserve=ownership,timestamps "$ours/." "$tree/"; fi
+done
 echo perch >"$tree/etc/hostname"
 printf '127.0.0.1 localhost\n127.0.1.1 perch\n::1 localhost ip6-localhost ip6-loopback\n' >"$tree/etc/hosts"
 ln --symbolic --force ../run/systemd/resolve/stub-resolv.conf "$tree/etc/resolv.conf"
@@ -59,11 +61,16 @@ umount "$tree/proc"
 # The partition that the board starts from.
 boot=$work/boot
 mkdir --parents "$boot/a"
-cp "$tree"/usr/lib/raspi-firmware/*.* boot/config.txt "$boot/"
+cp "$tree"/usr/lib/raspi-firmware/*.* "$boot/"
+cat boot/config.txt "flavours/$flavour/config.txt" >"$boot/config.txt"
 # All that belongs to one system (os_prefix in config.txt).
 cp "$tree/boot/$kernel" "$boot/a/vmlinuz"
 cp "$tree/boot/initrd.img" "$boot/a/initrd.img"
 cp "$tree/usr/lib/linux-image-$version"/broadcom/bcm2[78]*-rpi-*.dtb "$boot/a/"
+if [ -d "$tree/usr/lib/linux-image-$version/overlays" ]; then
+    # With its README: without it the first stages look for overlays beside config.txt.
+    cp --recursive "$tree/usr/lib/linux-image-$version/overlays" "$boot/a/"
+fi
 echo "console=serial0,115200 console=tty1 root=PARTUUID=$disk_id-02 rootfstype=erofs ro rootwait systemd.volatile=state panic=10 quiet" >"$boot/a/cmdline.txt"
 rm --recursive "$tree/usr/lib/linux-image-$version" "$tree/usr/lib/raspi-firmware"
 rm --force "$tree"/boot/vmlinuz* "$tree"/boot/initrd* "$tree"/vmlinuz* "$tree"/initrd* "$tree"/boot/System.map-*
@@ -117,7 +124,7 @@ rm --force "out/$name".*
 mkdir "$work/update"
 mv "$work/system.img" "$work/update/"
 mv "$boot/a" "$work/update/boot"
-(cd "$work/update" && sha256sum system.img boot/* >"$work/SHA256SUMS" && mv "$work/SHA256SUMS" .)
+(cd "$work/update" && find system.img boot -type f | LC_ALL=C sort | xargs sha256sum >"$work/SHA256SUMS" && mv "$work/SHA256SUMS" .)
 tar --create --sort=name --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX --mtime="@$SOURCE_DATE_EPOCH" \
     --file "out/$name.update" --directory "$work/update" SHA256SUMS boot system.img
 

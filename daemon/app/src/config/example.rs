@@ -77,6 +77,14 @@ mod tests {
     }
 
     #[test]
+    fn the_settings_that_a_card_comes_with_are_accepted() {
+        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../image/flavours/raspberrypi/root");
+        let file = std::path::Path::new(root).join("etc/perch/perch.toml");
+        let config = Config::load(&Sources { file: Some(file), ..Sources::default() }).unwrap();
+        assert_eq!((config.button.source, config.lamp.enabled), (crate::config::ButtonSource::Gpio, true));
+    }
+
+    #[test]
     fn every_value_shown_commented_out_is_accepted() {
         let text = std::fs::read_to_string(shipped()).unwrap();
         let with = |key: &str, source: &str| {
