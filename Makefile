@@ -58,8 +58,8 @@ image:  ## the image of a card, image/out/*.img.xz, for Raspberry Pis of 64 bits
 
 test-image: ## boots that image in QEMU and uses it: site, updates, two power cuts
 	@daemon/setup.sh image
-	python3 image/boot_test/run.py image/out/perch-*.img.xz --update image/out/perch-*.update
+	python3 image/boot_test/run.py image/out/perch-*-debian.img.xz --update image/out/perch-*-debian.update
 
 power-cuts: ## cuts its power 20 times at random, and writes what came of it to image/power-cuts.txt
 	@daemon/setup.sh image
-	python3 image/boot_test/run.py image/out/perch-*.img.xz --power-cuts 20 --table image/power-cuts.txt
+	python3 image/boot_test/run.py image/out/perch-*-debian.img.xz --power-cuts 20 --table image/power-cuts.txt
