@@ -188,7 +188,7 @@ _arguments "${_arguments_options[@]}" : \
 '*--listen=[Address to listen on, such as \[\:\:\]\:8080; give it again for more \[also\: \`PERCH_LISTEN\`\]]:ADDR:_default' \
 '-h[Print help]' \
 '--help[Print help]' \
-':file -- What `export` made:_files' \
+':file -- What `export` or the page made:_files' \
 && ret=0
 ;;
 (openapi)

@@ -6,6 +6,7 @@
 )]
 
 mod accounts;
+mod backups;
 mod broadcast;
 mod button;
 mod capture;

@@ -66,7 +66,6 @@ pub(crate) fn replace(
     path: &Path,
     write: impl FnOnce(&Path) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut unfinished = OsString::from(path);
     unfinished.push(".new");
     let unfinished = PathBuf::from(unfinished);
@@ -81,23 +80,56 @@ pub(crate) fn replace(
         let _ = std::fs::remove_file(&unfinished);
         return Err(error);
     }
-    let on_card = || -> std::io::Result<()> {
-        File::open(&unfinished)?.sync_all()?;
-        std::fs::rename(&unfinished, path)?;
-        File::open(folder)?.sync_all()
-    };
-    on_card().map_err(|error| StoreError::file_system(path, "make", error))
+    sync(&unfinished)?;
+    rename(&unfinished, path)
+}
+
+/// Puts the store at `new`, which is on the card and may be open, in the place of the one at `path`, which lies at `kept` from then on.
+/// There is one of them at `path` at any moment.
+pub(crate) fn put_in_place(new: &Path, path: &Path, kept: &Path) -> Result<(), StoreError> {
+    match std::fs::remove_file(kept) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(StoreError::file_system(kept, "replace", error));
+        }
+        _ => {}
+    }
+    // A second name costs nothing; some file systems know none.
+    std::fs::hard_link(path, kept)
+        .or_else(|_| std::fs::copy(path, kept).map(drop))
+        .map_err(|error| StoreError::file_system(kept, "make", error))?;
+    rename(new, path)
+}
+
+/// On return what was written to the file is on the card.
+pub(crate) fn sync(path: &Path) -> Result<(), StoreError> {
+    let synced = File::open(path).and_then(|file| file.sync_all());
+    synced.map_err(|error| StoreError::file_system(path, "write", error))
+}
+
+fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
+    let renamed = std::fs::rename(from, to).and_then(|()| File::open(folder(to))?.sync_all());
+    renamed.map_err(|error| StoreError::file_system(to, "make", error))
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// redb's own checks find most damage; a panic over what they miss is damage too, and no reason to end the daemon's thread.
 fn guarded<D>(path: &Path, open: impl FnOnce() -> Result<D, DatabaseError>) -> Result<D, StoreError> {
-    match catch_unwind(AssertUnwindSafe(open)) {
-        Ok(result) => result.map_err(|error| StoreError::io(path, "open", error.into())),
-        Err(_) => Err(StoreError::Damaged {
+    without_panic(path, || open().map_err(|error| StoreError::io(path, "open", error.into())))
+}
+
+pub(crate) fn without_panic<T>(
+    path: &Path,
+    work: impl FnOnce() -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        Err(StoreError::Damaged {
             path: path.to_owned(),
             what: "reading it came upon something impossible".to_owned(),
-        }),
-    }
+        })
+    })
 }
 
 #[cfg(test)]

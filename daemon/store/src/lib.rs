@@ -38,6 +38,7 @@ mod users;
 mod verify;
 mod views;
 
+pub use backup::{Backup, BackupContents};
 pub use error::StoreError;
 pub use follows::FollowCounts;
 pub use id::{IdError, MessageId, NotificationId, SessionId, StreamId, Timestamp, TopicId, UserId};

@@ -1,7 +1,7 @@
 //! Media sequence numbers of HLS, unique for ever: a segment's name is never given to another.
 
 use crate::tables::{COUNTERS, take_number};
-use crate::transaction::{Failure, Outcome};
+use crate::transaction::{Failure, Outcome, Reads};
 use crate::{Store, StoreError};
 use redb::{ReadableTable as _, WriteTransaction};
 
@@ -22,11 +22,15 @@ impl Store {
 
 /// Goes past what was given by the store a backup was made of, and by the one that it replaces, whose next is `others`.
 pub(crate) fn skip_after_restore(tx: &WriteTransaction, others: u64) -> Outcome<()> {
-    let mut counters = tx.open_table(COUNTERS)?;
-    let own = counters.get(MEDIA_SEQUENCE)?.map_or(0, |next| next.value());
-    let next = own.max(others).checked_add(RESTORE_SKIP);
-    counters.insert(MEDIA_SEQUENCE, next.ok_or(Failure::Exhausted { counter: MEDIA_SEQUENCE })?)?;
+    let next = next(tx)?.max(others).checked_add(RESTORE_SKIP);
+    let next = next.ok_or(Failure::Exhausted { counter: MEDIA_SEQUENCE })?;
+    tx.open_table(COUNTERS)?.insert(MEDIA_SEQUENCE, next)?;
     Ok(())
+}
+
+/// What will be given next.
+pub(crate) fn next(tx: &impl Reads) -> Outcome<u64> {
+    Ok(tx.reading(COUNTERS)?.get(MEDIA_SEQUENCE)?.map_or(0, |next| next.value()))
 }
 
 #[cfg(test)]

@@ -88,4 +88,7 @@ pub enum Refusal {
     /// A backup goes into an empty store only.
     #[error("this store has accounts already: a backup is restored into an empty one")]
     NotEmpty,
+    /// The site is never without an owner.
+    #[error("nobody is an owner in this backup: nobody could look after the site")]
+    NoOwner,
 }

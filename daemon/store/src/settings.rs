@@ -4,7 +4,7 @@ use crate::record::{self, Record};
 use crate::tables::SETTINGS;
 use crate::transaction::{Failure, Outcome, Reads};
 use crate::{Refusal, Role, Store, StoreError};
-use redb::ReadableTable as _;
+use redb::{ReadTransaction, ReadableTable as _, WriteTransaction};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -129,20 +129,43 @@ impl Store {
 
     /// The signing key; made of chance on the first call, the same for ever after.
     pub fn signing_key(&self) -> Result<SigningKey, StoreError> {
-        self.write(|tx| {
-            let mut table = tx.open_table(SETTINGS)?;
-            let kept = table.get(SIGNING_KEY)?.map(|key| <[u8; 32]>::try_from(key.value()));
-            if let Some(kept) = kept {
-                return kept
-                    .map(SigningKey)
-                    .map_err(|_| Failure::Damaged("the signing key has a wrong length".to_owned()));
-            }
-            let mut key = [0; 32];
-            getrandom::fill(&mut key).map_err(|error| Failure::Randomness(error.to_string()))?;
-            table.insert(SIGNING_KEY, &key[..])?;
-            Ok(SigningKey(key))
-        })
+        self.write(signing_key)
     }
+}
+
+pub(crate) fn signing_key(tx: &WriteTransaction) -> Outcome<SigningKey> {
+    let kept = tx.open_table(SETTINGS)?.get(SIGNING_KEY)?.map(|key| <[u8; 32]>::try_from(key.value()));
+    if let Some(kept) = kept {
+        return kept
+            .map(SigningKey)
+            .map_err(|_| Failure::Damaged("the signing key has a wrong length".to_owned()));
+    }
+    let mut key = [0; 32];
+    getrandom::fill(&mut key).map_err(|error| Failure::Randomness(error.to_string()))?;
+    let key = SigningKey(key);
+    put_signing_key(tx, &key)?;
+    Ok(key)
+}
+
+pub(crate) fn put_signing_key(tx: &WriteTransaction, key: &SigningKey) -> Outcome<()> {
+    tx.open_table(SETTINGS)?.insert(SIGNING_KEY, &key.0[..])?;
+    Ok(())
+}
+
+pub(crate) fn forget_signing_key(tx: &WriteTransaction) -> Outcome<()> {
+    tx.open_table(SETTINGS)?.remove(SIGNING_KEY)?;
+    Ok(())
+}
+
+pub(crate) fn copy_without_signing_key(from: &ReadTransaction, to: &WriteTransaction) -> Outcome<()> {
+    let mut copy = to.open_table(SETTINGS)?;
+    for row in from.open_table(SETTINGS)?.iter()? {
+        let (name, value) = row?;
+        if name.value() != SIGNING_KEY {
+            copy.insert(name.value(), value.value())?;
+        }
+    }
+    Ok(())
 }
 
 pub(crate) fn read(tx: &impl Reads) -> Outcome<Settings> {

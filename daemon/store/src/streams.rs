@@ -134,23 +134,7 @@ impl Store {
         reason: EndReason,
         now: Timestamp,
     ) -> Result<Option<Delivery>, StoreError> {
-        self.write(|tx| {
-            let mut facts = become_state(tx, stream, StreamState::Ended)?;
-            if facts.ended_at.is_some() {
-                return Ok(None);
-            }
-            facts.ended_at = Some(now);
-            facts.end_reason = Some(reason);
-            put_facts(tx, &facts)?;
-            tx.open_table(CAMERA_CLAIMS)?.remove(details(tx, stream)?.camera.as_str())?;
-            match reason {
-                EndReason::Owner | EndReason::Button | EndReason::Disk => {
-                    let kind = NotificationKind::StreamStopped { stream, reason };
-                    notifications::notify(tx, facts.user, kind, now).map(Some)
-                }
-                _ => Ok(None),
-            }
-        })
+        self.write(|tx| end(tx, stream, reason, now))
     }
 
     /// Changes what is said of a stream.
@@ -224,6 +208,40 @@ pub(crate) fn whole(tx: &impl Reads, facts: StreamFacts) -> Outcome<Stream> {
         details,
         facts,
     })
+}
+
+fn end(
+    tx: &WriteTransaction,
+    stream: StreamId,
+    reason: EndReason,
+    now: Timestamp,
+) -> Outcome<Option<Delivery>> {
+    let mut facts = become_state(tx, stream, StreamState::Ended)?;
+    if facts.ended_at.is_some() {
+        return Ok(None);
+    }
+    facts.ended_at = Some(now);
+    facts.end_reason = Some(reason);
+    put_facts(tx, &facts)?;
+    tx.open_table(CAMERA_CLAIMS)?.remove(details(tx, stream)?.camera.as_str())?;
+    match reason {
+        EndReason::Owner | EndReason::Button | EndReason::Disk => {
+            let kind = NotificationKind::StreamStopped { stream, reason };
+            notifications::notify(tx, facts.user, kind, now).map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Ends what has not ended as a power cut would.
+pub(crate) fn break_off_all(tx: &WriteTransaction, now: Timestamp) -> Outcome<()> {
+    let claims = tx.open_table(CAMERA_CLAIMS)?;
+    let unfinished: Vec<u128> = claims.iter()?.map(|row| Ok(row?.1.value())).collect::<Outcome<_>>()?;
+    drop(claims);
+    for stream in unfinished {
+        end(tx, StreamId::from_number(stream), EndReason::Interruption, now)?;
+    }
+    Ok(())
 }
 
 /// The facts with the new state, not yet written.

@@ -6,20 +6,37 @@ use crate::transaction::Outcome;
 use redb::{Key, ReadTransaction, ReadableTable as _, TableDefinition, Value, WriteTransaction};
 
 macro_rules! tables {
-    ($($(#[$doc:meta])* $name:ident: $key:ty => $value:ty;)*) => {
+    (
+        backed_up { $($(#[$doc:meta])* $name:ident: $key:ty => $value:ty;)* }
+        apart { $($(#[$apart_doc:meta])* $apart:ident: $apart_key:ty => $apart_value:ty;)* }
+    ) => {
         $($(#[$doc])* pub(crate) const $name: TableDefinition<'static, $key, $value> =
             TableDefinition::new(stringify!($name));)*
+        $($(#[$apart_doc])* pub(crate) const $apart: TableDefinition<'static, $apart_key, $apart_value> =
+            TableDefinition::new(stringify!($apart));)*
 
         /// Makes those that are not there yet.
         pub(crate) fn make_all(tx: &WriteTransaction) -> Outcome<()> {
             $(tx.open_table($name)?;)*
+            $(tx.open_table($apart)?;)*
             Ok(())
         }
 
-        /// Copies every row.
-        pub(crate) fn copy_all(from: &ReadTransaction, to: &WriteTransaction) -> Outcome<()> {
+        /// Copies every row of what a backup holds as it is.
+        pub(crate) fn copy_what_is_backed_up(from: &ReadTransaction, to: &WriteTransaction) -> Outcome<()> {
             $(copy(from, to, $name)?;)*
             Ok(())
+        }
+
+        /// Everything that there is, for comparing.
+        #[cfg(test)]
+        pub(crate) fn rows_of_all(of: &ReadTransaction) -> Outcome<Vec<String>> {
+            let mut all = Vec::new();
+            rows(of, META, &mut all)?;
+            rows(of, COUNTERS, &mut all)?;
+            $(rows(of, $name, &mut all)?;)*
+            $(rows(of, $apart, &mut all)?;)*
+            Ok(all)
         }
     };
 }
@@ -30,79 +47,82 @@ pub(crate) const META: TableDefinition<&str, u64> = TableDefinition::new("meta")
 pub(crate) const COUNTERS: TableDefinition<&str, u64> = TableDefinition::new("counters");
 
 tables! {
-    /// Named values of the site: its settings, its signing key.
-    SETTINGS: &'static str => &'static [u8];
+    backed_up {
+        /// user → `User`
+        USERS: u128 => &'static [u8];
+        /// folded username → user
+        USERNAMES: &'static str => u128;
+        /// user → password hash (PHC string)
+        PASSWORDS: u128 => &'static str;
+        /// user → digest of the ingest key
+        STREAM_KEYS: u128 => &'static [u8; 32];
+        /// digest of the ingest key → user
+        STREAM_KEY_USERS: &'static [u8; 32] => u128;
+        /// word of a user's names, user → ()
+        USER_WORDS: (&'static str, u128) => ();
+        /// user → picture
+        AVATARS: u128 => &'static [u8];
 
-    /// user → `User`
-    USERS: u128 => &'static [u8];
-    /// folded username → user
-    USERNAMES: &'static str => u128;
-    /// user → password hash (PHC string)
-    PASSWORDS: u128 => &'static str;
-    /// user → digest of the ingest key
-    STREAM_KEYS: u128 => &'static [u8; 32];
-    /// digest of the ingest key → user
-    STREAM_KEY_USERS: &'static [u8; 32] => u128;
-    /// word of a user's names, user → ()
-    USER_WORDS: (&'static str, u128) => ();
-    /// user → picture
-    AVATARS: u128 => &'static [u8];
+        /// follower, followed → since
+        FOLLOWING: (u128, u128) => i64;
+        /// followed, follower → since
+        FOLLOWERS: (u128, u128) => i64;
+        /// user, notification → `Notification`
+        NOTIFICATIONS: (u128, u128) => &'static [u8];
 
-    /// session → `Session`
-    SESSIONS: u128 => &'static [u8];
-    /// user, session → opened at
-    USER_SESSIONS: (u128, u128) => i64;
-    /// digest of a refresh token, current or used → session, expires at
-    TOKENS: &'static [u8; 32] => (u128, i64);
-    /// session, expires at, digest → ()
-    SESSION_TOKENS: (u128, i64, &'static [u8; 32]) => ();
+        /// topic → `Topic`
+        TOPICS: u128 => &'static [u8];
+        /// folded name → topic
+        TOPIC_NAMES: &'static str => u128;
 
-    /// follower, followed → since
-    FOLLOWING: (u128, u128) => i64;
-    /// followed, follower → since
-    FOLLOWERS: (u128, u128) => i64;
-    /// user, notification → `Notification`
-    NOTIFICATIONS: (u128, u128) => &'static [u8];
+        /// stream → `StreamDetails`
+        STREAM_DETAILS: u128 => &'static [u8];
+        /// stream → `StreamFacts`
+        STREAM_FACTS: u128 => &'static [u8];
+        /// camera → the stream that has it
+        CAMERA_CLAIMS: &'static str => u128;
+        /// stream, topic → ()
+        STREAM_TOPICS: (u128, u128) => i64;
+        /// topic, stream → ()
+        TOPIC_STREAMS: (u128, u128) => i64;
+        /// stream → picture
+        THUMBNAILS: u128 => &'static [u8];
+        /// term, block of 256 ordinals → (ordinal in block, weight)…
+        POSTINGS: (&'static str, u32) => &'static [u8];
 
-    /// topic → `Topic`
-    TOPICS: u128 => &'static [u8];
-    /// folded name → topic
-    TOPIC_NAMES: &'static str => u128;
+        /// stream, user → 1 like, -1 dislike
+        REACTIONS: (u128, u128) => i64;
+        /// user, stream → 1 like, -1 dislike
+        USER_REACTIONS: (u128, u128) => i64;
+        /// user, stream → since
+        SAVED: (u128, u128) => i64;
+        /// stream, user → since
+        SAVED_BY: (u128, u128) => i64;
+        /// stream, viewer → ()
+        VIEWS: (u128, u128) => ();
 
-    /// stream → `StreamDetails`
-    STREAM_DETAILS: u128 => &'static [u8];
-    /// stream → `StreamFacts`
-    STREAM_FACTS: u128 => &'static [u8];
-    /// camera → the stream that has it
-    CAMERA_CLAIMS: &'static str => u128;
-    /// stream, topic → ()
-    STREAM_TOPICS: (u128, u128) => i64;
-    /// topic, stream → ()
-    TOPIC_STREAMS: (u128, u128) => i64;
-    /// stream → picture
-    THUMBNAILS: u128 => &'static [u8];
-    /// term, block of 256 ordinals → (ordinal in block, weight)…
-    POSTINGS: (&'static str, u32) => &'static [u8];
+        /// stream, message → `Message`
+        MESSAGES: (u128, u128) => &'static [u8];
+        /// stream, milliseconds into it, message → ()
+        MESSAGE_OFFSETS: (u128, u64, u128) => ();
+        /// room (a streamer, or 0: everywhere), user → `Restriction`
+        RESTRICTIONS: (u128, u128) => &'static [u8];
+        /// stream → `ChatRules`
+        CHAT_RULES: u128 => &'static [u8];
+    }
+    apart {
+        /// Named values of the site: its settings, its signing key.
+        SETTINGS: &'static str => &'static [u8];
 
-    /// stream, user → 1 like, -1 dislike
-    REACTIONS: (u128, u128) => i64;
-    /// user, stream → 1 like, -1 dislike
-    USER_REACTIONS: (u128, u128) => i64;
-    /// user, stream → since
-    SAVED: (u128, u128) => i64;
-    /// stream, user → since
-    SAVED_BY: (u128, u128) => i64;
-    /// stream, viewer → ()
-    VIEWS: (u128, u128) => ();
-
-    /// stream, message → `Message`
-    MESSAGES: (u128, u128) => &'static [u8];
-    /// stream, milliseconds into it, message → ()
-    MESSAGE_OFFSETS: (u128, u64, u128) => ();
-    /// room (a streamer, or 0: everywhere), user → `Restriction`
-    RESTRICTIONS: (u128, u128) => &'static [u8];
-    /// stream → `ChatRules`
-    CHAT_RULES: u128 => &'static [u8];
+        /// session → `Session`
+        SESSIONS: u128 => &'static [u8];
+        /// user, session → opened at
+        USER_SESSIONS: (u128, u128) => i64;
+        /// digest of a refresh token, current or used → session, expires at
+        TOKENS: &'static [u8; 32] => (u128, i64);
+        /// session, expires at, digest → ()
+        SESSION_TOKENS: (u128, i64, &'static [u8; 32]) => ();
+    }
 }
 
 /// follower, followed
@@ -123,6 +143,19 @@ pub(crate) fn copy<K: Key + 'static, V: Value + 'static>(
     for row in from.open_table(table)?.iter()? {
         let (key, value) = row?;
         copy.insert(key.value(), value.value())?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+fn rows<K: Key + 'static, V: Value + 'static>(
+    of: &ReadTransaction,
+    table: TableDefinition<'static, K, V>,
+    all: &mut Vec<String>,
+) -> Outcome<()> {
+    for row in of.open_table(table)?.iter()? {
+        let (key, value) = row?;
+        all.push(format!("{table} {:?} {:?}", key.value(), value.value()));
     }
     Ok(())
 }

@@ -370,7 +370,7 @@ pub(crate) fn index_words(tx: &WriteTransaction, user: &User, present: bool) -> 
     Ok(())
 }
 
-fn owners(tx: &impl Reads) -> Outcome<usize> {
+pub(crate) fn owners(tx: &impl Reads) -> Outcome<usize> {
     let mut owners = 0;
     for row in tx.reading(USERS)?.iter()? {
         let user: User = record::decode(row?.1.value())?;

@@ -2,6 +2,8 @@
 //! itself: a running daemon is not disturbed by the first, and refuses the second.
 
 use super::{run, say};
+use crate::accounts::wall;
+use crate::clock::SystemClock;
 use crate::config::Config;
 use anyhow::Context as _;
 use perch_store::{Refusal, Store, StoreError};
@@ -16,7 +18,7 @@ const SITE_IN_USE: &str = "nothing was changed: import where nobody has an accou
 pub(super) fn export(config: &Config, file: &Path) -> anyhow::Result<()> {
     // The command is a process of its own, and makes nothing else.
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
-    Store::back_up_file(&run::store_file(&config.server.data_dir), file)
+    Store::back_up_file(&run::store_file(&config.server.data_dir), file, wall(&SystemClock))
         .with_context(|| format!("no backup was written to {}", file.display()))
 }
 
@@ -24,7 +26,8 @@ pub(super) fn export(config: &Config, file: &Path) -> anyhow::Result<()> {
 pub(super) fn import(config: &Config, file: &Path) -> anyhow::Result<()> {
     run::make_folder(&config.server.data_dir)?;
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
-    let store = match Store::restore(file, &run::store_file(&config.server.data_dir)) {
+    let path = run::store_file(&config.server.data_dir);
+    let store = match Store::restore(file, &path, wall(&SystemClock)) {
         Err(error @ StoreError::Refused(Refusal::NotEmpty)) => return Err(error).context(SITE_IN_USE),
         restored => restored.with_context(|| format!("{} was not imported", file.display()))?,
     };

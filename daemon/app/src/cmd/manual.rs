@@ -20,7 +20,11 @@ const SECTIONS: &[(&str, &[(&str, &str)])] = &[
             ("/etc/perch/perch.toml", "The configuration: perch.toml(5)."),
             (
                 "/var/lib/perch",
-                "Everything that is kept: accounts, streams, chats. perchd export makes a backup of it.",
+                "Everything that is kept: accounts, streams, chats. perchd export makes a backup of it, and so does the page.",
+            ),
+            (
+                "/var/lib/perch/before-restore.backup",
+                "What the last restore on the page replaced. To take that back: stop perchd, move perch.redb away, and perchd import this.",
             ),
             (
                 "/usr/share/doc/perch/examples",

@@ -71,7 +71,7 @@ enum Command {
     },
     /// Begin with a backup, where there are no accounts yet; not while the daemon runs
     Import {
-        /// What `export` made
+        /// What `export` or the page made
         file: PathBuf,
     },
     /// Print the `OpenAPI` document of the HTTP interface

@@ -2,6 +2,7 @@
 
 use super::CommandError;
 use crate::accounts::{Accounts, upkeep};
+use crate::backups::Backups;
 use crate::button::{Panel, PowerSwitch, Watched};
 use crate::capture::controls::KeptControls;
 use crate::chat::ChatHandle;
@@ -178,6 +179,7 @@ fn site(
         hls_metrics,
         faults: Faults::default(),
         board: Board::new("/", &config.server.data_dir),
+        backups: Arc::new(Backups::new(&config.server.data_dir)),
         clock,
         store,
         accounts,

@@ -6,6 +6,7 @@
 mod access;
 mod auth;
 mod avatar;
+mod backups;
 mod body;
 mod caching;
 mod caller;

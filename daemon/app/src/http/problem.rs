@@ -4,6 +4,7 @@
 use super::body::Body;
 use crate::accounts::attempts::TooMany;
 use crate::accounts::passwords::Busy;
+use crate::backups::{BackupBusy, BackupError};
 use crate::chat::{Barred, ChatError};
 use crate::live::LiveError;
 use crate::notices::TooManyListeners;
@@ -279,6 +280,7 @@ fn refused(refusal: &Refusal) -> (StatusCode, &'static str) {
         Refusal::NotActive => (S::FORBIDDEN, "not_active"),
         Refusal::TooMany { .. } => (S::CONFLICT, "too_many"),
         Refusal::NotEmpty => (S::CONFLICT, "not_empty"),
+        Refusal::NoOwner => (S::CONFLICT, "no_owner"),
     }
 }
 
@@ -296,6 +298,26 @@ impl From<StoreError> for Problem {
             }
             error => Self::internal(&error),
         }
+    }
+}
+
+impl From<BackupError> for Problem {
+    fn from(error: BackupError) -> Self {
+        match error {
+            BackupError::Unusable(why) => Self::field("backup", why),
+            BackupError::Store(error) => error.into(),
+            BackupError::File(ref file) if file.kind() == std::io::ErrorKind::StorageFull => {
+                Self::internal(&error);
+                Self::StoreFull
+            }
+            BackupError::File(_) | BackupError::Random(_) => Self::internal(&error),
+        }
+    }
+}
+
+impl From<BackupBusy> for Problem {
+    fn from(_: BackupBusy) -> Self {
+        Self::Busy("another backup is on its way")
     }
 }
 

@@ -10,9 +10,9 @@ use super::problem::Problem;
 use super::state::{Site, State};
 use super::traffic::Traffic;
 use super::{
-    auth, avatar, cameras, chat, controls, events, follows, health, me, messages, metrics, moderation,
-    notifications, openapi, page, pictures, reactions, sessions, settings, setup, streams, system, topics,
-    users,
+    auth, avatar, backups, cameras, chat, controls, events, follows, health, me, messages, metrics,
+    moderation, notifications, openapi, page, pictures, reactions, sessions, settings, setup, streams,
+    system, topics, users,
 };
 use crate::capture::status::CameraState;
 use axum::Router;
@@ -37,6 +37,7 @@ pub(super) fn api() -> OpenApiRouter<Arc<State>> {
     OpenApiRouter::new()
         .merge(auth::routes())
         .merge(avatar::routes())
+        .merge(backups::routes())
         .merge(cameras::routes())
         .merge(controls::routes())
         .merge(events::routes())

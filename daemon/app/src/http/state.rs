@@ -5,6 +5,7 @@ use super::metrics::Metrics;
 use super::problem::Problem;
 use super::system;
 use crate::accounts::{Accounts, wall};
+use crate::backups::Backups;
 use crate::capture::controls::KeptControls;
 use crate::chat::ChatHandle;
 use crate::clock::Clock;
@@ -49,6 +50,8 @@ pub struct Site {
     pub clock: Arc<dyn Clock>,
     /// What Perch remembers.
     pub store: Arc<Store>,
+    /// The store's backups on their way.
+    pub backups: Arc<Backups>,
     /// Who may come in.
     pub accounts: Arc<Accounts>,
     /// Who is told of what, as it happens.

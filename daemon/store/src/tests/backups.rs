@@ -1,9 +1,15 @@
+use super::model::{play, step};
 use super::*;
+use crate::{Backup, EndReason, StreamState, tables};
+use proptest::prelude::*;
+use redb::ReadableDatabase as _;
 use std::path::Path;
+
+const TOKEN: [u8; 32] = *b"a digest of a token, 32 bytes...";
 
 fn fill(store: &Store) -> StreamId {
     let ana = store.create_owner(&new_user("ana"), at(0)).unwrap().id;
-    store.open_session(ana, &[1; 32], "", at(0), at(99)).unwrap();
+    store.open_session(ana, &TOKEN, "", at(0), at(99)).unwrap();
     store.set_avatar(ana, Some(b"picture")).unwrap();
     store.reserve_media_sequence(500).unwrap();
     let stream = start(store, ana, "front");
@@ -15,20 +21,24 @@ fn opened(dir: &Path, name: &str) -> Store {
     Store::open(&dir.join(name)).unwrap()
 }
 
+fn rows(store: &Store) -> Vec<String> {
+    store.read(tables::rows_of_all).unwrap()
+}
+
 #[test]
 fn a_backup_is_one_moment_and_restores_into_an_empty_store() {
     let dir = tempfile::tempdir().unwrap();
     let backup = dir.path().join("backup");
     let store = opened(dir.path(), "old");
     let stream = fill(&store);
-    store.back_up(&backup).unwrap();
+    store.back_up(&backup, at(50)).unwrap();
     user(&store, "afterwards");
     let kept = std::fs::read(&backup).unwrap();
-    assert!(matches!(store.back_up(&backup), Err(StoreError::Exists { .. })));
+    assert!(matches!(store.back_up(&backup, at(50)), Err(StoreError::Exists { .. })));
 
     // Into a store that has given numbers, but has no accounts.
     opened(dir.path(), "new").reserve_media_sequence(40_000_000).unwrap();
-    let restored = Store::restore(&backup, &dir.path().join("new")).unwrap();
+    let restored = Store::restore(&backup, &dir.path().join("new"), at(60)).unwrap();
     assert_sound(&restored);
     let ana = restored.user_by_name("ana").unwrap();
     assert!(restored.user_by_name("afterwards").is_err());
@@ -40,30 +50,60 @@ fn a_backup_is_one_moment_and_restores_into_an_empty_store() {
     assert_eq!(std::fs::read(&backup).unwrap(), kept, "a backup is not written to");
 
     // And where there is none.
-    let fresh = Store::restore(&backup, &dir.path().join("fresh")).unwrap();
+    let fresh = Store::restore(&backup, &dir.path().join("fresh"), at(60)).unwrap();
     assert!(fresh.reserve_media_sequence(1).unwrap() > 500);
+}
+
+#[test]
+fn a_backup_logs_nobody_in_and_puts_nothing_on_the_air() {
+    let dir = tempfile::tempdir().unwrap();
+    let backup = dir.path().join("backup");
+    let store = opened(dir.path(), "old");
+    let stream = fill(&store);
+    let key = store.signing_key().unwrap();
+    store.back_up(&backup, at(50)).unwrap();
+    assert!(store.unfinished_streams().unwrap().len() == 1, "here it goes on");
+    let bytes = std::fs::read(&backup).unwrap();
+    for secret in [TOKEN, *key.expose()] {
+        assert!(!bytes.windows(32).any(|window| window == secret));
+    }
+
+    // A store that was copied by hand is a backup, too.
+    drop(store);
+    let by_hand = dir.path().join("by hand");
+    std::fs::copy(dir.path().join("old"), &by_hand).unwrap();
+    for (backup, ended_at) in [(&backup, at(50)), (&by_hand, at(60))] {
+        let path = dir.path().join(format!("from {}", backup.file_name().unwrap().to_str().unwrap()));
+        let restored = Store::restore(backup, &path, at(60)).unwrap();
+        let facts = restored.stream(stream).unwrap().facts;
+        assert_eq!((facts.state, facts.ended_at), (StreamState::Ended, Some(ended_at)));
+        assert_eq!(facts.end_reason, Some(EndReason::Interruption));
+        assert!(restored.unfinished_streams().unwrap().is_empty());
+        assert!(restored.sessions(facts.user).unwrap().is_empty());
+        assert!(restored.signing_key().unwrap() != key);
+    }
 }
 
 #[test]
 fn a_store_that_is_open_elsewhere_is_backed_up_beside() {
     let dir = tempfile::tempdir().unwrap();
     let (path, backup) = (dir.path().join("store"), dir.path().join("backup"));
-    assert!(Store::back_up_file(&path, &backup).is_err(), "there is none");
+    assert!(Store::back_up_file(&path, &backup, at(50)).is_err(), "there is none");
     assert!(!path.exists());
     let store = opened(dir.path(), "store");
     let stream = fill(&store);
-    Store::back_up_file(&path, &backup).unwrap();
+    Store::back_up_file(&path, &backup, at(50)).unwrap();
     store
         .append_messages(&[message(stream, store.user_by_name("ana").unwrap().id, 2, "later")], at(2))
         .unwrap();
     drop(store);
-    let restored = Store::restore(&backup, &dir.path().join("restored")).unwrap();
+    let restored = Store::restore(&backup, &dir.path().join("restored"), at(60)).unwrap();
     assert_eq!(restored.messages_after(stream, None, 9).unwrap().len(), 1);
 
     // And while nobody has it open.
     let again = dir.path().join("again");
-    Store::back_up_file(&path, &again).unwrap();
-    let restored = Store::restore(&again, &dir.path().join("restored too")).unwrap();
+    Store::back_up_file(&path, &again, at(50)).unwrap();
+    let restored = Store::restore(&again, &dir.path().join("restored too"), at(60)).unwrap();
     assert_eq!(restored.messages_after(stream, None, 9).unwrap().len(), 2);
 }
 
@@ -74,12 +114,63 @@ fn a_store_with_accounts_is_not_replaced() {
     let path = dir.path().join("store");
     {
         let store = opened(dir.path(), "store");
-        store.back_up(&backup).unwrap();
+        store.back_up(&backup, at(50)).unwrap();
         fill(&store);
-        assert!(matches!(Store::restore(&backup, &path), Err(StoreError::InUse { .. })));
+        assert!(matches!(Store::restore(&backup, &path, at(60)), Err(StoreError::InUse { .. })));
     }
-    assert_eq!(refusal(Store::restore(&backup, &path)), Refusal::NotEmpty);
+    assert_eq!(refusal(Store::restore(&backup, &path, at(60))), Refusal::NotEmpty);
     assert!(Store::open(&path).unwrap().user_by_name("ana").is_ok());
+}
+
+#[test]
+fn an_open_store_goes_on_with_a_backup_and_what_was_there_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let [backup, kept] = ["backup", "kept"].map(|name| dir.path().join(name));
+    let other = opened(dir.path(), "other");
+    fill(&other);
+    other.back_up(&backup, at(50)).unwrap();
+    let store = opened(dir.path(), "store");
+    let bea = store.create_owner(&new_user("bea"), at(0)).unwrap().id;
+    let session = store.open_session(bea, &TOKEN, "", at(0), at(99)).unwrap().id;
+    let key = store.signing_key().unwrap();
+    store.reserve_media_sequence(90_000_000).unwrap();
+    let stream = start(&store, bea, "back");
+
+    let there = rows(&store);
+    let refused = store.replace_with(Backup::check(&backup, at(60)).unwrap(), &kept);
+    assert_eq!(refusal(refused), Refusal::NotEnded { stream });
+    assert_eq!(rows(&store), there, "nothing was changed");
+    store.end_stream(stream, EndReason::User, at(61)).unwrap();
+    let there = rows(&store);
+    let checked = Backup::check(&backup, at(60)).unwrap();
+    let contents = checked.contents().unwrap();
+    assert_eq!((contents.users, contents.streams, contents.messages), (1, 1, 1));
+    assert!(contents.has_owner && contents.site_name == "Perch");
+    store.replace_with(checked, &kept).unwrap();
+
+    assert_sound(&store);
+    assert!(store.user_by_name("ana").is_ok() && store.user_by_name("bea").is_err());
+    assert!(store.session(session).is_err());
+    assert_eq!(store.signing_key().unwrap(), key, "the daemon has it in use");
+    assert!(store.reserve_media_sequence(1).unwrap() > 90_000_000);
+    assert!(!backup.exists(), "it is the store now");
+    assert!(matches!(Store::open(&dir.path().join("store")).unwrap_err(), StoreError::InUse { .. }));
+    user(&store, "cid");
+    drop(store);
+    assert!(opened(dir.path(), "store").user_by_name("cid").is_ok());
+    assert_eq!(rows(&opened(dir.path(), "kept")), there);
+}
+
+#[test]
+fn a_site_is_never_without_an_owner() {
+    let dir = tempfile::tempdir().unwrap();
+    let backup = dir.path().join("backup");
+    opened(dir.path(), "new").back_up(&backup, at(0)).unwrap();
+    let store = opened(dir.path(), "store");
+    fill(&store);
+    let checked = Backup::check(&backup, at(60)).unwrap();
+    assert_eq!(refusal(store.replace_with(checked, &dir.path().join("kept"))), Refusal::NoOwner);
+    assert!(store.user_by_name("ana").is_ok() && !dir.path().join("kept").exists());
 }
 
 #[test]
@@ -88,20 +179,91 @@ fn a_damaged_or_foreign_backup_is_named_and_leaves_everything_as_it_was() {
     let path = dir.path().join("store");
     let backup = dir.path().join("backup");
     opened(dir.path(), "store").reserve_media_sequence(7).unwrap();
-    let whole = {
-        let store = opened(dir.path(), "other");
-        fill(&store);
-        store.back_up(&backup).unwrap();
-        std::fs::read(&backup).unwrap()
-    };
-    for bytes in [&b""[..], b"no store", &whole[..whole.len() / 2]] {
+    for bytes in [&b""[..], b"no store", &[0; 8192]] {
         std::fs::write(&backup, bytes).unwrap();
-        let error = Store::restore(&backup, &path).unwrap_err();
+        let error = Store::restore(&backup, &path, at(60)).unwrap_err();
         assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
         assert!(error.to_string().contains("backup is damaged"), "{error}");
         assert_eq!(Store::open(&path).unwrap().reserve_media_sequence(0).unwrap(), 7);
     }
-    let error = Store::restore(&dir.path().join("none"), &path).unwrap_err();
+    let error = Store::restore(&dir.path().join("none"), &path, at(60)).unwrap_err();
     assert!(error.to_string().contains("none"), "{error}");
     assert!(!dir.path().join("store.new").exists());
+}
+
+#[test]
+fn a_backup_of_a_newer_perch_is_refused_with_both_versions_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let backup = dir.path().join("backup");
+    let store = opened(dir.path(), "store");
+    fill(&store);
+    store.back_up(&backup, at(50)).unwrap();
+    {
+        let database = redb::Database::open(&backup).unwrap();
+        assert!(database.begin_read().is_ok());
+        let tx = database.begin_write().unwrap();
+        tx.open_table(tables::META).unwrap().insert("schema_version", schema::VERSION + 1).unwrap();
+        tx.commit().unwrap();
+    }
+    let error = Backup::check(&backup, at(60)).err().unwrap();
+    assert!(matches!(error, StoreError::Newer { found, known, .. } if found == known + 1), "{error}");
+}
+
+#[test]
+fn every_cut_of_a_backup_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let [backup, cut] = ["backup", "cut"].map(|name| dir.path().join(name));
+    let store = opened(dir.path(), "store");
+    fill(&store);
+    store.back_up(&backup, at(50)).unwrap();
+    let whole = std::fs::read(&backup).unwrap();
+    // Where a sector ends, and beside it: what a connection or a card that is full leaves is no more special than that.
+    for length in (0..whole.len()).filter(|length| [0, 1, 511].contains(&(length % 512))) {
+        std::fs::write(&cut, &whole[..length]).unwrap();
+        let error = Backup::check(&cut, at(60)).err().unwrap_or_else(|| panic!("{length} bytes are taken"));
+        assert!(matches!(error, StoreError::Damaged { .. }), "{error} at {length}");
+    }
+    std::fs::write(&cut, &whole).unwrap();
+    assert!(Backup::check(&cut, at(60)).is_ok());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// But for the numbers of segments, which go on.
+    #[test]
+    fn a_backup_of_what_was_restored_is_the_same_backup(steps in prop::collection::vec(step(), 0..40)) {
+        let dir = tempfile::tempdir().unwrap();
+        let [first, second] = ["first", "second"].map(|name| dir.path().join(name));
+        let store = in_memory();
+        play(&store, &steps);
+        store.back_up(&first, at(100)).unwrap();
+        let restored = Store::restore(&first, &dir.path().join("restored"), at(200)).unwrap();
+        assert_sound(&restored);
+        restored.back_up(&second, at(300)).unwrap();
+        let [first, second] = [&first, &second].map(|backup| {
+            let mut rows = rows(&Store::open(backup).unwrap());
+            rows.retain(|row| !row.contains("media_sequence"));
+            rows
+        });
+        prop_assert!(first.len() > 10);
+        prop_assert_eq!(first, second);
+    }
+
+    /// A byte that changed on the way is found, or changes nothing.
+    #[test]
+    fn a_backup_that_was_altered_is_refused_or_the_same(place in any::<prop::sample::Index>(), bits in 1..=255_u8) {
+        let dir = tempfile::tempdir().unwrap();
+        let [backup, altered] = ["backup", "altered"].map(|name| dir.path().join(name));
+        let store = opened(dir.path(), "store");
+        fill(&store);
+        store.back_up(&backup, at(50)).unwrap();
+        let mut bytes = std::fs::read(&backup).unwrap();
+        let place = place.index(bytes.len());
+        bytes[place] ^= bits;
+        std::fs::write(&altered, &bytes).unwrap();
+        if let Ok(checked) = Backup::check(&altered, at(60)) {
+            prop_assert_eq!(rows(&checked.store), rows(&Store::open(&backup).unwrap()));
+        }
+    }
 }

@@ -13,7 +13,7 @@ const QUERIES: [&str; 7] = ["", "owl", "CAF", "night o", "gard", "u1", "nature"]
 
 /// Places are taken modulo what there is, so that every number is somebody.
 #[derive(Clone, Debug)]
-enum Step {
+pub(super) enum Step {
     Follow(usize, usize),
     Unfollow(usize, usize),
     Start { user: usize, camera: u8, title: usize, members: bool },
@@ -28,7 +28,7 @@ enum Step {
     DeleteUser(usize),
 }
 
-fn step() -> impl Strategy<Value = Step> {
+pub(super) fn step() -> impl Strategy<Value = Step> {
     let (user, stream, title) = (0..USERS, 0..12usize, 0..TITLES.len());
     prop_oneof![
         2 => (user.clone(), user.clone()).prop_map(|(a, b)| Step::Follow(a, b)),
@@ -61,7 +61,7 @@ struct Entry {
 }
 
 #[derive(Default)]
-struct Model {
+pub(super) struct Model {
     users: Vec<UserId>,
     follows: BTreeSet<(UserId, UserId)>,
     streams: BTreeMap<StreamId, Entry>,
@@ -310,27 +310,33 @@ impl Model {
     }
 }
 
+/// Takes the steps in an empty store.
+pub(super) fn play(store: &Store, steps: &[Step]) -> (Model, BTreeMap<UserId, String>) {
+    store.create_owner(&new_user("owner"), at(0)).unwrap();
+    let mut model = Model::default();
+    let mut names = BTreeMap::new();
+    for number in 0..USERS {
+        let name = format!("u{number}");
+        let id = user(store, &name);
+        model.users.push(id);
+        names.insert(id, name);
+    }
+    for (second, step) in (0..).zip(steps) {
+        model.take(store, step, second);
+        if model.users.is_empty() {
+            break;
+        }
+    }
+    (model, names)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn the_store_does_as_the_model_does(steps in prop::collection::vec(step(), 1..60)) {
         let store = in_memory();
-        store.create_owner(&new_user("owner"), at(0)).unwrap();
-        let mut model = Model::default();
-        let mut names = BTreeMap::new();
-        for number in 0..USERS {
-            let name = format!("u{number}");
-            let id = user(&store, &name);
-            model.users.push(id);
-            names.insert(id, name);
-        }
-        for (second, step) in (0..).zip(&steps) {
-            model.take(&store, step, second);
-            if model.users.is_empty() {
-                break;
-            }
-        }
+        let (model, names) = play(&store, &steps);
         model.check(&store, &names);
         assert_sound(&store);
     }

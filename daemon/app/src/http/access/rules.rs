@@ -58,6 +58,10 @@ pub const RULES: &[Rule] = &[
     // Accounts' doors.
     rule("GET", "/api/v1/settings", Anyone, ""),
     rule("PATCH", "/api/v1/settings", Owner, ""),
+    rule("POST", "/api/v1/backup", Owner, "with one's own password"),
+    rule("PUT", "/api/v1/restore", Owner, ""),
+    rule("POST", "/api/v1/restore", Owner, "with one's own password"),
+    rule("DELETE", "/api/v1/restore", Owner, ""),
     rule("POST", "/api/v1/setup", Anyone, "with the setup code, once"),
     rule("POST", "/api/v1/auth/register", Anyone, "as the owner allows"),
     rule("POST", "/api/v1/auth/login", Anyone, "with name and password"),

@@ -1,0 +1,166 @@
+//! Backups on their way out of the running daemon and into it: files in the data directory, one at a time, there for as long as they are
+//! needed.
+//!
+//! Must not be here: what is in a backup and how it takes the store's place (`perch-store`), who may ask, and HTTP (`http/backups`).
+
+use crate::accounts::secret::RandomToken;
+use perch_store::{Backup, BackupContents, Refusal, Store, StoreError, Timestamp};
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// A backup while it is sent away; it has lost its name by the time its first byte leaves.
+const OUTGOING: &str = "outgoing.backup";
+/// One that somebody sends, until it is restored or thrown away.
+const INCOMING: &str = "incoming.backup";
+/// What the last restore replaced, for `perchd import`.
+const KEPT: &str = "before-restore.backup";
+/// Read or written at once.
+pub const CHUNK_BYTES: usize = 256 << 10;
+
+/// Why there is no backup, or why it was not restored.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// The file is none that can be restored, and why.
+    #[error("{0}")]
+    Unusable(String),
+    /// The store, or a rule of the site.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The data directory.
+    #[error("a backup in the data directory: {0}")]
+    File(#[from] io::Error),
+    /// The kernel gives no random numbers.
+    #[error("no random numbers from the kernel: {0}")]
+    Random(#[from] getrandom::Error),
+}
+
+/// One at a time: each takes as much of the card as the store.
+#[derive(Debug, thiserror::Error)]
+#[error("another backup is on its way")]
+pub struct BackupBusy;
+
+/// The turn of one; given back when dropped.
+pub type Turn = OwnedSemaphorePermit;
+
+/// Backups on their way.
+pub struct Backups {
+    data_dir: PathBuf,
+    turn: Arc<Semaphore>,
+    /// The id of what lies in [`INCOMING`], once it is checked.
+    received: Mutex<Option<String>>,
+}
+
+impl Backups {
+    /// In this data directory; removes what a run before left half way.
+    pub fn new(data_dir: &Path) -> Self {
+        for name in [INCOMING, OUTGOING, &format!("{OUTGOING}.new")] {
+            if let Err(error) = remove(&data_dir.join(name)) {
+                tracing::warn!("cannot remove {name}, which an earlier run left: {error}");
+            }
+        }
+        Self { data_dir: data_dir.to_owned(), turn: Arc::new(Semaphore::new(1)), received: Mutex::default() }
+    }
+
+    /// Waits for nobody.
+    pub fn turn(&self) -> Result<Turn, BackupBusy> {
+        self.turn.clone().try_acquire_owned().map_err(|_| BackupBusy)
+    }
+
+    /// Makes a backup; the file is gone when it is closed. Gives its length as well. Blocks.
+    pub fn make(&self, store: &Store, now: Timestamp) -> Result<(File, u64), BackupError> {
+        let path = self.data_dir.join(OUTGOING);
+        remove(&path)?;
+        store.back_up(&path, now)?;
+        let file = File::open(&path);
+        remove(&path)?;
+        let file = file?;
+        let length = file.metadata()?.len();
+        Ok((file, length))
+    }
+
+    /// An empty file for what somebody sends; for nobody else's eyes. What lay there is thrown away. Blocks.
+    pub fn begin(&self) -> Result<File, BackupError> {
+        self.discard()?;
+        let path = self.data_dir.join(INCOMING);
+        Ok(fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?)
+    }
+
+    /// Looks at what was sent as a whole: the id to restore it by, and what is in it. What cannot be restored is thrown away. Blocks.
+    pub fn look(&self, now: Timestamp) -> Result<(String, BackupContents), BackupError> {
+        let looked = || {
+            let contents = self.checked(now)?.contents()?;
+            if !contents.has_owner {
+                return Err(BackupError::Unusable(Refusal::NoOwner.to_string()));
+            }
+            let id = RandomToken::new()?.expose().to_owned();
+            Ok((id, contents))
+        };
+        match looked() {
+            Ok((id, contents)) => {
+                *self.received() = Some(id.clone());
+                Ok((id, contents))
+            }
+            Err(error) => {
+                // The first error counts.
+                let _ = self.discard();
+                Err(error)
+            }
+        }
+    }
+
+    /// Throws away what was sent. Blocks.
+    pub fn discard(&self) -> Result<(), BackupError> {
+        *self.received() = None;
+        Ok(remove(&self.data_dir.join(INCOMING))?)
+    }
+
+    /// Puts the backup with this id in the place of the store, which goes on with it. Refused, it can be tried again. Blocks.
+    pub fn restore(&self, store: &Store, id: &str, now: Timestamp) -> Result<(), BackupError> {
+        if self.received().as_deref() != Some(id) {
+            return Err(StoreError::from(Refusal::NotFound { what: "backup" }).into());
+        }
+        store.replace_with(self.checked(now)?, &self.data_dir.join(KEPT))?;
+        *self.received() = None;
+        Ok(())
+    }
+
+    fn checked(&self, now: Timestamp) -> Result<Backup, BackupError> {
+        Backup::check(&self.data_dir.join(INCOMING), now).map_err(|error| match error {
+            StoreError::Damaged { what, .. } => BackupError::Unusable(format!(
+                "this is no backup of a Perch, or it is damaged or cut short ({what})"
+            )),
+            StoreError::Newer { found, known, .. } => newer("schema", found, known),
+            StoreError::NewerRecord { record, found, known, .. } => newer(record, found.into(), known.into()),
+            error => error.into(),
+        })
+    }
+
+    fn received(&self) -> MutexGuard<'_, Option<String>> {
+        self.received.lock().expect("nothing panics while it holds the lock")
+    }
+}
+
+/// The next of a file, and the file. Blocks.
+pub fn read_on(mut file: File) -> io::Result<(Vec<u8>, File)> {
+    let mut chunk = Vec::with_capacity(CHUNK_BYTES);
+    file.by_ref().take(CHUNK_BYTES as u64).read_to_end(&mut chunk)?;
+    Ok((chunk, file))
+}
+
+fn newer(what: &str, found: u64, known: u64) -> BackupError {
+    BackupError::Unusable(format!(
+        "this backup was made by a newer Perch ({what} {found}; this one knows up to {known}): update this Perch first"
+    ))
+}
+
+/// Also where there is none.
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
