@@ -19,7 +19,8 @@ export function Screen({ params: [which] }) {
   const isNew = which === "register";
   useTitle(isNew ? "Register" : "Log in");
   useEffect(() => {
-    if (me.value) go(back(), { replace: true });
+    // Once: the next screen may still be on its way when more is learnt of oneself.
+    if (me.value && address.value.path === `/${which}`) go(back(), { replace: true });
   }, [me.value]);
   const registration = settings.value?.registration;
   if (isNew && registration === "closed") {
