@@ -61,6 +61,8 @@ export interface System {
   load?: [number, number, number] | null;
   addresses?: { interface: string; address: string }[];
 }
+/** A backup that the daemon has looked at. */
+export interface TakenIn { id: string; site_name: string; users: number; streams: number; messages: number }
 export interface Settings {
   site_name: string; registration: "open" | "approval" | "closed"; needs_setup: boolean; new_user_role?: "viewer" | "streamer";
 }

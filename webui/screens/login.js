@@ -38,6 +38,7 @@ function LogIn({ mayRegister }) {
   return html`
     <div class="gate">
       <h1>Log in</h1>
+      ${address.value.query.has("restored") && html`<p class="notice" role="status">The backup is restored. Everybody has to log in again, with the password from the time it was made.</p>`}
       <${Form} task=${task} work=${work}>
         <${Field} label="Username" name="username" task=${task} value=${username} autocomplete="username" autocapitalize="none" spellcheck=${false} required />
         <${Field} label="Password" name="password" task=${task} value=${password} type="password" autocomplete="current-password" required />

@@ -5,6 +5,7 @@ import { html, useEffect, useRef } from "../parts/html.js";
 import { LogInFirst } from "../parts/loginfirst.js";
 import { useTitle } from "../parts/title.js";
 import { Accounts } from "./settings/accounts.js";
+import { Backup } from "./settings/backup.js";
 import { Cameras } from "./settings/cameras.js";
 import { Profile } from "./settings/profile.js";
 import { Security } from "./settings/security.js";
@@ -20,6 +21,7 @@ const PARTS = [
   { key: "people", words: "People", part: Accounts, isOwners: true },
   { key: "topics", words: "Topics", part: Topics, isOwners: true },
   { key: "cameras", words: "Cameras", part: Cameras, isOwners: true },
+  { key: "backup", words: "Backup", part: Backup, isOwners: true },
   { key: "system", words: "System", part: SystemPart, isOwners: true },
 ];
 

@@ -48,6 +48,7 @@ export function asProblem(thrown) {
  * @property {Record<string, string | number | boolean | null | undefined>} [query]  What is empty is left out.
  * @property {unknown} [body]  A Blob goes as it is, everything else as JSON.
  * @property {AbortSignal} [signal]
+ * @property {number} [patience]  for all of the answer, milliseconds, where it takes longer than usual
  */
 
 /**
@@ -56,7 +57,17 @@ export function asProblem(thrown) {
  * @param {Request} [request]
  * @returns {Promise<any>}
  */
-async function ask(method, path, request = {}) {
+async function ask(method, path, request) {
+  const response = await answer(method, path, request);
+  return response.status === 204 ? null : response.json();
+}
+
+/**
+ * @param {string} method
+ * @param {string} path
+ * @param {Request} [request]
+ */
+async function answer(method, path, request = {}) {
   if (wantsRenewal()) await renew();
   let response = await send(method, path, request);
   if (response.status === 401) {
@@ -71,7 +82,7 @@ async function ask(method, path, request = {}) {
     }
   }
   if (!response.ok) throw await problem(response);
-  return response.status === 204 ? null : response.json();
+  return response;
 }
 
 /**
@@ -79,11 +90,11 @@ async function ask(method, path, request = {}) {
  * @param {string} path
  * @param {Request} request
  */
-async function send(method, path, { query = {}, body, signal }) {
+async function send(method, path, { query = {}, body, signal, patience }) {
   const words = Object.entries(query).flatMap(([key, value]) =>
     value === undefined || value === null || value === "" ? [] : [[key, String(value)]]);
   const address = `/api/v1${path}${words.length ? `?${new URLSearchParams(words)}` : ""}`;
-  const timeout = AbortSignal.timeout(method === "GET" ? PATIENCE : LONG_PATIENCE);
+  const timeout = AbortSignal.timeout(patience ?? (method === "GET" ? PATIENCE : LONG_PATIENCE));
   const isBlob = body instanceof Blob;
   try {
     return await fetch(address, {
@@ -121,16 +132,18 @@ export const api = {
    * @template [T=any]
    * @param {string} path
    * @param {unknown} [body]
+   * @param {number} [patience]
    * @returns {Promise<T>}
    */
-  post: (path, body) => ask("POST", path, { body }),
+  post: (path, body, patience) => ask("POST", path, { body, patience }),
   /**
    * @template [T=any]
    * @param {string} path
    * @param {unknown} [body]
+   * @param {number} [patience]
    * @returns {Promise<T>}
    */
-  put: (path, body) => ask("PUT", path, { body }),
+  put: (path, body, patience) => ask("PUT", path, { body, patience }),
   /**
    * @template [T=any]
    * @param {string} path
@@ -144,4 +157,20 @@ export const api = {
    * @returns {Promise<any>}
    */
   delete: (path, body) => ask("DELETE", path, { body }),
+  /**
+   * A file that is made on request, and what the daemon calls it.
+   * @param {string} path
+   * @param {unknown} body
+   * @param {number} [patience]
+   * @returns {Promise<{ blob: Blob, name: string | null }>}
+   */
+  download: async (path, body, patience) => {
+    const response = await answer("POST", path, { body, patience });
+    const name = /filename="([^"]+)"/.exec(response.headers.get("content-disposition") ?? "")?.[1] ?? null;
+    try {
+      return { blob: await response.blob(), name };
+    } catch {
+      throw new Problem(0, "no_answer", "the download broke off: try again");
+    }
+  },
 };
