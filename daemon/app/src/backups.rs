@@ -129,14 +129,7 @@ impl Backups {
     }
 
     fn checked(&self, now: Timestamp) -> Result<Backup, BackupError> {
-        Backup::check(&self.data_dir.join(INCOMING), now).map_err(|error| match error {
-            StoreError::Damaged { what, .. } => BackupError::Unusable(format!(
-                "this is no backup of a Perch, or it is damaged or cut short ({what})"
-            )),
-            StoreError::Newer { found, known, .. } => newer("schema", found, known),
-            StoreError::NewerRecord { record, found, known, .. } => newer(record, found.into(), known.into()),
-            error => error.into(),
-        })
+        Backup::check(&self.data_dir.join(INCOMING), now).map_err(about_the_file)
     }
 
     fn received(&self) -> MutexGuard<'_, Option<String>> {
@@ -151,6 +144,18 @@ pub fn read_on(mut file: File) -> io::Result<(Vec<u8>, File)> {
     Ok((chunk, file))
 }
 
+/// What is wrong with what somebody sent, in words for them; where it lies on the card is not their business.
+fn about_the_file(error: StoreError) -> BackupError {
+    match error {
+        StoreError::Damaged { what, .. } => BackupError::Unusable(format!(
+            "this is no backup of a Perch, or it is damaged or cut short ({what})"
+        )),
+        StoreError::Newer { found, known, .. } => newer("schema", found, known),
+        StoreError::NewerRecord { record, found, known, .. } => newer(record, found.into(), known.into()),
+        error => error.into(),
+    }
+}
+
 fn newer(what: &str, found: u64, known: u64) -> BackupError {
     BackupError::Unusable(format!(
         "this backup was made by a newer Perch ({what} {found}; this one knows up to {known}): update this Perch first"
@@ -162,5 +167,84 @@ fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use perch_store::{NewUser, PasswordHash};
+
+    const NOW: Timestamp = Timestamp::from_unix_millis(1_795_000_000_000);
+
+    fn site(dir: &Path) -> Store {
+        let store = Store::open(&dir.join("perch.redb")).unwrap();
+        let new = NewUser {
+            username: "ann".to_owned(),
+            full_name: String::new(),
+            email: String::new(),
+            password: PasswordHash::new("x"),
+        };
+        store.create_owner(&new, NOW).unwrap();
+        store
+    }
+
+    #[test]
+    fn a_backup_goes_out_and_comes_in_and_leaves_nothing_lying() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = site(dir.path());
+        let backups = Backups::new(dir.path());
+        let (file, length) = backups.make(&store, NOW).unwrap();
+        let (chunk, file) = read_on(file).unwrap();
+        assert_eq!(chunk.len() as u64, length);
+        assert!(read_on(file).unwrap().0.is_empty());
+        io::Write::write_all(&mut backups.begin().unwrap(), &chunk).unwrap();
+        let (id, contents) = backups.look(NOW).unwrap();
+        assert_eq!(contents.users, 1);
+        assert!(backups.restore(&store, "another", NOW).is_err());
+        backups.restore(&store, &id, NOW).unwrap();
+        assert!(backups.restore(&store, &id, NOW).is_err(), "once");
+        let mut left: Vec<_> =
+            fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, [KEPT, "perch.redb"]);
+    }
+
+    #[test]
+    fn what_a_run_before_left_half_way_is_removed_and_a_site_needs_an_owner() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(INCOMING), "half").unwrap();
+        let backups = Backups::new(dir.path());
+        assert!(!dir.path().join(INCOMING).exists());
+        // One of a site that nobody has set up.
+        Store::open(&dir.path().join("new.redb")).unwrap().back_up(&dir.path().join(INCOMING), NOW).unwrap();
+        let error = backups.look(NOW).unwrap_err();
+        assert!(matches!(&error, BackupError::Unusable(why) if why.contains("owner")), "{error}");
+        assert!(!dir.path().join(INCOMING).exists());
+    }
+
+    #[test]
+    fn one_is_on_its_way_at_a_time() {
+        let backups = Backups::new(tempfile::tempdir().unwrap().path());
+        let turn = backups.turn().unwrap();
+        assert!(backups.turn().is_err());
+        drop(turn);
+        assert!(backups.turn().is_ok());
+    }
+
+    #[test]
+    fn a_backup_of_a_newer_perch_is_named_without_the_place_where_it_lies() {
+        let path = PathBuf::from("/secret/place");
+        let newer_record =
+            StoreError::NewerRecord { path: path.clone(), record: "stream", found: 3, known: 2 };
+        for error in [StoreError::Newer { path: path.clone(), found: 3, known: 2 }, newer_record] {
+            let words = about_the_file(error).to_string();
+            assert!(
+                words.contains("newer Perch") && words.contains(" 3;") && !words.contains("/secret"),
+                "{words}"
+            );
+        }
+        let damaged = about_the_file(StoreError::Damaged { path, what: "it is empty".to_owned() });
+        assert!(matches!(&damaged, BackupError::Unusable(why) if !why.contains("/secret")), "{damaged}");
     }
 }
