@@ -56,10 +56,10 @@ image:  ## the image of a card, image/out/*.img.xz, for Raspberry Pis of 64 bits
 	@$(MAKE) --no-print-directory deb TARGET=aarch64-unknown-linux-gnu
 	image/build.sh $(FLAVOUR) "$$(ls -t $${CARGO_TARGET_DIR:-target}/aarch64-unknown-linux-gnu/debian/perch_*_arm64.deb | head -n 1)"
 
-test-image: ## boots that image in QEMU and uses it: site, updates, two power cuts
+test-image: ## boots that image in QEMU and uses it: site, updates, power cuts
 	@daemon/setup.sh image
-	python3 image/boot_test/run.py image/out/perch-*-debian.img.xz --update image/out/perch-*-debian.update
+	python3 image/boot_test/run.py image/out/perch-*-debian.img* image/out/perch-*-debian.update
 
 power-cuts: ## cuts its power 20 times at random, and writes what came of it to image/power-cuts.txt
 	@daemon/setup.sh image
-	python3 image/boot_test/run.py image/out/perch-*-debian.img.xz --power-cuts 20 --table image/power-cuts.txt
+	python3 image/boot_test/power_cuts.py image/out/perch-*-debian.img* image/out/perch-*-debian.update --table image/power-cuts.txt

@@ -75,6 +75,8 @@ need_image() {
     need qemu-img qemu-utils
     need ffprobe ffmpeg
     need ssh openssh-client
+    need ip iproute2
+    need unshare util-linux
 }
 
 install_packages() {

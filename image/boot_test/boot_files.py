@@ -2,9 +2,12 @@
 same machine, one of them made an access point by the test."""
 
 import subprocess
+import time
 from pathlib import Path
 
 from machine import BootFiles, Failure, Machine, make_card, write_on_boot_partition
+from report import Report
+from site_client import Site
 
 _NETWORK, _PASSWORD = 'Caf\N{LATIN SMALL LETTER E WITH ACUTE} "Perch"', 'eight "or" more'
 _CONFIG = '[[camera]]\nname = "garden"\nsource = "test-pattern"\n'
@@ -31,12 +34,11 @@ class BootPartition:
         self.machine, self.key = machine, key
 
     def has_its_name(self) -> str:
-        for unit in ("perchd", "avahi-daemon"):
-            self.machine.wait_for_unit(unit, 420)
+        Site(self.machine).comes_up()
         name = self.machine.run("hostname").strip()
         if name != "henhouse":
             raise Failure(name)
-        return "henhouse"
+        return f"henhouse; henhouse.local is {self.machine.address()}"
 
     def has_its_camera(self) -> str:
         said = self.machine.run("tr '\\0' '\\n' </proc/$(systemctl show --property MainPID --value perchd)/environ | grep PERCH_CONFIG; cat /run/perch-board/perch.toml")
@@ -46,12 +48,12 @@ class BootPartition:
 
     def opens_to_the_key(self) -> str:
         self.machine.run("until systemctl --quiet is-active ssh; do sleep 1; done", 120)
-        ssh = ["ssh", "-p", str(self.machine.ssh_port), "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "ConnectTimeout=60"]
-        mine = subprocess.run([*ssh, "-o", "BatchMode=yes", "-i", str(self.key), "root@127.0.0.1", "hostname"], capture_output=True, text=True, timeout=120, check=False)
+        ssh = ["ssh", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "ConnectTimeout=60"]
+        mine = subprocess.run([*ssh, "-o", "BatchMode=yes", "-i", str(self.key), f"root@{self.machine.address()}", "hostname"], capture_output=True, text=True, timeout=120, check=False)
         if mine.stdout.strip() != "henhouse":
             raise Failure(mine.stderr)
         other = subprocess.run(
-            [*ssh, "-v", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-i", "/dev/null", "root@127.0.0.1", "hostname"],
+            [*ssh, "-v", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-i", "/dev/null", f"root@{self.machine.address()}", "hostname"],
             capture_output=True, text=True, timeout=120, check=False,
         )
         if "Permission denied (publickey)" not in other.stderr:
@@ -71,8 +73,8 @@ class BootPartition:
         return said.splitlines()[0]
 
 
-def try_boot_files(image: Path, folder: Path, report) -> None:
-    """All of it. `report` is run.py's."""
+def try_boot_files(image: Path, folder: Path, cut_after: float, report: Report) -> None:
+    """All of it, on a card whose first start lasted so many seconds until the power went."""
     key = folder / "key"
     for old in (key, folder / "key.pub"):
         old.unlink(missing_ok=True)
@@ -82,9 +84,11 @@ def try_boot_files(image: Path, folder: Path, report) -> None:
     changed = write_on_boot_partition(image, folder / "files.img", {"wifi.txt": "\r\n".join(wifi), "perch.toml": _CONFIG})
     card = folder / "files.qcow2"
     make_card(changed, card)
-    with Machine(card, BootFiles(card, folder), folder, "files") as machine:
+    with Machine(card, BootFiles(card, folder), folder, "cut"):
+        time.sleep(cut_after)
+    with Machine(card, BootFiles(card, folder), folder, "files", name="henhouse.local") as machine:
         board = BootPartition(machine, key)
-        if report.attempt("wifi.txt: the board's name", board.has_its_name):
+        if report.attempt(f"the power went {cut_after:.0f} s after the first start; now it starts, with its name of wifi.txt", board.has_its_name):
             report.attempt("perch.toml of the boot partition", board.has_its_camera)
             report.attempt("wifi.txt: a wrong line is told on the screen and beside the file", board.tells_what_is_wrong)
             report.attempt("wifi.txt: SSH", board.opens_to_the_key)

@@ -13,11 +13,17 @@ import threading
 import time
 from pathlib import Path
 
+import cable
+
 FAT_OFFSET = 4 << 20
 """Of the first partition (build.sh)."""
 FAT_MEBIBYTES = 192
 CARD_BYTES = "3G"
 """What the image is written to is larger than the image, as a card is."""
+ROUTERS_ADDRESS = "10.0.2.15"
+"""What QEMU's router gives to whoever asks it first."""
+EXTRA = "/dev/disk/by-id/virtio-extra"
+"""Where the board finds the second disk, when it has one."""
 _PROMPT = re.compile(rb"@@(\d+)@@")
 
 
@@ -123,10 +129,11 @@ def write_on_boot_partition(image: Path, changed: Path, files: dict[str, str]) -
 
 
 class Machine:
-    """A running board. Use as a context: it is off afterwards."""
+    """A running board, one at a time. Use as a context: it is off afterwards."""
 
-    def __init__(self, card: Path, boot: BootFiles, folder: Path, log_name: str, extra: Path | None = None) -> None:
-        self.port, self.ssh_port = _free_port(), _free_port()
+    def __init__(self, card: Path, boot: BootFiles, folder: Path, log_name: str, extra: Path | None = None, *, name: str = "perch.local", arguments: str = "") -> None:
+        self.name = name
+        self._address: str | None = None
         sockets = {name: folder / f"{log_name}.{name}" for name in ("serial", "shell")}
         for path in sockets.values():
             path.unlink(missing_ok=True)
@@ -135,11 +142,13 @@ class Machine:
             [
                 "qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a72", "-accel", "tcg,thread=multi", "-smp", "2", "-m", "1024", "-display", "none", "-no-reboot",
                 "-kernel", str(boot.kernel), "-initrd", str(boot.initrd),
-                # The last console is the one that init talks to.
-                "-append", f"{boot.command_line} console=ttyAMA0 systemd.debug_shell=ttyS0 systemd.show_status=no",
+                # The last console is the one that init talks to. A busy computer may take minutes for what a board does in seconds.
+                "-append", f"{boot.command_line} console=ttyAMA0 systemd.debug_shell=ttyS0 systemd.show_status=no systemd.default_device_timeout_sec=300 {arguments}",
                 "-drive", f"file={card},if=none,id=card,format=qcow2", "-device", "virtio-blk-pci,drive=card",
-                "-netdev", f"user,id=lan,hostfwd=tcp:127.0.0.1:{self.port}-:80,hostfwd=tcp:127.0.0.1:{self.ssh_port}-:22", "-device", "virtio-net-pci,netdev=lan",
-                *(["-drive", f"file={extra},if=none,id=extra,format=raw,readonly=on", "-device", "virtio-blk-pci,drive=extra"] if extra else []),
+                # Two networks: a router that gives out addresses and leads nowhere, and the cable to us.
+                "-netdev", "user,id=router,restrict=on", "-device", "virtio-net-pci,netdev=router",
+                "-netdev", f"tap,id=cable,ifname={cable.DEVICE},script=no,downscript=no", "-device", "virtio-net-pci,netdev=cable",
+                *(["-drive", f"file={extra},if=none,id=extra,format=raw,readonly=on", "-device", "virtio-blk-pci,drive=extra,serial=extra"] if extra else []),
                 "-device", "virtio-rng-pci", "-device", "i6300esb",
                 "-chardev", f"socket,id=serial,path={sockets['serial']},server=on,wait=off", "-serial", "chardev:serial",
                 "-chardev", f"socket,id=shell,path={sockets['shell']},server=on,wait=off", "-device", "pci-serial,chardev=shell",
@@ -167,6 +176,13 @@ class Machine:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
+    def address(self, seconds: float = 5) -> str:
+        """Where its name leads to."""
+        self._address = self._address or cable.find(self.name, seconds)
+        if not self._address:
+            raise Failure(f"nobody on the cable answers to {self.name}")
+        return self._address
+
     def age(self) -> float:
         """Seconds since it was switched on."""
         return time.monotonic() - self.started
@@ -187,13 +203,16 @@ class Machine:
         end = self._shell.wait_for(_PROMPT, seconds, start)
         return self._shell.text(start, end.start()).replace("\r", ""), int(end[1])
 
-    def wait_for_unit(self, unit: str, seconds: float) -> None:
-        """Until a unit is active; says why where it does not become so."""
-        wait = f'until systemctl --quiet is-active {unit}; do [ "$(cut -d. -f1 /proc/uptime)" -lt {seconds:.0f} ] || exit 1; sleep 1; done'
-        said, code = self.try_to(f"({wait})", seconds + 60)
-        if code != 0:
-            why = self.run(f"systemctl list-jobs --no-pager; systemctl --failed --no-legend --plain; journalctl --no-pager --lines 40 --unit {unit}", 60)
-            raise Failure(f"{unit} was not active {seconds:.0f} s after the kernel's start: {said}{why}")
+    def why_not(self, unit: str) -> str:
+        """What the board itself can say about a unit that is not there."""
+        commands = ["systemctl list-jobs --no-pager", "systemctl --failed --no-legend --plain", f"journalctl --no-pager --lines 30 --unit {unit}"]
+        return "\n".join(self.try_to(command, 120)[0] for command in [*commands, "journalctl --no-pager --lines 60 --output short-monotonic"])
+
+    def has_no_failed_unit(self) -> None:
+        """Fails with their names where there are some."""
+        failed = self.run("systemctl --failed --no-legend --plain").strip()
+        if failed:
+            raise Failure(failed)
 
     def _wait_for_shell(self, seconds: float) -> None:
         until = time.monotonic() + seconds
@@ -220,7 +239,3 @@ class Machine:
         except subprocess.TimeoutExpired:
             raise Failure(f"it was not off after {seconds:.0f} s") from None
 
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]

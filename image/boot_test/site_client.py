@@ -9,12 +9,13 @@ import urllib.request
 
 from machine import Failure, Machine
 
-NAME = "perch.local"
+START_SECONDS = 420
+"""Until all is up, on a busy machine."""
 PASSWORD = "a cat on the keyboard"
 
 
 class Site:
-    """Asked by its name; answers are JSON."""
+    """Asked by the board's name, which the board itself answers to; answers are JSON."""
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
@@ -22,8 +23,8 @@ class Site:
 
     def ask(self, method: str, path: str, body: object = None) -> tuple[int, dict]:
         """Status and answer."""
-        request = urllib.request.Request(f"http://127.0.0.1:{self._machine.port}{path}", method=method)
-        request.add_header("Host", NAME)
+        request = urllib.request.Request(f"http://{self._machine.address()}{path}", method=method)
+        request.add_header("Host", self._machine.name)
         if body is not None:
             request.data = json.dumps(body).encode()
             request.add_header("Content-Type", "application/json")
@@ -48,13 +49,22 @@ class Site:
         until = time.monotonic() + seconds
         last: object = None
         while time.monotonic() < until:
-            with contextlib.suppress(OSError, urllib.error.URLError):
+            with contextlib.suppress(OSError, Failure):
                 status, answer = self.ask("GET", path)
                 last = (status, answer)
                 if status == 200 and is_there(answer):
                     return answer
             time.sleep(1)
         raise Failure(f"{path} did not answer as wished within {seconds:.0f} s; the last: {last}")
+
+    def comes_up(self) -> None:
+        """Waits until the site answers by the board's name, and perchd has told systemd that it is ready. Asked from outside: whatever is asked on an
+        emulated board takes time from its start."""
+        try:
+            self.wait_for("/api/v1/settings", START_SECONDS)
+            self._machine.run("until systemctl --quiet is-active perchd; do sleep 1; done", 60)
+        except Failure as failure:
+            raise Failure(f"{failure}: {self._machine.why_not('perchd')}") from None
 
     def log_in(self) -> None:
         """As the owner."""
@@ -63,9 +73,9 @@ class Site:
 
     def frames(self, stream: str, seconds: float) -> dict:
         """What ffprobe finds in the newest segments, from outside: size, codec, and how many pictures it could decode."""
-        playlist = f"http://127.0.0.1:{self._machine.port}/media/{stream}/index.m3u8"
+        playlist = f"http://{self._machine.address()}/media/{stream}/index.m3u8"
         command = [
-            "ffprobe", "-v", "error", "-headers", f"Host: {NAME}\r\n", "-read_intervals", "%+2", "-select_streams", "v:0", "-count_frames",
+            "ffprobe", "-v", "error", "-headers", f"Host: {self._machine.name}\r\n", "-read_intervals", "%+2", "-select_streams", "v:0", "-count_frames",
             "-show_entries", "stream=codec_name,width,height,nb_read_frames", "-of", "json", playlist,
         ]
         found = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)

@@ -5,14 +5,18 @@ import hashlib
 import io
 import re
 import tarfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
-from machine import BootFiles, Failure, Machine
+from machine import EXTRA, BootFiles, Failure, Machine
+from report import Report
 from site_client import Site
 
-_START_SECONDS = 420
 _TRIAL = rb"Restarting system with command '0 tryboot'"
+_PARTITIONS = {"a": "2", "b": "3"}
+_TRY_SECONDS = 60
+"""The patience with a new system whose perchd never starts; five minutes on a board."""
 
 
 def changed(update: Path, into: Path, change: Callable[[str, bytes], bytes]) -> Path:
@@ -35,76 +39,87 @@ def _without_perchd(name: str, data: bytes) -> bytes:
     return data.replace(b" quiet", b" quiet systemd.mask=perchd.service") if name == "boot/cmdline.txt" else data
 
 
-class Updates:
-    """One card, update after update."""
+def install(machine: Machine) -> str:
+    """Installs what the board has as its second disk, until the board restarts for the trial."""
+    said = machine.run(f"/usr/lib/perch/update install {EXTRA}", 300)
+    if "installed" not in said:
+        raise Failure(said)
+    machine.serial.wait_for(_TRIAL, 120)
+    machine.wait_for_off(60)
+    return "until the restart for its trial"
+
+
+def runs_slot(machine: Machine, slot: str) -> None:
+    """Waits for perchd, the owner logs in, and nothing has failed, on that slot's system."""
+    site = Site(machine)
+    site.comes_up()
+    site.log_in()
+    partition = re.search(r"root=PARTUUID=\w+-0(\d)", machine.run("cat /proc/cmdline"))[1]
+    if partition != _PARTITIONS[slot]:
+        raise Failure(f"it runs from partition {partition}, not from {slot}'s")
+    machine.run("until systemctl --quiet is-active multi-user.target; do sleep 1; done; while systemctl --quiet is-active perch-try; do sleep 1; done", 60)
+    machine.has_no_failed_unit()
+
+
+class Trial:
+    """A card that has just restarted for the trial of a new system."""
 
     def __init__(self, card: Path, folder: Path) -> None:
         self.card, self.folder = card, folder
+        self.old, self.new = self.boots("config.txt").slot, self.boots("tryboot.txt").slot
 
-    def _boot(self, config: str = "config.txt") -> BootFiles:
+    def boots(self, config: str) -> BootFiles:
+        """As the first stages would."""
         return BootFiles(self.card, self.folder, config)
 
-    def _is_up(self, machine: Machine) -> str:
-        """Waits for perchd, and gives the partition that the system is on."""
-        machine.wait_for_unit("perchd", _START_SECONDS)
-        site = Site(machine)
-        site.wait_for("/api/v1/settings", 60)
-        site.log_in()
-        return re.search(r"root=PARTUUID=\w+-0(\d)", machine.run("cat /proc/cmdline"))[1]
+    def is_kept(self) -> str:
+        """The power goes right after it was."""
+        if self.old == self.new:
+            raise Failure(f"the trial is of {self.old}, which ran already")
+        with Machine(self.card, self.boots("tryboot.txt"), self.folder, "trial") as machine:
+            runs_slot(machine, self.new)
+        return f"from {self.old} to {self.new}; the owner logged in, and the power was cut"
 
-    def install(self, update: Path) -> str:
-        """Installs, until the board restarts for its trial. Gives the slot that it was on."""
-        boot = self._boot()
-        with Machine(self.card, boot, self.folder, "install", extra=update) as machine:
-            self._is_up(machine)
-            said = machine.run("/usr/lib/perch/update install /dev/vdb", 300)
-            if "installed" not in said:
-                raise Failure(said)
-            machine.serial.wait_for(_TRIAL, 120)
-            machine.wait_for_off(60)
-        return boot.slot
+    def ends_by_itself(self) -> str:
+        with Machine(self.card, self.boots("tryboot.txt"), self.folder, "trial", arguments=f"systemd.setenv=PERCH_TRY_SECONDS={_TRY_SECONDS}") as machine:
+            machine.wait_for_off(600)
+            return f"{self.new} restarted by itself after {machine.age():.0f} s"
 
-    def keeps(self, update: Path) -> str:
-        before = self.install(update)
-        trial = self._boot("tryboot.txt")
-        if trial.slot == before:
-            raise Failure("the trial is of the system that ran already")
-        with Machine(self.card, trial, self.folder, "trial") as machine:
-            partition = self._is_up(machine)
-            machine.run("while systemctl --quiet is-active perch-try; do sleep 1; done", 60)
-            failed = machine.run("systemctl --failed --no-legend --plain").strip()
-            if failed:
-                raise Failure(failed)
-        # The power went right after it was kept.
-        if self._boot().slot != trial.slot:
-            raise Failure("it was not kept")
-        with Machine(self.card, self._boot(), self.folder, "kept") as machine:
-            if self._is_up(machine) != partition:
-                raise Failure("the next start was of the old system")
-        return f"{before} to {trial.slot}, kept, with the power cut right after; the owner logged in on partition {partition}"
-
-    def leaves(self, update: Path) -> str:
-        before = self.install(update)
-        with Machine(self.card, self._boot("tryboot.txt"), self.folder, "trial") as machine:
-            machine.wait_for_off(900)
-            seconds = machine.age()
-        after = self._boot()
-        if after.slot != before:
-            raise Failure(f"started from {after.slot}, not from {before}")
-        with Machine(self.card, after, self.folder, "back") as machine:
-            self._is_up(machine)
-            failed = machine.run("systemctl --failed --no-legend --plain").strip()
-            if failed:
-                raise Failure(failed)
-            machine.run("while systemctl --quiet is-active perch-try; do sleep 1; done; ! test -e /boot/firmware/tryboot.txt", 60)
-        return f"restarted by itself after {seconds:.0f} s, back on {before}, the owner logged in"
+    def is_back(self, machine: Machine) -> str:
+        runs_slot(machine, self.old)
+        machine.run("! test -e /boot/firmware/tryboot.txt")
+        return f"{self.old} runs, and the owner logged in"
 
 
-def try_updates(card: Path, update: Path, folder: Path, report) -> None:
-    """All of it. `report` is run.py's."""
-    updates = Updates(card, folder)
-    report.attempt("a new system that is whole is kept", lambda: updates.keeps(update))
-    report.attempt(
-        "a new system whose perchd never starts is left again", lambda: updates.leaves(changed(update, folder / "no-perchd.update", _without_perchd))
-    )
-    report.attempt("a new system that cannot be mounted is left again", lambda: updates.leaves(changed(update, folder / "no-system.update", _without_system)))
+def switches_off(machine: Machine) -> str:
+    """As somebody asks for it who has a shell, or by the button."""
+    began = time.monotonic()
+    machine.try_to("systemctl --no-block poweroff")
+    machine.wait_for_off(120)
+    return f"off after {time.monotonic() - began:.0f} s"
+
+
+def try_updates(card: Path, whole: Path, folder: Path, cut_after: float, report: Report) -> None:
+    """All of it, on a card that has just restarted for the trial of a system that is whole. At last the power goes in the middle of a start."""
+    trial = Trial(card, folder)
+    if not report.attempt("a new system that is whole is kept", trial.is_kept):
+        return
+    slot = trial.new
+    for number, (what, change) in enumerate([("whose perchd never starts", _without_perchd), ("that cannot be mounted", _without_system)]):
+        broken = changed(whole, folder / f"broken{number}.update", change)
+        with Machine(card, BootFiles(card, folder), folder, f"install{number}", broken) as machine:
+            if number == 0:
+                report.attempt("it is still there after the power went", lambda: runs_slot(machine, slot) or f"{slot} runs")  # noqa: B023 -- called at once
+            else:
+                report.attempt("the system from before is back", lambda: trial.is_back(machine))  # noqa: B023
+            if not report.attempt(f"a new system {what} is installed", lambda: install(machine)):  # noqa: B023
+                return
+        broken.unlink()
+        trial = Trial(card, folder)
+        if not report.attempt(f"a new system {what} is left again", trial.ends_by_itself):
+            return
+    with Machine(card, BootFiles(card, folder), folder, "cut"):
+        time.sleep(cut_after)
+    with Machine(card, BootFiles(card, folder), folder, "back") as machine:
+        report.attempt(f"the system from before is back, although the power went after {cut_after:.0f} s of its start", lambda: trial.is_back(machine))
+        report.attempt("switches off", lambda: switches_off(machine))

@@ -1,0 +1,78 @@
+"""The cable between the board and the computer that tests it: a network of their own, in which nobody gives out addresses and nothing but the board answers.
+
+The computer's end is a tap device in a network namespace, which the whole test runs in; so the board's name is asked for, and its site fetched, the way
+any computer beside it does. What is in here is the computer's end; how QEMU holds the other is machine.py's.
+"""
+
+import contextlib
+import os
+import random
+import socket
+import struct
+import subprocess
+import sys
+import time
+
+DEVICE = "cable"
+_HERE = "169.254.77.1"
+_ANSWERED_BY = ("224.0.0.251", 5353)
+_ALREADY = "PERCH_BOOT_TEST_HAS_CABLE"
+
+
+def lay() -> None:
+    """Starts this program anew with the cable plugged in, which takes no rights but those of its own namespace."""
+    if os.environ.get(_ALREADY) != "1":
+        os.execvpe("unshare", ["unshare", "--user", "--map-root-user", "--net", sys.executable, *sys.argv], os.environ | {_ALREADY: "1"})
+    for command in (
+        "link set lo up", f"tuntap add {DEVICE} mode tap", f"address add {_HERE}/16 dev {DEVICE}", f"link set {DEVICE} up",
+    ):
+        done = subprocess.run(["ip", *command.split()], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise SystemExit(f"boot test: ip {command}: {done.stderr.strip()} (a kernel with tap devices is needed, and /dev/net/tun)")
+
+
+def find(name: str, seconds: float) -> str | None:
+    """The address of a name, asked on the cable by multicast DNS as a program without a responder of its own does (RFC 6762, section 6.7); None when
+    nobody answers."""
+    number = random.randrange(1, 1 << 16)
+    labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
+    # One question: an IPv4 address (A) on the internet (IN).
+    question = struct.pack("!6H", number, 0, 1, 0, 0, 0) + labels + b"\0" + struct.pack("!2H", 1, 1)
+    until = time.monotonic() + seconds
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        asking.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(_HERE))
+        asking.bind((_HERE, 0))
+        asking.settimeout(1)
+        while time.monotonic() < until:
+            with contextlib.suppress(OSError):  # no cable at the other end, no answer yet
+                asking.sendto(question, _ANSWERED_BY)
+                if address := _address(asking.recv(9000), number):
+                    return address
+    return None
+
+
+def _address(answer: bytes, number: int) -> str | None:
+    """The first IPv4 address in an answer to our question."""
+    answered, flags, questions, answers = struct.unpack_from("!4H", answer)
+    if answered != number or not flags & 0x8000:
+        return None
+    at = 12
+    for _ in range(questions):
+        at = _after_name(answer, at) + 4
+    for _ in range(answers):
+        at = _after_name(answer, at)
+        kind, _, _, length = struct.unpack_from("!2HIH", answer, at)
+        at += 10
+        if kind == 1 and length == 4:
+            return socket.inet_ntoa(answer[at : at + 4])
+        at += length
+    return None
+
+
+def _after_name(answer: bytes, at: int) -> int:
+    """Names end with an empty label, or with two bytes that point at where the rest was said before."""
+    while answer[at]:
+        if answer[at] >= 0xC0:
+            return at + 2
+        at += 1 + answer[at]
+    return at + 1

@@ -1,0 +1,114 @@
+"""All that a new board does from its first start on, for somebody who sits beside it and asks for perch.local."""
+
+import re
+import time
+from pathlib import Path
+
+from machine import ROUTERS_ADDRESS, BootFiles, Failure, Machine
+from report import Report
+from site_client import PASSWORD, Site
+from updates import install
+
+_MAIN_PID = "systemctl show --property MainPID --value perchd"
+
+
+class FirstBoot:
+    """All that is tried on one board, from its first start on."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.site = Site(machine)
+        self.stream = ""
+
+    def becomes_ready(self) -> str:
+        self.site.comes_up()
+        ready = int(self.machine.run("systemctl show --property ActiveEnterTimestampMonotonic --value perchd"))
+        return f"perchd was READY {ready / 1e6:.1f} s after the kernel's start ({self.machine.age():.0f} s after power on; emulated)"
+
+    def has_its_addresses(self) -> str:
+        own, all_of_them = self.machine.address(), self.machine.run("hostname -I").split()
+        if own not in all_of_them or not own.startswith("169.254."):
+            raise Failure(f"{self.machine.name} leads to {own}; the board's are {all_of_them}")
+        if ROUTERS_ADDRESS not in all_of_them:
+            raise Failure(f"none from the router: {all_of_them}")
+        return f"perch.local is {own}, one of its own, on the cable that nobody gives addresses on; {ROUTERS_ADDRESS} from the router"
+
+    def sets_up(self) -> str:
+        code = self.machine.serial.wait_for(rb"code to set it up: ([A-Z0-9-]+)", 120)[1].decode()
+        self.site.must("POST", "/api/v1/setup", {"setup_code": code, "username": "ann", "password": PASSWORD})
+        self.site.log_in()
+        me = self.site.must("GET", "/api/v1/me")
+        if me["role"] != "owner":
+            raise Failure(f"ann is {me['role']}")
+        return "with the code that the screen shows; logged in as the owner, all by the name perch.local"
+
+    def plays(self) -> str:
+        camera = self.site.must("GET", "/api/v1/cameras")["items"][0]["name"]
+        wanted = {"title": "Out of the image", "camera": camera, "width": 320, "height": 180, "fps": 10, "bitrate_kbps": 300}
+        self.stream = self.site.must("POST", "/api/v1/streams", wanted)["id"]
+        self.site.wait_for(f"/api/v1/streams/{self.stream}", 120, lambda stream: stream["state"] == "live")
+        found = self.site.frames(self.stream, 120)
+        if (found["codec_name"], found["width"], found["height"]) != ("h264", 320, 180) or int(found["nb_read_frames"]) < 10:
+            raise Failure(str(found))
+        return f"ffprobe decoded {found['nb_read_frames']} pictures of 320x180"
+
+    def hangs_and_is_restarted(self) -> str:
+        before = self.machine.run(_MAIN_PID).strip()
+        self.machine.run(f"kill -STOP {before}")
+        began = time.monotonic()
+        self.machine.run(f'while p=$({_MAIN_PID}); [ "$p" = {before} ] || [ "$p" = 0 ]; do sleep 1; done', 240)
+        self.site.comes_up()
+        self.site.log_in()
+        return f"SIGSTOP: another perchd was up after {time.monotonic() - began:.0f} s"
+
+    def nothing_failed(self) -> str:
+        self.machine.has_no_failed_unit()
+        running = self.machine.run("systemctl list-units --type=service --state=running --no-legend --plain").split("\n")
+        return "running: " + ", ".join(sorted(line.split()[0].removesuffix(".service") for line in running if line.strip()))
+
+    def cannot_be_written_to(self) -> str:
+        for path in ("/new", "/usr/bin/new", "/etc/new"):
+            said, code = self.machine.try_to(f"touch {path}")
+            if code == 0 or "Read-only" not in said:
+                raise Failure(f"touch {path}: {code} {said}")
+        return self.machine.run("findmnt --noheadings --output SOURCE,FSTYPE,OPTIONS /").strip()
+
+    def has_the_whole_card(self) -> str:
+        megabytes = int(self.machine.run("findmnt --noheadings --bytes --output SIZE /state")) // 1_000_000
+        if megabytes < 1500:
+            raise Failure(f"the state has {megabytes} MB")
+        return f"the state has {megabytes} MB"
+
+    def has_no_open_door(self) -> str:
+        if "root L" not in self.machine.run("passwd --status root") or self.machine.run("cut -d: -f2 /etc/shadow | grep -c '^\\$' || true").strip() != "0":
+            raise Failure("somebody has a password")
+        listening = self.machine.run("cat /proc/net/tcp /proc/net/tcp6")
+        ports = {int(port, 16) for port in re.findall(r"^ *\d+: [0-9A-F]+:([0-9A-F]{4}) [0-9A-F]+:0000 0A", listening, re.MULTILINE)}
+        local = {53, 5355}
+        if not ports - local <= {80, 8080}:
+            raise Failure(f"ports {sorted(ports)}")
+        return f"no password; TCP ports {sorted(ports)}"
+
+    def memory(self) -> str:
+        info = dict(re.findall(r"^(\w+): +(\d+) kB", self.machine.run("cat /proc/meminfo"), re.MULTILINE))
+        used = (int(info["MemTotal"]) - int(info["MemAvailable"])) // 1024
+        unit = int(self.machine.run("systemctl show --property MemoryCurrent --value perchd")) // 1_000_000
+        return f"the whole system uses {used} MiB of {int(info['MemTotal']) // 1024}; perchd's unit {unit} MB"
+
+
+def try_first_boot(card: Path, folder: Path, update: Path, report: Report) -> bool:
+    """A new card, from its first start until it restarts into an update. Whether it came to that."""
+    with Machine(card, BootFiles(card, folder), folder, "first", update) as machine:
+        board = FirstBoot(machine)
+        if not report.attempt("becomes ready", board.becomes_ready):
+            return False
+        report.attempt("addresses and the name perch.local", board.has_its_addresses)
+        report.attempt("memory", board.memory)
+        report.attempt("set-up and login", board.sets_up)
+        report.attempt("the test pattern plays", board.plays)
+        report.attempt("a daemon that hangs is restarted", board.hangs_and_is_restarted)
+        report.attempt("nothing has failed", board.nothing_failed)
+        report.attempt("the system is read-only", board.cannot_be_written_to)
+        report.attempt("the state has the whole card", board.has_the_whole_card)
+        report.attempt("no door is open", board.has_no_open_door)
+        return report.attempt("a new system is installed, of the same build", lambda: install(machine))

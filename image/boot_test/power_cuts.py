@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+"""Cuts a board's power at random, again and again, and looks whether it comes up each time with all that was in its store:
+`boot_test/power_cuts.py IMAGE UPDATE [--cuts N] [--table FILE] [--seed N] [--keep FOLDER]`.
+
+By turns in a first start, while a stream is on the air, while an update is being installed, and in a later start. What QEMU has written by then stays,
+what the board had not asked to be kept may be lost: so it is with a card that keeps its promises. Cards that lie are not imitated.
+"""
+
+import random
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from first_boot import FirstBoot
+from machine import EXTRA, BootFiles, Failure, Machine, make_card
+from report import Report
+from site_client import Site
+from workplace import arguments_of, workplace
+
+
+class Campaign:
+    """A card in use, and new ones beside it."""
+
+    def __init__(self, image: Path, update: Path, folder: Path, chance: random.Random) -> None:
+        self.image, self.update, self.folder, self.chance = image, update, folder, chance
+        self.card = folder / "card.qcow2"
+        self.start_seconds = self.install_seconds = 0.0
+        self.streams: list[str] = []
+
+    def starts(self, card: Path, log_name: str) -> Machine:
+        """Switches a board on, as after any loss of power: what config.txt names is started."""
+        return Machine(card, BootFiles(card, self.folder), self.folder, log_name, self.update)
+
+    def sets_up(self) -> str:
+        """An owner, and how long a start takes here, and an installation."""
+        make_card(self.image, self.card)
+        with self.starts(self.card, "set-up") as machine:
+            board = FirstBoot(machine)
+            said = board.becomes_ready()
+            self.start_seconds = machine.age()
+            board.sets_up()
+            began = time.monotonic()
+            machine.run(f"tar --extract --to-stdout --file {EXTRA} system.img | dd of=/dev/disk/by-partuuid/50455243-03 bs=1M iflag=fullblock conv=fsync", 600)
+            self.install_seconds = 3 * (time.monotonic() - began)
+        return said
+
+    def is_whole(self, machine: Machine) -> str:
+        """All that was there before is there now."""
+        site = Site(machine)
+        site.comes_up()
+        seconds = machine.age()
+        site.log_in()
+        if site.must("GET", "/api/v1/me")["role"] != "owner":
+            raise Failure("ann is not the owner")
+        states = [site.wait_for(f"/api/v1/streams/{stream}", 120, lambda found: found["state"] in ("live", "ended"))["state"] for stream in self.streams]
+        machine.has_no_failed_unit()
+        if not machine.run("findmnt --noheadings --output OPTIONS /state").startswith("rw"):
+            raise Failure("the state cannot be written to")
+        machine.run("! journalctl --dmesg --no-pager | grep -E 'EXT4-fs.*(error|warning)|erofs.*(error|failed)|I/O error'")
+        return f"up again after {seconds:.0f} s; the owner and {len(states)} streams are there{', one of them live again' if 'live' in states else ''}"
+
+    def first_start(self) -> str:
+        card = self.folder / "fresh.qcow2"
+        card.unlink(missing_ok=True)
+        make_card(self.image, card)
+        after = self.chance.uniform(3, self.start_seconds + 10)
+        with self.starts(card, "cut"):
+            time.sleep(after)
+        with self.starts(card, "after") as machine:
+            board = FirstBoot(machine)
+            board.becomes_ready()
+            seconds = machine.age()
+            board.has_the_whole_card()
+            machine.has_no_failed_unit()
+            # It may have shown the code, but nobody has typed it.
+            board.sets_up()
+        return f"after {after:.0f} s; up again after {seconds:.0f} s, with the whole card, and set up"
+
+    def later_start(self) -> str:
+        after = self.chance.uniform(3, self.start_seconds + 10)
+        with self.starts(self.card, "cut"):
+            time.sleep(after)
+        return f"after {after:.0f} s"
+
+    def on_the_air(self) -> str:
+        after = self.chance.uniform(0, 30)
+        with self.starts(self.card, "cut") as machine:
+            board = FirstBoot(machine)
+            board.site.comes_up()
+            board.site.log_in()
+            # The one from the last time may have gone on by itself.
+            if not any(board.site.must("GET", f"/api/v1/streams/{stream}")["state"] == "live" for stream in self.streams):
+                board.plays()
+                self.streams.append(board.stream)
+            time.sleep(after)
+        return f"after {after:.0f} s on the air"
+
+    def installation(self) -> str:
+        after = self.chance.uniform(1, self.install_seconds)
+        with self.starts(self.card, "cut") as machine:
+            Site(machine).comes_up()
+            machine.run(f"setsid /usr/lib/perch/update install {EXTRA} >/run/update.log 2>&1 &")
+            time.sleep(after)
+            went = "was over" if machine.process.poll() is not None else "went on"
+        return f"after {after:.0f} s, when the installation {went}"
+
+    def cut(self, way: Callable[[], str]) -> str:
+        """One, and what came of it."""
+        said = way()
+        if way == self.first_start:
+            return said
+        with self.starts(self.card, "after") as machine:
+            return f"{said}; {self.is_whole(machine)}"
+
+
+def main() -> int:
+    """See the module."""
+    parser = arguments_of("Cuts a board's power at random, and looks whether it comes up.")
+    parser.add_argument("--cuts", type=int, default=20)
+    parser.add_argument("--table", type=Path, help="file for what came of them")
+    arguments = parser.parse_args()
+    report = Report()
+    with workplace(arguments) as (folder, image):
+        campaign = Campaign(image, arguments.update, folder, random.Random(arguments.seed))
+        print(f"the power goes by seed {arguments.seed}", flush=True)
+        if report.attempt("set-up", campaign.sets_up):
+            ways = [campaign.first_start, campaign.on_the_air, campaign.installation, campaign.later_start]
+            for number in range(arguments.cuts):
+                way = ways[number % len(ways)]
+                name = f"power cut {number + 1} ({way.__name__.replace('_', ' ')})"
+                report.attempt(name, lambda: campaign.cut(way))  # noqa: B023 -- called at once
+    if arguments.table:
+        head = f"{arguments.cuts} power cuts, seed {arguments.seed}. The times are those of an emulated board on a busy computer.\n\n"
+        arguments.table.write_text(head + "".join(f"{line}\n" for line in report.lines))
+    return report.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

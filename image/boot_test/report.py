@@ -1,0 +1,39 @@
+"""What was tried, and what came of it: a line each."""
+
+import resource
+import time
+import traceback
+from collections.abc import Callable
+
+from machine import Failure
+
+
+class Report:
+    """Counts what was tried."""
+
+    def __init__(self) -> None:
+        self.began = time.monotonic()
+        self.passed = self.failed = 0
+        self.lines: list[str] = []
+
+    def attempt(self, name: str, what: Callable[[], str]) -> bool:
+        """Tries one thing; its words are printed."""
+        began = time.monotonic()
+        try:
+            said, mark = what(), "ok  "
+            self.passed += 1
+        except Exception as error:
+            if not isinstance(error, Failure):
+                traceback.print_exc()
+            said, mark = f"{type(error).__name__}: {error}", "FAIL"
+            self.failed += 1
+        self.lines.append(f"{mark} {name} ({time.monotonic() - began:.0f} s) {said}")
+        print(self.lines[-1], flush=True)
+        return mark == "ok  "
+
+    def end(self) -> int:
+        """The last lines; gives the exit code."""
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        print(f"{(time.monotonic() - self.began) / 60:.1f} minutes, {(used.ru_utime + used.ru_stime) / 60:.1f} of a processor's")
+        print(f"{self.passed} passed, {self.failed} failed")
+        return 1 if self.failed else 0
