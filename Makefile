@@ -51,14 +51,16 @@ test-deb: deb ## the package: lintian, its unit, installed, upgraded, removed an
 	deb/test.sh $(TARGET)
 
 FLAVOUR ?= debian
+BOARD_PACKAGE = $$(ls -t $${CARGO_TARGET_DIR:-target}/aarch64-unknown-linux-gnu/debian/perch_*_arm64.deb | head -n 1)
 image:  ## the image of a card, image/out/*.img.xz, for Raspberry Pis of 64 bits (image/README.md)
 	@daemon/setup.sh build image
 	@$(MAKE) --no-print-directory deb TARGET=aarch64-unknown-linux-gnu
-	image/build.sh $(FLAVOUR) "$$(ls -t $${CARGO_TARGET_DIR:-target}/aarch64-unknown-linux-gnu/debian/perch_*_arm64.deb | head -n 1)"
+	image/build.sh $(FLAVOUR) "$(BOARD_PACKAGE)"
 
-test-image: ## boots that image in QEMU and uses it: site, updates, power cuts
+test-image: ## boots that image in QEMU and uses it (site, updates, power cuts), and builds it again: the same bytes
 	@daemon/setup.sh image
 	python3 image/boot_test/run.py image/out/perch-*-debian.img* image/out/perch-*-debian.update
+	image/build-again.sh "$(BOARD_PACKAGE)"
 
 power-cuts: ## cuts its power 20 times at random, and writes what came of it to image/power-cuts.txt
 	@daemon/setup.sh image

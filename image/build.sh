@@ -2,19 +2,23 @@
 # Builds the image of a card: image/out/perch-VERSION-FLAVOUR.img.xz, the update for cards that are in use (.update), the list of all that is in it
 # (.cdx.json, CycloneDX) and their checksums.
 #
-#     sudo image/build.sh debian|raspberrypi PERCH.deb [--as-it-is]
+#     sudo image/build.sh debian|raspberrypi PERCH.deb [--as-it-is [FOLDER]]
 #
 # Debian 13 (base.sh), perchd's package, and the files of image/root over it, then those of the flavour. Four partitions: what the board starts from (FAT, readable on any
 # computer), the system (erofs, which cannot be written to), room for a second system, and the state. The same inputs give the same bytes.
-# `--as-it-is` leaves out the compression, which nobody needs to boot the image here.
+# `--as-it-is` leaves out the compression, which nobody needs to boot the image here; FOLDER is where to, instead of image/out.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 flavour=${1:?debian or raspberrypi}
 package=$(realpath "${2:?the package of perchd for arm64}")
+out=$(realpath --canonicalize-missing "${4:-out}")
 [ "$(id -u)" = 0 ] || { echo "image: needs root: a foreign system is made, with files of many owners" >&2; exit 1; }
 [ -d "flavours/$flavour" ] || { echo "image: there is no flavour $flavour, only: $(ls flavours | paste --serial --delimiters=' ')" >&2; exit 64; }
 
 export SOURCE_DATE_EPOCH=1767225600  # as base.sh's
+# Nothing of who builds it, and where: FAT has local times.
+export TZ=UTC LC_ALL=C.UTF-8
+umask 022
 # Partitions are found by these, so they are the same in every image; a card is one of a kind in its computer.
 disk_id=50455243
 mebibyte=$((1024 * 1024))
@@ -71,7 +75,7 @@ if [ -d "$tree/usr/lib/linux-image-$version/overlays" ]; then
     # With its README: without it the first stages look for overlays beside config.txt.
     cp --recursive "$tree/usr/lib/linux-image-$version/overlays" "$boot/a/"
 fi
-echo "console=serial0,115200 console=tty1 root=PARTUUID=$disk_id-02 rootfstype=erofs ro rootwait systemd.volatile=state panic=10 quiet" >"$boot/a/cmdline.txt"
+echo "console=serial0,115200 console=tty1 root=PARTUUID=$disk_id-02 rootfstype=erofs ro rootwait systemd.volatile=state fsck.repair=yes panic=10 quiet" >"$boot/a/cmdline.txt"
 rm --recursive "$tree/usr/lib/linux-image-$version" "$tree/usr/lib/raspi-firmware"
 rm --force "$tree"/boot/vmlinuz* "$tree"/boot/initrd* "$tree"/vmlinuz* "$tree"/initrd* "$tree"/boot/System.map-*
 
@@ -115,10 +119,10 @@ put "$work/system.img" $system_at
 put "$work/state.img" $state_at
 
 perch_version=$(dpkg-deb --field "$package" Version)
-mkdir --parents out
+mkdir --parents "$out"
 name=perch-$perch_version-$flavour
-rm --force "out/$name".*
-./sbom.py "$name" "$perch_version" "$SOURCE_DATE_EPOCH" "$work/packages.tsv" ../Cargo.lock >"out/$name.cdx.json"
+rm --force "$out/$name".*
+./sbom.py "$name" "$perch_version" "$SOURCE_DATE_EPOCH" "$work/packages.tsv" ../Cargo.lock >"$out/$name.cdx.json"
 
 # For cards that are in use (root/usr/lib/perch/update).
 mkdir "$work/update"
@@ -126,14 +130,14 @@ mv "$work/system.img" "$work/update/"
 mv "$boot/a" "$work/update/boot"
 (cd "$work/update" && find system.img boot -type f | LC_ALL=C sort | xargs sha256sum >"$work/SHA256SUMS" && mv "$work/SHA256SUMS" .)
 tar --create --sort=name --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX --mtime="@$SOURCE_DATE_EPOCH" \
-    --file "out/$name.update" --directory "$work/update" SHA256SUMS boot system.img
+    --file "$out/$name.update" --directory "$work/update" SHA256SUMS boot system.img
 
 if [ "${3:-}" = --as-it-is ]; then
-    mv "$image" "out/$name.img"
+    mv "$image" "$out/$name.img"
 else
     # Always in two threads' blocks: the number of processors would show in the bytes.
-    xz --threads=2 -6 --stdout "$image" >"out/$name.img.xz"
+    xz --threads=2 -6 --stdout "$image" >"$out/$name.img.xz"
 fi
-(cd out && sha256sum "$name".* >"$work/sums" && mv "$work/sums" "$name.sha256")
-ls -l --block-size=1M "out/$name".* >&2
-echo "image/out/$(cd out && ls "$name".img*)"
+(cd "$out" && sha256sum "$name".* >"$work/sums" && mv "$work/sums" "$name.sha256")
+ls -l --block-size=1M "$out/$name".* >&2
+ls "$out/$name".img*
