@@ -3,10 +3,12 @@
 # It takes a quarter of an hour under QEMU, so it is kept under ~/.cache/perch, by its inputs.
 #
 #     image/base.sh debian|raspberrypi
+#     image/base.sh --is-made debian|raspberrypi        only says by its exit code whether it is there
 #
 # Raspberry Pi OS for 64 bits is Debian with packages of its own over it: that is what the flavour raspberrypi is, too.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
+case ${1:-} in --is-made) asks=yes; shift ;; *) asks= ;; esac
 flavour=${1:?debian or raspberrypi}
 suite=trixie
 export SOURCE_DATE_EPOCH=1767225600  # 2026-01-01: every build has the same times
@@ -14,6 +16,7 @@ export SOURCE_DATE_EPOCH=1767225600  # 2026-01-01: every build has the same time
 key=$(cat base.sh packages.txt "flavours/$flavour/packages.txt" | sha256sum | cut -c1-16)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/perch/image
 base=$cache/base-$flavour-$key.tar
+if [ -n "$asks" ]; then test -e "$base"; exit; fi
 
 # Gives the archive's line for apt. Its key comes over the network, so it is held against its fingerprint, which Raspberry Pi's documentation tells.
 raspberrypi_archive() {
