@@ -95,10 +95,13 @@ mkfs.vfat -n PERCH-BOOT -i "$disk_id" --invariant "$work/boot.img" >/dev/null
 find "$boot" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
 (cd "$boot" && find . -mindepth 1 -maxdepth 1 | LC_ALL=C sort | xargs -I{} mcopy -i "$work/boot.img" -s -m {} ::)
 
-mkdir --parents "$work/state/perch" "$work/state/systemd"
-find "$work/state" -exec touch --date="@$SOURCE_DATE_EPOCH" {} +
+# Its folders are made by debugfs: mkfs's own way (-d) takes over when a folder was made here, to the second.
 truncate --size "${state_mebibytes}M" "$work/state.img"
-E2FSPROGS_FAKE_TIME=$SOURCE_DATE_EPOCH mkfs.ext4 -q -b 4096 -L perch-state -U 5045524b-0000-4000-8000-000000000004 -E "hash_seed=5045524b-0000-4000-8000-000000000005,root_owner=0:0" -d "$work/state" "$work/state.img"
+E2FSPROGS_FAKE_TIME=$SOURCE_DATE_EPOCH mkfs.ext4 -q -b 4096 -L perch-state -U 5045524b-0000-4000-8000-000000000004 -E "hash_seed=5045524b-0000-4000-8000-000000000005,root_owner=0:0" "$work/state.img"
+printf '%s\n' "set_current_time @$SOURCE_DATE_EPOCH" "mkdir perch" "mkdir systemd" \
+    | E2FSPROGS_FAKE_TIME=$SOURCE_DATE_EPOCH debugfs -w -f - "$work/state.img" >"$work/state.log" 2>&1
+# It ends well whatever happened.
+e2fsck -fn "$work/state.img" 2>&1 | grep --quiet '^perch-state: 13/' || { cat "$work/state.log" >&2; exit 1; }
 
 # Together. A board's first stages know the old partition table, all of them.
 image=$work/perch.img

@@ -9,10 +9,12 @@ from machine import Failure
 
 
 class Report:
-    """Counts what was tried."""
+    """Counts what was tried, and tells what was not, where the time is limited."""
 
-    def __init__(self) -> None:
+    def __init__(self, minutes: float | None = None) -> None:
         self.began = time.monotonic()
+        self.minutes = minutes
+        self.not_tried: list[str] = []
         self.passed = self.failed = 0
         self.lines: list[str] = []
 
@@ -31,8 +33,17 @@ class Report:
         print(self.lines[-1], flush=True)
         return mark == "ok  "
 
+    def has_time_for(self, what: str, seconds: float) -> bool:
+        """Whether as much time is left as `what` takes by all experience; if not, the last lines name it."""
+        fits = self.minutes is None or time.monotonic() + seconds < self.began + 60 * self.minutes
+        if not fits:
+            self.not_tried.append(what)
+        return fits
+
     def end(self) -> int:
         """The last lines; gives the exit code."""
+        for what in self.not_tried:
+            print(f"NOT TRIED, for it does not fit into {self.minutes:.0f} minutes here: {what}")
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
         print(f"{(time.monotonic() - self.began) / 60:.1f} minutes, {(used.ru_utime + used.ru_stime) / 60:.1f} of a processor's")
         print(f"{self.passed} passed, {self.failed} failed")
