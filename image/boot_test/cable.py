@@ -46,26 +46,27 @@ def find(name: str, seconds: float) -> str | None:
         while time.monotonic() < until:
             with contextlib.suppress(OSError):  # no cable at the other end, no answer yet
                 asking.sendto(question, _ANSWERED_BY)
-                if address := _address(asking.recv(9000), number):
+                if address := address_in(asking.recv(9000), number):
                     return address
     return None
 
 
-def _address(answer: bytes, number: int) -> str | None:
-    """The first IPv4 address in an answer to our question."""
-    answered, flags, questions, answers = struct.unpack_from("!4H", answer)
-    if answered != number or not flags & 0x8000:
-        return None
-    at = 12
-    for _ in range(questions):
-        at = _after_name(answer, at) + 4
-    for _ in range(answers):
-        at = _after_name(answer, at)
-        kind, _, _, length = struct.unpack_from("!2HIH", answer, at)
-        at += 10
-        if kind == 1 and length == 4:
-            return socket.inet_ntoa(answer[at : at + 4])
-        at += length
+def address_in(answer: bytes, number: int) -> str | None:
+    """The first IPv4 address in an answer to the question of that number."""
+    with contextlib.suppress(struct.error, IndexError):  # cut off
+        answered, flags, questions, answers = struct.unpack_from("!4H", answer)
+        if answered != number or not flags & 0x8000:
+            return None
+        at = 12
+        for _ in range(questions):
+            at = _after_name(answer, at) + 4
+        for _ in range(answers):
+            at = _after_name(answer, at)
+            kind, _, _, length = struct.unpack_from("!2HIH", answer, at)
+            at += 10
+            if kind == 1 and length == 4:
+                return socket.inet_ntop(socket.AF_INET, answer[at : at + 4]) if at + 4 <= len(answer) else None
+            at += length
     return None
 
 

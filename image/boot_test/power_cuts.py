@@ -126,13 +126,13 @@ def main() -> int:
         print(f"the power goes by seed {arguments.seed}", flush=True)
         if report.attempt("set-up", campaign.sets_up):
             ways = [campaign.first_start, campaign.on_the_air, campaign.installation, campaign.later_start]
-            for number in range(arguments.cuts):
-                way = ways[number % len(ways)]
-                name = f"power cut {number + 1} ({way.__name__.replace('_', ' ')})"
+            for number in range(1, arguments.cuts + 1):
+                way = ways[(number - 1) % len(ways)]
+                name = f"power cut {number} ({way.__name__.replace('_', ' ')})"
                 report.attempt(name, lambda: campaign.cut(way))  # noqa: B023 -- called at once
-    if arguments.table:
-        head = f"{arguments.cuts} power cuts, seed {arguments.seed}. The times are those of an emulated board on a busy computer.\n\n"
-        arguments.table.write_text(head + "".join(f"{line}\n" for line in report.lines))
+                if arguments.table:
+                    head = f"{number} of {arguments.cuts} power cuts, seed {arguments.seed}. The times are those of an emulated board on a busy computer.\n\n"
+                    arguments.table.write_text(head + "".join(f"{line}\n" for line in report.lines))
     return report.end()
 
 
