@@ -13,9 +13,9 @@ SERIES_OF_BYTES = ["\ufeffnetwork = a\r\n", "network = a", "\n\n# network = b\n 
 class BoardFiles(unittest.TestCase):
     def setUp(self) -> None:
         self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
-        self.boot, self.run_folder, self.tools = (self.folder / name for name in ("boot", "run", "tools"))
-        for path in (self.boot, self.tools):
-            path.mkdir()
+        self.boot, self.run_folder, self.tools, self.state = (self.folder / name for name in ("boot", "run", "tools", "state"))
+        for path in (self.boot, self.tools, self.state / "perch"):
+            path.mkdir(parents=True)
         self.stand_in("mount", "echo mounted >>\"$PERCH_BOOT/../mounts\"")
         self.stand_in("perchd", "grep -q camera \"$2\" || { echo line 1: what is this; exit 1; }")
 
@@ -31,6 +31,7 @@ class BoardFiles(unittest.TestCase):
                 (self.boot / name).write_bytes(text.encode())
         environment = os.environ | {
             "PATH": f"{self.tools}:{os.environ['PATH']}", "PERCH_BOOT": str(self.boot), "PERCH_RUN": str(self.run_folder), "PERCH_ISSUE": str(self.folder / "issue"),
+            "PERCH_STATE": str(self.state),
         }
         subprocess.run(["sh", str(SCRIPT)], env=environment, check=True)
 
@@ -71,6 +72,27 @@ class BoardFiles(unittest.TestCase):
         self.take_over("country = CH")
         self.assertEqual(self.errors(), "")
         self.assertFalse((self.folder / "issue/board.issue").exists())
+
+    def test_a_time_zone_is_one_that_there_is(self) -> None:
+        zone = self.run_folder / "localtime"
+        self.take_over("time-zone = Europe/Berlin")
+        self.assertEqual((os.readlink(zone), self.errors()), ("/usr/share/zoneinfo/Europe/Berlin", ""))
+        for wrong in ("Berlin", "europe/berlin", "Europe", "../../../etc/shadow", "Europe/../Europe/Berlin", "/etc/shadow", "Europe/Berlin;reboot"):
+            with self.subTest(wrong):
+                self.take_over(f"time-zone = {wrong}")
+                self.assertIn("line 1: there is no such time zone", self.errors())
+                self.assertFalse(os.path.lexists(zone))
+
+    def test_a_setup_code_of_ones_own_is_for_perchd_alone(self) -> None:
+        code = self.state / "perch/setup-code"
+        self.take_over("setup-code = Hens lay-eggs 4 me")
+        self.assertEqual((code.read_text(), code.stat().st_mode & 0o777, self.errors()), ("Hens lay-eggs 4 me\n", 0o600, ""))
+        for wrong in ("too short", "x" * 65, "caf\u00e9 caf\u00e9 caf\u00e9", "$(reboot) $(reboot)", ""):
+            with self.subTest(wrong):
+                self.take_over(f"setup-code = {wrong}")
+                self.assertIn("line 1: a set-up code has 10 to 64", self.errors())
+                self.assertNotIn("reboot", self.errors())
+                self.assertEqual(code.read_text(), "Hens lay-eggs 4 me\n")
 
     def test_foreign_bytes(self) -> None:
         self.take_over("".join(map(chr, range(256))) * 40)

@@ -14,6 +14,8 @@ pub const FILE: &str = "setup-code";
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 /// 5 bits each: 50 bits, and few attempts.
 const LENGTH: usize = 10;
+/// Of a code that somebody has thought of and put there before the first start (`setup-code` of the card's wifi.txt).
+const LONGEST: usize = 64;
 
 /// Why there is no code to set up with.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +67,11 @@ impl SetupCode {
         bool::from(plain(code).as_bytes().ct_eq(plain(shown).as_bytes()))
     }
 
+    /// The code, for whoever is to have it; `None` once setup is done.
+    pub fn shown(&self) -> Option<String> {
+        self.code.lock().expect("nothing panics while it holds the lock").clone()
+    }
+
     /// Setup is done: the code is good for nothing any more.
     pub fn forget(&self) {
         *self.code.lock().expect("nothing panics while it holds the lock") = None;
@@ -77,12 +84,11 @@ impl SetupCode {
     }
 }
 
-/// The code in the data directory; `None` where setup has been done, or no daemon has run yet.
+/// The code in the data directory; `None` where it is not one, setup has been done, or no daemon has run yet.
 pub fn read(path: &Path) -> Option<String> {
     let text = fs::read_to_string(path).ok()?;
     let code = text.trim();
-    let is_ours = plain(code).len() == LENGTH && plain(code).bytes().all(|byte| ALPHABET.contains(&byte));
-    is_ours.then(|| code.to_owned())
+    (LENGTH..=LONGEST).contains(&plain(code).len()).then(|| code.to_owned())
 }
 
 fn write_new(path: &Path) -> Result<String, SetupCodeError> {
@@ -108,7 +114,7 @@ fn write_new(path: &Path) -> Result<String, SetupCodeError> {
 fn plain(code: &str) -> String {
     code.chars()
         .filter(char::is_ascii_alphanumeric)
-        .take(LENGTH + 1)
+        .take(LONGEST + 1)
         .map(|c| match c.to_ascii_uppercase() {
             'O' => '0',
             'I' | 'L' => '1',
@@ -135,6 +141,19 @@ mod tests {
         assert!(SetupCode::keep(dir.path(), false).unwrap().is(&code));
         kept.forget();
         assert!(!kept.is(&code) && !path.exists());
+    }
+
+    #[test]
+    fn a_code_of_ones_own_is_taken_when_it_is_long_enough() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(FILE), "Hens lay-eggs 4 me\n").unwrap();
+        let kept = SetupCode::keep(dir.path(), false).unwrap();
+        assert!(kept.is("hens lay eggs 4 me") && kept.is("HENSLAYEGGS4ME"));
+        assert!(!kept.is("hens lay eggs 5 me") && !kept.is("hens lay eggs 4 me too"));
+        for weak in ["short", "------------", &"x".repeat(65)] {
+            fs::write(dir.path().join(FILE), weak).unwrap();
+            assert!(!SetupCode::keep(dir.path(), false).unwrap().is(weak), "{weak}");
+        }
     }
 
     #[test]
