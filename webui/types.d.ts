@@ -63,6 +63,15 @@ export interface System {
 }
 /** A backup that the daemon has looked at. */
 export interface TakenIn { id: string; site_name: string; users: number; streams: number; messages: number }
+export interface WifiNetwork { ssid: string; signal_percent: number; secured: boolean; joinable: boolean }
+export interface Wifi {
+  state: "access_point" | "joining" | "joined" | "idle"; ssid: string | null;
+  /** Why the last network could not be joined. */
+  problem: string | null;
+  networks: WifiNetwork[]; address: string;
+  /** For whoever is on the access point of a board that has no owner. */
+  setup_code: string | null;
+}
 export interface Settings {
   site_name: string; registration: "open" | "approval" | "closed"; needs_setup: boolean; new_user_role?: "viewer" | "streamer";
 }

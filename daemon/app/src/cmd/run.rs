@@ -16,6 +16,7 @@ use crate::shutdown::{self, Signals};
 use crate::snapshot::thumbnails;
 use crate::system::board::Board;
 use crate::system::faults::Faults;
+use crate::system::wifi::Wifi;
 use crate::system::{log, memory, notify};
 use anyhow::{Context as _, anyhow};
 use perch_store::{Store, Timestamp};
@@ -180,6 +181,7 @@ fn site(
         faults: Faults::default(),
         board: Board::new("/", &config.server.data_dir),
         backups: Arc::new(Backups::new(&config.server.data_dir)),
+        wifi: Wifi::new(std::env::var("RUNTIME_DIRECTORY").ok().as_deref(), clock.clone()),
         clock,
         store,
         accounts,

@@ -52,6 +52,7 @@ mod system;
 mod topics;
 mod traffic;
 mod users;
+mod wifi;
 
 pub use chat::line as chat_line;
 pub use console::{Answer, Console, SOCKET};

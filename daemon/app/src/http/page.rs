@@ -20,7 +20,7 @@ struct Files;
 const VERSION: &str = env!("PERCH_PAGE_VERSION");
 
 /// Addresses of the page's screens, as `webui/page.js` lists them; each has its rule in `access/rules.rs`.
-pub(super) const SCREENS: [&str; 13] = [
+pub(super) const SCREENS: [&str; 14] = [
     "/",
     "/watch/{id}",
     "/u/{username}",
@@ -34,6 +34,7 @@ pub(super) const SCREENS: [&str; 13] = [
     "/login",
     "/register",
     "/setup",
+    super::wifi::SCREEN,
 ];
 
 /// Where the router keeps what a screen refers to.

@@ -12,7 +12,7 @@ use super::traffic::Traffic;
 use super::{
     auth, avatar, backups, cameras, chat, controls, events, follows, health, me, messages, metrics,
     moderation, notifications, openapi, page, pictures, reactions, sessions, settings, setup, streams,
-    system, topics, users,
+    system, topics, users, wifi,
 };
 use crate::capture::status::CameraState;
 use axum::Router;
@@ -57,6 +57,7 @@ pub(super) fn api() -> OpenApiRouter<Arc<State>> {
         .merge(system::routes())
         .merge(topics::routes())
         .merge(users::routes())
+        .merge(wifi::routes())
 }
 
 /// What is not of the API.
@@ -75,6 +76,7 @@ fn pages() -> Router<Arc<State>> {
 pub(super) struct Answers {
     media: Arc<Media>,
     router: Router,
+    state: Arc<State>,
 }
 
 impl Answers {
@@ -91,8 +93,8 @@ impl Answers {
             .method_not_allowed_fallback(async |path: MatchedPath| Problem::Method {
                 allowed: access::methods_of(path.as_str()),
             })
-            .with_state(state);
-        Self { media, router }
+            .with_state(Arc::clone(&state));
+        Self { media, router, state }
     }
 
     pub(super) async fn answer<B>(&self, peer: Peer, mut request: Request<B>) -> Response<Body>
@@ -101,12 +103,16 @@ impl Answers {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let line = AccessLine::of(peer, &request);
-        let response = if let Some(path) = request.uri().path().strip_prefix(media::PREFIX) {
-            self.media.answer(path, peer, &request).await
-        } else {
-            request.extensions_mut().insert(peer);
-            self.route(request).await
-        };
+        let wifi = self.state.site.wifi.as_ref();
+        let response =
+            if let Some(away) = wifi::leads_away(wifi, peer, request.method(), request.uri().path()) {
+                away.map(Body::Routed)
+            } else if let Some(path) = request.uri().path().strip_prefix(media::PREFIX) {
+                self.media.answer(path, peer, &request).await
+            } else {
+                request.extensions_mut().insert(peer);
+                self.route(request).await
+            };
         if let Some(line) = line {
             line.write(&response);
         }

@@ -17,6 +17,7 @@ use crate::picture::Pictures;
 use crate::snapshot::Snapshots;
 use crate::system::board::Board;
 use crate::system::faults::Faults;
+use crate::system::wifi::Wifi;
 use bytes::Bytes;
 use perch_store::{Store, Timestamp};
 use std::sync::{Arc, OnceLock};
@@ -46,6 +47,8 @@ pub struct Site {
     pub faults: Faults,
     /// The machine under the daemon.
     pub board: Board,
+    /// Its Wi-Fi, where Perch may choose it.
+    pub wifi: Option<Wifi>,
     /// For what people read.
     pub clock: Arc<dyn Clock>,
     /// What Perch remembers.

@@ -99,11 +99,16 @@ impl Board {
         Self { root: root.into(), data_dir: data_dir.into() }
     }
 
+    /// What it calls itself in the network.
+    pub fn host_name(&self) -> Option<String> {
+        self.text("proc/sys/kernel/hostname")
+    }
+
     /// Looks at everything. A dozen small reads of `/proc` and `/sys`: cheap, but not for every request.
     pub fn report(&self) -> BoardReport {
         let mut report = BoardReport {
             model: self.text("proc/device-tree/model").map(|m| m.trim_end_matches('\0').to_owned()),
-            host_name: self.text("proc/sys/kernel/hostname"),
+            host_name: self.host_name(),
             board_uptime_seconds: self
                 .text("proc/uptime")
                 .and_then(|text| first_number(&text))

@@ -5,3 +5,4 @@ pub mod faults;
 pub mod log;
 pub mod memory;
 pub mod notify;
+pub mod wifi;
