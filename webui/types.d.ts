@@ -53,7 +53,7 @@ export interface Control {
 export interface CameraDetails extends Camera { ability: Ability | null; controls?: Control[] }
 
 export interface System {
-  version: string; time: string; uptime_seconds: number; temperature_celsius: number | null; warnings: string[];
+  version: string; time: string; uptime_seconds: number; chooses_wifi: boolean; temperature_celsius: number | null; warnings: string[];
   model?: string | null; host_name?: string | null; board_uptime_seconds?: number | null;
   power?: { under_voltage: boolean; under_voltage_occurred: boolean; throttled: boolean; throttled_occurred: boolean } | null;
   disk?: { total_bytes: number; free_bytes: number } | null;

@@ -65,6 +65,7 @@ fn a_machine_whose_wifi_is_not_perchs_says_so() {
     for answer in [owner.get(ADDRESS), owner.put(ADDRESS, &choice())] {
         assert_eq!((answer.status, answer.code()), (404, "not_found".to_owned()));
     }
+    assert_eq!(owner.get("/api/v1/system").json()["chooses_wifi"], false);
 }
 
 #[test]
@@ -145,6 +146,7 @@ fn with_an_owner_or_elsewhere_it_is_the_owners() {
     refused(401);
     let owner = Person::owner(&daemon, "olga");
     let member = Person::register(&daemon, "mia");
+    assert_eq!(owner.get("/api/v1/system").json()["chooses_wifi"], true);
     let seen = owner.get(ADDRESS).json();
     assert_eq!(
         (&seen["state"], &seen["ssid"], &seen["setup_code"]),

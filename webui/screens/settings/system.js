@@ -28,7 +28,8 @@ export function SystemPart() {
   return html`
     ${warnings.map((words) => html`<p key=${words} class="notice" role="status">${words}</p>`)}
     ${problem.value && html`<p class="refusal" role="alert">${problem.value}</p>`}
-    <dl class="facts">${facts(now).map(([name, words]) => words && html`<div key=${name}><dt>${name}</dt><dd>${words}</dd></div>`)}</dl>`;
+    <dl class="facts">${facts(now).map(([name, words]) => words && html`<div key=${name}><dt>${name}</dt><dd>${words}</dd></div>`)}</dl>
+    ${now.chooses_wifi && html`<p><a class="button" href="/wifi">Choose another Wi-Fi</a></p>`}`;
 }
 
 /** What is known of it, in words; null: nothing. @param {System} system @returns {[string, string | null][]} */

@@ -2,6 +2,7 @@
 
 use super::json::{self, Time};
 use super::state::{Shared, State};
+use super::wifi;
 use crate::system::board::BoardReport;
 use axum::response::Response;
 use serde::Serialize;
@@ -29,6 +30,8 @@ struct System {
     time: Time,
     /// Since the daemon's start.
     uptime_seconds: u64,
+    /// Which Wi-Fi it is in is chosen here, by `/api/v1/system/wifi`.
+    chooses_wifi: bool,
     /// Absent while the daemon ends.
     #[serde(flatten)]
     board: Option<BoardReport>,
@@ -49,6 +52,7 @@ pub(super) async fn show(state: Shared) -> Response {
         version: env!("CARGO_PKG_VERSION"),
         time: Time(state.now()),
         uptime_seconds: clock.monotonic().saturating_sub(state.started).as_secs(),
+        chooses_wifi: wifi::at_hand(&state).is_ok(),
         board,
     })
 }

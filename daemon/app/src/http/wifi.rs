@@ -125,7 +125,8 @@ async fn choose(
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-fn at_hand(state: &State) -> Result<(&Wifi, Report), Problem> {
+/// Where it is Perch's to choose.
+pub(super) fn at_hand(state: &State) -> Result<(&Wifi, Report), Problem> {
     let wifi = state.site.wifi.as_ref().ok_or(Problem::NotFound)?;
     Ok((wifi, wifi.report().ok_or(Problem::NotFound)?))
 }
