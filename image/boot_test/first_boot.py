@@ -36,7 +36,7 @@ class FirstBoot:
         return f"perch.local is {own}, one of its own, on the cable that nobody gives addresses on; {ROUTERS_ADDRESS} from the router"
 
     def sets_up(self) -> str:
-        code = self.machine.serial.wait_for(rb"code to set it up: ([A-Z0-9-]+)", 120)[1].decode()
+        code = self.machine.serial.wait_for(rb"code to set it up: ([A-Z0-9-]+)\s", 120)[1].decode()
         self.site.must("POST", "/api/v1/setup", {"setup_code": code, "username": "ann", "password": PASSWORD})
         self.site.log_in()
         me = self.site.must("GET", "/api/v1/me")
