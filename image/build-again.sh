@@ -3,10 +3,12 @@
 #
 #     sudo image/build-again.sh PERCH.deb [FOLDER]
 set -euo pipefail
+# Before the change of folder: they are the caller's paths.
+package=$(realpath --canonicalize-existing "${1:?the package that the image is of}")
+first=${2:+$(realpath "$2")}
 cd "$(dirname "${BASH_SOURCE[0]}")"
-package=$(realpath "${1:?the package that the image is of}")
 name=perch-$(dpkg-deb --field "$package" Version)-debian
-first=$(realpath "${2:-out}")/$name
+first=${first:-$PWD/out}/$name
 folder=$(mktemp --directory --tmpdir="${PERCH_IMAGE_TMPDIR:-/var/tmp}" perch-again.XXXXXX)
 trap 'rm -rf "$folder"' EXIT
 again=$folder/$name

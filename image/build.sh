@@ -8,12 +8,14 @@
 # computer), the system (erofs, which cannot be written to), room for a second system, and the state. The same inputs give the same bytes.
 # `--as-it-is` leaves out the compression, which nobody needs to boot the image here; FOLDER is where to, instead of image/out.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")"
 flavour=${1:?debian or raspberrypi}
-package=$(realpath "${2:?the package of perchd for arm64}")
-out=$(realpath --canonicalize-missing "${4:-out}")
-[ "$(id -u)" = 0 ] || { echo "image: needs root: a foreign system is made, with files of many owners" >&2; exit 1; }
+# Before the change of folder: they are the caller's paths.
+package=$(realpath --canonicalize-existing "${2:?the package of perchd for arm64}")
+out=${4:+$(realpath --canonicalize-missing "$4")}
+cd "$(dirname "${BASH_SOURCE[0]}")"
+out=${out:-$PWD/out}
 [ -d "flavours/$flavour" ] || { echo "image: there is no flavour $flavour, only: $(ls flavours | paste --serial --delimiters=' ')" >&2; exit 64; }
+[ "$(id -u)" = 0 ] || { echo "image: needs root: a foreign system is made, with files of many owners" >&2; exit 1; }
 
 export SOURCE_DATE_EPOCH=1767225600  # as base.sh's
 # Nothing of who builds it, and where: FAT has local times.
