@@ -57,12 +57,13 @@ image:  ## the image of a card, image/out/*.img.xz, for Raspberry Pis of 64 bits
 	@$(MAKE) --no-print-directory deb TARGET=aarch64-unknown-linux-gnu
 	image/build.sh $(FLAVOUR) "$(BOARD_PACKAGE)"
 
+BUILT_IMAGE = $$(ls -t image/out/perch-*-debian.img* | head -n 1) $$(ls -t image/out/perch-*-debian.update | head -n 1)
 # MINUTES=20 leaves out of the boot what would not fit, and says so at the end.
 test-image: ## boots that image in QEMU and uses it (site, updates, power cuts), and builds it again: the same bytes
 	@daemon/setup.sh image
-	python3 image/boot_test/run.py image/out/perch-*-debian.img* image/out/perch-*-debian.update $(if $(MINUTES),--minutes $(MINUTES))
+	python3 image/boot_test/run.py $(BUILT_IMAGE) $(if $(MINUTES),--minutes $(MINUTES))
 	image/build-again.sh "$(BOARD_PACKAGE)"
 
 power-cuts: ## cuts its power 20 times at random, and writes what came of it to image/power-cuts.txt
 	@daemon/setup.sh image
-	python3 image/boot_test/power_cuts.py image/out/perch-*-debian.img* image/out/perch-*-debian.update --table image/power-cuts.txt
+	python3 image/boot_test/power_cuts.py $(BUILT_IMAGE) --table image/power-cuts.txt

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from machine import BootFiles, Failure, Machine, make_card, write_on_boot_partition
 from report import Report
-from site_client import Site
+from site_client import PASSWORD, Site
 
 _NETWORK, _PASSWORD = 'Caf\N{LATIN SMALL LETTER E WITH ACUTE} "Perch"', 'eight "or" more'
 _CONFIG = '[[camera]]\nname = "garden"\nsource = "test-pattern"\n'
+_SETUP_CODE = "hens lay eggs 4 me"
 _ACCESS_POINT = f"""modprobe mac80211_hwsim radios=2
 cat >/run/ap.conf <<'END'
 network={{
@@ -46,6 +47,18 @@ class BootPartition:
             raise Failure(said)
         return "perch.toml is perchd's configuration"
 
+    def has_its_time_zone(self) -> str:
+        zone = self.machine.run("date +%Z").strip()
+        if zone not in ("CET", "CEST"):
+            raise Failure(zone)
+        return f"Europe/Berlin: {zone}"
+
+    def takes_its_code(self) -> str:
+        site = Site(self.machine)
+        site.must("POST", "/api/v1/setup", {"setup_code": _SETUP_CODE, "username": "ann", "password": PASSWORD})
+        site.log_in()
+        return "whoever has it made the owner's account"
+
     def opens_to_the_key(self) -> str:
         self.machine.run("until systemctl --quiet is-active ssh; do sleep 1; done", 120)
         ssh = ["ssh", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "ConnectTimeout=60"]
@@ -80,7 +93,8 @@ def try_boot_files(image: Path, folder: Path, cut_after: float, report: Report) 
         old.unlink(missing_ok=True)
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
     # As Notepad writes it, with one wrong line.
-    wifi = ["\ufeff# Ours", f"network = {_NETWORK}", f"password = {_PASSWORD}", "name = henhouse", "country = Switzerland", f"ssh-key = {(folder / 'key.pub').read_text().strip()}"]
+    wifi = ["\ufeff# Ours", f"network = {_NETWORK}", f"password = {_PASSWORD}", "name = henhouse", "country = Switzerland"]
+    wifi += ["time-zone = Europe/Berlin", f"setup-code = {_SETUP_CODE}", f"ssh-key = {(folder / 'key.pub').read_text().strip()}"]
     changed = write_on_boot_partition(image, folder / "files.img", {"wifi.txt": "\r\n".join(wifi), "perch.toml": _CONFIG})
     card = folder / "files.qcow2"
     make_card(changed, card)
@@ -91,5 +105,7 @@ def try_boot_files(image: Path, folder: Path, cut_after: float, report: Report) 
         if report.attempt(f"the power went {cut_after:.0f} s after the first start; now it starts, with its name of wifi.txt", board.has_its_name):
             report.attempt("perch.toml of the boot partition", board.has_its_camera)
             report.attempt("wifi.txt: a wrong line is told on the screen and beside the file", board.tells_what_is_wrong)
+            report.attempt("wifi.txt: the time zone", board.has_its_time_zone)
+            report.attempt("wifi.txt: the set-up code", board.takes_its_code)
             report.attempt("wifi.txt: SSH", board.opens_to_the_key)
             report.attempt("wifi.txt: Wi-Fi", board.joins_the_wifi)

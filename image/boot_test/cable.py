@@ -11,6 +11,7 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 import time
 
 DEVICE = "cable"
@@ -35,9 +36,8 @@ def find(name: str, seconds: float) -> str | None:
     """The address of a name, asked on the cable by multicast DNS as a program without a responder of its own does (RFC 6762, section 6.7); None when
     nobody answers."""
     number = random.randrange(1, 1 << 16)
-    labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
     # One question: an IPv4 address (A) on the internet (IN).
-    question = struct.pack("!6H", number, 0, 1, 0, 0, 0) + labels + b"\0" + struct.pack("!2H", 1, 1)
+    question = struct.pack("!6H", number, 0, 1, 0, 0, 0) + name_in_labels(name) + struct.pack("!2H", 1, 1)
     until = time.monotonic() + seconds
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
         asking.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(_HERE))
@@ -68,6 +68,43 @@ def address_in(answer: bytes, number: int) -> str | None:
                 return socket.inet_ntop(socket.AF_INET, answer[at : at + 4]) if at + 4 <= len(answer) else None
             at += length
     return None
+
+
+class Neighbour:
+    """Somebody else on the cable whose computer has that name, and says so to whoever asks for it (RFC 6762, section 6), or wants it for himself
+    (section 8.1). Use as a context."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name_in_labels(name)
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._socket.bind(("", _ANSWERED_BY[1]))
+        here = socket.inet_aton(_HERE)
+        self._socket.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton(_ANSWERED_BY[0]) + here)
+        self._socket.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, here)
+        self._socket.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 255)
+
+    def __enter__(self) -> "Neighbour":
+        threading.Thread(target=self._answer, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+    def _answer(self) -> None:
+        # Two minutes, his alone.
+        answer = struct.pack("!6H", 0, 0x8400, 0, 1, 0, 0) + self._name + struct.pack("!2HIH", 1, 0x8001, 120, 4) + socket.inet_aton(_HERE)
+        with contextlib.suppress(OSError):  # closed
+            while True:
+                asked = self._socket.recv(9000)
+                # A question, and not an answer.
+                if len(asked) > 12 and not asked[2] & 0x80 and self._name in asked:
+                    self._socket.sendto(answer, _ANSWERED_BY)
+
+
+def name_in_labels(name: str) -> bytes:
+    """As it stands in a message (RFC 1035, section 3.1)."""
+    return b"".join(bytes([len(label)]) + label.encode() for label in name.split(".")) + b"\0"
 
 
 def _after_name(answer: bytes, at: int) -> int:

@@ -131,20 +131,25 @@ def write_on_boot_partition(image: Path, changed: Path, files: dict[str, str]) -
 class Machine:
     """A running board, one at a time. Use as a context: it is off afterwards."""
 
-    def __init__(self, card: Path, boot: BootFiles, folder: Path, log_name: str, extra: Path | None = None, *, name: str = "perch.local", arguments: str = "") -> None:
+    def __init__(
+        self, card: Path, boot: BootFiles, folder: Path, log_name: str, extra: Path | None = None, *,
+        name: str = "perch.local", arguments: str = "", is_plugged: bool = True, is_writable: bool = True,
+    ) -> None:
         self.name = name
         self._address: str | None = None
-        sockets = {name: folder / f"{log_name}.{name}" for name in ("serial", "shell")}
+        sockets = {name: folder / f"{log_name}.{name}" for name in ("serial", "shell", "monitor")}
         for path in sockets.values():
             path.unlink(missing_ok=True)
         self.started = time.monotonic()
         self.process = subprocess.Popen(
             [
                 "qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a72", "-accel", "tcg,thread=multi", "-smp", "2", "-m", "1024", "-display", "none", "-no-reboot",
+                # A Raspberry Pi has no clock that goes on without power.
+                "-rtc", "base=1970-01-01",
                 "-kernel", str(boot.kernel), "-initrd", str(boot.initrd),
                 # The last console is the one that init talks to. A busy computer may take minutes for what a board does in seconds.
                 "-append", f"{boot.command_line} console=ttyAMA0 systemd.debug_shell=ttyS0 systemd.show_status=no systemd.default_device_timeout_sec=300 {arguments}",
-                "-drive", f"file={card},if=none,id=card,format=qcow2", "-device", "virtio-blk-pci,drive=card",
+                "-drive", f"file={card},if=none,id=card,format=qcow2,readonly={'off' if is_writable else 'on'}", "-device", "virtio-blk-pci,drive=card",
                 # Two networks: a router that gives out addresses and leads nowhere, and the cable to us.
                 "-netdev", "user,id=router,restrict=on", "-device", "virtio-net-pci,netdev=router",
                 "-netdev", f"tap,id=cable,ifname={cable.DEVICE},script=no,downscript=no", "-device", "virtio-net-pci,netdev=cable",
@@ -152,12 +157,16 @@ class Machine:
                 "-device", "virtio-rng-pci", "-device", "i6300esb",
                 "-chardev", f"socket,id=serial,path={sockets['serial']},server=on,wait=off", "-serial", "chardev:serial",
                 "-chardev", f"socket,id=shell,path={sockets['shell']},server=on,wait=off", "-device", "pci-serial,chardev=shell",
+                "-chardev", f"socket,id=monitor,path={sockets['monitor']},server=on,wait=off", "-mon", "chardev=monitor,mode=readline",
             ],
             stdin=subprocess.DEVNULL,
         )
         try:
             self.serial = Console(sockets["serial"], folder / f"{log_name}.serial.log")
             self._shell = Console(sockets["shell"], folder / f"{log_name}.shell.log")
+            self._monitor = Console(sockets["monitor"], folder / f"{log_name}.monitor.log")
+            for network in () if is_plugged else ("router", "cable"):
+                self.plug(network, is_in=False)
         except BaseException:
             self.cut_power()
             raise
@@ -170,6 +179,15 @@ class Machine:
         self.cut_power()
         self.serial.close()
         self._shell.close()
+        self._monitor.close()
+
+    def plug(self, network: str, *, is_in: bool) -> None:
+        """Puts the plug of `router` or `cable` in, or pulls it."""
+        start = self._monitor.end()
+        self._monitor.write(f"set_link {network} {'on' if is_in else 'off'}\n")
+        # The next prompt: it is done.
+        self._monitor.wait_for(rb"set_link [^\n]*\n\(qemu\) ", 20, start)
+        self._address = None
 
     def cut_power(self) -> None:
         """At once, whatever it is doing."""

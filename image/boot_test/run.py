@@ -12,6 +12,7 @@ import sys
 from boot_files import try_boot_files
 from first_boot import try_first_boot
 from machine import make_card
+from mishaps import try_mishaps
 from report import Report
 from updates import try_updates
 from workplace import arguments_of, workplace
@@ -33,6 +34,8 @@ def main() -> int:
             try_updates(card, arguments.update, folder, chance.uniform(3, start_seconds), report)
         if report.has_time_for("a power cut in the first start, wifi.txt and perch.toml", 3 * start_seconds):
             try_boot_files(image, folder, chance.uniform(3, start_seconds), report)
+        if report.has_time_for("no network and a phone on the access point, two boards of one name, a locked card", 4 * start_seconds):
+            try_mishaps(card, folder, report)
     return report.end()
 
 

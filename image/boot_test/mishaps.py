@@ -1,0 +1,97 @@
+"""What happens to boards that are in use: no network at all, a name that somebody else in the network has, a network that changes, a clock that
+stands at 1970, a card that cannot be written to any more. Wi-Fi is the kernel's mac80211_hwsim: two radios in the same machine, one of them the phone."""
+
+import time
+from pathlib import Path
+
+import cable
+from machine import ROUTERS_ADDRESS, BootFiles, Failure, Machine
+from report import Report
+from site_client import START_SECONDS, Site
+
+_PHONE = """cat >/run/phone.conf <<'END'
+network={
+    ssid="%s"
+    key_mgmt=NONE
+}
+END
+until [ -e /sys/class/net/wlan1 ]; do sleep 1; done
+wpa_supplicant -B -c /run/phone.conf -i wlan1 -C /run/phone
+until wpa_cli -p /run/phone -i wlan1 status | grep -q wpa_state=COMPLETED; do sleep 1; done"""
+_ASK = r"""bash -c 'exec 3<>/dev/tcp/10.47.0.1/80; printf "GET /hotspot-detect.html HTTP/1.1\r\nHost: captive.apple.com\r\nConnection: close\r\n\r\n" >&3; cat <&3'"""
+
+
+class Alone:
+    """A board without a cable, that knows no Wi-Fi."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+
+    def opens_its_access_point(self) -> str:
+        self.machine.run("until systemctl --quiet is-active perchd; do sleep 1; done", START_SECONDS)
+        began = time.monotonic()
+        self.machine.run("modprobe mac80211_hwsim radios=2; until grep -q ^access-point /run/perch-wifi/state; do sleep 1; done", 240)
+        seconds = time.monotonic() - began
+        name = self.machine.run("head -n 1 /run/perch-wifi/state").split()[2]
+        self.machine.serial.wait_for(f"Join the Wi-Fi {name} with a phone".encode(), 60)
+        self.machine.run(_PHONE % name, 120)
+        return f"{name}, {seconds:.0f} s after its radio was there; the screen tells of it, and a phone is on it"
+
+    def leads_to_its_page(self) -> str:
+        self.machine.run("until hostname -I | grep -q '10.47.0.1 '; do sleep 1; done", 60)
+        answer = self.machine.run(_ASK)
+        if "HTTP/1.1 302 " not in answer or "http://10.47.0.1/wifi" not in answer:
+            raise Failure(answer)
+        self.machine.run("pgrep --full 'dnsmasq .*--interface=wlan0'")
+        return "what a phone asks for is answered with http://10.47.0.1/wifi"
+
+    def has_a_clock(self) -> str:
+        year = int(self.machine.run("date +%Y"))
+        if year < 2025:
+            raise Failure(f"it is {year}")
+        return f"it was switched on in 1970, and says {year}"
+
+    def takes_another_name(self) -> str:
+        with cable.Neighbour("perch.local"):
+            self.machine.plug("cable", is_in=True)
+            self.machine.name = "perch-2.local"
+            site = Site(self.machine)
+            site.wait_for("/api/v1/settings", 90)
+            site.log_in()
+            return f"somebody has perch.local: it is perch-2.local, {self.machine.address()}, and its owner logs in there"
+
+    def closes_its_access_point(self) -> str:
+        self.machine.run("until grep -q '^idle' /run/perch-wifi/state && ! pgrep dnsmasq; do sleep 1; done", 60)
+        return "the cable is enough"
+
+    def follows_its_cables(self) -> str:
+        self.machine.plug("router", is_in=True)
+        self.machine.run(f"until hostname -I | grep -q '{ROUTERS_ADDRESS} '; do sleep 1; done", 60)
+        self.machine.plug("router", is_in=False)
+        self.machine.run(f"while hostname -I | grep -q '{ROUTERS_ADDRESS} '; do sleep 1; done", 60)
+        self.machine.plug("cable", is_in=False)
+        time.sleep(5)
+        self.machine.plug("cable", is_in=True)
+        Site(self.machine).wait_for("/api/v1/settings", 60)
+        return "an address more, one less, the last plug pulled and put in again"
+
+
+def says_that_the_card_is_locked(machine: Machine) -> str:
+    """On the screen."""
+    machine.serial.wait_for(rb"The card cannot be written to: it is locked or worn out", START_SECONDS)
+    machine.serial.wait_for(rb"Perch starts anew in a minute", 20)
+    return f"the screen says so after {machine.age():.0f} s"
+
+
+def try_mishaps(card: Path, folder: Path, report: Report) -> None:
+    """All of it, on a card whose owner is ann."""
+    with Machine(card, BootFiles(card, folder), folder, "locked", is_writable=False) as machine:
+        report.attempt("a card that cannot be written to", lambda: says_that_the_card_is_locked(machine))
+    with Machine(card, BootFiles(card, folder), folder, "alone", is_plugged=False) as machine:
+        board = Alone(machine)
+        if report.attempt("no network: an access point", board.opens_its_access_point):
+            report.attempt("a phone on it is led to the page", board.leads_to_its_page)
+        report.attempt("1970 on the clock", board.has_a_clock)
+        if report.attempt("two boards of one name", board.takes_another_name):
+            report.attempt("a cable closes the access point", board.closes_its_access_point)
+            report.attempt("the network changes", board.follows_its_cables)
