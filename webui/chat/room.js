@@ -47,7 +47,10 @@ export class Room {
   close() {
     this.#isClosed = true;
     clearTimeout(this.#timer);
-    this.#socket?.close();
+    const socket = this.#socket;
+    // Closing what is not open yet is an error to browsers, and told on their console.
+    if (socket?.readyState === WebSocket.CONNECTING) socket.addEventListener("open", () => socket.close());
+    else socket?.close();
   }
 
   /** @param {string} text */
@@ -85,7 +88,7 @@ export class Room {
     address.protocol = address.protocol.replace("http", "ws");
     const socket = new WebSocket(address);
     this.#socket = socket;
-    socket.addEventListener("message", ({ data }) => batch(() => this.#told(JSON.parse(data))));
+    socket.addEventListener("message", ({ data }) => this.#isClosed || batch(() => this.#told(JSON.parse(data))));
     socket.addEventListener("close", () => this.#lost(socket));
   }
 
@@ -148,7 +151,8 @@ export class Room {
     // Let in as nobody, though logged in: the token had ended. Once anew with a fresh one.
     if (you === null && isLoggedIn() && !this.#hasRenewed) {
       this.#hasRenewed = true;
-      renew(true).then((isFresh) => isFresh && this.#socket?.close());
+      const asNobody = this.#socket;
+      renew(true).then((isFresh) => isFresh && asNobody?.close());
     }
   }
 

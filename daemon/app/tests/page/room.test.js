@@ -11,6 +11,7 @@ globalThis.location = new URL("http://perch.local:8080/watch/S");
 /** @type {Socket[]} */
 let sockets = [];
 class Socket extends EventTarget {
+  static CONNECTING = 0;
   static OPEN = 1;
   readyState = 1;
   /** @type {any[]} */
@@ -132,4 +133,18 @@ test("the end is the end", async () => {
   sockets[0].close();
   await pass(60_000);
   assert.deepEqual([room.state.value, sockets.length], ["ended", 1]);
+});
+
+test("whoever leaves while it connects has it closed once it is open: browsers complain of less", async () => {
+  const room = new Room("S");
+  await pass(0);
+  const [socket] = sockets;
+  socket.readyState = WebSocket.CONNECTING;
+  room.close();
+  assert.equal(socket.readyState, WebSocket.CONNECTING);
+  socket.readyState = WebSocket.OPEN;
+  socket.dispatchEvent(new Event("open"));
+  assert.equal(socket.readyState, 3);
+  socket.say(welcome);
+  assert.equal(room.state.value, "connecting", "nobody listens any more");
 });
