@@ -1,22 +1,27 @@
 #!/usr/bin/env bash
 # Makes the base of the image, a Debian 13 for arm64 with packages.txt and the flavour's packages in it, as a tar file, and prints that file's name.
-# It takes a quarter of an hour under QEMU, so it is kept under ~/.cache/perch, by its inputs.
+# It takes a quarter of an hour under QEMU, so it is kept under ~/.cache/perch, by its inputs. A release wants one of its own day, with the security fixes
+# of that day.
 #
 #     image/base.sh debian|raspberrypi
 #     image/base.sh --is-made debian|raspberrypi        only says by its exit code whether it is there
+#     image/base.sh --anew debian|raspberrypi           makes it also where one is there
 #
 # Raspberry Pi OS for 64 bits is Debian with packages of its own over it: that is what the flavour raspberrypi is, too.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
-case ${1:-} in --is-made) asks=yes; shift ;; *) asks= ;; esac
+case ${1:-} in --is-made | --anew) wish=$1; shift ;; *) wish= ;; esac
 flavour=${1:?debian or raspberrypi}
-suite=trixie
+suite=trixie components='main non-free-firmware'
 export SOURCE_DATE_EPOCH=1767225600  # 2026-01-01: every build has the same times
 
 key=$(cat base.sh packages.txt "flavours/$flavour/packages.txt" | sha256sum | cut -c1-16)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/perch/image
 base=$cache/base-$flavour-$key.tar
-if [ -n "$asks" ]; then test -e "$base"; exit; fi
+case $wish in
+    --is-made) test -e "$base"; exit ;;
+    --anew) rm -f "$base" ;;
+esac
 
 # Gives the archive's line for apt. Its key comes over the network, so it is held against its fingerprint, which Raspberry Pi's documentation tells.
 raspberrypi_archive() {
@@ -33,7 +38,9 @@ raspberrypi_archive() {
 if [ ! -e "$base" ]; then
     mkdir -p "$cache"
     ../cross/binfmt.sh arm64 >&2
-    sources=("$(../cross/debian-mirror.sh)")
+    # With what has been mended since the last point release.
+    sources=("deb $(../cross/debian-mirror.sh) $suite $components" "deb $(../cross/debian-mirror.sh) $suite-updates $components"
+        "deb $(../cross/debian-mirror.sh security) $suite-security $components")
     if [ "$flavour" = raspberrypi ]; then
         raspberrypi=$(raspberrypi_archive)
         sources+=("$raspberrypi")
@@ -42,7 +49,7 @@ if [ ! -e "$base" ]; then
     # The initial RAM disk is build.sh's to make, once: each takes minutes under QEMU.
     # Documentation, translations and what is only there to be read is left out as it is unpacked.
     # The initial RAM disk is made by build.sh, from all that belongs into it.
-    INITRD=No mmdebstrap --mode=root --format=tar --architectures=arm64 --variant=minbase --components=main,non-free-firmware \
+    INITRD=No mmdebstrap --mode=root --format=tar --architectures=arm64 --variant=minbase \
         --aptopt='Apt::Install-Recommends "false"' \
         --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
         --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/info/*' \
@@ -52,4 +59,5 @@ if [ ! -e "$base" ]; then
         --include="$packages" "$suite" "$base.part" "${sources[@]}" >&2
     mv "$base.part" "$base"
 fi
+echo "image: its Debian is of $(date --reference="$base" +%F)" >&2
 echo "$base"
