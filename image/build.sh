@@ -27,6 +27,7 @@ mebibyte=$((1024 * 1024))
 boot_mebibytes=192 system_mebibytes=512 state_mebibytes=64
 
 base=$(./base.sh "$flavour")
+key=$(./update-key.sh)
 work=$(mktemp --directory --tmpdir="${PERCH_IMAGE_TMPDIR:-/var/tmp}" perch-image.XXXXXX)
 trap 'umount --quiet "$work/tree/proc" || true; rm -rf "$work"' EXIT
 tree=$work/tree
@@ -44,6 +45,9 @@ for ours in root "flavours/$flavour/root"; do
     if [ -d "$ours" ]; then cp --recursive --no-dereference --no-preserve=ownership,timestamps "$ours/." "$tree/"; fi
 done
 echo perch >"$tree/etc/hostname"
+# Which updates it takes (usr/lib/perch/update).
+echo "$flavour" >"$tree/usr/lib/perch/flavour"
+printf 'perch namespaces="perch-update" %s\n' "$(ssh-keygen -y -f "$key" | cut --delimiter=' ' --fields=1,2)" >"$tree/usr/lib/perch/update-signers"
 printf '127.0.0.1 localhost\n127.0.1.1 perch\n::1 localhost ip6-localhost ip6-loopback\n' >"$tree/etc/hosts"
 ln --symbolic --force ../run/systemd/resolve/stub-resolv.conf "$tree/etc/resolv.conf"
 # No key and no number that two boards would share.
@@ -133,9 +137,12 @@ rm --force "$out/$name".*
 mkdir "$work/update"
 mv "$work/system.img" "$work/update/"
 mv "$boot/a" "$work/update/boot"
-(cd "$work/update" && find system.img boot -type f | LC_ALL=C sort | xargs sha256sum >"$work/SHA256SUMS" && mv "$work/SHA256SUMS" .)
-tar --create --sort=name --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX --mtime="@$SOURCE_DATE_EPOCH" \
-    --file "$out/$name.update" --directory "$work/update" SHA256SUMS boot system.img
+cp "$tree/usr/lib/perch/flavour" "$work/update/"
+(cd "$work/update" && find system.img boot flavour -type f | LC_ALL=C sort | xargs sha256sum >"$work/SHA256SUMS" && mv "$work/SHA256SUMS" .)
+# By Ed25519: the same sums have the same signature.
+ssh-keygen -q -Y sign -f "$key" -n perch-update "$work/update/SHA256SUMS"
+tar --create --format=ustar --sort=name --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX --mtime="@$SOURCE_DATE_EPOCH" \
+    --file "$out/$name.update" --directory "$work/update" SHA256SUMS SHA256SUMS.sig flavour boot system.img
 
 if [ "${3:-}" = --as-it-is ]; then
     mv "$image" "$out/$name.img"

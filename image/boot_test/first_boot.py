@@ -7,7 +7,7 @@ from pathlib import Path
 from machine import ROUTERS_ADDRESS, BootFiles, Failure, Machine
 from report import Report
 from site_client import PASSWORD, Site
-from updates import install
+from updates import install_by_the_page, refuses_a_strangers
 
 _MAIN_PID = "systemctl show --property MainPID --value perchd"
 
@@ -44,15 +44,30 @@ class FirstBoot:
             raise Failure(f"ann is {me['role']}")
         return "with the code that the screen shows; logged in as the owner, all by the name perch.local"
 
+    def camera(self) -> dict:
+        """The first one."""
+        return self.site.must("GET", "/api/v1/cameras")["items"][0]
+
     def plays(self) -> str:
-        camera = self.site.must("GET", "/api/v1/cameras")["items"][0]["name"]
-        wanted = {"title": "Out of the image", "camera": camera, "width": 320, "height": 180, "fps": 10, "bitrate_kbps": 300}
+        wanted = {"title": "Out of the image", "camera": self.camera()["name"], "width": 320, "height": 180, "fps": 10, "bitrate_kbps": 300}
         self.stream = self.site.must("POST", "/api/v1/streams", wanted)["id"]
         self.site.wait_for(f"/api/v1/streams/{self.stream}", 120, lambda stream: stream["state"] == "live")
         found = self.site.frames(self.stream, 120)
         if (found["codec_name"], found["width"], found["height"]) != ("h264", 320, 180) or int(found["nb_read_frames"]) < 10:
             raise Failure(str(found))
         return f"ffprobe decoded {found['nb_read_frames']} pictures of 320x180"
+
+    def takes_a_camera_that_comes_later(self) -> str:
+        """The kernel's virtual one: to perchd, whose unit and groups are those of the image, it is a USB camera that was plugged in."""
+        self.site.must("POST", f"/api/v1/streams/{self.stream}/stop")
+        self.machine.run("modprobe vivid n_devs=1 node_types=0x1 num_inputs=1 input_types=0x0; udevadm settle", 60)
+        said, camera = self.plays(), self.camera()["camera"]
+        self.site.must("POST", f"/api/v1/streams/{self.stream}/stop")
+        self.site.wait_for(f"/api/v1/streams/{self.stream}", 60, lambda stream: stream["state"] == "ended")
+        self.machine.run("modprobe --remove vivid", 60)
+        if "vivid" not in camera:
+            raise Failure(f"the picture is from {camera}")
+        return f"{camera}: {said}"
 
     def hangs_and_is_restarted(self) -> str:
         before = self.machine.run(_MAIN_PID).strip()
@@ -81,6 +96,27 @@ class FirstBoot:
             raise Failure(f"the state has {megabytes} MB")
         return f"the state has {megabytes} MB"
 
+    def feeds_the_watchdog(self) -> str:
+        dog = "/sys/class/watchdog/watchdog0"
+        identity, state, seconds = self.machine.run(f"cat {dog}/identity {dog}/state {dog}/timeout").split("\n")[:3]
+        if state != "active":
+            raise Failure(f"{identity} is {state}")
+        return f"{identity} counts to {seconds} s, and systemd feeds it"
+
+    def survives_a_full_card(self) -> str:
+        """Perch says so, goes on, starts again, and is as before when there is room."""
+        self.machine.run("fallocate --length $(df --output=avail --block-size=1 /state | tail -n 1) /state/everything", 60)
+        status, answer = self.site.give("/api/v1/restore", b"x" * 2_000_000)
+        if status != 507:
+            raise Failure(f"a backup was given, and the answer is {status} {answer}")
+        words = self.site.wait_for("/api/v1/system", 30, lambda system: any("full" in warning for warning in system["warnings"]))["warnings"]
+        self.machine.run("systemctl restart perchd", 120)
+        self.site.comes_up()
+        self.machine.run("rm /state/everything")
+        self.site.log_in()
+        self.site.must("PATCH", "/api/v1/me", {"bio": "on a card with room"})
+        return f"“{words[0]}”; perchd starts on it, and writes again when there is room"
+
     def has_no_open_door(self) -> str:
         if "root L" not in self.machine.run("passwd --status root") or self.machine.run("cut -d: -f2 /etc/shadow | grep -c '^\\$' || true").strip() != "0":
             raise Failure("somebody has a password")
@@ -100,7 +136,7 @@ class FirstBoot:
 
 def try_first_boot(card: Path, folder: Path, update: Path, report: Report) -> tuple[float, bool]:
     """A new card, from its first start until it restarts into an update. Gives how long a start takes here, and whether it came to the restart."""
-    with Machine(card, BootFiles(card, folder), folder, "first", update) as machine:
+    with Machine(card, BootFiles(card, folder), folder, "first") as machine:
         board = FirstBoot(machine)
         if not report.attempt("becomes ready", board.becomes_ready):
             return board.start_seconds, False
@@ -109,11 +145,15 @@ def try_first_boot(card: Path, folder: Path, update: Path, report: Report) -> tu
         report.attempt("set-up and login", board.sets_up)
         report.attempt("the test pattern plays", board.plays)
         report.attempt("a daemon that hangs is restarted", board.hangs_and_is_restarted)
+        report.attempt("a camera that is plugged in later", board.takes_a_camera_that_comes_later)
         report.attempt("nothing has failed", board.nothing_failed)
         report.attempt("the system is read-only", board.cannot_be_written_to)
         report.attempt("the state has the whole card", board.has_the_whole_card)
         report.attempt("no door is open", board.has_no_open_door)
+        report.attempt("the hardware watchdog is fed", board.feeds_the_watchdog)
+        report.attempt("a full card", board.survives_a_full_card)
+        report.attempt("an update of somebody else's is refused", lambda: refuses_a_strangers(board.site, folder))
         # Six starts, some of them short, and three installations.
         if not report.has_time_for("updates, roll-back, a power cut on the way back", 8 * board.start_seconds):
             return board.start_seconds, False
-        return board.start_seconds, report.attempt("a new system is installed, of the same build", lambda: install(machine))
+        return board.start_seconds, report.attempt("a new system is given to the page, and installed", lambda: install_by_the_page(machine, board.site, update))

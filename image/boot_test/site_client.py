@@ -6,6 +6,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 from machine import Failure, Machine
 
@@ -23,19 +24,36 @@ class Site:
 
     def ask(self, method: str, path: str, body: object = None) -> tuple[int, dict]:
         """Status and answer."""
-        request = urllib.request.Request(f"http://{self._machine.address()}{path}", method=method)
+        data = None if body is None else json.dumps(body).encode()
+        return self._answer(urllib.request.Request(f"http://{self._machine.address()}{path}", data, method=method), "application/json", 60)
+
+    def _answer(self, request: urllib.request.Request, content_type: str, seconds: float) -> tuple[int, dict]:
         request.add_header("Host", self._machine.name)
-        if body is not None:
-            request.data = json.dumps(body).encode()
-            request.add_header("Content-Type", "application/json")
+        if request.data is not None:
+            request.add_header("Content-Type", content_type)
         if self._token:
             request.add_header("Authorization", f"Bearer {self._token}")
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
+            with urllib.request.urlopen(request, timeout=seconds) as answer:
                 status, data = answer.status, answer.read()
         except urllib.error.HTTPError as error:
             status, data = error.code, error.read()
         return status, json.loads(data) if data.startswith(b"{") else {}
+
+    def give(self, path: str, data: bytes | Path) -> tuple[int, dict]:
+        """Sends bytes, or a file, by PUT."""
+        with contextlib.ExitStack() as files:
+            body = files.enter_context(data.open("rb")) if isinstance(data, Path) else data
+            length = data.stat().st_size if isinstance(data, Path) else len(data)
+            request = urllib.request.Request(f"http://{self._machine.address()}{path}", body, method="PUT")
+            request.add_header("Content-Length", str(length))
+            return self._answer(request, "application/octet-stream", 600)
+
+    def give_update(self, update: Path) -> None:
+        """As the owner gives one in the settings."""
+        status, answer = self.give("/api/v1/system/update", update)
+        if status != 202:
+            raise Failure(f"PUT of an update: {status} {answer}")
 
     def must(self, method: str, path: str, body: object = None) -> dict:
         """The answer of what has to work."""

@@ -4,6 +4,7 @@ tryboot.txt names when the kernel restarts with `0 tryboot`, and what config.txt
 import hashlib
 import io
 import re
+import subprocess
 import tarfile
 import time
 from collections.abc import Callable
@@ -13,22 +14,32 @@ from machine import EXTRA, BootFiles, Failure, Machine
 from report import Report
 from site_client import Site
 
+_KEY = Path(__file__).parent.parent / "update-key.sh"
 _TRIAL = rb"Restarting system with command '0 tryboot'"
 _PARTITIONS = {"a": "2", "b": "3"}
-_TRY_SECONDS = 60
+_TRY_SECONDS = 90
 """The patience with a new system whose perchd never starts; five minutes on a board."""
 
 
-def changed(update: Path, into: Path, change: Callable[[str, bytes], bytes]) -> Path:
-    """Another update, whose sums are right: as a build would make it that is broken itself."""
-    with tarfile.open(update) as old, tarfile.open(into, "w") as new:
-        files = [(member.name, change(member.name, old.extractfile(member).read())) for member in old if member.isfile() and member.name != "SHA256SUMS"]
-        sums = "".join(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in files)
-        for name, data in [("SHA256SUMS", sums.encode()), *files]:
+def pack(into: Path, files: list[tuple[str, bytes]], key: Path | None = None) -> Path:
+    """An update of these files as build.sh packs one, with its key or another."""
+    key = key or Path(subprocess.run([_KEY], capture_output=True, text=True, check=True).stdout.strip())
+    sums = "".join(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in files).encode()
+    sign = ["ssh-keygen", "-q", "-Y", "sign", "-f", str(key), "-n", "perch-update"]
+    signature = subprocess.run(sign, input=sums, capture_output=True, check=True).stdout
+    with tarfile.open(into, "w", format=tarfile.USTAR_FORMAT) as archive:
+        for name, data in [("SHA256SUMS", sums), ("SHA256SUMS.sig", signature), *files]:
             member = tarfile.TarInfo(name)
             member.size, member.mode = len(data), 0o644
-            new.addfile(member, io.BytesIO(data))
+            archive.addfile(member, io.BytesIO(data))
     return into
+
+
+def changed(update: Path, into: Path, change: Callable[[str, bytes], bytes]) -> Path:
+    """Another update, whose sums and signature are right: as a build would make it that is broken itself."""
+    with tarfile.open(update) as old:
+        names = [member.name for member in old if member.isfile() and not member.name.startswith("SHA256SUMS")]
+        return pack(into, [(name, change(name, old.extractfile(name).read())) for name in names])
 
 
 def _without_system(name: str, data: bytes) -> bytes:
@@ -36,7 +47,7 @@ def _without_system(name: str, data: bytes) -> bytes:
 
 
 def _without_perchd(name: str, data: bytes) -> bytes:
-    return data.replace(b" quiet", b" quiet systemd.mask=perchd.service") if name == "boot/cmdline.txt" else data
+    return data.replace(b" quiet", b" quiet systemd.setenv=PERCH_LIVE_AUTOSTART=nonsense") if name == "boot/cmdline.txt" else data
 
 
 def install(machine: Machine) -> str:
@@ -44,12 +55,41 @@ def install(machine: Machine) -> str:
     said = machine.run(f"/usr/lib/perch/update install {EXTRA}", 300)
     if "installed" not in said:
         raise Failure(said)
+    return _restarts(machine)
+
+
+def _restarts(machine: Machine) -> str:
     machine.serial.wait_for(_TRIAL, 120)
     machine.wait_for_off(60)
     return "until the restart for its trial"
 
 
-def runs_slot(machine: Machine, slot: str) -> None:
+def refuses_a_strangers(site: Site, folder: Path) -> str:
+    """Given as the owner gives one, but signed with a key that the card does not know."""
+    key = folder / "strangers-key"
+    for old in (key, key.with_suffix(".pub")):
+        old.unlink(missing_ok=True)
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    site.give_update(pack(folder / "strangers.update", [("flavour", b"debian\n"), ("system.img", b"theirs" * 1000)], key))
+    found = site.wait_for("/api/v1/system/update", 60, lambda update: update["state"] == "refused")
+    if "not from those who made this card" not in found["problem"]:
+        raise Failure(str(found))
+    return found["problem"]
+
+
+def install_by_the_page(machine: Machine, site: Site, update: Path) -> str:
+    """Given as the owner gives it in the settings, until the board restarts for the trial."""
+    began = time.monotonic()
+    site.give_update(update)
+    arrived = time.monotonic() - began
+    try:
+        said = _restarts(machine)
+    except Failure as failure:
+        raise Failure(f"{failure}: {site.ask('GET', '/api/v1/system/update')} {machine.why_not('perch-update')}") from None
+    return f"{update.stat().st_size >> 20} MiB arrived in {arrived:.0f} s; {said}"
+
+
+def runs_slot(machine: Machine, slot: str) -> Site:
     """Waits for perchd, the owner logs in, and nothing has failed, on that slot's system."""
     site = Site(machine)
     site.comes_up()
@@ -59,6 +99,7 @@ def runs_slot(machine: Machine, slot: str) -> None:
         raise Failure(f"it runs from partition {partition}, not from {slot}'s")
     machine.run("until systemctl --quiet is-active multi-user.target; do sleep 1; done; while systemctl --quiet is-active perch-try; do sleep 1; done", 60)
     machine.has_no_failed_unit()
+    return site
 
 
 class Trial:
@@ -77,18 +118,27 @@ class Trial:
         if self.old == self.new:
             raise Failure(f"the trial is of {self.old}, which ran already")
         with Machine(self.card, self.boots("tryboot.txt"), self.folder, "trial") as machine:
-            runs_slot(machine, self.new)
+            site = runs_slot(machine, self.new)
+            found = site.must("GET", "/api/v1/system/update")["state"]
+            if found != "kept":
+                raise Failure(f"the page says {found}")
         return f"from {self.old} to {self.new}; the owner logged in, and the power was cut"
 
-    def ends_by_itself(self) -> str:
+    def ends_by_itself(self, *, has_system: bool) -> str:
         with Machine(self.card, self.boots("tryboot.txt"), self.folder, "trial", arguments=f"systemd.setenv=PERCH_TRY_SECONDS={_TRY_SECONDS}") as machine:
+            if has_system:
+                # As a newer perchd may leave it, for the one from before.
+                machine.run("until [ -e /state/before-trial/?.redb ]; do sleep 1; done; echo of a newer Perch >/state/perch/perch.redb; sync", 300)
             machine.wait_for_off(600)
             return f"{self.new} restarted by itself after {machine.age():.0f} s"
 
     def is_back(self, machine: Machine) -> str:
-        runs_slot(machine, self.old)
+        site = runs_slot(machine, self.old)
         machine.run("! test -e /boot/firmware/tryboot.txt")
-        return f"{self.old} runs, and the owner logged in"
+        found = site.must("GET", "/api/v1/system/update")["state"]
+        if found != "left":
+            raise Failure(f"the page says {found}")
+        return f"{self.old} runs, the owner logged in, and the page says what has been"
 
 
 def switches_off(machine: Machine) -> str:
@@ -109,14 +159,14 @@ def try_updates(card: Path, whole: Path, folder: Path, cut_after: float, report:
         broken = changed(whole, folder / f"broken{number}.update", change)
         with Machine(card, BootFiles(card, folder), folder, f"install{number}", broken) as machine:
             if number == 0:
-                report.attempt("it is still there after the power went", lambda: runs_slot(machine, slot) or f"{slot} runs")  # noqa: B023 -- called at once
+                report.attempt("it is still there after the power went", lambda: f"{slot} runs" if runs_slot(machine, slot) else "")  # noqa: B023 -- called at once
             else:
                 report.attempt("the system from before is back", lambda: trial.is_back(machine))  # noqa: B023
             if not report.attempt(f"a new system {what} is installed", lambda: install(machine)):  # noqa: B023
                 return
         broken.unlink()
         trial = Trial(card, folder)
-        if not report.attempt(f"a new system {what} is left again", trial.ends_by_itself):
+        if not report.attempt(f"a new system {what} is left again", lambda: trial.ends_by_itself(has_system=number == 0)):  # noqa: B023
             return
     with Machine(card, BootFiles(card, folder), folder, "cut"):
         time.sleep(cut_after)

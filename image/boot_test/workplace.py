@@ -25,7 +25,7 @@ def arguments_of(description: str) -> argparse.ArgumentParser:
 @contextlib.contextmanager
 def workplace(arguments: argparse.Namespace) -> Iterator[tuple[Path, Path]]:
     """A folder to work in, and the image without its compression. The cable is laid."""
-    for tool in ("qemu-system-aarch64", "qemu-img", "mcopy", "ffprobe", "ssh", "ip", "unshare"):
+    for tool in ("qemu-system-aarch64", "qemu-img", "mcopy", "ffprobe", "ssh", "ssh-keygen", "ip", "unshare"):
         if not shutil.which(tool):
             raise SystemExit(f"boot test: {tool} is missing")
     cable.lay()
