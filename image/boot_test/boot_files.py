@@ -5,6 +5,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import radios
 from machine import BootFiles, Failure, Machine, make_card, write_on_boot_partition
 from report import Report
 from site_client import PASSWORD, Site
@@ -12,20 +13,6 @@ from site_client import PASSWORD, Site
 _NETWORK, _PASSWORD = 'Caf\N{LATIN SMALL LETTER E WITH ACUTE} "Perch"', 'eight "or" more'
 _CONFIG = '[[camera]]\nname = "garden"\nsource = "test-pattern"\n'
 _SETUP_CODE = "hens lay eggs 4 me"
-_ACCESS_POINT = f"""modprobe mac80211_hwsim radios=2
-cat >/run/ap.conf <<'END'
-network={{
-    ssid={_NETWORK.encode().hex()}
-    mode=2
-    frequency=2412
-    key_mgmt=WPA-PSK
-    proto=RSN
-    pairwise=CCMP
-    psk="{_PASSWORD}"
-}}
-END
-until [ -e /sys/class/net/wlan1 ]; do sleep 1; done
-wpa_supplicant -B -c /run/ap.conf -i wlan1"""
 
 
 class BootPartition:
@@ -74,7 +61,8 @@ class BootPartition:
         return "with the key, and by nothing else"
 
     def joins_the_wifi(self) -> str:
-        self.machine.run(_ACCESS_POINT, 120)
+        radios.switch_on(self.machine, 2)
+        radios.open_access_point(self.machine, "wlan1", _NETWORK, _PASSWORD)
         self.machine.run('until [ "$(cat /sys/class/net/wlan0/carrier 2>/dev/null)" = 1 ]; do sleep 1; done', 120)
         return "WPA2, a name with quotation marks and an accent; simulated radios"
 

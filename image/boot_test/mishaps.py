@@ -1,24 +1,17 @@
 """What happens to boards that are in use: no network at all, a name that somebody else in the network has, a network that changes, a clock that
-stands at 1970, a card that cannot be written to any more. Wi-Fi is the kernel's mac80211_hwsim: two radios in the same machine, one of them the phone."""
+stands at 1970, a wrong Wi-Fi password, a card that cannot be written to any more."""
 
 import time
 from pathlib import Path
 
 import cable
+import radios
 from machine import ROUTERS_ADDRESS, BootFiles, Failure, Machine
 from report import Report
-from site_client import START_SECONDS, Site
+from site_client import PASSWORD, START_SECONDS, Site
 
-_PHONE = """cat >/run/phone.conf <<'END'
-network={
-    ssid="%s"
-    key_mgmt=NONE
-}
-END
-until [ -e /sys/class/net/wlan1 ]; do sleep 1; done
-wpa_supplicant -B -c /run/phone.conf -i wlan1 -C /run/phone
-until wpa_cli -p /run/phone -i wlan1 status | grep -q wpa_state=COMPLETED; do sleep 1; done"""
-_ASK = r"""bash -c 'exec 3<>/dev/tcp/10.47.0.1/80; printf "GET /hotspot-detect.html HTTP/1.1\r\nHost: captive.apple.com\r\nConnection: close\r\n\r\n" >&3; cat <&3'"""
+_WIFI = "Our Wi-Fi"
+_PASSWORD = "hens and eggs"
 
 
 class Alone:
@@ -29,21 +22,24 @@ class Alone:
 
     def opens_its_access_point(self) -> str:
         self.machine.run("until systemctl --quiet is-active perchd; do sleep 1; done", START_SECONDS)
+        radios.switch_on(self.machine, 3)
         began = time.monotonic()
-        self.machine.run("modprobe mac80211_hwsim radios=2; until grep -q ^access-point /run/perch-wifi/state; do sleep 1; done", 240)
+        name = self._is_access_point()
         seconds = time.monotonic() - began
-        name = self.machine.run("head -n 1 /run/perch-wifi/state").split()[2]
         self.machine.serial.wait_for(f"Join the Wi-Fi {name} with a phone".encode(), 60)
-        self.machine.run(_PHONE % name, 120)
+        self.phone = radios.Phone(self.machine, "wlan1", name)
         return f"{name}, {seconds:.0f} s after its radio was there; the screen tells of it, and a phone is on it"
 
+    def _is_access_point(self) -> str:
+        self.machine.run("until grep -q ^access-point /run/perch-wifi/state; do sleep 1; done", 240)
+        return self.machine.run("head -n 1 /run/perch-wifi/state").split()[2]
+
     def leads_to_its_page(self) -> str:
-        self.machine.run("until hostname -I | grep -q '10.47.0.1 '; do sleep 1; done", 60)
-        answer = self.machine.run(_ASK)
-        if "HTTP/1.1 302 " not in answer or "http://10.47.0.1/wifi" not in answer:
-            raise Failure(answer)
+        head, _ = self.phone.ask("GET", "/hotspot-detect.html", "captive.apple.com")
+        if not head.startswith("HTTP/1.1 302 ") or f"http://{radios.BOARD}/wifi" not in head:
+            raise Failure(head)
         self.machine.run("pgrep --full 'dnsmasq .*--interface=wlan0'")
-        return "what a phone asks for is answered with http://10.47.0.1/wifi"
+        return f"what a phone asks for is answered with http://{radios.BOARD}/wifi"
 
     def has_a_clock(self) -> str:
         year = int(self.machine.run("date +%Y"))
@@ -75,6 +71,23 @@ class Alone:
         Site(self.machine).wait_for("/api/v1/settings", 60)
         return "an address more, one less, the last plug pulled and put in again"
 
+    def takes_the_right_password(self) -> str:
+        """First a wrong one. Somebody is the owner already, so it takes a login."""
+        radios.open_access_point(self.machine, "wlan2", _WIFI, _PASSWORD)
+        self.machine.plug("cable", is_in=False)
+        problems = []
+        for password in ("eggs and hens", _PASSWORD):
+            self._is_access_point()
+            self.phone.comes_in()
+            token = self.phone.must("POST", "/api/v1/auth/login", {"username": "ann", "password": PASSWORD})["access_token"]
+            problems.append(self.phone.must("GET", "/api/v1/system/wifi", token=token)["problem"])
+            self.phone.must("PUT", "/api/v1/system/wifi", {"ssid": _WIFI, "password": password}, token)
+            self.machine.run("while grep -q ^access-point /run/perch-wifi/state; do sleep 1; done", 60)
+        self.machine.run(f"until grep -q '^joined {_WIFI.encode().hex()}' /run/perch-wifi/state; do sleep 1; done", 120)
+        if problems != [None, f"“{_WIFI}” refused the password"]:
+            raise Failure(str(problems))
+        return f"the page says: {problems[1]}; with the right one it is in"
+
 
 def says_that_the_card_is_locked(machine: Machine) -> str:
     """On the screen."""
@@ -95,3 +108,4 @@ def try_mishaps(card: Path, folder: Path, report: Report) -> None:
         if report.attempt("two boards of one name", board.takes_another_name):
             report.attempt("a cable closes the access point", board.closes_its_access_point)
             report.attempt("the network changes", board.follows_its_cables)
+            report.attempt("a wrong Wi-Fi password, then the right one", board.takes_the_right_password)
