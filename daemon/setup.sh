@@ -27,7 +27,7 @@ need_build() {
     need c++ g++
     need make make
     # bindgen loads libclang to read the kernel's headers, and needs clang's own ones beside it.
-    compgen -G "/usr/lib/llvm-*/lib/libclang*.so*" >/dev/null || [ -n "${LIBCLANG_PATH:-}" ] || packages+=(libclang-dev)
+    compgen -G "/usr/lib/llvm-*/lib/libclang[.-][s0-9]*" >/dev/null || [ -n "${LIBCLANG_PATH:-}" ] || packages+=(libclang-dev)
     [ -e /usr/include/linux/videodev2.h ] || packages+=(linux-libc-dev)
 }
 
