@@ -53,7 +53,7 @@ export interface Control {
 export interface CameraDetails extends Camera { ability: Ability | null; controls?: Control[] }
 
 export interface System {
-  version: string; time: string; uptime_seconds: number; chooses_wifi: boolean; temperature_celsius: number | null; warnings: string[];
+  version: string; time: string; uptime_seconds: number; chooses_wifi: boolean; takes_updates: boolean; temperature_celsius: number | null; warnings: string[];
   model?: string | null; host_name?: string | null; board_uptime_seconds?: number | null;
   power?: { under_voltage: boolean; under_voltage_occurred: boolean; throttled: boolean; throttled_occurred: boolean } | null;
   disk?: { total_bytes: number; free_bytes: number } | null;
@@ -63,6 +63,11 @@ export interface System {
 }
 /** A backup that the daemon has looked at. */
 export interface TakenIn { id: string; site_name: string; users: number; streams: number; messages: number }
+export interface Update {
+  state: "idle" | "arriving" | "installing" | "restarting" | "trial" | "kept" | "refused" | "left";
+  /** Why it was refused. */
+  problem: string | null;
+}
 export interface WifiNetwork { ssid: string; signal_percent: number; secured: boolean; joinable: boolean }
 export interface Wifi {
   state: "access_point" | "joining" | "joined" | "idle"; ssid: string | null;

@@ -3,6 +3,7 @@
 import { api, asProblem, sentence } from "../site/api.js";
 import { bitratesOf, nearest, sizesOf } from "../site/ability.js";
 import { go } from "../site/addresses.js";
+import { askSystem } from "../site/clock.js";
 import { me, settings } from "../site/session.js";
 import { nameOf } from "../site/words.js";
 import { Choice, Form, Submit, Switch } from "../parts/form.js";
@@ -57,6 +58,9 @@ function Start({ cameras }) {
   const fps = useSignal("");
   const bitrate = useSignal("");
   const isReady = size.value !== "";
+  const warnings = useSignal(/** @type {string[]} */ ([]));
+  // Of a restart that comes, or a card that is full; going live does not depend on it.
+  useEffect(() => void askSystem().then((system) => (warnings.value = system.warnings)).catch(() => {}), []);
   const chosen = cameras.find(({ name }) => name === camera.value);
   const work = async () => {
     const [width, height] = size.value.split("x").map(Number);
@@ -74,6 +78,7 @@ function Start({ cameras }) {
   return html`
     <div class="go-live-screen">
       <h1>Go live</h1>
+      ${warnings.value.map((words) => html`<p key=${words} class="notice" role="status">${words}</p>`)}
       <${Form} task=${task} work=${work} class="form two-columns">
         <div class="column">
           <${Cameras} cameras=${cameras} chosen=${camera} />

@@ -2,6 +2,7 @@
 // Of logins it knows only that one may have to be renewed before or after a request. No screens here.
 
 import { isLoggedIn, remember, renew, wantsRenewal } from "./login.js";
+import { upload } from "./upload.js";
 
 /** A daemon that does not answer within this time is told to be away, milliseconds. */
 const PATIENCE = 6000;
@@ -49,6 +50,7 @@ export function asProblem(thrown) {
  * @property {unknown} [body]  A Blob goes as it is, everything else as JSON.
  * @property {AbortSignal} [signal]
  * @property {number} [patience]  for all of the answer, milliseconds, where it takes longer than usual
+ * @property {(sent: number) => void} [onProgress]  told how many bytes of a Blob have left
  */
 
 /**
@@ -90,23 +92,28 @@ async function answer(method, path, request = {}) {
  * @param {string} path
  * @param {Request} request
  */
-async function send(method, path, { query = {}, body, signal, patience }) {
+async function send(method, path, { query = {}, body, signal, patience, onProgress }) {
   const words = Object.entries(query).flatMap(([key, value]) =>
     value === undefined || value === null || value === "" ? [] : [[key, String(value)]]);
   const address = `/api/v1${path}${words.length ? `?${new URLSearchParams(words)}` : ""}`;
   const timeout = AbortSignal.timeout(patience ?? (method === "GET" ? PATIENCE : LONG_PATIENCE));
   const isBlob = body instanceof Blob;
+  const about = {
+    method,
+    signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+    headers: /** @type {Record<string, string>} */ (body === undefined ? {} : { "content-type": isBlob ? body.type : "application/json" }),
+  };
   try {
+    if (isBlob && onProgress) return await upload(address, { ...about, body }, onProgress);
     return await fetch(address, {
-      method,
+      ...about,
       // The browser asks with the ETag it has; what has not changed is not sent again.
       cache: method === "GET" ? "no-cache" : "no-store",
-      signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
-      headers: body === undefined ? {} : { "content-type": isBlob ? body.type : "application/json" },
       body: body === undefined ? null : isBlob ? body : JSON.stringify(body),
     });
   } catch (error) {
     if (signal?.aborted) throw error;
+    if (onProgress) throw new Problem(0, "no_answer", "the upload broke off: is the board still in reach? Then try again");
     throw new Problem(0, "no_answer", "Perch does not answer. Is the board switched on and in this network?");
   }
 }
@@ -157,6 +164,15 @@ export const api = {
    * @returns {Promise<any>}
    */
   delete: (path, body) => ask("DELETE", path, { body }),
+  /**
+   * Sends a large file.
+   * @param {string} path
+   * @param {Blob} file
+   * @param {Required<Pick<Request, "signal" | "patience" | "onProgress">>} request
+   */
+  upload: async (path, file, request) => {
+    await answer("PUT", path, { ...request, body: file.slice(0, file.size, "application/octet-stream") });
+  },
   /**
    * A file that is made on request, and what the daemon calls it.
    * @param {string} path

@@ -19,6 +19,9 @@ export function asDuration(seconds) {
   return seconds < 172_800 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86_400)} days`;
 }
 
+/** @param {number} bytes */
+export const asSize = (bytes) => (bytes >= 1 << 30 ? `${(bytes / 2 ** 30).toFixed(1)} GiB` : `${Math.round(bytes / 2 ** 20)} MiB`);
+
 const AGO = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 
 /** How long ago, by the daemon's clock. @param {string} time  RFC 3339 */

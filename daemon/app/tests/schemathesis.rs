@@ -28,7 +28,14 @@ const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_co
 #[test]
 fn the_api_keeps_to_its_document() {
     let seconds = std::env::var("PERCH_SCHEMATHESIS_SECONDS").unwrap_or_else(|_| "60".to_owned());
-    let daemon = Daemon::start(&format!("{CAMERA}{NO_LIMITS}"));
+    // A machine that takes updates.
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["perch", "perch-update"] {
+        std::fs::create_dir(dir.path().join(name)).unwrap();
+    }
+    let run = dir.path().join("perch");
+    let environment = [("RUNTIME_DIRECTORY", run.to_str().unwrap())];
+    let daemon = Daemon::start_with(dir.path(), &format!("{CAMERA}{NO_LIMITS}"), &environment);
     Person::owner(&daemon, "olga");
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let tool = root.join("../../.venv/bin/schemathesis");

@@ -2,9 +2,10 @@
 
 import { asProblem } from "../../site/api.js";
 import { askSystem } from "../../site/clock.js";
-import { asDate, asDuration } from "../../site/words.js";
+import { asDate, asDuration, asSize } from "../../site/words.js";
 import { html, useSignal } from "../../parts/html.js";
 import { usePoll } from "../../parts/poll.js";
+import { isUnderWay, UpdatePart } from "./update.js";
 
 /** @import { System } from "../../types.js" */
 
@@ -18,10 +19,11 @@ export function SystemPart() {
       system.value = await askSystem();
       problem.value = "";
     } catch (error) {
-      problem.value = asProblem(error).message;
+      // While the board restarts that is no news.
+      problem.value = isUnderWay.value ? "" : asProblem(error).message;
     }
     return LOOK;
-  }, []);
+  }, [isUnderWay.value]);
   const now = system.value;
   if (!now) return html`<p class="waiting" role="status">${problem.value || "Loading"}</p>`;
   const { warnings } = now;
@@ -29,7 +31,8 @@ export function SystemPart() {
     ${warnings.map((words) => html`<p key=${words} class="notice" role="status">${words}</p>`)}
     ${problem.value && html`<p class="refusal" role="alert">${problem.value}</p>`}
     <dl class="facts">${facts(now).map(([name, words]) => words && html`<div key=${name}><dt>${name}</dt><dd>${words}</dd></div>`)}</dl>
-    ${now.chooses_wifi && html`<p><a class="button" href="/wifi">Choose another Wi-Fi</a></p>`}`;
+    ${now.chooses_wifi && html`<p><a class="button" href="/wifi">Choose another Wi-Fi</a></p>`}
+    ${now.takes_updates && html`<${UpdatePart} version=${now.version} />`}`;
 }
 
 /** What is known of it, in words; null: nothing. @param {System} system @returns {[string, string | null][]} */
@@ -56,6 +59,3 @@ function powerInWords({ under_voltage, under_voltage_occurred, throttled, thrott
   if (under_voltage_occurred) return "Had too little voltage since it was switched on";
   return throttled_occurred ? "Was slowed down since it was switched on" : "Good";
 }
-
-/** @param {number} bytes */
-const asSize = (bytes) => (bytes >= 1 << 30 ? `${(bytes / 2 ** 30).toFixed(1)} GiB` : `${Math.round(bytes / 2 ** 20)} MiB`);

@@ -16,6 +16,7 @@ use crate::shutdown::{self, Signals};
 use crate::snapshot::thumbnails;
 use crate::system::board::Board;
 use crate::system::faults::Faults;
+use crate::system::update::Updates;
 use crate::system::wifi::Wifi;
 use crate::system::{log, memory, notify};
 use anyhow::{Context as _, anyhow};
@@ -171,6 +172,7 @@ fn site(
     );
     let chat =
         ChatHandle::new(store.clone(), accounts.clone(), clock.clone(), live.on_air(), http::chat_line);
+    let runtime_directories = std::env::var("RUNTIME_DIRECTORY").ok();
     let site = Site {
         live,
         chat,
@@ -181,7 +183,8 @@ fn site(
         faults: Faults::default(),
         board: Board::new("/", &config.server.data_dir),
         backups: Arc::new(Backups::new(&config.server.data_dir)),
-        wifi: Wifi::new(std::env::var("RUNTIME_DIRECTORY").ok().as_deref(), clock.clone()),
+        wifi: Wifi::new(runtime_directories.as_deref(), clock.clone()),
+        updates: Updates::new(runtime_directories.as_deref(), &config.server.data_dir).map(Arc::new),
         clock,
         store,
         accounts,

@@ -8,9 +8,10 @@ use super::input::Json;
 use super::json;
 use super::openapi::ProblemDocument;
 use super::problem::Problem;
+use super::receiving::{Terms, receive};
 use super::state::{Shared, State};
 use crate::accounts::secret::Password;
-use crate::backups::{self, BackupError, CHUNK_BYTES, Turn};
+use crate::backups::{self, BackupError, Turn};
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
@@ -18,24 +19,18 @@ use bytes::Bytes;
 use futures_util::stream::try_unfold;
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
-use http_body_util::BodyExt as _;
 use perch_store::{BackupContents, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// Of a backup that is taken in: a site of years, with pictures and chats, has less.
-const MOST_BYTES: usize = 1 << 30;
-/// For the next piece of it to arrive.
-const STALL: Duration = Duration::from_secs(20);
-/// For all of it, over a weak wireless network.
-const ARRIVAL: Duration = Duration::from_hours(1);
+/// Of a backup that is taken in. A site of years, with pictures and chats, has less; what is in it, only all of it can tell.
+const TERMS: Terms = Terms { most: 1 << 30, head: 0, look: |_| Ok(()) };
 
 pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
     OpenApiRouter::new().routes(routes!(download)).routes(routes!(take_in, restore, discard))
@@ -108,9 +103,10 @@ struct TakenIn {
     responses((status = 200, description = "It can be restored", body = TakenIn)))]
 async fn take_in(state: Shared, request: Request) -> Result<Response, Problem> {
     let turn = state.site.backups.turn()?;
-    let received = tokio::time::timeout(ARRIVAL, receive(&state, request.into_body())).await;
-    let looked = match received.unwrap_or(Err(Problem::TooSlow)) {
-        Ok(()) => {
+    let backups = state.site.backups.clone();
+    let file = state.store(move |_| backups.begin()).await?;
+    let looked = match receive(request.into_body(), file, &TERMS).await {
+        Ok(_) => {
             let (backups, now) = (state.site.backups.clone(), state.now());
             let looked = state.store(move |_| {
                 // The request may be given up; its turn lasts until the file is looked at.
@@ -127,36 +123,6 @@ async fn take_in(state: Shared, request: Request) -> Result<Response, Problem> {
     };
     let (id, BackupContents { site_name, users, streams, messages, .. }) = looked;
     Ok(json::fresh(&TakenIn { id, site_name, users, streams, messages }))
-}
-
-/// Writes what arrives into the file for it.
-async fn receive(state: &State, mut body: Body) -> Result<(), Problem> {
-    let backups = state.site.backups.clone();
-    let mut file = state.store(move |_| backups.begin()).await?;
-    let (mut chunk, mut length) = (Vec::with_capacity(CHUNK_BYTES), 0);
-    loop {
-        let frame = tokio::time::timeout(STALL, body.frame()).await.map_err(|_| Problem::TooSlow)?;
-        let Some(frame) = frame else { break };
-        let frame = frame.map_err(|_| Problem::InvalidBody("the body broke off".to_owned()))?;
-        let Ok(data) = frame.into_data() else { continue };
-        length += data.len();
-        if length > MOST_BYTES {
-            return Err(Problem::TooLarge { most: MOST_BYTES });
-        }
-        chunk.extend_from_slice(&data);
-        if chunk.len() >= CHUNK_BYTES {
-            let full = std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK_BYTES));
-            file = write(file, full).await?;
-        }
-    }
-    write(file, chunk).await?;
-    Ok(())
-}
-
-async fn write(mut file: File, chunk: Vec<u8>) -> Result<File, Problem> {
-    let written = tokio::task::spawn_blocking(move || file.write_all(&chunk).map(|()| file)).await;
-    let written = written.map_err(|error| Problem::internal(&error))?;
-    written.map_err(|error| BackupError::from(error).into())
 }
 
 /// Which backup, and one's own password.

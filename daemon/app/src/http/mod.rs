@@ -37,6 +37,7 @@ mod places;
 mod problem;
 mod range;
 mod reactions;
+mod receiving;
 mod router;
 mod send_pages;
 mod server;
@@ -51,6 +52,7 @@ mod streams;
 mod system;
 mod topics;
 mod traffic;
+mod update;
 mod users;
 mod wifi;
 

@@ -9,11 +9,13 @@ use crate::chat::{Barred, ChatError};
 use crate::live::LiveError;
 use crate::notices::TooManyListeners;
 use crate::picture::PictureError;
+use crate::system::update::{BeginError, UpdateBusy, UpdateFileError};
 use crate::text::FieldError;
 use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, UPGRADE, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use perch_store::{Refusal, StoreError};
 use serde_json::{Value, json};
+use std::io::{self, ErrorKind};
 use std::time::Duration;
 
 /// Until a connection to a chat may have become free.
@@ -121,6 +123,13 @@ pub(super) enum Problem {
     #[error("{0}")]
     CameraUnavailable(String),
 
+    /// Nobody's stream ends by surprise.
+    #[error("a stream is on the air, and an update restarts the board: end the stream first")]
+    OnAir,
+    /// Another update is on its way.
+    #[error(transparent)]
+    UpdateBusy(#[from] UpdateBusy),
+
     /// A WebSocket is spoken here.
     #[error("this address speaks WebSocket (RFC 6455) only")]
     UpgradeRequired,
@@ -159,6 +168,15 @@ impl Problem {
         Self::Internal
     }
 
+    /// A file of ours that could not be written: `error`, because of `cause`.
+    pub(super) fn unwritten(error: &dyn std::error::Error, cause: &io::Error) -> Self {
+        let internal = Self::internal(error);
+        match cause.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::StoreFull,
+            _ => internal,
+        }
+    }
+
     /// Status and code.
     fn kind(&self) -> (StatusCode, &'static str) {
         use StatusCode as S;
@@ -193,6 +211,9 @@ impl Problem {
             Self::TooSlow => (S::REQUEST_TIMEOUT, "too_slow"),
             Self::CameraTaken { .. } => (S::CONFLICT, "camera_taken"),
             Self::CameraUnavailable(_) => (S::CONFLICT, "camera_unavailable"),
+            Self::OnAir => (S::CONFLICT, "on_air"),
+            Self::UpdateBusy(UpdateBusy::Arriving) => (S::CONFLICT, "update_arriving"),
+            Self::UpdateBusy(UpdateBusy::UnderWay) => (S::CONFLICT, "update_under_way"),
             Self::UpgradeRequired => (S::UPGRADE_REQUIRED, "upgrade_required"),
             Self::Banned(_) => (S::FORBIDDEN, "banned"),
             Self::Refused(refusal) => refused(refusal),
@@ -306,11 +327,8 @@ impl From<BackupError> for Problem {
         match error {
             BackupError::Unusable(why) => Self::field("backup", why),
             BackupError::Store(error) => error.into(),
-            BackupError::File(ref file) if file.kind() == std::io::ErrorKind::StorageFull => {
-                Self::internal(&error);
-                Self::StoreFull
-            }
-            BackupError::File(_) | BackupError::Random(_) => Self::internal(&error),
+            BackupError::File(ref cause) => Self::unwritten(&error, cause),
+            BackupError::Random(_) => Self::internal(&error),
         }
     }
 }
@@ -318,6 +336,21 @@ impl From<BackupError> for Problem {
 impl From<BackupBusy> for Problem {
     fn from(_: BackupBusy) -> Self {
         Self::Busy("another backup is on its way")
+    }
+}
+
+impl From<UpdateFileError> for Problem {
+    fn from(error: UpdateFileError) -> Self {
+        Self::unwritten(&error, &error.0)
+    }
+}
+
+impl From<BeginError> for Problem {
+    fn from(error: BeginError) -> Self {
+        match error {
+            BeginError::Busy(busy) => busy.into(),
+            BeginError::File(error) => error.into(),
+        }
     }
 }
 

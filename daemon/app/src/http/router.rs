@@ -12,7 +12,7 @@ use super::traffic::Traffic;
 use super::{
     auth, avatar, backups, cameras, chat, controls, events, follows, health, me, messages, metrics,
     moderation, notifications, openapi, page, pictures, reactions, sessions, settings, setup, streams,
-    system, topics, users, wifi,
+    system, topics, update, users, wifi,
 };
 use crate::capture::status::CameraState;
 use axum::Router;
@@ -56,6 +56,7 @@ pub(super) fn api() -> OpenApiRouter<Arc<State>> {
         .merge(streams::routes())
         .merge(system::routes())
         .merge(topics::routes())
+        .merge(update::routes())
         .merge(users::routes())
         .merge(wifi::routes())
 }

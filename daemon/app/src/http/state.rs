@@ -17,6 +17,7 @@ use crate::picture::Pictures;
 use crate::snapshot::Snapshots;
 use crate::system::board::Board;
 use crate::system::faults::Faults;
+use crate::system::update::Updates;
 use crate::system::wifi::Wifi;
 use bytes::Bytes;
 use perch_store::{Store, Timestamp};
@@ -49,6 +50,8 @@ pub struct Site {
     pub board: Board,
     /// Its Wi-Fi, where Perch may choose it.
     pub wifi: Option<Wifi>,
+    /// Updates of the system, where it takes them through Perch.
+    pub updates: Option<Arc<Updates>>,
     /// For what people read.
     pub clock: Arc<dyn Clock>,
     /// What Perch remembers.

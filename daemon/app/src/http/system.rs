@@ -4,6 +4,7 @@ use super::json::{self, Time};
 use super::state::{Shared, State};
 use super::wifi;
 use crate::system::board::BoardReport;
+use crate::system::update::UpdateState;
 use axum::response::Response;
 use serde::Serialize;
 use std::sync::{Arc, Mutex};
@@ -19,6 +20,9 @@ pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
 /// The board is looked at so often at most, however many ask.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
+/// For whoever is about to go live.
+const RESTARTS_SOON: &str = "An update is being installed: the board restarts by itself within a few minutes, and what is live then ends.";
+
 /// The last look at the board, and when that was on the monotonic clock.
 pub(super) type LastLook = Mutex<Option<(Duration, BoardReport)>>;
 
@@ -32,6 +36,8 @@ struct System {
     uptime_seconds: u64,
     /// Which Wi-Fi it is in is chosen here, by `/api/v1/system/wifi`.
     chooses_wifi: bool,
+    /// Updates of the system are installed here, by `/api/v1/system/update`.
+    takes_updates: bool,
     /// Absent while the daemon ends.
     #[serde(flatten)]
     board: Option<BoardReport>,
@@ -46,12 +52,17 @@ pub(super) async fn show(state: Shared) -> Response {
     let mut board = tokio::task::spawn_blocking(move || look_at_board(&of_board)).await.ok();
     if let Some(board) = &mut board {
         board.warnings.extend(state.site.faults.in_words());
+        let update = state.site.updates.as_ref().map(|updates| updates.state());
+        if matches!(update, Some(UpdateState::Installing | UpdateState::Restarting)) {
+            board.warnings.push(RESTARTS_SOON.to_owned());
+        }
     }
     let clock = &state.site.clock;
     json::fresh(&System {
         version: env!("CARGO_PKG_VERSION"),
         time: Time(state.now()),
         uptime_seconds: clock.monotonic().saturating_sub(state.started).as_secs(),
+        takes_updates: state.site.updates.is_some(),
         chooses_wifi: wifi::at_hand(&state).is_ok(),
         board,
     })

@@ -5,4 +5,5 @@ pub mod faults;
 pub mod log;
 pub mod memory;
 pub mod notify;
+pub mod update;
 pub mod wifi;

@@ -73,7 +73,17 @@ impl Daemon {
 
     /// Again where it was before.
     pub fn start_at(dir: &Path, config: &str, address: SocketAddr) -> Self {
-        Self::start_as(dir, config, &[], Some(&address.to_string()))
+        Self::start_at_with(dir, config, &[], address)
+    }
+
+    /// The same with variables of its environment.
+    pub fn start_at_with(
+        dir: &Path,
+        config: &str,
+        environment: &[(&str, &str)],
+        address: SocketAddr,
+    ) -> Self {
+        Self::start_as(dir, config, environment, Some(&address.to_string()))
     }
 
     fn start_as(dir: &Path, config: &str, environment: &[(&str, &str)], listen: Option<&str>) -> Self {

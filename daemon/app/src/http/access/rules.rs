@@ -58,6 +58,8 @@ pub const RULES: &[Rule] = &[
     rule("GET", "/api/v1/system", Anyone, ""),
     rule("GET", "/api/v1/system/wifi", Anyone, "owners; before there is one, whoever is on the access point"),
     rule("PUT", "/api/v1/system/wifi", Anyone, "owners; before there is one, whoever is on the access point"),
+    rule("GET", "/api/v1/system/update", Owner, ""),
+    rule("PUT", "/api/v1/system/update", Owner, ""),
     // Accounts' doors.
     rule("GET", "/api/v1/settings", Anyone, ""),
     rule("PATCH", "/api/v1/settings", Owner, ""),
