@@ -24,7 +24,8 @@ ROUTERS_ADDRESS = "10.0.2.15"
 """What QEMU's router gives to whoever asks it first."""
 EXTRA = "/dev/disk/by-id/virtio-extra"
 """Where the board finds the second disk, when it has one."""
-_PROMPT = re.compile(rb"@@(\d+)@@")
+_PROMPT = re.compile(rb"@@(\d+)@@\r*\n")
+"""With the end of its line, which would otherwise be the next command's."""
 
 
 class Failure(Exception):
@@ -246,7 +247,7 @@ class Machine:
                     raise
         # Answers to lines that were typed before.
         self._shell.write("echo @@77@@\n")
-        self._shell.wait_for(rb"@@77@@", 20, start)
+        self._shell.wait_for(rb"@@77@@\r*\n", 20, start)
         time.sleep(0.2)
         self._has_shell = True
 

@@ -2,7 +2,7 @@
 """Cuts a board's power at random, again and again, and looks whether it comes up each time with all that was in its store:
 `boot_test/power_cuts.py IMAGE UPDATE [--cuts N] [--table FILE] [--seed N] [--keep FOLDER]`.
 
-By turns in a first start, while a stream is on the air, while an update is being installed, and in a later start. What QEMU has written by then stays,
+By turns in a first start, while a stream is on the air, while an update is being installed, in the trial of one, and in a later start. What QEMU has written by then stays,
 what the board had not asked to be kept may be lost: so it is with a card that keeps its promises. Cards that lie are not imitated.
 """
 
@@ -16,6 +16,7 @@ from first_boot import FirstBoot
 from machine import EXTRA, BootFiles, Failure, Machine, make_card
 from report import Report
 from site_client import Site
+from updates import install
 from workplace import arguments_of, workplace
 
 
@@ -105,6 +106,17 @@ class Campaign:
             went = "was over" if machine.process.poll() is not None else "went on"
         return f"after {after:.0f} s, when the installation {went}"
 
+    def trial(self) -> str:
+        old = BootFiles(self.card, self.folder).slot
+        with self.starts(self.card, "install") as machine:
+            Site(machine).comes_up()
+            install(machine)
+        after = self.chance.uniform(3, self.start_seconds + 10)
+        with Machine(self.card, BootFiles(self.card, self.folder, "tryboot.txt"), self.folder, "cut", self.update):
+            time.sleep(after)
+        was_kept = BootFiles(self.card, self.folder).slot != old
+        return f"after {after:.0f} s of a new system's trial, which {'was kept by then' if was_kept else 'had not come to its end'}"
+
     def cut(self, way: Callable[[], str]) -> str:
         """One, and what came of it."""
         said = way()
@@ -125,7 +137,7 @@ def main() -> int:
         campaign = Campaign(image, arguments.update, folder, random.Random(arguments.seed))
         print(f"the power goes by seed {arguments.seed}", flush=True)
         if report.attempt("set-up", campaign.sets_up):
-            ways = [campaign.first_start, campaign.on_the_air, campaign.installation, campaign.later_start]
+            ways = [campaign.first_start, campaign.on_the_air, campaign.installation, campaign.trial, campaign.later_start]
             for number in range(1, arguments.cuts + 1):
                 way = ways[(number - 1) % len(ways)]
                 name = f"power cut {number} ({way.__name__.replace('_', ' ')})"

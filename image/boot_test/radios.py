@@ -41,8 +41,8 @@ class Phone:
             head.append(f"Authorization: Bearer {token}")
         request = base64.b64encode("\r\n".join([*head, "", text]).encode()).decode()
         said = self._machine.run(f"bash -c 'exec 3<>/dev/tcp/{BOARD}/80; echo {request} | base64 --decode >&3; cat <&3'", 60)
-        # The serial line has taken the returns away, and may begin with an empty line.
-        head_text, _, body_text = said.lstrip().partition("\n\n")
+        # The serial line has taken the returns away.
+        head_text, _, body_text = said.partition("\n\n")
         return head_text, body_text
 
     def must(self, method: str, path: str, body: object = None, token: str = "") -> dict:

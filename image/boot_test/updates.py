@@ -55,11 +55,11 @@ def install(machine: Machine) -> str:
     said = machine.run(f"/usr/lib/perch/update install {EXTRA}", 300)
     if "installed" not in said:
         raise Failure(said)
-    return _restarts(machine)
+    return _restarts(machine, 120)
 
 
-def _restarts(machine: Machine) -> str:
-    machine.serial.wait_for(_TRIAL, 120)
+def _restarts(machine: Machine, seconds: float) -> str:
+    machine.serial.wait_for(_TRIAL, seconds)
     machine.wait_for_off(60)
     return "until the restart for its trial"
 
@@ -83,9 +83,9 @@ def install_by_the_page(machine: Machine, site: Site, update: Path) -> str:
     site.give_update(update)
     arrived = time.monotonic() - began
     try:
-        said = _restarts(machine)
+        said = _restarts(machine, 420)
     except Failure as failure:
-        raise Failure(f"{failure}: {site.ask('GET', '/api/v1/system/update')} {machine.why_not('perch-update')}") from None
+        raise Failure(f"{failure}: {machine.why_not('perch-update')}") from None
     return f"{update.stat().st_size >> 20} MiB arrived in {arrived:.0f} s; {said}"
 
 
