@@ -97,7 +97,8 @@ class FirstBoot:
     def cannot_be_written_to(self) -> str:
         # What perchd sees of it is narrower still, also for root.
         sandbox = f"nsenter --target $({_MAIN_PID}) --mount"
-        for command in ("touch /new", "touch /usr/bin/new", "touch /etc/new", f"{sandbox} touch /run/new", f"{sandbox} touch /state/new", f"{sandbox} touch /boot/firmware/new"):
+        hidden = [f"{sandbox} touch {path}/new" for path in ("/run", "/var", "/var/lib/systemd", "/state", "/boot/firmware")]
+        for command in ("touch /new", "touch /usr/bin/new", "touch /etc/new", *hidden):
             said, code = self.machine.try_to(command)
             if code == 0 or "Read-only" not in said:
                 raise Failure(f"{command}: {code} {said}")

@@ -20,8 +20,8 @@ ExecStart=
 ExecStart=/run/lab/perchd --config /run/lab/perch.toml
 StandardOutput=append:/run/lab/perchd.log
 StandardError=append:/run/lab/perchd.log
-# How each run ended, in systemd's own word: success, watchdog, exit-code, …
-ExecStopPost=/bin/sh -c 'echo "$SERVICE_RESULT" >>/run/lab/results'
+# How each run ended, in systemd's own word: success, watchdog, exit-code, …; from outside of the service's sandbox, which has /run read-only.
+ExecStopPost=+/bin/sh -c 'echo "$SERVICE_RESULT" >>/run/lab/results'
 """
 # And where nobody can be added to /etc/passwd.
 DROP_IN = f"{AS_SHIPPED}\nUser=nobody\nGroup=nogroup\nSupplementaryGroups=\nSupplementaryGroups=video\n"

@@ -163,9 +163,11 @@ def run(lab):
         require(group_of(microphone) == "audio", f"{microphone} is of group {group_of(microphone)}")
         registers = disguise_clock_as_gpio_registers(systemd)
         perch = pwd.getpwnam("perch")
-        # Its own, but no place that the unit gives it.
-        os.makedirs("/srv/own", exist_ok=True)
-        os.chown("/srv/own", perch.pw_uid, perch.pw_gid)
+        # Its own, but no places that the unit gives it.
+        own = ["/srv/own", "/run/own", "/var/own"]
+        for path in own:
+            os.makedirs(path, exist_ok=True)
+            os.chown(path, perch.pw_uid, perch.pw_gid)
         with open("/run/lab/secret", "w", encoding="ascii") as file:
             file.write("somebody else's\n")
         os.chmod("/run/lab/secret", 0o600)
@@ -175,7 +177,7 @@ def run(lab):
         refused = [f"r:{unlocked('/dev/mem')}", f"rw:{unlocked('/dev/ram0')}", f"r:{mouse}", f"w:{unlocked('/dev/kmsg')}",
                    f"r:{unlocked('/dev/tty1')}", f"rw:{unlocked('/dev/loop-control')}", f"rw:{unlocked('/dev/fuse')}",
                    "r:/etc/shadow", "r:/run/lab/secret", "r:/root", "r:/home", "w:/etc/perch-was-here", "w:/usr/bin/perch-was-here",
-                   "w:/srv/own/try", "w:/sys/kernel/mm/ksm/run", "w:/proc/sys/kernel/panic"]
+                   *(f"w:{path}/try" for path in own), "w:/sys/kernel/mm/ksm/run", "w:/proc/sys/kernel/panic"]
         # Doors that nobody locks tell whether the sandbox does.
         for door in refused[:7]:
             require(os.path.exists(door.split(":")[1]), f"{door} is not there to be tried")
