@@ -16,6 +16,7 @@ test:   ## formatting, lints, licences, types and tests of the page, every test 
 	npm run --silent check
 	npm test --silent
 	python3 -m unittest discover --quiet --start-directory daemon/bench
+	python3 -m unittest discover --quiet --start-directory cross/tests
 	python3 -m unittest discover --quiet --start-directory image/tests
 	cargo test --workspace --no-fail-fast --quiet
 
