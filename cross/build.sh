@@ -3,7 +3,7 @@
 #
 #     cross/build.sh aarch64-unknown-linux-gnu          also armv7-unknown-linux-gnueabihf, x86_64-unknown-linux-gnu
 #
-# With `cross` (cross.toml) where Docker or Podman answers; PERCH_CROSS=chroot chooses the other way all the same. Otherwise in a chroot of
+# With `cross` (cross.toml) where rustup is and Docker or Podman answers; PERCH_CROSS=chroot chooses the other way all the same. Otherwise in a chroot of
 # Debian 12, which has Rust and compilers for other machines as packages; that needs root. A newer Debian would not do: Rust's library links to what
 # its glibc has. The chroot and what was compiled in it stay in ~/.cache/perch, under the hash of what they are made of.
 set -euo pipefail
@@ -16,12 +16,27 @@ output=${CARGO_TARGET_DIR:-target}/$target/release
 cross_version=0.2.5
 say() { echo "cross: $*" >&2; }
 
-containers_answer() { docker info >/dev/null 2>&1 || podman info >/dev/null 2>&1; }
+# Which of both answers; `cross` would take Docker's program where it is, whether its daemon runs or not.
+engine() {
+    local name
+    for name in docker podman; do
+        if "$name" info >/dev/null 2>&1; then echo "$name"; return; fi
+    done
+    return 1
+}
 
 build_with_cross() {
     [ -x "$cache/cross-$cross_version/bin/cross" ] \
         || cargo install --quiet --locked --version "$cross_version" --root "$cache/cross-$cross_version" cross
-    CROSS_CONFIG=cross.toml "$cache/cross-$cross_version/bin/cross" build --release --locked --package perchd --target "$target"
+    # A Rust by its number: `cross` does not find the default one in today's rustup's list (cross-rs/cross#1678), and so would have it updated.
+    local rust
+    rust=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+    rustup run "$rust" rustc --version >/dev/null 2>&1 || rustup toolchain install "$rust" --profile minimal --no-self-update
+    # Apart from what this machine compiles for itself: build scripts that want its newer glibc do not run in the container.
+    local apart=${CARGO_TARGET_DIR:-$PWD/target}/cross
+    CROSS_CONFIG=cross.toml CROSS_CONTAINER_ENGINE=$1 CARGO_TARGET_DIR=$apart \
+        "$cache/cross-$cross_version/bin/cross" "+$rust" build --release --locked --package perchd --target "$target"
+    built=$apart/$target/release/perchd
 }
 
 # Rust for browsers, which Debian keeps new in its old releases too; GCC for the machine itself, for build scripts, and for the target; libclang and the
@@ -68,11 +83,17 @@ build_in_chroot() {
         "CARGO_TARGET_${upper//-/_}_LINKER=$GNU-gcc" CARGO_PROFILE_RELEASE_STRIP=symbols "TARGET_CC=$GNU-gcc" "TARGET_CXX=$GNU-g++" "TARGET_AR=$GNU-ar" \
         PKG_CONFIG_ALLOW_CROSS=1 "PKG_CONFIG_PATH=/usr/lib/$GNU/pkgconfig" "BINDGEN_EXTRA_CLANG_ARGS=-I/usr/include/$GNU -I/usr/$GNU/include" \
         cargo build --release --frozen --package perchd --target "$target" --manifest-path /source/Cargo.toml
-    mkdir -p "$output"
-    # A copy is whole or not there.
-    install -m 755 "$chroot/target/$target/release/perchd" "$output/perchd.new"
-    mv "$output/perchd.new" "$output/perchd"
+    built=$chroot/target/$target/release/perchd
 }
 
-if [ "${PERCH_CROSS:-}" != chroot ] && containers_answer; then build_with_cross; else build_in_chroot; fi
+# `cross` has rustup bring Rust and the target's library.
+if [ "${PERCH_CROSS:-}" != chroot ] && command -v rustup >/dev/null && answering=$(engine); then
+    build_with_cross "$answering"
+else
+    build_in_chroot
+fi
+mkdir -p "$output"
+# A copy is whole or not there.
+install -m 755 "$built" "$output/perchd.new"
+mv "$output/perchd.new" "$output/perchd"
 cross/check.sh "$target" "$output/perchd"

@@ -1,6 +1,8 @@
-"""What `cross` is told, without containers."""
+"""What `cross` is told, without containers: Docker, Podman and `cross` itself are stood in for."""
 
+import os
 import subprocess
+import tempfile
 import tomllib
 import unittest
 from pathlib import Path
@@ -33,6 +35,46 @@ class Images(unittest.TestCase):
             linker = f"CARGO_TARGET_{target.upper().replace('-', '_')}_LINKER"
             self.assertEqual(self.told[target]["env"]["passthrough"], [f"{linker}=target-gcc"])
         self.assertNotIn("_LINKER", (ROOT / "cross/Dockerfile").read_text())
+
+
+class Engines(unittest.TestCase):
+    def setUp(self) -> None:
+        self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        self.stand_in("tools/rustup", "")
+        self.stand_in("cache/perch/cross-0.2.5/bin/cross", f'env >{self.folder}/told; echo "ARGUMENTS=$*" >>{self.folder}/told')
+
+    def stand_in(self, name: str, script: str) -> None:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+
+    def told_with(self, docker: int, podman: int) -> dict[str, str]:
+        """What `cross` sees in its environment where both programs are and end so."""
+        self.stand_in("tools/docker", f"exit {docker}")
+        self.stand_in("tools/podman", f"exit {podman}")
+        environment = {
+            "PATH": f"{self.folder}/tools:{os.environ['PATH']}", "HOME": str(self.folder), "XDG_CACHE_HOME": str(self.folder / "cache"),
+            "CARGO_TARGET_DIR": str(self.folder / "target"),
+        }
+        # The stand-in builds nothing, and so the script ends with a complaint.
+        subprocess.run([ROOT / "cross/build.sh", TARGETS[0]], env=environment, capture_output=True, check=False)
+        return dict(line.split("=", 1) for line in (self.folder / "told").read_text().splitlines())
+
+    def test_podman_is_taken_where_dockers_program_is_without_its_daemon(self) -> None:
+        self.assertEqual(self.told_with(docker=1, podman=0)["CROSS_CONTAINER_ENGINE"], "podman")
+
+    def test_docker_is_taken_where_both_answer(self) -> None:
+        self.assertEqual(self.told_with(docker=0, podman=0)["CROSS_CONTAINER_ENGINE"], "docker")
+
+    def test_rustups_default_toolchain_is_left_alone(self) -> None:
+        """`cross` 0.2.5 had rustup update it: it does not understand what rustup since 1.28 writes behind its name."""
+        oldest = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["package"]["rust-version"]
+        self.assertEqual(self.told_with(docker=0, podman=1)["ARGUMENTS"].split()[:2], [f"+{oldest}", "build"])
+
+    def test_what_this_machine_compiled_for_itself_stays_out_of_the_container(self) -> None:
+        """Its build scripts may ask for a newer glibc than the container's."""
+        self.assertEqual(self.told_with(docker=0, podman=1)["CARGO_TARGET_DIR"], str(self.folder / "target/cross"))
 
 
 if __name__ == "__main__":
