@@ -23,7 +23,8 @@ fi
 work=$(mktemp -d)
 daemon=
 trap '[ -z "$daemon" ] || kill -KILL "$daemon" 2>/dev/null || true; rm -rf "$work"' EXIT
-perchd=("$QEMU" -L "$libraries" "$program" --data-dir "$work/data")
+# By their whole paths, too: -L is not asked in statx(2), by which the loader of 32 bits looks whether its own folders are there.
+perchd=("$QEMU" -L "$libraries" -E "LD_LIBRARY_PATH=$libraries/lib/$GNU:$libraries/usr/lib/$GNU" "$program" --data-dir "$work/data")
 
 "${perchd[@]}" --version
 "${perchd[@]}" check-config --config systemd/perch.toml >/dev/null || die "check-config finds fault with the shipped configuration"
