@@ -37,7 +37,7 @@ class Card(unittest.TestCase):
         (self.here / "flavour").write_text("debian\n")
         self.runs("a")
         self.stand_in("mount", 'echo "$@" >>"$PERCH_STATE/../mounts"')
-        self.stand_in("systemctl", 'echo "$@" >>"$PERCH_STATE/../told"; [ "$1" != is-active ] || cat "$PERCH_STATE/../perchd"')
+        self.stand_in("systemctl", 'echo "$@" >>"$PERCH_STATE/../told"; [ ! -e "$PERCH_STATE/../perchd.$1" ] || cat "$PERCH_STATE/../perchd.$1"')
         self.stand_in("blockdev", 'case $1 in --getsize64) echo 200000 ;; esac')
         self.key = self.new_key("key")
         public = self.key.with_suffix(".pub").read_text().split()
@@ -77,6 +77,11 @@ class Card(unittest.TestCase):
 
     def says(self) -> str:
         return (self.said / "state").read_text().strip()
+
+    def perchd_is(self, state: str, status: str = "nothing is live") -> None:
+        """As systemctl tells it."""
+        (self.folder / "perchd.is-active").write_text(f"{state}\n")
+        (self.folder / "perchd.show").write_text(f"{status}\n")
 
     def told(self) -> str:
         path = self.folder / "told"
@@ -207,13 +212,13 @@ class Trying(Card):
         self.store.write_text("as a wrote it")
         self.assertEqual(self.call("install", str(self.update())).returncode, 0)
         (self.folder / "told").unlink()
-        (self.folder / "perchd").write_text("activating\n")
+        self.perchd_is("activating")
 
     def test_one_that_becomes_ready_is_kept_with_its_store(self) -> None:
         self.runs("b")
         self.assertEqual(self.call("before").returncode, 0)
         self.store.write_text("as b wrote it")
-        (self.folder / "perchd").write_text("active\n")
+        self.perchd_is("active")
         self.assertEqual((self.call("try").returncode, self.says()), (0, "kept"))
         self.assertIn("os_prefix=b/\n", (self.boot / "config.txt").read_text())
         self.assertFalse((self.boot / "tryboot.txt").exists())
@@ -237,6 +242,19 @@ class Trying(Card):
         self.assertEqual((self.store.read_text(), (self.state / "before-trial").exists()), ("as a went on", False))
         self.assertFalse((self.boot / "tryboot.txt").exists())
 
+    def test_a_camera_that_is_missing_counts_only_where_it_was_there_before(self) -> None:
+        waiting = "waiting for the camera: none is there"
+        for before, expected in ((("active", "live"), "trial"), (("active", waiting), "kept"), (("activating", "nothing is live"), "kept")):
+            with self.subTest(before):
+                self.boot.joinpath("config.txt").write_text("kernel=vmlinuz\nos_prefix=a/\n")
+                self.runs("a")
+                self.perchd_is(*before)
+                self.assertEqual(self.call("install", str(self.update())).returncode, 0)
+                self.runs("b")
+                self.perchd_is("activating", waiting)
+                self.assertEqual((self.call("try").returncode, self.says()), (0, expected))
+        self.assertNotIn("camera", (self.boot / "config.txt").read_text())
+
     def test_a_trial_that_ended_before_perchd_began_leaves_the_store_alone(self) -> None:
         (self.state / "before-trial").mkdir()
         (self.state / "before-trial/new").write_text("half of a copy")
@@ -247,7 +265,7 @@ class Trying(Card):
         """b was kept, and a is now on trial, before perchd was ever started again in b."""
         self.runs("b")
         self.assertEqual(self.call("before").returncode, 0)
-        (self.folder / "perchd").write_text("active\n")
+        self.perchd_is("active")
         self.assertEqual(self.call("try").returncode, 0)
         self.store.write_text("as b wrote it")
         self.runs("a")
