@@ -6,6 +6,7 @@ By turns in a first start, while a stream is on the air, while an update is bein
 what the board had not asked to be kept may be lost: so it is with a card that keeps its promises. Cards that lie are not imitated.
 """
 
+import contextlib
 import random
 import sys
 import time
@@ -21,33 +22,49 @@ from workplace import arguments_of, workplace
 
 
 class Campaign:
-    """A card in use, and new ones beside it."""
+    """A board in use, which is on between two cuts; and new cards beside it. Use as a context: it is off afterwards."""
 
     def __init__(self, image: Path, update: Path, folder: Path, chance: random.Random) -> None:
         self.image, self.update, self.folder, self.chance = image, update, folder, chance
         self.card = folder / "card.qcow2"
         self.start_seconds = self.install_seconds = 0.0
         self.streams: list[str] = []
+        self.machine: Machine | None = None
+        self._on = contextlib.ExitStack()
 
-    def starts(self, card: Path, log_name: str) -> Machine:
-        """Switches a board on, as after any loss of power: what config.txt names is started."""
-        return Machine(card, BootFiles(card, self.folder), self.folder, log_name, self.update)
+    def __enter__(self) -> "Campaign":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.power_goes()
+
+    def power_goes(self) -> None:
+        """Whether it was on or not."""
+        self._on.close()
+        self.machine = None
+
+    def is_switched_on(self, config: str = "config.txt") -> Machine:
+        """The board in use, as after any loss of power: what config.txt names is started."""
+        boot = BootFiles(self.card, self.folder, config)
+        self.machine = self._on.enter_context(Machine(self.card, boot, self.folder, "board", self.update))
+        return self.machine
 
     def sets_up(self) -> str:
         """An owner, and how long a start takes here, and an installation."""
         make_card(self.image, self.card)
-        with self.starts(self.card, "set-up") as machine:
-            board = FirstBoot(machine)
-            said = board.becomes_ready()
-            self.start_seconds = machine.age()
-            board.sets_up()
-            began = time.monotonic()
-            machine.run(f"tar --extract --to-stdout --file {EXTRA} system.img | dd of=/dev/disk/by-partuuid/50455243-03 bs=1M iflag=fullblock conv=fsync", 600)
-            self.install_seconds = 3 * (time.monotonic() - began)
+        machine = self.is_switched_on()
+        board = FirstBoot(machine)
+        said = board.becomes_ready()
+        self.start_seconds = machine.age()
+        board.sets_up()
+        began = time.monotonic()
+        machine.run(f"tar --extract --to-stdout --file {EXTRA} system.img | dd of=/dev/disk/by-partuuid/50455243-03 bs=1M iflag=fullblock conv=fsync", 600)
+        self.install_seconds = 3 * (time.monotonic() - began)
         return said
 
-    def is_whole(self, machine: Machine) -> str:
+    def is_whole(self) -> str:
         """All that was there before is there now."""
+        machine = self.is_switched_on()
         site = Site(machine)
         site.comes_up()
         seconds = machine.age()
@@ -66,9 +83,9 @@ class Campaign:
         card.unlink(missing_ok=True)
         make_card(self.image, card)
         after = self.chance.uniform(3, self.start_seconds + 10)
-        with self.starts(card, "cut"):
+        with Machine(card, BootFiles(card, self.folder), self.folder, "fresh"):
             time.sleep(after)
-        with self.starts(card, "after") as machine:
+        with Machine(card, BootFiles(card, self.folder), self.folder, "fresh") as machine:
             board = FirstBoot(machine)
             board.becomes_ready()
             seconds = machine.age()
@@ -79,51 +96,57 @@ class Campaign:
         return f"after {after:.0f} s; up again after {seconds:.0f} s, with the whole card, and set up"
 
     def later_start(self) -> str:
+        self.power_goes()
         after = self.chance.uniform(3, self.start_seconds + 10)
-        with self.starts(self.card, "cut"):
-            time.sleep(after)
+        self.is_switched_on()
+        time.sleep(after)
         return f"after {after:.0f} s"
 
     def on_the_air(self) -> str:
         after = self.chance.uniform(0, 30)
-        with self.starts(self.card, "cut") as machine:
-            board = FirstBoot(machine)
-            board.site.comes_up()
-            board.site.log_in()
-            # The one from the last time may have gone on by itself.
-            if not any(board.site.must("GET", f"/api/v1/streams/{stream}")["state"] == "live" for stream in self.streams):
-                board.plays()
-                self.streams.append(board.stream)
-            time.sleep(after)
+        board = FirstBoot(self.machine)
+        board.site.log_in()
+        # The one from the last time may have gone on by itself.
+        if not any(board.site.must("GET", f"/api/v1/streams/{stream}")["state"] == "live" for stream in self.streams):
+            board.plays()
+            self.streams.append(board.stream)
+        time.sleep(after)
         return f"after {after:.0f} s on the air"
 
     def installation(self) -> str:
         after = self.chance.uniform(1, self.install_seconds)
-        with self.starts(self.card, "cut") as machine:
-            Site(machine).comes_up()
-            machine.run(f"setsid /usr/lib/perch/update install {EXTRA} >/run/update.log 2>&1 &")
-            time.sleep(after)
-            went = "was over" if machine.process.poll() is not None else "went on"
+        self.machine.run(f"setsid /usr/lib/perch/update install {EXTRA} >/run/update.log 2>&1 &")
+        time.sleep(after)
+        went = "was over" if self.machine.process.poll() is not None else "went on"
         return f"after {after:.0f} s, when the installation {went}"
 
     def trial(self) -> str:
+        install(self.machine)
+        self.power_goes()
         old = BootFiles(self.card, self.folder).slot
-        with self.starts(self.card, "install") as machine:
-            Site(machine).comes_up()
-            install(machine)
         after = self.chance.uniform(3, self.start_seconds + 10)
-        with Machine(self.card, BootFiles(self.card, self.folder, "tryboot.txt"), self.folder, "cut", self.update):
-            time.sleep(after)
+        self.is_switched_on("tryboot.txt")
+        time.sleep(after)
+        self.power_goes()
         was_kept = BootFiles(self.card, self.folder).slot != old
         return f"after {after:.0f} s of a new system's trial, which {'was kept by then' if was_kept else 'had not come to its end'}"
 
     def cut(self, way: Callable[[], str]) -> str:
         """One, and what came of it."""
-        said = way()
         if way == self.first_start:
-            return said
-        with self.starts(self.card, "after") as machine:
-            return f"{said}; {self.is_whole(machine)}"
+            # A new board has the cable to itself.
+            self.power_goes()
+            return way()
+        try:
+            if self.machine is None:
+                self.is_whole()
+            said = way()
+            self.power_goes()
+            return f"{said}; {self.is_whole()}"
+        except BaseException:
+            # The next one begins with a start.
+            self.power_goes()
+            raise
 
 
 def main() -> int:
@@ -133,8 +156,8 @@ def main() -> int:
     parser.add_argument("--table", type=Path, help="file for what came of them")
     arguments = parser.parse_args()
     report = Report()
-    with workplace(arguments) as (folder, image):
-        campaign = Campaign(image, arguments.update, folder, random.Random(arguments.seed))
+    chance = random.Random(arguments.seed)
+    with workplace(arguments) as (folder, image), Campaign(image, arguments.update, folder, chance) as campaign:
         print(f"the power goes by seed {arguments.seed}", flush=True)
         if report.attempt("set-up", campaign.sets_up):
             ways = [campaign.first_start, campaign.on_the_air, campaign.installation, campaign.trial, campaign.later_start]
