@@ -120,16 +120,23 @@ class FirstBoot:
     def survives_a_full_card(self) -> str:
         """Perch says so, goes on, starts again, and is as before when there is room."""
         self.machine.run("fallocate --length $(df --output=avail --block-size=1 /state | tail -n 1) /state/everything", 60)
+        try:
+            words = self.serves_without_room()
+        finally:
+            self.machine.run("rm /state/everything")
+        self.site.log_in()
+        self.site.must("PATCH", "/api/v1/me", {"bio": "on a card with room"})
+        return f"“{words}”; perchd starts on it, and writes again when there is room"
+
+    def serves_without_room(self) -> str:
+        """What it says of the card."""
         status, answer = self.site.give("/api/v1/restore", b"x" * 2_000_000)
         if status != 507:
             raise Failure(f"a backup was given, and the answer is {status} {answer}")
         words = self.site.wait_for("/api/v1/system", 30, lambda system: any("full" in warning for warning in system["warnings"]))["warnings"]
         self.machine.run("systemctl restart perchd", 120)
         self.site.comes_up()
-        self.machine.run("rm /state/everything")
-        self.site.log_in()
-        self.site.must("PATCH", "/api/v1/me", {"bio": "on a card with room"})
-        return f"“{words[0]}”; perchd starts on it, and writes again when there is room"
+        return words[0]
 
     def has_no_open_door(self) -> str:
         if "root L" not in self.machine.run("passwd --status root") or self.machine.run("cut -d: -f2 /etc/shadow | grep -c '^\\$' || true").strip() != "0":

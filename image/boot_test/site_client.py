@@ -1,6 +1,7 @@
 """The site on a board, as somebody in the network uses it."""
 
 import contextlib
+import http.client
 import json
 import subprocess
 import time
@@ -15,6 +16,10 @@ START_SECONDS = 420
 PASSWORD = "a cat on the keyboard"
 
 
+def _json(data: bytes) -> dict:
+    return json.loads(data) if data.startswith(b"{") else {}
+
+
 class Site:
     """Asked by the board's name, which the board itself answers to; answers are JSON."""
 
@@ -24,30 +29,31 @@ class Site:
 
     def ask(self, method: str, path: str, body: object = None) -> tuple[int, dict]:
         """Status and answer."""
-        data = None if body is None else json.dumps(body).encode()
-        return self._answer(urllib.request.Request(f"http://{self._machine.address()}{path}", data, method=method), "application/json", 60)
-
-    def _answer(self, request: urllib.request.Request, content_type: str, seconds: float) -> tuple[int, dict]:
+        request = urllib.request.Request(f"http://{self._machine.address()}{path}", method=method)
         request.add_header("Host", self._machine.name)
-        if request.data is not None:
-            request.add_header("Content-Type", content_type)
+        if body is not None:
+            request.data = json.dumps(body).encode()
+            request.add_header("Content-Type", "application/json")
         if self._token:
             request.add_header("Authorization", f"Bearer {self._token}")
         try:
-            with urllib.request.urlopen(request, timeout=seconds) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 status, data = answer.status, answer.read()
         except urllib.error.HTTPError as error:
             status, data = error.code, error.read()
-        return status, json.loads(data) if data.startswith(b"{") else {}
+        return status, _json(data)
 
     def give(self, path: str, data: bytes | Path) -> tuple[int, dict]:
-        """Sends bytes, or a file, by PUT."""
-        with contextlib.ExitStack() as files:
-            body = files.enter_context(data.open("rb")) if isinstance(data, Path) else data
-            length = data.stat().st_size if isinstance(data, Path) else len(data)
-            request = urllib.request.Request(f"http://{self._machine.address()}{path}", body, method="PUT")
-            request.add_header("Content-Length", str(length))
-            return self._answer(request, "application/octet-stream", 600)
+        """Sends bytes, or a file, by PUT. What is refused at once may not be read to its end."""
+        length = data.stat().st_size if isinstance(data, Path) else len(data)
+        headers = {"Host": self._machine.name, "Content-Length": str(length), "Content-Type": "application/octet-stream", "Authorization": f"Bearer {self._token}"}
+        with contextlib.ExitStack() as open_things:
+            body = open_things.enter_context(data.open("rb")) if isinstance(data, Path) else data
+            connection = open_things.enter_context(contextlib.closing(http.client.HTTPConnection(self._machine.address(), timeout=600)))
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                connection.request("PUT", path, body, headers)
+            answer = connection.getresponse()
+            return answer.status, _json(answer.read())
 
     def give_update(self, update: Path) -> None:
         """As the owner gives one in the settings."""
