@@ -8,8 +8,8 @@ name_target "$1"
 file=$2
 die() { echo "cross: $file $*" >&2; exit 1; }
 
-# The newest version of a library's symbols that the file asks for.
-newest() { readelf --wide --version-info "$file" | grep -o "\b$1_[0-9][0-9.]*" | sed "s/^$1_//" | sort -Vu | tail -n 1; }
+# The newest version of a library's symbols that the file asks for; nothing where it asks for none.
+newest() { readelf --wide --version-info "$file" | sed -n "s/.*\b$1_\([0-9][0-9.]*\).*/\1/p" | sort -Vu | tail -n 1; }
 at_most() { [ "$(printf '%s\n' "$1" "$2" | sort -V | tail -n 1)" = "$2" ]; }
 
 case $DEBIAN_ARCHITECTURE in arm64) machine=AArch64 ;; armhf) machine=ARM ;; amd64) machine='Advanced Micro Devices X86-64' ;; esac

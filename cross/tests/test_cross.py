@@ -1,4 +1,4 @@
-"""What `cross` is told, without containers: Docker, Podman and `cross` itself are stood in for."""
+"""What `cross` is told, and what a built program may need, without containers: Docker, Podman, `cross` and readelf are stood in for."""
 
 import os
 import subprocess
@@ -75,6 +75,45 @@ class Engines(unittest.TestCase):
     def test_what_this_machine_compiled_for_itself_stays_out_of_the_container(self) -> None:
         """Its build scripts may ask for a newer glibc than the container's."""
         self.assertEqual(self.told_with(docker=0, podman=1)["CARGO_TARGET_DIR"], str(self.folder / "target/cross"))
+
+
+class Needs(unittest.TestCase):
+    def check(self, *versions: str) -> subprocess.CompletedProcess[str]:
+        """What is said of a program for arm64 that asks for these versions."""
+        with tempfile.TemporaryDirectory() as folder:
+            readelf = Path(folder) / "readelf"
+            names = "".join(f"  0x00: Name: {version}  Flags: none  Version: 4\n" for version in versions)
+            readelf.write_text(
+                f"""#!/bin/sh
+                case "$*" in
+                    *--file-header*) echo '  Machine:      AArch64' ;;
+                    *--version-info*) printf '%s' '{names}' ;;
+                    *--dynamic*) echo '(NEEDED)  Shared library: [libc.so.6]' ;;
+                esac
+                """
+            )
+            readelf.chmod(0o755)
+            return subprocess.run(
+                [ROOT / "cross/check.sh", TARGETS[0], readelf], env=os.environ | {"PATH": f"{folder}:{os.environ['PATH']}"},
+                capture_output=True, text=True, check=False,
+            )
+
+    def test_the_newest_version_is_told(self) -> None:
+        said = self.check("GLIBC_2.4", "GLIBC_2.34", "GLIBC_2.29", "GLIBCXX_3.4.9", "CXXABI_1.3.9")
+        self.assertEqual((said.returncode, said.stderr), (0, ""))
+        self.assertIn("needs GLIBC 2.34,GLIBCXX 3.4.9,CXXABI 1.3.9; libc.so.6", said.stdout)
+
+    def test_a_program_without_cxx_needs_none_of_its_library(self) -> None:
+        """The script ended here without a word."""
+        said = self.check("GLIBC_2.34")
+        self.assertEqual((said.returncode, said.stderr), (0, ""))
+        self.assertIn("needs GLIBC 2.34; libc.so.6", said.stdout)
+
+    def test_what_debian_12_does_not_have_is_refused(self) -> None:
+        said = self.check("GLIBC_2.34", "GLIBC_2.38")
+        self.assertEqual(said.returncode, 1)
+        self.assertIn("needs GLIBC 2.38; Debian 12 has 2.36", said.stderr)
+        self.assertIn("names no version of glibc", self.check().stderr)
 
 
 if __name__ == "__main__":
