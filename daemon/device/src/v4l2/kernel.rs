@@ -37,6 +37,19 @@ kernel_structs!(
     StreamType,
 );
 
+// Request numbers carry these sizes, and a kernel refuses those of another width; looked at while compiling, as tests run on 64 bits alone.
+const _: () = {
+    let (format, buffer, plane, controls) =
+        if cfg!(target_pointer_width = "64") { (208, 88, 64, 32) } else { (204, 68, 60, 24) };
+    assert!(size_of::<sys::v4l2_format>() == format);
+    assert!(size_of::<sys::v4l2_buffer>() == buffer);
+    assert!(size_of::<sys::v4l2_plane>() == plane);
+    assert!(size_of::<sys::v4l2_ext_controls>() == controls);
+    assert!(size_of::<sys::v4l2_ext_control>() == 20);
+    assert!(size_of::<sys::v4l2_query_ext_ctrl>() == 232);
+    assert!(size_of::<sys::v4l2_streamparm>() == 204);
+};
+
 /// A structure with nothing in it.
 pub(super) fn zeroed<T: KernelStruct>() -> T {
     // SAFETY: the trait promises that zero is a valid value.
