@@ -312,6 +312,14 @@ mod tests {
     }
 
     #[test]
+    fn the_word_and_the_file_are_where_the_image_looks_for_them() {
+        let unit = include_str!("../../../../image/root/etc/systemd/system/perch-update.path");
+        assert!(unit.lines().any(|line| line == format!("PathExists=/run/perch/{WORD}")));
+        let script = include_str!("../../../../image/root/usr/lib/perch/update");
+        assert!(script.contains(&format!("$state/perch/{ARRIVED}\"")));
+    }
+
+    #[test]
     fn nothing_is_left_of_what_did_not_arrive_or_cannot_be_handed_over() {
         let dir = machine();
         let updates = updates(dir.path());
