@@ -36,6 +36,7 @@ need_test() {
     need chromium chromium
     need node nodejs
     need npm npm
+    need ssh-keygen openssh-client
     need python3 python3
     python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
 }
