@@ -118,25 +118,30 @@ class FirstBoot:
         return f"{identity} counts to {seconds} s, and systemd feeds it"
 
     def survives_a_full_card(self) -> str:
-        """Perch says so, goes on, starts again, and is as before when there is room."""
+        """Perch says so, goes on, starts again, its owner can log in, and it is as before when there is room."""
         self.machine.run("fallocate --length $(df --output=avail --block-size=1 /state | tail -n 1) /state/everything", 60)
         try:
             words = self.serves_without_room()
         finally:
             self.machine.run("rm /state/everything")
-        self.site.log_in()
-        self.site.must("PATCH", "/api/v1/me", {"bio": "on a card with room"})
-        return f"“{words}”; perchd starts on it, and writes again when there is room"
+        self.logs_in_and_writes("on a card with room")
+        return f"“{words}”; perchd starts on it, and its owner can log in and write"
 
     def serves_without_room(self) -> str:
         """What it says of the card."""
         status, answer = self.site.give("/api/v1/restore", b"x" * 2_000_000)
         if status != 507:
             raise Failure(f"a backup was given, and the answer is {status} {answer}")
-        words = self.site.wait_for("/api/v1/system", 30, lambda system: any("full" in warning for warning in system["warnings"]))["warnings"]
+        warnings = self.site.wait_for("/api/v1/system", 30, lambda system: any("full" in warning for warning in system["warnings"]))["warnings"]
+        self.logs_in_and_writes("on a full card")
         self.machine.run("systemctl restart perchd", 120)
         self.site.comes_up()
-        return words[0]
+        self.logs_in_and_writes("on a full card after a restart")
+        return next(warning for warning in warnings if "full" in warning)
+
+    def logs_in_and_writes(self, what: str) -> None:
+        self.site.log_in()
+        self.site.must("PATCH", "/api/v1/me", {"bio": what})
 
     def has_no_open_door(self) -> str:
         if "root L" not in self.machine.run("passwd --status root") or self.machine.run("cut -d: -f2 /etc/shadow | grep -c '^\\$' || true").strip() != "0":

@@ -207,7 +207,7 @@ mod tests {
         let mut left: Vec<_> =
             fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         left.sort();
-        assert_eq!(left, [KEPT, "perch.redb"]);
+        assert_eq!(left, [KEPT, "perch.redb", "perch.redb.reserve"]);
     }
 
     #[test]

@@ -111,7 +111,7 @@ fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
     renamed.map_err(|error| StoreError::file_system(to, "make", error))
 }
 
-fn folder(path: &Path) -> &Path {
+pub(crate) fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 

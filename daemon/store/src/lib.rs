@@ -22,6 +22,7 @@ mod record;
 mod redating;
 mod refusal;
 mod relation;
+mod reserve;
 mod saved;
 mod schema;
 mod search;
@@ -62,6 +63,7 @@ pub use users::{NewUser, PasswordHash, Role, Standing, User, UserChange, UserQue
 pub use views::Viewer;
 
 use redb::Database;
+use reserve::Reserve;
 use std::path::{Path, PathBuf};
 use std::sync::RwLock;
 
@@ -73,6 +75,8 @@ pub struct Store {
     database: RwLock<Option<Database>>,
     open: Opener,
     path: PathBuf,
+    /// `None` for one that is no site's: a backup, a test's.
+    reserve: Option<Reserve>,
 }
 
 impl Store {
@@ -81,12 +85,13 @@ impl Store {
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let database = file::open(path)?;
         schema::bring_up_to_date(&database, path)?;
-        let path = path.to_owned();
-        Ok(Self::of(database, path.clone(), Box::new(move || file::open_existing(&path))))
+        let again = path.to_owned();
+        let store = Self::of(database, path.to_owned(), Box::new(move || file::open_existing(&again)));
+        Ok(Self { reserve: Some(Reserve::beside(path)), ..store })
     }
 
     fn of(database: Database, path: PathBuf, open: Opener) -> Self {
-        Self { database: RwLock::new(Some(database)), open, path }
+        Self { database: RwLock::new(Some(database)), open, path, reserve: None }
     }
 }
 

@@ -105,6 +105,9 @@ impl Store {
         &self,
         work: impl FnOnce(&WriteTransaction) -> Outcome<T>,
     ) -> Result<T, StoreError> {
+        if let Some(reserve) = &self.reserve {
+            reserve.suit_the_card();
+        }
         self.on_database("write", |database| {
             let transaction = database.begin_write()?;
             let value = work(&transaction)?;

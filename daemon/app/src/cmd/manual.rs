@@ -27,6 +27,10 @@ const SECTIONS: &[(&str, &[(&str, &str)])] = &[
                 "What the last restore on the page replaced. To take that back: stop perchd, move perch.redb away, and perchd import this.",
             ),
             (
+                "/var/lib/perch/perch.redb.reserve",
+                "Room that is kept back, so that its owner can log in on a card that has become full. May be removed at any time.",
+            ),
+            (
                 "/usr/share/doc/perch/examples",
                 "Drop-ins for the units, which do nothing until they are copied.",
             ),

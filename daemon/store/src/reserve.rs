@@ -1,0 +1,121 @@
+//! Room that is kept back on the card for the store. A login is a write, and so is a deletion: on a card that something else has filled, nobody could
+//! log in to make room.
+//!
+//! A file beside the store holds that room, and gives it up when hardly any other is left. It is there for the first who need it, and makes no
+//! promise: where it cannot be made, the store does without.
+
+use crate::file;
+use rustix::fs::{FallocateFlags, fallocate, statvfs};
+use std::ffi::OsString;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+/// What is kept back, bytes: some hundreds of logins, after which there is nothing more to give.
+const HELD: u64 = 1 << 20;
+/// With less than this left a commit may fail, bytes; one of a few small records writes some tens of KiB.
+const SCARCE: u64 = 256 << 10;
+/// With more than this left there is some to keep back, bytes.
+const AMPLE: u64 = 16 << 20;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Held,
+    Given,
+    /// The file system cannot.
+    Impossible,
+}
+
+/// The file that holds the room.
+#[derive(Debug)]
+pub(crate) struct Reserve {
+    path: PathBuf,
+    state: Mutex<State>,
+}
+
+impl Reserve {
+    /// For the store at `store`; nothing is made yet.
+    pub(crate) fn beside(store: &Path) -> Self {
+        let mut path = OsString::from(store);
+        path.push(".reserve");
+        let path = PathBuf::from(path);
+        let state = if path.exists() { State::Held } else { State::Given };
+        Self { path, state: Mutex::new(state) }
+    }
+
+    /// To be called before each commit.
+    pub(crate) fn suit_the_card(&self) {
+        if let Ok(card) = statvfs(file::folder(&self.path)) {
+            self.suit(card.f_bavail.saturating_mul(card.f_frsize));
+        }
+    }
+
+    fn suit(&self, free: u64) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        *state = match *state {
+            // What stays because it cannot be removed is tried again before the next commit.
+            State::Held if free < SCARCE => {
+                std::fs::remove_file(&self.path).map_or(State::Held, |()| State::Given)
+            }
+            State::Given if free > AMPLE => self.make().map_or(State::Impossible, |()| State::Held),
+            unchanged => unchanged,
+        };
+    }
+
+    fn make(&self) -> io::Result<()> {
+        let file = File::create(&self.path)?;
+        fallocate(&file, FallocateFlags::empty(), 0, HELD).inspect_err(|_| {
+            // An empty file holds nothing, and is in nobody's way where even this fails.
+            let _ = std::fs::remove_file(&self.path);
+        })?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::MetadataExt as _;
+
+    fn blocks(path: &Path) -> Option<u64> {
+        std::fs::metadata(path).ok().map(|found| found.blocks() * 512)
+    }
+
+    #[test]
+    fn room_is_kept_back_while_there_is_plenty_and_given_up_when_there_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = dir.path().join("perch.redb");
+        let file = dir.path().join("perch.redb.reserve");
+        let reserve = Reserve::beside(&store);
+        for (free, held) in [
+            (AMPLE, None),
+            (AMPLE + 1, Some(HELD)),
+            (SCARCE, Some(HELD)),
+            (SCARCE - 1, None),
+            // What was given up comes free, and is not taken back at once.
+            (SCARCE + HELD, None),
+            (AMPLE + 1, Some(HELD)),
+        ] {
+            reserve.suit(free);
+            assert_eq!(blocks(&file), held, "with {free} bytes left");
+        }
+        // After a restart it is known.
+        Reserve::beside(&store).suit(0);
+        assert_eq!(blocks(&file), None);
+    }
+
+    #[test]
+    fn where_it_cannot_be_made_it_is_tried_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("perch.redb.reserve");
+        let reserve = Reserve::beside(&dir.path().join("perch.redb"));
+        // A folder in its place.
+        std::fs::create_dir(&file).unwrap();
+        reserve.state.lock().unwrap().clone_from(&State::Given);
+        reserve.suit(AMPLE + 1);
+        std::fs::remove_dir(&file).unwrap();
+        reserve.suit(AMPLE + 1);
+        assert_eq!(blocks(&file), None);
+    }
+}
