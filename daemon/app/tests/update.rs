@@ -5,7 +5,7 @@
 mod support;
 
 use serde_json::{Value, json};
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -96,18 +96,26 @@ fn begin(owner: &Person, length: usize, some: &[u8]) -> TcpStream {
     )
     .unwrap();
     write!(stream, "Content-Type: application/octet-stream\r\nContent-Length: {length}\r\n\r\n").unwrap();
-    // It may be refused, and the connection closed, before all of it is read.
-    let _ = stream.write_all(some);
+    stream.write_all(some).unwrap();
     stream
 }
 
-/// What is answered; that the connection is reset after it is no matter, as perchd has not read all that was sent.
+/// What is answered, be all of the body sent or not.
 fn answer(mut stream: TcpStream) -> Answer {
     let mut bytes = Vec::new();
-    if let Err(error) = stream.read_to_end(&mut bytes) {
-        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    loop {
+        let mut some = [0; 4096];
+        let read = stream.read(&mut some).unwrap();
+        assert!(read > 0, "closed after {}", String::from_utf8_lossy(&bytes));
+        bytes.extend_from_slice(&some[..read]);
+        if !bytes.windows(4).any(|window| window == b"\r\n\r\n") {
+            continue;
+        }
+        let answer = Answer::parse(&bytes);
+        if answer.body.len() == answer.header("content-length").unwrap().parse::<usize>().unwrap() {
+            return answer;
+        }
     }
-    Answer::parse(&bytes)
 }
 
 fn send(owner: &Person, file: &[u8]) -> Answer {
@@ -211,6 +219,12 @@ fn what_is_none_is_refused_at_once_and_leaves_nothing() {
         assert!(problem["detail"].as_str().unwrap().contains("ends in .update"), "{problem}");
         assert_eq!((board.left(), state(&owner)), (vec![], json!("idle")));
     }
+    // Whoever does not look at the answer before all is sent, as some browsers, learns of it, too.
+    let large = vec![b'x'; 40_000_000];
+    let refused = send(&owner, &large);
+    assert_eq!((refused.status, refused.code().as_str()), (422, "invalid_field"));
+    let stranger = Person::nobody(&daemon);
+    assert_eq!(send(&stranger, &large).status, 401);
     let too_large = answer(begin(&owner, (768 << 20) + 1, b""));
     assert_eq!((too_large.status, too_large.code().as_str()), (413, "too_large"));
     assert_eq!((board.left(), state(&owner)), (vec![], json!("idle")));

@@ -37,6 +37,7 @@ mod places;
 mod problem;
 mod range;
 mod reactions;
+mod reading_on;
 mod receiving;
 mod router;
 mod send_pages;

@@ -7,6 +7,7 @@ use super::media::{self, Media};
 use super::metrics::Metrics;
 use super::places::Places;
 use super::problem::Problem;
+use super::reading_on::ReadOn;
 use super::state::{Site, State};
 use super::traffic::Traffic;
 use super::{
@@ -100,7 +101,7 @@ impl Answers {
 
     pub(super) async fn answer<B>(&self, peer: Peer, mut request: Request<B>) -> Response<Body>
     where
-        B: hyper::body::Body<Data = Bytes> + Send + 'static,
+        B: hyper::body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let line = AccessLine::of(peer, &request);
@@ -122,10 +123,12 @@ impl Answers {
 
     async fn route<B>(&self, request: Request<B>) -> Response<Body>
     where
-        B: hyper::body::Body<Data = Bytes> + Send + 'static,
+        B: hyper::body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let answered = self.router.clone().call(request).await;
+        let (head, body) = request.into_parts();
+        let body = ReadOn::new(&head.headers, body);
+        let answered = self.router.clone().call(Request::from_parts(head, body)).await;
         let mut response = answered.unwrap_or_else(|never| match never {}).map(Body::Routed);
         let headers = response.headers_mut();
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
