@@ -55,8 +55,8 @@ FLAVOUR ?= debian
 BOARD_PACKAGE = $$(ls -t $${CARGO_TARGET_DIR:-target}/aarch64-unknown-linux-gnu/debian/perch_*_arm64.deb | head -n 1)
 image:  ## the image of a card, image/out/*.img.xz, for Raspberry Pis of 64 bits (image/README.md)
 	@daemon/setup.sh build image
-	@# Side by side: for most of its time each of them keeps one processor busy.
-	@image/base.sh $(FLAVOUR) >/dev/null & base=$$!; \
+	@# Side by side: the program's last minutes are one processor's work, and the base can wait for those.
+	@nice image/base.sh $(FLAVOUR) >/dev/null & base=$$!; \
 	    $(MAKE) --no-print-directory deb TARGET=aarch64-unknown-linux-gnu; package=$$?; \
 	    wait $$base && exit $$package
 	image/build.sh $(FLAVOUR) "$(BOARD_PACKAGE)"
