@@ -228,10 +228,11 @@ class Machine:
         return "\n".join(self.try_to(command, 120)[0] for command in [*commands, "journalctl --no-pager --lines 60 --output short-monotonic"])
 
     def has_no_failed_unit(self) -> None:
-        """Fails with their names where there are some."""
+        """Fails with their names where there are some, and with what the kernel has to complain of: an emulated processor may stand still for a while."""
         failed = self.run("systemctl --failed --no-legend --plain").strip()
         if failed:
-            raise Failure(failed)
+            complaints, _ = self.try_to("dmesg | grep -E 'BUG|rcu: INFO| (pc|lr) : ' | tail -n 6", 60)
+            raise Failure("; ".join(filter(None, [failed, *complaints.strip().split("\n")])))
 
     def _wait_for_shell(self, seconds: float) -> None:
         until = time.monotonic() + seconds
