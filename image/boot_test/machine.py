@@ -229,7 +229,7 @@ class Machine:
 
     def has_no_failed_unit(self) -> None:
         """Fails with their names where there are some, and with what the kernel has to complain of: an emulated processor may stand still for a while."""
-        failed = self.run("systemctl --failed --no-legend --plain").strip()
+        failed = self.run("SYSTEMD_COLORS=0 systemctl --failed --no-legend --plain").strip()
         if failed:
             complaints, _ = self.try_to("dmesg | grep -E 'BUG|rcu: INFO| (pc|lr) : ' | tail -n 6", 60)
             raise Failure("; ".join(filter(None, [failed, *complaints.strip().split("\n")])))
