@@ -40,7 +40,9 @@ impl Reserve {
         let mut path = OsString::from(store);
         path.push(".reserve");
         let path = PathBuf::from(path);
-        let state = if path.exists() { State::Held } else { State::Given };
+        // An empty one is what a power cut left of it.
+        let is_held = std::fs::metadata(&path).is_ok_and(|found| found.len() == HELD);
+        let state = if is_held { State::Held } else { State::Given };
         Self { path, state: Mutex::new(state) }
     }
 
@@ -106,13 +108,21 @@ mod tests {
     }
 
     #[test]
+    fn what_a_power_cut_left_of_it_is_made_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("perch.redb.reserve");
+        std::fs::write(&file, b"").unwrap();
+        Reserve::beside(&dir.path().join("perch.redb")).suit(AMPLE + 1);
+        assert_eq!(blocks(&file), Some(HELD));
+    }
+
+    #[test]
     fn where_it_cannot_be_made_it_is_tried_once() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("perch.redb.reserve");
         let reserve = Reserve::beside(&dir.path().join("perch.redb"));
         // A folder in its place.
         std::fs::create_dir(&file).unwrap();
-        reserve.state.lock().unwrap().clone_from(&State::Given);
         reserve.suit(AMPLE + 1);
         std::fs::remove_dir(&file).unwrap();
         reserve.suit(AMPLE + 1);
