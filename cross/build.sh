@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds perchd for a board: target/TARGET/release/perchd, stripped, and checked to run on Debian 12.
+# Builds perchd for a board: target/TARGET/dist/perchd, stripped, and checked to run on Debian 12.
 #
 #     cross/build.sh aarch64-unknown-linux-gnu          also armv7-unknown-linux-gnueabihf, x86_64-unknown-linux-gnu
 #
@@ -12,7 +12,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 name_target "${1:-}"
 target=$1
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/perch
-output=${CARGO_TARGET_DIR:-target}/$target/release
+output=${CARGO_TARGET_DIR:-target}/$target/dist
 cross_version=0.2.5
 say() { echo "cross: $*" >&2; }
 
@@ -35,8 +35,8 @@ build_with_cross() {
     # Apart from what this machine compiles for itself: build scripts that want its newer glibc do not run in the container.
     local apart=${CARGO_TARGET_DIR:-$PWD/target}/cross
     CROSS_CONFIG=cross.toml CROSS_CONTAINER_ENGINE=$1 CARGO_TARGET_DIR=$apart \
-        "$cache/cross-$cross_version/bin/cross" "+$rust" build --release --locked --package perchd --target "$target"
-    built=$apart/$target/release/perchd
+        "$cache/cross-$cross_version/bin/cross" "+$rust" build --profile dist --locked --package perchd --target "$target"
+    built=$apart/$target/dist/perchd
 }
 
 # Rust for browsers, which Debian keeps new in its old releases too; GCC for the machine itself, for build scripts, and for the target; libclang and the
@@ -80,10 +80,10 @@ build_in_chroot() {
         mount --rbind /dev "$chroot/dev"
         exec chroot "$chroot" env -i "$@"' sh "$chroot" "$registry" \
         PATH=/usr/bin:/bin HOME=/cargo LC_ALL=C.UTF-8 CARGO_HOME=/cargo CARGO_TARGET_DIR=/target ${CARGO_BUILD_JOBS:+"CARGO_BUILD_JOBS=$CARGO_BUILD_JOBS"} \
-        "CARGO_TARGET_${upper//-/_}_LINKER=$GNU-gcc" CARGO_PROFILE_RELEASE_STRIP=symbols "TARGET_CC=$GNU-gcc" "TARGET_CXX=$GNU-g++" "TARGET_AR=$GNU-ar" \
+        "CARGO_TARGET_${upper//-/_}_LINKER=$GNU-gcc" CARGO_PROFILE_DIST_STRIP=symbols "TARGET_CC=$GNU-gcc" "TARGET_CXX=$GNU-g++" "TARGET_AR=$GNU-ar" \
         PKG_CONFIG_ALLOW_CROSS=1 "PKG_CONFIG_PATH=/usr/lib/$GNU/pkgconfig" "BINDGEN_EXTRA_CLANG_ARGS=-I/usr/include/$GNU -I/usr/$GNU/include" \
-        cargo build --release --frozen --package perchd --target "$target" --manifest-path /source/Cargo.toml
-    built=$chroot/target/$target/release/perchd
+        cargo build --profile dist --frozen --package perchd --target "$target" --manifest-path /source/Cargo.toml
+    built=$chroot/target/$target/dist/perchd
 }
 
 # `cross` has rustup bring Rust and the target's library.

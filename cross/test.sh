@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . cross/targets.sh
 name_target "${1:-}"
-program=${2:-${CARGO_TARGET_DIR:-target}/$1/release/perchd}
+program=${2:-${CARGO_TARGET_DIR:-target}/$1/dist/perchd}
 daemon/setup.sh cross
 die() { echo "cross: $*" >&2; exit 1; }
 cross/check.sh "$1" "$program"

@@ -10,5 +10,5 @@ daemon/setup.sh build deb
 target=${1:-$(rustc --version --verbose | sed -n 's/^host: //p')}
 cross/build.sh "$target"
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}
-"${XDG_CACHE_HOME:-$HOME/.cache}/perch/cargo-deb-3.8.0/bin/cargo-deb" --quiet --no-build --no-strip --locked --package perchd --target "$target" \
+"${XDG_CACHE_HOME:-$HOME/.cache}/perch/cargo-deb-3.8.0/bin/cargo-deb" --quiet --no-build --no-strip --profile dist --locked --package perchd --target "$target" \
     --output "${CARGO_TARGET_DIR:-target}/$target/debian/"
