@@ -1,13 +1,8 @@
 //! The end of the daemon: what asks for it, and steps that each have a deadline (design §2). The order is `cmd::run`'s.
 
-use std::future::Future;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// For the capture threads to drain their encoders and end.
-pub const CAPTURE: Duration = Duration::from_secs(3);
-/// For the hls reader to write `EXT-X-ENDLIST`.
-pub const READERS: Duration = Duration::from_secs(1);
 /// For all streams to come to their end: cameras, readers, and the end written to the store.
 pub const STREAMS: Duration = Duration::from_secs(6);
 /// For the sockets of the chats to say goodbye.
@@ -60,26 +55,10 @@ impl Signals {
     }
 }
 
-/// Runs one step of the shutdown; one that takes longer than its deadline is left behind and said.
-pub async fn step<T>(what: &str, deadline: Duration, work: impl Future<Output = T>) -> Option<T> {
-    let done = tokio::time::timeout(deadline, work).await.ok();
-    if done.is_none() {
-        tracing::warn!("{what} took longer than {} s and was left behind", deadline.as_secs());
-    }
-    done
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn a_step_that_hangs_is_left_behind_at_its_deadline() {
-        let before = tokio::time::Instant::now();
-        assert_eq!(step("hanging", CAPTURE, std::future::pending::<()>()).await, None);
-        assert_eq!(before.elapsed().as_secs(), CAPTURE.as_secs());
-        assert_eq!(step("quick", CAPTURE, async { 7 }).await, Some(7));
-    }
+    use perch_studio::shutdown::{CAPTURE, READERS};
 
     #[test]
     fn all_steps_together_fit_into_the_units_stop_timeout() {

@@ -1,15 +1,15 @@
 //! The lamp: what it shows is a value made of how things are ([`Seen`]), and a task keeps the line to it.
 
-use crate::capture::supervisor::CameraHandle;
-use crate::clock::{Clock, until};
 use crate::config;
-use crate::live::{LiveCamera, OnAir};
-use crate::system::board::Board;
-use crate::system::faults::Faults;
 use crate::system::notify;
 use perch_device::contact::{ContactError, Switch};
 use perch_device::gpio::{self, Bias, Wiring};
+use perch_site::appliance::board::Board;
 use perch_store::StreamState;
+use perch_studio::capture::supervisor::CameraHandle;
+use perch_studio::clock::{Clock, until};
+use perch_studio::faults::Faults;
+use perch_studio::live::{LiveCamera, OnAir};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -223,7 +223,7 @@ async fn changed<T>(watched: &mut watch::Receiver<T>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::HandClock;
+    use perch_studio::clock::HandClock;
     use std::sync::Mutex;
     use tokio::sync::oneshot;
 

@@ -1,10 +1,10 @@
 //! The button's thread: opens the contact, waits for changes, recognises presses, and keeps trying while there is none.
 
 use super::Open;
-use crate::clock::Clock;
-use crate::system::faults::Faults;
 use perch_device::contact::{Contact, ContactError};
 use perch_device::press::{Press, PressTimes, Presses};
+use perch_studio::clock::Clock;
+use perch_studio::faults::Faults;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -69,8 +69,8 @@ impl Listener {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::HandClock;
     use perch_device::contact::Change;
+    use perch_studio::clock::HandClock;
     use std::collections::VecDeque;
     use std::path::PathBuf;
 

@@ -13,15 +13,15 @@ mod power;
 pub use lamp::Watched;
 pub use power::PowerSwitch;
 
-use crate::clock::{Clock, until};
 use crate::config::{self, ButtonSource};
-use crate::live::{LiveHandle, Pressed};
-use crate::system::faults::Faults;
 use listen::Listener;
 use perch_device::contact::{Contact, ContactError};
 use perch_device::gpio::{self, Wiring};
 use perch_device::key::KeyContact;
 use perch_device::press::{Press, PressTimes};
+use perch_studio::clock::{Clock, until};
+use perch_studio::faults::Faults;
+use perch_studio::live::{LiveHandle, Pressed};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};

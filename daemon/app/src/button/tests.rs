@@ -1,10 +1,9 @@
 use super::*;
-use crate::capture::controls::KeptControls;
-use crate::capture::testing;
-use crate::clock::SystemClock;
-use crate::hls::HlsMetrics;
-use crate::live::{BoardHardware, LiveCamera, LiveSettings, OnAir, Studio};
 use perch_store::{EndReason, NewUser, PasswordHash, Role, Store, StreamId, StreamState, Timestamp};
+use perch_studio::capture::controls::KeptControls;
+use perch_studio::clock::SystemClock;
+use perch_studio::hls::HlsMetrics;
+use perch_studio::live::{BoardHardware, LiveCamera, LiveSettings, OnAir, Studio};
 use tokio::sync::watch;
 
 /// Everything that is waited for comes within this, on a slow machine too.
@@ -27,9 +26,17 @@ impl Board {
         let second = Duration::from_secs(1);
         let settings =
             LiveSettings { segment: second, window: second * 6, autostart: false, resume_within: second };
+        let camera = config::Camera {
+            source: config::SourceKind::TestPattern,
+            width: 320,
+            height: 240,
+            frames_per_second: 10.0,
+            bitrate_kbps: 500,
+            ..config::Camera::default()
+        };
         let hardware = BoardHardware { clock: clock.clone(), controls: KeptControls::default() };
         let (studio, live) = Studio::new(
-            Arc::new([LiveCamera::new(testing::camera())]),
+            Arc::new([LiveCamera::new(camera)]),
             Arc::new(hardware),
             store.clone(),
             settings,

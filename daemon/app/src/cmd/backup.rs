@@ -2,11 +2,11 @@
 //! itself: a running daemon is not disturbed by the first, and refuses the second.
 
 use super::{run, say};
-use crate::accounts::wall;
-use crate::clock::SystemClock;
 use crate::config::Config;
 use anyhow::Context as _;
 use perch_store::{Refusal, Store, StoreError};
+use perch_studio::clock::SystemClock;
+use perch_studio::clock::wall;
 use rustix::fs::Mode;
 use std::path::Path;
 

@@ -2,14 +2,14 @@
 //! runs they answer themselves, with the same handlers.
 
 use super::run;
-use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
-use crate::http::{Answer, Console, SOCKET};
 use anyhow::{Context as _, anyhow, bail};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST};
 use http::{Method, Request};
 use http_body_util::{BodyExt as _, Full};
+use perch_studio::clock::{Clock, SystemClock};
+use perch_web::{Answer, Console, SOCKET};
 use serde_json::Value;
 use std::io::ErrorKind;
 use std::sync::Arc;

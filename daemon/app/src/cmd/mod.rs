@@ -110,7 +110,7 @@ pub(crate) fn main() -> ExitCode {
             exit_code(with_config(&sources, |config| Ok(backup::import(config, &file)?)))
         }
         Command::Openapi => {
-            say(&crate::http::openapi_text());
+            say(&perch_web::openapi_text());
             ExitCode::SUCCESS
         }
         Command::Run => exit_code(with_config(&sources, run::run)),

@@ -1,12 +1,12 @@
 //! `perchd probe`: what this board has (GPIO chips, too), what each configured camera would run with, and why not with something else.
 //! The same decision as the daemon's own (`capture::choice`), shown to a person or, with `--json`, to a program.
 
-use crate::capture::choice::{self, Verdict};
 use crate::config::{self, Config, EncoderKind, SourceKind};
 use perch_device::contact::ContactError;
 use perch_device::gpio::{self, ChipReport};
 use perch_device::mode::{FormatReport, FrameSizes, SizeReport};
 use perch_device::probe::{CameraReport, EncoderReport, ProbeReport};
+use perch_studio::capture::choice::{self, Verdict};
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::path::PathBuf;

@@ -1,26 +1,27 @@
 //! `perchd run`: puts the daemon together, in the order of the data, and takes it apart again.
 
 use super::CommandError;
-use crate::accounts::{Accounts, upkeep};
-use crate::backups::Backups;
 use crate::button::{Panel, PowerSwitch, Watched};
-use crate::capture::controls::KeptControls;
-use crate::chat::ChatHandle;
-use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
-use crate::hls::HlsMetrics;
-use crate::http::{self, Server, Site};
-use crate::live::{BoardHardware, LiveCamera, LiveSettings, Studio, Tell};
-use crate::notices::Notices;
 use crate::shutdown::{self, Signals};
-use crate::snapshot::thumbnails;
-use crate::system::board::Board;
-use crate::system::faults::Faults;
-use crate::system::update::Updates;
-use crate::system::wifi::Wifi;
 use crate::system::{log, memory, notify};
 use anyhow::{Context as _, anyhow};
+use perch_site::accounts::{Accounts, upkeep};
+use perch_site::appliance::board::Board;
+use perch_site::appliance::update::Updates;
+use perch_site::appliance::wifi::Wifi;
+use perch_site::backups::Backups;
+use perch_site::chat::ChatHandle;
+use perch_site::notices::Notices;
 use perch_store::{Store, Timestamp};
+use perch_studio::capture::controls::KeptControls;
+use perch_studio::clock::{Clock, SystemClock};
+use perch_studio::faults::Faults;
+use perch_studio::hls::HlsMetrics;
+use perch_studio::live::{BoardHardware, LiveCamera, LiveSettings, Studio, Tell};
+use perch_studio::shutdown::step;
+use perch_studio::snapshot::thumbnails;
+use perch_web::{Server, Site};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
@@ -32,7 +33,7 @@ const STORE: &str = "perch.redb";
 /// Runs until a signal ends it, or a part that the rest cannot do without: then systemd starts it anew.
 pub(super) fn run(config: &Config) -> Result<(), CommandError> {
     log::start(config.log.level).map_err(|error| CommandError::Config(error.into()))?;
-    let inherited = http::Inherited::take().context("cannot take systemd's sockets over")?;
+    let inherited = perch_web::Inherited::take().context("cannot take systemd's sockets over")?;
     perch_device::heap::give_back();
     notify::starting();
     // Opening it writes to it.
@@ -46,7 +47,7 @@ pub(super) fn run(config: &Config) -> Result<(), CommandError> {
 
 async fn run_until_told(
     config: &Config,
-    inherited: http::Inherited,
+    inherited: perch_web::Inherited,
     store: Arc<Store>,
     last_alive: Option<Timestamp>,
 ) -> anyhow::Result<()> {
@@ -101,19 +102,19 @@ async fn run_until_told(
     // The site goes last, so that players can still fetch the end of the stream.
     drop(stop_studio);
     if !studio.is_finished() {
-        shutdown::step("ending the streams", shutdown::STREAMS, studio).await;
+        step("ending the streams", shutdown::STREAMS, studio).await;
     }
     // What would never end by itself.
     notices.close();
-    shutdown::step("closing the chats", shutdown::CHATS, chat.close()).await;
+    step("closing the chats", shutdown::CHATS, chat.close()).await;
     drop(stop_site);
     if !serving.is_finished() {
         let patience = shutdown::CONNECTIONS + Duration::from_secs(1);
-        shutdown::step("closing connections", patience, serving).await;
+        step("closing connections", patience, serving).await;
     }
     let closing = tokio::task::spawn_blocking(move || drop(store));
-    shutdown::step("closing the store", shutdown::STORE, closing).await;
-    shutdown::step("switching the lamp off", shutdown::LAMP, panel.switch_off()).await;
+    step("closing the store", shutdown::STORE, closing).await;
+    step("switching the lamp off", shutdown::LAMP, panel.switch_off()).await;
     ended
 }
 
@@ -171,7 +172,7 @@ fn site(
         clock.clone(),
     );
     let chat =
-        ChatHandle::new(store.clone(), accounts.clone(), clock.clone(), live.on_air(), http::chat_line);
+        ChatHandle::new(store.clone(), accounts.clone(), clock.clone(), live.on_air(), perch_web::chat_line);
     let runtime_directories = std::env::var("RUNTIME_DIRECTORY").ok();
     let site = Site {
         live,

@@ -1,9 +1,9 @@
 //! `perchd setup-code`: the first-run code, alone on standard output, while there is no owner yet.
 
 use super::say;
-use crate::accounts::setup_code;
 use crate::config::Config;
 use anyhow::bail;
+use perch_site::accounts::setup_code;
 
 pub(super) fn print(config: &Config) -> anyhow::Result<()> {
     let path = config.server.data_dir.join(setup_code::FILE);

@@ -17,7 +17,9 @@ pub use example::example;
 pub use manual::manual;
 pub use problem::{Problem, Problems};
 pub use read::{FlagValue, Sources};
-pub use schema::{BITRATE_KBPS, HEIGHT, WIDTH};
+
+pub use perch_studio::config::{Camera, EncoderKind, SourceKind};
+pub use perch_web::config::{Limits, Server};
 
 use perch_device::gpio::{Bias, Level};
 use perch_device::key::Key;
@@ -40,17 +42,6 @@ pub struct Config {
     pub log: Log,
     /// `[[camera]]`, at least one: the first is the one `/media/live/` follows.
     pub cameras: Vec<Camera>,
-}
-
-/// `[server]`: where the site is.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Server {
-    /// Addresses to listen on.
-    pub listen: Vec<std::net::SocketAddr>,
-    /// Everything Perch keeps.
-    pub data_dir: PathBuf,
-    /// Open connections at most; more are refused at accept.
-    pub max_connections: usize,
 }
 
 /// `[live]`: how the live stream is cut.
@@ -113,17 +104,6 @@ pub struct Lamp {
     pub active: Level,
 }
 
-/// `[limits]`: how much one person may ask.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Limits {
-    /// Requests of one login or address.
-    pub requests_per_second: u32,
-    /// Those of them that change something.
-    pub writes_per_second: u32,
-    /// New accounts from one address.
-    pub registrations_per_hour: u32,
-}
-
 /// `[log]`: what is said.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Log {
@@ -131,77 +111,18 @@ pub struct Log {
     pub level: tracing::Level,
 }
 
-/// `[[camera]]`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Camera {
-    /// Name in addresses, logs and metrics.
-    pub name: String,
-    /// Where pictures come from.
-    pub source: SourceKind,
-    /// Device node or stable link, for `v4l2`.
-    pub device: Option<PathBuf>,
-    /// Child process, for `command`.
-    pub command: Vec<String>,
-    /// What codes them.
-    pub encoder: EncoderKind,
-    /// Pixels.
-    pub width: u32,
-    /// Pixels.
-    pub height: u32,
-    /// Frames per second asked for.
-    pub frames_per_second: f64,
-    /// Kilobits (1000 bits) per second.
-    pub bitrate_kbps: u32,
-    /// Seconds between IDRs; never more than a segment's length.
-    pub keyframe_interval_seconds: f64,
-}
-
-/// `camera.source`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SourceKind {
-    /// The first camera that `probe` finds, else the test pattern.
-    Auto,
-    /// A V4L2 device.
-    V4l2,
-    /// A child that writes Annex B to its standard output.
-    Command,
-    /// Colour bars with a clock.
-    TestPattern,
-}
-
-/// `camera.encoder`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum EncoderKind {
-    /// H.264 from the camera, else hardware, else software.
-    Auto,
-    /// The board's V4L2 memory-to-memory encoder.
-    V4l2M2m,
-    /// OpenH264 on the CPU.
-    Software,
-    /// The camera emits H.264.
-    None,
-}
-
 impl Default for Config {
     /// What an empty file gives.
     fn default() -> Self {
         Self {
-            server: Server::default(),
+            server: schema::server().defaults(),
             live: Live::default(),
             button: Button::default(),
             lamp: Lamp::default(),
-            limits: Limits::default(),
+            limits: schema::limits().defaults(),
             log: Log::default(),
-            cameras: vec![Camera::default()],
+            cameras: vec![schema::camera().defaults()],
         }
-    }
-}
-
-impl Default for Server {
-    fn default() -> Self {
-        schema::server().defaults()
     }
 }
 
@@ -223,20 +144,8 @@ impl Default for Lamp {
     }
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        schema::limits().defaults()
-    }
-}
-
 impl Default for Log {
     fn default() -> Self {
         schema::log().defaults()
-    }
-}
-
-impl Default for Camera {
-    fn default() -> Self {
-        schema::camera().defaults()
     }
 }

@@ -4,17 +4,10 @@
 use super::accept::{self, Accept};
 use super::{Button, ButtonSource, Camera, EncoderKind, Lamp, Limits, Live, Log, Server, SourceKind};
 use perch_device::gpio::{self, Bias};
-use std::ops::RangeInclusive;
+use perch_studio::config::{BITRATE_KBPS, HEIGHT, WIDTH};
 use std::path::PathBuf;
 use toml::de::DeValue;
 use tracing::Level;
-
-/// Widths of a picture that may be asked for, pixels.
-pub const WIDTH: RangeInclusive<i64> = 64..=4096;
-/// Heights, pixels.
-pub const HEIGHT: RangeInclusive<i64> = 64..=2304;
-/// Bit rates, kbit/s. Encoders of boards refuse 25 Mb/s when it is too late to tell anybody.
-pub const BITRATE_KBPS: RangeInclusive<i64> = 100..=20_000;
 
 /// One key of a section `S`.
 pub(super) struct Key<S> {
@@ -322,29 +315,17 @@ pub(super) fn log() -> Section<Log> {
                 ("trace", Level::TRACE),
             ]),
             |s| &mut s.level,
-            "Least severe messages that are still written. PERCH_LOG or RUST_LOG, such as info,perchd::hls=debug, go before it.",
+            "Least severe messages that are still written. PERCH_LOG or RUST_LOG, such as info,perch_studio::hls=debug, go before it.",
         )],
     }
 }
 
 pub(super) fn camera() -> Section<Camera> {
-    let blank = Camera {
-        name: String::new(),
-        source: SourceKind::Auto,
-        device: None,
-        command: Vec::new(),
-        encoder: EncoderKind::Auto,
-        width: 0,
-        height: 0,
-        frames_per_second: 0.0,
-        bitrate_kbps: 0,
-        keyframe_interval_seconds: 0.0,
-    };
     Section {
         name: "camera",
         about: "A camera; give the table again for each further one. /media/live/ shows the first.",
         variables: "PERCH_CAMERA_",
-        blank,
+        blank: Camera::default(),
         keys: vec![
             Key::new(
                 "name",

@@ -1,5 +1,5 @@
 //! Where the log goes: to the journal with priorities and fields when systemd reads our standard error, else to standard
-//! error in lines. What is said is decided by `PERCH_LOG` or `RUST_LOG` (targets and levels, such as `info,perchd::hls=debug`),
+//! error in lines. What is said is decided by `PERCH_LOG` or `RUST_LOG` (targets and levels, such as `info,perch_studio::hls=debug`),
 //! else by `[log] level`.
 
 use std::io::IsTerminal as _;
@@ -12,7 +12,9 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
     /// The variable's text is no list of directives.
-    #[error("{variable}: must be a level or directives such as info,perchd::hls=debug, found \"{found}\"")]
+    #[error(
+        "{variable}: must be a level or directives such as info,perch_studio::hls=debug, found \"{found}\""
+    )]
     Directives {
         /// Which variable.
         variable: &'static str,

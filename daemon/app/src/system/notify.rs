@@ -6,11 +6,11 @@
 //! - `WATCHDOG=1` only while access units move, or while a known "no camera" is reported and waited out.
 //! - `STATUS=` in words, whenever it changes. `STOPPING=1` at the end.
 
-use crate::capture::status::CameraState;
-use crate::capture::supervisor::CameraHandle;
-use crate::clock::Clock;
-use crate::hls::HlsHandle;
-use crate::live::{LiveCamera, OnAir};
+use perch_studio::capture::status::CameraState;
+use perch_studio::capture::supervisor::CameraHandle;
+use perch_studio::clock::Clock;
+use perch_studio::hls::HlsHandle;
+use perch_studio::live::{LiveCamera, OnAir};
 use sd_notify::NotifyState;
 use std::sync::Arc;
 use std::time::Duration;

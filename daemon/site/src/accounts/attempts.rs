@@ -1,0 +1,231 @@
+//! Guessing is slowed down, for the name that is guessed at and for the address it comes from, with waits that grow and end by themselves:
+//! nobody is locked out for good, and a stranger's attempts keep nobody out who has logged in from an address before, or gets it right the first time.
+
+use perch_studio::clock::Clock;
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// Longest wait after a failed attempt.
+const LONGEST: Duration = Duration::from_mins(5);
+/// Failures that are forgotten this long after the last one.
+const FORGOTTEN: Duration = Duration::from_hours(1);
+/// What is remembered, some 100 bytes each; the oldest is forgotten for more.
+const REMEMBERED: usize = 10_000;
+/// Failures without a wait: people mistype.
+const FREE: u32 = 5;
+/// Of an address, behind which several people may sit, and of a name, at which several may try.
+const FREE_SHARED: u32 = 20;
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Subject {
+    /// One name from one address.
+    Pair(String, IpAddr),
+    /// One name from addresses where it never logged in.
+    Name(String),
+    /// One address.
+    Address(IpAddr),
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Failures {
+    count: u32,
+    /// On the monotonic clock.
+    last: Duration,
+}
+
+impl Failures {
+    /// When the next attempt is heard.
+    fn next(self, free: u32) -> Duration {
+        match self.count.checked_sub(free) {
+            None => Duration::ZERO,
+            Some(beyond) => self.last + LONGEST.min(Duration::from_secs(1 << beyond.min(16))),
+        }
+    }
+}
+
+/// Too many failures: how long to wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("too many failed attempts")]
+pub struct TooMany {
+    /// Until an attempt is heard again.
+    pub wait: Duration,
+}
+
+/// The failures of late.
+pub struct Attempts {
+    clock: Arc<dyn Clock>,
+    failures: Mutex<HashMap<Subject, Failures>>,
+}
+
+impl Attempts {
+    /// With none so far.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, failures: Mutex::default() }
+    }
+
+    /// Lets an attempt begin, and counts it as failed until it is told to have [succeeded](Attempt::succeeded), so that many at once are counted
+    /// as well. `name` is what is guessed at; `is_known` says that it has logged in from this address before.
+    pub fn begin(&self, name: &str, address: IpAddr, is_known: bool) -> Result<Attempt<'_>, TooMany> {
+        let (name, address) = (name.to_lowercase(), network(address));
+        let mut subjects = vec![(Subject::Pair(name.clone(), address), FREE)];
+        if !is_known {
+            subjects.push((Subject::Name(name), FREE_SHARED));
+            subjects.push((Subject::Address(address), FREE_SHARED));
+        }
+        let now = self.clock.monotonic();
+        let mut failures = self.failures.lock().expect("nothing panics while it holds the lock");
+        if failures.len() >= REMEMBERED {
+            forget_oldest(&mut failures);
+        }
+        let of_late = |subject| {
+            failures.get(subject).filter(|of: &&Failures| now.saturating_sub(of.last) < FORGOTTEN).copied()
+        };
+        // Whoever tries for the first time from an address is heard, however many strangers guess at the name.
+        let is_first = of_late(&subjects[0].0).is_none();
+        let counted: Vec<_> =
+            subjects.iter().map(|(subject, free)| (subject, free, of_late(subject))).collect();
+        let next = counted
+            .iter()
+            .filter(|(subject, ..)| !(is_first && matches!(subject, Subject::Name(_))))
+            .filter_map(|(_, free, of)| Some((*of)?.next(**free)))
+            .max();
+        if let Some(next) = next.filter(|next| *next > now) {
+            return Err(TooMany { wait: next.saturating_sub(now) });
+        }
+        for (subject, _, of) in counted {
+            let count = of.map_or(0, |of| of.count).saturating_add(1);
+            failures.insert(subject.clone(), Failures { count, last: now });
+        }
+        drop(failures);
+        Ok(Attempt { attempts: self, subjects: subjects.into_iter().map(|(subject, _)| subject).collect() })
+    }
+}
+
+/// Forgets the older half, so that this is seldom to be done.
+fn forget_oldest(failures: &mut HashMap<Subject, Failures>) {
+    let mut times: Vec<Duration> = failures.values().map(|of| of.last).collect();
+    let (_, middle, _) = times.select_nth_unstable(failures.len() / 2);
+    let middle = *middle;
+    failures.retain(|_, of| of.last > middle);
+}
+
+/// An attempt that was heard.
+#[must_use]
+pub struct Attempt<'a> {
+    attempts: &'a Attempts,
+    subjects: Vec<Subject>,
+}
+
+impl Attempt<'_> {
+    /// It was the right password: what was counted against this name at this address is forgotten, and this one against the others.
+    pub fn succeeded(self) {
+        let mut failures = self.attempts.failures.lock().expect("nothing panics while it holds the lock");
+        for subject in &self.subjects {
+            match (subject, failures.get_mut(subject)) {
+                (Subject::Pair(..), _) => drop(failures.remove(subject)),
+                (_, Some(of)) => of.count = of.count.saturating_sub(1),
+                (_, None) => {}
+            }
+        }
+    }
+}
+
+/// Whoever has one IPv6 address has its whole /64.
+pub fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() & !u128::from(u64::MAX)).into()),
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use perch_studio::clock::HandClock;
+
+    fn here() -> IpAddr {
+        "192.0.2.1".parse().unwrap()
+    }
+
+    fn there() -> IpAddr {
+        "192.0.2.2".parse().unwrap()
+    }
+
+    fn attempts() -> (Arc<HandClock>, Attempts) {
+        let clock = Arc::new(HandClock::default());
+        (clock.clone(), Attempts::new(clock))
+    }
+
+    /// Fails as often as it may.
+    fn fail(attempts: &Attempts, name: &str, address: IpAddr, times: usize) -> usize {
+        (0..times).take_while(|_| attempts.begin(name, address, false).is_ok()).count()
+    }
+
+    #[test]
+    fn waits_grow_and_end() {
+        let (clock, attempts) = attempts();
+        assert_eq!(fail(&attempts, "Ann", here(), 100), FREE as usize);
+        let mut waits = Vec::new();
+        for _ in 0..12 {
+            let wait = attempts.begin("ann", here(), false).err().unwrap().wait;
+            waits.push(wait.as_secs());
+            clock.turn(wait);
+            drop(attempts.begin("ann", here(), false).unwrap());
+        }
+        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]);
+        clock.turn(FORGOTTEN);
+        assert_eq!(fail(&attempts, "ann", here(), 100), FREE as usize);
+    }
+
+    #[test]
+    fn a_strangers_attempts_do_not_keep_people_out_where_they_are_known() {
+        let (_clock, attempts) = attempts();
+        for stranger in 1..=40 {
+            let stranger: IpAddr = [10, 0, 0, stranger].into();
+            fail(&attempts, "ann", stranger, 100);
+        }
+        assert!(attempts.begin("ann", there(), true).is_ok());
+        let elsewhere = [192, 0, 2, 3].into();
+        attempts.begin("ann", elsewhere, false).unwrap().succeeded();
+        // Mistyped, at an address where nobody has logged in before.
+        drop(attempts.begin("ann", elsewhere, false).unwrap());
+        assert!(attempts.begin("ann", elsewhere, false).is_err());
+    }
+
+    #[test]
+    fn an_address_that_tries_many_names_is_slowed_down() {
+        let (_clock, attempts) = attempts();
+        let heard = (0..100).filter(|i| attempts.begin(&format!("user{i}"), here(), false).is_ok()).count();
+        assert_eq!(heard, FREE_SHARED as usize);
+        assert!(attempts.begin("ben", there(), false).is_ok());
+    }
+
+    #[test]
+    fn success_forgets() {
+        let (_clock, attempts) = attempts();
+        for _ in 0..100 {
+            attempts.begin("ann", here(), false).unwrap().succeeded();
+        }
+        assert_eq!(fail(&attempts, "ann", here(), 100), FREE as usize);
+    }
+
+    #[test]
+    fn an_ipv6_network_is_one_address() {
+        let (_clock, attempts) = attempts();
+        let in_network = |i: usize| format!("2001:db8::{i:x}").parse().unwrap();
+        let heard = (0..100).filter(|i| attempts.begin("ann", in_network(*i), false).is_ok()).count();
+        assert_eq!(heard, FREE as usize);
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let (clock, attempts) = attempts();
+        for i in 0..6000_u32 {
+            clock.turn(Duration::from_millis(1));
+            let _ = attempts.begin(&format!("user{i}"), IpAddr::V4((0x0a00_0000 + i).into()), false);
+        }
+        assert!(attempts.failures.lock().unwrap().len() <= REMEMBERED + 2);
+    }
+}

@@ -1,0 +1,42 @@
+//! What accounts need from time to time while the daemon runs.
+
+use super::Accounts;
+use perch_store::Store;
+use perch_studio::clock::Clock;
+use perch_studio::clock::wall;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{MissedTickBehavior, interval};
+
+/// How soon it is noticed that the clock was set. Every look wakes a processor that may have nothing else to do.
+const LOOK_AT_CLOCK: Duration = Duration::from_secs(5);
+/// Of these looks. Expired logins are harmless, and few.
+const TIDY_EVERY: u32 = 720;
+
+/// Runs until it is aborted.
+pub async fn keep_up(accounts: Arc<Accounts>, store: Arc<Store>, clock: Arc<dyn Clock>) {
+    let mut ticks = interval(LOOK_AT_CLOCK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    for tick in (0..TIDY_EVERY).cycle() {
+        ticks.tick().await;
+        let (is_set, tidies) = (accounts.wall_clock.was_set(), tick == 0);
+        if !is_set && !tidies {
+            continue;
+        }
+        let (accounts, store, now) = (accounts.clone(), store.clone(), wall(&*clock));
+        let work = move || {
+            if is_set {
+                accounts.wall_clock.correct(&store)?;
+                accounts.logins.forget();
+            }
+            if tidies && store.close_expired_sessions(now)? > 0 {
+                accounts.logins.forget();
+            }
+            Ok::<_, perch_store::StoreError>(())
+        };
+        // The next tick tries again.
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(work).await {
+            tracing::warn!("upkeep of accounts: {error}");
+        }
+    }
+}

@@ -1,0 +1,458 @@
+//! What can be asked of a camera as it is configured and of this board's encoders: sizes, rates, bit rates; and in words what
+//! is possible when something else is asked for.
+//!
+//! Made from the same decision that opens the camera (`choice`): a mode is offered if deciding for it gives exactly it. Must
+//! not be here: how anything is opened, who asks.
+
+use super::choice::{ChosenEncoder, ChosenSource, choose};
+use super::open::asks_the_board;
+use super::software;
+use super::source::SourceError;
+use crate::config::{self, BITRATE_KBPS, EncoderKind, HEIGHT, SourceKind, WIDTH};
+use perch_device::mode::{FormatReport, FrameSizes};
+use perch_device::probe::{CameraReport, ProbeReport, probe};
+use perch_store::VideoMode;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::ops::RangeInclusive;
+
+/// The most frames in a second that may be asked for, as in `perch.toml`.
+const MOST_FRAMES: u32 = 120;
+/// A rate is what a person calls it: 29.97 is 30.
+const RATE_TOLERANCE: f64 = 0.1;
+/// What hardware encoders of boards keep up with, macroblocks (16x16) in a second: 1920x1080 at 30, 1280x720 at 60 (ITU-T H.264
+/// table A-1, level 4). They take more, and then lose frames.
+const HARDWARE_MACROBLOCKS: u32 = 245_760;
+/// What is named of a range of sizes, for people to choose from.
+const USUAL_SIZES: [(u32, u32); 9] = [
+    (320, 180),
+    (320, 240),
+    (640, 360),
+    (640, 480),
+    (800, 600),
+    (960, 540),
+    (1280, 720),
+    (1920, 1080),
+    (3840, 2160),
+];
+/// As [`USUAL_SIZES`], of a range of rates.
+const USUAL_RATES: [u32; 8] = [5, 10, 15, 20, 25, 30, 50, 60];
+/// Possibilities that a refusal names.
+const NAMED: usize = 5;
+
+/// What can be asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ability {
+    /// Sizes, largest first, each with its rates. Of a range of sizes ([`Self::any_size`]) the usual ones are here.
+    pub modes: Vec<AbleMode>,
+    /// Sizes beyond those.
+    pub any_size: Option<AnySize>,
+    /// Bit rates, kbit/s.
+    pub bitrate_kbps: RangeInclusive<u32>,
+}
+
+/// A size and its rates.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AbleMode {
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+    /// How often.
+    pub rates: Rates,
+}
+
+/// Frames in a second.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rates {
+    /// These, highest first.
+    Listed(Vec<u32>),
+    /// Every whole number from 1 to this.
+    UpTo(u32),
+}
+
+/// A range of sizes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AnySize {
+    /// Pixels.
+    pub width: Steps,
+    /// Pixels.
+    pub height: Steps,
+    /// How often.
+    pub rates: Rates,
+}
+
+/// Even numbers of pixels from `least` to `most`, `step` apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Steps {
+    /// Smallest.
+    pub least: u32,
+    /// Largest.
+    pub most: u32,
+    /// Apart.
+    pub step: u32,
+}
+
+/// What was asked for and is not possible, and what is, the nearest first.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Unable {
+    /// No such size.
+    #[error("{width}x{height} is not possible; this camera can do {can}")]
+    Size {
+        /// Pixels, as asked for.
+        width: u32,
+        /// Pixels, as asked for.
+        height: u32,
+        /// The sizes that are possible, in words.
+        can: String,
+    },
+    /// The size, but not so often.
+    #[error(
+        "{frames_per_second} frames per second are not possible at {width}x{height}; this camera can do {can}"
+    )]
+    Rate {
+        /// Pixels.
+        width: u32,
+        /// Pixels.
+        height: u32,
+        /// As asked for.
+        frames_per_second: u32,
+        /// The rates that are possible, in words.
+        can: String,
+    },
+    /// Not at this bit rate.
+    #[error("{bitrate_kbps} kbit/s are not possible; {can}")]
+    Bitrate {
+        /// 1000 bit/s, as asked for.
+        bitrate_kbps: u32,
+        /// The bit rates that are possible, in words.
+        can: String,
+    },
+}
+
+impl Unable {
+    /// What of the mode it is about, as the API names it.
+    pub fn field(&self) -> &'static str {
+        match self {
+            Self::Size { .. } => "width",
+            Self::Rate { .. } => "fps",
+            Self::Bitrate { .. } => "bitrate_kbps",
+        }
+    }
+}
+
+impl Ability {
+    /// Asks the board. Blocks for the milliseconds that a probe takes. An error when there is no such camera now.
+    pub fn find_out(wanted: &config::Camera) -> Result<Self, SourceError> {
+        let board = if asks_the_board(wanted) { probe() } else { ProbeReport::default() };
+        Self::on_board(&board, wanted)
+    }
+
+    /// Of a configured camera on a board with these devices.
+    pub fn on_board(board: &ProbeReport, wanted: &config::Camera) -> Result<Self, SourceError> {
+        let choice = choose(board, wanted, &[]).choice?;
+        let (modes, any_size) = match choice.source {
+            ChosenSource::Command => (vec![as_configured(wanted)], None),
+            ChosenSource::TestPattern => (Vec::new(), Some(any_pattern(board, wanted))),
+            ChosenSource::V4l2 { camera, .. } => of_camera(board, wanted, &camera),
+            ChosenSource::Libcamera { .. } => (Vec::new(), Some(any_through_libcamera())),
+        };
+        let bitrate_kbps = match wanted.source {
+            // The program's arguments say it, and nobody else can.
+            SourceKind::Command => wanted.bitrate_kbps..=wanted.bitrate_kbps,
+            _ => *BITRATE_KBPS.start() as u32..=*BITRATE_KBPS.end() as u32,
+        };
+        let mut ability = Self { modes, any_size, bitrate_kbps };
+        ability.name_usual_sizes();
+        Ok(ability)
+    }
+
+    /// Whether `mode` can be had.
+    pub fn check(&self, mode: &VideoMode) -> Result<(), Unable> {
+        let VideoMode { width, height, frames_per_second, bitrate_kbps } = *mode;
+        let rates: Vec<&Rates> = self.rates_at(width, height).collect();
+        if rates.is_empty() {
+            return Err(Unable::Size { width, height, can: self.nearest_sizes(width, height) });
+        }
+        if !rates.iter().any(|rates| rates.contain(frames_per_second)) {
+            let can: Vec<String> = rates.iter().map(ToString::to_string).collect();
+            return Err(Unable::Rate { width, height, frames_per_second, can: can.join(" or ") });
+        }
+        let (least, most) = (self.bitrate_kbps.start(), self.bitrate_kbps.end());
+        if self.bitrate_kbps.contains(&bitrate_kbps) {
+            Ok(())
+        } else if least == most {
+            let can = format!("the configured command codes {least} kbit/s");
+            Err(Unable::Bitrate { bitrate_kbps, can })
+        } else {
+            Err(Unable::Bitrate { bitrate_kbps, can: format!("{least} to {most} kbit/s are") })
+        }
+    }
+
+    fn rates_at(&self, width: u32, height: u32) -> impl Iterator<Item = &Rates> {
+        let listed = self.modes.iter().filter(move |mode| (mode.width, mode.height) == (width, height));
+        let any = self.any_size.iter();
+        let any = any.filter(move |any| any.width.contain(width) && any.height.contain(height));
+        listed.map(|mode| &mode.rates).chain(any.map(|any| &any.rates))
+    }
+
+    /// In words, what is nearest to a size.
+    fn nearest_sizes(&self, width: u32, height: u32) -> String {
+        let mut modes: Vec<&AbleMode> = self.modes.iter().collect();
+        modes.sort_by_key(|mode| mode.width.abs_diff(width) + mode.height.abs_diff(height));
+        let listed = modes.iter().take(NAMED).map(|m| format!("{}x{} at {}", m.width, m.height, m.rates));
+        let range = self.any_size.iter().map(|any| {
+            let (w, h) = (any.width, any.height);
+            format!(
+                "every size from {}x{} to {}x{} in steps of {} and {} pixels",
+                w.least, h.least, w.most, h.most, w.step, h.step
+            )
+        });
+        let words: Vec<String> = listed.chain(range).collect();
+        words.join(", ")
+    }
+
+    fn name_usual_sizes(&mut self) {
+        if let Some(any) = &self.any_size {
+            for (width, height) in USUAL_SIZES {
+                let is_new = self.modes.iter().all(|mode| (mode.width, mode.height) != (width, height));
+                if is_new && any.width.contain(width) && any.height.contain(height) {
+                    self.modes.push(AbleMode { width, height, rates: any.rates.clone() });
+                }
+            }
+        }
+        self.modes.sort_by_key(|mode| {
+            std::cmp::Reverse((u64::from(mode.width) * u64::from(mode.height), mode.width))
+        });
+    }
+}
+
+impl Rates {
+    /// Whether this rate is among them.
+    pub fn contain(&self, frames_per_second: u32) -> bool {
+        match self {
+            Self::Listed(rates) => rates.contains(&frames_per_second),
+            Self::UpTo(most) => (1..=*most).contains(&frames_per_second),
+        }
+    }
+
+    /// The rates to choose from, highest first: all that are listed, or the usual ones of a range and its end.
+    pub fn offered(&self) -> Vec<u32> {
+        match self {
+            Self::Listed(rates) => rates.clone(),
+            Self::UpTo(most) => {
+                let mut rates: Vec<u32> = USUAL_RATES.into_iter().filter(|rate| rate < most).collect();
+                rates.push(*most);
+                rates.reverse();
+                rates
+            }
+        }
+    }
+}
+
+impl fmt::Display for Rates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Listed(rates) => {
+                let rates: Vec<String> = rates.iter().map(ToString::to_string).collect();
+                write!(f, "{}", rates.join(" or "))
+            }
+            Self::UpTo(most) => write!(f, "1 to {most}"),
+        }
+    }
+}
+
+impl Steps {
+    /// Of a driver's range, with even numbers only and within `bounds`; `None` when nothing is left.
+    fn of((smallest, largest, step): (u32, u32, u32), bounds: &RangeInclusive<u32>) -> Option<Self> {
+        let step = step.max(1);
+        if !smallest.is_multiple_of(2) && step.is_multiple_of(2) {
+            return None;
+        }
+        let most = largest.min(*bounds.end());
+        // The first in bounds that is even, of those that a range whose parity alternates has.
+        let below = bounds.start().saturating_sub(smallest).div_ceil(step);
+        let first = smallest.checked_add(below.checked_mul(step)?)?;
+        let least = if first.is_multiple_of(2) { first } else { first.checked_add(step)? };
+        let step = if step.is_multiple_of(2) { step } else { step.checked_mul(2)? };
+        (least <= most).then(|| Self { least, most: least + (most - least) / step * step, step })
+    }
+
+    /// Whether this number is one of them.
+    pub fn contain(&self, pixels: u32) -> bool {
+        (self.least..=self.most).contains(&pixels) && (pixels - self.least).is_multiple_of(self.step)
+    }
+}
+
+/// The one mode of a program that is started with its arguments.
+fn as_configured(wanted: &config::Camera) -> AbleMode {
+    let rate = (wanted.frames_per_second.round() as u32).max(1);
+    AbleMode { width: wanted.width, height: wanted.height, rates: Rates::Listed(vec![rate]) }
+}
+
+fn wide() -> RangeInclusive<u32> {
+    *WIDTH.start() as u32..=*WIDTH.end() as u32
+}
+
+fn high() -> RangeInclusive<u32> {
+    *HEIGHT.start() as u32..=*HEIGHT.end() as u32
+}
+
+/// What the test pattern can be: what its encoder takes.
+fn any_pattern(board: &ProbeReport, wanted: &config::Camera) -> AnySize {
+    let hardware = board.encoders.iter().filter(|encoder| encoder.codes_h264());
+    let (most_width, most_height) = match wanted.encoder {
+        EncoderKind::V4l2M2m => {
+            hardware.filter_map(|encoder| encoder.largest).max().unwrap_or(software::LARGEST)
+        }
+        // What the hardware cannot, software does.
+        _ => software::LARGEST,
+    };
+    let steps = |bounds: &RangeInclusive<u32>, most: u32| Steps {
+        least: *bounds.start(),
+        most: most.min(*bounds.end()) & !1,
+        step: 2,
+    };
+    AnySize {
+        width: steps(&wide(), most_width),
+        height: steps(&high(), most_height),
+        rates: Rates::UpTo(MOST_FRAMES),
+    }
+}
+
+/// It scales what the sensor gives to any size. More than this the Raspberry Pi's encoder does not keep up with, nor does a Pi 5's CPU.
+fn any_through_libcamera() -> AnySize {
+    let steps = |bounds: RangeInclusive<u32>, most| Steps { least: *bounds.start(), most, step: 2 };
+    AnySize { width: steps(wide(), 1920), height: steps(high(), 1080), rates: Rates::UpTo(30) }
+}
+
+fn of_camera(
+    board: &ProbeReport,
+    wanted: &config::Camera,
+    camera: &CameraReport,
+) -> (Vec<AbleMode>, Option<AnySize>) {
+    let asked = Asked { board, wanted, camera };
+    let entries = || {
+        camera
+            .formats
+            .iter()
+            .filter(|format| format.pixel_format().is_some())
+            .flat_map(|format| &format.sizes)
+    };
+    let mut sizes = BTreeSet::new();
+    let mut any_size = None;
+    for entry in entries() {
+        match entry.sizes {
+            FrameSizes::Discrete { width, height } => _ = sizes.insert((width, height)),
+            FrameSizes::Stepwise { width, height } => {
+                any_size = any_size.or_else(|| asked.range(width, height));
+            }
+        }
+    }
+    if camera.formats.iter().any(|format| format.pixel_format().is_some() && format.sizes.is_empty()) {
+        // A camera that does not say is asked for what is configured, as ever.
+        sizes.insert((wanted.width, wanted.height));
+    }
+    let modes = sizes.into_iter().filter_map(|(width, height)| {
+        let rates = asked.rates(width, height)?;
+        Some(AbleMode { width, height, rates })
+    });
+    (modes.collect(), any_size)
+}
+
+/// Decides for one mode after the other.
+struct Asked<'a> {
+    board: &'a ProbeReport,
+    wanted: &'a config::Camera,
+    camera: &'a CameraReport,
+}
+
+impl Asked<'_> {
+    /// Whether deciding for this mode gives it.
+    fn is_able(&self, width: u32, height: u32, rate: u32) -> bool {
+        if !wide().contains(&width)
+            || !high().contains(&height)
+            || !width.is_multiple_of(2)
+            || !height.is_multiple_of(2)
+        {
+            return false;
+        }
+        let wanted =
+            config::Camera { width, height, frames_per_second: f64::from(rate), ..self.wanted.clone() };
+        let Ok(choice) = choose(self.board, &wanted, &[]).choice else { return false };
+        let ChosenSource::V4l2 { camera, mode } = choice.source else { return false };
+        let is_fast_enough = match choice.encoder {
+            ChosenEncoder::Source => true,
+            ChosenEncoder::V4l2M2m(_) => {
+                width.div_ceil(16) * height.div_ceil(16) * rate <= HARDWARE_MACROBLOCKS
+            }
+            ChosenEncoder::Software => software::can_code(width, height),
+        };
+        is_fast_enough
+            && camera.path == self.camera.path
+            && (mode.width, mode.height) == (width, height)
+            && (mode.frames_per_second - f64::from(rate)).abs() <= RATE_TOLERANCE
+    }
+
+    /// The rates at a size; `None` when there is none.
+    fn rates(&self, width: u32, height: u32) -> Option<Rates> {
+        let usable = self.camera.formats.iter().filter(|format| format.pixel_format().is_some());
+        let mut announced = BTreeSet::new();
+        let mut says_nothing = false;
+        for format in usable {
+            says_nothing |= format.sizes.is_empty();
+            for entry in entries_at(format, width, height) {
+                says_nothing |= entry.is_empty();
+                announced.extend(entry.iter().filter_map(|rate| whole(*rate)));
+            }
+        }
+        // A camera that announces no rates gives the one that is asked for, or so it is taken.
+        if says_nothing && self.is_able(width, height, 1) {
+            let most = (1..=MOST_FRAMES).rev().find(|rate| self.is_able(width, height, *rate))?;
+            return Some(Rates::UpTo(most));
+        }
+        let rates: Vec<u32> =
+            announced.into_iter().rev().filter(|rate| self.is_able(width, height, *rate)).collect();
+        (!rates.is_empty()).then_some(Rates::Listed(rates))
+    }
+
+    /// A driver's range of sizes, as far as it can be coded.
+    fn range(&self, width: (u32, u32, u32), height: (u32, u32, u32)) -> Option<AnySize> {
+        let largest = self.largest();
+        let width = Steps::of(width, &(*wide().start()..=largest.0.min(*wide().end())))?;
+        let height = Steps::of(height, &(*high().start()..=largest.1.min(*high().end())))?;
+        // The rates at the largest size are the lowest.
+        Some(AnySize { rates: self.rates(width.most, height.most)?, width, height })
+    }
+
+    /// The largest picture that can be coded at all, pixels.
+    fn largest(&self) -> (u32, u32) {
+        match self.wanted.encoder {
+            EncoderKind::None => (u32::MAX, u32::MAX),
+            EncoderKind::V4l2M2m => {
+                let hardware = self.board.encoders.iter().filter(|encoder| encoder.codes_h264());
+                hardware.filter_map(|encoder| encoder.largest).max().unwrap_or((u32::MAX, u32::MAX))
+            }
+            EncoderKind::Auto | EncoderKind::Software => software::LARGEST,
+        }
+    }
+}
+
+/// The rates that each entry with this size announces.
+fn entries_at(format: &FormatReport, width: u32, height: u32) -> impl Iterator<Item = &[f64]> {
+    let has = move |sizes: &FrameSizes| match *sizes {
+        FrameSizes::Discrete { width: w, height: h } => (w, h) == (width, height),
+        FrameSizes::Stepwise { .. } => sizes.nearest(width, height) == (width, height),
+    };
+    format.sizes.iter().filter(move |entry| has(&entry.sizes)).map(|entry| entry.frames_per_second.as_slice())
+}
+
+/// The whole number that a rate is called by, within what may be asked for.
+fn whole(rate: f64) -> Option<u32> {
+    let whole = rate.round();
+    ((whole - rate).abs() <= RATE_TOLERANCE && (1.0..=f64::from(MOST_FRAMES)).contains(&whole))
+        .then_some(whole as u32)
+}
+
+#[cfg(test)]
+mod tests;

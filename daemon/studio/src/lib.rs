@@ -1,0 +1,21 @@
+//! What is on the air: feeds (cameras, commands), encoders, the broadcast that fans a stream out, its readers, and going live.
+//!
+//! [`capture`] makes access units, [`broadcast`] hands them to readers, [`hls`] and [`snapshot`] are readers, and [`live`] starts and stops
+//! streams and writes what happens to them into the store.
+//!
+//! Must not be here: HTTP, what a person may do, configuration files.
+#![forbid(unsafe_code)]
+#![allow(
+    unreachable_pub,
+    reason = "`pub` here says that another module uses it; what other crates use is named below"
+)]
+
+pub mod broadcast;
+pub mod capture;
+pub mod clock;
+pub mod config;
+pub mod faults;
+pub mod hls;
+pub mod live;
+pub mod shutdown;
+pub mod snapshot;

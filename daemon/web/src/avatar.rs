@@ -1,0 +1,115 @@
+//! Avatars: `/api/v1/me/avatar`, `/api/v1/users/{username}/avatar`; and how any picture is taken in.
+
+use super::caching;
+use super::caller::Caller;
+use super::input::{Path, Query, Upload};
+use super::json;
+use super::problem::Problem;
+use super::state::{Shared, State};
+use super::users::{self, Me};
+use axum::extract::{FromRequest, Request};
+use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use perch_site::picture::{Purpose, UPLOAD_BYTES};
+use perch_store::{Refusal, StoreError};
+use serde::Deserialize;
+use std::sync::Arc;
+use tokio::sync::OwnedSemaphorePermit;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
+    OpenApiRouter::new().routes(routes!(put, delete)).routes(routes!(show))
+}
+
+/// A picture that somebody sends. Memory for it was free before it was read.
+pub(super) struct PictureUpload {
+    bytes: Bytes,
+    _place: OwnedSemaphorePermit,
+}
+
+impl FromRequest<Arc<State>> for PictureUpload {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &Arc<State>) -> Result<Self, Problem> {
+        let place = state.pictures.place().await?;
+        let Upload(bytes) = Upload::<UPLOAD_BYTES>::from_request(request, state).await?;
+        Ok(Self { bytes, _place: place })
+    }
+}
+
+impl PictureUpload {
+    /// The JPEG that is kept.
+    pub(super) async fn make(self, state: &State, purpose: Purpose) -> Result<Vec<u8>, Problem> {
+        Ok(state.pictures.make(self.bytes, purpose).await?)
+    }
+}
+
+/// Answers with a JPEG that has this version. Under an address that names the version it is kept for ever.
+pub(super) fn answer(jpeg: Vec<u8>, version: u32, asked: Option<u32>, known: &HeaderMap) -> Response {
+    let tag = HeaderValue::try_from(format!("\"{version:x}\"")).expect("digits are a header value");
+    let mut response = if caching::is_known(known, &tag) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        ([(CONTENT_TYPE, "image/jpeg")], jpeg).into_response()
+    };
+    let kept = if asked == Some(version) { caching::FOR_EVER } else { HeaderValue::from_static("no-cache") };
+    response.headers_mut().insert(ETAG, tag);
+    response.headers_mut().insert(CACHE_CONTROL, kept);
+    response
+}
+
+/// Gives oneself a face: the middle of a PNG, JPEG or WebP picture of at most 8 MiB and 40 megapixels.
+#[utoipa::path(put, path = "/api/v1/me/avatar", tag = "me",
+    request_body(content((Vec<u8> = "image/png"), (Vec<u8> = "image/jpeg"), (Vec<u8> = "image/webp"))),
+    responses((status = 200, description = "The account with its new picture", body = Me)))]
+async fn put(state: Shared, caller: Caller, upload: PictureUpload) -> Result<Response, Problem> {
+    let user = caller.member()?.user;
+    let jpeg = upload.make(&state, Purpose::Avatar).await?;
+    // Names and pictures of those who are logged in are remembered elsewhere as well.
+    let changed = state.change_accounts(move |store| {
+        store.set_avatar(user, Some(&jpeg))?;
+        Me::of(store, user)
+    });
+    Ok(json::fresh(&changed.await?))
+}
+
+/// Takes one's picture away.
+#[utoipa::path(delete, path = "/api/v1/me/avatar", tag = "me", responses((status = 204, description = "There is none")))]
+async fn delete(state: Shared, caller: Caller) -> Result<StatusCode, Problem> {
+    let user = caller.member()?.user;
+    state.change_accounts(move |store| store.set_avatar(user, None)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Which picture.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Version {
+    /// As in `avatar_url`: under this address there will never be another picture.
+    v: Option<u32>,
+}
+
+/// Somebody's picture, 256 × 256.
+#[utoipa::path(get, path = "/api/v1/users/{username}/avatar", tag = "people", params(("username" = String, Path), Version),
+    responses((status = 200, description = "The picture", body = Vec<u8>, content_type = "image/jpeg"), (status = 304, description = "As before (If-None-Match)")))]
+async fn show(
+    state: Shared,
+    caller: Caller,
+    Path(username): Path<String>,
+    Query(asked): Query<Version>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let login = caller.login().cloned();
+    let found = state.store(move |store| {
+        let user = users::named(store, &username, login.as_ref())?;
+        let jpeg = store.avatar(user.id)?.ok_or(Refusal::NotFound { what: "picture" })?;
+        Ok::<_, StoreError>((jpeg, user.avatar_version))
+    });
+    let (jpeg, version) = found.await?;
+    Ok(answer(jpeg, version, asked.v, &headers))
+}

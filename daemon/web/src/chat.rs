@@ -1,0 +1,212 @@
+//! `/api/v1/streams/{id}/chat`: a seat in a chat over a WebSocket. Everything that waits for the peer has a deadline: its pings, its reading, its
+//! goodbye. Who may come in is `chat`'s to say, and that the page is ours `access`'s.
+
+mod line;
+
+pub(super) use line::Message;
+pub use line::line;
+
+use super::caller::Caller;
+use super::input::{Path, Query};
+use super::openapi::ProblemDocument;
+use super::problem::Problem;
+use super::state::{Shared, State};
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{
+    CloseCode, CloseFrame, Message as Frame, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code,
+};
+use axum::response::Response;
+use futures_util::SinkExt as _;
+use line::{LINE_BYTES, Said};
+use perch_site::chat::{ChatError, Event, Leave, Seat, Text};
+use perch_store::{MessageId, StreamId};
+use serde::Deserialize;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{Instant, MissedTickBehavior, timeout};
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// Between pings; a peer that is silent from one to the next is gone.
+const PING: Duration = Duration::from_secs(20);
+/// For the peer to take what is sent.
+const WRITE: Duration = Duration::from_secs(10);
+/// For the peer to say goodbye as well.
+const GOODBYE: Duration = Duration::from_secs(1);
+/// Room for reading and writing of each connection, in bytes.
+const BUFFER: usize = 4 << 10;
+/// The longest line is a presence of 50 people.
+const MOST_BUFFERED: usize = 128 << 10;
+/// Frames that a peer may send at once, and between frames in the long run.
+const FRAMES: u32 = 20;
+const FRAMES_APART: Duration = Duration::from_millis(200);
+
+pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
+    OpenApiRouter::new().routes(routes!(open))
+}
+
+/// Where to begin.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct From {
+    /// The id of the last message that was heard: what was said since comes first, instead of the newest 50.
+    #[param(value_type = Option<String>)]
+    after: Option<MessageId>,
+}
+
+/// A stream's chat, over WebSocket; lines of JSON.
+///
+/// The daemon says `{"type":"welcome","rules","you","may_write","viewers"}` first, then `message` (as in the list of messages; with `client_id` for who
+/// sent it), `delete` (`id`), `presence` (`viewers`, `people`), `reaction` (`likes`, `dislikes`), `rules` (`rules`, `may_write`), `error` (`code`,
+/// `detail`, `client_id`) and `ended`. A client says `{"type":"message","text","client_id"}` and `{"type":"delete","id"}`. Messages come to everybody in
+/// the same order, once they are stored.
+#[utoipa::path(get, path = "/api/v1/streams/{id}/chat", tag = "chat", params(("id" = String, Path), From),
+    responses((status = 101, description = "The WebSocket is open"),
+        (status = 426, description = "The request is not for a WebSocket", body = ProblemDocument, content_type = "application/problem+json")))]
+async fn open(
+    state: Shared,
+    caller: Caller,
+    Path(stream): Path<StreamId>,
+    Query(from): Query<From>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, Problem> {
+    let upgrade = upgrade.map_err(|_| Problem::UpgradeRequired)?;
+    let who = caller.login().cloned();
+    let seat = state.site.chat.join(stream, who, caller.address(), from.after).await?;
+    Ok(upgrade
+        .read_buffer_size(BUFFER)
+        .write_buffer_size(BUFFER)
+        .max_write_buffer_size(MOST_BUFFERED)
+        .max_message_size(LINE_BYTES)
+        .max_frame_size(LINE_BYTES)
+        .on_upgrade(|socket| converse(socket, seat)))
+}
+
+/// How a connection ends that we end.
+type Goodbye = (CloseCode, &'static str);
+
+async fn converse(mut socket: WebSocket, mut seat: Seat) {
+    // A peer that is gone hears no goodbye.
+    let Some((code, reason)) = talk(&mut socket, &mut seat).await else { return };
+    let close = Frame::Close(Some(CloseFrame { code, reason: Utf8Bytes::from_static(reason) }));
+    let both = async {
+        if socket.send(close).await.is_ok() {
+            while let Some(Ok(_)) = socket.recv().await {}
+        }
+    };
+    // In time or not, it is over.
+    let _ = timeout(GOODBYE, both).await;
+}
+
+/// Until one of both has enough; `None` when the peer is gone.
+async fn talk(socket: &mut WebSocket, seat: &mut Seat) -> Option<Goodbye> {
+    loop {
+        match seat.past().await {
+            Ok(Some(texts)) => send(socket, texts).await?,
+            Ok(None) => break,
+            Err(error) => {
+                tracing::warn!("the past of a chat cannot be read: {error}");
+                return Some((close_code::ERROR, "internal"));
+            }
+        }
+    }
+    let mut pings = tokio::time::interval_at(Instant::now() + PING, PING);
+    pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut is_there = true;
+    let mut rested = Instant::now();
+    loop {
+        tokio::select! {
+            lines = seat.next() => match lines {
+                Ok(lines) => send(socket, lines.iter().cloned()).await?,
+                Err(leave) => return Some(goodbye(leave)),
+            },
+            frame = socket.recv() => {
+                is_there = true;
+                rested = rested.max(Instant::now()) + FRAMES_APART;
+                if rested > Instant::now() + FRAMES_APART * FRAMES {
+                    return Some((close_code::POLICY, "too_many_requests"));
+                }
+                match hear(frame, seat).await {
+                    ControlFlow::Continue(None) => {}
+                    ControlFlow::Continue(Some(error)) => send(socket, [error]).await?,
+                    ControlFlow::Break(end) => return end,
+                }
+            }
+            _ = pings.tick() => {
+                if !std::mem::replace(&mut is_there, false) {
+                    return None;
+                }
+                let ping = socket.send(Frame::Ping(bytes::Bytes::new()));
+                timeout(WRITE, ping).await.ok()?.ok()?;
+            }
+        }
+    }
+}
+
+/// Several lines in one go; `None` when the peer does not take them.
+async fn send(socket: &mut WebSocket, texts: impl IntoIterator<Item = Text>) -> Option<()> {
+    let sending = async {
+        for text in texts {
+            let text = text.into_bytes().try_into().expect("a line of a chat is UTF-8");
+            socket.feed(Frame::Text(text)).await?;
+        }
+        socket.flush().await
+    };
+    timeout(WRITE, sending).await.ok()?.ok()
+}
+
+/// What the peer says; an answer to it alone, or the end.
+async fn hear(
+    frame: Option<Result<Frame, axum::Error>>,
+    seat: &Seat,
+) -> ControlFlow<Option<Goodbye>, Option<Text>> {
+    let text = match frame {
+        Some(Ok(Frame::Text(text))) => text,
+        Some(Ok(Frame::Ping(_) | Frame::Pong(_))) => return ControlFlow::Continue(None),
+        Some(Ok(Frame::Binary(_))) => {
+            return ControlFlow::Break(Some((close_code::UNSUPPORTED, "text_only")));
+        }
+        // The answer to a goodbye is sent by itself when the socket is read on, as `converse` does.
+        Some(Ok(Frame::Close(_))) => return ControlFlow::Break(Some((close_code::NORMAL, ""))),
+        Some(Err(_)) | None => return ControlFlow::Break(None),
+    };
+    let said = match Said::read(&text) {
+        Ok(said) => said,
+        Err(detail) => return ControlFlow::Continue(Some(error("invalid_message", &detail, None))),
+    };
+    let (done, client_id) = match said {
+        Said::Message { text, client_id } => (seat.say(&text, client_id.clone()).await, client_id),
+        Said::Delete { id } => (seat.delete(id).await, None),
+    };
+    let answer = done.err().map(|refused| {
+        let (code, detail) = match &refused {
+            ChatError::Text(refused) => ("invalid_field", refused.to_string()),
+            ChatError::Barred(barred) => (barred.code(), barred.to_string()),
+            ChatError::NotYours => ("forbidden", refused.to_string()),
+            ChatError::Store(perch_store::StoreError::Refused(refusal)) => ("not_found", refusal.to_string()),
+            ChatError::NoRoom | ChatError::Closing => ("ended", "the chat is over".to_owned()),
+            ChatError::Store(_) | ChatError::Full | ChatError::Crowded => {
+                tracing::error!("a line of a chat failed: {refused}");
+                ("internal", "this did not work: perchd's log says why".to_owned())
+            }
+        };
+        error(code, &detail, client_id.as_deref())
+    });
+    ControlFlow::Continue(answer)
+}
+
+fn error(code: &'static str, detail: &str, client_id: Option<&str>) -> Text {
+    line(&Event::Error { code, detail, client_id })
+}
+
+const fn goodbye(leave: Leave) -> Goodbye {
+    match leave {
+        Leave::Ended => (close_code::NORMAL, "ended"),
+        Leave::Slow => (close_code::AGAIN, "too_slow"),
+        Leave::Barred(barred) => (close_code::POLICY, barred.code()),
+        Leave::Closing => (close_code::AWAY, "shutdown"),
+    }
+}

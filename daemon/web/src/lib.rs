@@ -1,0 +1,71 @@
+//! The site: what goes over HTTP, and who may ask for it.
+//!
+//! `server`, `connection`, `patient_stream` and `places` are about connections; `media` is the hot path; everything else goes through
+//! `router` and past `access`, which says who may. All of it sees handles of the rest of the daemon, never a reader's or a camera's insides.
+#![forbid(unsafe_code)]
+#![allow(
+    unreachable_pub,
+    reason = "`pub` here says that another module uses it; what other crates use is named below"
+)]
+
+mod access;
+mod auth;
+mod avatar;
+mod backups;
+mod body;
+mod caching;
+mod caller;
+mod cameras;
+mod chat;
+pub mod config;
+mod connection;
+mod console;
+mod controls;
+mod cookies;
+mod events;
+mod follows;
+mod health;
+mod input;
+mod json;
+mod limits;
+mod list;
+mod me;
+mod media;
+mod messages;
+mod metrics;
+mod moderation;
+mod notifications;
+mod openapi;
+mod page;
+mod patient_stream;
+mod pictures;
+mod places;
+mod problem;
+mod range;
+mod reactions;
+mod reading_on;
+mod receiving;
+mod router;
+mod send_pages;
+mod server;
+mod sessions;
+mod settings;
+mod setup;
+mod sockets;
+mod state;
+mod stopping;
+mod stream;
+mod streams;
+mod system;
+mod topics;
+mod traffic;
+mod update;
+mod users;
+mod wifi;
+
+pub use chat::line as chat_line;
+pub use console::{Answer, Console, SOCKET};
+pub use openapi::text as openapi_text;
+pub use server::Server;
+pub use sockets::Inherited;
+pub use state::Site;

@@ -1,0 +1,150 @@
+//! How much one person may ask: so many requests a second, fewer that change something, with a reserve for the start of a page. Logins have their
+//! own (`accounts/attempts`), and segments are outside: a viewer cannot ask for more than there is.
+
+use super::caller::Caller;
+use super::problem::Problem;
+use crate::config;
+use governor::clock::Clock as GovernorClock;
+use governor::middleware::NoOpMiddleware;
+use governor::state::keyed::HashMapStateStore;
+use governor::{Quota, RateLimiter};
+use http::Method;
+use perch_site::accounts::attempts::network;
+use perch_store::UserId;
+use perch_studio::clock::Clock;
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+/// The reserve is what this many seconds allow.
+const RESERVE_SECONDS: u32 = 5;
+/// After so many requests those who have been quiet are forgotten.
+const TIDY_AFTER: u32 = 10_000;
+
+/// Whom a request is counted for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Subject {
+    Login(UserId),
+    Address(IpAddr),
+}
+
+/// The daemon's clock as governor wants it.
+#[derive(Clone)]
+struct Ticks(Arc<dyn Clock>);
+
+impl GovernorClock for Ticks {
+    type Instant = Duration;
+
+    fn now(&self) -> Duration {
+        self.0.monotonic()
+    }
+}
+
+type Limiter = RateLimiter<Subject, HashMapStateStore<Subject>, Ticks, NoOpMiddleware<Duration>>;
+
+/// What is counted.
+pub(super) struct Limits {
+    clock: Arc<dyn Clock>,
+    requests: Limiter,
+    writes: Limiter,
+    registrations: Limiter,
+    since_tidied: AtomicU32,
+}
+
+impl Limits {
+    pub(super) fn new(config: &config::Limits, clock: &Arc<dyn Clock>) -> Self {
+        let limiter = |a_second: u32| {
+            let a_second = NonZeroU32::new(a_second).unwrap_or(NonZeroU32::MIN);
+            let quota = Quota::per_second(a_second).allow_burst(
+                a_second.saturating_mul(NonZeroU32::new(RESERVE_SECONDS).unwrap_or(NonZeroU32::MIN)),
+            );
+            RateLimiter::new(quota, HashMapStateStore::default(), Ticks(clock.clone()))
+        };
+        let accounts = NonZeroU32::new(config.registrations_per_hour).unwrap_or(NonZeroU32::MIN);
+        let registrations = Quota::per_hour(accounts);
+        let registrations =
+            RateLimiter::new(registrations, HashMapStateStore::default(), Ticks(clock.clone()));
+        Self {
+            registrations,
+            clock: clock.clone(),
+            requests: limiter(config.requests_per_second),
+            writes: limiter(config.writes_per_second),
+            since_tidied: AtomicU32::new(0),
+        }
+    }
+
+    /// Counts a request, or refuses it.
+    pub(super) fn admit(&self, caller: &Caller, method: &Method) -> Result<(), Problem> {
+        let subject = match caller.login() {
+            Some(login) => Subject::Login(login.user),
+            None => Subject::Address(network(caller.address())),
+        };
+        if self.since_tidied.fetch_add(1, Ordering::Relaxed) == TIDY_AFTER {
+            self.since_tidied.store(0, Ordering::Relaxed);
+            self.requests.retain_recent();
+            self.writes.retain_recent();
+            self.registrations.retain_recent();
+        }
+        let writes = (!matches!(*method, Method::GET | Method::HEAD)).then_some(&self.writes);
+        for limiter in std::iter::once(&self.requests).chain(writes) {
+            self.check(limiter, &subject)?;
+        }
+        Ok(())
+    }
+
+    /// Counts a new account, or refuses it.
+    pub(super) fn admit_registration(&self, caller: &Caller) -> Result<(), Problem> {
+        self.check(&self.registrations, &Subject::Address(network(caller.address())))
+    }
+
+    fn check(&self, limiter: &Limiter, subject: &Subject) -> Result<(), Problem> {
+        let now = self.clock.monotonic();
+        limiter.check_key(subject).map_err(|early| Problem::TooMany { wait: early.wait_time_from(now) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use perch_studio::clock::HandClock;
+
+    fn limits() -> (Arc<HandClock>, Limits) {
+        let clock = Arc::new(HandClock::default());
+        // Governor counts from its own zero.
+        clock.turn(Duration::from_hours(1));
+        let config =
+            config::Limits { requests_per_second: 10, writes_per_second: 2, registrations_per_hour: 3 };
+        let limits = Limits::new(&config, &(clock.clone() as Arc<dyn Clock>));
+        (clock, limits)
+    }
+
+    fn admitted(limits: &Limits, caller: &Caller, method: &Method) -> usize {
+        (0..1000).take_while(|_| limits.admit(caller, method).is_ok()).count()
+    }
+
+    #[test]
+    fn everybody_has_a_reserve_and_then_so_many_a_second() {
+        let (clock, limits) = limits();
+        let [here, there] =
+            ["192.0.2.1", "192.0.2.2"].map(|address| Caller::nobody(address.parse().unwrap()));
+        assert_eq!(admitted(&limits, &here, &Method::GET), 50);
+        assert_eq!(admitted(&limits, &there, &Method::POST), 10);
+        clock.turn(Duration::from_secs(1));
+        assert_eq!(admitted(&limits, &here, &Method::GET), 10);
+        assert_eq!(admitted(&limits, &there, &Method::POST), 2);
+        let Err(Problem::TooMany { wait }) = limits.admit(&here, &Method::GET) else { panic!("admitted") };
+        assert!(wait > Duration::ZERO && wait <= Duration::from_millis(100), "{wait:?}");
+    }
+
+    #[test]
+    fn accounts_are_made_one_by_one() {
+        let (clock, limits) = limits();
+        let caller = Caller::nobody("192.0.2.1".parse().unwrap());
+        let made = |limits: &Limits| (0..10).filter(|_| limits.admit_registration(&caller).is_ok()).count();
+        assert_eq!(made(&limits), 3);
+        clock.turn(Duration::from_mins(20));
+        assert_eq!(made(&limits), 1);
+    }
+}

@@ -1,0 +1,109 @@
+//! `/api/v1/me`: oneself. Password and logins are `sessions`', the picture is `avatar`'s.
+
+use super::auth;
+use super::caller::Caller;
+use super::cookies;
+use super::input::Json;
+use super::json;
+use super::openapi::ProblemDocument;
+use super::problem::Problem;
+use super::state::{Shared, State};
+use super::users::{self, Me};
+use axum::response::{IntoResponse as _, Response};
+use http::{HeaderMap, StatusCode};
+use perch_site::accounts::secret::{Password, RandomToken};
+use perch_site::text;
+use perch_store::{EndReason, UserChange};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// Of what people say of themselves.
+const BIO_CHARACTERS: usize = 1000;
+
+pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
+    OpenApiRouter::new().routes(routes!(show, change, delete)).routes(routes!(make_stream_key))
+}
+
+/// One's own account.
+#[utoipa::path(get, path = "/api/v1/me", tag = "me",
+    responses((status = 200, description = "The account", body = Me), (status = 304, description = "As before (If-None-Match)")))]
+async fn show(state: Shared, caller: Caller, headers: HeaderMap) -> Result<Response, Problem> {
+    let user = caller.member()?.user;
+    let me = state.store(move |store| Me::of(store, user)).await?;
+    Ok(json::tagged(&me, &headers))
+}
+
+/// What to change of one's account; what is missing stays as it is.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Change {
+    #[schema(min_length = 1, max_length = 20)]
+    username: Option<String>,
+    #[schema(max_length = 100)]
+    full_name: Option<String>,
+    #[schema(max_length = 254)]
+    email: Option<String>,
+    #[schema(max_length = 1000)]
+    bio: Option<String>,
+}
+
+/// Changes one's profile.
+#[utoipa::path(patch, path = "/api/v1/me", tag = "me", request_body = Change,
+    responses((status = 200, description = "The account", body = Me),
+        (status = 409, description = "The name is taken", body = ProblemDocument, content_type = "application/problem+json")))]
+async fn change(state: Shared, caller: Caller, Json(change): Json<Change>) -> Result<Response, Problem> {
+    let user = caller.member()?.user;
+    let change = UserChange {
+        username: change.username.map(|name| text::username(&name)).transpose()?,
+        full_name: change.full_name.map(|name| users::full_name(&name)).transpose()?,
+        email: change.email.map(|email| text::email(&email)).transpose()?,
+        bio: change.bio.map(|bio| text::paragraph("bio", &bio, BIO_CHARACTERS)).transpose()?,
+    };
+    let changed = state.change_accounts(move |store| {
+        store.change_user(user, &change)?;
+        Me::of(store, user)
+    });
+    Ok(json::fresh(&changed.await?))
+}
+
+/// One's own password.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Farewell {
+    #[schema(max_length = 1024)]
+    password: Password,
+}
+
+/// Deletes one's account with everything in it: streams, messages, follows. A stream that is on the air ends first.
+#[utoipa::path(delete, path = "/api/v1/me", tag = "me", request_body = Farewell,
+    responses((status = 204, description = "It is gone"),
+        (status = 409, description = "The last owner stays", body = ProblemDocument, content_type = "application/problem+json")))]
+async fn delete(state: Shared, caller: Caller, Json(farewell): Json<Farewell>) -> Result<Response, Problem> {
+    let user = caller.member()?.user;
+    auth::confirm(&state, &caller, farewell.password).await?;
+    users::delete_account(&state, user, EndReason::User).await?;
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    cookies::forget(response.headers_mut());
+    Ok(response)
+}
+
+/// What a program streams with.
+#[derive(Serialize, ToSchema)]
+struct StreamKey {
+    /// Shown this once.
+    stream_key: String,
+}
+
+/// Makes a key for programs that send a stream; the one before is good no longer.
+#[utoipa::path(post, path = "/api/v1/me/stream-key", tag = "me",
+    responses((status = 201, description = "The new key", body = StreamKey)))]
+async fn make_stream_key(state: Shared, caller: Caller) -> Result<Response, Problem> {
+    let user = caller.member()?.user;
+    let key = RandomToken::new().map_err(|error| Problem::internal(&error))?;
+    let digest = key.digest();
+    state.store(move |store| store.set_stream_key(user, Some(&digest))).await?;
+    Ok(json::made(&StreamKey { stream_key: key.expose().to_owned() }))
+}

@@ -1,0 +1,323 @@
+//! `/media/{stream}/` and `/media/live/`, the first camera's running stream: playlists and segments. The hot path of the whole server: it is
+//! answered before the router, a segment is the very bytes that the segmenter made, and a playlist is rendered once for everybody.
+//!
+//! Blocking reload is RFC 8216bis §6.2.5.2. What is for members only asks for a login, here and nowhere else on this path.
+
+use super::body::Body;
+use super::caching;
+use super::caller::{self, Peer};
+use super::cookies;
+use super::problem::Problem;
+use super::range::{self, Part};
+use super::router::why_nothing_is_live;
+use super::state::State;
+use bytes::Bytes;
+use http::header::{
+    ACCEPT_RANGES, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL, CONTENT_RANGE,
+    CONTENT_TYPE, ETAG, RANGE, USER_AGENT, X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use perch_store::{StreamId, StreamState, Viewer, Visibility};
+use perch_studio::capture::status::CameraState;
+use perch_studio::hls::{HlsHandle, MEDIA_PLAYLIST, Offer, SegmentBytes};
+use perch_studio::live::{OnAir, Viewers, viewer_of_address, viewer_of_cookie};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Semaphore, watch};
+
+/// What this part of the site lives under.
+pub(super) const PREFIX: &str = "/media/";
+
+/// Stands for the running stream of the first camera.
+const FIRST_CAMERA: &str = "live";
+
+const MULTIVARIANT_PLAYLIST: &str = "main.m3u8";
+
+/// Players may ask for one segment beyond the next one (RFC 8216bis §6.2.5.2).
+const FARTHEST_AHEAD: u64 = 2;
+/// Target durations after which a reload that waits is given up (RFC 8216bis §6.2.5.2).
+const PATIENCE_TARGETS: u32 = 3;
+/// A camera that starts has its first segment within this, or something is wrong with it.
+const FIRST_SEGMENT: Duration = Duration::from_secs(3);
+
+/// The streams, as clients fetch them.
+pub(super) struct Media {
+    state: Arc<State>,
+    on_air: watch::Receiver<Arc<[OnAir]>>,
+    /// Blocking reloads that may wait at once: as many as there can be connections, each of which waits for one at most.
+    waiting: Semaphore,
+}
+
+/// What a request is about.
+struct Asked {
+    hls: HlsHandle,
+    viewers: Arc<Viewers>,
+    camera: Arc<str>,
+    visibility: Visibility,
+}
+
+impl Media {
+    pub(super) fn new(state: Arc<State>, most_waiting: usize) -> Self {
+        Self { on_air: state.site.live.on_air(), state, waiting: Semaphore::new(most_waiting) }
+    }
+
+    /// Answers a request for `path` under [`PREFIX`].
+    pub(super) async fn answer<B>(&self, path: &str, peer: Peer, request: &Request<B>) -> Response<Body> {
+        let (stream, name) = path.split_once('/').unwrap_or((path, ""));
+        let asked = match *request.method() {
+            Method::GET | Method::HEAD | Method::OPTIONS => self.asked(stream),
+            _ => Err(Problem::Method { allowed: "GET, HEAD, OPTIONS".to_owned() }),
+        };
+        let asked = match asked {
+            Ok(asked) => asked,
+            Err(problem) => return for_everybody(problem.into_response()),
+        };
+        let is_public = asked.visibility == Visibility::Public;
+        let answer = match *request.method() {
+            Method::OPTIONS => Ok(preflight()),
+            _ => self.find(&asked, name, peer, request).await,
+        };
+        let response = answer.unwrap_or_else(Problem::into_response);
+        if is_public { for_everybody(response) } else { for_members(response) }
+    }
+
+    fn asked(&self, stream: &str) -> Result<Asked, Problem> {
+        let on_air = self.on_air.borrow();
+        let found = if stream == FIRST_CAMERA {
+            let first = self.state.site.cameras.first().map(|camera| camera.config.name.as_str());
+            let mut of_camera = on_air.iter().rev().filter(|on_air| Some(&*on_air.camera) == first);
+            let newest = of_camera.next();
+            newest.filter(|on_air| on_air.state != StreamState::Ended).or(newest)
+        } else {
+            let stream: StreamId = stream.parse().map_err(|_| Problem::NotFound)?;
+            on_air.iter().find(|on_air| on_air.stream == stream)
+        };
+        match found {
+            Some(on_air) => Ok(Asked {
+                hls: on_air.hls.clone(),
+                viewers: on_air.viewers.clone(),
+                camera: on_air.camera.clone(),
+                visibility: on_air.visibility,
+            }),
+            None if stream == FIRST_CAMERA => Err(Problem::NotLive("nothing is live".to_owned())),
+            None => Err(Problem::NotLive("this stream is not on the air".to_owned())),
+        }
+    }
+
+    async fn find<B>(
+        &self,
+        asked: &Asked,
+        name: &str,
+        peer: Peer,
+        request: &Request<B>,
+    ) -> Result<Response<Body>, Problem> {
+        if asked.visibility == Visibility::Members {
+            caller::login_of(&self.state, request.headers()).await?.ok_or(Problem::Unauthenticated)?;
+        }
+        match name {
+            MEDIA_PLAYLIST => {
+                let wanted = Directives::parse(request.uri().query().unwrap_or(""))?;
+                let viewer = self.viewer(peer, request.headers());
+                asked.viewers.saw(viewer, self.state.site.clock.monotonic());
+                let offer = match wanted.sequence {
+                    Some(sequence) => self.offer_with(asked, sequence).await?,
+                    None => self.offer(asked).await?,
+                };
+                Ok(playlist(&offer.playlist, &offer, wanted.sequence.is_some(), request.headers()))
+            }
+            MULTIVARIANT_PLAYLIST => {
+                let offer = self.offer(asked).await?;
+                Ok(playlist(&offer.multivariant, &offer, false, request.headers()))
+            }
+            _ => match asked.hls.segment(name) {
+                Some(found) => segment(found, request.headers()),
+                None => Err(Problem::NoSuchSegment),
+            },
+        }
+    }
+
+    /// Whoever asks, for counting alone: a login is not looked up.
+    fn viewer(&self, peer: Peer, headers: &HeaderMap) -> Viewer {
+        if let Some(token) = cookies::access_token(headers)
+            && let Some(bearer) = self.state.accounts().tokens.read(token, self.state.now())
+        {
+            return bearer.user.into();
+        }
+        if let Some(token) = cookies::viewer(headers) {
+            return viewer_of_cookie(token);
+        }
+        let program = headers.get(USER_AGENT).map_or(&b""[..], HeaderValue::as_bytes);
+        viewer_of_address(peer.address(), program)
+    }
+
+    /// How the stream's camera is doing.
+    fn camera_state(&self, camera: &str) -> CameraState {
+        let camera = self.state.site.cameras.iter().find(|known| known.config.name == camera);
+        camera.map_or(CameraState::Stopped, |camera| camera.handle().state().borrow().clone())
+    }
+
+    /// What is offered; where the first segment is just being made, as soon as it is there.
+    async fn offer(&self, asked: &Asked) -> Result<Arc<Offer>, Problem> {
+        let mut offer = asked.hls.offer();
+        if !offer.playlist.is_empty() {
+            return Ok(offer);
+        }
+        let is_coming =
+            matches!(self.camera_state(&asked.camera), CameraState::Starting | CameraState::Live { .. });
+        if is_coming && !offer.has_ended {
+            let _waiting = self.waiting.try_acquire().map_err(|_| Problem::TooManyWaiting)?;
+            if let Some(first) = asked.hls.wait_for(offer.next_sequence, FIRST_SEGMENT).await {
+                offer = first;
+            }
+        }
+        if offer.playlist.is_empty() {
+            return Err(Problem::NotLive(why_nothing_is_live(&self.camera_state(&asked.camera))));
+        }
+        Ok(offer)
+    }
+
+    /// The offer as soon as it has segment `sequence`.
+    async fn offer_with(&self, asked: &Asked, sequence: u64) -> Result<Arc<Offer>, Problem> {
+        let offer = self.offer(asked).await?;
+        if offer.has_ended || sequence < offer.next_sequence {
+            return Ok(offer);
+        }
+        let last = offer.next_sequence - 1;
+        if sequence > last + FARTHEST_AHEAD {
+            return Err(Problem::TooFarAhead { asked: sequence, last });
+        }
+        let _waiting = self.waiting.try_acquire().map_err(|_| Problem::TooManyWaiting)?;
+        asked.hls.wait_for(sequence, offer.target_duration * PATIENCE_TARGETS).await.ok_or(Problem::Overdue)
+    }
+}
+
+/// Players on other sites may play what anybody may see.
+fn for_everybody(mut response: Response<Body>) -> Response<Body> {
+    let headers = response.headers_mut();
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// No cache between a member and us keeps what is for members.
+fn for_members(mut response: Response<Body>) -> Response<Body> {
+    let headers = response.headers_mut();
+    let keeps = headers.get(CACHE_CONTROL) == Some(&caching::FOR_EVER);
+    let caching = if keeps { "private, max-age=31536000, immutable" } else { "private, no-cache" };
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// Delivery directives of the query (RFC 8216bis §6.2.5).
+#[derive(Debug, Default, PartialEq)]
+struct Directives {
+    sequence: Option<u64>,
+}
+
+impl Directives {
+    fn parse(query: &str) -> Result<Self, Problem> {
+        let (mut sequence, mut part) = (None, None);
+        for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
+            let number =
+                || value.parse::<u64>().ok().filter(|_| value.bytes().all(|byte| byte.is_ascii_digit()));
+            match name {
+                "_HLS_msn" => {
+                    sequence = Some(number().ok_or(Problem::Query("_HLS_msn is not a whole number"))?);
+                }
+                "_HLS_part" => {
+                    part = Some(number().ok_or(Problem::Query("_HLS_part is not a whole number"))?);
+                }
+                // Others, such as _HLS_skip and those of caches, change nothing here.
+                _ => {}
+            }
+        }
+        match (sequence, part) {
+            (None, Some(_)) => Err(Problem::Query("_HLS_part without _HLS_msn")),
+            // There are no parts yet: a part is here when its segment is.
+            (sequence, _) => Ok(Self { sequence }),
+        }
+    }
+}
+
+fn playlist(text: &Bytes, offer: &Offer, blocking: bool, known: &HeaderMap) -> Response<Body> {
+    // Sequence numbers are never given twice, so the last one names what there is for ever.
+    let tag = format!("\"{}{}\"", offer.next_sequence, if offer.has_ended { "-end" } else { "" });
+    let tag = HeaderValue::try_from(tag).expect("digits and letters are a header value");
+    let mut response = Response::new(Body::empty());
+    if caching::is_known(known, &tag) {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+    } else {
+        *response.body_mut() = Body::from(text.clone());
+    }
+    let headers = response.headers_mut();
+    headers.reserve(5);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/vnd.apple.mpegurl"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(playlist_caching(offer, blocking)));
+    headers.insert(ETAG, tag);
+    response
+}
+
+/// Browsers ask each time. A cache in front of us may answer a whole second by itself, and much longer where the address holds
+/// the number of the newest segment (RFC 8216bis, appendix B).
+fn playlist_caching(offer: &Offer, blocking: bool) -> &'static str {
+    match (offer.has_ended, blocking) {
+        (true, _) => "public, max-age=10",
+        (false, true) => "public, max-age=0, s-maxage=10",
+        (false, false) => "public, max-age=0, s-maxage=1",
+    }
+}
+
+fn segment(found: SegmentBytes, asked: &HeaderMap) -> Result<Response<Body>, Problem> {
+    let SegmentBytes { data, memory } = found;
+    let part = asked.get(RANGE).map_or(Ok(Part::Whole), |range| range::parse(range, data.len()))?;
+    let mut response = Response::new(Body::empty());
+    let headers = response.headers_mut();
+    headers.reserve(6);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("video/mp2t"));
+    headers.insert(CACHE_CONTROL, caching::FOR_EVER);
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    if let Some(memory) = memory {
+        response.extensions_mut().insert(memory);
+    }
+    let headers = response.headers_mut();
+    match part {
+        Part::Whole => *response.body_mut() = Body::from(data),
+        Part::Bytes { first, last } => {
+            headers.insert(CONTENT_RANGE, range::content_range(first, last, data.len()));
+            *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+            *response.body_mut() = Body::from(data.slice(first..=last));
+        }
+    }
+    Ok(response)
+}
+
+/// What a browser asks before a player of another site may send a `Range`.
+fn preflight() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let headers = response.headers_mut();
+    headers.insert(http::header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, HEAD"));
+    headers.insert(http::header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("Range"));
+    headers.insert(http::header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
+    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("Content-Range"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directives_are_read_and_strangers_ignored() {
+        let sequence = |query| Directives::parse(query).map(|directives| directives.sequence);
+        assert_eq!(sequence(""), Ok(None));
+        assert_eq!(sequence("_HLS_msn=17"), Ok(Some(17)));
+        assert_eq!(sequence("v=2&_HLS_msn=17&_HLS_part=3&_HLS_skip=YES"), Ok(Some(17)));
+        for query in
+            ["_HLS_msn=", "_HLS_msn=-1", "_HLS_msn=+1", "_HLS_msn=99999999999999999999", "_HLS_part=1"]
+        {
+            assert!(matches!(sequence(query), Err(Problem::Query(_))), "{query}");
+        }
+    }
+}

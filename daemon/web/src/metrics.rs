@@ -1,0 +1,158 @@
+//! `/metrics`: counters of the whole daemon in the text format of Prometheus, read where they are kept at each scrape.
+//! For this machine and its owner (`access`).
+
+use super::places::Places;
+use super::state::{Shared, Site};
+use super::traffic::Traffic;
+use http::HeaderName;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use perch_studio::capture::status::{CameraState, CaptureCounters};
+use perch_studio::hls::HlsMetrics;
+use perch_studio::live::LiveCamera;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Registry;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// All that is measured.
+pub(super) struct Metrics(Registry);
+
+impl Metrics {
+    pub(super) fn new(site: &Site, traffic: Arc<Traffic>, places: Arc<Places>) -> Self {
+        let mut registry = Registry::with_prefix("perch");
+        let listing = site.hls_metrics.listing_seconds.clone();
+        registry.register(
+            "segment_listing_seconds",
+            "From an IDR leaving the encoder to the segment that it completes being listed",
+            listing,
+        );
+        registry.register_collector(Box::new(Daemon {
+            cameras: site.cameras.clone(),
+            hls: site.hls_metrics.clone(),
+            traffic,
+            places,
+        }));
+        Self(registry)
+    }
+}
+
+/// `GET /metrics`
+pub(super) async fn show(state: Shared) -> ([(HeaderName, &'static str); 2], String) {
+    let mut text = String::with_capacity(8 * 1024);
+    encode(&mut text, &state.metrics.0).expect("a String takes any text");
+    let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(CONTENT_TYPE, content_type), (CACHE_CONTROL, "no-store")], text)
+}
+
+struct Daemon {
+    cameras: Arc<[LiveCamera]>,
+    hls: Arc<HlsMetrics>,
+    traffic: Arc<Traffic>,
+    places: Arc<Places>,
+}
+
+type OfCamera = fn(&CaptureCounters) -> &AtomicU64;
+
+/// Name, meaning, and where it is kept.
+const OF_CAMERAS: [(&str, &str, OfCamera); 6] = [
+    ("access_units", "Coded pictures published", |counters| &counters.access_units),
+    ("key_frames", "Key frames among the coded pictures", |counters| &counters.key_frames),
+    ("coded_bytes", "Bytes of coded pictures", |counters| &counters.bytes),
+    ("seams", "Discontinuities: the source was opened anew or changed its format", |counters| {
+        &counters.seams
+    }),
+    ("source_reopened", "Times that a source was opened anew after a failure", |counters| &counters.reopened),
+    ("capture_times_changed", "Time stamps that jumped and were put right", |counters| {
+        &counters.times_changed
+    }),
+];
+
+/// The kinds of `capture_errors`.
+const ERRORS: [(&str, OfCamera); 2] =
+    [("discarded", |counters| &counters.discarded), ("lost_frames", |counters| &counters.lost_frames)];
+
+impl fmt::Debug for Daemon {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Daemon").finish_non_exhaustive()
+    }
+}
+
+impl Collector for Daemon {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        for (name, help, counter) in OF_CAMERAS {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            for camera in &*self.cameras {
+                let labels = [("camera", camera.config.name.as_str())];
+                ConstCounter::new(counter(camera.handle().counters()).load(Ordering::Relaxed))
+                    .encode(family.encode_family(&labels)?)?;
+            }
+        }
+        let help = "Pictures thrown away, and frames that the driver dropped";
+        let mut family = encoder.encode_descriptor("capture_errors", help, None, MetricType::Counter)?;
+        for camera in &*self.cameras {
+            for (kind, counter) in ERRORS {
+                let labels = [("camera", camera.config.name.as_str()), ("kind", kind)];
+                ConstCounter::new(counter(camera.handle().counters()).load(Ordering::Relaxed))
+                    .encode(family.encode_family(&labels)?)?;
+            }
+        }
+        let mut family =
+            encoder.encode_descriptor("camera_live", "1 while pictures come", None, MetricType::Gauge)?;
+        for camera in &*self.cameras {
+            let live = matches!(*camera.handle().state().borrow(), CameraState::Live { .. });
+            ConstGauge::new(i64::from(live))
+                .encode(family.encode_family(&[("camera", camera.config.name.as_str())])?)?;
+        }
+        self.encode_hls(&mut encoder)?;
+        self.encode_traffic(&mut encoder)
+    }
+}
+
+impl Daemon {
+    fn encode_hls(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let hls = &self.hls;
+        for (name, help, value) in [
+            ("segments", "Segments listed", &hls.segments),
+            (
+                "hls_lagged",
+                "Access units that were gone before they could be put into a segment",
+                &hls.lagged,
+            ),
+        ] {
+            let value = ConstCounter::new(value.load(Ordering::Relaxed));
+            value.encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)?;
+        }
+        let bytes = ConstGauge::new(hls.window_bytes.load(Ordering::Relaxed));
+        let help = "Bytes of the segments kept in memory";
+        bytes.encode(encoder.encode_descriptor("window_bytes", help, None, MetricType::Gauge)?)
+    }
+
+    fn encode_traffic(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let traffic = &self.traffic;
+        for (name, help, counter) in [
+            ("http_connections", "Connections let in", &traffic.accepted),
+            ("http_connections_refused", "Connections refused for want of a place", &traffic.refused),
+            ("http_connections_sent_away", "Idle connections that made room", &traffic.sent_away),
+            (
+                "http_connections_failed",
+                "Connections closed over malformed HTTP or a deadline",
+                &traffic.failed,
+            ),
+            ("http_accept_errors", "Connections that the kernel could not hand over", &traffic.accept_errors),
+            ("http_requests", "Requests", &traffic.requests),
+            ("http_sent_bytes", "Bytes of answers", &traffic.bytes_sent),
+        ] {
+            let value = ConstCounter::new(counter.get());
+            value.encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)?;
+        }
+        let open = ConstGauge::new(self.places.in_use() as u64);
+        let help = "Connections open now";
+        open.encode(encoder.encode_descriptor("http_connections_open", help, None, MetricType::Gauge)?)
+    }
+}

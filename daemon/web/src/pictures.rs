@@ -1,0 +1,158 @@
+//! `/api/v1/cameras/{id}/snapshot.jpg` and `/api/v1/streams/{id}/thumbnail.jpg`: what a camera sees now, and what a stream is listed with.
+//! Who may not see a stream may not see pictures of it.
+
+use super::avatar::PictureUpload;
+use super::caching;
+use super::caller::Caller;
+use super::cameras;
+use super::input::{Path, Query};
+use super::json;
+use super::problem::Problem;
+use super::state::{Shared, State};
+use super::stream::StreamItem;
+use super::streams;
+use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use perch_site::picture::Purpose;
+use perch_store::{Refusal, StreamId, StreamState, Visibility};
+use perch_studio::snapshot::SnapshotError;
+use serde::Deserialize;
+use std::sync::Arc;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// Width of a snapshot where nobody asks for another, pixels.
+const USUAL_WIDTH: u32 = 1280;
+/// By the caller alone, and never without asking.
+const ASK_AGAIN: HeaderValue = HeaderValue::from_static("private, no-cache");
+const WIDTHS: std::ops::RangeInclusive<u32> = 16..=4096;
+
+pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
+    OpenApiRouter::new().routes(routes!(snapshot)).routes(routes!(thumbnail, choose))
+}
+
+/// How large.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Size {
+    /// Pixels, or a little more; never more than the camera gives.
+    #[param(minimum = 16, maximum = 4096)]
+    width: Option<u32>,
+    /// Anything: for browsers, which would not load the same address again.
+    #[param(max_length = 32)]
+    at: Option<String>,
+}
+
+/// What the camera sees, at most a second (or the time between two key frames) old.
+#[utoipa::path(get, path = "/api/v1/cameras/{id}/snapshot.jpg", tag = "cameras", params(("id" = String, Path, description = "The camera's name"), Size),
+    responses((status = 200, description = "The picture", body = Vec<u8>, content_type = "image/jpeg"), (status = 304, description = "As before (If-None-Match)")))]
+async fn snapshot(
+    state: Shared,
+    caller: Caller,
+    Path(id): Path<String>,
+    Query(size): Query<Size>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let width = size.width.unwrap_or(USUAL_WIDTH);
+    if !WIDTHS.contains(&width) || size.at.is_some_and(|at| at.len() > 32) {
+        return Err(Problem::Query(
+            "width is a number of pixels from 16 to 4096, at is at most 32 characters",
+        ));
+    }
+    let camera = cameras::find(&state, &id)?.handle();
+    let visibility = {
+        let on_air = state.site.live.on_air();
+        let on_air = on_air.borrow();
+        let stream = on_air.iter().find(|stream| *stream.camera == *id && stream.state != StreamState::Ended);
+        stream.map(|stream| stream.visibility).ok_or_else(|| Problem::from(SnapshotError::NotLive))?
+    };
+    if visibility == Visibility::Members {
+        caller.member()?;
+    }
+    let snapshot = state.site.snapshots.take(&camera, width).await?;
+    let tag = format!("\"{:x}-{width:x}\"", snapshot.published_at.as_nanos());
+    let tag = HeaderValue::try_from(tag).expect("digits are a header value");
+    Ok(jpeg(snapshot.jpeg, tag, ASK_AGAIN, &headers))
+}
+
+/// Answers with a picture, or that the caller has it.
+fn jpeg(jpeg: Bytes, tag: HeaderValue, kept: HeaderValue, known: &HeaderMap) -> Response {
+    let mut response = if caching::is_known(known, &tag) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        ([(CONTENT_TYPE, "image/jpeg")], jpeg).into_response()
+    };
+    response.headers_mut().insert(ETAG, tag);
+    response.headers_mut().insert(CACHE_CONTROL, kept);
+    response
+}
+
+impl From<SnapshotError> for Problem {
+    fn from(error: SnapshotError) -> Self {
+        match error {
+            SnapshotError::NotLive => Self::NotLive(error.to_string()),
+            SnapshotError::Undecodable(error) => Self::Undecodable(error.to_string()),
+            SnapshotError::Busy => Self::Busy("other pictures are being made"),
+        }
+    }
+}
+
+/// Which picture.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Version {
+    /// As in `thumbnail_url`: under this address there will never be another picture.
+    v: Option<u32>,
+}
+
+/// The picture that a stream is listed with: what its user chose, else what its camera saw last; 640 pixels wide.
+#[utoipa::path(get, path = "/api/v1/streams/{id}/thumbnail.jpg", tag = "streams", params(("id" = String, Path, description = "The stream's id"), Version),
+    responses((status = 200, description = "The picture", body = Vec<u8>, content_type = "image/jpeg"), (status = 304, description = "As before (If-None-Match)")))]
+async fn thumbnail(
+    state: Shared,
+    caller: Caller,
+    Path(id): Path<StreamId>,
+    Query(asked): Query<Version>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let shown = state.shown(&caller);
+    let found = state.store(move |store| {
+        let stream = streams::visible(store, &shown, id)?;
+        let jpeg = store.thumbnail(id)?.ok_or(Refusal::NotFound { what: "picture" })?;
+        Ok::<_, Problem>((jpeg, stream))
+    });
+    let (picture, stream) = found.await?;
+    let version = stream.details.thumbnail_version;
+    let tag = HeaderValue::try_from(format!("\"{version:x}\"")).expect("digits are a header value");
+    let is_for_all = stream.facts.visibility == Visibility::Public && asked.v == Some(version);
+    let kept = if is_for_all { caching::FOR_EVER } else { ASK_AGAIN };
+    Ok(jpeg(picture.into(), tag, kept, &headers))
+}
+
+/// Lists a stream with another picture from now on: the middle of a PNG, JPEG or WebP picture of at most 8 MiB and 40 megapixels.
+#[utoipa::path(put, path = "/api/v1/streams/{id}/thumbnail.jpg", tag = "streams", params(("id" = String, Path, description = "The stream's id")),
+    request_body(content((Vec<u8> = "image/png"), (Vec<u8> = "image/jpeg"), (Vec<u8> = "image/webp"))),
+    responses((status = 200, description = "The stream as it is now", body = StreamItem)))]
+async fn choose(
+    state: Shared,
+    caller: Caller,
+    Path(id): Path<StreamId>,
+    upload: PictureUpload,
+) -> Result<Response, Problem> {
+    // Before the picture is unpacked, and again when it is kept: who may what can change meanwhile.
+    let shown = state.shown(&caller);
+    state.store(move |store| streams::editable(store, &shown, id)).await?;
+    let jpeg = upload.make(&state, Purpose::Thumbnail).await?;
+    let shown = state.shown(&caller);
+    let item = state.store(move |store| {
+        streams::editable(store, &shown, id)?;
+        store.set_thumbnail(id, &jpeg)?;
+        Ok::<_, Problem>(shown.item(store, store.stream(id)?)?)
+    });
+    Ok(json::fresh(&item.await?))
+}

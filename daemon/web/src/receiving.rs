@@ -1,0 +1,142 @@
+//! A file that somebody sends, on its way into one of ours: within bounds of size and time, and never more of it in memory than a chunk.
+//!
+//! Must not be here: what the file is, and what becomes of it.
+
+use super::problem::Problem;
+use axum::body::Body;
+use http_body_util::BodyExt as _;
+use hyper::body::Body as _;
+use perch_site::backups::CHUNK_BYTES;
+use std::fs::File;
+use std::io::Write as _;
+use std::time::Duration;
+
+/// For the next piece of it to arrive.
+const STALL: Duration = Duration::from_secs(20);
+/// For all of it, over a weak wireless network.
+const ARRIVAL: Duration = Duration::from_hours(1);
+
+/// What is taken.
+pub(super) struct Terms {
+    /// In bytes.
+    pub(super) most: usize,
+    /// So much is looked at before the rest is waited for; less is there of a shorter file.
+    pub(super) head: usize,
+    /// Whether it can go on after a beginning like this.
+    pub(super) look: fn(&[u8]) -> Result<(), Problem>,
+}
+
+/// Writes what arrives into `file`; gives that back when all of it is there.
+pub(super) async fn receive(body: Body, file: File, terms: &Terms) -> Result<File, Problem> {
+    if body.size_hint().lower() > terms.most as u64 {
+        return Err(Problem::TooLarge { most: terms.most });
+    }
+    tokio::time::timeout(ARRIVAL, write_all_of(body, file, terms)).await.unwrap_or(Err(Problem::TooSlow))
+}
+
+async fn write_all_of(mut body: Body, mut file: File, terms: &Terms) -> Result<File, Problem> {
+    let (mut chunk, mut length, mut is_looked_at) = (Vec::with_capacity(CHUNK_BYTES), 0, false);
+    loop {
+        let frame = tokio::time::timeout(STALL, body.frame()).await.map_err(|_| Problem::TooSlow)?;
+        let Some(frame) = frame else { break };
+        let frame = frame.map_err(|_| Problem::InvalidBody("the body broke off".to_owned()))?;
+        let Ok(data) = frame.into_data() else { continue };
+        length += data.len();
+        if length > terms.most {
+            return Err(Problem::TooLarge { most: terms.most });
+        }
+        chunk.extend_from_slice(&data);
+        if !is_looked_at && length >= terms.head {
+            (terms.look)(&chunk[..terms.head])?;
+            is_looked_at = true;
+        }
+        if is_looked_at && chunk.len() >= CHUNK_BYTES {
+            let full = std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK_BYTES));
+            file = write(file, full).await?;
+        }
+    }
+    if !is_looked_at {
+        (terms.look)(&chunk)?;
+    }
+    write(file, chunk).await
+}
+
+async fn write(mut file: File, chunk: Vec<u8>) -> Result<File, Problem> {
+    let written = tokio::task::spawn_blocking(move || file.write_all(&chunk).map(|()| file)).await;
+    written.map_err(|error| Problem::internal(&error))?.map_err(|error| Problem::unwritten(&error, &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use futures_util::StreamExt as _;
+    use futures_util::stream;
+    use std::convert::Infallible;
+    use std::io::{Read as _, Seek as _};
+
+    const TERMS: Terms = Terms {
+        most: 100,
+        head: 4,
+        look: |head| match head {
+            b"good" => Ok(()),
+            _ => Err(Problem::field("file", "is bad")),
+        },
+    };
+
+    /// What arrives piece by piece, and whether it ends then.
+    fn pieces(pieces: &[&[u8]], ends: bool) -> Body {
+        let pieces: Vec<_> =
+            pieces.iter().map(|piece| Ok::<_, Infallible>(Bytes::copy_from_slice(piece))).collect();
+        let pieces = stream::iter(pieces);
+        if ends { Body::from_stream(pieces) } else { Body::from_stream(pieces.chain(stream::pending())) }
+    }
+
+    async fn received(body: Body) -> Result<Vec<u8>, Problem> {
+        let mut file = receive(body, tempfile::tempfile().unwrap(), &TERMS).await?;
+        let mut all = Vec::new();
+        file.rewind().unwrap();
+        file.read_to_end(&mut all).unwrap();
+        Ok(all)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn all_of_it_is_written_however_it_comes() {
+        assert_eq!(
+            received(pieces(&[b"g", b"oo", b"d", b"", b" and more"], true)).await.unwrap(),
+            b"good and more"
+        );
+        assert_eq!(received(Body::from([b"good".as_slice(), &[7; 96]].concat())).await.unwrap().len(), 100);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_begins_badly_is_refused_before_the_rest_is_waited_for() {
+        let bad = Problem::field("file", "is bad");
+        for body in [pieces(&[b"ba", b"d!"], false), pieces(&[b"goo"], true), Body::empty()] {
+            assert_eq!(received(body).await.unwrap_err(), bad);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_full_card_is_told() {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        assert_eq!(receive(Body::from("good"), full, &TERMS).await.unwrap_err(), Problem::StoreFull);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn bodies_have_bounds_of_size_and_time() {
+        let too_large = Problem::TooLarge { most: 100 };
+        assert_eq!(received(Body::from(vec![0; 101])).await.unwrap_err(), too_large, "as it is declared");
+        let more = [b"good".as_slice(), &[7; 60], &[7; 37]];
+        assert_eq!(received(pieces(&more, false)).await.unwrap_err(), too_large, "as it comes");
+        assert_eq!(received(pieces(&[b"good"], false)).await.unwrap_err(), Problem::TooSlow, "it stalls");
+        // A few bytes each time before the patience is over, for ever.
+        let trickle = Body::from_stream(stream::unfold((), async |()| {
+            tokio::time::sleep(STALL / 2).await;
+            Some((Ok::<_, Infallible>(Bytes::from_static(b"good")), ()))
+        }));
+        let terms = Terms { most: 1 << 20, ..TERMS };
+        let kept_waiting = receive(trickle, tempfile::tempfile().unwrap(), &terms).await;
+        assert_eq!(kept_waiting.unwrap_err(), Problem::TooSlow);
+    }
+}

@@ -1,0 +1,174 @@
+//! Which address is answered by whom. Everything but the stream's bytes goes past the layer of `access`.
+
+use super::access;
+use super::body::Body;
+use super::caller::Peer;
+use super::media::{self, Media};
+use super::metrics::Metrics;
+use super::places::Places;
+use super::problem::Problem;
+use super::reading_on::ReadOn;
+use super::state::{Site, State};
+use super::traffic::Traffic;
+use super::{
+    auth, avatar, backups, cameras, chat, controls, events, follows, health, me, messages, metrics,
+    moderation, notifications, openapi, page, pictures, reactions, sessions, settings, setup, streams,
+    system, topics, update, users, wifi,
+};
+use axum::Router;
+use axum::extract::MatchedPath;
+use axum::middleware::from_fn_with_state;
+use axum::routing::get;
+use bytes::Bytes;
+use http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderValue, Method, Request, Response};
+use perch_studio::capture::status::CameraState;
+use std::sync::Arc;
+use tower::Service;
+use utoipa_axum::router::OpenApiRouter;
+
+/// Only what is ours, nothing inline. `blob:` is how hls.js feeds a video; everything else is closed.
+const CONTENT_SECURITY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self' blob:; connect-src 'self'; \
+     base-uri 'none'; form-action 'self'; frame-ancestors 'self'",
+);
+
+/// The API: every address with its handler and its description.
+pub(super) fn api() -> OpenApiRouter<Arc<State>> {
+    OpenApiRouter::new()
+        .merge(auth::routes())
+        .merge(avatar::routes())
+        .merge(backups::routes())
+        .merge(cameras::routes())
+        .merge(controls::routes())
+        .merge(events::routes())
+        .merge(follows::routes())
+        .merge(me::routes())
+        .merge(notifications::routes())
+        .merge(pictures::routes())
+        .merge(chat::routes())
+        .merge(messages::routes())
+        .merge(moderation::routes())
+        .merge(openapi::routes())
+        .merge(reactions::routes())
+        .merge(sessions::routes())
+        .merge(settings::routes())
+        .merge(setup::routes())
+        .merge(streams::routes())
+        .merge(system::routes())
+        .merge(topics::routes())
+        .merge(update::routes())
+        .merge(users::routes())
+        .merge(wifi::routes())
+}
+
+/// What is not of the API.
+fn pages() -> Router<Arc<State>> {
+    let screens =
+        page::SCREENS.iter().fold(Router::new(), |router, path| router.route(path, get(page::index)));
+    screens
+        .route(page::ASSETS, get(page::asset))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(metrics::show))
+}
+
+/// Answers every request of the site; clones are the same.
+#[derive(Clone)]
+pub(super) struct Answers {
+    media: Arc<Media>,
+    router: Router,
+    state: Arc<State>,
+}
+
+impl Answers {
+    pub(super) fn new(site: Site, traffic: Arc<Traffic>, places: Arc<Places>) -> Self {
+        let most_waiting = places.most();
+        let metrics = Metrics::new(&site, traffic, places);
+        let (api, _) = api().split_for_parts();
+        let state = Arc::new(State::new(site, metrics));
+        let media = Arc::new(Media::new(Arc::clone(&state), most_waiting));
+        let router = api
+            .merge(pages())
+            .route_layer(from_fn_with_state(Arc::clone(&state), access::guard))
+            .fallback(async || axum::response::IntoResponse::into_response(Problem::NotFound))
+            .method_not_allowed_fallback(async |path: MatchedPath| Problem::Method {
+                allowed: access::methods_of(path.as_str()),
+            })
+            .with_state(Arc::clone(&state));
+        Self { media, router, state }
+    }
+
+    pub(super) async fn answer<B>(&self, peer: Peer, mut request: Request<B>) -> Response<Body>
+    where
+        B: hyper::body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let line = AccessLine::of(peer, &request);
+        let wifi = self.state.site.wifi.as_ref();
+        let response =
+            if let Some(away) = wifi::leads_away(wifi, peer, request.method(), request.uri().path()) {
+                away.map(Body::Routed)
+            } else if let Some(path) = request.uri().path().strip_prefix(media::PREFIX) {
+                self.media.answer(path, peer, &request).await
+            } else {
+                request.extensions_mut().insert(peer);
+                self.route(request).await
+            };
+        if let Some(line) = line {
+            line.write(&response);
+        }
+        response
+    }
+
+    async fn route<B>(&self, request: Request<B>) -> Response<Body>
+    where
+        B: hyper::body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let (head, body) = request.into_parts();
+        let body = ReadOn::new(&head.headers, body);
+        let answered = self.router.clone().call(Request::from_parts(head, body)).await;
+        let mut response = answered.unwrap_or_else(|never| match never {}).map(Body::Routed);
+        let headers = response.headers_mut();
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+        headers.insert(CONTENT_SECURITY_POLICY, CONTENT_SECURITY);
+        response
+    }
+}
+
+/// A line of the access log: neither query nor headers nor bodies, which may hold what is nobody's business.
+struct AccessLine {
+    peer: Peer,
+    method: Method,
+    path: String,
+}
+
+impl AccessLine {
+    /// `None` where nobody reads it.
+    fn of<B>(peer: Peer, request: &Request<B>) -> Option<Self> {
+        tracing::enabled!(tracing::Level::DEBUG).then(|| Self {
+            peer,
+            method: request.method().clone(),
+            path: request.uri().path().to_owned(),
+        })
+    }
+
+    fn write(&self, response: &Response<Body>) {
+        let Self { peer, method, path } = self;
+        tracing::debug!("{peer} {method} {path} {}", response.status().as_u16());
+    }
+}
+
+/// In words.
+pub(super) fn why_nothing_is_live(state: &CameraState) -> String {
+    match state {
+        CameraState::Starting => "the camera is being started: try again in a second".to_owned(),
+        CameraState::Live { .. } => {
+            "the camera runs, the first segment is being made: try again in a second".to_owned()
+        }
+        CameraState::Waiting { reason } => format!("waiting for the camera: {reason}"),
+        CameraState::Stopped => "nothing is live".to_owned(),
+    }
+}

@@ -1,0 +1,114 @@
+//! `/api/v1/me/sessions` and `/api/v1/me/password`: where one is logged in, and with what.
+
+use super::auth;
+use super::caller::Caller;
+use super::input::{Json, Path};
+use super::json::{self, Time};
+use super::problem::Problem;
+use super::state::{Shared, State};
+use axum::response::Response;
+use http::StatusCode;
+use perch_site::accounts::secret::Password;
+use perch_store::{Refusal, Session, SessionId, StoreError};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(close)).routes(routes!(change_password))
+}
+
+/// One's logins, of which there are never so many that they need pages.
+#[derive(Serialize, ToSchema)]
+struct Sessions {
+    items: Vec<Login>,
+    #[schema(required)]
+    next_cursor: Option<String>,
+}
+
+/// A login.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Session)]
+struct Login {
+    #[schema(value_type = String)]
+    id: SessionId,
+    /// Browser and address.
+    label: String,
+    #[schema(value_type = String, format = DateTime)]
+    opened_at: Time,
+    /// When it was used last, to within 15 minutes.
+    #[schema(value_type = String, format = DateTime)]
+    refreshed_at: Time,
+    #[schema(value_type = String, format = DateTime)]
+    expires_at: Time,
+    /// The one that asks.
+    is_current: bool,
+}
+
+impl Login {
+    fn new(session: Session, current: Option<SessionId>) -> Self {
+        Self {
+            id: session.id,
+            label: session.label,
+            opened_at: Time(session.opened_at),
+            refreshed_at: Time(session.refreshed_at),
+            expires_at: Time(session.expires_at),
+            is_current: Some(session.id) == current,
+        }
+    }
+}
+
+/// Where one is logged in, the newest login first.
+#[utoipa::path(get, path = "/api/v1/me/sessions", tag = "me", responses((status = 200, description = "The logins", body = Sessions)))]
+async fn list(state: Shared, caller: Caller) -> Result<Response, Problem> {
+    let login = caller.member()?;
+    let (user, current) = (login.user, login.session);
+    let sessions = state.store(move |store| store.sessions(user)).await?;
+    let items = sessions.into_iter().rev().map(|session| Login::new(session, current)).collect();
+    Ok(json::fresh(&Sessions { items, next_cursor: None }))
+}
+
+/// Logs out elsewhere.
+#[utoipa::path(delete, path = "/api/v1/me/sessions/{id}", tag = "me", params(("id" = String, Path, description = "The login's id")),
+    responses((status = 204, description = "It is closed")))]
+async fn close(state: Shared, caller: Caller, Path(id): Path<SessionId>) -> Result<StatusCode, Problem> {
+    let user = caller.member()?.user;
+    let closing = state.change_accounts(move |store| {
+        if store.session(id)?.user != user {
+            // As if there were none: other people's logins are nobody's business.
+            return Err(StoreError::from(Refusal::NotFound { what: "login" }));
+        }
+        store.close_session(id)
+    });
+    closing.await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The old password and the new.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct PasswordChange {
+    #[schema(value_type = String, format = Password, max_length = 1024)]
+    password: Password,
+    #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]
+    new_password: Password,
+}
+
+/// Changes the password, and logs out everywhere else.
+#[utoipa::path(post, path = "/api/v1/me/password", tag = "me", request_body = PasswordChange,
+    responses((status = 204, description = "The password is changed, all other logins are closed")))]
+async fn change_password(
+    state: Shared,
+    caller: Caller,
+    Json(change): Json<PasswordChange>,
+) -> Result<StatusCode, Problem> {
+    let login = caller.member()?;
+    let (user, session) = (login.user, login.session);
+    let new = auth::checked_password("new_password", change.new_password)?;
+    auth::confirm(&state, &caller, change.password).await?;
+    let hash = state.accounts().passwords.hash(new).await?;
+    state.change_accounts(move |store| store.change_password(user, &hash, session)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

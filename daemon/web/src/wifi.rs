@@ -1,0 +1,156 @@
+//! `/api/v1/system/wifi`: which wireless network the board is in, where that is Perch's to choose; and the access point of a board that knows none,
+//! on which every other address leads to the page that asks for it.
+
+use super::caller::{Caller, Peer};
+use super::input::Json;
+use super::json;
+use super::problem::Problem;
+use super::state::{Shared, State};
+use axum::response::{IntoResponse as _, Response};
+use http::header::{CACHE_CONTROL, LOCATION};
+use http::{HeaderValue, Method, StatusCode};
+use perch_site::accounts::secret::Password;
+use perch_site::appliance::wifi::{self, Choice, Report, Wifi, WifiState};
+use perch_store::{Role, Store};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The screen where a network is chosen.
+pub(super) const SCREEN: &str = "/wifi";
+/// What this screen needs; everything else leads to it, for somebody on the access point. Changes are not among it: each asks for a login or a code.
+const SHOWN: [&str; 5] = [SCREEN, "/login", "/api/v1/settings", "/api/v1/system/wifi", "/api/v1/me"];
+
+pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
+    OpenApiRouter::new().routes(routes!(show, choose))
+}
+
+/// How the Wi-Fi is.
+#[derive(Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Now {
+    /// An access point itself, for somebody to choose a network.
+    AccessPoint,
+    Joining,
+    Joined,
+    /// Not needed: there is a cable.
+    Idle,
+}
+
+/// A network in reach.
+#[derive(Serialize, ToSchema)]
+struct Network {
+    ssid: String,
+    #[schema(maximum = 100)]
+    signal_percent: u8,
+    /// It wants a password.
+    secured: bool,
+    /// False: of a kind that Perch cannot join (WPA3 alone, or with a login of its own).
+    joinable: bool,
+}
+
+/// The board's Wi-Fi.
+#[derive(Serialize, ToSchema)]
+struct WifiReport {
+    state: Now,
+    /// What it is in, what it joins, or what it calls itself as an access point.
+    ssid: Option<String>,
+    /// Why the last network could not be joined.
+    problem: Option<String>,
+    /// As heard before the access point was opened, the strongest first.
+    networks: Vec<Network>,
+    /// Where Perch will be found.
+    address: String,
+    /// What makes the owner's account: for whoever is on the access point of a board that has no owner.
+    setup_code: Option<String>,
+}
+
+/// The board's Wi-Fi, and the networks in reach. On the access point of a board without an owner for everybody, otherwise for owners.
+#[utoipa::path(get, path = "/api/v1/system/wifi", tag = "system",
+    responses((status = 200, description = "How it is", body = WifiReport),
+        (status = 404, description = "This machine's Wi-Fi is not Perch's to choose", body = inline(crate::openapi::ProblemDocument), content_type = "application/problem+json")))]
+async fn show(state: Shared, caller: Caller) -> Result<Response, Problem> {
+    let (wifi, report) = at_hand(&state)?;
+    let is_first = admit(&state, wifi, &caller).await?;
+    let (now, ssid) = match report.state {
+        WifiState::AccessPoint { name, .. } => (Now::AccessPoint, Some(name)),
+        WifiState::Joining(name) => (Now::Joining, Some(name)),
+        WifiState::Joined(name) => (Now::Joined, Some(name)),
+        WifiState::Idle => (Now::Idle, None),
+    };
+    let networks =
+        wifi.networks().into_iter().map(|wifi::Network { name, signal_percent, is_secured, is_joinable }| {
+            Network { ssid: name, signal_percent, secured: is_secured, joinable: is_joinable }
+        });
+    Ok(json::fresh(&WifiReport {
+        state: now,
+        ssid,
+        problem: report.failure.map(|failure| failure.to_string()),
+        networks: networks.collect(),
+        address: format!("http://{}.local", state.site.board.host_name().as_deref().unwrap_or("perch")),
+        setup_code: is_first.then(|| state.accounts().setup_code.shown()).flatten(),
+    }))
+}
+
+/// The network to be in.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ChosenNetwork {
+    #[schema(min_length = 1, max_length = 32)]
+    ssid: String,
+    /// None, or an empty one, for an open network.
+    #[schema(value_type = Option<String>, format = Password, max_length = 63)]
+    password: Option<Password>,
+    /// Where the board is, in two capitals (ISO 3166-1): what may be sent there.
+    #[schema(pattern = "^[A-Z]{2}$")]
+    country: Option<String>,
+}
+
+/// Chooses the network. The board leaves what it is in within seconds; when the new one cannot be joined, it is an access point again and says why.
+#[utoipa::path(put, path = "/api/v1/system/wifi", tag = "system", request_body = ChosenNetwork,
+    responses((status = 204, description = "It will be joined"),
+        (status = 404, description = "This machine's Wi-Fi is not Perch's to choose", body = inline(crate::openapi::ProblemDocument), content_type = "application/problem+json")))]
+async fn choose(
+    state: Shared,
+    caller: Caller,
+    Json(chosen): Json<ChosenNetwork>,
+) -> Result<Response, Problem> {
+    let (wifi, _) = at_hand(&state)?;
+    admit(&state, wifi, &caller).await?;
+    let choice = Choice::new(chosen.ssid, chosen.password, chosen.country)
+        .map_err(|(field, why)| Problem::field(field, why))?;
+    wifi.choose(&choice).map_err(|error| Problem::internal(&error))?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Where it is Perch's to choose.
+pub(super) fn at_hand(state: &State) -> Result<(&Wifi, Report), Problem> {
+    let wifi = state.site.wifi.as_ref().ok_or(Problem::NotFound)?;
+    Ok((wifi, wifi.report().ok_or(Problem::NotFound)?))
+}
+
+/// Lets owners in; and whoever is on the access point while nobody can be an owner. Whether it is one of these.
+async fn admit(state: &State, wifi: &Wifi, caller: &Caller) -> Result<bool, Problem> {
+    let is_first = wifi.access_point_of(caller.address()).is_some() && !state.store(Store::has_owner).await?;
+    match caller.login() {
+        Some(login) if login.role == Role::Owner => Ok(is_first),
+        _ if is_first => Ok(true),
+        Some(_) => Err(Problem::Forbidden),
+        None => Err(Problem::Unauthenticated),
+    }
+}
+
+/// Where somebody on the access point is led to instead. Phones ask for addresses of their makers to find out whether they are on the internet, and
+/// show the page that they are led to by itself.
+pub(super) fn leads_away(wifi: Option<&Wifi>, peer: Peer, method: &Method, path: &str) -> Option<Response> {
+    let us = wifi?.access_point_of(peer.address())?;
+    let is_shown = SHOWN.contains(&path) || path.starts_with("/assets/");
+    if is_shown || !matches!(*method, Method::GET | Method::HEAD) {
+        return None;
+    }
+    let there = HeaderValue::try_from(format!("http://{us}{SCREEN}")).expect("an address is a header value");
+    let headers = [(LOCATION, there), (CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+    Some((StatusCode::FOUND, headers).into_response())
+}
