@@ -16,6 +16,7 @@ mod media_sequence;
 mod messages;
 mod moderation;
 mod notifications;
+mod opening;
 mod pictures;
 mod reactions;
 mod record;
@@ -28,6 +29,7 @@ mod schema;
 mod search;
 mod sessions;
 mod settings;
+mod store;
 mod stream;
 mod streams;
 mod tables;
@@ -53,6 +55,7 @@ pub use refusal::Refusal;
 pub use search::query::{Cursor, CursorError, Page, Sort, StateFilter, StreamQuery};
 pub use sessions::{SESSIONS_PER_USER, Session, TokenDigest};
 pub use settings::{Registration, Settings, SigningKey};
+pub use store::Store;
 pub use stream::{
     EndReason, NewStream, Stream, StreamChange, StreamDetails, StreamFacts, StreamState, VideoMode,
     Visibility,
@@ -61,42 +64,3 @@ pub use streams::TOPICS_PER_STREAM;
 pub use topics::{TOPICS_MOST, Topic};
 pub use users::{NewUser, PasswordHash, Role, Standing, User, UserChange, UserQuery};
 pub use views::Viewer;
-
-use redb::Database;
-use reserve::Reserve;
-use std::path::{Path, PathBuf};
-use std::sync::RwLock;
-
-type Opener = Box<dyn Fn() -> Result<Database, StoreError> + Send + Sync>;
-
-/// The open store. One process writes to it at a time; share it by reference.
-pub struct Store {
-    /// `None` after the card failed, until the next call opens it anew.
-    database: RwLock<Option<Database>>,
-    open: Opener,
-    path: PathBuf,
-    /// `None` for one that is no site's: a backup, a test's.
-    reserve: Option<Reserve>,
-}
-
-impl Store {
-    /// Opens the store, or makes it where there is none; one of an earlier Perch is migrated. A file that is damaged, foreign or of a
-    /// newer Perch is an error and stays as it is. Reads the whole file, and after a power cut repairs it.
-    pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let database = file::open(path)?;
-        schema::bring_up_to_date(&database, path)?;
-        let again = path.to_owned();
-        let store = Self::of(database, path.to_owned(), Box::new(move || file::open_existing(&again)));
-        Ok(Self { reserve: Some(Reserve::beside(path)), ..store })
-    }
-
-    fn of(database: Database, path: PathBuf, open: Opener) -> Self {
-        Self { database: RwLock::new(Some(database)), open, path, reserve: None }
-    }
-}
-
-impl std::fmt::Debug for Store {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Store").field("path", &self.path).finish_non_exhaustive()
-    }
-}

@@ -1,0 +1,17 @@
+//! Opening the store: the file, its schema, and the room that is kept back beside it.
+
+use crate::reserve::Reserve;
+use crate::{Store, StoreError, file, schema};
+use std::path::Path;
+
+impl Store {
+    /// Opens the store, or makes it where there is none; one of an earlier Perch is migrated. A file that is damaged, foreign or of a
+    /// newer Perch is an error and stays as it is. Reads the whole file, and after a power cut repairs it.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let database = file::open(path)?;
+        schema::bring_up_to_date(&database, path)?;
+        let again = path.to_owned();
+        let store = Self::of(database, path.to_owned(), Box::new(move || file::open_existing(&again)));
+        Ok(Self { reserve: Some(Reserve::beside(path)), ..store })
+    }
+}
