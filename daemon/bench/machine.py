@@ -39,20 +39,20 @@ def _nginx_service_runs() -> bool:
 
 
 def build() -> tuple[Path, Path]:
-    """Release builds of perchd and of the segmenter alone (perch-media's example `segment_file`)."""
-    cargo = ["cargo", "build", "--release", "--locked", "--quiet"]
-    subprocess.run([*cargo, "-p", "perchd"], cwd=REPOSITORY, check=True)
-    subprocess.run([*cargo, "-p", "perch-media", "--example", "segment_file"], cwd=REPOSITORY, check=True)
-    said = subprocess.run(["cargo", "metadata", "--no-deps", "--offline", "--format-version", "1"], cwd=REPOSITORY, check=True, capture_output=True)
-    release = Path(json.loads(said.stdout)["target_directory"]) / "release"
-    return release / "perchd", release / "examples" / "segment_file"
+    """perchd as the package carries it (profile `dist`), and the segmenter alone (perch-media's example `segment_file`)."""
+    return _build("-p", "perchd") / "perchd", build_example("perch-media", "segment_file")
 
 
 def build_example(package: str, name: str) -> Path:
-    """A release build of one of our examples."""
-    subprocess.run(["cargo", "build", "--release", "--locked", "--quiet", "-p", package, "--example", name], cwd=REPOSITORY, check=True)
+    """One of our examples, built with the package's profile."""
+    return _build("-p", package, "--example", name) / "examples" / name
+
+
+def _build(*what: str) -> Path:
+    """Builds with the profile of what ships; gives the folder of its output."""
+    subprocess.run(["cargo", "build", "--profile", "dist", "--locked", "--quiet", *what], cwd=REPOSITORY, check=True)
     said = subprocess.run(["cargo", "metadata", "--no-deps", "--offline", "--format-version", "1"], cwd=REPOSITORY, check=True, capture_output=True)
-    return Path(json.loads(said.stdout)["target_directory"]) / "release" / "examples" / name
+    return Path(json.loads(said.stdout)["target_directory"]) / "dist"
 
 
 def describe(now: datetime.datetime) -> list[tuple[str, str]]:

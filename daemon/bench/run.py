@@ -129,8 +129,8 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measures Perch against its peers on this machine.")
     parser.add_argument("--only", type=_names, default=list(MEASUREMENTS), metavar="NAME[,NAME…]", help=", ".join(MEASUREMENTS))
-    parser.add_argument("--perchd", type=Path, help="this binary instead of a release build of the checkout")
-    parser.add_argument("--segment-file", type=Path, help="this binary instead of a release build of perch-media's example")
+    parser.add_argument("--perchd", type=Path, help="this binary instead of the checkout, built as the package is")
+    parser.add_argument("--segment-file", type=Path, help="this binary instead of perch-media's example, built likewise")
     return parser.parse_args()
 
 
