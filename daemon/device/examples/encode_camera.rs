@@ -54,7 +54,7 @@ fn streamed(arguments: &Arguments, camera: Camera) -> Result<(), Box<dyn Error>>
         arguments.import,
     )?;
     let mut file = std::fs::File::create(&arguments.coded)?;
-    let (mut pictures, mut key_frames, mut bytes) = (0, 0, 0);
+    let (mut pictures, mut bytes) = (0, 0);
     let (mut last, mut backwards) = (Duration::ZERO, 0);
     let started = monotonic();
     while pictures < arguments.frames {
@@ -66,7 +66,6 @@ fn streamed(arguments: &Arguments, camera: Camera) -> Result<(), Box<dyn Error>>
         };
         file.write_all(&coded.data)?;
         pictures += 1;
-        key_frames += u32::from(coded.is_key_frame);
         bytes += coded.data.len();
         backwards += u32::from(coded.captured_at <= last);
         last = coded.captured_at;
@@ -83,7 +82,7 @@ fn streamed(arguments: &Arguments, camera: Camera) -> Result<(), Box<dyn Error>>
     }
     let losses = source.losses();
     println!(
-        "done pictures={pictures} drained={drained} key_frames={key_frames} bytes={bytes} backwards={backwards} zero_copy={} \
+        "done pictures={pictures} drained={drained} bytes={bytes} backwards={backwards} zero_copy={} \
          discarded={} lost={} jumps={} latency_ms={}",
         source.is_zero_copy(),
         losses.discarded,

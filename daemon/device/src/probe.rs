@@ -158,21 +158,6 @@ fn find_program(name: &str, path: &OsStr) -> Option<PathBuf> {
     })
 }
 
-/// Asks one node, by its number or by a link; `None` when it is no camera.
-pub fn probe_camera(path: &Path) -> Result<Option<CameraReport>, DeviceError> {
-    let node = std::fs::canonicalize(path).map_err(|error| DeviceError::opening(path, error))?;
-    match look_at(&node, &Links::read())? {
-        Node::Camera(camera) => Ok(Some(camera)),
-        _ => Ok(None),
-    }
-}
-
-/// Where a camera that was seen before is now, whatever number it has.
-pub fn locate(identity: &Identity) -> Option<CameraReport> {
-    let cameras = probe().cameras;
-    identity::find(identity, &cameras, |camera| &camera.identity).cloned()
-}
-
 enum Node {
     Camera(CameraReport),
     Encoder(EncoderReport),

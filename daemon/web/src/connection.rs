@@ -102,7 +102,7 @@ mod tests {
     use super::super::stopping::Stopping;
     use super::*;
     use http_body_util::Full;
-    use perch_device::kernel_memory::{KernelMemory, KernelMemoryWriter};
+    use perch_device::memory::{KernelMemory, KernelMemoryWriter};
     use std::net::{IpAddr, Ipv4Addr};
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
     use tokio::task::JoinHandle;

@@ -5,7 +5,7 @@
 use super::places::Place;
 use super::send_pages::SendPages;
 use super::traffic::Traffic;
-use perch_device::kernel_memory::KernelMemory;
+use perch_device::memory::KernelMemory;
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::Pin;

@@ -48,7 +48,7 @@ struct Counts {
 }
 
 /// Likes a stream, dislikes it, or takes that back. One opinion for each person.
-#[utoipa::path(put, path = "/api/v1/streams/{id}/reaction", tag = "streams", operation_id = "react", params(("id" = String, Path, description = "The stream's id")), request_body = Asked,
+#[utoipa::path(put, path = "/api/v1/streams/{id}/reaction", tag = "streams", params(("id" = String, Path, description = "The stream's id")), request_body = Asked,
     responses((status = 200, description = "What people think of it now", body = Counts)))]
 async fn react(
     state: Shared,
@@ -73,7 +73,7 @@ async fn react(
 }
 
 /// Puts a stream on one's watch list.
-#[utoipa::path(put, path = "/api/v1/streams/{id}/save", tag = "streams", operation_id = "save_stream", params(("id" = String, Path, description = "The stream's id")),
+#[utoipa::path(put, path = "/api/v1/streams/{id}/save", tag = "streams", params(("id" = String, Path, description = "The stream's id")),
     responses((status = 204, description = "It is on the list")))]
 async fn save(state: Shared, caller: Caller, Path(id): Path<StreamId>) -> Result<StatusCode, Problem> {
     let (user, now, shown) = (caller.member()?.user, state.now(), state.shown(&caller));
@@ -86,7 +86,7 @@ async fn save(state: Shared, caller: Caller, Path(id): Path<StreamId>) -> Result
 }
 
 /// Takes a stream off one's watch list.
-#[utoipa::path(delete, path = "/api/v1/streams/{id}/save", tag = "streams", operation_id = "unsave_stream", params(("id" = String, Path, description = "The stream's id")),
+#[utoipa::path(delete, path = "/api/v1/streams/{id}/save", tag = "streams", params(("id" = String, Path, description = "The stream's id")),
     responses((status = 204, description = "It is not on the list (any more)")))]
 async fn unsave(state: Shared, caller: Caller, Path(id): Path<StreamId>) -> Result<StatusCode, Problem> {
     let user = caller.member()?.user;

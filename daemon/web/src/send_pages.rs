@@ -1,6 +1,6 @@
 //! Sending without copying: the pages of [`KernelMemory`] are handed to the socket by sendfile(2).
 
-use perch_device::kernel_memory::KernelMemory;
+use perch_device::memory::KernelMemory;
 use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
 use std::io::{self, IoSlice};
 use std::task::{Context, Poll, ready};

@@ -168,7 +168,7 @@ impl State {
 }
 
 /// Finds streams: by words, topic, state, user, and what one follows, likes or has saved.
-#[utoipa::path(get, path = "/api/v1/streams", tag = "streams", operation_id = "list_streams", params(Find),
+#[utoipa::path(get, path = "/api/v1/streams", tag = "streams", params(Find),
     responses((status = 200, description = "A page of streams", body = List), (status = 304, description = "As before (If-None-Match)")))]
 async fn list(
     state: Shared,
@@ -229,7 +229,7 @@ async fn list(
 }
 
 /// Goes live: takes the camera and sets it up as asked.
-#[utoipa::path(post, path = "/api/v1/streams", tag = "streams", operation_id = "go_live", request_body = Start,
+#[utoipa::path(post, path = "/api/v1/streams", tag = "streams", request_body = Start,
     responses((status = 201, description = "The stream is starting", body = StreamItem),
         (status = 409, description = "Somebody else has the camera, or it is not there", body = super::openapi::ProblemDocument, content_type = "application/problem+json")))]
 async fn start(state: Shared, caller: Caller, Json(asked): Json<Start>) -> Result<Response, Problem> {
@@ -294,7 +294,7 @@ async fn start(state: Shared, caller: Caller, Json(asked): Json<Start>) -> Resul
 }
 
 /// One stream.
-#[utoipa::path(get, path = "/api/v1/streams/{id}", tag = "streams", operation_id = "show_stream", params(("id" = String, Path, description = "The stream's id")),
+#[utoipa::path(get, path = "/api/v1/streams/{id}", tag = "streams", params(("id" = String, Path, description = "The stream's id")),
     responses((status = 200, description = "The stream", body = StreamItem), (status = 304, description = "As before (If-None-Match)")))]
 async fn show(
     state: Shared,
@@ -311,7 +311,7 @@ async fn show(
 }
 
 /// Changes what is said of a stream, and who may watch it.
-#[utoipa::path(patch, path = "/api/v1/streams/{id}", tag = "streams", operation_id = "change_stream", params(("id" = String, Path, description = "The stream's id")), request_body = Change,
+#[utoipa::path(patch, path = "/api/v1/streams/{id}", tag = "streams", params(("id" = String, Path, description = "The stream's id")), request_body = Change,
     responses((status = 200, description = "The stream as it is now", body = StreamItem)))]
 async fn change(
     state: Shared,
@@ -341,7 +341,7 @@ async fn change(
 }
 
 /// Deletes a stream that has ended, with its chat and all that refers to it.
-#[utoipa::path(delete, path = "/api/v1/streams/{id}", tag = "streams", operation_id = "delete_stream", params(("id" = String, Path, description = "The stream's id")),
+#[utoipa::path(delete, path = "/api/v1/streams/{id}", tag = "streams", params(("id" = String, Path, description = "The stream's id")),
     responses((status = 204, description = "It is gone"),
         (status = 409, description = "It has not ended", body = super::openapi::ProblemDocument, content_type = "application/problem+json")))]
 async fn delete(state: Shared, caller: Caller, Path(id): Path<StreamId>) -> Result<StatusCode, Problem> {
@@ -355,7 +355,7 @@ async fn delete(state: Shared, caller: Caller, Path(id): Path<StreamId>) -> Resu
 }
 
 /// Ends a stream; the answer comes when it has ended. One that has ended before stays as it ended.
-#[utoipa::path(post, path = "/api/v1/streams/{id}/stop", tag = "streams", operation_id = "stop_stream", params(("id" = String, Path, description = "The stream's id")),
+#[utoipa::path(post, path = "/api/v1/streams/{id}/stop", tag = "streams", params(("id" = String, Path, description = "The stream's id")),
     responses((status = 200, description = "The stream as it ended", body = StreamItem)))]
 async fn stop(state: Shared, caller: Caller, Path(id): Path<StreamId>) -> Result<Response, Problem> {
     let shown = state.shown(&caller);

@@ -34,7 +34,7 @@ const STORE: &str = "perch.redb";
 pub(super) fn run(config: &Config) -> Result<(), CommandError> {
     log::start(config.log.level).map_err(|error| CommandError::Config(error.into()))?;
     let inherited = perch_web::Inherited::take().context("cannot take systemd's sockets over")?;
-    perch_device::heap::give_back();
+    perch_device::memory::heap::give_back();
     notify::starting();
     // Opening it writes to it.
     let last_alive = last_alive(&config.server.data_dir);

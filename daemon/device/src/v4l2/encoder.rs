@@ -53,8 +53,6 @@ pub struct Coded {
     pub data: Bytes,
     /// When its frame was captured.
     pub captured_at: Duration,
-    /// The driver says that decoding can start here.
-    pub is_key_frame: bool,
 }
 
 /// An encoder that streams. Drop it to stop.
@@ -240,8 +238,7 @@ impl Encoder {
             }
             if let Some(data) = coded {
                 let captured_at = self.pending.coded(info.timestamp, copies, now);
-                let is_key_frame = info.flags & sys::V4L2_BUF_FLAG_KEYFRAME != 0;
-                return Ok(Some(Coded { data, captured_at, is_key_frame }));
+                return Ok(Some(Coded { data, captured_at }));
             }
             if last {
                 return Ok(None); // an empty buffer only says that the drain is over

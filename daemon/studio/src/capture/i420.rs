@@ -3,7 +3,8 @@
 //! All raw frames inside Perch are ITU-R BT.601 in limited range, which is what UVC cameras deliver as YUYV and NV12; the
 //! software encoder says so in its SPS.
 
-use super::source::{PixelFormat, Plane, RawFrame};
+use super::source::RawFrame;
+use perch_device::{Picture, PixelFormat, Plane};
 use std::time::Duration;
 
 /// Planes without padding: luma rows are `width` bytes apart, chroma rows half of it.
@@ -85,21 +86,17 @@ impl I420Buffer {
     pub fn frame(&self, captured_at: Duration) -> RawFrame<'_> {
         let (y, chroma) = self.data.split_at(self.width * self.height);
         let (u, v) = chroma.split_at(chroma.len() / 2);
-        RawFrame {
-            format: PixelFormat::I420,
-            width: self.width as u32,
-            height: self.height as u32,
-            planes: [
-                Plane { data: y, stride: self.width },
-                Plane { data: u, stride: self.width / 2 },
-                Plane { data: v, stride: self.width / 2 },
-            ],
-            captured_at,
-        }
+        let planes = [
+            Plane { data: y, stride: self.width },
+            Plane { data: u, stride: self.width / 2 },
+            Plane { data: v, stride: self.width / 2 },
+        ];
+        let (width, height) = (self.width as u32, self.height as u32);
+        RawFrame { picture: Picture { format: PixelFormat::I420, width, height, planes }, captured_at }
     }
 
-    /// Takes over the picture of `frame` (NV12 or YUYV).
-    pub fn convert(&mut self, frame: &RawFrame<'_>) -> Result<(), ConvertError> {
+    /// Converts `frame` (NV12 or YUYV) into this buffer.
+    pub fn convert(&mut self, frame: &Picture<'_>) -> Result<(), ConvertError> {
         let (width, height) = (self.width, self.height);
         if (frame.width as usize, frame.height as usize) != (width, height) {
             return Err(ConvertError::Size {
@@ -149,19 +146,21 @@ impl I420Buffer {
                     expected: packed.stride * height,
                 })
             }
-            PixelFormat::I420 | PixelFormat::Mjpeg => Err(ConvertError::Layout(frame.format)),
+            PixelFormat::I420 | PixelFormat::Mjpeg | PixelFormat::H264 => {
+                Err(ConvertError::Layout(frame.format))
+            }
         }
     }
 }
 
 /// Whether every plane holds what size and strides of `frame` promise. The last row may lack its padding.
-pub fn check_planes(frame: &RawFrame<'_>) -> Result<(), ConvertError> {
+pub fn check_planes(frame: &Picture<'_>) -> Result<(), ConvertError> {
     let (width, height) = (frame.width as usize, frame.height as usize);
     let rows: [(usize, usize); 3] = match frame.format {
         PixelFormat::I420 => [(width, height), (width / 2, height / 2), (width / 2, height / 2)],
         PixelFormat::Nv12 => [(width, height), (width, height / 2), (0, 0)],
         PixelFormat::Yuyv => [(width * 2, height), (0, 0), (0, 0)],
-        PixelFormat::Mjpeg => return Ok(()),
+        PixelFormat::Mjpeg | PixelFormat::H264 => return Ok(()),
     };
     for (plane, ((bytes_in_row, rows), given)) in rows.into_iter().zip(frame.planes).enumerate() {
         if rows == 0 {
@@ -196,10 +195,10 @@ mod tests {
         data
     }
 
-    fn as_nv12(data: &[u8], width: u32, height: u32, stride: usize) -> RawFrame<'_> {
+    fn as_nv12(data: &[u8], width: u32, height: u32, stride: usize) -> Picture<'_> {
         let (luma, chroma) = data.split_at(stride * height as usize);
         let planes = [Plane { data: luma, stride }, Plane { data: chroma, stride }, Plane::default()];
-        RawFrame { format: PixelFormat::Nv12, width, height, planes, captured_at: Duration::ZERO }
+        Picture { format: PixelFormat::Nv12, width, height, planes }
     }
 
     #[test]
@@ -224,8 +223,7 @@ mod tests {
             }
         }
         let planes = [Plane { data: &data, stride }, Plane::default(), Plane::default()];
-        let frame =
-            RawFrame { format: PixelFormat::Yuyv, width, height, planes, captured_at: Duration::ZERO };
+        let frame = Picture { format: PixelFormat::Yuyv, width, height, planes };
         let mut buffer = I420Buffer::new(width, height);
         buffer.convert(&frame).unwrap();
         let planes = buffer.planes_mut();

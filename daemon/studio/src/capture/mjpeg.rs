@@ -41,7 +41,7 @@ impl<S: RawSource> MjpegDecoder<S> {
 impl<S: RawSource> RawSource for MjpegDecoder<S> {
     fn next_frame(&mut self, timeout: Duration) -> Result<Option<RawFrame<'_>>, SourceError> {
         let Some(frame) = self.source.next_frame(timeout)? else { return Ok(None) };
-        if let Err(error) = self.decoder.decode(frame.planes[0].data) {
+        if let Err(error) = self.decoder.decode(frame.picture.planes[0].data) {
             self.counters.discarded.fetch_add(1, Ordering::Relaxed);
             self.broken_in_a_row += 1;
             if self.broken_in_a_row == BROKEN_IN_A_ROW {
@@ -192,7 +192,7 @@ fn fill_from_pixels(pixels: &[u8], picture: &mut I420Buffer) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capture::source::{PixelFormat, Plane};
+    use perch_device::{Picture, PixelFormat, Plane};
 
     /// 32x16, left half red, right half blue, as ffmpeg codes it; see the samples' README.
     const SAMPLES: [(&str, &[u8]); 3] = [
@@ -212,7 +212,8 @@ mod tests {
             self.1 = self.0.remove(0);
             let planes = [Plane { data: &self.1, stride: 0 }, Plane::default(), Plane::default()];
             let captured_at = Duration::from_secs(7);
-            Ok(Some(RawFrame { format: PixelFormat::Mjpeg, width: 32, height: 16, planes, captured_at }))
+            let picture = Picture { format: PixelFormat::Mjpeg, width: 32, height: 16, planes };
+            Ok(Some(RawFrame { picture, captured_at }))
         }
         fn describe(&self) -> String {
             "files".to_owned()
@@ -233,7 +234,9 @@ mod tests {
             let mut decoder = decoder(vec![file.to_vec()]);
             let frame = decoder.next_frame(Duration::ZERO).unwrap().expect("a picture");
             assert_eq!(frame.captured_at, Duration::from_secs(7));
-            let at = |plane: usize, x: usize| frame.planes[plane].data[4 * frame.planes[plane].stride + x];
+            let at = |plane: usize, x: usize| {
+                frame.picture.planes[plane].data[4 * frame.picture.planes[plane].stride + x]
+            };
             let colours = [(at(0, 4), at(1, 2), at(2, 2)), (at(0, 28), at(1, 14), at(2, 14))];
             for ((y, u, v), expected) in colours.into_iter().zip([(81_u8, 90_u8, 240_u8), (41, 240, 110)]) {
                 let off = y.abs_diff(expected.0).max(u.abs_diff(expected.1)).max(v.abs_diff(expected.2));
@@ -259,8 +262,14 @@ mod tests {
     fn grey_pictures_have_neutral_chroma() {
         let mut decoder = decoder(vec![grey_file()]);
         let frame = decoder.next_frame(Duration::ZERO).unwrap().expect("a picture");
-        assert!(frame.planes[1].data.iter().chain(frame.planes[2].data).all(|&sample| sample == 128));
-        assert!(frame.planes[0].data.iter().all(|&sample| sample == 126));
+        assert!(
+            frame.picture.planes[1]
+                .data
+                .iter()
+                .chain(frame.picture.planes[2].data)
+                .all(|&sample| sample == 128)
+        );
+        assert!(frame.picture.planes[0].data.iter().all(|&sample| sample == 126));
     }
 
     #[test]
@@ -275,12 +284,14 @@ mod tests {
             .next_frame(Duration::ZERO)
             .unwrap()
             .expect("a picture")
+            .picture
             .planes
             .map(|plane| plane.data.to_vec());
         let whole = decoder
             .next_frame(Duration::ZERO)
             .unwrap()
             .expect("a picture")
+            .picture
             .planes
             .map(|plane| plane.data.to_vec());
         assert_eq!(bare, whole);

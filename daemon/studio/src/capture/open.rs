@@ -10,18 +10,18 @@ use super::encoder_record::EncoderRecord;
 use super::libcamera;
 use super::mjpeg::MjpegDecoder;
 use super::software::{SoftwareEncoder, SoftwareSettings};
-use super::source::{CodedSource, Opener, PixelFormat, RawSource, SourceError};
+use super::source::{CodedSource, Opener, RawSource, SourceError};
 use super::stand_in::StandIn;
 use super::status::{CaptureCounters, SelfTest};
 use super::test_pattern::TestPattern;
-use super::v4l2::{CodingCamera, HardwareCoded, HardwareEncoder, RawCamera, to_source_format};
+use super::v4l2::{CodingCamera, HardwareCoded, HardwareEncoder, RawCamera};
 use crate::clock::Clock;
 use crate::config::{self, EncoderKind, SourceKind};
 use perch_device::identity::{self, Identity};
 use perch_device::probe::{ProbeReport, probe};
 use perch_device::v4l2::capture::Camera;
 use perch_device::v4l2::coding::Coding;
-use perch_device::{Mode, hotplug::Hotplug};
+use perch_device::{Mode, PixelFormat, hotplug::Hotplug};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -140,7 +140,7 @@ impl ConfiguredCamera {
             }
             _ => {
                 let camera = RawCamera::open(path, mode, clock, counters.clone())?;
-                match to_source_format(mode.format)? {
+                match mode.format {
                     PixelFormat::Mjpeg => {
                         self.encoded(MjpegDecoder::new(camera, counters)?, PixelFormat::I420, encoder)
                     }

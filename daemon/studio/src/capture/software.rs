@@ -1,7 +1,7 @@
 //! H.264 on the CPU, where the board has no encoder: `OpenH264`, set up for a live camera.
 
 use super::i420::{I420Buffer, check_planes};
-use super::source::{FrameEncoder, PixelFormat, RawFrame, SourceError};
+use super::source::{FrameEncoder, RawFrame, SourceError};
 use bytes::Bytes;
 use openh264::encoder::{
     BitRate, ColorPrimaries, Complexity, Encoder, EncoderConfig, FrameRate, FrameType, IntraFramePeriod,
@@ -9,6 +9,7 @@ use openh264::encoder::{
 };
 use openh264::formats::YUVSource;
 use openh264::{OpenH264API, Timestamp};
+use perch_device::{Picture, PixelFormat};
 use std::time::Duration;
 
 /// What the encoder can code at most, in pixels of the longer and the shorter side.
@@ -95,16 +96,16 @@ impl FrameEncoder for SoftwareEncoder {
         let SoftwareSettings { width, height, .. } = self.settings;
         let torn = |error: super::i420::ConvertError| SourceError::Failed(error.to_string());
         let captured_at = frame.captured_at;
-        let frame = if frame.format == PixelFormat::I420 {
-            check_planes(frame).map_err(torn)?;
-            *frame
+        let picture = if frame.picture.format == PixelFormat::I420 {
+            check_planes(&frame.picture).map_err(torn)?;
+            frame.picture
         } else {
             let buffer = self.converted.get_or_insert_with(|| I420Buffer::new(width, height));
-            buffer.convert(frame).map_err(torn)?;
-            buffer.frame(captured_at)
+            buffer.convert(&frame.picture).map_err(torn)?;
+            buffer.frame(captured_at).picture
         };
-        if (frame.width, frame.height) != (width, height) {
-            let (got_width, got_height) = (frame.width, frame.height);
+        if (picture.width, picture.height) != (width, height) {
+            let (got_width, got_height) = (picture.width, picture.height);
             return Err(SourceError::Failed(format!(
                 "frames of {got_width}x{got_height} came where {width}x{height} was agreed"
             )));
@@ -114,7 +115,7 @@ impl FrameEncoder for SoftwareEncoder {
         }
         let coded = self
             .encoder
-            .encode_at(&Planes(&frame), Timestamp::from_millis(captured_at.as_millis() as u64))
+            .encode_at(&Planes(&picture), Timestamp::from_millis(captured_at.as_millis() as u64))
             .map_err(|error| SourceError::Failed(format!("the software encoder failed: {error}")))?;
         if matches!(coded.frame_type(), FrameType::Skip | FrameType::Invalid) {
             return Ok(());
@@ -135,8 +136,8 @@ impl FrameEncoder for SoftwareEncoder {
     }
 }
 
-/// A checked I420 frame as the encoder wants it.
-struct Planes<'a>(&'a RawFrame<'a>);
+/// A checked I420 picture as the encoder wants it.
+struct Planes<'a>(&'a Picture<'a>);
 
 impl YUVSource for Planes<'_> {
     fn dimensions(&self) -> (usize, usize) {

@@ -1,6 +1,7 @@
 //! What a camera has to be able to do, whatever it is made of. A file can replay as a camera in tests.
 
 use bytes::Bytes;
+use perch_device::Picture;
 use std::time::Duration;
 
 /// What a running source hands over.
@@ -71,39 +72,11 @@ pub struct SourceDescription {
     pub frames_per_second: f64,
 }
 
-/// Pixel layouts a frame may have between a camera and an encoder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PixelFormat {
-    /// 4:2:0, three planes (V4L2 `YU12`).
-    I420,
-    /// 4:2:0, luma plane and interleaved chroma plane.
-    Nv12,
-    /// 4:2:2 packed.
-    Yuyv,
-    /// A JPEG picture; `planes[0]` is the file, its stride is 0.
-    Mjpeg,
-}
-
-/// One plane of a frame; rows are `stride` bytes apart.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Plane<'a> {
-    /// The bytes, `stride * rows` at least but for the last row's padding.
-    pub data: &'a [u8],
-    /// Bytes from one row to the next.
-    pub stride: usize,
-}
-
-/// A raw picture, borrowed from its source until the next one is asked for.
+/// A frame on its way to an encoder, borrowed from its source until the next one is asked for.
 #[derive(Clone, Copy, Debug)]
 pub struct RawFrame<'a> {
-    /// Layout of `planes`.
-    pub format: PixelFormat,
-    /// Pixels.
-    pub width: u32,
-    /// Pixels.
-    pub height: u32,
-    /// As many as `format` has; the others are empty.
-    pub planes: [Plane<'a>; 3],
+    /// Its pixels, or a JPEG file (`planes[0]`, with a stride of 0).
+    pub picture: Picture<'a>,
     /// When it was captured, on the monotonic clock.
     pub captured_at: Duration,
 }

@@ -5,10 +5,7 @@
 
 use super::encoder_record::EncoderRecord;
 use super::i420::I420Buffer;
-use super::source::{
-    CodedSource, FrameEncoder, Output, PixelFormat, Plane, RawFrame, RawSource, SourceDescription,
-    SourceError,
-};
+use super::source::{CodedSource, FrameEncoder, Output, RawFrame, RawSource, SourceDescription, SourceError};
 use super::status::CaptureCounters;
 use crate::clock::Clock;
 use bytes::Bytes;
@@ -18,10 +15,9 @@ use perch_device::v4l2::coding::Coding;
 use perch_device::v4l2::encoded_camera::EncodedCamera;
 use perch_device::v4l2::encoder::{Encoder, EncoderSettings, Input};
 use perch_device::v4l2::format::Format;
-use perch_device::v4l2::layout::Picture;
 use perch_device::v4l2::poll::{Readiness, wait};
 use perch_device::v4l2::verdict::Losses;
-use perch_device::{DeviceError, FourCC, Mode};
+use perch_device::{DeviceError, FourCC, Mode, Picture, PixelFormat, Plane};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -229,12 +225,11 @@ impl RawSource for RawCamera {
         let Some(frame) = frame else { return Ok(None) };
         let held = self.held.insert(frame);
         let Mode { format, width, height, .. } = self.camera.mode();
-        let planes = match self.camera.picture(held) {
-            Some(picture) => picture.planes.map(|plane| Plane { data: plane.data, stride: plane.stride }),
-            None => [Plane { data: self.camera.bytes(held), stride: 0 }, Plane::default(), Plane::default()],
-        };
-        let format = to_source_format(format)?;
-        Ok(Some(RawFrame { format, width, height, planes, captured_at: held.captured_at }))
+        let picture = self.camera.picture(held).unwrap_or_else(|| {
+            let file = Plane { data: self.camera.bytes(held), stride: 0 };
+            Picture { format, width, height, planes: [file, Plane::default(), Plane::default()] }
+        });
+        Ok(Some(RawFrame { picture, captured_at: held.captured_at }))
     }
 
     fn describe(&self) -> String {
@@ -244,28 +239,6 @@ impl RawSource for RawCamera {
     fn mode(&self) -> (u32, u32, f64) {
         let Mode { width, height, frames_per_second, .. } = self.camera.mode();
         (width, height, frames_per_second)
-    }
-}
-
-/// Our name of a camera's format of frames.
-pub fn to_source_format(format: perch_device::PixelFormat) -> Result<PixelFormat, SourceError> {
-    use perch_device::PixelFormat as Device;
-    match format {
-        Device::I420 => Ok(PixelFormat::I420),
-        Device::Nv12 => Ok(PixelFormat::Nv12),
-        Device::Yuyv => Ok(PixelFormat::Yuyv),
-        Device::Mjpeg => Ok(PixelFormat::Mjpeg),
-        Device::H264 => Err(SourceError::Mode("H.264 is no frame to be coded".to_owned())),
-    }
-}
-
-fn to_device(format: PixelFormat) -> Option<perch_device::PixelFormat> {
-    use perch_device::PixelFormat as Device;
-    match format {
-        PixelFormat::I420 => Some(Device::I420),
-        PixelFormat::Nv12 => Some(Device::Nv12),
-        PixelFormat::Yuyv => Some(Device::Yuyv),
-        PixelFormat::Mjpeg => None,
     }
 }
 
@@ -297,8 +270,8 @@ impl HardwareEncoder {
         counters: Arc<CaptureCounters>,
         record: EncoderRecord,
     ) -> Result<Self, DeviceError> {
-        let as_it_comes = to_device(format).filter(|format| report.takes(*format));
-        let takes = as_it_comes.unwrap_or(perch_device::PixelFormat::I420);
+        let is_taken = format.is_raw() && report.takes(format);
+        let takes = if is_taken { format } else { PixelFormat::I420 };
         let (width, height) = size;
         let settings = EncoderSettings {
             gives: H264,
@@ -311,8 +284,8 @@ impl HardwareEncoder {
         Ok(Self {
             encoder,
             clock,
-            takes: if as_it_comes.is_some() { format } else { PixelFormat::I420 },
-            converted: as_it_comes.is_none().then(|| I420Buffer::new(width, height)),
+            takes,
+            converted: (!is_taken).then(|| I420Buffer::new(width, height)),
             // Waiting longer would cost frames where fetching one takes time, too (MJPEG).
             linger: Duration::from_secs_f64(0.25 / coding.frames_per_second.clamp(1.0, 1000.0)),
             losses: LossCount::new(counters),
@@ -370,16 +343,6 @@ impl HardwareEncoder {
     }
 }
 
-/// A frame as `perch-device` sees it.
-fn picture_of<'a>(frame: &RawFrame<'a>) -> Result<Picture<'a>, SourceError> {
-    let format = to_device(frame.format)
-        .ok_or_else(|| SourceError::Mode("JPEG has to be decoded before it is coded".to_owned()))?;
-    let planes = frame
-        .planes
-        .map(|plane| perch_device::v4l2::layout::Plane { data: plane.data, stride: plane.stride });
-    Ok(Picture { format, width: frame.width, height: frame.height, planes })
-}
-
 impl FrameEncoder for HardwareEncoder {
     fn encode(
         &mut self,
@@ -389,14 +352,14 @@ impl FrameEncoder for HardwareEncoder {
     ) -> Result<(), SourceError> {
         // Taken out, because the picture borrows from it.
         let mut converted = self.converted.take();
-        let frame = match &mut converted {
-            Some(buffer) if frame.format != self.takes => {
-                buffer.convert(frame).map_err(|error| SourceError::Failed(error.to_string()))?;
-                buffer.frame(frame.captured_at)
+        let picture = match &mut converted {
+            Some(buffer) if frame.picture.format != self.takes => {
+                buffer.convert(&frame.picture).map_err(|error| SourceError::Failed(error.to_string()))?;
+                buffer.frame(frame.captured_at).picture
             }
-            _ => *frame,
+            _ => frame.picture,
         };
-        let result = self.code(&picture_of(&frame)?, frame.captured_at, force_key_frame, out);
+        let result = self.code(&picture, frame.captured_at, force_key_frame, out);
         self.converted = converted;
         result.inspect_err(|error| note(&self.record, self.encoder.path(), error, &*self.clock))?;
         Ok(())

@@ -1,7 +1,7 @@
 //! What the hls reader offers at one moment, and the handle through which HTTP takes it.
 
 use bytes::Bytes;
-use perch_device::kernel_memory::KernelMemory;
+use perch_device::memory::KernelMemory;
 use perch_media::hls::parse_segment_name;
 use prometheus_client::metrics::histogram::Histogram;
 use std::sync::Arc;

@@ -4,7 +4,7 @@
 
 use super::SegmentBytes;
 use bytes::Bytes;
-use perch_device::kernel_memory::{KernelMemory, KernelMemoryWriter};
+use perch_device::memory::{KernelMemory, KernelMemoryWriter};
 use perch_media::hls::SegmentWriter;
 use std::io;
 use std::sync::Arc;

@@ -209,8 +209,8 @@ mod tests {
             long_running.draw(Duration::from_millis(milliseconds));
         }
         let at = Duration::from_millis(1_795_368_483_007);
-        let (a, mut fresh) = (long_running.draw(at).frame(at).planes, Drawing::new(640, 360));
-        let b = fresh.draw(at).frame(at).planes;
+        let (a, mut fresh) = (long_running.draw(at).frame(at).picture.planes, Drawing::new(640, 360));
+        let b = fresh.draw(at).frame(at).picture.planes;
         for (a, b) in a.iter().zip(b) {
             assert!(a.data == b.data, "left-overs of an earlier picture");
         }
@@ -219,8 +219,9 @@ mod tests {
     #[test]
     fn pictures_follow_each_other_visibly() {
         let mut drawing = Drawing::new(320, 240);
-        let before = drawing.draw(Duration::from_secs(100)).frame(Duration::ZERO).planes[0].data.to_vec();
-        let after = drawing.draw(Duration::from_millis(100_033)).frame(Duration::ZERO).planes[0].data;
+        let before =
+            drawing.draw(Duration::from_secs(100)).frame(Duration::ZERO).picture.planes[0].data.to_vec();
+        let after = drawing.draw(Duration::from_millis(100_033)).frame(Duration::ZERO).picture.planes[0].data;
         let lane = 200 * 320..;
         assert!(before[lane.clone()] != after[lane], "the disc moves");
     }

@@ -104,8 +104,8 @@ mod tests {
                 "frame {n} at {:?}",
                 frame.captured_at
             );
-            let read =
-                time_code::read(frame.planes[0].data, frame.planes[0].stride, 320).expect("a time code");
+            let read = time_code::read(frame.picture.planes[0].data, frame.picture.planes[0].stride, 320)
+                .expect("a time code");
             let milliseconds = read - 1_795_368_483_007;
             assert!(
                 milliseconds.abs_diff(frame.captured_at.as_millis() as u64) <= 1,

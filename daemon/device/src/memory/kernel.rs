@@ -1,5 +1,5 @@
-//! Bytes that lie in the kernel's page cache (`memfd_create(2)`): a socket is handed their pages by sendfile(2), where a write would copy
-//! them anew for every viewer. No file system and no card is behind them. Sealed (`F_ADD_SEALS` of fcntl(2)): nobody changes them any more.
+//! Bytes in the kernel's page cache (`memfd_create(2)`): sendfile(2) hands their pages to a socket, where write(2) would copy them for every
+//! viewer. There is no file system and no card behind them. They are sealed against changes (`F_ADD_SEALS` of fcntl(2)).
 
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt as _;
 use std::ptr::NonNull;
 
-/// See the module.
+/// Sealed bytes, as a slice and as a file for sendfile(2).
 #[derive(Debug)]
 pub struct KernelMemory {
     file: File,
@@ -31,27 +31,27 @@ pub struct KernelMemoryWriter {
 }
 
 impl KernelMemoryWriter {
-    /// Nothing yet. Fails for want of descriptors.
+    /// An empty file. Fails when the process has no descriptor left.
     pub fn new() -> io::Result<Self> {
         let file = memfd_create("perch", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
         Ok(Self { file: file.into(), length: 0 })
     }
 
-    /// Appends all of `bytes`, or fails for want of memory; what was there before is there still.
+    /// Appends all of `bytes`. Fails when memory runs out; what was written before stays.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.write_all_at(bytes, self.length as u64)?;
         self.length += bytes.len();
         Ok(())
     }
 
-    /// A copy of what was written, in the program's own memory.
+    /// A copy of what was written, on the heap.
     pub fn read_back(&self) -> io::Result<Vec<u8>> {
         let mut copy = vec![0; self.length];
         self.file.read_exact_at(&mut copy, 0)?;
         Ok(copy)
     }
 
-    /// Nobody writes to it any more. Fails for want of memory, and where nothing was written; gives itself back then.
+    /// Seals and maps the bytes. Fails when memory runs out or nothing was written, and then returns the writer beside the error.
     pub fn finish(self) -> Result<KernelMemory, (Self, io::Error)> {
         match KernelMemory::seal(&self.file, self.length) {
             Ok(address) => Ok(KernelMemory { file: self.file, address, length: self.length }),
@@ -63,8 +63,8 @@ impl KernelMemoryWriter {
 impl KernelMemory {
     fn seal(file: &File, length: usize) -> io::Result<NonNull<c_void>> {
         fcntl_add_seals(file, SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE)?;
-        // Private, because kernels before 6.7 refuse shared mappings of what is sealed against writing, read-only ones too. As nobody
-        // writes, the pages are the file's own all the same. Not populated: most viewers are sent them by the file.
+        // Private, because kernels before 6.7 refuse shared mappings of files that are sealed against writing, even read-only ones. As
+        // nobody writes, the pages are the file's own all the same. Not populated, because most viewers get the bytes by sendfile.
         // SAFETY: a new mapping at an address of the kernel's choice touches no memory of ours. The file is as long as the mapping and
         // is sealed against shrinking (a read beyond its end would be a SIGBUS) and against writing (`&[u8]` must not change).
         let address =
@@ -72,7 +72,7 @@ impl KernelMemory {
         NonNull::new(address).ok_or_else(|| io::ErrorKind::OutOfMemory.into())
     }
 
-    /// Where `part` lies in the file, when it is a part of these bytes.
+    /// The offset of `part` in the file, bytes; `None` when it is no part of these bytes.
     pub fn offset_of(&self, part: &[u8]) -> Option<u64> {
         let own = self.as_ref().as_ptr_range();
         let part = part.as_ptr_range();

@@ -1,4 +1,4 @@
-//! How much contiguous memory the kernel has for encoders (CMA), from `/proc/meminfo`. Pure but for one read.
+//! How much contiguous memory (CMA) the kernel has for encoders, from `/proc/meminfo` (proc_meminfo(5)).
 
 /// The kernel's contiguous memory allocator, bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,7 +9,7 @@ pub struct ContiguousMemory {
     pub free: u64,
 }
 
-/// As it is now; `None` on kernels without CMA.
+/// Reads the present figures; `None` on kernels without CMA.
 pub fn contiguous_memory() -> Option<ContiguousMemory> {
     parse(&std::fs::read_to_string("/proc/meminfo").ok()?)
 }
