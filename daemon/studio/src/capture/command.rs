@@ -18,7 +18,8 @@ use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What the pipe is to hold, in bytes: as much as anybody may ask for (pipe(7)).
+/// Size asked for the pipe of standard output, in bytes: the most an unprivileged process gets (`/proc/sys/fs/pipe-max-size`, pipe(7)), so
+/// that a slow moment of ours does not block the child.
 const PIPE: usize = 1 << 20;
 /// A child that closed its output is given this long to say why by its exit status.
 const EXIT: Duration = Duration::from_millis(500);
@@ -37,7 +38,6 @@ pub struct CommandSource {
     stdout: ChildStdout,
     stderr: Option<ChildStderr>,
     read_at: Duration,
-    keeps_pictures: bool,
     log: ChildLog,
     clock: Arc<dyn Clock>,
     description: SourceDescription,
@@ -70,13 +70,14 @@ impl CommandSource {
             .map_err(failed)?;
         let stdout = child.stdout.take().expect("it was asked to be a pipe");
         let stderr = child.stderr.take();
-        let is_large = rustix::pipe::fcntl_setpipe_size(&stdout, PIPE).is_ok();
+        if let Err(error) = rustix::pipe::fcntl_setpipe_size(&stdout, PIPE) {
+            tracing::debug!(%error, "the pipe keeps its default size");
+        }
         let source = Self {
             child,
             stdout,
             stderr,
             read_at: clock.monotonic(),
-            keeps_pictures: is_large,
             log: ChildLog::new(&camera.name, program),
             clock,
             description: SourceDescription {
@@ -179,21 +180,14 @@ impl CodedSource for CommandSource {
         let mut chunk = Vec::with_capacity(there.clamp(1, PIPE));
         match rustix::io::read(&self.stdout, rustix::buffer::spare_capacity(&mut chunk)) {
             Ok(0) => Err(self.ended()),
-            Ok(read) => {
+            Ok(_) => {
                 let last_read_at = std::mem::replace(&mut self.read_at, self.clock.monotonic());
-                // A child that came near to waiting for us once is looked at as it writes.
-                self.keeps_pictures &= read < PIPE / 3 * 2;
                 let since = if was_there { last_read_at } else { self.read_at };
                 Ok(Output::Stream { data: chunk.into(), since, read_at: self.read_at })
             }
             Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => Ok(Output::Nothing),
             Err(error) => Err(self.failed(&format!("its output cannot be read: {error}"))),
         }
-    }
-
-    /// In its pipe.
-    fn keeps_pictures(&self) -> bool {
-        self.keeps_pictures
     }
 
     /// Nobody can ask a child for an IDR; its own come as it was told to make them.
@@ -355,20 +349,6 @@ mod tests {
             panic!("nothing")
         };
         assert!(since == started && read_at > since);
-    }
-
-    #[test]
-    fn a_pipe_that_was_near_its_bound_once_is_not_left_alone_any_more() {
-        let most = PIPE / 10 * 7;
-        let mut source = start(&["sh", "-c", &format!("head -c {most} /dev/zero; exec sleep 1000")]).unwrap();
-        assert!(source.keeps_pictures());
-        let is_there = |source: &mut CommandSource| {
-            rustix::io::ioctl_fionread(&source.stdout).is_ok_and(|bytes| bytes == most as u64)
-        };
-        assert!(source.wait_until(Duration::from_secs(10), is_there), "it waits for nobody");
-        let Ok(Output::Stream { data, .. }) = source.next(Duration::ZERO) else { panic!("nothing") };
-        assert_eq!(data.len(), most);
-        assert!(!source.keeps_pictures());
     }
 
     #[test]

@@ -31,10 +31,6 @@ pub enum Output {
 pub trait CodedSource: Send {
     /// The next output, waiting for `timeout` at most. An error ends this source: drop it and open anew.
     fn next(&mut self, timeout: Duration) -> Result<Output, SourceError>;
-    /// Whether pictures may be left with it for half a second: it keeps them all, and gives them together at the next call.
-    fn keeps_pictures(&self) -> bool {
-        false
-    }
     /// Asks for an IDR as soon as may be (one of the two messages that travel upstream). May be without effect.
     fn force_key_frame(&mut self);
     /// No more frames go in. Whether something may still come out: [`Self::next`] then gives it, and [`Output::Nothing`] when

@@ -290,9 +290,6 @@ impl Supervisor {
                 source.force_key_frame();
                 (key_frame_wanted, key_frame_asked) = (false, Some(now));
             }
-            if source.keeps_pictures() {
-                self.wait_while_quiet(now);
-            }
             let output = source.next(POLL)?;
             let now = self.clock.monotonic();
             if self.publish(&mut pictures, output, now) {
@@ -311,14 +308,6 @@ impl Supervisor {
         }
         self.drain(source, &mut pictures);
         Ok(())
-    }
-
-    /// Waits until readers are going to want pictures again. Told to stop, it returns at once.
-    fn wait_while_quiet(&self, now: Duration) {
-        let rest = self.publisher.quiet_until().unwrap_or_default().saturating_sub(now);
-        if !rest.is_zero() {
-            self.clock.park(rest);
-        }
     }
 
     fn announce(&self, source: &dyn CodedSource) {

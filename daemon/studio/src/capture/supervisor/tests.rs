@@ -1,7 +1,5 @@
 //! The supervisor on its own thread of time: a source that follows a script, a clock that waiting turns.
 
-mod left_lying;
-
 use super::*;
 use crate::broadcast::{Item, Reader};
 use crate::capture::source::SourceDescription;
