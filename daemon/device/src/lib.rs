@@ -27,4 +27,5 @@ pub use error::DeviceError;
 pub use mode::{Mode, PixelFormat};
 /// Four-character code of a pixel or coded format.
 pub use v4l::FourCC;
+pub use v4l2::encoder::CodedPicture;
 pub use v4l2::layout::{Picture, Plane};

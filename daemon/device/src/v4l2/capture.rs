@@ -29,9 +29,11 @@ pub struct Camera {
     layout: Option<Layout>,
     timeline: Timeline,
     losses: Losses,
+    /// Something was lost since the last good frame.
+    after_loss: bool,
 }
 
-/// A good buffer that the camera has filled; give it back with [`Camera::release`], or the camera runs out of buffers.
+/// A good buffer that the camera has filled. Return it with [`Camera::release`], or the camera runs out of buffers.
 #[derive(Debug)]
 #[must_use = "the camera needs its buffer back"]
 pub struct Frame {
@@ -40,6 +42,9 @@ pub struct Frame {
     end: usize,
     /// When it was captured, on the monotonic clock.
     pub captured_at: Duration,
+    /// Frames before it were lost: the driver's sequence numbers have a gap, or buffers were broken. No harm for raw frames; see
+    /// [`super::encoder::CodedPicture::after_loss`] for coded ones.
+    pub after_loss: bool,
 }
 
 impl Frame {
@@ -110,6 +115,7 @@ impl Camera {
             layout,
             timeline: Timeline::default(),
             losses: Losses::default(),
+            after_loss: false,
         })
     }
 
@@ -164,8 +170,11 @@ impl Camera {
         let minimum = self.layout.map_or(1, |layout| layout.minimum_bytes());
         for _ in 0..Self::BURST {
             let Dequeued::Buffer(info) = self.queue.dequeue()? else { return Ok(None) };
-            self.losses.lost_frames += u64::from(self.timeline.lost_before(info.sequence));
-            if Verdict::of(&info, minimum, self.queue.capacity(info.index)) != Verdict::Good {
+            let lost = self.timeline.lost_before(info.sequence);
+            self.losses.lost_frames += u64::from(lost);
+            let verdict = Verdict::of(&info, minimum, self.queue.capacity(info.index));
+            self.after_loss |= lost > 0 || verdict != Verdict::Good;
+            if verdict != Verdict::Good {
                 self.losses.discarded += 1;
                 self.queue.enqueue(info.index, 0, Duration::ZERO)?;
                 continue;
@@ -173,7 +182,8 @@ impl Camera {
             let (captured_at, jumped) = self.timeline.captured_at(info.timestamp, now);
             self.losses.time_jumps += u64::from(jumped);
             let (start, end) = (info.data_offset as usize, info.bytes_used as usize);
-            return Ok(Some(Frame { index: info.index, start, end, captured_at }));
+            let after_loss = std::mem::take(&mut self.after_loss);
+            return Ok(Some(Frame { index: info.index, start, end, captured_at, after_loss }));
         }
         Ok(None)
     }

@@ -7,7 +7,7 @@
 
 use super::capture::{Camera, Frame};
 use super::coding::Coding;
-use super::encoder::{Coded, Encoder, EncoderSettings, Input};
+use super::encoder::{CodedPicture, Encoder, EncoderSettings, Input};
 use super::format::Format;
 use super::poll::{Readiness, wait};
 use super::verdict::Losses;
@@ -133,7 +133,7 @@ impl EncodedCamera {
         &mut self,
         timeout: Duration,
         clock: &dyn Fn() -> Duration,
-    ) -> Result<Option<Coded>, DeviceError> {
+    ) -> Result<Option<CodedPicture>, DeviceError> {
         let mut now = clock();
         let deadline = now + timeout;
         let mut dead = None;

@@ -47,12 +47,14 @@ pub struct EncoderSettings<'a> {
 }
 
 /// A coded picture.
-#[derive(Clone, Debug)]
-pub struct Coded {
-    /// The picture; the first also carries the parameter sets, or they come before it on their own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CodedPicture {
+    /// Annex B. The first picture also carries the parameter sets, or they come before it in a buffer of their own.
     pub data: Bytes,
-    /// When its frame was captured.
+    /// When its frame was captured, on the monotonic clock.
     pub captured_at: Duration,
+    /// A coded picture before this one was lost. Whatever refers to the lost one decodes to smear, so nothing up to the next IDR can be used.
+    pub after_loss: bool,
 }
 
 /// An encoder that streams. Drop it to stop.
@@ -68,6 +70,8 @@ pub struct Encoder {
     layout: Layout,
     pending: Pending,
     losses: Losses,
+    /// A coded picture was lost since the last one that was given out.
+    after_loss: bool,
     draining: bool,
 }
 
@@ -140,6 +144,7 @@ impl Encoder {
             layout,
             pending: Pending::default(),
             losses: Losses::default(),
+            after_loss: false,
             draining: false,
         })
     }
@@ -222,7 +227,7 @@ impl Encoder {
     }
 
     /// The next coded picture, without waiting; broken ones are thrown away and counted.
-    pub fn next_coded(&mut self, now: Duration) -> Result<Option<Coded>, DeviceError> {
+    pub fn next_coded(&mut self, now: Duration) -> Result<Option<CodedPicture>, DeviceError> {
         for _ in 0..Self::BURST {
             let Dequeued::Buffer(info) = self.capture.dequeue()? else { return Ok(None) };
             let verdict = Verdict::of(&info, 1, self.capture.capacity(info.index));
@@ -238,14 +243,16 @@ impl Encoder {
             }
             if let Some(data) = coded {
                 let captured_at = self.pending.coded(info.timestamp, copies, now);
-                return Ok(Some(Coded { data, captured_at }));
+                let after_loss = std::mem::take(&mut self.after_loss);
+                return Ok(Some(CodedPicture { data, captured_at, after_loss }));
             }
             if last {
                 return Ok(None); // an empty buffer only says that the drain is over
             }
-            // A sign of life all the same.
+            // It counts as a sign of life.
             self.pending.coded(info.timestamp, copies, now);
             self.losses.discarded += 1;
+            self.after_loss = true;
         }
         Ok(None)
     }

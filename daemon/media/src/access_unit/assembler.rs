@@ -105,6 +105,11 @@ impl AccessUnitAssembler {
         self.waiting_for_idr && self.counters.before_idr > 0
     }
 
+    /// The source lost a coded picture. Later pictures refer to it, so none is given out before the next IDR.
+    pub const fn lost_picture(&mut self) {
+        self.waiting_for_idr = true;
+    }
+
     /// Takes one whole picture, as drivers deliver it, captured at `pts`. Gives `None` for parameter sets alone (they are
     /// kept), and before the first IDR. The access unit shares `data` unless other NAL units stand between the picture's own.
     ///

@@ -1,7 +1,7 @@
 //! Frames and an encoder make a source of coded pictures.
 
 use super::source::{CodedSource, FrameEncoder, Output, RawSource, SourceDescription, SourceError};
-use bytes::Bytes;
+use perch_device::CodedPicture;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ pub struct Encoded<S, E> {
     source: S,
     encoder: E,
     /// Coded and not yet handed over; as many as the encoder holds back at most.
-    ready: VecDeque<(Bytes, Duration)>,
+    ready: VecDeque<CodedPicture>,
     /// Reused between calls.
-    coded: Vec<(Bytes, Duration)>,
+    coded: Vec<CodedPicture>,
     key_frame_wanted: bool,
     has_finished: bool,
 }
@@ -41,10 +41,7 @@ impl<S: RawSource, E: FrameEncoder> CodedSource for Encoded<S, E> {
             self.encoder.encode(&frame, force, &mut self.coded)?;
             self.ready.extend(self.coded.drain(..));
         }
-        Ok(match self.ready.pop_front() {
-            Some((data, captured_at)) => Output::Picture { data, captured_at },
-            None => Output::Nothing,
-        })
+        Ok(self.ready.pop_front().map_or(Output::Nothing, Output::Picture))
     }
 
     fn force_key_frame(&mut self) {
@@ -73,6 +70,7 @@ mod tests {
     use super::*;
     use crate::capture::i420::I420Buffer;
     use crate::capture::source::RawFrame;
+    use bytes::Bytes;
 
     /// A black frame every time, stamped with its number in milliseconds.
     struct Frames(I420Buffer, u64);
@@ -92,17 +90,17 @@ mod tests {
 
     /// Holds two pictures back, as encoders with a pipeline do. A forced key frame is written as K.
     #[derive(Default)]
-    struct Late(VecDeque<(Bytes, Duration)>);
+    struct Late(VecDeque<CodedPicture>);
 
     impl FrameEncoder for Late {
         fn encode(
             &mut self,
             frame: &RawFrame<'_>,
             force_key_frame: bool,
-            out: &mut Vec<(Bytes, Duration)>,
+            out: &mut Vec<CodedPicture>,
         ) -> Result<(), SourceError> {
             let data = Bytes::from_static(if force_key_frame { b"K" } else { b"P" });
-            self.0.push_back((data, frame.captured_at));
+            self.0.push_back(CodedPicture { data, captured_at: frame.captured_at, after_loss: false });
             if self.0.len() > 2 {
                 out.extend(self.0.drain(..));
             }
@@ -115,7 +113,7 @@ mod tests {
 
     fn next(source: &mut impl CodedSource) -> Option<(Bytes, u128)> {
         match source.next(Duration::ZERO).unwrap() {
-            Output::Picture { data, captured_at } => Some((data, captured_at.as_millis())),
+            Output::Picture(picture) => Some((picture.data, picture.captured_at.as_millis())),
             Output::Nothing => None,
             Output::Stream { .. } => panic!("pictures are whole here"),
         }

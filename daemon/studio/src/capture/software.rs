@@ -9,8 +9,7 @@ use openh264::encoder::{
 };
 use openh264::formats::YUVSource;
 use openh264::{OpenH264API, Timestamp};
-use perch_device::{Picture, PixelFormat};
-use std::time::Duration;
+use perch_device::{CodedPicture, Picture, PixelFormat};
 
 /// What the encoder can code at most, in pixels of the longer and the shorter side.
 pub const LARGEST: (u32, u32) = (3840, 2160);
@@ -91,7 +90,7 @@ impl FrameEncoder for SoftwareEncoder {
         &mut self,
         frame: &RawFrame<'_>,
         force_key_frame: bool,
-        out: &mut Vec<(Bytes, Duration)>,
+        out: &mut Vec<CodedPicture>,
     ) -> Result<(), SourceError> {
         let SoftwareSettings { width, height, .. } = self.settings;
         let torn = |error: super::i420::ConvertError| SourceError::Failed(error.to_string());
@@ -127,7 +126,7 @@ impl FrameEncoder for SoftwareEncoder {
         }
         let mut data = Vec::with_capacity(bytes); // exactly: these bytes stay in the ring
         coded.write_vec(&mut data);
-        out.push((Bytes::from(data), captured_at));
+        out.push(CodedPicture { data: Bytes::from(data), captured_at, after_loss: false });
         Ok(())
     }
 

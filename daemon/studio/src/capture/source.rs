@@ -1,19 +1,14 @@
 //! What a camera has to be able to do, whatever it is made of. A file can replay as a camera in tests.
 
 use bytes::Bytes;
-use perch_device::Picture;
+use perch_device::{CodedPicture, Picture};
 use std::time::Duration;
 
 /// What a running source hands over.
 #[derive(Debug)]
 pub enum Output {
     /// One whole coded picture.
-    Picture {
-        /// Annex B.
-        data: Bytes,
-        /// When its frame was captured, on the monotonic clock.
-        captured_at: Duration,
-    },
+    Picture(CodedPicture),
     /// Part of an Annex B byte stream that carries no times.
     Stream {
         /// Any part of the stream, wherever it was cut.
@@ -89,12 +84,12 @@ pub trait RawSource: Send {
 
 /// Codes raw pictures. May hold several before it gives one back.
 pub trait FrameEncoder: Send {
-    /// Takes a frame in; coded pictures that are ready are appended to `out` with their frame's capture time.
+    /// Takes a frame; coded pictures that are ready are appended to `out`, each with its frame's capture time.
     fn encode(
         &mut self,
         frame: &RawFrame<'_>,
         force_key_frame: bool,
-        out: &mut Vec<(Bytes, Duration)>,
+        out: &mut Vec<CodedPicture>,
     ) -> Result<(), SourceError>;
     /// In words, for [`SourceDescription::encoder`].
     fn describe(&self) -> String;

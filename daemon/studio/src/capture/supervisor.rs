@@ -284,8 +284,9 @@ impl Supervisor {
         let mut losses = Losses::new(&self.counters, last_progress);
         while !self.is_stopped() {
             let now = self.clock.monotonic();
-            key_frame_wanted |= self.publisher.take_key_frame_request() || pictures.wants_key_frame();
-            if key_frame_wanted && key_frame_asked.is_none_or(|asked| now >= asked + KEY_FRAME_REQUESTS_APART)
+            key_frame_wanted |= self.publisher.take_key_frame_request();
+            if (key_frame_wanted || pictures.wants_key_frame())
+                && key_frame_asked.is_none_or(|asked| now >= asked + KEY_FRAME_REQUESTS_APART)
             {
                 source.force_key_frame();
                 (key_frame_wanted, key_frame_asked) = (false, Some(now));
@@ -330,7 +331,7 @@ impl Supervisor {
         let until = self.clock.monotonic() + DRAIN;
         while may_give_more
             && self.clock.monotonic() < until
-            && let Ok(output @ (Output::Picture { .. } | Output::Stream { .. })) = source.next(POLL)
+            && let Ok(output @ (Output::Picture(_) | Output::Stream { .. })) = source.next(POLL)
         {
             let now = self.clock.monotonic();
             self.publish(pictures, output, now);

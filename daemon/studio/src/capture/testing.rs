@@ -65,7 +65,7 @@ pub fn coded_pictures(count: usize) -> Vec<Bytes> {
     for _ in 0..count {
         encoder.encode(&frame.frame(Duration::ZERO), false, &mut coded).expect("it codes");
     }
-    coded.into_iter().map(|(data, _)| data).collect()
+    coded.into_iter().map(|picture| picture.data).collect()
 }
 
 /// A picture of this size in limited range, its upper half white and its lower half black, as an IDR.
@@ -82,5 +82,5 @@ pub fn white_over_black(width: u32, height: u32) -> Bytes {
     let mut encoder = SoftwareEncoder::new(settings).expect("a size that can be coded");
     let mut coded = Vec::new();
     encoder.encode(&frame.frame(Duration::ZERO), true, &mut coded).expect("it codes");
-    coded.remove(0).0
+    coded.remove(0).data
 }

@@ -17,7 +17,7 @@ use perch_device::v4l2::encoder::{Encoder, EncoderSettings, Input};
 use perch_device::v4l2::format::Format;
 use perch_device::v4l2::poll::{Readiness, wait};
 use perch_device::v4l2::verdict::Losses;
-use perch_device::{DeviceError, FourCC, Mode, Picture, PixelFormat, Plane};
+use perch_device::{CodedPicture, DeviceError, FourCC, Mode, Picture, PixelFormat, Plane};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -101,9 +101,9 @@ impl CodedSource for CodingCamera {
         self.losses.update(self.camera.losses());
         let Some(frame) = frame else { return Ok(Output::Nothing) };
         let data = Bytes::copy_from_slice(self.camera.bytes(&frame));
-        let captured_at = frame.captured_at;
+        let (captured_at, after_loss) = (frame.captured_at, frame.after_loss);
         self.camera.release(frame)?;
-        Ok(Output::Picture { data, captured_at })
+        Ok(Output::Picture(CodedPicture { data, captured_at, after_loss }))
     }
 
     fn force_key_frame(&mut self) {
@@ -170,10 +170,7 @@ impl CodedSource for HardwareCoded {
         let coded =
             coded.inspect_err(|error| note(&self.record, self.source.encoder().path(), error, clock))?;
         self.losses.update(self.source.losses());
-        Ok(coded.map_or(Output::Nothing, |coded| Output::Picture {
-            data: coded.data,
-            captured_at: coded.captured_at,
-        }))
+        Ok(coded.map_or(Output::Nothing, Output::Picture))
     }
 
     fn force_key_frame(&mut self) {
@@ -301,11 +298,11 @@ impl HardwareEncoder {
     }
 
     /// Takes everything out that is finished.
-    fn collect(&mut self, out: &mut Vec<(Bytes, Duration)>) -> Result<(), DeviceError> {
+    fn collect(&mut self, out: &mut Vec<CodedPicture>) -> Result<(), DeviceError> {
         let now = self.clock.monotonic();
         while self.encoder.reclaim()?.is_some() {}
         while let Some(coded) = self.encoder.next_coded(now)? {
-            out.push((coded.data, coded.captured_at));
+            out.push(coded);
         }
         self.losses.update(self.encoder.losses());
         self.encoder.check(now, EncodedCamera::PATIENCE)
@@ -319,7 +316,7 @@ impl HardwareEncoder {
         picture: &Picture<'_>,
         captured_at: Duration,
         force_key_frame: bool,
-        out: &mut Vec<(Bytes, Duration)>,
+        out: &mut Vec<CodedPicture>,
     ) -> Result<(), DeviceError> {
         self.collect(out)?;
         let until = self.clock.monotonic() + Self::ROOM;
@@ -348,7 +345,7 @@ impl FrameEncoder for HardwareEncoder {
         &mut self,
         frame: &RawFrame<'_>,
         force_key_frame: bool,
-        out: &mut Vec<(Bytes, Duration)>,
+        out: &mut Vec<CodedPicture>,
     ) -> Result<(), SourceError> {
         // Taken out, because the picture borrows from it.
         let mut converted = self.converted.take();

@@ -3,6 +3,7 @@
 use crate::capture::source::Output;
 use crate::capture::status::CaptureCounters;
 use crate::capture::stream_clock::StreamClock;
+use perch_device::CodedPicture;
 use perch_media::access_unit::{AccessUnit, AccessUnitAssembler, AssemblerCounters};
 use perch_media::time::MediaTime;
 use std::sync::atomic::Ordering;
@@ -58,7 +59,10 @@ impl Pictures {
         mut publish: impl FnMut(AccessUnit),
     ) {
         match output {
-            Output::Picture { data, captured_at } => {
+            Output::Picture(CodedPicture { data, captured_at, after_loss }) => {
+                if after_loss {
+                    self.assembler.lost_picture();
+                }
                 let pts = self.stamp(captured_at, now, last);
                 // What an error says is in the counters.
                 if let Ok(Some(unit)) = self.assembler.push_picture(&data, pts) {

@@ -6,6 +6,7 @@ use crate::capture::source::SourceDescription;
 use crate::capture::testing::coded_pictures;
 use crate::clock::HandClock;
 use bytes::Bytes;
+use perch_device::CodedPicture;
 use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::Mutex;
@@ -20,6 +21,8 @@ enum Step {
     Picture(Bytes),
     /// The same, stamped by a clock that is this much off.
     PictureOff(Bytes, Duration),
+    /// The same; the driver lost one before it.
+    PictureAfterLoss(Bytes),
     Fail,
     Panic,
     /// The supervisor is told to stop.
@@ -93,13 +96,15 @@ impl CodedSource for ScriptedSource {
         if let Some(reader) = &mut *self.reader.lock().unwrap() {
             reader.read();
         }
-        let picture = |data, off| {
+        let picture = |data, off, after_loss| {
             self.clock.turn(FRAME);
-            Ok(Output::Picture { data, captured_at: self.clock.monotonic() + off })
+            let captured_at = self.clock.monotonic() + off;
+            Ok(Output::Picture(CodedPicture { data, captured_at, after_loss }))
         };
         match self.steps.pop_front() {
-            Some(Step::Picture(data)) => picture(data, Duration::ZERO),
-            Some(Step::PictureOff(data, off)) => picture(data, off),
+            Some(Step::Picture(data)) => picture(data, Duration::ZERO, false),
+            Some(Step::PictureOff(data, off)) => picture(data, off, false),
+            Some(Step::PictureAfterLoss(data)) => picture(data, Duration::ZERO, true),
             Some(Step::Fail) => Err(SourceError::Failed("unplugged".to_owned())),
             Some(Step::Panic) => panic!("as the test wants it"),
             Some(Step::Stop) => {
@@ -291,6 +296,32 @@ fn a_stream_that_starts_without_idr_asks_for_one_but_not_with_every_picture() {
     let run = run(vec![then(without_idr, Step::Stop)]);
     assert_eq!(run.units.len(), 0);
     assert_eq!(run.key_frames_forced, 4, "a second of pictures, {KEY_FRAME_REQUESTS_APART:?} apart");
+}
+
+#[test]
+fn after_a_lost_picture_nothing_is_shown_before_an_idr_which_is_asked_for() {
+    let mut coded = coded_pictures(30).into_iter();
+    let mut steps: Vec<_> = coded.by_ref().take(10).map(Step::Picture).collect();
+    steps.push(Step::PictureAfterLoss(coded.nth(1).unwrap()));
+    steps.extend(coded.take(3).map(Step::Picture));
+    steps.extend(pictures(5));
+    let run = run(vec![then(steps, Step::Stop)]);
+    assert_eq!(run.units.len(), 15, "ten before the loss, five from the IDR on");
+    assert!(run.units[10].is_idr && run.units.iter().all(|unit| unit.epoch == 0), "no seam");
+    assert_eq!(run.key_frames_forced, 1);
+    assert_eq!(run.count(|c| &c.discarded), 4);
+}
+
+#[test]
+fn an_idr_after_a_lost_picture_is_shown_at_once() {
+    let mut steps = pictures(10);
+    steps.extend(
+        coded_pictures(5).into_iter().enumerate().map(|(number, data)| {
+            if number == 0 { Step::PictureAfterLoss(data) } else { Step::Picture(data) }
+        }),
+    );
+    let run = run(vec![then(steps, Step::Stop)]);
+    assert_eq!((run.units.len(), run.key_frames_forced), (15, 0));
 }
 
 struct Never;
