@@ -3,7 +3,7 @@
 //! What is here: V4L2 capture and stateful memory-to-memory encoding (Linux media userspace API, "Video for Linux API" and
 //! "Memory-to-Memory Stateful Video Encoder Interface"), what a board can do ([`probe`]), and uevents of devices that come and
 //! go ([`hotplug`]); buttons on GPIO lines ([`gpio`]) and keyboards ([`key`]), presses of them ([`press`]), and lamps. Also, because they need
-//! `unsafe`: memory ([`memory`]). Nothing blocks without a timeout, and every timeout and clock reading is an argument.
+//! `unsafe`: memory ([`memory`]) and child processes ([`child`]). Nothing blocks without a timeout, and every timeout and clock reading is an argument.
 //!
 //! Must not be here: tokio, HTTP, and any policy of what to stream.
 #![allow(
@@ -11,6 +11,7 @@
     reason = "this is the one crate that talks to the kernel by ioctl and mmap; each block has its SAFETY line"
 )]
 
+pub mod child;
 pub mod contact;
 pub mod error;
 pub mod gpio;

@@ -1,8 +1,8 @@
 //! A child process that writes H.264 (Annex B) to its standard output: `rpicam-vid` and anything like it.
 //!
-//! The argument list goes to the kernel as it is, never through a shell. The child leads a process group of its own, which ends
-//! with this source. Its standard error goes to our log, so many lines a second at most. There are no times in the stream:
-//! what is read is stamped with when it was read, and `stream_clock` frees that of its jitter.
+//! The argument list goes to the kernel as it is, never through a shell. The child leads a process group of its own, which ends with this
+//! source; when this process is killed, the kernel kills the child (`perch_device::child`). Its standard error goes to our log, 20 lines a
+//! second at most. The stream carries no times: what is read is stamped with the time of reading, and `stream_clock` removes the jitter of that.
 //!
 //! Must not be here: when to start it again (`supervisor`), what the bytes mean (`perch-media`).
 
@@ -13,7 +13,6 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use std::io::ErrorKind;
 use std::os::fd::AsFd;
-use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,14 +59,10 @@ impl CommandSource {
             }
             _ => SourceError::Failed(format!("{program} cannot be started: {error}")),
         };
-        let mut child = Command::new(program)
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .spawn()
-            .map_err(failed)?;
+        let mut command = Command::new(program);
+        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // The capture thread starts it, and drops it before it ends: the child lives no longer than its thread.
+        let mut child = perch_device::child::spawn(&mut command).map_err(failed)?;
         let stdout = child.stdout.take().expect("it was asked to be a pipe");
         let stderr = child.stderr.take();
         if let Err(error) = rustix::pipe::fcntl_setpipe_size(&stdout, PIPE) {
