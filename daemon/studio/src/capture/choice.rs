@@ -2,6 +2,7 @@
 //! plain words why not the others. Pure: the same report and configuration give the same choice, in `perchd probe`, at the
 //! start and on the page. Goes by capabilities, never by a board's name.
 
+use super::libcamera;
 use super::source::SourceError;
 use crate::config::{self, EncoderKind, SourceKind};
 use perch_device::mode::nearest_mode;
@@ -12,8 +13,6 @@ use std::path::{Path, PathBuf};
 /// The formats that an encoder can be fed with, best first: fewest bytes to move, MJPEG last because it has to be decoded.
 const TO_ENCODE: [PixelFormat; 4] =
     [PixelFormat::Nv12, PixelFormat::I420, PixelFormat::Yuyv, PixelFormat::Mjpeg];
-/// The way out for cameras that need libcamera.
-const INSTALL: &str = "install rpicam-apps-lite, and Perch takes it by itself";
 /// Above this, the CPU of a small board does not keep up, pixels.
 const SOFTWARE_PIXELS: u64 = 1280 * 720;
 /// Frames and coded pictures that a hardware encoder holds at once; what it takes to stream without waiting.
@@ -50,6 +49,8 @@ pub enum ChosenSource {
         program: PathBuf,
         /// From 0, among the cameras that need libcamera.
         number: usize,
+        /// The board has no encoder that the program could use.
+        codes_in_software: bool,
     },
 }
 
@@ -155,8 +156,9 @@ impl<'a> Chooser<'a> {
         {
             if camera.needs_libcamera && self.board.libcamera_program.is_none() {
                 self.say(format!(
-                    "{} is a CSI camera that gives raw sensor data only; its pictures come through libcamera: {INSTALL}.",
-                    camera.name()
+                    "{} is a CSI camera that gives raw sensor data only; its pictures come through libcamera: {}.",
+                    camera.name(),
+                    libcamera::what_to_install(self.board)
                 ));
             } else if found.is_none() {
                 found = Some(camera);
@@ -178,7 +180,7 @@ impl<'a> Chooser<'a> {
     fn no_camera(&self, device: Option<&Path>) -> SourceError {
         let problem =
             self.board.problems.iter().find(|problem| device.is_none_or(|device| device == problem.path));
-        let libcamera = self
+        let needs_libcamera = self
             .board
             .cameras
             .iter()
@@ -189,8 +191,9 @@ impl<'a> Chooser<'a> {
                 ProblemKind::Busy => SourceError::Busy(problem.detail.clone()),
                 ProblemKind::Other => SourceError::Failed(problem.detail.clone()),
             },
-            (None, _) if libcamera => {
-                SourceError::Mode(format!("this CSI camera needs libcamera: {INSTALL}"))
+            (None, _) if needs_libcamera => {
+                let install = libcamera::what_to_install(self.board);
+                SourceError::Mode(format!("this CSI camera needs libcamera: {install}"))
             }
             (None, Some(device)) => SourceError::Missing(format!(
                 "{} is not there: plug it in, or name one that `perchd probe` lists",
@@ -256,7 +259,8 @@ impl<'a> Chooser<'a> {
         }
         let mut through_it = self.board.cameras.iter().filter(|camera| camera.needs_libcamera);
         let number = through_it.position(|other| other.path == camera.path).unwrap_or_default();
-        let source = ChosenSource::Libcamera { camera: camera.clone(), program, number };
+        let codes_in_software = libcamera::codes_in_software(self.board);
+        let source = ChosenSource::Libcamera { camera: camera.clone(), program, number, codes_in_software };
         Ok(Choice { source, encoder: ChosenEncoder::Source })
     }
 

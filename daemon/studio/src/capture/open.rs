@@ -7,7 +7,7 @@ use super::command::CommandSource;
 use super::controls::KeptControls;
 use super::encoded::Encoded;
 use super::encoder_record::EncoderRecord;
-use super::libcamera;
+use super::libcamera::LibcameraSource;
 use super::mjpeg::MjpegDecoder;
 use super::software::{SoftwareEncoder, SoftwareSettings};
 use super::source::{CodedSource, Opener, RawSource, SourceError};
@@ -105,10 +105,9 @@ impl ConfiguredCamera {
     fn start(&self, choice: &Choice) -> Result<Box<dyn CodedSource>, SourceError> {
         match &choice.source {
             ChosenSource::Command => Ok(Box::new(CommandSource::start(&self.wanted, self.clock.clone())?)),
-            ChosenSource::Libcamera { program, number, .. } => {
-                let command = libcamera::command(program, *number, &self.wanted);
-                let camera = config::Camera { command, ..self.wanted.clone() };
-                Ok(Box::new(CommandSource::start(&camera, self.clock.clone())?))
+            ChosenSource::Libcamera { program, number, codes_in_software, .. } => {
+                let (in_software, clock) = (*codes_in_software, self.clock.clone());
+                Ok(Box::new(LibcameraSource::start(program, *number, in_software, &self.wanted, clock)?))
             }
             ChosenSource::TestPattern => {
                 let config::Camera { width, height, frames_per_second, .. } = self.wanted;

@@ -81,7 +81,7 @@ fn zero_2_w_with_little_contiguous_memory_says_so_and_codes_in_software() {
 #[test]
 fn a_csi_camera_is_named_with_its_way_out_and_another_camera_is_taken() {
     let verdict = choose(&board(vec![csi(), webcam()], vec![], None), &wanted(), &[]);
-    assert!(says(&verdict, "install rpicam-apps-lite"));
+    assert!(says(&verdict, "install rpicam-apps-core"));
     assert!(
         matches!(chosen(&verdict).0, ChosenSource::V4l2 { camera, .. } if camera.identity.card == "C270")
     );
@@ -90,7 +90,7 @@ fn a_csi_camera_is_named_with_its_way_out_and_another_camera_is_taken() {
     assert_eq!(chosen(&alone).0, &ChosenSource::TestPattern);
     let asked = config::Camera { source: SourceKind::V4l2, ..wanted() };
     let error = choose(&board(vec![csi()], vec![], None), &asked, &[]).choice.unwrap_err();
-    assert!(error.to_string().contains("install rpicam-apps-lite"), "{error}");
+    assert!(error.to_string().contains("install rpicam-apps-core"), "{error}");
 }
 
 #[test]
