@@ -11,6 +11,7 @@ mod i420;
 mod libcamera;
 mod mjpeg;
 pub mod open;
+mod received;
 mod software;
 pub mod source;
 mod stand_in;

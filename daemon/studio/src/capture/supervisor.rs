@@ -7,6 +7,7 @@
 
 mod pictures;
 
+use super::received::Received;
 use super::source::{CodedSource, Opener, Output, SourceError};
 use super::status::{CameraState, CaptureCounters};
 use crate::broadcast::{self, Broadcast, Publisher};
@@ -282,6 +283,7 @@ impl Supervisor {
         let mut key_frame_wanted = false;
         let mut key_frame_asked: Option<Duration> = None;
         let mut losses = Losses::new(&self.counters, last_progress);
+        let mut received = Received::default();
         while !self.is_stopped() {
             let now = self.clock.monotonic();
             key_frame_wanted |= self.publisher.take_key_frame_request();
@@ -291,10 +293,15 @@ impl Supervisor {
                 source.force_key_frame();
                 (key_frame_wanted, key_frame_asked) = (false, Some(now));
             }
-            let output = source.next(POLL)?;
+            let output = source.next(POLL).map_err(|error| match (error, received.no_h264()) {
+                (SourceError::Failed(words), Some(why)) => SourceError::Failed(format!("{words}; {why}")),
+                (error, _) => error,
+            })?;
             let now = self.clock.monotonic();
+            received.note(&output);
             if self.publish(&mut pictures, output, now) {
                 last_progress = now;
+                received.clear();
                 if !is_live {
                     is_live = true;
                     self.announce(source);
@@ -302,9 +309,8 @@ impl Supervisor {
             }
             losses.say(&self.name, &self.counters, now);
             let patience = if is_live { SILENCE } else { FIRST_PICTURE };
-            if now.saturating_sub(last_progress) > patience {
-                let seconds = patience.as_secs_f64();
-                return Err(SourceError::Failed(format!("it gave no usable picture for {seconds} s")));
+            if now.saturating_sub(last_progress) > patience || received.is_too_much() {
+                return Err(SourceError::Failed(received.explain(patience)));
             }
         }
         self.drain(source, &mut pictures);

@@ -16,6 +16,7 @@ use std::task::{Context, Poll, Waker};
 const FRAME: Duration = Duration::from_millis(40);
 
 /// What a source does when it is asked for the next output; at its script's end it gives nothing more.
+#[derive(Clone)]
 enum Step {
     /// A picture, taken just now, a frame after the one before.
     Picture(Bytes),
@@ -23,6 +24,8 @@ enum Step {
     PictureOff(Bytes, Duration),
     /// The same; the driver lost one before it.
     PictureAfterLoss(Bytes),
+    /// Part of a byte stream, and how long it took to come.
+    Bytes(Bytes, Duration),
     Fail,
     Panic,
     /// The supervisor is told to stop.
@@ -42,11 +45,14 @@ struct Script {
     opened_at: Arc<Mutex<Vec<Duration>>>,
     key_frames_forced: Arc<AtomicU64>,
     reader: Arc<Mutex<Option<DiligentReader>>>,
+    /// Why it was waited, at each opening but the first.
+    reasons: Arc<Mutex<Vec<String>>>,
 }
 
 /// Takes over all that was published, before the ring lets go of it.
 struct DiligentReader {
     reader: Reader,
+    state: watch::Receiver<CameraState>,
     units: Vec<AccessUnit>,
 }
 
@@ -74,6 +80,11 @@ struct ScriptedSource {
 impl Opener for Script {
     fn open(&mut self) -> Result<Box<dyn CodedSource>, SourceError> {
         self.opened_at.lock().unwrap().push(self.clock.monotonic());
+        if let Some(reader) = &*self.reader.lock().unwrap()
+            && let CameraState::Waiting { reason } = &*reader.state.borrow()
+        {
+            self.reasons.lock().unwrap().push(reason.clone());
+        }
         match self.openings.pop_front() {
             Some(Opening::Source(steps)) => Ok(Box::new(ScriptedSource {
                 reader: self.reader.clone(),
@@ -105,6 +116,11 @@ impl CodedSource for ScriptedSource {
             Some(Step::Picture(data)) => picture(data, Duration::ZERO, false),
             Some(Step::PictureOff(data, off)) => picture(data, off, false),
             Some(Step::PictureAfterLoss(data)) => picture(data, Duration::ZERO, true),
+            Some(Step::Bytes(data, took)) => {
+                self.clock.turn(took);
+                let now = self.clock.monotonic();
+                Ok(Output::Stream { data, since: now, read_at: now })
+            }
             Some(Step::Fail) => Err(SourceError::Failed("unplugged".to_owned())),
             Some(Step::Panic) => panic!("as the test wants it"),
             Some(Step::Stop) => {
@@ -145,6 +161,7 @@ struct Run {
     handle: CameraHandle,
     opened_at: Vec<Duration>,
     key_frames_forced: u64,
+    reasons: Vec<String>,
     ended_at: Duration,
 }
 
@@ -174,6 +191,7 @@ fn run_asking_for_key_frames(openings: Vec<Opening>, ask: bool) -> Run {
     let (opened_at, key_frames_forced) =
         (Arc::<Mutex<Vec<Duration>>>::default(), Arc::<AtomicU64>::default());
     let reader = Arc::<Mutex<Option<DiligentReader>>>::default();
+    let reasons = Arc::<Mutex<Vec<String>>>::default();
     let script = Script {
         openings: openings.into(),
         clock: clock.clone(),
@@ -181,11 +199,15 @@ fn run_asking_for_key_frames(openings: Vec<Opening>, ask: bool) -> Run {
         opened_at: opened_at.clone(),
         key_frames_forced: key_frames_forced.clone(),
         reader: reader.clone(),
+        reasons: reasons.clone(),
     };
     let (supervisor, handle) = Supervisor::new("front", Box::new(script), Arc::default(), clock.clone());
     *stop.lock().unwrap() = supervisor.stop.clone();
-    *reader.lock().unwrap() =
-        Some(DiligentReader { reader: handle.broadcast().subscribe(), units: Vec::new() });
+    *reader.lock().unwrap() = Some(DiligentReader {
+        reader: handle.broadcast().subscribe(),
+        state: handle.state().clone(),
+        units: Vec::new(),
+    });
     if ask {
         handle.broadcast().subscribe().force_key_frame();
     }
@@ -195,7 +217,8 @@ fn run_asking_for_key_frames(openings: Vec<Opening>, ask: bool) -> Run {
     let units = reader.units;
     let opened_at = opened_at.lock().unwrap().clone();
     let key_frames_forced = key_frames_forced.load(Ordering::Relaxed);
-    Run { units, handle, opened_at, key_frames_forced, ended_at: clock.monotonic() }
+    let reasons = reasons.lock().unwrap().clone();
+    Run { units, handle, opened_at, key_frames_forced, reasons, ended_at: clock.monotonic() }
 }
 
 /// So many pictures, the first of them an IDR.
@@ -259,6 +282,31 @@ fn a_source_that_gives_nothing_usable_is_given_up() {
     assert_eq!(run.opened_at.len(), 2);
     assert!(run.waits()[0] < FIRST_PICTURE + Duration::from_secs(1));
     assert_eq!(run.count(|c| &c.discarded), (FIRST_PICTURE.as_millis() / FRAME.as_millis()) as u64 + 1);
+}
+
+#[test]
+fn a_program_that_writes_no_h264_is_told_so() {
+    let text = Bytes::from_static(b"usage: camera [OPTIONS]\n");
+    let ended = vec![Step::Bytes(text.clone(), FRAME), Step::Fail];
+    let goes_on = (0..300).map(|_| Step::Bytes(text.clone(), FRAME)).collect();
+    let run = run(vec![Opening::Source(ended), Opening::Source(goes_on), Opening::Source(Vec::new())]);
+    let [ended, goes_on, silent] = &run.reasons[..] else { panic!("{:?}", run.reasons) };
+    for reason in [ended, goes_on] {
+        assert!(reason.contains("it writes, but no H.264: it looks like text (\"usage: camera"), "{reason}");
+    }
+    assert!(ended.contains("unplugged"), "{ended}");
+    assert!(silent.contains("it gave nothing for 8 s"), "{silent}");
+}
+
+#[test]
+fn a_flood_of_garbage_is_given_up_long_before_a_slow_start_is() {
+    let megabyte = Bytes::from(vec![0x55; 1 << 20]);
+    let flood = || Opening::Source(vec![Step::Bytes(megabyte.clone(), Duration::from_millis(10)); 1000]);
+    let run = run((0..6).map(|_| flood()).collect());
+    let waits = run.waits();
+    assert!(waits[0] < Duration::from_millis(500), "{waits:?}");
+    assert!(waits[5] > BACKOFF_LONGEST, "then it is left alone most of the time: {waits:?}");
+    assert!(run.reasons.iter().all(|reason| reason.contains("no H.264")), "{:?}", run.reasons);
 }
 
 #[test]
