@@ -41,6 +41,14 @@ fn size_of(answer: &Answer) -> (u32, u32) {
 }
 
 #[test]
+fn a_software_encoder_writes_nothing_past_the_log() {
+    let daemon = Daemon::ready(TEST_PATTERN);
+    let lines = daemon.logged_until("live: ");
+    let strange: Vec<_> = lines.iter().filter(|line| line.contains("OpenH264]")).collect();
+    assert!(strange.is_empty(), "{strange:?}");
+}
+
+#[test]
 fn everybody_sees_what_a_camera_sees_while_it_is_on() {
     let daemon = Daemon::ready(TEST_PATTERN);
     let nobody = Person::nobody(&daemon);

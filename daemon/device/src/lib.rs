@@ -3,7 +3,8 @@
 //! What is here: V4L2 capture and stateful memory-to-memory encoding (Linux media userspace API, "Video for Linux API" and
 //! "Memory-to-Memory Stateful Video Encoder Interface"), what a board can do ([`probe`]), and uevents of devices that come and
 //! go ([`hotplug`]); buttons on GPIO lines ([`gpio`]) and keyboards ([`key`]), presses of them ([`press`]), and lamps. Also, because they need
-//! `unsafe`: memory ([`memory`]) and child processes ([`child`]). Nothing blocks without a timeout, and every timeout and clock reading is an argument.
+//! `unsafe`: memory ([`memory`]) and child processes ([`child`]) and one call of the
+//! software encoder ([`openh264`]). Nothing blocks without a timeout, and every timeout and clock reading is an argument.
 //!
 //! Must not be here: tokio, HTTP, and any policy of what to stream.
 #![allow(
@@ -20,6 +21,7 @@ pub mod identity;
 pub mod key;
 pub mod memory;
 pub mod mode;
+pub mod openh264;
 pub mod press;
 pub mod probe;
 pub mod v4l2;

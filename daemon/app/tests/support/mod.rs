@@ -158,6 +158,18 @@ impl Daemon {
         }
     }
 
+    /// Waits for a line of the log; it and all lines before it that nobody has waited for.
+    pub fn logged_until(&self, part: &str) -> Vec<String> {
+        let mut lines = Vec::new();
+        loop {
+            let line = self.log.recv_timeout(PATIENCE).expect("the daemon logs it in time and does not end");
+            lines.push(line);
+            if lines.last().is_some_and(|line| line.contains(part)) {
+                return lines;
+            }
+        }
+    }
+
     /// Waits for a state told to systemd.
     pub fn told(&self, part: &str) -> String {
         let mut buffer = [0; 4096];

@@ -79,8 +79,9 @@ impl SoftwareEncoder {
                     .transfer_characteristics(TransferCharacteristics::Bt709)
                     .matrix_coefficients(MatrixCoefficients::Smpte170M),
             );
-        let encoder = Encoder::with_api_config(OpenH264API::from_source(), config)
+        let mut encoder = Encoder::with_api_config(OpenH264API::from_source(), config)
             .map_err(|error| SourceError::Failed(format!("the software encoder does not start: {error}")))?;
+        perch_device::openh264::write_errors_only(&mut encoder);
         Ok(Self { encoder, settings, converted: None })
     }
 }
