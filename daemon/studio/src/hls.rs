@@ -10,7 +10,7 @@ mod in_kernel;
 
 pub use handle::{HlsHandle, HlsMetrics, Offer, SegmentBytes};
 
-use crate::broadcast::{Broadcast, Item, Published, Reader};
+use crate::broadcast::{Broadcast, Item, Published, Reader, Start, Want};
 use crate::clock::Clock;
 use in_kernel::InKernel;
 use perch_media::hls::{
@@ -23,6 +23,9 @@ use std::time::{Duration, SystemTime};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+
+/// A segment is listed as soon as the IDR after it has come. Between IDRs the work on it is spread, so that little is left of it then.
+const WANT: Want = Want { patience: Duration::from_millis(650), at_entry_points: true, start: Start::Newest };
 
 /// The media playlist's name, as the multivariant playlist refers to it.
 pub const MEDIA_PLAYLIST: &str = "index.m3u8";
@@ -78,7 +81,7 @@ fn read(
 ) -> (HlsHandle, impl Future<Output = ()> + use<>) {
     let (offer, offer_seen) = watch::channel(Arc::default());
     let handle = HlsHandle::new(offer_seen);
-    let reader = broadcast.subscribe();
+    let reader = broadcast.subscribe(WANT);
     let reading = async move {
         let Some(first) = reserve_first(&reserve).await else { return };
         let stream = Stream::new(settings, first, offer, metrics, clock);
@@ -160,7 +163,10 @@ impl Stream {
             match item {
                 Item::Lagged { dropped } => {
                     self.metrics.lagged.fetch_add(dropped, Ordering::Relaxed);
-                    tracing::warn!(dropped, "the hls reader was overtaken");
+                    tracing::warn!(
+                        "{dropped} pictures are missing from the stream: making segments fell too far behind the camera, and went on \
+                         at the next key frame"
+                    );
                 }
                 Item::Unit(published) => {
                     self.take(&published);

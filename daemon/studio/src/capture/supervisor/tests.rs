@@ -1,7 +1,11 @@
 //! The supervisor on its own thread of time: a source that follows a script, a clock that waiting turns.
 
 use super::*;
-use crate::broadcast::{Item, Reader};
+use crate::broadcast::{Item, Reader, Start, Want};
+
+/// Each picture as it comes.
+const AT_ONCE: Want = Want { patience: Duration::ZERO, at_entry_points: true, start: Start::Newest };
+
 use crate::capture::source::SourceDescription;
 use crate::capture::testing::coded_pictures;
 use crate::clock::HandClock;
@@ -204,12 +208,12 @@ fn run_asking_for_key_frames(openings: Vec<Opening>, ask: bool) -> Run {
     let (supervisor, handle) = Supervisor::new("front", Box::new(script), Arc::default(), clock.clone());
     *stop.lock().unwrap() = supervisor.stop.clone();
     *reader.lock().unwrap() = Some(DiligentReader {
-        reader: handle.broadcast().subscribe(),
+        reader: handle.broadcast().subscribe(AT_ONCE),
         state: handle.state().clone(),
         units: Vec::new(),
     });
     if ask {
-        handle.broadcast().subscribe().force_key_frame();
+        handle.broadcast().subscribe(AT_ONCE).force_key_frame();
     }
     supervisor.run();
     let mut reader = reader.lock().unwrap().take().expect("nobody else takes it");
@@ -386,7 +390,7 @@ async fn a_thread_that_is_told_to_stop_ends_and_closes_its_broadcast() {
     let thread = CaptureThread::spawn("front", Box::new(Never), Arc::default(), clock).unwrap();
     let mut state = thread.handle().state().clone();
     state.wait_for(|state| matches!(state, CameraState::Waiting { .. })).await.unwrap();
-    let mut reader = thread.handle().broadcast().subscribe();
+    let mut reader = thread.handle().broadcast().subscribe(AT_ONCE);
     assert!(thread.stop(Duration::from_secs(10)).await);
     assert!(reader.next().await.is_none());
     assert_eq!(*state.borrow(), CameraState::Stopped);
