@@ -1,4 +1,5 @@
-//! People: accounts, what they may write, chat, notifications, pictures, backups, and the appliance that the site runs on.
+//! People: accounts, what they may write, chat, notifications, pictures, backups, and the appliance that the site runs on. Everything is asked for
+//! by an [`Actor`] and refused with a [`SiteError`].
 //!
 //! Must not be here: HTTP and JSON of the API, how media is made.
 #![forbid(unsafe_code)]
@@ -8,9 +9,19 @@
 )]
 
 pub mod accounts;
+pub mod actor;
 pub mod appliance;
 pub mod backups;
 pub mod chat;
+pub mod config;
+pub mod error;
+pub mod limits;
 pub mod notices;
 pub mod picture;
+pub mod site;
 pub mod text;
+pub mod turns;
+
+pub use actor::Actor;
+pub use error::SiteError;
+pub use site::Site;

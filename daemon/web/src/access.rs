@@ -15,6 +15,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use http::header::{HOST, ORIGIN, UPGRADE};
 use http::{HeaderMap, Method};
+use perch_site::SiteError;
 use perch_store::Role;
 
 /// The rule of an address.
@@ -48,12 +49,13 @@ async fn admit(state: &Shared, matched: &MatchedPath, mut request: Request) -> R
     let nowhere = Peer::Network((std::net::Ipv4Addr::UNSPECIFIED, 0).into());
     let peer = request.extensions().get().copied().unwrap_or(nowhere);
     let caller = caller::find_out(state, peer, matched.as_str(), request.headers()).await?;
-    state.limits.admit(&caller, request.method())?;
+    let writes = !matches!(*request.method(), Method::GET | Method::HEAD);
+    state.site.limits.admit(&caller.actor, writes)?;
     if !may(rule.right, &caller) {
-        return Err(match (rule.right, caller.login()) {
-            (Right::LocalOrOwner, _) => Problem::LocalOnly,
-            (_, Some(_)) => Problem::Forbidden,
-            (_, None) => Problem::Unauthenticated,
+        return Err(match rule.right {
+            Right::LocalOrOwner => Problem::LocalOnly,
+            _ if caller.actor.is_member() => SiteError::Forbidden.into(),
+            _ => SiteError::Unauthenticated.into(),
         });
     }
     request.extensions_mut().insert(caller);
@@ -61,7 +63,7 @@ async fn admit(state: &Shared, matched: &MatchedPath, mut request: Request) -> R
 }
 
 fn may(right: Right, caller: &Caller) -> bool {
-    let role = caller.login().map(|login| login.role);
+    let role = caller.actor.role();
     match right {
         Right::Anyone => true,
         Right::Member => role.is_some(),

@@ -11,6 +11,7 @@ use super::users::{self, Me};
 use axum::response::{IntoResponse, Response};
 use http::header::USER_AGENT;
 use http::{HeaderMap, StatusCode};
+use perch_site::SiteError;
 use perch_site::accounts::secret::{Password, RandomToken};
 use perch_site::accounts::tokens::{ACCESS_SECONDS, REFRESH_SECONDS};
 use perch_site::text;
@@ -103,7 +104,7 @@ async fn register(
     // Before the hash is paid for.
     let name = username.clone();
     state.store(move |store| may_register(store, &name)).await?;
-    state.limits.admit_registration(&caller)?;
+    state.site.limits.admit_registration(caller.address())?;
     let password = state.accounts().passwords.hash(password).await?;
     let (new, now) = (NewUser { username, full_name, email, password }, state.now());
     let user = state.store(move |store| store.register(&new, now)).await?;
@@ -147,12 +148,12 @@ async fn login(
     let attempt = state.accounts().attempts.begin(&username, address, is_known)?;
     let (user, hash) = found.map(|found| (found.user, found.password)).unzip();
     let is_right = state.accounts().passwords.check(password, hash).await?;
-    let Some(user) = user.filter(|_| is_right) else { return Err(Problem::WrongLogin) };
+    let Some(user) = user.filter(|_| is_right) else { return Err(Problem::Site(SiteError::WrongLogin)) };
     attempt.succeeded();
     match user.standing {
         Standing::Active => log_in(&state, &caller, &headers, user.id, StatusCode::OK).await,
-        Standing::Pending => Err(Problem::PendingApproval),
-        Standing::Suspended => Err(Problem::Suspended),
+        Standing::Pending => Err(Problem::Site(SiteError::PendingApproval)),
+        Standing::Suspended => Err(Problem::Site(SiteError::Suspended)),
     }
 }
 
@@ -225,7 +226,7 @@ async fn refresh(state: Shared, headers: HeaderMap) -> Result<Response, Problem>
             let access_token = state.accounts().tokens.make(user, session, now);
             Ok(with_cookies(&access_token, &next, me))
         }
-        Err(problem @ Problem::Refused(_)) => Ok(over(problem)),
+        Err(problem @ Problem::Site(SiteError::Refused(_))) => Ok(over(problem)),
         Err(problem) => Err(problem),
     }
 }
@@ -282,7 +283,7 @@ pub(super) async fn confirm(state: &State, caller: &Caller, password: Password) 
     let user = login.user;
     let hash = state.store(move |store| store.password(user)).await?;
     if !state.accounts().passwords.check(password, Some(hash)).await? {
-        return Err(Problem::WrongPassword);
+        return Err(Problem::Site(SiteError::WrongPassword));
     }
     attempt.succeeded();
     Ok(())

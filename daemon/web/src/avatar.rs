@@ -35,7 +35,7 @@ impl FromRequest<Arc<State>> for PictureUpload {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &Arc<State>) -> Result<Self, Problem> {
-        let place = state.pictures.place().await?;
+        let place = state.site.pictures.place().await?;
         let Upload(bytes) = Upload::<UPLOAD_BYTES>::from_request(request, state).await?;
         Ok(Self { bytes, _place: place })
     }
@@ -44,7 +44,7 @@ impl FromRequest<Arc<State>> for PictureUpload {
 impl PictureUpload {
     /// The JPEG that is kept.
     pub(super) async fn make(self, state: &State, purpose: Purpose) -> Result<Vec<u8>, Problem> {
-        Ok(state.pictures.make(self.bytes, purpose).await?)
+        Ok(state.site.pictures.make(self.bytes, purpose).await?)
     }
 }
 

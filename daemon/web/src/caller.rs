@@ -10,7 +10,8 @@ use http::header::AUTHORIZATION;
 use http::request::Parts;
 use perch_site::accounts::logins::Login;
 use perch_site::accounts::tokens::Bearer;
-use perch_store::{Role, UserId};
+use perch_site::{Actor, SiteError};
+use perch_store::UserId;
 use std::convert::Infallible;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -52,50 +53,40 @@ impl Peer {
             Self::Console => Ipv4Addr::LOCALHOST.into(),
         }
     }
-
-    /// Whoever sits at the console may do what the owner may. No account is behind it, and nothing can be made in its name.
-    fn login(self) -> Option<Login> {
-        matches!(self, Self::Console).then(|| Login {
-            user: UserId::from_number(0),
-            username: "console".into(),
-            role: Role::Owner,
-            session: None,
-        })
-    }
 }
 
-/// Who asks.
+/// Who asks, and whether a program on the machine itself does.
 #[derive(Debug, Clone)]
 pub(super) struct Caller {
-    login: Option<Login>,
-    address: IpAddr,
+    /// For the use cases of the site.
+    pub(super) actor: Actor,
     is_local: bool,
 }
 
 impl Caller {
     /// Somebody without a login.
     pub(super) const fn nobody(address: IpAddr) -> Self {
-        Self { login: None, address, is_local: false }
+        Self { actor: Actor::Anonymous { address }, is_local: false }
     }
 
     /// Whose login it is; `None` is somebody whom we do not know.
     pub(super) const fn login(&self) -> Option<&Login> {
-        self.login.as_ref()
+        self.actor.login()
     }
 
     /// The login, for what is for members only.
-    pub(super) fn member(&self) -> Result<&Login, Problem> {
-        self.login().ok_or(Problem::Unauthenticated)
+    pub(super) const fn member(&self) -> Result<&Login, SiteError> {
+        self.actor.member()
     }
 
     /// Whether this is the person itself, or an owner.
     pub(super) fn may_act_for(&self, user: UserId) -> bool {
-        self.login().is_some_and(|login| login.user == user || login.role == Role::Owner)
+        self.actor.may_act_for(user)
     }
 
     /// From where; of a proxy, where one stands between.
     pub(super) const fn address(&self) -> IpAddr {
-        self.address
+        self.actor.address()
     }
 
     /// A program on the machine itself.
@@ -121,12 +112,16 @@ pub(super) async fn find_out(
     path: &str,
     headers: &HeaderMap,
 ) -> Result<Caller, Problem> {
-    let login = match peer.login() {
-        Some(console) => Some(console),
-        None if !looks_at_token(path) => None,
-        None => login_of(state, headers).await?,
+    let address = peer.address();
+    let actor = match peer {
+        Peer::Console => Actor::Console,
+        Peer::Network(_) if !looks_at_token(path) => Actor::Anonymous { address },
+        Peer::Network(_) => match login_of(state, headers).await? {
+            Some(login) => Actor::Account { login, address },
+            None => Actor::Anonymous { address },
+        },
     };
-    Ok(Caller { login, address: peer.address(), is_local: peer.is_local(headers) })
+    Ok(Caller { actor, is_local: peer.is_local(headers) })
 }
 
 /// Whether a token matters at an address (as the router writes it). An old one must keep nobody from what makes a new one, nor from the
@@ -141,8 +136,9 @@ fn looks_at_token(path: &str) -> bool {
 /// since it can be renewed; one of a closed login is as good as none.
 pub(super) async fn login_of(state: &State, headers: &HeaderMap) -> Result<Option<Login>, Problem> {
     if let Some(authorization) = headers.get(AUTHORIZATION) {
-        let token = authorization.to_str().ok().and_then(bearer_token).ok_or(Problem::Unauthenticated)?;
-        return check(state, token).await?.ok_or(Problem::Unauthenticated).map(Some);
+        let token = authorization.to_str().ok().and_then(bearer_token).ok_or(SiteError::Unauthenticated)?;
+        let login = check(state, token).await?.ok_or(SiteError::Unauthenticated)?;
+        return Ok(Some(login));
     }
     match cookies::access_token(headers) {
         Some(token) => check(state, token).await,
@@ -170,7 +166,7 @@ async fn check(state: &State, token: &str) -> Result<Option<Login>, Problem> {
         login = state.store(move |store| accounts.logins.open(store, bearer.session)).await?;
     }
     let login = login.filter(|login| login.user == bearer.user);
-    if login.is_some() && bearer.has_expired { Err(Problem::TokenExpired) } else { Ok(login) }
+    if login.is_some() && bearer.has_expired { Err(SiteError::TokenExpired.into()) } else { Ok(login) }
 }
 
 #[cfg(test)]

@@ -8,8 +8,9 @@ use super::problem::Problem;
 use super::state::{Shared, State};
 use axum::response::Response;
 use perch_device::v4l2::controls::{Control, ControlKind};
+use perch_site::SiteError;
 use perch_store::Role;
-use perch_studio::capture::controls::{self, SetError, Values};
+use perch_studio::capture::controls::{self, Values};
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -180,7 +181,7 @@ async fn set(
         let name = id.clone();
         let holder = state.store(move |store| store.stream_on_camera(&name)).await?;
         if holder.is_none_or(|stream| stream.facts.user != login.user) {
-            return Err(Problem::Forbidden);
+            return Err(Problem::Site(SiteError::Forbidden));
         }
     }
     let wanted = camera.config.clone();
@@ -202,17 +203,6 @@ async fn set(
         state.store(keep).await?;
     }
     Ok(json::fresh(&Controls { controls: controls.into_iter().map(ControlItem::from).collect() }))
-}
-
-impl From<SetError> for Problem {
-    fn from(error: SetError) -> Self {
-        match &error {
-            SetError::Control(control) if control.key().is_some() => {
-                Self::field(control.key().unwrap_or_default(), error.to_string())
-            }
-            _ => Self::NotReady(error.to_string()),
-        }
-    }
 }
 
 #[cfg(test)]

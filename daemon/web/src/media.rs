@@ -17,6 +17,7 @@ use http::header::{
     CONTENT_TYPE, ETAG, RANGE, USER_AGENT, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use perch_site::SiteError;
 use perch_store::{StreamId, StreamState, Viewer, Visibility};
 use perch_studio::capture::status::CameraState;
 use perch_studio::hls::{HlsHandle, MEDIA_PLAYLIST, Offer, SegmentBytes};
@@ -112,7 +113,9 @@ impl Media {
         request: &Request<B>,
     ) -> Result<Response<Body>, Problem> {
         if asked.visibility == Visibility::Members {
-            caller::login_of(&self.state, request.headers()).await?.ok_or(Problem::Unauthenticated)?;
+            caller::login_of(&self.state, request.headers())
+                .await?
+                .ok_or(Problem::Site(SiteError::Unauthenticated))?;
         }
         match name {
             MEDIA_PLAYLIST => {

@@ -2,10 +2,11 @@
 //! For this machine and its owner (`access`).
 
 use super::places::Places;
-use super::state::{Shared, Site};
+use super::state::Shared;
 use super::traffic::Traffic;
 use http::HeaderName;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use perch_site::Site;
 use perch_studio::capture::status::{CameraState, CaptureCounters};
 use perch_studio::hls::HlsMetrics;
 use perch_studio::live::LiveCamera;

@@ -10,6 +10,7 @@ use super::state::{Shared, State};
 use super::users::UserRef;
 use axum::response::Response;
 use http::StatusCode;
+use perch_site::SiteError;
 use perch_store::{
     ChatRules, Refusal, Restriction, Role, Room, Severity, Store, StoreError, StreamId, Timestamp, UserId,
 };
@@ -95,7 +96,7 @@ struct Restrictions {
 /// Whose stream it is, for somebody who moderates there.
 fn moderated(store: &Store, caller: &Caller, stream: StreamId) -> Result<UserId, Problem> {
     let streamer = store.stream(stream)?.facts.user;
-    if caller.may_act_for(streamer) { Ok(streamer) } else { Err(Problem::Forbidden) }
+    if caller.may_act_for(streamer) { Ok(streamer) } else { Err(Problem::Site(SiteError::Forbidden)) }
 }
 
 /// Changes how a stream's chat is run.
@@ -238,7 +239,7 @@ fn bar(
     }
     // Owners are above the rules of all rooms: it would be a word without effect.
     if user.role == Role::Owner {
-        return Err(Problem::Forbidden);
+        return Err(Problem::Site(SiteError::Forbidden));
     }
     let until = new.seconds.map(|seconds| {
         Timestamp::from_unix_millis(now.unix_millis().saturating_add(i64::from(seconds) * 1000))

@@ -15,6 +15,7 @@ use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderValue, StatusCode};
+use perch_site::SiteError;
 use perch_site::picture::Purpose;
 use perch_store::{Refusal, StreamId, StreamState, Visibility};
 use perch_studio::snapshot::SnapshotError;
@@ -96,7 +97,7 @@ impl From<SnapshotError> for Problem {
         match error {
             SnapshotError::NotLive => Self::NotLive(error.to_string()),
             SnapshotError::Undecodable(error) => Self::Undecodable(error.to_string()),
-            SnapshotError::Busy => Self::Busy("other pictures are being made"),
+            SnapshotError::Busy => Self::Site(SiteError::Busy("other pictures are being made")),
         }
     }
 }

@@ -9,10 +9,12 @@ use perch_site::accounts::passwords::Busy;
 use perch_site::appliance::update::{BeginError, UpdateBusy, UpdateFileError};
 use perch_site::backups::{BackupBusy, BackupError};
 use perch_site::chat::{Barred, ChatError};
+use perch_site::error::{SiteError, whole_seconds};
 use perch_site::notices::TooManyListeners;
 use perch_site::picture::PictureError;
 use perch_site::text::FieldError;
 use perch_store::{Refusal, StoreError};
+use perch_studio::capture::controls::SetError;
 use perch_studio::live::LiveError;
 use serde_json::{Value, json};
 use std::io::{self, ErrorKind};
@@ -22,7 +24,7 @@ use std::time::Duration;
 const CROWDED: Duration = Duration::from_secs(10);
 
 /// What is wrong.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub(super) enum Problem {
     /// No such address, or nothing behind it that the caller may know of.
     #[error("there is nothing at this address")]
@@ -63,43 +65,15 @@ pub(super) enum Problem {
     #[error("{0}")]
     NotReady(String),
 
-    /// Nobody is logged in, or not any more.
-    #[error("log in first")]
-    Unauthenticated,
-    /// The login is open, its access token is old.
-    #[error("the access token has expired: refresh it")]
-    TokenExpired,
-    /// No such name, or not its password: which of both is nobody's business.
-    #[error("no account has this username and password")]
-    WrongLogin,
-    /// Not the caller's password.
-    #[error("this is not your password")]
-    WrongPassword,
     /// No refresh token came.
     #[error("no refresh token: log in again")]
     NoRefreshToken,
-    /// Not the setup code.
-    #[error("this is not the setup code: perchd's log shows it, and `perchd setup-code`")]
-    WrongSetupCode,
-    /// The owner has not approved it yet.
-    #[error("the owner of this Perch has to approve the account first")]
-    PendingApproval,
-    /// The owner has barred it.
-    #[error("the owner of this Perch has suspended the account")]
-    Suspended,
-    /// The caller may not.
-    #[error("your account may not do this")]
-    Forbidden,
     /// For this machine alone.
     #[error("only this machine itself and the owner may read this")]
     LocalOnly,
     /// Another site's page asks.
     #[error("a page of another site asks for this: Perch takes changes from its own page only")]
     CrossSite,
-    /// More requests than one person needs.
-    #[error("too many requests: wait {} s", wait_seconds(*wait))]
-    TooMany { wait: Duration },
-
     /// A body that cannot be read at all.
     #[error("{0}")]
     InvalidBody(String),
@@ -116,19 +90,9 @@ pub(super) enum Problem {
     #[error("the body did not arrive in time")]
     TooSlow,
 
-    /// Somebody else is live with it.
-    #[error("{username} is live with the camera {camera}")]
-    CameraTaken { camera: String, stream: String, username: String },
     /// It is not there, and why.
     #[error("{0}")]
     CameraUnavailable(String),
-
-    /// Nobody's stream ends by surprise.
-    #[error("a stream is on the air, and an update restarts the board: end the stream first")]
-    OnAir,
-    /// Another update is on its way.
-    #[error(transparent)]
-    UpdateBusy(#[from] UpdateBusy),
 
     /// A WebSocket is spoken here.
     #[error("this address speaks WebSocket (RFC 6455) only")]
@@ -137,15 +101,9 @@ pub(super) enum Problem {
     #[error("{0}")]
     Banned(String),
 
-    /// A rule of the site.
+    /// A use case of the site refuses.
     #[error(transparent)]
-    Refused(#[from] Refusal),
-    /// More at once than the board can do.
-    #[error("{0}: try again in a moment")]
-    Busy(&'static str),
-    /// The card does not keep up.
-    #[error("the card is slow at the moment: try again in a moment")]
-    StoreBusy,
+    Site(SiteError),
     /// No space left for what was asked.
     #[error("the card is full: nothing was kept")]
     StoreFull,
@@ -192,33 +150,18 @@ impl Problem {
             Self::TooManyWaiting => (S::SERVICE_UNAVAILABLE, "too_many_waiting"),
             Self::Undecodable(_) => (S::NOT_FOUND, "undecodable"),
             Self::NotReady(_) => (S::SERVICE_UNAVAILABLE, "not_ready"),
-            Self::Unauthenticated => (S::UNAUTHORIZED, "unauthenticated"),
-            Self::TokenExpired => (S::UNAUTHORIZED, "token_expired"),
-            Self::WrongLogin => (S::UNAUTHORIZED, "wrong_login"),
-            Self::WrongPassword => (S::FORBIDDEN, "wrong_password"),
             Self::NoRefreshToken => (S::UNAUTHORIZED, "token_unknown"),
-            Self::WrongSetupCode => (S::FORBIDDEN, "wrong_setup_code"),
-            Self::PendingApproval => (S::FORBIDDEN, "pending_approval"),
-            Self::Suspended => (S::FORBIDDEN, "suspended"),
-            Self::Forbidden => (S::FORBIDDEN, "forbidden"),
             Self::LocalOnly => (S::FORBIDDEN, "local_only"),
             Self::CrossSite => (S::FORBIDDEN, "cross_site"),
-            Self::TooMany { .. } => (S::TOO_MANY_REQUESTS, "too_many_requests"),
             Self::InvalidBody(_) => (S::BAD_REQUEST, "invalid_body"),
             Self::Field { .. } => (S::UNPROCESSABLE_ENTITY, "invalid_field"),
             Self::TooLarge { .. } => (S::PAYLOAD_TOO_LARGE, "too_large"),
             Self::UnsupportedMediaType { .. } => (S::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
             Self::TooSlow => (S::REQUEST_TIMEOUT, "too_slow"),
-            Self::CameraTaken { .. } => (S::CONFLICT, "camera_taken"),
             Self::CameraUnavailable(_) => (S::CONFLICT, "camera_unavailable"),
-            Self::OnAir => (S::CONFLICT, "on_air"),
-            Self::UpdateBusy(UpdateBusy::Arriving) => (S::CONFLICT, "update_arriving"),
-            Self::UpdateBusy(UpdateBusy::UnderWay) => (S::CONFLICT, "update_under_way"),
             Self::UpgradeRequired => (S::UPGRADE_REQUIRED, "upgrade_required"),
             Self::Banned(_) => (S::FORBIDDEN, "banned"),
-            Self::Refused(refusal) => refused(refusal),
-            Self::Busy(_) => (S::SERVICE_UNAVAILABLE, "busy"),
-            Self::StoreBusy => (S::SERVICE_UNAVAILABLE, "store_busy"),
+            Self::Site(error) => refused(error),
             Self::StoreFull => (S::INSUFFICIENT_STORAGE, "store_full"),
             Self::Internal => (S::INTERNAL_SERVER_ERROR, "internal"),
         }
@@ -238,7 +181,7 @@ impl Problem {
             text["field"] = Value::from(field.as_str());
             text["detail"] = Value::from(why.as_str());
         }
-        if let Self::CameraTaken { stream, username, .. } = &self {
+        if let Self::Site(SiteError::CameraTaken { stream, username, .. }) = &self {
             text["stream"] = Value::from(stream.as_str());
             text["username"] = Value::from(username.as_str());
         }
@@ -256,18 +199,17 @@ impl Problem {
             | Self::NotReady(_)
             | Self::Overdue
             | Self::TooManyWaiting
-            | Self::Busy(_)
-            | Self::StoreBusy => {
+            | Self::Site(SiteError::Busy(_) | SiteError::StoreBusy) => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
             }
-            Self::TooMany { wait } => {
-                headers.insert(RETRY_AFTER, HeaderValue::from(wait_seconds(wait)));
+            Self::Site(SiteError::TooMany { wait }) => {
+                headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
             }
             Self::UpgradeRequired => {
                 headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
                 headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
             }
-            Self::Unauthenticated | Self::TokenExpired | Self::WrongLogin => {
+            Self::Site(SiteError::Unauthenticated | SiteError::TokenExpired | SiteError::WrongLogin) => {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"perch\""));
             }
             Self::Range { length } => {
@@ -281,8 +223,43 @@ impl Problem {
     }
 }
 
-/// Status and code of a rule of the site.
-fn refused(refusal: &Refusal) -> (StatusCode, &'static str) {
+/// Status and code of what a use case refuses.
+fn refused(error: &SiteError) -> (StatusCode, &'static str) {
+    use StatusCode as S;
+    match error {
+        SiteError::NotFound => (S::NOT_FOUND, "not_found"),
+        SiteError::Unauthenticated => (S::UNAUTHORIZED, "unauthenticated"),
+        SiteError::TokenExpired => (S::UNAUTHORIZED, "token_expired"),
+        SiteError::WrongLogin => (S::UNAUTHORIZED, "wrong_login"),
+        SiteError::WrongPassword => (S::FORBIDDEN, "wrong_password"),
+        SiteError::WrongSetupCode => (S::FORBIDDEN, "wrong_setup_code"),
+        SiteError::PendingApproval => (S::FORBIDDEN, "pending_approval"),
+        SiteError::Suspended => (S::FORBIDDEN, "suspended"),
+        SiteError::Forbidden => (S::FORBIDDEN, "forbidden"),
+        SiteError::TooMany { .. } => (S::TOO_MANY_REQUESTS, "too_many_requests"),
+        SiteError::CameraTaken { .. } => (S::CONFLICT, "camera_taken"),
+        SiteError::OnAir => (S::CONFLICT, "on_air"),
+        SiteError::UpdateBusy(UpdateBusy::Arriving) => (S::CONFLICT, "update_arriving"),
+        SiteError::UpdateBusy(UpdateBusy::UnderWay) => (S::CONFLICT, "update_under_way"),
+        SiteError::Refused(refusal) => rule(refusal),
+        SiteError::Busy(_) => (S::SERVICE_UNAVAILABLE, "busy"),
+        SiteError::StoreBusy => (S::SERVICE_UNAVAILABLE, "store_busy"),
+        // `Problem::from` has made another problem of each of these.
+        SiteError::Field(_)
+        | SiteError::Store(_)
+        | SiteError::Live(_)
+        | SiteError::Chat(_)
+        | SiteError::Controls(_)
+        | SiteError::Picture(_)
+        | SiteError::Backup(_)
+        | SiteError::UpdateFile(_)
+        | SiteError::Random(_)
+        | SiteError::Unfinished(_) => (S::INTERNAL_SERVER_ERROR, "internal"),
+    }
+}
+
+/// Status and code of a rule that the store keeps.
+fn rule(refusal: &Refusal) -> (StatusCode, &'static str) {
     use StatusCode as S;
     match refusal {
         Refusal::NotFound { .. } => (S::NOT_FOUND, "not_found"),
@@ -305,14 +282,27 @@ fn refused(refusal: &Refusal) -> (StatusCode, &'static str) {
     }
 }
 
-fn wait_seconds(wait: Duration) -> u64 {
-    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
+impl From<SiteError> for Problem {
+    fn from(error: SiteError) -> Self {
+        match error {
+            SiteError::Field(error) => error.into(),
+            SiteError::Store(error) => error.into(),
+            SiteError::Live(error) => error.into(),
+            SiteError::Chat(error) => error.into(),
+            SiteError::Controls(error) => error.into(),
+            SiteError::Picture(error) => error.into(),
+            SiteError::Backup(error) => error.into(),
+            SiteError::UpdateFile(error) => error.into(),
+            SiteError::Random(_) | SiteError::Unfinished(_) => Self::internal(&error),
+            error => Self::Site(error),
+        }
+    }
 }
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Refused(refusal) => Self::Refused(refusal),
+            StoreError::Refused(refusal) => Self::Site(refusal.into()),
             StoreError::Full { .. } => {
                 Self::internal(&error);
                 Self::StoreFull
@@ -333,24 +323,9 @@ impl From<BackupError> for Problem {
     }
 }
 
-impl From<BackupBusy> for Problem {
-    fn from(_: BackupBusy) -> Self {
-        Self::Busy("another backup is on its way")
-    }
-}
-
 impl From<UpdateFileError> for Problem {
     fn from(error: UpdateFileError) -> Self {
         Self::unwritten(&error, &error.0)
-    }
-}
-
-impl From<BeginError> for Problem {
-    fn from(error: BeginError) -> Self {
-        match error {
-            BeginError::Busy(busy) => busy.into(),
-            BeginError::File(error) => error.into(),
-        }
     }
 }
 
@@ -363,6 +338,17 @@ impl From<LiveError> for Problem {
             LiveError::Store(error) => error.into(),
             LiveError::Thread(_) | LiveError::Random(_) => Self::internal(&error),
             LiveError::ShuttingDown => Self::NotReady(error.to_string()),
+        }
+    }
+}
+
+impl From<SetError> for Problem {
+    fn from(error: SetError) -> Self {
+        match &error {
+            SetError::Control(control) if control.key().is_some() => {
+                Self::field(control.key().unwrap_or_default(), error.to_string())
+            }
+            _ => Self::NotReady(error.to_string()),
         }
     }
 }
@@ -382,14 +368,8 @@ impl From<PictureError> for Problem {
             PictureError::TooLarge | PictureError::Damaged { .. } => {
                 Self::field("picture", error.to_string())
             }
-            PictureError::Busy => Self::Busy("others' pictures are being read"),
+            PictureError::Busy => Self::Site(SiteError::Busy("others' pictures are being read")),
         }
-    }
-}
-
-impl From<TooManyListeners> for Problem {
-    fn from(_: TooManyListeners) -> Self {
-        Self::Busy("too many pages of this account are open")
     }
 }
 
@@ -399,28 +379,36 @@ impl From<ChatError> for Problem {
             ChatError::NoRoom => Self::NotFound,
             ChatError::Text(error) => error.into(),
             ChatError::Barred(Barred::LoggedOut | Barred::MembersOnly | Barred::Anonymous) => {
-                Self::Unauthenticated
+                Self::Site(SiteError::Unauthenticated)
             }
             ChatError::Barred(barred @ Barred::Banned { .. }) => Self::Banned(barred.to_string()),
             ChatError::Barred(Barred::Muted { .. } | Barred::FollowersOnly | Barred::NoAccount)
-            | ChatError::NotYours => Self::Forbidden,
-            ChatError::Full => Self::Busy("this chat is full"),
-            ChatError::Crowded => Self::TooMany { wait: CROWDED },
+            | ChatError::NotYours => Self::Site(SiteError::Forbidden),
+            ChatError::Full => Self::Site(SiteError::Busy("this chat is full")),
+            ChatError::Crowded => Self::Site(SiteError::TooMany { wait: CROWDED }),
             ChatError::Store(error) => error.into(),
-            ChatError::Closing => Self::Busy("Perch is shutting down"),
+            ChatError::Closing => Self::Site(SiteError::Busy("Perch is shutting down")),
         }
     }
 }
 
-impl From<Busy> for Problem {
-    fn from(_: Busy) -> Self {
-        Self::Busy("too many people are logging in at once")
-    }
+macro_rules! by_way_of_site {
+    ($($error:ty),* $(,)?) => {$(
+        impl From<$error> for Problem {
+            fn from(error: $error) -> Self {
+                SiteError::from(error).into()
+            }
+        }
+    )*};
 }
 
-impl From<TooMany> for Problem {
-    fn from(too_many: TooMany) -> Self {
-        Self::TooMany { wait: too_many.wait }
+by_way_of_site!(BackupBusy, BeginError, Busy, Refusal, TooMany, TooManyListeners, UpdateBusy);
+
+/// Two problems are the same when people and programs are told the same.
+#[cfg(test)]
+impl PartialEq for Problem {
+    fn eq(&self, other: &Self) -> bool {
+        self.kind() == other.kind() && self.to_string() == other.to_string()
     }
 }
 

@@ -8,7 +8,7 @@ use super::metrics::Metrics;
 use super::places::Places;
 use super::problem::Problem;
 use super::reading_on::ReadOn;
-use super::state::{Site, State};
+use super::state::State;
 use super::traffic::Traffic;
 use super::{
     auth, avatar, backups, cameras, chat, controls, events, follows, health, me, messages, metrics,
@@ -22,6 +22,7 @@ use axum::routing::get;
 use bytes::Bytes;
 use http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, Method, Request, Response};
+use perch_site::Site;
 use perch_studio::capture::status::CameraState;
 use std::sync::Arc;
 use tower::Service;

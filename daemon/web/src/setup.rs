@@ -7,6 +7,7 @@ use super::problem::Problem;
 use super::state::{Shared, State};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
+use perch_site::SiteError;
 use perch_site::accounts::secret::Password;
 use perch_store::NewUser;
 use serde::Deserialize;
@@ -51,7 +52,7 @@ async fn set_up(
     // Counted for each address alone: strangers on the LAN must not be able to keep the owner from setting up.
     let attempt = state.accounts().attempts.begin(SUBJECT, caller.address(), true)?;
     if !state.accounts().setup_code.is(&setup.setup_code) {
-        return Err(Problem::WrongSetupCode);
+        return Err(Problem::Site(SiteError::WrongSetupCode));
     }
     attempt.succeeded();
     let (username, password) = auth::checked(&setup.username, setup.password)?;

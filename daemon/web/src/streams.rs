@@ -10,6 +10,7 @@ use super::stream::{Shown, StreamItem};
 use axum::response::{IntoResponse as _, Response};
 use http::header::LOCATION;
 use http::{HeaderMap, StatusCode};
+use perch_site::SiteError;
 use perch_site::text;
 use perch_store::{
     Cursor, EndReason, NewStream, Refusal, Sort, StateFilter, Store, StoreError, Stream, StreamChange,
@@ -236,7 +237,7 @@ async fn start(state: Shared, caller: Caller, Json(asked): Json<Start>) -> Resul
     let login = caller.member()?;
     // The console has no account whose stream it could be.
     if login.session.is_none() {
-        return Err(Problem::Forbidden);
+        return Err(Problem::Site(SiteError::Forbidden));
     }
     let user = login.user;
     let camera = match &asked.camera {
@@ -283,7 +284,11 @@ async fn start(state: Shared, caller: Caller, Json(asked): Json<Start>) -> Resul
         Ok(stream) => stream,
         Err(LiveError::Store(StoreError::Refused(Refusal::CameraTaken { camera, stream, user }))) => {
             let username = state.store(move |store| store.user(user)).await?.username;
-            return Err(Problem::CameraTaken { camera, stream: stream.to_string(), username });
+            return Err(Problem::Site(SiteError::CameraTaken {
+                camera,
+                stream: stream.to_string(),
+                username,
+            }));
         }
         Err(error) => return Err(error.into()),
     };
@@ -377,7 +382,7 @@ pub(super) fn visible(store: &Store, shown: &Shown, id: StreamId) -> Result<Stre
 /// The stream, if the asker may change it.
 pub(super) fn editable(store: &Store, shown: &Shown, id: StreamId) -> Result<Stream, Problem> {
     let stream = visible(store, shown, id)?;
-    if shown.may_edit(&stream) { Ok(stream) } else { Err(Problem::Forbidden) }
+    if shown.may_edit(&stream) { Ok(stream) } else { Err(Problem::Site(SiteError::Forbidden)) }
 }
 
 fn topic_ids(store: &Store, asked: &[String]) -> Result<Vec<TopicId>, Problem> {

@@ -9,6 +9,7 @@ use super::state::{Shared, State};
 use axum::extract::Request;
 use axum::response::Response;
 use http::StatusCode;
+use perch_site::SiteError;
 use perch_site::appliance::update::{self, UpdateFileError, UpdateState, Updates};
 use perch_store::StreamState;
 use serde::Serialize;
@@ -116,5 +117,5 @@ fn at_hand(state: &State) -> Result<&Arc<Updates>, Problem> {
 fn refuse_on_air(state: &State) -> Result<(), Problem> {
     let on_air = state.site.live.on_air();
     let is_on_air = on_air.borrow().iter().any(|stream| stream.state != StreamState::Ended);
-    if is_on_air { Err(Problem::OnAir) } else { Ok(()) }
+    if is_on_air { Err(Problem::Site(SiteError::OnAir)) } else { Ok(()) }
 }

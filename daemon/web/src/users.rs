@@ -10,6 +10,7 @@ use super::problem::Problem;
 use super::state::{Shared, State};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
+use perch_site::SiteError;
 use perch_site::accounts::logins::Login;
 use perch_site::accounts::secret::Password;
 use perch_site::text::{self, FieldError};
@@ -336,11 +337,13 @@ pub(super) async fn delete_account(state: &State, user: UserId, reason: EndReaso
     // It is the store that says whether something is on the air, in the same transaction; and it refuses the last owner first.
     for _ in 0..STREAMS_AT_ONCE {
         match state.change_accounts(move |store| store.delete_user(user)).await {
-            Err(Problem::Refused(Refusal::NotEnded { stream })) => end_stream(state, stream, reason).await?,
+            Err(Problem::Site(SiteError::Refused(Refusal::NotEnded { stream }))) => {
+                end_stream(state, stream, reason).await?;
+            }
             done => return done.map(drop),
         }
     }
-    Err(Problem::Busy("the account goes live again and again"))
+    Err(Problem::Site(SiteError::Busy("the account goes live again and again")))
 }
 
 /// Ends what an account has on the air.

@@ -9,6 +9,7 @@ use super::state::{Shared, State};
 use axum::response::{IntoResponse as _, Response};
 use http::header::{CACHE_CONTROL, LOCATION};
 use http::{HeaderValue, Method, StatusCode};
+use perch_site::SiteError;
 use perch_site::accounts::secret::Password;
 use perch_site::appliance::wifi::{self, Choice, Report, Wifi, WifiState};
 use perch_store::{Role, Store};
@@ -137,8 +138,8 @@ async fn admit(state: &State, wifi: &Wifi, caller: &Caller) -> Result<bool, Prob
     match caller.login() {
         Some(login) if login.role == Role::Owner => Ok(is_first),
         _ if is_first => Ok(true),
-        Some(_) => Err(Problem::Forbidden),
-        None => Err(Problem::Unauthenticated),
+        Some(_) => Err(Problem::Site(SiteError::Forbidden)),
+        None => Err(Problem::Site(SiteError::Unauthenticated)),
     }
 }
 

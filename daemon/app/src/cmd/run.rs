@@ -6,13 +6,17 @@ use crate::config::Config;
 use crate::shutdown::{self, Signals};
 use crate::system::{log, memory, notify};
 use anyhow::{Context as _, anyhow};
+use perch_site::Site;
 use perch_site::accounts::{Accounts, upkeep};
 use perch_site::appliance::board::Board;
 use perch_site::appliance::update::Updates;
 use perch_site::appliance::wifi::Wifi;
 use perch_site::backups::Backups;
 use perch_site::chat::ChatHandle;
+use perch_site::limits::Limits;
 use perch_site::notices::Notices;
+use perch_site::picture::Pictures;
+use perch_site::turns::Turns;
 use perch_store::{Store, Timestamp};
 use perch_studio::capture::controls::KeptControls;
 use perch_studio::clock::{Clock, SystemClock};
@@ -21,7 +25,7 @@ use perch_studio::hls::HlsMetrics;
 use perch_studio::live::{BoardHardware, LiveCamera, LiveSettings, Studio, Tell};
 use perch_studio::shutdown::step;
 use perch_studio::snapshot::thumbnails;
-use perch_web::{Server, Site};
+use perch_web::Server;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
@@ -186,11 +190,13 @@ fn site(
         backups: Arc::new(Backups::new(&config.server.data_dir)),
         wifi: Wifi::new(runtime_directories.as_deref(), clock.clone()),
         updates: Updates::new(runtime_directories.as_deref(), &config.server.data_dir).map(Arc::new),
+        limits: Limits::new(&config.limits, &clock),
         clock,
         store,
         accounts,
         notices,
-        limits: config.limits.clone(),
+        pictures: Pictures::default(),
+        turns: Turns::default(),
     };
     (studio, site)
 }

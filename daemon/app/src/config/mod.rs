@@ -18,8 +18,9 @@ pub use manual::manual;
 pub use problem::{Problem, Problems};
 pub use read::{FlagValue, Sources};
 
+pub use perch_site::config::Limits;
 pub use perch_studio::config::{Camera, EncoderKind, SourceKind};
-pub use perch_web::config::{Limits, Server};
+pub use perch_web::config::Server;
 
 use perch_device::gpio::{Bias, Level};
 use perch_device::key::Key;

@@ -1,15 +1,14 @@
-//! How much one person may ask: so many requests a second, fewer that change something, with a reserve for the start of a page. Logins have their
-//! own (`accounts/attempts`), and segments are outside: a viewer cannot ask for more than there is.
+//! How much one actor may ask: requests a second, and fewer that change something, with a reserve for the start of a page. Logins have limits of
+//! their own (`accounts/attempts`). Segments are not counted: a viewer cannot ask for more than there is.
 
-use super::caller::Caller;
-use super::problem::Problem;
+use crate::accounts::attempts::network;
+use crate::actor::Actor;
 use crate::config;
+use crate::error::SiteError;
 use governor::clock::Clock as GovernorClock;
 use governor::middleware::NoOpMiddleware;
 use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
-use http::Method;
-use perch_site::accounts::attempts::network;
 use perch_store::UserId;
 use perch_studio::clock::Clock;
 use std::net::IpAddr;
@@ -26,8 +25,19 @@ const TIDY_AFTER: u32 = 10_000;
 /// Whom a request is counted for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Subject {
-    Login(UserId),
+    Account(UserId),
     Address(IpAddr),
+    Console,
+}
+
+impl From<&Actor> for Subject {
+    fn from(actor: &Actor) -> Self {
+        match actor {
+            Actor::Anonymous { address } => Self::Address(network(*address)),
+            Actor::Account { login, .. } => Self::Account(login.user),
+            Actor::Console => Self::Console,
+        }
+    }
 }
 
 /// The daemon's clock as governor wants it.
@@ -44,8 +54,8 @@ impl GovernorClock for Ticks {
 
 type Limiter = RateLimiter<Subject, HashMapStateStore<Subject>, Ticks, NoOpMiddleware<Duration>>;
 
-/// What is counted.
-pub(super) struct Limits {
+/// The limits, and what was counted of late.
+pub struct Limits {
     clock: Arc<dyn Clock>,
     requests: Limiter,
     writes: Limiter,
@@ -54,7 +64,8 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    pub(super) fn new(config: &config::Limits, clock: &Arc<dyn Clock>) -> Self {
+    /// With nothing counted so far.
+    pub fn new(config: &config::Limits, clock: &Arc<dyn Clock>) -> Self {
         let limiter = |a_second: u32| {
             let a_second = NonZeroU32::new(a_second).unwrap_or(NonZeroU32::MIN);
             let quota = Quota::per_second(a_second).allow_burst(
@@ -75,33 +86,38 @@ impl Limits {
         }
     }
 
-    /// Counts a request, or refuses it.
-    pub(super) fn admit(&self, caller: &Caller, method: &Method) -> Result<(), Problem> {
-        let subject = match caller.login() {
-            Some(login) => Subject::Login(login.user),
-            None => Subject::Address(network(caller.address())),
-        };
+    /// Counts a request, which may change something (`writes`).
+    ///
+    /// # Errors
+    ///
+    /// `TooMany` when the actor has asked for more than the limits allow.
+    pub fn admit(&self, actor: &Actor, writes: bool) -> Result<(), SiteError> {
+        let subject = Subject::from(actor);
         if self.since_tidied.fetch_add(1, Ordering::Relaxed) == TIDY_AFTER {
             self.since_tidied.store(0, Ordering::Relaxed);
             self.requests.retain_recent();
             self.writes.retain_recent();
             self.registrations.retain_recent();
         }
-        let writes = (!matches!(*method, Method::GET | Method::HEAD)).then_some(&self.writes);
+        let writes = writes.then_some(&self.writes);
         for limiter in std::iter::once(&self.requests).chain(writes) {
             self.check(limiter, &subject)?;
         }
         Ok(())
     }
 
-    /// Counts a new account, or refuses it.
-    pub(super) fn admit_registration(&self, caller: &Caller) -> Result<(), Problem> {
-        self.check(&self.registrations, &Subject::Address(network(caller.address())))
+    /// Counts a new account.
+    ///
+    /// # Errors
+    ///
+    /// `TooMany` when the address has made more accounts within the hour than the limits allow.
+    pub fn admit_registration(&self, address: IpAddr) -> Result<(), SiteError> {
+        self.check(&self.registrations, &Subject::Address(network(address)))
     }
 
-    fn check(&self, limiter: &Limiter, subject: &Subject) -> Result<(), Problem> {
+    fn check(&self, limiter: &Limiter, subject: &Subject) -> Result<(), SiteError> {
         let now = self.clock.monotonic();
-        limiter.check_key(subject).map_err(|early| Problem::TooMany { wait: early.wait_time_from(now) })
+        limiter.check_key(subject).map_err(|early| SiteError::TooMany { wait: early.wait_time_from(now) })
     }
 }
 
@@ -120,29 +136,29 @@ mod tests {
         (clock, limits)
     }
 
-    fn admitted(limits: &Limits, caller: &Caller, method: &Method) -> usize {
-        (0..1000).take_while(|_| limits.admit(caller, method).is_ok()).count()
+    fn admitted(limits: &Limits, actor: &Actor, writes: bool) -> usize {
+        (0..1000).take_while(|_| limits.admit(actor, writes).is_ok()).count()
     }
 
     #[test]
     fn everybody_has_a_reserve_and_then_so_many_a_second() {
         let (clock, limits) = limits();
         let [here, there] =
-            ["192.0.2.1", "192.0.2.2"].map(|address| Caller::nobody(address.parse().unwrap()));
-        assert_eq!(admitted(&limits, &here, &Method::GET), 50);
-        assert_eq!(admitted(&limits, &there, &Method::POST), 10);
+            ["192.0.2.1", "192.0.2.2"].map(|address| Actor::Anonymous { address: address.parse().unwrap() });
+        assert_eq!(admitted(&limits, &here, false), 50);
+        assert_eq!(admitted(&limits, &there, true), 10);
         clock.turn(Duration::from_secs(1));
-        assert_eq!(admitted(&limits, &here, &Method::GET), 10);
-        assert_eq!(admitted(&limits, &there, &Method::POST), 2);
-        let Err(Problem::TooMany { wait }) = limits.admit(&here, &Method::GET) else { panic!("admitted") };
+        assert_eq!(admitted(&limits, &here, false), 10);
+        assert_eq!(admitted(&limits, &there, true), 2);
+        let Err(SiteError::TooMany { wait }) = limits.admit(&here, false) else { panic!("admitted") };
         assert!(wait > Duration::ZERO && wait <= Duration::from_millis(100), "{wait:?}");
     }
 
     #[test]
     fn accounts_are_made_one_by_one() {
         let (clock, limits) = limits();
-        let caller = Caller::nobody("192.0.2.1".parse().unwrap());
-        let made = |limits: &Limits| (0..10).filter(|_| limits.admit_registration(&caller).is_ok()).count();
+        let address = "192.0.2.1".parse().unwrap();
+        let made = |limits: &Limits| (0..10).filter(|_| limits.admit_registration(address).is_ok()).count();
         assert_eq!(made(&limits), 3);
         clock.turn(Duration::from_mins(20));
         assert_eq!(made(&limits), 1);

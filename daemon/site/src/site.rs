@@ -1,0 +1,113 @@
+//! The site: handles of everything that use cases work with. A use case is a function beside its noun (`users`, `topics`), which takes the site,
+//! the actor and what is asked for.
+//!
+//! Must not be here: what HTTP alone needs (perch-web's `state`), or a rule of the site.
+
+use crate::accounts::Accounts;
+use crate::appliance::board::Board;
+use crate::appliance::update::Updates;
+use crate::appliance::wifi::Wifi;
+use crate::backups::Backups;
+use crate::chat::ChatHandle;
+use crate::error::SiteError;
+use crate::limits::Limits;
+use crate::notices::Notices;
+use crate::picture::Pictures;
+use crate::turns::Turns;
+use perch_store::{Store, Timestamp};
+use perch_studio::capture::controls::KeptControls;
+use perch_studio::clock::{Clock, wall};
+use perch_studio::faults::Faults;
+use perch_studio::hls::HlsMetrics;
+use perch_studio::live::{LiveCamera, LiveHandle};
+use perch_studio::snapshot::Snapshots;
+use std::sync::Arc;
+
+/// Handles of the daemon's parts; one for the daemon.
+pub struct Site {
+    /// Starts and stops streams, and tells what is on the air.
+    pub live: LiveHandle,
+    /// The chats of streams that are on the air.
+    pub chat: ChatHandle,
+    /// The configured cameras; `/media/live/` shows the first.
+    pub cameras: Arc<[LiveCamera]>,
+    /// Pictures of the cameras.
+    pub snapshots: Arc<Snapshots>,
+    /// The controls that people have set of the cameras.
+    pub controls: KeptControls,
+    /// Counters of all streams.
+    pub hls_metrics: Arc<HlsMetrics>,
+    /// What does not work now.
+    pub faults: Faults,
+    /// The machine under the daemon.
+    pub board: Board,
+    /// The machine's Wi-Fi, where Perch may choose its network.
+    pub wifi: Option<Wifi>,
+    /// Updates of the system, where Perch may install them.
+    pub updates: Option<Arc<Updates>>,
+    /// Monotonic and wall time.
+    pub clock: Arc<dyn Clock>,
+    /// What Perch remembers. Use cases call it by [`Site::store`].
+    pub store: Arc<Store>,
+    /// Backups of the store that are being made or restored.
+    pub backups: Arc<Backups>,
+    /// Passwords, tokens, open logins.
+    pub accounts: Arc<Accounts>,
+    /// Notifications, told to open pages as they happen.
+    pub notices: Arc<Notices>,
+    /// Decodes the pictures that people upload.
+    pub pictures: Pictures,
+    /// How much one actor may ask.
+    pub limits: Limits,
+    /// Turns for calls that block.
+    pub turns: Turns,
+}
+
+impl Site {
+    /// Wall time, as the store writes it.
+    pub fn now(&self) -> Timestamp {
+        wall(&*self.clock)
+    }
+
+    /// Runs `work` on the store, on a thread that may block. No transaction crosses an await.
+    ///
+    /// # Errors
+    ///
+    /// Those of `work`, and those of [`Turns::store`].
+    pub async fn store<T, E>(
+        &self,
+        work: impl FnOnce(&Store) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, SiteError>
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+        SiteError: From<E>,
+    {
+        let store = self.store.clone();
+        self.turns.store(move || work(&store)).await?.map_err(SiteError::from)
+    }
+
+    /// Like [`Site::store`], for work that changes logins, roles, standings, usernames or passwords: the logins kept in memory are read again after it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Site::store`].
+    pub async fn change_accounts<T, E>(
+        &self,
+        work: impl FnOnce(&Store) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, SiteError>
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+        SiteError: From<E>,
+    {
+        let accounts = self.accounts.clone();
+        self.store(move |store| {
+            let done = work(store);
+            // Here, and not after the await: the request may be given up, the change is not.
+            accounts.logins.forget();
+            done
+        })
+        .await
+    }
+}

@@ -1,0 +1,99 @@
+//! Turns for what blocks: the store and the cameras' drivers are asked on threads that may block, a few at a time.
+
+use crate::error::SiteError;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+
+/// Calls of the store at once: reads cost the processor, and writes wait for one card.
+const STORE_AT_ONCE: usize = 4;
+/// How long a call waits for its turn. A card or a driver that stalls for longer is reported instead of waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The turns of a site.
+pub struct Turns {
+    store: Arc<Semaphore>,
+    /// Drivers are asked by one at a time.
+    hardware: Arc<Semaphore>,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self { store: Arc::new(Semaphore::new(STORE_AT_ONCE)), hardware: Arc::new(Semaphore::new(1)) }
+    }
+}
+
+impl Turns {
+    /// Runs `work`, which calls the store, on a thread that may block.
+    ///
+    /// # Errors
+    ///
+    /// `StoreBusy` when it was not its turn within 10 s, `Unfinished` when `work` panicked.
+    pub async fn store<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, SiteError> {
+        in_turn(&self.store, SiteError::StoreBusy, work).await
+    }
+
+    /// Runs `work`, which asks a camera's driver, on a thread that may block.
+    ///
+    /// # Errors
+    ///
+    /// `Busy` when it was not its turn within 10 s, `Unfinished` when `work` panicked.
+    pub async fn hardware<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, SiteError> {
+        in_turn(&self.hardware, SiteError::Busy("the camera is being asked by somebody else"), work).await
+    }
+}
+
+async fn in_turn<T: Send + 'static>(
+    turns: &Arc<Semaphore>,
+    busy: SiteError,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, SiteError> {
+    let turn = tokio::time::timeout(PATIENCE, turns.clone().acquire_owned()).await;
+    let Ok(Ok(turn)) = turn else { return Err(busy) };
+    let work = move || {
+        // A request may be given up; its turn lasts until the work is done.
+        let _turn = turn;
+        work()
+    };
+    Ok(tokio::task::spawn_blocking(work).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::channel;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_too_long_is_told_that_the_card_is_slow() {
+        let turns = Arc::new(Turns::default());
+        let stalled: Vec<_> = (0..STORE_AT_ONCE)
+            .map(|_| {
+                let (done, wait) = channel::<()>();
+                let turns = turns.clone();
+                (done, tokio::spawn(async move { turns.store(move || wait.recv().is_err()).await.is_ok() }))
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        let waiting = tokio::spawn({
+            let turns = turns.clone();
+            async move { turns.store(|| ()).await }
+        });
+        tokio::task::yield_now().await;
+        // Time does not go on by itself while threads block.
+        tokio::time::advance(PATIENCE).await;
+        assert!(matches!(waiting.await.unwrap(), Err(SiteError::StoreBusy)));
+        // Drivers have a turn of their own.
+        assert!(turns.hardware(|| ()).await.is_ok());
+        for (done, call) in stalled {
+            drop(done);
+            assert!(call.await.unwrap());
+        }
+        assert!(turns.store(|| ()).await.is_ok());
+    }
+}
