@@ -12,11 +12,11 @@ fuzz_target!(|input: &[u8]| {
     let in_chunks = access_units(stream, usize::from(chunk_bytes) + 1);
     let at_once = access_units(stream, usize::MAX);
     let data = |units: &[AccessUnit]| -> Vec<_> {
-        units.iter().map(|unit| (unit.is_idr, unit.data.clone())).collect()
+        units.iter().map(|unit| (unit.is_idr(), unit.data.clone())).collect()
     };
     assert_eq!(data(&in_chunks), data(&at_once));
-    assert!(in_chunks.first().is_none_or(|unit| unit.is_idr));
-    assert!(in_chunks.windows(2).all(|pair| pair[0].pts < pair[1].pts));
+    assert!(in_chunks.first().is_none_or(|unit| unit.is_idr()));
+    assert!(in_chunks.windows(2).all(|pair| pair[0].times.pts < pair[1].times.pts));
     for unit in &in_chunks {
         assert!(nal_units(&unit.data).any(|unit| unit.unit_type().is_slice()));
         assert!(nal_units(&unit.data).all(|unit| unit.unit_type().belongs_to_picture()));

@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use perch_media::access_unit::{AccessUnit, AccessUnitAssembler};
 use perch_media::h264::annex_b::{START_CODE, nal_units};
 use perch_media::hls::{Segmenter, SegmenterConfig};
-use perch_media::time::MediaTime;
+use perch_media::time::{MediaTime, Times};
 use std::time::Duration;
 
 #[path = "../../media/tests/media/demuxer.rs"]
@@ -37,7 +37,7 @@ fuzz_target!(|input: &[u8]| {
             assembler = new_assembler(epoch);
         }
         let data = [&START_CODE[..], &slice(&picture)].concat();
-        if let Ok(Some(unit)) = assembler.push_picture(&data.into(), MediaTime::from_ticks(now)) {
+        if let Ok(Some(unit)) = assembler.push_picture(&data.into(), Times::at(MediaTime::from_ticks(now))) {
             let before = segmenter.counters();
             segments.extend(segmenter.push(&unit));
             assert_eq!(segmenter.counters().endless_gops, before.endless_gops, "too little data for that");
@@ -65,13 +65,13 @@ fuzz_target!(|input: &[u8]| {
 
 /// Those of the picture, and the parameter sets that go before an IDR.
 fn own_nal_units(unit: &AccessUnit) -> usize {
-    nal_units(&unit.data).count() + if unit.is_idr { 2 } else { 0 }
+    nal_units(&unit.data).count() + if unit.is_idr() { 2 } else { 0 }
 }
 
 fn new_assembler(epoch: u32) -> AccessUnitAssembler {
     let mut assembler = AccessUnitAssembler::new(epoch);
     let sets = nal_units(SAMPLE).nth(1).expect("the picture parameter set").with_start_code.end;
-    let none = assembler.push_picture(&Bytes::from_static(&SAMPLE[..sets]), MediaTime::default());
+    let none = assembler.push_picture(&Bytes::from_static(&SAMPLE[..sets]), Times::default());
     assert!(matches!(none, Ok(None)));
     assembler
 }

@@ -7,7 +7,7 @@ use perch_media::hls::{
     LiveWindow, LiveWindowConfig, Segment, SegmentWriter, Segmenter, SegmenterConfig, WallOffset,
     segment_name,
 };
-use perch_media::time::MediaTime;
+use perch_media::time::{MediaTime, Times};
 use std::error::Error;
 use std::fs::File;
 use std::io::{self, Read};
@@ -41,8 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     );
     let mut pictures = 0_u32;
     let mut cut = |mut unit: AccessUnit, output: &mut Output| {
-        unit.dts = MediaTime::from_ticks((f64::from(pictures) * ticks_per_frame) as i64);
-        unit.pts = unit.dts;
+        unit.times = Times::at(MediaTime::from_ticks((f64::from(pictures) * ticks_per_frame) as i64));
         pictures += 1;
         if let Some(segment) = segmenter.push(&unit) {
             output.take(segment)?;

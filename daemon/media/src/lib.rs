@@ -1,4 +1,4 @@
-//! H.264, MPEG-TS and HLS as pure values: bytes and times in, bytes and playlists out.
+//! H.264, AAC formats, MPEG-TS and HLS as pure values: bytes and times in, bytes and playlists out.
 //!
 //! Must not be here: tokio, files, sockets, clocks, `unsafe`.
 #![forbid(unsafe_code)]
@@ -6,4 +6,5 @@ pub mod access_unit;
 pub mod h264;
 pub mod hls;
 pub mod mpegts;
+pub mod sample;
 pub mod time;

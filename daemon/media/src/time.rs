@@ -116,6 +116,28 @@ impl From<MediaDuration> for Duration {
     }
 }
 
+/// When a sample is decoded and when it is presented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub struct Times {
+    /// Presentation time; never before `dts`.
+    pub pts: MediaTime,
+    /// Decoding time; goes forward from sample to sample. Equal to `pts` where nothing is reordered.
+    pub dts: MediaTime,
+}
+
+impl Times {
+    /// Of a sample that is presented when it is decoded.
+    pub const fn at(time: MediaTime) -> Self {
+        Self { pts: time, dts: time }
+    }
+
+    /// Both later by `duration`: their difference stays what it is.
+    #[must_use]
+    pub fn shifted(self, duration: MediaDuration) -> Self {
+        Self { pts: self.pts + duration, dts: self.dts + duration }
+    }
+}
+
 /// Brings 33-bit times from the wire back onto the endless line: each is taken to lie within half a round
 /// (13 hours) of the one before.
 #[derive(Clone, Debug, Default)]

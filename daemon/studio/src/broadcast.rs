@@ -29,7 +29,7 @@ pub struct Published {
 impl Published {
     /// True if decoding can start here.
     fn is_entry_point(&self) -> bool {
-        self.unit.is_idr
+        self.unit.is_entry()
     }
 
     fn bytes(&self) -> usize {

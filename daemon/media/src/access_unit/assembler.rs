@@ -4,13 +4,13 @@
 //! start. What cannot be used is dropped and counted, and nothing is given out again before the next IDR.
 
 use super::timeline::Timeline;
-use super::{AccessUnit, VideoFormat};
+use super::{AccessUnit, Entry, VideoFormat};
 use crate::h264::annex_b::nal_units;
 use crate::h264::nal_unit::NalUnitType;
 use crate::h264::picture_splitter::{MAX_PICTURE_BYTES, PictureSplitter, PictureTooLarge};
 use crate::h264::slice_header::is_b_slice;
 use crate::h264::sps::{MAX_PARAMETER_SET_BYTES, Sps, SpsError};
-use crate::time::MediaTime;
+use crate::time::{MediaTime, Times};
 use bytes::Bytes;
 use h264_reader::rbsp::{BitRead, BitReader, ByteReader};
 use std::ops::{Range, RangeInclusive};
@@ -110,17 +110,16 @@ impl AccessUnitAssembler {
         self.waiting_for_idr = true;
     }
 
-    /// Takes one whole picture, as drivers deliver it, captured at `pts`. Gives `None` for parameter sets alone (they are
+    /// Takes one whole picture, as drivers deliver it, with its times. Gives `None` for parameter sets alone (they are
     /// kept), and before the first IDR. The access unit shares `data` unless other NAL units stand between the picture's own.
     ///
-    /// Drivers and live encoders make no B-frames, so pictures come in the order in which they are shown and DTS is PTS.
-    /// Times always go forward: see [`AssemblerCounters::times_changed`].
+    /// Decoding times always go forward, and presentation times are shifted with them: see [`AssemblerCounters::times_changed`].
     pub fn push_picture(
         &mut self,
         data: &Bytes,
-        pts: MediaTime,
+        times: Times,
     ) -> Result<Option<AccessUnit>, AccessUnitError> {
-        let result = self.assemble(data, pts);
+        let result = self.assemble(data, times);
         if let Err(error) = &result {
             self.waiting_for_idr = true;
             *match error {
@@ -147,7 +146,7 @@ impl AccessUnitAssembler {
         loop {
             match self.splitter.next_picture()? {
                 Ok((data, at)) => {
-                    if let Ok(Some(unit)) = self.push_picture(&data, at) {
+                    if let Ok(Some(unit)) = self.push_picture(&data, Times::at(at)) {
                         return Some(unit);
                     }
                 }
@@ -164,10 +163,10 @@ impl AccessUnitAssembler {
     /// The byte stream has ended, or paused after a whole picture: gives out what is left of it.
     pub fn flush(&mut self) -> Option<AccessUnit> {
         let (data, at) = self.splitter.flush()?;
-        self.push_picture(&data, at).ok().flatten()
+        self.push_picture(&data, Times::at(at)).ok().flatten()
     }
 
-    fn assemble(&mut self, data: &Bytes, pts: MediaTime) -> Result<Option<AccessUnit>, AccessUnitError> {
+    fn assemble(&mut self, data: &Bytes, times: Times) -> Result<Option<AccessUnit>, AccessUnitError> {
         if data.len() > MAX_PICTURE_BYTES {
             return Err(AccessUnitError::TooLarge(data.len()));
         }
@@ -178,10 +177,12 @@ impl AccessUnitAssembler {
             return Ok(None);
         };
         self.waiting_for_idr = false;
-        let (pts, changed) = self.timeline.straighten(pts);
+        let (time, changed) = self.timeline.straighten(times.dts);
+        let times = times.shifted(time - times.dts);
         self.counters.times_changed += u64::from(changed);
         let data = if picture.is_interrupted { without_interruptions(data) } else { data.slice(place) };
-        Ok(Some(AccessUnit { pts, dts: pts, is_idr: picture.is_idr, data, format, epoch: self.epoch }))
+        let entry = if picture.is_idr { Entry::Idr } else { Entry::None };
+        Ok(Some(AccessUnit { times, entry, data, format, epoch: self.epoch }))
     }
 
     /// Keeps the parameter sets and finds the picture.

@@ -8,7 +8,7 @@ mod timeline;
 
 pub use assembler::{AccessUnitAssembler, AccessUnitError, AssemblerCounters};
 
-use crate::time::MediaTime;
+use crate::time::Times;
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -51,12 +51,10 @@ impl VideoFormat {
 /// One coded picture.
 #[derive(Clone, Debug)]
 pub struct AccessUnit {
-    /// Presentation time.
-    pub pts: MediaTime,
-    /// Decoding time; equal to `pts` where there are no B-frames.
-    pub dts: MediaTime,
-    /// An instantaneous decoding refresh: a reader can start here.
-    pub is_idr: bool,
+    /// Presentation and decoding time; equal where there are no B-frames.
+    pub times: Times,
+    /// Whether a reader can start here.
+    pub entry: Entry,
     /// Annex B NAL units of the picture (SEI and slices; access unit delimiter, SPS and PPS are not in it).
     pub data: Bytes,
     /// Parameter sets in force.
@@ -64,4 +62,39 @@ pub struct AccessUnit {
     /// Counts the seams (camera replugged, encoder rebuilt, other size) before this picture: another
     /// number than the previous access unit's is a discontinuity.
     pub epoch: u32,
+}
+
+/// Where a decoder may start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Entry {
+    /// Not here: the picture refers to earlier ones.
+    #[default]
+    None,
+    /// An instantaneous decoding refresh: everything from here on can be decoded.
+    Idr,
+    /// A recovery point (SEI, H.264 §D.2.8): decoding may start here, and pictures are right after so many frames.
+    RecoveryPoint {
+        /// `recovery_frame_cnt`. 0 is an I picture of an open GOP: it is right itself, and so is all that is shown after it. More
+        /// is gradual refresh: decoders that ask for an I picture do not start there, browsers among them.
+        frames: u16,
+    },
+}
+
+impl Entry {
+    /// Every decoder starts here, and the first picture that it shows is whole: an IDR, or an open GOP's I picture.
+    pub const fn is_clean(self) -> bool {
+        matches!(self, Self::Idr | Self::RecoveryPoint { frames: 0 })
+    }
+}
+
+impl AccessUnit {
+    /// An instantaneous decoding refresh.
+    pub const fn is_idr(&self) -> bool {
+        matches!(self.entry, Entry::Idr)
+    }
+
+    /// A reader can start here: see [`Entry::is_clean`].
+    pub const fn is_entry(&self) -> bool {
+        self.entry.is_clean()
+    }
 }

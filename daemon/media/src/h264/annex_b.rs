@@ -70,7 +70,7 @@ impl<'a> Iterator for NalUnits<'a> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use proptest::prelude::*;
 

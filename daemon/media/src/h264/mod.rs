@@ -3,6 +3,7 @@
 //! Must not be here: decoding of pictures.
 
 pub mod annex_b;
+pub mod avcc;
 pub mod nal_unit;
 pub mod picture_splitter;
 pub mod slice_header;

@@ -170,17 +170,17 @@ impl<W: SegmentWriter> Segmenter<W> {
     pub fn push(&mut self, unit: &AccessUnit) -> Option<Segment<W::Whole>> {
         let ended = match self.current.as_ref().map(|current| current.judge(unit)) {
             None | Some(Verdict::Append) => None,
-            Some(Verdict::Cut) => self.close(unit.dts),
+            Some(Verdict::Cut) => self.close(unit.times.dts),
             Some(Verdict::Seam) => self.finish(),
         };
         self.wants_key_frame = false;
         if self.current.is_some() {
             self.append(unit);
-        } else if unit.is_idr {
+        } else if unit.is_entry() {
             self.open(unit);
         } else {
             self.counters.before_idr += 1;
-            self.request_key_frame(unit.dts);
+            self.request_key_frame(unit.times.dts);
         }
         ended
     }
@@ -205,10 +205,10 @@ impl<W: SegmentWriter> Segmenter<W> {
         self.last_request = None;
         self.current = Some(Current {
             bytes: 0,
-            start: unit.pts,
-            first_dts: unit.dts,
-            last_dts: unit.dts,
-            last_idr: unit.dts,
+            start: unit.times.pts,
+            first_dts: unit.times.dts,
+            last_dts: unit.times.dts,
+            last_idr: unit.times.dts,
             interval: ONE_PICTURE,
             due,
             discontinuity,
@@ -226,13 +226,13 @@ impl<W: SegmentWriter> Segmenter<W> {
             self.writer.write(&self.packets);
             self.packets.clear();
         }
-        current.interval = unit.dts - current.last_dts;
-        current.last_dts = unit.dts;
+        current.interval = unit.times.dts - current.last_dts;
+        current.last_dts = unit.times.dts;
         current.pictures += 1;
-        if unit.is_idr {
-            current.last_idr = unit.dts;
+        if unit.is_entry() {
+            current.last_idr = unit.times.dts;
         }
-        let elapsed = unit.dts - current.first_dts;
+        let elapsed = unit.times.dts - current.first_dts;
         if elapsed > self.endless || current.bytes > MAX_SEGMENT_BYTES {
             self.counters.endless_gops += 1;
             self.current = None;
@@ -242,7 +242,7 @@ impl<W: SegmentWriter> Segmenter<W> {
         } else if elapsed.ticks() < current.due.ticks() / GRACE_DIVISOR * (GRACE_DIVISOR + 1) {
             return;
         }
-        self.request_key_frame(unit.dts);
+        self.request_key_frame(unit.times.dts);
     }
 
     fn request_key_frame(&mut self, now: MediaTime) {
@@ -284,11 +284,11 @@ enum Verdict {
 
 impl Current {
     fn judge(&self, unit: &AccessUnit) -> Verdict {
-        let step = unit.dts - self.last_dts;
+        let step = unit.times.dts - self.last_dts;
         let follows = unit.epoch == self.epoch && step > MediaDuration::ZERO;
-        if !follows || unit.is_idr && (step > HOLE || unit.format.sps != self.format.sps) {
+        if !follows || unit.is_entry() && (step > HOLE || unit.format.sps != self.format.sps) {
             Verdict::Seam
-        } else if unit.is_idr && self.is_long_enough(unit.dts) {
+        } else if unit.is_entry() && self.is_long_enough(unit.times.dts) {
             Verdict::Cut
         } else {
             Verdict::Append

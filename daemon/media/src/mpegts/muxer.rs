@@ -91,7 +91,7 @@ impl Muxer {
 
     /// Appends a picture.
     pub fn write(&mut self, unit: &AccessUnit, out: &mut Vec<u8>) {
-        self.bridge_clock(unit.dts, out);
+        self.bridge_clock(unit.times.dts, out);
         self.make_prefix(unit);
         let prefix = std::mem::take(&mut self.prefix);
         let mut payload = Payload { prefix: &prefix, picture: &unit.data };
@@ -109,26 +109,26 @@ impl Muxer {
             render(VIDEO_PID, self.next_continuity(), None, Some(TsPayload::PesContinuation(rest)), out);
         }
         self.prefix = prefix;
-        self.last_dts = Some(unit.dts);
+        self.last_dts = Some(unit.times.dts);
     }
 
     fn write_first_packet(&mut self, unit: &AccessUnit, payload: &mut Payload<'_>, out: &mut Vec<u8>) {
         let pcr = self.pcr_is_due(unit);
         if pcr {
-            self.last_pcr = Some(unit.dts);
+            self.last_pcr = Some(unit.times.dts);
         }
-        let adaptation_field = (pcr || unit.is_idr).then(|| AdaptationField {
-            random_access_indicator: unit.is_idr,
-            ..adaptation_field(std::mem::take(&mut self.at_seam), pcr.then_some(unit.dts))
+        let adaptation_field = (pcr || unit.is_entry()).then(|| AdaptationField {
+            random_access_indicator: unit.is_entry(),
+            ..adaptation_field(std::mem::take(&mut self.at_seam), pcr.then_some(unit.times.dts))
         });
-        let dts = (unit.dts != unit.pts).then_some(unit.dts);
+        let dts = (unit.times.dts != unit.times.pts).then_some(unit.times.dts);
         let header = PesHeader {
             stream_id: StreamId::new_video(StreamId::VIDEO_MIN).expect("the first of the video stream ids"),
             priority: false,
             data_alignment_indicator: true,
             copyright: false,
             original_or_copy: false,
-            pts: Some(wire_timestamp(unit.pts)),
+            pts: Some(wire_timestamp(unit.times.pts)),
             dts: dts.map(wire_timestamp),
             escr: None,
         };
@@ -145,8 +145,8 @@ impl Muxer {
     /// The PCR goes with an IDR, and with a picture after which the next one could be too late for it.
     fn pcr_is_due(&self, unit: &AccessUnit) -> bool {
         let (Some(last_pcr), Some(last_dts)) = (self.last_pcr, self.last_dts) else { return true };
-        let next = unit.dts + (unit.dts - last_dts);
-        unit.is_idr || next - last_pcr > PCR_PERIOD
+        let next = unit.times.dts + (unit.times.dts - last_dts);
+        unit.is_entry() || next - last_pcr > PCR_PERIOD
     }
 
     /// Packets with nothing but a PCR, where pictures are too far apart.
@@ -169,7 +169,7 @@ impl Muxer {
         self.prefix.extend_from_slice(&ACCESS_UNIT_DELIMITER);
         let format_changed =
             !self.written_format.as_ref().is_some_and(|written| Arc::ptr_eq(written, &unit.format));
-        if unit.is_idr || format_changed {
+        if unit.is_entry() || format_changed {
             for parameter_set in unit.format.parameter_sets() {
                 self.prefix.extend_from_slice(&START_CODE);
                 self.prefix.extend_from_slice(parameter_set);

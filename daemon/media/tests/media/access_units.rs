@@ -5,7 +5,7 @@ use bytes::Bytes;
 use perch_media::access_unit::{AccessUnit, AccessUnitAssembler, AccessUnitError};
 use perch_media::h264::annex_b::nal_units;
 use perch_media::h264::picture_splitter::MAX_PICTURE_BYTES;
-use perch_media::time::MediaTime;
+use perch_media::time::{MediaTime, Times};
 use proptest::prelude::*;
 use std::sync::Arc;
 
@@ -38,7 +38,7 @@ fn units_of(data: &[u8]) -> Vec<&[u8]> {
 }
 
 fn push(assembler: &mut AccessUnitAssembler, units: &[Vec<u8>], milliseconds: i64) -> Option<AccessUnit> {
-    assembler.push_picture(&annex_b(units).into(), at(milliseconds)).unwrap()
+    assembler.push_picture(&annex_b(units).into(), Times::at(at(milliseconds))).unwrap()
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn a_byte_stream_of_several_slices_is_cut_where_ffprobe_cuts_it() {
         let parameter_sets = THREE_SLICES_SIZES[0] - sizes[0];
         assert_eq!(sizes[1..], THREE_SLICES_SIZES[1..], "in chunks of {chunk_bytes}");
         assert!((20..60).contains(&parameter_sets));
-        let idrs: Vec<_> = (0..20).filter(|&unit| units[unit].is_idr).collect();
+        let idrs: Vec<_> = (0..20).filter(|&unit| units[unit].is_idr()).collect();
         assert_eq!(idrs, [0, 10]);
         assert!(units.iter().all(|unit| nal_units(&unit.data).count() == 3));
         assert_eq!(assembler.counters().before_idr, 0);
@@ -82,7 +82,8 @@ fn pictures_that_were_read_together_came_one_after_the_other() {
     let units: Vec<_> = [Sps::default().nal_unit(), pps(0)].into_iter().chain(pictures).collect();
     let mut assembler = AccessUnitAssembler::new(0);
     assembler.push_bytes(annex_b(&units).into(), at(1000)..=at(1200));
-    let times: Vec<_> = std::iter::from_fn(|| assembler.next_unit()).map(|unit| unit.pts.ticks()).collect();
+    let times: Vec<_> =
+        std::iter::from_fn(|| assembler.next_unit()).map(|unit| unit.times.pts.ticks()).collect();
     assert_eq!(times[0], at(1000).ticks());
     for pair in times.windows(2) {
         assert!((pair[1] - pair[0] - 40 * 90).abs() < 4 * 90, "{times:?}");
@@ -96,11 +97,11 @@ fn a_driver_that_gives_parameter_sets_alone_and_once_is_understood() {
     assert!(push(&mut assembler, &[Sps::default().nal_unit(), pps(0)], 0).is_none());
     let first = push(&mut assembler, &picture(true, 0, 1, 50), 0).expect("an IDR");
     let second = push(&mut assembler, &picture(false, 1, 2, 50), 33).expect("a picture");
-    assert_eq!((first.is_idr, second.is_idr, first.epoch), (true, false, 3));
+    assert_eq!((first.is_idr(), second.is_idr(), first.epoch), (true, false, 3));
     assert_eq!((first.format.width, first.format.height), (1280, 720));
     assert_eq!(first.format.codecs(), "avc1.42c01f");
     assert!(Arc::ptr_eq(&first.format, &second.format));
-    assert_eq!((second.pts, second.dts), (at(33), at(33)));
+    assert_eq!(second.times, Times::at(at(33)));
     assert!(!assembler.wants_key_frame());
 }
 
@@ -108,7 +109,7 @@ fn a_driver_that_gives_parameter_sets_alone_and_once_is_understood() {
 fn a_whole_picture_is_shared_and_not_copied() {
     let units = [vec![AUD.to_vec(), Sps::default().nal_unit(), pps(0)], picture(true, 0, 3, 500)].concat();
     let data = Bytes::from(annex_b(&units));
-    let unit = AccessUnitAssembler::new(0).push_picture(&data, at(0)).unwrap().unwrap();
+    let unit = AccessUnitAssembler::new(0).push_picture(&data, Times::at(at(0))).unwrap().unwrap();
     assert!(data.as_ptr_range().contains(&unit.data.as_ptr()));
     assert_eq!(units_of(&unit.data), units[3..].iter().map(|unit| &unit[..]).collect::<Vec<_>>());
 }
@@ -161,7 +162,7 @@ fn a_broken_parameter_set_costs_the_pictures_up_to_the_next_idr() {
     let good = [vec![Sps::default().nal_unit(), pps(0)], picture(true, 0, 1, 9)].concat();
     assert!(push(&mut assembler, &good, 0).is_some());
     let broken = annex_b(&[vec![vec![0x67, 66, 0xc0]], picture(true, 1, 1, 9)].concat());
-    let error = assembler.push_picture(&broken.into(), at(33)).unwrap_err();
+    let error = assembler.push_picture(&broken.into(), Times::at(at(33))).unwrap_err();
     assert!(matches!(error, AccessUnitError::BrokenSps(_)), "{error}");
     assert!(push(&mut assembler, &picture(false, 2, 1, 9), 66).is_none());
     assert!(push(&mut assembler, &picture(true, 3, 1, 9), 99).is_some());
@@ -171,10 +172,13 @@ fn a_broken_parameter_set_costs_the_pictures_up_to_the_next_idr() {
 #[test]
 fn buffers_without_h264_and_pictures_beyond_all_measure_are_refused() {
     let mut assembler = AccessUnitAssembler::new(0);
-    let noise = assembler.push_picture(&Bytes::from_static(b"no start code here"), at(0));
+    let noise = assembler.push_picture(&Bytes::from_static(b"no start code here"), Times::at(at(0)));
     assert!(matches!(noise, Err(AccessUnitError::NotH264(18))));
-    assert!(matches!(assembler.push_picture(&Bytes::new(), at(0)), Err(AccessUnitError::NotH264(0))));
-    let huge = assembler.push_picture(&vec![1; MAX_PICTURE_BYTES + 1].into(), at(0));
+    assert!(matches!(
+        assembler.push_picture(&Bytes::new(), Times::at(at(0))),
+        Err(AccessUnitError::NotH264(0))
+    ));
+    let huge = assembler.push_picture(&vec![1; MAX_PICTURE_BYTES + 1].into(), Times::at(at(0)));
     assert!(matches!(huge, Err(AccessUnitError::TooLarge(_))));
     assert_eq!((assembler.counters().not_h264, assembler.counters().too_large), (2, 1));
 }
@@ -185,7 +189,7 @@ fn a_picture_that_does_not_end_is_dropped_and_the_next_idr_is_found() {
     let endless = vec![vec![0x55; 1 << 16]; MAX_PICTURE_BYTES / (1 << 16) + 3];
     let tail = annex_b(&[picture(false, 1, 1, 9), picture(true, 2, 1, 9), picture(false, 3, 1, 9)].concat());
     let (units, assembler) = stream([vec![head], endless, vec![tail]].concat());
-    let idrs: Vec<_> = units.iter().map(|unit| unit.is_idr).collect();
+    let idrs: Vec<_> = units.iter().map(AccessUnit::is_idr).collect();
     assert_eq!(idrs, [true, false]);
     let counters = assembler.counters();
     assert_eq!((counters.too_large, counters.before_idr), (1, 1));
@@ -223,7 +227,7 @@ fn a_picture_carries_the_time_at_which_its_first_byte_was_read() {
     let parts = [vec![Sps::default().nal_unit(), pps(0)], picture(true, 0, 1, 9), picture(false, 1, 1, 9)];
     let chunks = [annex_b(&parts[0]), annex_b(&parts[1]), annex_b(&parts[2])];
     let (units, _) = stream(chunks);
-    assert_eq!(units.iter().map(|unit| unit.pts).collect::<Vec<_>>(), [at(0), at(20)]);
+    assert_eq!(units.iter().map(|unit| unit.times.pts).collect::<Vec<_>>(), [at(0), at(20)]);
 }
 
 /// How one picture is dressed up in the stream.
@@ -300,12 +304,12 @@ proptest! {
             prop_assert_eq!(units_of(&unit.data), own.iter().map(|unit| &unit[..]).collect::<Vec<_>>());
         }
         prop_assert_eq!(assembler.counters().before_idr, 0);
-        prop_assert!(units.windows(2).all(|pair| pair[0].pts < pair[1].pts));
+        prop_assert!(units.windows(2).all(|pair| pair[0].times.pts < pair[1].times.pts));
 
         let mut whole = AccessUnitAssembler::new(0);
         for ((_, bytes), unit) in pictures.iter().zip(&units) {
             let data = Bytes::from(bytes.clone());
-            let same = whole.push_picture(&data, unit.pts).unwrap().unwrap();
+            let same = whole.push_picture(&data, unit.times).unwrap().unwrap();
             prop_assert_eq!(units_of(&same.data), units_of(&unit.data));
         }
     }
@@ -322,7 +326,7 @@ proptest! {
         let end = (place + damage.len()).min(damaged.len());
         damaged[place..end].copy_from_slice(&damage[..end - place]);
         let (units, _) = stream(damaged.chunks(100).map(<[u8]>::to_vec));
-        prop_assert!(units.first().is_none_or(|unit| unit.is_idr));
+        prop_assert!(units.first().is_none_or(AccessUnit::is_idr));
     }
 }
 

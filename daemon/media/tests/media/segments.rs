@@ -4,7 +4,7 @@ use crate::demuxer::Demuxer;
 use crate::h264_writer::{Sps, annex_b, picture, pps};
 use perch_media::access_unit::{AccessUnit, AccessUnitAssembler};
 use perch_media::hls::{Segment, SegmentWriter, Segmenter, SegmenterConfig};
-use perch_media::time::{MediaDuration, MediaTime};
+use perch_media::time::{MediaDuration, MediaTime, Times};
 use proptest::prelude::*;
 use std::time::Duration;
 
@@ -31,10 +31,10 @@ impl Camera {
     fn shoot_of(&mut self, is_idr: bool, bytes: usize) -> AccessUnit {
         let mut units = if is_idr { vec![self.sps.nal_unit(), pps(0)] } else { Vec::new() };
         units.extend(picture(is_idr, self.number, 1, bytes));
-        let pts = MediaTime::from_ticks(self.now);
+        let at = MediaTime::from_ticks(self.now);
         self.now += FRAME;
         self.number += 1;
-        self.assembler.push_picture(&annex_b(&units).into(), pts).unwrap().expect("an access unit")
+        self.assembler.push_picture(&annex_b(&units).into(), Times::at(at)).unwrap().expect("an access unit")
     }
 }
 
@@ -126,7 +126,7 @@ fn a_replugged_camera_is_a_seam_and_its_segment_ends_where_its_pictures_do() {
     let cut = segmenter.push(&replugged).expect("the old camera's last segment");
     assert_eq!((cut.duration.as_millis(), cut.discontinuity), (500, false));
     let after = segmenter.finish().unwrap();
-    assert_eq!((after.discontinuity, after.start, after.sequence), (true, replugged.pts, 101));
+    assert_eq!((after.discontinuity, after.start, after.sequence), (true, replugged.times.pts, 101));
     assert!(Demuxer::default().read(&after.data).pes[0].discontinuity);
     assert_eq!(segmenter.counters().seams, 1);
 }

@@ -7,7 +7,7 @@ use mpeg2ts_reader::StreamType;
 use perch_media::access_unit::{AccessUnit, AccessUnitAssembler};
 use perch_media::h264::annex_b::nal_units;
 use perch_media::mpegts::{DECODING_DELAY, Muxer, PACKET_BYTES, VIDEO_PID};
-use perch_media::time::{MediaDuration, MediaTime};
+use perch_media::time::{MediaDuration, MediaTime, Times};
 use proptest::prelude::*;
 use std::sync::Arc;
 
@@ -17,13 +17,16 @@ const MAX_PCR_DISTANCE: u64 = 27_000_000 / 10;
 fn units(start: i64, interval: i64, gop: u32, bytes: &[usize]) -> Vec<AccessUnit> {
     let mut assembler = AccessUnitAssembler::new(0);
     let parameter_sets = crate::h264_writer::annex_b(&[Sps::default().nal_unit(), pps(0)]);
-    assembler.push_picture(&parameter_sets.into(), MediaTime::default()).unwrap();
+    assembler.push_picture(&parameter_sets.into(), Times::default()).unwrap();
     (0_u32..)
         .zip(bytes)
         .map(|(number, &bytes)| {
             let slices = picture(number % gop == 0, number, 1, bytes);
-            let pts = MediaTime::from_ticks(start + i64::from(number) * interval);
-            assembler.push_picture(&crate::h264_writer::annex_b(&slices).into(), pts).unwrap().unwrap()
+            let at = MediaTime::from_ticks(start + i64::from(number) * interval);
+            assembler
+                .push_picture(&crate::h264_writer::annex_b(&slices).into(), Times::at(at))
+                .unwrap()
+                .unwrap()
         })
         .collect()
 }
@@ -41,7 +44,7 @@ fn mux(units: &[AccessUnit]) -> Demuxed {
 /// What a decoder must be given for a picture: delimiter, parameter sets before an IDR, the picture.
 fn expected_nal_units(unit: &AccessUnit) -> Vec<Vec<u8>> {
     let mut expected = vec![vec![9, 0xf0]];
-    if unit.is_idr {
+    if unit.is_idr() {
         expected.extend(unit.format.parameter_sets().map(|set| set.to_vec()));
     }
     expected.extend(nal_units(&unit.data).map(|unit| unit.bytes.to_vec()));
@@ -54,9 +57,9 @@ fn check_pictures(units: &[AccessUnit], found: &Demuxed) {
         let got: Vec<Vec<u8>> = nal_units(&pes.data).map(|unit| unit.bytes.to_vec()).collect();
         assert_eq!(got, expected_nal_units(unit));
         assert!(pes.data.ends_with(&unit.data), "the picture's bytes are untouched");
-        assert_eq!(pes.pts, (unit.pts + DECODING_DELAY).wrapped());
-        assert_eq!(pes.dts, (unit.dts + DECODING_DELAY).wrapped());
-        assert_eq!(pes.random_access, unit.is_idr);
+        assert_eq!(pes.pts, (unit.times.pts + DECODING_DELAY).wrapped());
+        assert_eq!(pes.dts, (unit.times.dts + DECODING_DELAY).wrapped());
+        assert_eq!(pes.random_access, unit.is_idr());
     }
 }
 
@@ -152,7 +155,7 @@ fn parameter_sets_that_change_between_idrs_are_written_where_they_change() {
 #[test]
 fn b_frames_get_a_decoding_time_of_their_own() {
     let mut units = units(0, 3000, 30, &[100; 2]);
-    units[1].pts = units[1].pts + MediaDuration::from_ticks(6000);
+    units[1].times.pts = units[1].times.pts + MediaDuration::from_ticks(6000);
     let found = mux(&units);
     check_pictures(&units, &found);
 }
@@ -167,7 +170,7 @@ fn the_stream_costs_less_than_three_percent_at_720p30_and_4_megabits() {
     let mut muxer = Muxer::new();
     let mut out = Vec::new();
     for unit in &units {
-        if unit.is_idr {
+        if unit.is_idr() {
             muxer.write_tables(&mut out);
         }
         muxer.write(unit, &mut out);

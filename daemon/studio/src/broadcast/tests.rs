@@ -19,7 +19,7 @@ fn now(reader: &mut Reader) -> Poll<Option<Item>> {
 
 fn ticks(item: Poll<Option<Item>>) -> i64 {
     match item {
-        Poll::Ready(Some(Item::Unit(published))) => published.unit.dts.ticks(),
+        Poll::Ready(Some(Item::Unit(published))) => published.unit.times.dts.ticks(),
         other => panic!("no access unit but {other:?}"),
     }
 }
@@ -94,8 +94,8 @@ fn an_overtaken_reader_is_told_and_resumes_at_an_idr() {
     }
     let Poll::Ready(Some(Item::Lagged { dropped })) = now(&mut reader) else { panic!("not told") };
     let Poll::Ready(Some(Item::Unit(resumed))) = now(&mut reader) else { panic!("no unit") };
-    assert!(resumed.unit.is_idr);
-    assert_eq!(resumed.unit.dts.ticks(), (1 + dropped.cast_signed()) * 90_000);
+    assert!(resumed.unit.is_idr());
+    assert_eq!(resumed.unit.times.dts.ticks(), (1 + dropped.cast_signed()) * 90_000);
     assert!(!publisher.take_key_frame_request(), "an IDR is there already");
 }
 
@@ -125,7 +125,7 @@ fn who_comes_when_the_newest_gop_had_to_be_forgotten_gets_a_new_one() {
         publish(&publisher, second, second == 0, 1 << 20);
     }
     assert_eq!(held(&broadcast), (0, 0), "nobody can use its rest");
-    assert_eq!(broadcast.newest_idr().map(|idr| idr.unit.dts.ticks()), Some(0), "good for a snapshot");
+    assert_eq!(broadcast.newest_idr().map(|idr| idr.unit.times.dts.ticks()), Some(0), "good for a snapshot");
     let mut reader = broadcast.subscribe(AT_ONCE);
     assert!(publisher.take_key_frame_request());
     publish(&publisher, 20, true, 10);
@@ -374,10 +374,10 @@ proptest! {
                                 seen.after_gap = true;
                             }
                             Poll::Ready(Some(Item::Unit(picture))) => {
-                                let number = usize::try_from(picture.unit.dts.ticks()).expect("a few");
+                                let number = usize::try_from(picture.unit.times.dts.ticks()).expect("a few");
                                 prop_assert_eq!(number, seen.next.unwrap_or(number));
                                 let must_be_idr = seen.next.is_none() || seen.after_gap;
-                                prop_assert!(picture.unit.is_idr || !must_be_idr);
+                                prop_assert!(picture.unit.is_idr() || !must_be_idr);
                                 (seen.next, seen.after_gap) = (Some(number + 1), false);
                             }
                             Poll::Ready(None) => prop_assert!(false, "it is not closed"),

@@ -363,18 +363,18 @@ impl Supervisor {
         for unit in &mut self.units {
             // Only a seam can still lead back: its stamps are of another device.
             if let Some(last) = self.last
-                && unit.dts <= last
+                && unit.times.dts <= last
             {
                 let after = MediaTime::from_ticks(last.ticks() + 1);
-                (unit.pts, unit.dts) = (after, after);
+                unit.times = unit.times.shifted(after - unit.times.dts);
             }
             if unit.epoch != 0 && unit.epoch != std::mem::replace(&mut self.published_epoch, unit.epoch) {
                 count(&self.counters.seams, 1);
             }
             count(&self.counters.access_units, 1);
             count(&self.counters.bytes, unit.data.len() as u64);
-            count(&self.counters.key_frames, u64::from(unit.is_idr));
-            self.last = Some(unit.dts);
+            count(&self.counters.key_frames, u64::from(unit.is_idr()));
+            self.last = Some(unit.times.dts);
         }
         self.publisher.publish(self.units.drain(..), now);
         self.heartbeat.beat(now);

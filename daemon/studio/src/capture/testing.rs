@@ -7,8 +7,8 @@ use super::software::{SoftwareEncoder, SoftwareSettings};
 use super::source::FrameEncoder;
 use crate::config;
 use bytes::Bytes;
-use perch_media::access_unit::{AccessUnit, VideoFormat};
-use perch_media::time::MediaTime;
+use perch_media::access_unit::{AccessUnit, Entry, VideoFormat};
+use perch_media::time::{MediaTime, Times};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -31,7 +31,8 @@ pub fn access_unit(ticks: i64, is_idr: bool, bytes: usize) -> AccessUnit {
     let at = MediaTime::from_ticks(ticks);
     let mut data = vec![0x55; bytes.max(5)];
     data[..5].copy_from_slice(&[0, 0, 0, 1, if is_idr { 0x65 } else { 0x41 }]);
-    AccessUnit { pts: at, dts: at, is_idr, data: data.into(), format: format.clone(), epoch: 0 }
+    let entry = if is_idr { Entry::Idr } else { Entry::None };
+    AccessUnit { times: Times::at(at), entry, data: data.into(), format: format.clone(), epoch: 0 }
 }
 
 /// A camera as the configuration would describe it.

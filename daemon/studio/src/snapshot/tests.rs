@@ -2,12 +2,12 @@ use super::*;
 use crate::broadcast::{self, Publisher};
 use crate::capture::testing;
 use perch_media::access_unit::AccessUnitAssembler;
-use perch_media::time::MediaTime;
+use perch_media::time::{MediaTime, Times};
 
 fn publish(publisher: &Publisher, second: u64) {
     let coded = testing::coded_pictures(1).remove(0);
     let at = MediaTime::from_ticks(second.cast_signed() * MediaTime::HZ);
-    let unit = AccessUnitAssembler::new(0).push_picture(&coded, at).unwrap().unwrap();
+    let unit = AccessUnitAssembler::new(0).push_picture(&coded, Times::at(at)).unwrap().unwrap();
     publisher.publish([unit], Duration::from_secs(second));
 }
 

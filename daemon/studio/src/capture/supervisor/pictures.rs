@@ -5,7 +5,7 @@ use crate::capture::status::CaptureCounters;
 use crate::capture::stream_clock::StreamClock;
 use perch_device::CodedPicture;
 use perch_media::access_unit::{AccessUnit, AccessUnitAssembler, AssemblerCounters};
-use perch_media::time::MediaTime;
+use perch_media::time::{MediaTime, Times};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -63,9 +63,9 @@ impl Pictures {
                 if after_loss {
                     self.assembler.lost_picture();
                 }
-                let pts = self.stamp(captured_at, now, last);
+                let at = self.stamp(captured_at, now, last);
                 // What an error says is in the counters.
-                if let Ok(Some(unit)) = self.assembler.push_picture(&data, pts) {
+                if let Ok(Some(unit)) = self.assembler.push_picture(&data, Times::at(at)) {
                     publish(unit);
                 }
             }
@@ -94,8 +94,7 @@ impl Pictures {
     /// Times in a byte stream are those of its arrival.
     fn smooth(&mut self, mut unit: AccessUnit) -> AccessUnit {
         let rate = unit.format.frames_per_second.unwrap_or(self.frames_per_second);
-        unit.pts = self.stream_clock.stamp(unit.pts, rate);
-        unit.dts = unit.pts;
+        unit.times = Times::at(self.stream_clock.stamp(unit.times.dts, rate));
         unit
     }
 

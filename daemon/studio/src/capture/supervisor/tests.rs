@@ -180,7 +180,7 @@ impl Run {
     }
 
     fn times_go_forward(&self) -> bool {
-        self.units.windows(2).all(|pair| pair[0].dts < pair[1].dts)
+        self.units.windows(2).all(|pair| pair[0].times.dts < pair[1].times.dts)
     }
 }
 
@@ -241,7 +241,7 @@ fn a_camera_that_fails_is_opened_anew_and_the_seam_is_told() {
     assert_eq!(run.units.len(), 153);
     let epochs: Vec<_> = run.units.iter().map(|unit| unit.epoch).collect();
     assert_eq!((epochs[149], epochs[150], epochs[152]), (0, 1, 1));
-    assert!(run.units[150].is_idr && run.times_go_forward());
+    assert!(run.units[150].is_idr() && run.times_go_forward());
     assert_eq!(run.waits()[0], FRAME * 150, "at once: it was proven");
     assert_eq!((run.count(|c| &c.seams), run.count(|c| &c.reopened)), (1, 1));
     assert_eq!(run.count(|c| &c.access_units), 153);
@@ -325,13 +325,13 @@ fn a_device_that_stamps_by_another_clock_is_put_on_ours() {
         let steps = coded_pictures(50).into_iter().map(|data| Step::PictureOff(data, off)).collect();
         let run = run(vec![then(pictures(2), Step::Fail), then(steps, Step::Stop)]);
         assert!(run.times_go_forward());
-        let last = Duration::from_nanos(run.units[51].dts.ticks() as u64 * 100_000 / 9);
+        let last = Duration::from_nanos(run.units[51].times.dts.ticks() as u64 * 100_000 / 9);
         assert!(
             last.abs_diff(run.ended_at) < Duration::from_millis(150),
             "{last:?} is not {:?}",
             run.ended_at
         );
-        let first_two = run.units[3].dts - run.units[2].dts;
+        let first_two = run.units[3].times.dts - run.units[2].times.dts;
         assert_eq!(first_two.ticks(), 3600, "its own pace is kept");
     }
 }
@@ -359,7 +359,7 @@ fn after_a_lost_picture_nothing_is_shown_before_an_idr_which_is_asked_for() {
     steps.extend(pictures(5));
     let run = run(vec![then(steps, Step::Stop)]);
     assert_eq!(run.units.len(), 15, "ten before the loss, five from the IDR on");
-    assert!(run.units[10].is_idr && run.units.iter().all(|unit| unit.epoch == 0), "no seam");
+    assert!(run.units[10].is_idr() && run.units.iter().all(|unit| unit.epoch == 0), "no seam");
     assert_eq!(run.key_frames_forced, 1);
     assert_eq!(run.count(|c| &c.discarded), 4);
 }

@@ -1,11 +1,11 @@
 use super::*;
 use crate::capture::testing;
 use perch_media::access_unit::AccessUnitAssembler;
-use perch_media::time::MediaTime;
+use perch_media::time::Times;
 
 fn unit(annex_b: &[u8]) -> AccessUnit {
     let mut assembler = AccessUnitAssembler::new(0);
-    let unit = assembler.push_picture(&Bytes::copy_from_slice(annex_b), MediaTime::from_ticks(0));
+    let unit = assembler.push_picture(&Bytes::copy_from_slice(annex_b), Times::default());
     unit.unwrap().expect("an IDR with its parameter sets")
 }
 
