@@ -2,10 +2,13 @@
 //!
 //! Must not be here: when a segment begins or ends.
 
+mod demuxer;
 mod muxer;
 mod packet;
 mod psi;
+mod section;
 
+pub use demuxer::{Demuxer, DemuxerCounters, Found, TimedPicture, TransportStreamError, is_transport_stream};
 pub use muxer::{DECODING_DELAY, Muxer};
 pub use packet::PACKET_BYTES;
 

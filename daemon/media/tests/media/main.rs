@@ -4,6 +4,7 @@
 
 mod access_units;
 mod demuxer;
+mod foreign_transport_stream;
 mod h264_writer;
 mod parameter_sets;
 mod playlists;

@@ -1,0 +1,186 @@
+//! Sections of program tables (ISO/IEC 13818-1 §2.4.4) as a foreign stream carries them: put together out of packets, checked by their CRC,
+//! and what is needed of PAT and PMT read out of them.
+
+/// `section_length` is at most 1,021, counted after its own three bytes (§2.4.4.3).
+const MAX_SECTION_BYTES: usize = 1024;
+/// Streams of one program that are kept; a camera program has two or three.
+const MAX_STREAMS: usize = 32;
+
+/// `table_id` of a program association section.
+const PAT: u8 = 0x00;
+/// `table_id` of a program map section.
+const PMT: u8 = 0x02;
+
+/// Collects one PID's sections.
+#[derive(Debug, Default)]
+pub(super) struct SectionReader {
+    bytes: Vec<u8>,
+}
+
+impl SectionReader {
+    /// Takes a packet's payload; `starts` is its `payload_unit_start_indicator`. Hands every whole section whose CRC is right to `found`.
+    pub(super) fn push(&mut self, payload: &[u8], starts: bool, mut found: impl FnMut(&[u8])) {
+        if !starts {
+            // Without a beginning there is nothing to go on with.
+            if !self.bytes.is_empty() {
+                self.append(payload, &mut found);
+            }
+            return;
+        }
+        // pointer_field (§2.4.4.1): so many bytes still belong to the section before.
+        let Some((&pointer, payload)) = payload.split_first() else { return };
+        let Some((rest, next)) = payload.split_at_checked(usize::from(pointer)) else {
+            self.bytes.clear();
+            return;
+        };
+        if !self.bytes.is_empty() {
+            self.append(rest, &mut found);
+        }
+        self.bytes.clear();
+        self.append(next, &mut found);
+    }
+
+    /// The packets in between are lost.
+    pub(super) fn discard(&mut self) {
+        self.bytes.clear();
+    }
+
+    fn append(&mut self, bytes: &[u8], found: &mut impl FnMut(&[u8])) {
+        self.bytes.extend_from_slice(bytes);
+        let mut begin = 0;
+        // A table_id of 0xFF begins the stuffing (§2.4.4.2).
+        while let Some(&[table, high, low, ..]) =
+            self.bytes.get(begin..).filter(|left| left.first() != Some(&0xff))
+        {
+            let _ = table;
+            let length = 3 + usize::from(u16::from_be_bytes([high & 0x0f, low]));
+            if length > MAX_SECTION_BYTES {
+                self.bytes.clear();
+                return;
+            }
+            let Some(section) = self.bytes.get(begin..begin + length) else {
+                self.bytes.drain(..begin);
+                return;
+            };
+            // The CRC over a section with its own CRC is zero (Annex A).
+            if crc(section) == 0 {
+                found(section);
+            }
+            begin += length;
+        }
+        let is_stuffing = self.bytes.get(begin).is_none_or(|table| *table == 0xff);
+        if is_stuffing {
+            self.bytes.clear();
+        } else {
+            self.bytes.drain(..begin);
+        }
+    }
+}
+
+/// The PID of the first program's map. `None` where the section is no valid PAT that names one.
+pub(super) fn program_map_pid(section: &[u8]) -> Option<u16> {
+    let programs = body(section, PAT)?;
+    programs.chunks_exact(4).find_map(|entry| {
+        let number = u16::from_be_bytes([entry[0], entry[1]]);
+        // Program 0 is the network's own table.
+        (number != 0).then(|| pid(entry[2], entry[3]))
+    })
+}
+
+/// Types and PIDs of a program's streams. `None` where the section is no valid PMT.
+pub(super) fn streams(section: &[u8]) -> Option<Vec<(u8, u16)>> {
+    let program = body(section, PMT)?;
+    let info = program.get(2..4)?;
+    let mut left = program.get(4 + length(info[0], info[1])..)?;
+    let mut streams = Vec::new();
+    while let [stream_type, high, low, info_high, info_low, rest @ ..] = left {
+        if streams.len() == MAX_STREAMS {
+            break;
+        }
+        streams.push((*stream_type, pid(*high, *low)));
+        left = rest.get(length(*info_high, *info_low)..)?;
+    }
+    Some(streams)
+}
+
+/// What stands between a section's common header and its CRC, where it is this table and in force (`current_next_indicator`).
+fn body(section: &[u8], table: u8) -> Option<&[u8]> {
+    let inner = section.get(8..section.len().checked_sub(4)?)?;
+    (section[0] == table && section[5] & 1 == 1).then_some(inner)
+}
+
+fn pid(high: u8, low: u8) -> u16 {
+    u16::from_be_bytes([high & 0x1f, low])
+}
+
+fn length(high: u8, low: u8) -> usize {
+    usize::from(u16::from_be_bytes([high & 0x0f, low]))
+}
+
+/// CRC-32 of sections (Annex A): polynomial 0x04C11DB7, begun with ones, not reflected. A section comes twice a second or so.
+fn crc(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(u32::MAX, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte) << 24, |crc, _| {
+            if crc >> 31 == 1 { crc << 1 ^ 0x04c1_1db7 } else { crc << 1 }
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn section(table: u8, body: &[u8]) -> Vec<u8> {
+        let length = 5 + body.len() + 4;
+        let mut section = vec![table, 0xb0 | (length >> 8) as u8, length as u8, 0, 1, 0xc1, 0, 0];
+        section.extend_from_slice(body);
+        let crc = crc(&section);
+        section.extend_from_slice(&crc.to_be_bytes());
+        section
+    }
+
+    fn read(reader: &mut SectionReader, payload: &[u8], starts: bool) -> Vec<Vec<u8>> {
+        let mut found = Vec::new();
+        reader.push(payload, starts, |section| found.push(section.to_vec()));
+        found
+    }
+
+    #[test]
+    fn tables_say_where_the_program_and_its_streams_are() {
+        let pat = section(PAT, &[0, 0, 0xe0, 0x10, 0, 1, 0xf0, 0x00]);
+        assert_eq!(program_map_pid(&pat), Some(0x1000), "the network's table is passed over");
+        assert_eq!(streams(&pat), None);
+        let pmt =
+            section(PMT, &[0xe1, 0, 0xf0, 2, 9, 9, 0x1b, 0xe1, 0, 0xf0, 0, 0x0f, 0xe1, 1, 0xf0, 3, 10, 1, 0]);
+        assert_eq!(streams(&pmt), Some(vec![(0x1b, 0x100), (0x0f, 0x101)]));
+        assert_eq!(program_map_pid(&pmt), None);
+    }
+
+    #[test]
+    fn a_section_over_several_packets_is_put_together() {
+        let long = section(PMT, &[0x55; 400]);
+        let mut reader = SectionReader::default();
+        let first = [&[0][..], &long[..183]].concat();
+        assert!(read(&mut reader, &first, true).is_empty());
+        assert!(read(&mut reader, &long[183..367], false).is_empty());
+        let last = [&[(long.len() - 367) as u8][..], &long[367..], &[0xff; 50]].concat();
+        assert_eq!(read(&mut reader, &last, true), [long]);
+    }
+
+    #[test]
+    fn a_section_with_a_wrong_crc_is_none() {
+        let mut pat = section(PAT, &[0, 1, 0xf0, 0x00]);
+        pat[9] ^= 4;
+        assert!(read(&mut SectionReader::default(), &[&[0][..], &pat].concat(), true).is_empty());
+    }
+
+    #[test]
+    fn lengths_that_lie_are_harmless() {
+        assert_eq!(streams(&section(PMT, &[0xe1, 0, 0xff, 0xff])), None);
+        assert_eq!(streams(&section(PMT, &[0xe1, 0, 0xf0, 0, 0x1b, 0xe1, 0, 0xf0, 9])), None);
+        assert_eq!(program_map_pid(&[]), None);
+        assert_eq!(program_map_pid(&[0; 9]), None);
+        assert!(read(&mut SectionReader::default(), &[200, 1, 2], true).is_empty());
+        assert!(read(&mut SectionReader::default(), &[0, 2, 0xff, 0xff], true).is_empty());
+    }
+}
