@@ -7,6 +7,7 @@ use crate::identity::{self, Identity};
 use crate::memory::{ContiguousMemory, contiguous_memory};
 use crate::mode::{FormatReport, FrameSizes, PixelFormat, SizeReport};
 use crate::v4l2::capture::{capture_queue, rate_of};
+use crate::v4l2::format::{Field, Format};
 use crate::v4l2::ioctl::{Capability, Direction, FormatDescription, QueueType, VideoDevice};
 use std::ffi::OsStr;
 use std::os::unix::fs::PermissionsExt;
@@ -49,6 +50,8 @@ pub struct CameraReport {
     pub formats: Vec<FormatReport>,
     /// A CSI sensor that gives raw Bayer data only: its pictures come through libcamera.
     pub needs_libcamera: bool,
+    /// Asked for progressive pictures, it answers with interlaced ones (grabbers of analogue video).
+    pub interlaced: bool,
 }
 
 impl CameraReport {
@@ -178,7 +181,8 @@ fn look_at(path: &Path, links: &Links) -> Result<Node, DeviceError> {
         let identity = links.identity(path, &capability);
         // v4l2loopback without a writer gives nothing, and is no camera until it has one.
         let is_camera = needs_libcamera || !(capability.media_controller || formats.is_empty());
-        let camera = CameraReport { path: path.into(), identity, formats, needs_libcamera };
+        let interlaced = is_interlaced(&device, queue, &formats);
+        let camera = CameraReport { path: path.into(), identity, formats, needs_libcamera, interlaced };
         return Ok(if is_camera { Node::Camera(camera) } else { Node::Other });
     }
     let Some(multi_planar) = memory_to_memory(capability.flags) else { return Ok(Node::Other) };
@@ -296,6 +300,16 @@ fn needs_libcamera(capability: &Capability, formats: &[FormatReport]) -> bool {
     // unicam without a media controller lists YUYV too, for sensors with an image processor of their own; with Bayer beside it
     // there is none. A media controller's node lists what it could pass on, and libcamera sets it up.
     bayer && (!usable || capability.media_controller || capability.driver == "unicam")
+}
+
+/// Whether the first format that Perch can use comes interlaced. Nothing is changed at the device by asking.
+fn is_interlaced(device: &VideoDevice, queue: QueueType, formats: &[FormatReport]) -> bool {
+    let Some(report) = formats.iter().find(|report| report.pixel_format().is_some()) else { return false };
+    let (width, height) = report.sizes.first().map_or((640, 480), |entry| entry.sizes.nearest(640, 480));
+    let wanted = report.pixel_format().map(|format| Format::new(format, width, height));
+    wanted
+        .and_then(|wanted| device.try_format(queue, &wanted).ok())
+        .is_some_and(|answer| answer.field != Field::Progressive)
 }
 
 /// Raw Bayer codes: `RGGB`, `BA81`, `pRAA`, `pgCC`, `BG10` and their kin.

@@ -36,6 +36,8 @@ struct ShownCamera {
     /// To be written into the configuration: stays the same when the number changes.
     stable_device: Option<PathBuf>,
     needs_libcamera: bool,
+    /// It gives two fields, taken at different moments, in each picture.
+    interlaced: bool,
     formats: Vec<ShownFormat>,
 }
 
@@ -183,6 +185,7 @@ impl From<&CameraReport> for ShownCamera {
             driver: camera.identity.driver.clone(),
             stable_device: camera.identity.stable_path().map(ToOwned::to_owned),
             needs_libcamera: camera.needs_libcamera,
+            interlaced: camera.interlaced,
             formats: camera.formats.iter().map(ShownFormat::from).collect(),
         }
     }
@@ -283,6 +286,9 @@ impl ShownCamera {
         if self.needs_libcamera {
             text.line(2, "comes through libcamera, by rpicam-vid");
         }
+        if self.interlaced {
+            text.line(2, "interlaced");
+        }
         for format in &self.formats {
             let modes: Vec<String> = format.modes.iter().map(ShownMode::in_words).collect();
             let note = if format.usable { "" } else { " (Perch cannot use it)" };
@@ -382,6 +388,7 @@ mod tests {
                 },
                 formats: vec![format(*b"MJPG"), format(*b"GREY")],
                 needs_libcamera: false,
+                interlaced: false,
             }],
             contiguous_memory: Some(ContiguousMemory { total: 64 << 20, free: 60 << 20 }),
             ..ProbeReport::default()

@@ -1,4 +1,4 @@
-//! How much contiguous memory (CMA) the kernel has for encoders, from `/proc/meminfo` (proc_meminfo(5)).
+//! How much contiguous memory (CMA) the kernel has for encoders, from `/proc/meminfo` (`proc_meminfo(5)`).
 
 /// The kernel's contiguous memory allocator, bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 //!
 //! Linux media userspace API, "Video Capture Interface". Which mode to ask for is decided elsewhere (`crate::mode`).
 
-use super::format::{Colorimetry, Format};
+use super::format::{Colorimetry, Field, Format};
 use super::ioctl::{Direction, Memory, QueueType, VideoDevice};
 use super::layout::{Layout, Picture};
 use super::poll::{Readiness, wait};
@@ -67,7 +67,7 @@ impl Camera {
     /// Dequeued in one go at most before the caller may look at its deadline again.
     const BURST: usize = 8;
 
-    /// Opens a camera and lets it stream in exactly this format and size; the rate is a wish.
+    /// Opens a camera and lets it stream in exactly this format and size; the rate is a wish, and so is that pictures are progressive.
     pub fn open(path: &Path, wanted: &Mode) -> Result<Self, DeviceError> {
         let device = Arc::new(VideoDevice::open(path)?);
         let capability = device.capability()?;
@@ -75,7 +75,7 @@ impl Camera {
             path: path.into(),
             lacks: "is no camera (it cannot capture with streaming buffers)".into(),
         })?;
-        let format = device.set_format(kind, &Format::new(wanted.format, wanted.width, wanted.height))?;
+        let format = set_format(&device, kind, wanted)?;
         let got = PixelFormat::from_fourcc(format.fourcc);
         if got != Some(wanted.format) || (format.width, format.height) != (wanted.width, wanted.height) {
             return Err(DeviceError::Mode {
@@ -137,6 +137,11 @@ impl Camera {
     /// How its buffers are made.
     pub fn format(&self) -> Format {
         self.format
+    }
+
+    /// Its pictures are made of two fields that were taken at different moments.
+    pub fn is_interlaced(&self) -> bool {
+        self.format.field == Field::Interlaced
     }
 
     /// How its numbers become colours, to be told to the encoder.
@@ -242,6 +247,22 @@ impl Camera {
     /// Asks a camera that codes H.264 itself for an IDR; `false` when it has no such control.
     pub fn force_key_frame(&self) -> bool {
         self.device.set_control(sys::V4L2_CID_MPEG_VIDEO_FORCE_KEY_FRAME, 1).is_ok()
+    }
+}
+
+/// Asks for progressive pictures, else for interlaced ones; an error where the camera gives neither.
+fn set_format(device: &VideoDevice, kind: QueueType, wanted: &Mode) -> Result<Format, DeviceError> {
+    let progressive = Format::new(wanted.format, wanted.width, wanted.height);
+    let mut format = device.set_format(kind, &progressive)?;
+    if matches!(format.field, Field::Other(_)) {
+        format = device.set_format(kind, &Format { field: Field::Interlaced, ..progressive })?;
+    }
+    match format.field {
+        Field::Progressive | Field::Interlaced => Ok(format),
+        Field::Other(_) => Err(DeviceError::Unsupported {
+            path: device.path().into(),
+            lacks: format!("gives {}; Perch takes progressive and interlaced pictures", format.field),
+        }),
     }
 }
 

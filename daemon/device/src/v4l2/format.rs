@@ -3,6 +3,7 @@
 use super::ioctl::QueueType;
 use super::kernel::zeroed;
 use crate::mode::PixelFormat;
+use std::fmt;
 use v4l::FourCC;
 use v4l::v4l_sys as sys;
 
@@ -19,15 +20,18 @@ pub struct Format {
     pub bytes_per_line: u32,
     /// Bytes of a buffer; 0 lets the driver choose.
     pub size_image: u32,
+    /// Which rows were taken at the same moment.
+    pub field: Field,
     /// How numbers become colours.
     pub colorimetry: Colorimetry,
 }
 
 impl Format {
-    /// A format with everything else left to the driver.
+    /// A format of progressive pictures with everything else left to the driver.
     pub fn new(format: PixelFormat, width: u32, height: u32) -> Self {
         let fourcc = format.fourcc();
-        Self { fourcc, width, height, bytes_per_line: 0, size_image: 0, colorimetry: Colorimetry::default() }
+        let (field, colorimetry) = (Field::Progressive, Colorimetry::default());
+        Self { fourcc, width, height, bytes_per_line: 0, size_image: 0, field, colorimetry }
     }
 
     /// As the kernel takes it.
@@ -40,7 +44,7 @@ impl Format {
             pix.width = self.width;
             pix.height = self.height;
             pix.pixelformat = self.fourcc.into();
-            pix.field = sys::v4l2_field_V4L2_FIELD_NONE;
+            pix.field = self.field.raw();
             pix.num_planes = 1;
             pix.plane_fmt[0].bytesperline = self.bytes_per_line;
             pix.plane_fmt[0].sizeimage = self.size_image;
@@ -54,7 +58,7 @@ impl Format {
             pix.width = self.width;
             pix.height = self.height;
             pix.pixelformat = self.fourcc.into();
-            pix.field = sys::v4l2_field_V4L2_FIELD_NONE;
+            pix.field = self.field.raw();
             pix.bytesperline = self.bytes_per_line;
             pix.sizeimage = self.size_image;
             pix.priv_ = sys::V4L2_PIX_FMT_PRIV_MAGIC;
@@ -77,6 +81,7 @@ impl Format {
                 height: pix.height,
                 bytes_per_line: pix.bytesperline,
                 size_image: pix.sizeimage,
+                field: Field::from_raw(pix.field),
                 colorimetry: Colorimetry {
                     colorspace: pix.colorspace,
                     // SAFETY: both members of the union are a u32.
@@ -98,6 +103,7 @@ impl Format {
             height: pix.height,
             bytes_per_line: plane.bytesperline,
             size_image: plane.sizeimage,
+            field: Field::from_raw(pix.field),
             colorimetry: Colorimetry {
                 colorspace: pix.colorspace,
                 // SAFETY: both members of the union are a u8.
@@ -106,6 +112,52 @@ impl Format {
                 transfer: u32::from(pix.xfer_func),
             },
         })
+    }
+}
+
+/// How the rows of a buffer belong to moments (Linux media userspace API, "Field Order").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// All rows at one moment (`V4L2_FIELD_NONE`).
+    Progressive,
+    /// Even rows at one moment, odd rows at another (`V4L2_FIELD_INTERLACED`, `…_TB`, `…_BT`).
+    Interlaced,
+    /// Single fields, or fields one below the other: the kernel's number.
+    Other(u32),
+}
+
+impl Field {
+    fn raw(self) -> u32 {
+        match self {
+            Self::Progressive => sys::v4l2_field_V4L2_FIELD_NONE,
+            Self::Interlaced => sys::v4l2_field_V4L2_FIELD_INTERLACED,
+            Self::Other(raw) => raw,
+        }
+    }
+
+    fn from_raw(raw: u32) -> Self {
+        match raw {
+            // ANY is no valid answer; drivers that give it know no fields.
+            sys::v4l2_field_V4L2_FIELD_ANY | sys::v4l2_field_V4L2_FIELD_NONE => Self::Progressive,
+            sys::v4l2_field_V4L2_FIELD_INTERLACED
+            | sys::v4l2_field_V4L2_FIELD_INTERLACED_TB
+            | sys::v4l2_field_V4L2_FIELD_INTERLACED_BT => Self::Interlaced,
+            raw => Self::Other(raw),
+        }
+    }
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Progressive => f.write_str("progressive pictures"),
+            Self::Interlaced => f.write_str("interlaced pictures"),
+            Self::Other(sys::v4l2_field_V4L2_FIELD_ALTERNATE) => f.write_str("single fields, by turns"),
+            Self::Other(sys::v4l2_field_V4L2_FIELD_TOP | sys::v4l2_field_V4L2_FIELD_BOTTOM) => {
+                f.write_str("one field of each picture")
+            }
+            Self::Other(raw) => write!(f, "fields one below the other (V4L2 field order {raw})"),
+        }
     }
 }
 
@@ -136,11 +188,24 @@ mod tests {
             height: 972,
             bytes_per_line: 1312,
             size_image: 1_912_896,
+            field: Field::Progressive,
             colorimetry: Colorimetry { colorspace: 3, encoding: 2, quantization: 1, transfer: 4 },
         };
         for multi_planar in [false, true] {
             let queue = QueueType { direction: Direction::Output, multi_planar };
-            assert_eq!(Format::from_kernel(queue, &format.to_kernel(queue)), Ok(format));
+            for field in [Field::Progressive, Field::Interlaced, Field::Other(7)] {
+                let format = Format { field, ..format };
+                assert_eq!(Format::from_kernel(queue, &format.to_kernel(queue)), Ok(format));
+            }
         }
+    }
+
+    #[test]
+    fn both_orders_of_interlacing_are_one_and_no_answer_is_progressive() {
+        let fields = [0, 1, 4, 8, 9].map(Field::from_raw);
+        let (progressive, interlaced) = (Field::Progressive, Field::Interlaced);
+        assert_eq!(fields, [progressive, progressive, interlaced, interlaced, interlaced]);
+        assert_eq!(Field::from_raw(7).to_string(), "single fields, by turns");
+        assert_eq!(Field::from_raw(5).to_string(), "fields one below the other (V4L2 field order 5)");
     }
 }

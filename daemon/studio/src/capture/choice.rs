@@ -221,6 +221,12 @@ impl<'a> Chooser<'a> {
         if camera.needs_libcamera {
             return self.through_libcamera(camera);
         }
+        if camera.interlaced {
+            self.say(format!(
+                "{} gives interlaced pictures: one field of each is shown, which has half of the rows.",
+                camera.name()
+            ));
+        }
         let choice = match self.wanted.encoder {
             EncoderKind::Auto => self.coded_by_camera(camera).or_else(|| {
                 self.say(format!("{} does not code H.264 itself.", camera.name()));

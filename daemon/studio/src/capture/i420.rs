@@ -153,16 +153,21 @@ impl I420Buffer {
     }
 }
 
-/// Whether every plane holds what size and strides of `frame` promise. The last row may lack its padding.
-pub fn check_planes(frame: &Picture<'_>) -> Result<(), ConvertError> {
+/// Bytes of a row without padding, and rows, of each plane; zeros for planes that the format lacks, and for coded formats.
+pub fn plane_sizes(frame: &Picture<'_>) -> [(usize, usize); 3] {
     let (width, height) = (frame.width as usize, frame.height as usize);
-    let rows: [(usize, usize); 3] = match frame.format {
+    match frame.format {
         PixelFormat::I420 => [(width, height), (width / 2, height / 2), (width / 2, height / 2)],
         PixelFormat::Nv12 => [(width, height), (width, height / 2), (0, 0)],
         PixelFormat::Yuyv => [(width * 2, height), (0, 0), (0, 0)],
-        PixelFormat::Mjpeg | PixelFormat::H264 => return Ok(()),
-    };
-    for (plane, ((bytes_in_row, rows), given)) in rows.into_iter().zip(frame.planes).enumerate() {
+        PixelFormat::Mjpeg | PixelFormat::H264 => [(0, 0); 3],
+    }
+}
+
+/// Whether every plane holds what size and strides of `frame` promise. The last row may lack its padding.
+pub fn check_planes(frame: &Picture<'_>) -> Result<(), ConvertError> {
+    for (plane, ((bytes_in_row, rows), given)) in plane_sizes(frame).into_iter().zip(frame.planes).enumerate()
+    {
         if rows == 0 {
             continue;
         }

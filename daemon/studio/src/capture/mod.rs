@@ -5,6 +5,7 @@ pub mod ability;
 pub mod choice;
 mod command;
 pub mod controls;
+mod deinterlace;
 mod encoded;
 mod encoder_record;
 mod i420;

@@ -5,6 +5,7 @@
 use super::choice::{Choice, ChosenEncoder, ChosenSource, choose};
 use super::command::CommandSource;
 use super::controls::KeptControls;
+use super::deinterlace::Deinterlacer;
 use super::encoded::Encoded;
 use super::encoder_record::EncoderRecord;
 use super::libcamera::LibcameraSource;
@@ -126,26 +127,44 @@ impl ConfiguredCamera {
         encoder: &ChosenEncoder,
     ) -> Result<Box<dyn CodedSource>, SourceError> {
         let (clock, counters) = (self.clock.clone(), self.counters.clone());
+        if *encoder == ChosenEncoder::Source {
+            let coding = self.coding(mode.frames_per_second);
+            return Ok(Box::new(CodingCamera::open(path, mode, coding, clock, counters)?));
+        }
+        let camera = Camera::open(path, mode)?;
+        let is_interlaced = camera.is_interlaced();
         match encoder {
-            ChosenEncoder::Source => {
-                let coding = self.coding(mode.frames_per_second);
-                Ok(Box::new(CodingCamera::open(path, mode, coding, clock, counters)?))
-            }
-            ChosenEncoder::V4l2M2m(report) if mode.format.is_raw() && report.takes(mode.format) => {
-                let camera = Camera::open(path, mode)?;
+            ChosenEncoder::V4l2M2m(report)
+                if mode.format.is_raw() && report.takes(mode.format) && !is_interlaced =>
+            {
                 let coding = self.coding(camera.mode().frames_per_second);
                 let record = self.encoders.clone();
                 Ok(Box::new(HardwareCoded::open(camera, &report.path, coding, clock, counters, record)?))
             }
             _ => {
-                let camera = RawCamera::open(path, mode, clock, counters.clone())?;
+                let camera = RawCamera::new(camera, clock, counters.clone());
                 match mode.format {
                     PixelFormat::Mjpeg => {
-                        self.encoded(MjpegDecoder::new(camera, counters)?, PixelFormat::I420, encoder)
+                        let decoder = MjpegDecoder::new(camera, counters)?;
+                        self.deinterlaced(decoder, is_interlaced, PixelFormat::I420, encoder)
                     }
-                    format => self.encoded(camera, format, encoder),
+                    format => self.deinterlaced(camera, is_interlaced, format, encoder),
                 }
             }
+        }
+    }
+
+    fn deinterlaced<S: RawSource + 'static>(
+        &self,
+        source: S,
+        is_interlaced: bool,
+        format: PixelFormat,
+        encoder: &ChosenEncoder,
+    ) -> Result<Box<dyn CodedSource>, SourceError> {
+        if is_interlaced {
+            self.encoded(Deinterlacer::new(source), format, encoder)
+        } else {
+            self.encoded(source, format, encoder)
         }
     }
 
@@ -263,6 +282,7 @@ mod tests {
             },
             formats: vec![format],
             needs_libcamera: false,
+            interlaced: false,
         }
     }
 

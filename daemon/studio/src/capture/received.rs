@@ -139,7 +139,7 @@ mod tests {
         for at in [0, 188, 376] {
             ts[at] = 0x47;
         }
-        let noise: Vec<u8> = (0..600_u32).map(|n| (n * 7919 >> 3) as u8 | 0x82).collect();
+        let noise: Vec<u8> = (0..600_u32).map(|n| ((n * 7919) >> 3) as u8 | 0x82).collect();
         for (bytes, expected) in [
             (&b"\xFF\xD8\xFF\xE0\x00\x10JFIF"[..], "MJPEG"),
             (b"\x00\x00\x00\x18ftypmp42", "MP4"),

@@ -200,15 +200,9 @@ pub struct RawCamera {
 }
 
 impl RawCamera {
-    /// Opens the camera.
-    pub fn open(
-        path: &Path,
-        mode: &Mode,
-        clock: Arc<dyn Clock>,
-        counters: Arc<CaptureCounters>,
-    ) -> Result<Self, DeviceError> {
-        let camera = Camera::open(path, mode)?;
-        Ok(Self { camera, held: None, clock, losses: LossCount::new(counters) })
+    /// Takes over a camera that streams.
+    pub fn new(camera: Camera, clock: Arc<dyn Clock>, counters: Arc<CaptureCounters>) -> Self {
+        Self { camera, held: None, clock, losses: LossCount::new(counters) }
     }
 }
 

@@ -177,6 +177,15 @@ fn an_encoder_that_failed_lately_or_is_too_small_gives_way_to_software() {
 }
 
 #[test]
+fn an_interlaced_camera_is_told_to_be_one() {
+    let progressive = choose(&board(vec![webcam()], vec![], None), &wanted(), &[]);
+    assert!(!says(&progressive, "interlaced"));
+    let grabber = perch_device::probe::CameraReport { interlaced: true, ..webcam() };
+    let verdict = choose(&board(vec![grabber], vec![], None), &wanted(), &[]);
+    assert!(says(&verdict, "gives interlaced pictures: one field of each is shown"), "{:?}", verdict.reasons);
+}
+
+#[test]
 fn a_mode_that_the_camera_lacks_is_told_with_the_nearest() {
     let odd = config::Camera { width: 1600, height: 900, ..wanted() };
     let verdict = choose(&board(vec![webcam()], vec![], None), &odd, &[]);

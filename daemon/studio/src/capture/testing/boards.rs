@@ -35,6 +35,7 @@ pub fn camera(path: &str, card: &str, formats: Vec<FormatReport>) -> CameraRepor
         },
         formats,
         needs_libcamera: false,
+        interlaced: false,
     }
 }
 
