@@ -1,10 +1,10 @@
-//! Runs a camera through a memory-to-memory encoder and writes what comes out: the lab's probe of this crate on real drivers.
+//! Runs a camera through a memory-to-memory encoder and writes the coded pictures: the lab uses it to try this crate on real drivers.
 //!
 //!     encode_camera CAMERA ENCODER --format YUYV --size 320x240 --rate 10 --frames 50 --gives FWHT --coded out.fwht
 //!         [--import] [--raw frames.yuv] [--force-every 10]
 //!
-//! With `--raw` the frames that went in are written too (from a second, later run over the same pattern they would differ): they
-//! are taken out of the camera before the encoder sees them, so `--raw` excludes `--import`. One line at the end says what happened.
+//! With `--raw` the frames that went in are written too. They are taken from the camera before the encoder sees them, so `--raw` excludes
+//! `--import`. The last line says what happened.
 
 use perch_device::v4l2::capture::Camera;
 use perch_device::v4l2::coding::Coding;

@@ -1,10 +1,10 @@
-//! What can go wrong with a device, in words, with the way out.
+//! Errors of devices, in words that say what the owner can do.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Why a device cannot be used, or no longer. Each text names the device and what a person can do.
+/// Why a device cannot be used, or not any more. Each text names the device and what the owner can do.
 #[derive(Debug, thiserror::Error)]
 pub enum DeviceError {
     /// There is no such device now (`ENOENT`, `ENXIO`, or `ENODEV` when opening).
@@ -21,7 +21,7 @@ pub enum DeviceError {
         /// What was being done, in words.
         operation: &'static str,
     },
-    /// We may not open it (`EACCES`, `EPERM`).
+    /// This user may not open it (`EACCES`, `EPERM`).
     #[error("no permission to open {}: add the user to the group video (sudo usermod -aG video {user}) and log in again", path.display())]
     Permission {
         /// The device node.
@@ -29,24 +29,24 @@ pub enum DeviceError {
         /// Who we run as, for the command in the text.
         user: String,
     },
-    /// Somebody else holds it (`EBUSY`).
+    /// Another program uses it (`EBUSY`).
     #[error("{} is busy while {operation}: {holders}", path.display())]
     Busy {
         /// The device node.
         path: PathBuf,
         /// What was being done, in words.
         operation: &'static str,
-        /// Who has it open, as far as we may see.
+        /// Which programs have it open, as far as this user may see.
         holders: String,
     },
-    /// It cannot do what was asked for.
+    /// It lacks the requested mode.
     #[error("{} cannot do {wanted}: {nearest}", path.display())]
     Mode {
         /// The device node.
         path: PathBuf,
-        /// Format, size and rate that were asked for, in words.
+        /// The requested format, size and rate, in words.
         wanted: String,
-        /// The nearest that it can, in words.
+        /// The nearest mode it has, in words.
         nearest: String,
     },
     /// The kernel has no (contiguous) memory for the buffers (`ENOMEM`).
@@ -190,7 +190,7 @@ fn holders(device: &Path) -> Vec<Holder> {
                     .any(|fd| std::fs::read_link(fd.path()).is_ok_and(|target| target == device))
             })
         })
-        .take(4) // a text for people; a device with more holders is explained well enough by four
+        .take(4) // enough for a message to a person
         .map(|pid| Holder { pid, name: process_name(pid) })
         .collect()
 }

@@ -1,8 +1,8 @@
-//! News of video devices that come and go.
+//! Notices when video devices come and go.
 //!
-//! The kernel's own uevents (netlink `NETLINK_KOBJECT_UEVENT`, group 1; `lib/kobject_uevent.c`), and beside them a look at
-//! `/dev` now and then: a container may not listen, or may not be told. News is only a reason to look again; what is there is
-//! told by `probe`. It comes before udev has set permissions and links, so a first refusal right after it means little.
+//! The kernel's own uevents (netlink `NETLINK_KOBJECT_UEVENT`, group 1; `lib/kobject_uevent.c`), and beside them a list of
+//! `/dev` now and then, because a container may not be allowed to listen or may get no events. Either is only a reason to probe again (`probe`
+//! says what is there). Events come before udev has set permissions and links, so the first attempt to open may fail.
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::net::netlink::{self, SocketAddrNetlink};
@@ -40,9 +40,9 @@ pub enum Action {
 }
 
 impl Hotplug {
-    /// How often `/dev` is looked at while uevents are heard, as a net under them.
+    /// Pause between two lists of `/dev` while uevents arrive, in case one is missed.
     const LOOK_WITH_UEVENTS: Duration = Duration::from_secs(1);
-    /// How often without them.
+    /// The same without uevents.
     const LOOK_WITHOUT: Duration = Duration::from_millis(250);
 
     /// Begins to listen.

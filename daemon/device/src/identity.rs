@@ -1,4 +1,4 @@
-//! Who a camera is, whatever number its node has today.
+//! Which camera it is, whatever number its node has today.
 //!
 //! udev keeps links that follow the hardware: `/dev/v4l/by-id` (product and serial number) and `/dev/v4l/by-path` (the socket it
 //! is plugged into). Where there is no udev, the driver's `bus_info` and the node's index on the device do the same.
@@ -23,8 +23,8 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// How surely `other` is the same camera: 0 not at all; the higher the surer. A camera with a serial number is known again in
-    /// any socket; another product in the same socket is another camera.
+    /// How likely `other` is the same camera: 0 is not at all, higher is more likely. A camera with a serial number is recognised in any socket;
+    /// another product in the same socket is another camera.
     pub fn likeness(&self, other: &Self) -> u8 {
         let same_product =
             (&self.card, &self.driver, self.node_index) == (&other.card, &other.driver, other.node_index);
@@ -41,7 +41,7 @@ impl Identity {
         0
     }
 
-    /// A name to write into the configuration: the surest link there is.
+    /// A path for the configuration: the most reliable link there is.
     pub fn stable_path(&self) -> Option<&Path> {
         self.by_id.as_deref().or(self.by_path.as_deref())
     }
@@ -66,7 +66,7 @@ pub(crate) fn links(folder: &Path) -> Vec<(PathBuf, PathBuf)> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
     let mut links: Vec<_> = entries
         .flatten()
-        .take(1024) // a board has a handful; more is somebody's mistake
+        .take(1024) // a board has a handful
         .filter_map(|entry| Some((entry.path(), std::fs::canonicalize(entry.path()).ok()?)))
         .collect();
     links.sort();

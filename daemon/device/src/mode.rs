@@ -1,4 +1,4 @@
-//! Pixel formats, sizes and rates: what a camera offers, and which of it is nearest to what is asked for. Pure.
+//! Pixel formats, sizes and rates: what a camera offers, and which mode is nearest to the requested one. Pure.
 
 use std::fmt;
 use v4l::FourCC;
@@ -14,7 +14,7 @@ pub enum PixelFormat {
     Nv12,
     /// 4:2:2 packed.
     Yuyv,
-    /// A JPEG file a picture.
+    /// Each picture is a JPEG file.
     Mjpeg,
 }
 
@@ -41,7 +41,7 @@ impl PixelFormat {
         Self::ALL.into_iter().find(|format| format.fourcc() == fourcc)
     }
 
-    /// Whether rows of pixels, not a coded picture.
+    /// Whether pictures are rows of pixels and not coded.
     pub fn is_raw(self) -> bool {
         matches!(self, Self::I420 | Self::Nv12 | Self::Yuyv)
     }
@@ -59,7 +59,7 @@ impl fmt::Display for PixelFormat {
     }
 }
 
-/// One way a camera can run.
+/// A mode of a camera.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Mode {
     /// What it gives.
@@ -68,7 +68,7 @@ pub struct Mode {
     pub width: u32,
     /// Pixels.
     pub height: u32,
-    /// As announced; a hint, because frame intervals vary with light.
+    /// As announced. A hint only, because frame intervals vary with light.
     pub frames_per_second: f64,
 }
 
@@ -135,19 +135,19 @@ pub struct FormatReport {
     pub fourcc: FourCC,
     /// The driver's words.
     pub description: String,
-    /// Sizes and rates; empty when the driver does not say, and then any may be tried.
+    /// Sizes and rates; empty when the driver lists none, and then any may be tried.
     pub sizes: Vec<SizeReport>,
 }
 
 impl FormatReport {
-    /// Perch's name of the format, where Perch can use it.
+    /// The format, where Perch can use it.
     pub fn pixel_format(&self) -> Option<PixelFormat> {
         PixelFormat::from_fourcc(self.fourcc)
     }
 }
 
-/// The mode of `formats` in `format` nearest to what is asked for: the size counts first (exact, else the nearest in area and
-/// shape), then the rate (the lowest that is enough, else the highest). `None` when the camera does not give that format.
+/// The mode in `format` that is nearest to the request: first by size (exact, else the nearest in area and shape), then by rate (the lowest
+/// that is enough, else the highest). `None` when the camera lacks that format.
 pub fn nearest_mode(
     formats: &[FormatReport],
     format: PixelFormat,
@@ -177,7 +177,7 @@ pub fn nearest_mode(
     Some(best.unwrap_or(Mode { format, width, height, frames_per_second: rate }))
 }
 
-/// The lowest rate that is enough, else the highest; the wish itself where none is announced.
+/// The lowest rate that is enough, else the highest; `wanted` itself where none is announced.
 fn nearest_rate(offered: &[f64], wanted: f64) -> f64 {
     const TOLERANCE: f64 = 0.1; // 29.97 is enough for 30
     let enough = offered.iter().copied().filter(|rate| *rate >= wanted - TOLERANCE).min_by(f64::total_cmp);

@@ -1,6 +1,7 @@
-//! What a board can do: its cameras with their modes, its encoders, and what stands in the way. Asks the hardware, never a name.
+//! What a board can do: its cameras with their modes, its encoders, and nodes that could not be asked. It asks the hardware and goes by no
+//! board's name.
 //!
-//! Every enumeration is bounded, so that a driver that lies cannot make it loop. What to do with the findings is not decided here.
+//! Every enumeration is bounded, so that no driver can make it loop. Must not be here: deciding what to use.
 
 use crate::error::DeviceError;
 use crate::identity::{self, Identity};
@@ -27,15 +28,15 @@ const MOST_RATES: u32 = 32;
 /// Everything that was found.
 #[derive(Clone, Debug, Default)]
 pub struct ProbeReport {
-    /// Nodes that give pictures, in the order of their numbers.
+    /// Nodes that capture pictures, in the order of their numbers.
     pub cameras: Vec<CameraReport>,
     /// Memory-to-memory nodes that turn raw frames into a coded format.
     pub encoders: Vec<EncoderReport>,
     /// Nodes that could not be asked.
     pub problems: Vec<ProbeProblem>,
-    /// What encoders have to share; `None` where the kernel has no such allocator.
+    /// The memory that encoders share; `None` where the kernel has no such allocator.
     pub contiguous_memory: Option<ContiguousMemory>,
-    /// `rpicam-vid`, where it is installed: what cameras that need libcamera give pictures through.
+    /// `rpicam-vid`, where it is installed; cameras that need libcamera are read through it.
     pub libcamera_program: Option<PathBuf>,
 }
 
@@ -44,9 +45,9 @@ pub struct ProbeReport {
 pub struct CameraReport {
     /// The node, e.g. `/dev/video0`.
     pub path: PathBuf,
-    /// What it is known by when its number changes.
+    /// Tells it from others when its number changes.
     pub identity: Identity,
-    /// What it gives; formats that Perch cannot use are in it too.
+    /// Its formats, also those that Perch cannot use.
     pub formats: Vec<FormatReport>,
     /// A CSI sensor that gives raw Bayer data only: its pictures come through libcamera.
     pub needs_libcamera: bool,
@@ -55,12 +56,12 @@ pub struct CameraReport {
 }
 
 impl CameraReport {
-    /// For people: product and node.
+    /// Product and node, for people.
     pub fn name(&self) -> String {
         format!("{} ({})", self.identity.card, self.path.display())
     }
 
-    /// Whether it gives a format at all.
+    /// Whether it has this format in any size.
     pub fn gives(&self, format: PixelFormat) -> bool {
         self.formats.iter().any(|report| report.pixel_format() == Some(format))
     }
@@ -75,13 +76,13 @@ pub struct EncoderReport {
     pub card: String,
     /// Driver.
     pub driver: String,
-    /// Which of the two interfaces it has.
+    /// It has the multi-planar interface, otherwise the single-planar one.
     pub multi_planar: bool,
     /// Raw formats that it takes.
     pub takes: Vec<FourCC>,
     /// Coded formats that it gives.
     pub gives: Vec<FourCC>,
-    /// Largest picture, pixels, when it says.
+    /// Largest picture, pixels; `None` when the driver does not say.
     pub largest: Option<(u32, u32)>,
 }
 
@@ -154,7 +155,7 @@ pub fn probe() -> ProbeReport {
     report
 }
 
-/// The first file of this name that may be run, in the folders of a `PATH`.
+/// The first executable file of this name in the folders of a `PATH`.
 fn find_program(name: &str, path: &OsStr) -> Option<PathBuf> {
     std::env::split_paths(path).map(|folder| folder.join(name)).find(|file| {
         std::fs::metadata(file).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
@@ -171,15 +172,15 @@ fn look_at(path: &Path, links: &Links) -> Result<Node, DeviceError> {
     let device = VideoDevice::open(path)?;
     let capability = device.capability()?;
     if let Some(queue) = capture_queue(capability.flags) {
-        // Image processors have nodes that capture what was put into others: by the interface's rules a node without an input
-        // is no camera, unless a media controller wires it.
+        // Image processors have capture nodes for what was written to their output nodes. Those have no input (VIDIOC_ENUMINPUT), which a
+        // camera must have unless a media controller wires it.
         if !capability.media_controller && !device.has_input() {
             return Ok(Node::Other);
         }
         let formats = formats_of(&device, queue);
         let needs_libcamera = needs_libcamera(&capability, &formats);
         let identity = links.identity(path, &capability);
-        // v4l2loopback without a writer gives nothing, and is no camera until it has one.
+        // v4l2loopback lists no format until it has a writer; until then it is no camera.
         let is_camera = needs_libcamera || !(capability.media_controller || formats.is_empty());
         let interlaced = is_interlaced(&device, queue, &formats);
         let camera = CameraReport { path: path.into(), identity, formats, needs_libcamera, interlaced };
@@ -188,7 +189,7 @@ fn look_at(path: &Path, links: &Links) -> Result<Node, DeviceError> {
     let Some(multi_planar) = memory_to_memory(capability.flags) else { return Ok(Node::Other) };
     let list = |direction| formats(&device, QueueType { direction, multi_planar });
     let (takes, gives) = (list(Direction::Output), list(Direction::Capture));
-    // A decoder or a scaler has it the other way round or has no coded side at all.
+    // A decoder takes coded and gives raw pictures; a scaler has no coded side.
     let coded: Vec<_> =
         gives.iter().map(|format| format.fourcc).filter(|fourcc| is_video_codec(*fourcc)).collect();
     let raw: Vec<_> =
@@ -221,7 +222,7 @@ pub(crate) fn memory_to_memory(flags: Flags) -> Option<bool> {
     }
 }
 
-/// Video codecs among the kernel's codes; JPEG encoders are memory-to-memory devices too, but code no video.
+/// Whether it is a video codec. JPEG encoders are memory-to-memory devices too, but code no video.
 fn is_video_codec(fourcc: FourCC) -> bool {
     const CODECS: [&[u8; 4]; 10] =
         [b"H264", b"HEVC", b"MPG1", b"MPG2", b"MPG4", b"H263", b"VP80", b"VP90", b"AV01", b"FWHT"];
@@ -240,7 +241,7 @@ fn formats(device: &VideoDevice, queue: QueueType) -> Vec<FormatDescription> {
 
 fn formats_of(device: &VideoDevice, queue: QueueType) -> Vec<FormatReport> {
     let describe = |format: FormatDescription| FormatReport {
-        // Sizes of formats that nobody here can use would only cost time.
+        // Listing sizes takes time, and those of formats that Perch cannot use are of no interest.
         sizes: if PixelFormat::from_fourcc(format.fourcc).is_some() {
             sizes_of(device, format.fourcc)
         } else {
@@ -293,7 +294,7 @@ fn largest_size(device: &VideoDevice, fourcc: FourCC) -> Option<(u32, u32)> {
         .max_by_key(|(width, height)| u64::from(*width) * u64::from(*height))
 }
 
-/// Whether a capture node is a CSI receiver that passes on what the sensor gives: Bayer data.
+/// Whether a capture node is a CSI receiver that passes on the sensor's Bayer data.
 fn needs_libcamera(capability: &Capability, formats: &[FormatReport]) -> bool {
     let bayer = formats.iter().any(|report| is_bayer(report.fourcc));
     let usable = formats.iter().any(|report| report.pixel_format().is_some());
@@ -302,7 +303,7 @@ fn needs_libcamera(capability: &Capability, formats: &[FormatReport]) -> bool {
     bayer && (!usable || capability.media_controller || capability.driver == "unicam")
 }
 
-/// Whether the first format that Perch can use comes interlaced. Nothing is changed at the device by asking.
+/// Whether pictures in the first format that Perch can use are interlaced. VIDIOC_TRY_FMT changes nothing at the device.
 fn is_interlaced(device: &VideoDevice, queue: QueueType, formats: &[FormatReport]) -> bool {
     let Some(report) = formats.iter().find(|report| report.pixel_format().is_some()) else { return false };
     let (width, height) = report.sizes.first().map_or((640, 480), |entry| entry.sizes.nearest(640, 480));
@@ -350,7 +351,7 @@ fn video_nodes() -> Vec<PathBuf> {
     nodes.into_iter().take(MOST_NODES).map(|(_, path)| path).collect()
 }
 
-/// udev's links, read once a probe.
+/// udev's links, read once for each probe.
 struct Links {
     by_id: Vec<(PathBuf, PathBuf)>,
     by_path: Vec<(PathBuf, PathBuf)>,
@@ -379,7 +380,7 @@ impl Links {
     }
 }
 
-/// Which node of its device it is, as the kernel numbers them; 0 where it does not say.
+/// The node's index on its device, as the kernel numbers them; 0 where it does not say.
 fn node_index(node: &Path) -> u32 {
     let name = node.file_name().unwrap_or_default();
     let file = Path::new("/sys/class/video4linux").join(name).join("index");

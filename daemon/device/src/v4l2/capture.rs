@@ -1,6 +1,6 @@
-//! A camera: format, rate, buffers, and the frames it gives, each judged before anybody sees it.
+//! A camera: format, rate, buffers, and its frames. Broken frames are dropped here and counted.
 //!
-//! Linux media userspace API, "Video Capture Interface". Which mode to ask for is decided elsewhere (`crate::mode`).
+//! Linux media userspace API, "Video Capture Interface". `crate::mode` decides which mode to ask for.
 
 use super::format::{Colorimetry, Field, Format};
 use super::ioctl::{Direction, Memory, QueueType, VideoDevice};
@@ -17,7 +17,7 @@ use std::time::Duration;
 use v4l::capability::Flags;
 use v4l::v4l_sys as sys;
 
-/// A camera that streams. Drop it to stop.
+/// A streaming camera. Dropping it stops the stream.
 #[derive(Debug)]
 pub struct Camera {
     device: Arc<VideoDevice>,
@@ -60,14 +60,14 @@ impl Frame {
 }
 
 impl Camera {
-    /// Frames that may be in our hands or the encoder's while the camera fills others: a slow moment must not lose one.
+    /// Three frames may be held by us or the encoder while the camera fills a fourth, so that a slow moment loses none.
     const BUFFERS: u32 = 4;
-    /// One to fill while we look at the other.
+    /// One is filled while the other is read.
     const FEWEST_BUFFERS: u32 = 2;
-    /// Dequeued in one go at most before the caller may look at its deadline again.
+    /// Most buffers that one call dequeues, so that the caller gets to check its deadline.
     const BURST: usize = 8;
 
-    /// Opens a camera and lets it stream in exactly this format and size; the rate is a wish, and so is that pictures are progressive.
+    /// Opens a camera and starts it in exactly this format and size. The rate is a wish. Pictures are progressive where the camera can do that.
     pub fn open(path: &Path, wanted: &Mode) -> Result<Self, DeviceError> {
         let device = Arc::new(VideoDevice::open(path)?);
         let capability = device.capability()?;
@@ -129,12 +129,12 @@ impl Camera {
         self.device.path()
     }
 
-    /// What runs; the rate is the driver's answer.
+    /// The mode in force; its rate is the driver's answer.
     pub fn mode(&self) -> Mode {
         self.mode
     }
 
-    /// How its buffers are made.
+    /// The format of its buffers.
     pub fn format(&self) -> Format {
         self.format
     }
@@ -144,7 +144,7 @@ impl Camera {
         self.format.field == Field::Interlaced
     }
 
-    /// How its numbers become colours, to be told to the encoder.
+    /// Its colour space, to be passed on to the encoder.
     pub fn colorimetry(&self) -> Colorimetry {
         self.format.colorimetry
     }
@@ -170,7 +170,7 @@ impl Camera {
         wait([(&self.device, interest)], timeout).map(|[ready]| ready)
     }
 
-    /// The next good frame, without waiting; broken ones are thrown away and counted. `now` is the monotonic clock's reading.
+    /// The next good frame, without waiting; broken ones are dropped and counted. `now` is the monotonic time.
     pub fn next_frame(&mut self, now: Duration) -> Result<Option<Frame>, DeviceError> {
         let minimum = self.layout.map_or(1, |layout| layout.minimum_bytes());
         for _ in 0..Self::BURST {
@@ -193,7 +193,7 @@ impl Camera {
         Ok(None)
     }
 
-    /// What [`Camera::next_frame`] means when [`wait`] reported an error: either it explains, or the queue is dead.
+    /// The error to report when [`wait`] reported one and [`Camera::next_frame`] then found neither a frame nor a reason: the queue is dead.
     pub fn failed(&self) -> DeviceError {
         DeviceError::Gone { path: self.device.path().into(), operation: "waiting for a picture" }
     }
@@ -208,12 +208,12 @@ impl Camera {
         self.layout?.picture(self.bytes(frame))
     }
 
-    /// Where rows lie in its buffers; `None` for coded formats.
+    /// The place of the rows in its buffers; `None` for coded formats.
     pub fn layout(&self) -> Option<Layout> {
         self.layout
     }
 
-    /// Gives the buffer back to be filled anew.
+    /// Returns the frame's buffer to the camera.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "a frame that was given back cannot be looked at again"
@@ -222,13 +222,12 @@ impl Camera {
         self.queue.enqueue(frame.index, 0, Duration::ZERO)
     }
 
-    /// All buffers as DMABUF files in the queue's order, for an encoder to read them where they are. An error where the
-    /// driver cannot.
+    /// All buffers as DMABUF files in the queue's order, for an encoder that reads frames in place. Fails where the driver cannot export.
     pub fn export(&self) -> Result<Vec<OwnedFd>, DeviceError> {
         (0..self.queue.len()).map(|index| self.queue.export(index as u32)).collect()
     }
 
-    /// Tells a camera that codes H.264 itself how; what it does not know is left.
+    /// Sets bitrate (bit/s) and key-frame interval (frames) of a camera that codes H.264 itself; controls that it lacks are skipped.
     pub fn set_coding(&self, bitrate: u32, keyframe_interval: u32) {
         for (control, value) in [
             (sys::V4L2_CID_MPEG_VIDEO_BITRATE, bitrate),
@@ -266,8 +265,8 @@ fn set_format(device: &VideoDevice, kind: QueueType, wanted: &Mode) -> Result<Fo
     }
 }
 
-/// The queue from which a node with these abilities captures; `None`: it does not. Memory-to-memory devices are no cameras; a
-/// node that can be written to as well (v4l2loopback) is one.
+/// The queue from which a node with these capabilities captures; `None` where it does not. A memory-to-memory device is no camera, a node
+/// that can be written to as well (v4l2loopback) is one.
 pub(crate) fn capture_queue(flags: Flags) -> Option<QueueType> {
     let m2m = flags.intersects(Flags::VIDEO_M2M | Flags::VIDEO_M2M_MPLANE);
     let captures = flags.intersects(Flags::VIDEO_CAPTURE | Flags::VIDEO_CAPTURE_MPLANE);

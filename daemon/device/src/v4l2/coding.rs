@@ -1,12 +1,12 @@
-//! How an encoder is told to code: which controls with which values.
+//! The controls that tell an encoder how to code, and their values.
 //!
 //! Linux media userspace API, "Codec Control Reference"; levels after ITU-T H.264 Table A-1. Controls belong to the open file that
-//! streams (raspberrypi/firmware issue 1612), and none is required: an encoder takes those that it knows.
+//! streams (raspberrypi/firmware issue 1612), and none is required: those that an encoder lacks are skipped.
 
 use super::ioctl::VideoDevice;
 use v4l::v4l_sys as sys;
 
-/// What to aim at.
+/// What an encoder should aim at.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Coding {
     /// Bits per second.
@@ -23,7 +23,7 @@ impl Coding {
     /// An interval of 1 hangs bcm2835-codec (raspberrypi/linux issue 4740).
     const SHORTEST_INTERVAL: u32 = 2;
 
-    /// Sets all controls that `device` has, each to the nearest value it can. Refusals cost quality, not the stream.
+    /// Sets all controls that `device` has, each to the nearest value it accepts. A refusal costs quality and does not end the stream.
     pub(super) fn apply(&self, device: &VideoDevice, width: u32, height: u32) {
         use sys::{
             V4L2_CID_MPEG_VIDEO_B_FRAMES as B_FRAMES, V4L2_CID_MPEG_VIDEO_BITRATE as BITRATE,
@@ -60,7 +60,7 @@ impl Coding {
     }
 }
 
-/// Sets a control to the first of `wishes` that is taken; each is first brought into the control's range.
+/// Sets a control to the first of `wishes` that the driver accepts, each clamped to the control's range.
 fn set_first(device: &VideoDevice, control: u32, wishes: &[i32]) {
     let Some(range) = device.control_range(control) else { return };
     let taken = wishes.iter().any(|wish| {
@@ -95,8 +95,8 @@ fn level_for(width: u32, height: u32, frames_per_second: f64, bitrate: u32) -> i
     LEVELS.iter().find(holds).unwrap_or(&LEVELS[LEVELS.len() - 1]).3.cast_signed()
 }
 
-/// Bytes that a coded picture's buffer should have: large key frames are torn by smaller ones (ustreamer issue 169). 1.5 MB at
-/// 1920x1080, in proportion elsewhere, 256 KiB at least.
+/// Size of a coded picture's buffer, bytes: 1.5 MB at 1920x1080, in proportion elsewhere, 256 KiB at least. Smaller ones tear large key frames
+/// (ustreamer issue 169).
 pub(super) fn coded_buffer_bytes(width: u32, height: u32) -> u32 {
     let bytes = u64::from(width) * u64::from(height) / 4 * 3;
     u32::try_from(bytes).unwrap_or(u32::MAX).max(256 * 1024)

@@ -1,9 +1,8 @@
-//! A camera whose frames go through an encoder: the zero-copy way where both drivers allow it, else with one copy.
+//! A camera whose frames go through an encoder: without a copy where both drivers allow it, else with one.
 //!
-//! Zero-copy: the camera's buffers are exported as DMABUF files and the encoder reads them in place; a buffer is lent to the encoder
-//! until it is done with it. Whether that really works shows only when frames flow, and buffer by buffer (an encoder that needs
-//! contiguous memory takes those that happen to be): a refusal makes it start over with copies. Blocking with a timeout; lives on
-//! its capture thread.
+//! Zero-copy: the camera's buffers are exported as DMABUF files and the encoder reads them in place; a buffer is lent to the encoder until the
+//! encoder returns it. Drivers refuse buffers one by one and only while streaming (an encoder that needs contiguous memory takes the buffers
+//! that happen to be contiguous), so a refusal restarts the encoder with copies. Calls block with a timeout, on the capture thread.
 
 use super::capture::{Camera, Frame};
 use super::coding::Coding;
@@ -20,14 +19,14 @@ use v4l::FourCC;
 /// A camera and an encoder that stream together.
 #[derive(Debug)]
 pub struct EncodedCamera {
-    // The encoder goes first: it must let go of the camera's buffers before those are freed.
+    // Dropped first: the encoder must release the camera's buffers before they are freed.
     encoder: Encoder,
     lending: Option<Lending>,
     camera: Camera,
     encoder_path: PathBuf,
-    /// With copies.
+    /// For an encoder that gets copies.
     settings: EncoderSettings<'static>,
-    /// What encoders before this one threw away.
+    /// Buffers dropped by earlier encoders of this camera.
     discarded_before: u64,
     draining: bool,
 }
@@ -36,19 +35,19 @@ pub struct EncodedCamera {
 #[derive(Debug)]
 struct Lending {
     exported: Vec<OwnedFd>,
-    /// By place in the queue: what the encoder reads now.
+    /// By place in the queue: the frames that the encoder is reading.
     lent: Vec<Option<Frame>>,
     /// A coded picture has come out of it.
     proven: bool,
 }
 
 impl EncodedCamera {
-    /// Frames in and nothing out for so long is a stuck encoder. The whole way back has to fit into five seconds, of which a stuck
-    /// encoder may take some to let go of its buffers.
+    /// An encoder that took frames and returned nothing for this long is stuck. Pictures have to be back within five seconds, and closing a
+    /// stuck encoder takes some of them.
     pub const PATIENCE: Duration = Duration::from_secs(1);
 
-    /// Joins a running camera and the encoder at `encoder_path`, which has to take the camera's format. `gives` is H.264 but in
-    /// tests. Frames are imported when `import` allows it and both drivers can.
+    /// Joins a running camera and the encoder at `encoder_path`, which has to take the camera's format. `gives` is H.264 except in tests.
+    /// Frames are imported where `import` allows it and both drivers can.
     pub fn open(
         camera: Camera,
         encoder_path: &Path,
@@ -64,7 +63,7 @@ impl EncodedCamera {
                 Ok((encoder, lending)) => {
                     return Ok(Self::new(encoder, Some(lending), camera, encoder_path, settings));
                 }
-                // A missing, busy or memory-starved encoder says so again below.
+                // An encoder that is missing, busy or out of memory fails again below, and that error is returned.
                 Err(error) => tracing::info!(%error, "frames are copied to the encoder"),
             }
         }
@@ -116,7 +115,7 @@ impl EncodedCamera {
         Losses { discarded: camera.discarded + self.discarded_before + encoder.discarded, ..camera }
     }
 
-    /// Makes the next frame an IDR; `false` when the encoder has no such control.
+    /// Asks for the next frame to become an IDR; `false` when the encoder has no such control.
     pub fn force_key_frame(&self) -> bool {
         self.encoder.force_key_frame()
     }
@@ -150,7 +149,7 @@ impl EncodedCamera {
                 return Err(error);
             }
             if let Err(error) = self.encoder.check(now, Self::PATIENCE) {
-                // An encoder that never gave anything back may choke on imported memory; one that did is stuck.
+                // An encoder that never returned a picture may be unable to read imported memory; one that did is stuck.
                 if self.lending.as_ref().is_none_or(|lending| lending.proven) {
                     return Err(error);
                 }
@@ -164,7 +163,7 @@ impl EncodedCamera {
         }
     }
 
-    /// Waits for either; an error where a queue is dead and no dequeue can say more.
+    /// Waits for camera or encoder. Returns an error to report where a queue is dead, unless the next dequeue explains it better.
     fn wait(&mut self, timeout: Duration) -> Result<Option<DeviceError>, DeviceError> {
         let takes_frames = self.encoder.has_room() && !self.draining;
         let for_camera = Readiness { capture: takes_frames, ..Readiness::default() };
@@ -180,7 +179,7 @@ impl EncodedCamera {
         })
     }
 
-    /// Gives the camera back what the encoder is done with.
+    /// Returns buffers that the encoder has read to the camera.
     fn take_back(&mut self) -> Result<(), DeviceError> {
         while let Some(index) = self.encoder.reclaim()? {
             let lending = self.lending.as_mut();
@@ -191,7 +190,7 @@ impl EncodedCamera {
         Ok(())
     }
 
-    /// Gives the encoder what the camera has.
+    /// Moves the camera's frames to the encoder.
     fn feed(&mut self, now: Duration) -> Result<(), DeviceError> {
         while !self.draining
             && self.encoder.has_room()
@@ -205,7 +204,7 @@ impl EncodedCamera {
             let at = index as usize;
             let imported = match lending.exported.get(at) {
                 Some(dmabuf) => self.encoder.submit_import(index, dmabuf.as_fd(), frame.captured_at, now),
-                None => Err(self.camera.failed()), // cannot be: one export a buffer
+                None => Err(self.camera.failed()), // unreachable: each buffer was exported
             };
             match imported {
                 Ok(()) => lending.lent[at] = Some(frame),
@@ -225,7 +224,7 @@ impl EncodedCamera {
         self.camera.release(frame)
     }
 
-    /// Starts the encoder over with copies. The stream goes on with an IDR; frames that were inside are lost.
+    /// Restarts the encoder with copies. The stream goes on with an IDR; frames inside the old encoder are lost.
     fn copy_instead(&mut self, error: &DeviceError) -> Result<(), DeviceError> {
         tracing::info!(%error, "the encoder cannot read the camera's buffers: frames are copied to it");
         let lent = self.lending.take().map_or_else(Vec::new, |lending| lending.lent);

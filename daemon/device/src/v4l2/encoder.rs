@@ -1,8 +1,8 @@
 //! A stateful memory-to-memory encoder: raw frames in, coded pictures out.
 //!
 //! Linux media userspace API, "Memory-to-Memory Stateful Video Encoder Interface". Frames are copied into the driver's buffers, or
-//! read where the camera's driver put them (DMABUF). What is known of bcm2835-codec's moods is in `coding` and here, each with its
-//! issue; an encoder that is stuck is told by [`Encoder::check`], and the caller drops it and opens another.
+//! read in place from the camera's (DMABUF). The known faults of bcm2835-codec are handled in `coding` and here, each with its issue number.
+//! [`Encoder::check`] detects a stuck encoder; the caller then drops it and opens another.
 
 use super::coding::{Coding, coded_buffer_bytes};
 use super::format::Format;
@@ -28,21 +28,20 @@ use v4l::v4l_sys as sys;
 pub enum Input<'a> {
     /// Copied into the driver's buffers, as many as its memory allows.
     Copied,
-    /// Read by the driver where another driver put them: all that one's buffers, exported.
+    /// Read in place from another driver's buffers, which are all exported.
     Imported(&'a [OwnedFd]),
 }
 
 /// What an encoder is opened for.
 #[derive(Clone, Copy, Debug)]
 pub struct EncoderSettings<'a> {
-    /// Coded format; `H264` but in tests.
+    /// Coded format; `H264` except in tests.
     pub gives: FourCC,
-    /// The frames' format, visible size and colours. For [`Input::Imported`] with the stride and size of the camera's buffers; else
-    /// those are 0.
+    /// The frames' format, visible size and colours. Stride and buffer size are the camera's for [`Input::Imported`], otherwise 0.
     pub takes: Format,
-    /// How they get in.
+    /// How frames get in.
     pub input: Input<'a>,
-    /// What to aim at.
+    /// Bitrate and key-frame interval to aim at.
     pub coding: Coding,
 }
 
@@ -57,7 +56,7 @@ pub struct CodedPicture {
     pub after_loss: bool,
 }
 
-/// An encoder that streams. Drop it to stop.
+/// A streaming encoder. Dropping it stops the stream.
 #[derive(Debug)]
 pub struct Encoder {
     device: Arc<VideoDevice>,
@@ -76,14 +75,14 @@ pub struct Encoder {
 }
 
 impl Encoder {
-    /// A frame to code, one to be filled, and two for jitter.
+    /// One frame is coded, one is filled, and two absorb jitter.
     const OUTPUT_BUFFERS: u32 = 4;
     const CAPTURE_BUFFERS: u32 = 4;
-    /// With one on each side an encoder still codes, only without overlap.
+    /// With one buffer on each side an encoder still codes, but nothing overlaps.
     const FEWEST_BUFFERS: u32 = 1;
-    /// Frames that an encoder may hold back before silence counts.
+    /// Frames that an encoder may hold before silence means that it is stuck.
     const HELD_BACK: u32 = 3;
-    /// Dequeued in one go at most before the caller may look at its deadline again.
+    /// Most buffers that one call dequeues, so that the caller gets to check its deadline.
     const BURST: usize = 8;
 
     /// Opens the encoder and starts it: formats of both queues, controls, buffers of both queues, STREAMON of both.
@@ -108,12 +107,12 @@ impl Encoder {
         if (format.width, format.height) != (width, height)
             && let Err(error) = device.set_crop(output_kind, width, height)
         {
-            // bcm2835-codec crops by itself to what was asked for; others show the padding.
+            // bcm2835-codec crops to the requested size by itself; other encoders then show the padding.
             tracing::debug!(%error, "the encoder cannot be told the visible size");
         }
         device.set_frame_interval(output_kind, frame_interval(settings.coding.frames_per_second));
         settings.coding.apply(&device, width, height);
-        // The raw format may have changed what the driver thinks of the coded one: ask again, and for room.
+        // Setting the raw format may have reset the coded one and its buffer size: set it again.
         let coded = device.set_format(capture_kind, &coded)?;
 
         let (memory, wanted, needed) = match settings.input {
@@ -164,17 +163,17 @@ impl Encoder {
         &self.device
     }
 
-    /// How its input buffers are made.
+    /// The format of its input buffers.
     pub fn format(&self) -> Format {
         self.format
     }
 
-    /// Buffers thrown away since the start.
+    /// Buffers dropped since the start.
     pub fn losses(&self) -> Losses {
         self.losses
     }
 
-    /// Whether a frame can go in now. Take finished ones out with [`Encoder::reclaim`] first.
+    /// Whether it can take a frame now. Call [`Encoder::reclaim`] first to free buffers that it has read.
     pub fn has_room(&self) -> bool {
         !self.draining && self.output.free().is_some()
     }
@@ -184,7 +183,7 @@ impl Encoder {
         self.pending.len()
     }
 
-    /// Copies a frame in; `false` when there is no room, or the frame has another format or size than was agreed.
+    /// Copies a frame in; `false` when there is no room, or the frame has another format or size than the encoder was opened for.
     pub fn submit(
         &mut self,
         picture: &Picture<'_>,
@@ -202,8 +201,8 @@ impl Encoder {
         Ok(true)
     }
 
-    /// Has the encoder read a frame from buffer `index` of the camera, which `dmabuf` is the export of. The camera's buffer is
-    /// the encoder's until [`Encoder::reclaim`] gives `index` back.
+    /// Lets the encoder read a frame from the camera's buffer `index`, exported as `dmabuf`. The buffer belongs to the encoder until
+    /// [`Encoder::reclaim`] returns `index`.
     pub fn submit_import(
         &mut self,
         index: u32,
@@ -218,7 +217,7 @@ impl Encoder {
         Ok(())
     }
 
-    /// An input buffer that the encoder is done with, without waiting.
+    /// An input buffer that the encoder has read, without waiting.
     pub fn reclaim(&mut self) -> Result<Option<u32>, DeviceError> {
         match self.output.dequeue()? {
             Dequeued::Buffer(info) => Ok(Some(info.index)),
@@ -226,7 +225,7 @@ impl Encoder {
         }
     }
 
-    /// The next coded picture, without waiting; broken ones are thrown away and counted.
+    /// The next coded picture, without waiting; broken ones are dropped and counted.
     pub fn next_coded(&mut self, now: Duration) -> Result<Option<CodedPicture>, DeviceError> {
         for _ in 0..Self::BURST {
             let Dequeued::Buffer(info) = self.capture.dequeue()? else { return Ok(None) };
@@ -247,9 +246,9 @@ impl Encoder {
                 return Ok(Some(CodedPicture { data, captured_at, after_loss }));
             }
             if last {
-                return Ok(None); // an empty buffer only says that the drain is over
+                return Ok(None); // an empty last buffer only marks the end of the drain
             }
-            // It counts as a sign of life.
+            // A broken picture still shows that the encoder works.
             self.pending.coded(info.timestamp, copies, now);
             self.losses.discarded += 1;
             self.after_loss = true;
@@ -270,25 +269,25 @@ impl Encoder {
         }
     }
 
-    /// What a wait that reported an error and nothing else means.
+    /// The error to report when a wait reported one and there was nothing to dequeue.
     pub fn failed(&self) -> DeviceError {
         self.device.lied("coding", "its queues are in error".into())
     }
 
-    /// Makes the next frame an IDR; `false` when the encoder has no such control.
+    /// Asks for the next frame to become an IDR; `false` when the encoder has no such control.
     pub fn force_key_frame(&self) -> bool {
         self.device.set_control(sys::V4L2_CID_MPEG_VIDEO_FORCE_KEY_FRAME, 1).is_ok()
     }
 
-    /// No more frames: what is inside comes out of [`Encoder::next_coded`], or some of it (raspberrypi/linux issue 5059), or
-    /// nothing (issue 4606): the caller waits with a deadline. `false` when the encoder cannot drain.
+    /// Ends the input. [`Encoder::next_coded`] then returns the pictures inside; bcm2835-codec may lose the last ones (raspberrypi/linux issue
+    /// 5059) or hang (issue 4606), so the caller waits with a deadline. `false` when the encoder cannot drain.
     pub fn begin_drain(&mut self) -> bool {
         self.draining = true;
         self.device.stop_encoder().is_ok()
     }
 }
 
-/// Lets the driver look at every buffer before a frame depends on it: queuing maps it, stopping gives it back.
+/// Queues every buffer once, so that the driver maps it and can refuse it before a frame depends on it; stopping returns them.
 fn try_import(output: &mut Queue, buffers: &[OwnedFd], size: u32) -> Result<(), DeviceError> {
     for (index, buffer) in (0..).zip(buffers) {
         output.enqueue_import(index, buffer.as_fd(), size, size, Duration::ZERO)?;
@@ -300,7 +299,7 @@ fn unsupported(device: &VideoDevice, lacks: String) -> DeviceError {
     DeviceError::Unsupported { path: device.path().into(), lacks }
 }
 
-/// Where the encoder expects the rows; an error when it cannot take such frames, or not from where the camera puts them.
+/// The place of the rows in the encoder's buffers; an error when it cannot take such frames, or cannot read them where the camera puts them.
 fn input_layout(
     device: &VideoDevice,
     answer: &Format,

@@ -1,4 +1,4 @@
-//! A queue's format as a plain value, and its way through the kernel's two structures (single- and multi-planar). Pure.
+//! A queue's format as a plain value, and its conversion to and from the kernel's two structures (single- and multi-planar). Pure.
 
 use super::ioctl::QueueType;
 use super::kernel::zeroed;
@@ -7,7 +7,7 @@ use std::fmt;
 use v4l::FourCC;
 use v4l::v4l_sys as sys;
 
-/// A format as it is set on a queue and as the driver answers.
+/// A queue's format, as it is requested and as the driver answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Format {
     /// Pixel or coded format.
@@ -70,7 +70,7 @@ impl Format {
         raw
     }
 
-    /// From the kernel's answer; the error is a number of memory planes that Perch does not know.
+    /// From the kernel's answer; the error is an unsupported number of memory planes.
     pub(super) fn from_kernel(queue: QueueType, raw: &sys::v4l2_format) -> Result<Self, u8> {
         if !queue.multi_planar {
             // SAFETY: the kernel filled in the single-planar member, as the type in the request says.
@@ -115,7 +115,7 @@ impl Format {
     }
 }
 
-/// How the rows of a buffer belong to moments (Linux media userspace API, "Field Order").
+/// When the rows of a buffer were taken (Linux media userspace API, "Field Order").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Field {
     /// All rows at one moment (`V4L2_FIELD_NONE`).

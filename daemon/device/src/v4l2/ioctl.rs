@@ -1,7 +1,7 @@
 //! The kernel's V4L2 calls as safe methods over plain values, single- and multi-planar alike.
 //!
-//! Linux media userspace API, part I, "Function Reference". One memory plane per buffer is supported: every driver that Perch
-//! aims at offers such formats. Policy (how many buffers, which format, what to retry) is not here.
+//! Linux media userspace API, part I, "Function Reference". One memory plane per buffer is supported, which every driver that
+//! Perch aims at offers. Must not be here: policy, such as how many buffers, which format, what to retry.
 
 use super::format::Format;
 use super::kernel::{KernelStruct, StreamType, zeroed};
@@ -64,7 +64,7 @@ impl Memory {
     }
 }
 
-/// What a device says it is (`VIDIOC_QUERYCAP`), names made printable.
+/// Names and capabilities of a device (`VIDIOC_QUERYCAP`), the names made printable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Capability {
     /// Driver, e.g. `uvcvideo`.
@@ -73,7 +73,7 @@ pub struct Capability {
     pub card: String,
     /// Where it is plugged in, e.g. `usb-0000:01:00.0-1.2`.
     pub bus_info: String,
-    /// What this node can do (not the whole device).
+    /// Capabilities of this node (not of the whole device).
     pub flags: v4l::capability::Flags,
     /// Its inputs are wired by a media controller (`V4L2_CAP_IO_MC`), which the flags of the crate `v4l` do not know.
     pub media_controller: bool,
@@ -101,15 +101,15 @@ pub struct BufferInfo {
     pub length: u32,
     /// `V4L2_BUF_FLAG_…`
     pub flags: u32,
-    /// Counts frames, also the lost ones.
+    /// Frame number; lost frames count too.
     pub sequence: u32,
-    /// The driver's or, for an encoder, the frame's own stamp; `None` when negative.
+    /// The driver's timestamp or, for an encoder, the frame's own; `None` when negative.
     pub timestamp: Option<Duration>,
     /// Offset to map it at.
     pub map_offset: u32,
 }
 
-/// What to queue.
+/// A buffer to be queued.
 #[derive(Clone, Copy, Debug)]
 pub struct QueuedBuffer<'a> {
     /// Place in the queue.
@@ -131,7 +131,7 @@ pub struct ControlRange {
     pub minimum: i32,
     /// Largest value.
     pub maximum: i32,
-    /// Value it has by itself.
+    /// Default value.
     pub default: i32,
 }
 
@@ -239,14 +239,14 @@ impl VideoDevice {
         self.understood(queue, &raw)
     }
 
-    /// Asks for a format; the answer is what the driver made of it.
+    /// Sets a format; returns the one that the driver chose.
     pub fn set_format(&self, queue: QueueType, wanted: &Format) -> Result<Format, DeviceError> {
         let mut raw = wanted.to_kernel(queue);
         self.call(vidioc::VIDIOC_S_FMT, &mut raw).map_err(self.failed("setting the format"))?;
         self.understood(queue, &raw)
     }
 
-    /// What the driver would make of a format.
+    /// The format that the driver would choose, without changing anything.
     pub fn try_format(&self, queue: QueueType, wanted: &Format) -> Result<Format, DeviceError> {
         let mut raw = wanted.to_kernel(queue);
         self.call(vidioc::VIDIOC_TRY_FMT, &mut raw).map_err(self.failed("trying the format"))?;
@@ -278,7 +278,7 @@ impl VideoDevice {
         (answer.timeperframe.denominator != 0).then(|| answer.timeperframe.into())
     }
 
-    /// Says which part of an encoder's input buffer is the picture (top left, visible size).
+    /// Sets the visible size of an encoder's input picture, which starts at the top left of its buffer.
     pub fn set_crop(&self, queue: QueueType, width: u32, height: u32) -> Result<(), DeviceError> {
         // The selection interface always takes the single-planar type.
         let type_ = QueueType { multi_planar: false, ..queue }.raw();
@@ -338,7 +338,7 @@ impl VideoDevice {
             .map_err(self.failed("queuing a buffer"))
     }
 
-    /// Takes a finished buffer from the driver; the raw error, because `EAGAIN` and `EPIPE` are answers and no failures.
+    /// Dequeues a finished buffer. The error is the kernel's own, because `EAGAIN` and `EPIPE` are no failures.
     pub fn dequeue_buffer(&self, queue: QueueType, memory: Memory) -> io::Result<BufferInfo> {
         self.with_buffer(queue, memory, 0, |_, _| {}, vidioc::VIDIOC_DQBUF)
     }

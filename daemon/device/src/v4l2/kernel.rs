@@ -1,4 +1,4 @@
-//! The kernel's structures (videodev2.h, as the crate `v4l` binds them) and what makes them safe to begin with as zeros.
+//! The kernel's structures (videodev2.h, as the crate `v4l` binds them), and why zeros are a valid value of each.
 
 use v4l::v4l_sys as sys;
 
@@ -37,7 +37,7 @@ kernel_structs!(
     StreamType,
 );
 
-// Request numbers carry these sizes, and a kernel refuses those of another width; looked at while compiling, as tests run on 64 bits alone.
+// Request numbers contain these sizes, and the kernel refuses any other. Checked at compile time, because the tests run on 64 bits only.
 const _: () = {
     let (format, buffer, plane, controls) =
         if cfg!(target_pointer_width = "64") { (208, 88, 64, 32) } else { (204, 68, 60, 24) };
@@ -50,7 +50,7 @@ const _: () = {
     assert!(size_of::<sys::v4l2_streamparm>() == 204);
 };
 
-/// A structure with nothing in it.
+/// A structure of zeros.
 pub(super) fn zeroed<T: KernelStruct>() -> T {
     // SAFETY: the trait promises that zero is a valid value.
     unsafe { std::mem::zeroed() }

@@ -1,7 +1,7 @@
 //! Where the rows of a picture lie in a buffer: strides, plane offsets, and the copy between two layouts.
 //!
-//! Linux media userspace API, "Image Formats" (YUYV, NV12, YU12 with one memory plane). Pure. Drivers align rows and planes as
-//! their hardware wants it (`bytesperline`, `sizeimage`); whoever ignores that shows skewed pictures at widths such as 1296.
+//! Linux media userspace API, "Image Formats" (YUYV, NV12, YU12 with one memory plane). Pure. Drivers align rows and planes
+//! to their hardware's needs (`bytesperline`, `sizeimage`); at widths such as 1296 a program that ignores that shows skewed pictures.
 
 use super::format::Format;
 use crate::mode::PixelFormat;
@@ -12,11 +12,11 @@ struct PlaneLayout {
     offset: usize,
     stride: usize,
     rows: usize,
-    /// Bytes of a row that are picture, without its padding.
+    /// Bytes of a row without its padding.
     row_bytes: usize,
 }
 
-/// Where a raw picture lies in a buffer.
+/// The place of a raw picture in a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
     format: PixelFormat,
@@ -27,8 +27,8 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// The layout of a `width` x `height` picture in a buffer whose format the driver has answered; the buffer may be larger than
-    /// the picture. `None` for coded formats, and when the driver's numbers do not fit together.
+    /// The layout of a `width` x `height` picture in a buffer of the driver's format, which may be larger than the picture. `None` for coded
+    /// formats, and when the driver's numbers contradict each other.
     pub fn new(buffer: &Format, width: u32, height: u32) -> Option<Self> {
         let format = PixelFormat::from_fourcc(buffer.fourcc)?;
         let (columns, rows) = (usize::try_from(width).ok()?, usize::try_from(height).ok()?);
@@ -131,7 +131,7 @@ impl Layout {
         true
     }
 
-    /// Whether a buffer with this layout can be handed as it is to a device that expects `other`: every row at the same place.
+    /// Whether every row is at the same place in both layouts, so that a device that expects `other` can read a buffer of this one.
     pub fn same_places(&self, other: &Self) -> bool {
         self == other
     }
@@ -146,7 +146,7 @@ pub struct Plane<'a> {
     pub stride: usize,
 }
 
-/// A raw picture in somebody's buffer.
+/// A picture in a borrowed buffer.
 #[derive(Clone, Copy, Debug)]
 pub struct Picture<'a> {
     /// Layout of the planes.

@@ -1,7 +1,7 @@
 //! Video for Linux: buffer queues, cameras, stateful memory-to-memory encoders.
 //!
-//! The kernel's structures, request numbers, the raw call and the value types (`FourCC`, frame sizes and intervals) are the
-//! crate `v4l`'s. Its `Device` and `Stream` are not used, for reasons: files are opened without `O_CLOEXEC` (a child process
+//! The kernel's structures, request numbers, the raw call and the value types (`FourCC`, frame sizes and intervals) come from the crate
+//! `v4l`. Its `Device` and `Stream` are not used: files are opened without `O_CLOEXEC` (a child process
 //! would keep the camera), names that are not UTF-8 and unknown enum values panic, enumerations have no bound, streams panic
 //! when dropped on errors other than `ENODEV`, and there are neither multi-planar queues nor `EXPBUF`.
 

@@ -1,4 +1,4 @@
-//! The frames that an encoder has and has not given back: whose stamp a coded picture carries, and whether it is stuck. Pure.
+//! The frames inside an encoder: which frame's timestamp a coded picture carries, and whether the encoder is stuck. Pure.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use std::time::Duration;
 pub(super) struct Pending {
     /// Stamps of the frames inside, oldest first, in whole microseconds as the kernel carries them.
     stamps: VecDeque<Duration>,
-    /// Of the last coded picture.
+    /// The timestamp of the last coded picture.
     last: Duration,
     /// Since when, and for how many frames, nothing has come out.
     silent_since: Option<Duration>,
@@ -16,10 +16,10 @@ pub(super) struct Pending {
 }
 
 impl Pending {
-    /// More frames than an encoder without B-frames holds; beyond, the oldest are taken for lost.
+    /// More frames than an encoder without B-frames holds. Beyond this number the oldest are considered lost.
     const MOST: usize = 32;
 
-    /// A stamp as the kernel will give it back.
+    /// A timestamp as the kernel returns it: in whole microseconds.
     pub(super) fn stamp(captured_at: Duration) -> Duration {
         Duration::new(captured_at.as_secs(), captured_at.subsec_micros() * 1000)
     }
@@ -34,8 +34,8 @@ impl Pending {
         self.silent_frames += 1;
     }
 
-    /// A coded picture came out; when its frame was captured. `carried` is its own stamp, `copies` whether the driver
-    /// promises that it is the frame's.
+    /// Notes a coded picture; returns when its frame was captured. `carried` is the buffer's own timestamp, `copies` whether the driver
+    /// promises to copy it from the frame.
     pub(super) fn coded(&mut self, carried: Option<Duration>, copies: bool, now: Duration) -> Duration {
         self.silent_frames = 0;
         if let Some(place) =
@@ -45,7 +45,7 @@ impl Pending {
             self.stamps.drain(..place);
             self.last = self.stamps.pop_front().unwrap_or(self.last);
         } else if carried.is_none_or(|carried| carried != self.last) {
-            // Headers in a buffer of their own come without a frame's stamp and do not use one up.
+            // Headers in a buffer of their own carry no frame's timestamp and use none up.
             let oldest = if copies { self.stamps.front().copied() } else { self.stamps.pop_front() };
             self.last = oldest.unwrap_or(self.last);
         }
@@ -53,8 +53,8 @@ impl Pending {
         self.last
     }
 
-    /// How long frames have gone in and nothing come out; `Some` when that is longer than `patience` and for `frames` at least
-    /// (an encoder holds some back, and is not stuck when its camera is).
+    /// How long nothing came out; `Some` when that is longer than `patience` and at least `frames` frames went in meanwhile (an encoder holds
+    /// some, and is not stuck when its camera gives none).
     pub(super) fn stuck(&self, now: Duration, patience: Duration, frames: u32) -> Option<Duration> {
         let silent = now.saturating_sub(self.silent_since?);
         (silent > patience && self.silent_frames >= frames).then_some(silent)

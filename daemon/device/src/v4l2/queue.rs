@@ -1,7 +1,7 @@
-//! One buffer queue of a video device: its buffers' life from REQBUFS over QBUF and DQBUF back to nothing.
+//! One buffer queue of a video device and its buffers, from REQBUFS over QBUF and DQBUF to their release.
 //!
-//! Linux media userspace API, "Input/Output". Never panics on what a driver answers; dropping it stops the stream, unmaps and
-//! frees. What the buffers mean (frames, coded pictures) is the business of `capture` and `encoder`.
+//! Linux media userspace API, "Input/Output". No answer of a driver makes it panic; dropping it stops the stream, unmaps and
+//! frees the buffers. `capture` and `encoder` know what is in them.
 
 use super::ioctl::{BufferInfo, Memory, QueueType, QueuedBuffer, VideoDevice};
 use crate::error::DeviceError;
@@ -11,14 +11,14 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What a dequeue found.
+/// The result of a dequeue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dequeued {
-    /// A buffer, ours again.
+    /// A finished buffer; it belongs to us again.
     Buffer(BufferInfo),
     /// None is finished.
     Nothing,
-    /// The last one of a drain has been taken already (`EPIPE`).
+    /// The last buffer of a drain was dequeued before (`EPIPE`).
     Drained,
 }
 
@@ -37,12 +37,12 @@ struct Buffer {
     /// None for imported memory.
     mapping: Option<Mapping>,
     length: u32,
-    /// The driver has it; its memory must not be looked at.
+    /// The driver owns it; its memory must not be read.
     queued: bool,
 }
 
 impl Queue {
-    /// Gets buffers for the format in force: `wanted`, or as many as the kernel's memory allows, `needed` at least.
+    /// Allocates buffers for the format in force: `wanted`, or as many as the kernel has memory for, but at least `needed`.
     pub fn allocate(
         device: &Arc<VideoDevice>,
         kind: QueueType,
@@ -65,7 +65,7 @@ impl Queue {
                 Err(error) => return Err(DeviceError::working(device.path(), "asking for buffers", error)),
             }
         };
-        // VIDEO_MAX_FRAME is 32; later kernels allow more, a few is all that is asked for.
+        // VIDEO_MAX_FRAME is 32. Later kernels allow more; this bounds a driver that grants more than was asked for.
         for index in 0..granted.min(wanted.max(needed).max(32)) {
             let buffer = match memory {
                 Memory::Mmap => {
@@ -89,22 +89,22 @@ impl Queue {
         self.buffers.len()
     }
 
-    /// Never: a queue has buffers. Here because `len` is.
+    /// A queue is never empty; `is_empty` exists because clippy wants it beside `len`.
     pub fn is_empty(&self) -> bool {
         self.buffers.is_empty()
     }
 
-    /// Whether its memory is ours to map or imported.
+    /// Who owns the buffers' memory.
     pub fn memory(&self) -> Memory {
         self.memory
     }
 
-    /// Buffers that the driver has.
+    /// The number of buffers that the driver owns.
     pub fn queued(&self) -> usize {
         self.buffers.iter().filter(|buffer| buffer.queued).count()
     }
 
-    /// A buffer that is ours.
+    /// A buffer that we own.
     pub fn free(&self) -> Option<u32> {
         self.buffers.iter().position(|buffer| !buffer.queued).map(|index| index as u32)
     }
@@ -114,7 +114,7 @@ impl Queue {
         self.buffers.get(index as usize).map_or(0, |buffer| buffer.length as usize)
     }
 
-    /// The memory of a buffer that is ours; empty while the driver has it, and for imported memory.
+    /// The memory of a buffer that we own; empty while the driver owns it, and for imported memory.
     pub fn bytes(&self, index: u32) -> &[u8] {
         match self.buffers.get(index as usize) {
             Some(Buffer { mapping: Some(mapping), queued: false, .. }) => mapping.bytes(),
@@ -122,7 +122,7 @@ impl Queue {
         }
     }
 
-    /// As [`Queue::bytes`], to be filled.
+    /// Like [`Queue::bytes`], for writing.
     pub fn bytes_mut(&mut self, index: u32) -> &mut [u8] {
         match self.buffers.get_mut(index as usize) {
             Some(Buffer { mapping: Some(mapping), queued: false, .. }) => mapping.bytes_mut(),
@@ -130,12 +130,12 @@ impl Queue {
         }
     }
 
-    /// Gives an own buffer to the driver; `bytes_used` is 0 for capture.
+    /// Hands a buffer to the driver; `bytes_used` is 0 for capture.
     pub fn enqueue(&mut self, index: u32, bytes_used: u32, timestamp: Duration) -> Result<(), DeviceError> {
         self.enqueue_as(QueuedBuffer { index, bytes_used, length: 0, dmabuf: None, timestamp })
     }
 
-    /// Gives another driver's exported memory of `length` bytes to this one.
+    /// Hands another driver's exported memory of `length` bytes to this driver.
     pub fn enqueue_import(
         &mut self,
         index: u32,
@@ -157,7 +157,7 @@ impl Queue {
         Ok(())
     }
 
-    /// Gives all own buffers to the driver.
+    /// Hands all buffers that we own to the driver.
     pub fn enqueue_all(&mut self) -> Result<(), DeviceError> {
         while let Some(index) = self.free() {
             self.enqueue(index, 0, Duration::ZERO)?;
@@ -165,7 +165,7 @@ impl Queue {
         Ok(())
     }
 
-    /// Takes a finished buffer back, without waiting.
+    /// Dequeues a finished buffer, without waiting.
     pub fn dequeue(&mut self) -> Result<Dequeued, DeviceError> {
         let info = match self.device.dequeue_buffer(self.kind, self.memory) {
             Ok(info) => info,
@@ -186,19 +186,19 @@ impl Queue {
         Ok(Dequeued::Buffer(info))
     }
 
-    /// Exports a buffer, to be imported by another driver.
+    /// Exports a buffer for another driver to import.
     pub fn export(&self, index: u32) -> Result<OwnedFd, DeviceError> {
         self.device.export_buffer(self.kind, index)
     }
 
-    /// Lets frames flow.
+    /// Starts streaming.
     pub fn start(&mut self) -> Result<(), DeviceError> {
         self.device.stream_on(self.kind)?;
         self.streaming = true;
         Ok(())
     }
 
-    /// Stops; all buffers are ours.
+    /// Stops streaming; we own all buffers then.
     pub fn stop(&mut self) -> Result<(), DeviceError> {
         self.streaming = false;
         self.buffers.iter_mut().for_each(|buffer| buffer.queued = false);
@@ -208,7 +208,7 @@ impl Queue {
 
 impl Drop for Queue {
     fn drop(&mut self) {
-        // Errors do not matter here: the device may be gone, and closing the file frees what is left.
+        // Errors are ignored: the device may be gone, and closing the file frees what is left.
         if self.streaming {
             let _ = self.stop();
         }
@@ -217,7 +217,7 @@ impl Drop for Queue {
     }
 }
 
-/// A driver's buffer in our address space.
+/// A driver's buffer, mapped into our address space.
 #[derive(Debug)]
 struct Mapping {
     start: NonNull<u8>,

@@ -1,6 +1,6 @@
-//! What a dequeued buffer is worth: whole or not, when it was captured, how many frames were lost before it.
+//! Whether a dequeued buffer is usable, when it was captured, and how many frames were lost before it.
 //!
-//! Pure. Drivers flag buffers as broken, send empty ones, skip sequence numbers and jump in time; all of it is survived and counted.
+//! Pure. Drivers flag buffers as broken, return empty ones, skip sequence numbers and jump in time; each of these is handled and counted.
 
 use super::ioctl::BufferInfo;
 use std::time::Duration;
@@ -9,13 +9,13 @@ use v4l::v4l_sys as sys;
 /// Whether a buffer's content can be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It can.
+    /// It is usable.
     Good,
     /// The driver says that the content is broken (`V4L2_BUF_FLAG_ERROR`).
     Flagged,
-    /// Nothing in it.
+    /// It carries no bytes.
     Empty,
-    /// Less than a whole picture, or its numbers contradict each other.
+    /// It holds less than a picture, or its numbers contradict each other.
     Torn,
 }
 
@@ -35,14 +35,14 @@ impl Verdict {
     }
 }
 
-/// What was lost or had to be mended, since the start.
+/// Losses and corrections since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Losses {
-    /// Buffers thrown away: flagged, empty, torn.
+    /// Dropped buffers: flagged, empty, torn.
     pub discarded: u64,
-    /// Gaps in the driver's sequence numbers, frames.
+    /// Frames missing from the driver's sequence numbers.
     pub lost_frames: u64,
-    /// Stamps that could not be right and were replaced by the time of arrival.
+    /// Implausible timestamps that were replaced by the time of arrival.
     pub time_jumps: u64,
 }
 
