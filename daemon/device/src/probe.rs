@@ -172,7 +172,7 @@ fn look_at(path: &Path, links: &Links) -> Result<Node, DeviceError> {
     let device = VideoDevice::open(path)?;
     let capability = device.capability()?;
     if let Some(queue) = capture_queue(capability.flags) {
-        // Image processors have capture nodes for what was written to their output nodes. Those have no input (VIDIOC_ENUMINPUT), which a
+        // Image processors have capture nodes for what was written to their output nodes. Those have no input (`VIDIOC_ENUMINPUT`), which a
         // camera must have unless a media controller wires it.
         if !capability.media_controller && !device.has_input() {
             return Ok(Node::Other);
@@ -303,7 +303,7 @@ fn needs_libcamera(capability: &Capability, formats: &[FormatReport]) -> bool {
     bayer && (!usable || capability.media_controller || capability.driver == "unicam")
 }
 
-/// Whether pictures in the first format that Perch can use are interlaced. VIDIOC_TRY_FMT changes nothing at the device.
+/// Whether pictures in the first format that Perch can use are interlaced. `VIDIOC_TRY_FMT` changes nothing at the device.
 fn is_interlaced(device: &VideoDevice, queue: QueueType, formats: &[FormatReport]) -> bool {
     let Some(report) = formats.iter().find(|report| report.pixel_format().is_some()) else { return false };
     let (width, height) = report.sizes.first().map_or((640, 480), |entry| entry.sizes.nearest(640, 480));

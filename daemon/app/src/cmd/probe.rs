@@ -1,5 +1,5 @@
-//! `perchd probe`: what this board has (GPIO chips, too), what each configured camera would run with, and why not with something else.
-//! The same decision as the daemon's own (`capture::choice`), shown to a person or, with `--json`, to a program.
+//! `perchd probe`: what this board has (GPIO chips, too), what each configured camera would run with, and why not with something else. It shows
+//! the daemon's own decision (`perch_studio::capture::choice`) to a person or, with `--json`, to a program.
 
 use crate::config::{self, Config, EncoderKind, SourceKind};
 use perch_device::contact::ContactError;
@@ -16,15 +16,15 @@ use std::path::PathBuf;
 struct Shown {
     cameras: Vec<ShownCamera>,
     encoders: Vec<ShownEncoder>,
-    /// Memory that encoders share; absent where the kernel has no such allocator.
+    /// Memory that encoders share; null where the kernel has no such allocator.
     contiguous_memory: Option<ShownMemory>,
     /// For the button and the lamp.
     gpio_chips: Vec<ShownChip>,
-    /// The Raspberry Pi whose header is driven by its registers; absent where it is no known one.
+    /// The Raspberry Pi whose header is driven through its registers; null on any other board.
     gpio_header: Option<String>,
     /// Nodes that could not be asked.
     problems: Vec<ShownProblem>,
-    /// What each `[[camera]]` of the configuration would run with.
+    /// The choice for each `[[camera]]` of the configuration.
     configured: Vec<Configured>,
 }
 
@@ -33,7 +33,7 @@ struct ShownCamera {
     device: PathBuf,
     name: String,
     driver: String,
-    /// To be written into the configuration: stays the same when the number changes.
+    /// For the configuration: it stays the same when the node's number changes.
     stable_device: Option<PathBuf>,
     needs_libcamera: bool,
     /// It gives two fields, taken at different moments, in each picture.
@@ -45,7 +45,7 @@ struct ShownCamera {
 struct ShownFormat {
     fourcc: String,
     description: String,
-    /// Whether Perch can take pictures in it.
+    /// Whether Perch can use it.
     usable: bool,
     modes: Vec<ShownMode>,
 }
@@ -88,12 +88,12 @@ struct ShownChip {
 
 #[derive(Serialize)]
 struct ShownProblem {
-    /// Absent where the words name it.
+    /// Null where `detail` names it.
     device: Option<PathBuf>,
     detail: String,
 }
 
-/// What the board has for a button and a lamp.
+/// GPIO for a button and a lamp.
 #[derive(Default)]
 struct Gpio {
     header: Option<String>,
@@ -113,15 +113,15 @@ struct Configured {
     name: String,
     source: SourceKind,
     encoder: EncoderKind,
-    /// In words; absent when nothing can run.
+    /// In words; null when nothing can run.
     choice: Option<String>,
-    /// What is missing, with the way out; absent when something can run.
+    /// What is missing and what the owner can do; null when something can run.
     error: Option<String>,
-    /// Why not the others.
+    /// Why the others were not chosen.
     reasons: Vec<String>,
 }
 
-/// Asks the board and prints what it says.
+/// Probes the board and prints the result.
 pub(super) fn print(config: &Config, json: bool) -> anyhow::Result<()> {
     let report = perch_device::probe::probe();
     let shown = Shown::new(&report, &Gpio::probe(), &config.cameras);

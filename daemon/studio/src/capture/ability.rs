@@ -1,8 +1,7 @@
-//! What can be asked of a camera as it is configured and of this board's encoders: sizes, rates, bit rates; and in words what
-//! is possible when something else is asked for.
+//! The sizes, rates and bit rates that a configured camera and this board's encoders can do; for any other request, the nearest in words.
 //!
-//! Made from the same decision that opens the camera (`choice`): a mode is offered if deciding for it gives exactly it. Must
-//! not be here: how anything is opened, who asks.
+//! It uses the decision that opens the camera (`choice`): a mode is offered if choosing for it gives exactly that mode. Must not be here: how
+//! anything is opened, who asks.
 
 use super::choice::{ChosenEncoder, ChosenSource, choose};
 use super::open::asks_the_board;
@@ -16,14 +15,14 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::RangeInclusive;
 
-/// The most frames in a second that may be asked for, as in `perch.toml`.
+/// The highest rate that may be asked for, frames per second, as in `perch.toml`.
 const MOST_FRAMES: u32 = 120;
-/// A rate is what a person calls it: 29.97 is 30.
+/// Rates are offered as whole numbers: 29.97 is 30.
 const RATE_TOLERANCE: f64 = 0.1;
-/// What hardware encoders of boards keep up with, macroblocks (16x16) in a second: 1920x1080 at 30, 1280x720 at 60 (ITU-T H.264
-/// table A-1, level 4). They take more, and then lose frames.
+/// Macroblocks (16x16) a second that boards' hardware encoders keep up with: 1920x1080 at 30, 1280x720 at 60 (ITU-T H.264 table A-1, level 4).
+/// They accept more, and then lose frames.
 const HARDWARE_MACROBLOCKS: u32 = 245_760;
-/// What is named of a range of sizes, for people to choose from.
+/// Sizes of a range that are offered by name.
 const USUAL_SIZES: [(u32, u32); 9] = [
     (320, 180),
     (320, 240),
@@ -35,17 +34,17 @@ const USUAL_SIZES: [(u32, u32); 9] = [
     (1920, 1080),
     (3840, 2160),
 ];
-/// As [`USUAL_SIZES`], of a range of rates.
+/// Rates of a range that are offered by name.
 const USUAL_RATES: [u32; 8] = [5, 10, 15, 20, 25, 30, 50, 60];
-/// Possibilities that a refusal names.
+/// How many possible sizes an error names.
 const NAMED: usize = 5;
 
 /// What can be asked for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ability {
-    /// Sizes, largest first, each with its rates. Of a range of sizes ([`Self::any_size`]) the usual ones are here.
+    /// Sizes, largest first, each with its rates; also the usual sizes within [`Self::any_size`].
     pub modes: Vec<AbleMode>,
-    /// Sizes beyond those.
+    /// A range of further sizes.
     pub any_size: Option<AnySize>,
     /// Bit rates, kbit/s.
     pub bitrate_kbps: RangeInclusive<u32>,
@@ -58,7 +57,7 @@ pub struct AbleMode {
     pub width: u32,
     /// Pixels.
     pub height: u32,
-    /// How often.
+    /// Its rates.
     pub rates: Rates,
 }
 
@@ -78,7 +77,7 @@ pub struct AnySize {
     pub width: Steps,
     /// Pixels.
     pub height: Steps,
-    /// How often.
+    /// Its rates.
     pub rates: Rates,
 }
 
@@ -89,11 +88,11 @@ pub struct Steps {
     pub least: u32,
     /// Largest.
     pub most: u32,
-    /// Apart.
+    /// Distance between two.
     pub step: u32,
 }
 
-/// What was asked for and is not possible, and what is, the nearest first.
+/// A mode that is not possible, and the nearest that are.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Unable {
     /// No such size.
@@ -106,7 +105,7 @@ pub enum Unable {
         /// The sizes that are possible, in words.
         can: String,
     },
-    /// The size, but not so often.
+    /// The size is possible, the rate is not.
     #[error(
         "{frames_per_second} frames per second are not possible at {width}x{height}; this camera can do {can}"
     )]
@@ -131,7 +130,7 @@ pub enum Unable {
 }
 
 impl Unable {
-    /// What of the mode it is about, as the API names it.
+    /// The field of the request that it is about, as the API names it.
     pub fn field(&self) -> &'static str {
         match self {
             Self::Size { .. } => "width",
@@ -142,7 +141,7 @@ impl Unable {
 }
 
 impl Ability {
-    /// Asks the board. Blocks for the milliseconds that a probe takes. An error when there is no such camera now.
+    /// Probes the board, which blocks for some milliseconds. Fails when there is no such camera now.
     pub fn find_out(wanted: &config::Camera) -> Result<Self, SourceError> {
         let board = if asks_the_board(wanted) { probe() } else { ProbeReport::default() };
         Self::on_board(&board, wanted)
@@ -158,7 +157,7 @@ impl Ability {
             ChosenSource::Libcamera { .. } => (Vec::new(), Some(any_through_libcamera())),
         };
         let bitrate_kbps = match wanted.source {
-            // The program's arguments say it, and nobody else can.
+            // The program's arguments decide it.
             SourceKind::Command => wanted.bitrate_kbps..=wanted.bitrate_kbps,
             _ => *BITRATE_KBPS.start() as u32..=*BITRATE_KBPS.end() as u32,
         };
@@ -167,7 +166,7 @@ impl Ability {
         Ok(ability)
     }
 
-    /// Whether `mode` can be had.
+    /// Whether `mode` is possible.
     pub fn check(&self, mode: &VideoMode) -> Result<(), Unable> {
         let VideoMode { width, height, frames_per_second, bitrate_kbps } = *mode;
         let rates: Vec<&Rates> = self.rates_at(width, height).collect();
@@ -196,7 +195,7 @@ impl Ability {
         listed.map(|mode| &mode.rates).chain(any.map(|any| &any.rates))
     }
 
-    /// In words, what is nearest to a size.
+    /// The possible sizes in words, nearest first.
     fn nearest_sizes(&self, width: u32, height: u32) -> String {
         let mut modes: Vec<&AbleMode> = self.modes.iter().collect();
         modes.sort_by_key(|mode| mode.width.abs_diff(width) + mode.height.abs_diff(height));
@@ -270,7 +269,7 @@ impl Steps {
             return None;
         }
         let most = largest.min(*bounds.end());
-        // The first in bounds that is even, of those that a range whose parity alternates has.
+        // With an odd step every other size is odd: take the first even one within the bounds.
         let below = bounds.start().saturating_sub(smallest).div_ceil(step);
         let first = smallest.checked_add(below.checked_mul(step)?)?;
         let least = if first.is_multiple_of(2) { first } else { first.checked_add(step)? };
@@ -284,7 +283,7 @@ impl Steps {
     }
 }
 
-/// The one mode of a program that is started with its arguments.
+/// The one mode of a configured program.
 fn as_configured(wanted: &config::Camera) -> AbleMode {
     let rate = (wanted.frames_per_second.round() as u32).max(1);
     AbleMode { width: wanted.width, height: wanted.height, rates: Rates::Listed(vec![rate]) }
@@ -298,14 +297,14 @@ fn high() -> RangeInclusive<u32> {
     *HEIGHT.start() as u32..=*HEIGHT.end() as u32
 }
 
-/// What the test pattern can be: what its encoder takes.
+/// Sizes of the test pattern: those of its encoder.
 fn any_pattern(board: &ProbeReport, wanted: &config::Camera) -> AnySize {
     let hardware = board.encoders.iter().filter(|encoder| encoder.codes_h264());
     let (most_width, most_height) = match wanted.encoder {
         EncoderKind::V4l2M2m => {
             hardware.filter_map(|encoder| encoder.largest).max().unwrap_or(software::LARGEST)
         }
-        // What the hardware cannot, software does.
+        // Software codes what the hardware cannot.
         _ => software::LARGEST,
     };
     let steps = |bounds: &RangeInclusive<u32>, most: u32| Steps {
@@ -320,7 +319,7 @@ fn any_pattern(board: &ProbeReport, wanted: &config::Camera) -> AnySize {
     }
 }
 
-/// It scales what the sensor gives to any size. More than this the Raspberry Pi's encoder does not keep up with, nor does a Pi 5's CPU.
+/// libcamera scales to any size. Neither the Raspberry Pi's encoder nor a Pi 5's CPU keeps up with more than 1920x1080 at 30.
 fn any_through_libcamera() -> AnySize {
     let steps = |bounds: RangeInclusive<u32>, most| Steps { least: *bounds.start(), most, step: 2 };
     AnySize { width: steps(wide(), 1920), height: steps(high(), 1080), rates: Rates::UpTo(30) }
@@ -350,7 +349,7 @@ fn of_camera(
         }
     }
     if camera.formats.iter().any(|format| format.pixel_format().is_some() && format.sizes.is_empty()) {
-        // A camera that does not say is asked for what is configured, as ever.
+        // A camera that lists no sizes is asked for the configured one.
         sizes.insert((wanted.width, wanted.height));
     }
     let modes = sizes.into_iter().filter_map(|(width, height)| {
@@ -360,7 +359,7 @@ fn of_camera(
     (modes.collect(), any_size)
 }
 
-/// Decides for one mode after the other.
+/// Tries one mode after the other on `choose`.
 struct Asked<'a> {
     board: &'a ProbeReport,
     wanted: &'a config::Camera,
@@ -368,7 +367,7 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// Whether deciding for this mode gives it.
+    /// Whether choosing for this mode gives this mode.
     fn is_able(&self, width: u32, height: u32, rate: u32) -> bool {
         if !wide().contains(&width)
             || !high().contains(&height)
@@ -406,7 +405,7 @@ impl Asked<'_> {
                 announced.extend(entry.iter().filter_map(|rate| whole(*rate)));
             }
         }
-        // A camera that announces no rates gives the one that is asked for, or so it is taken.
+        // A camera that announces no rates is assumed to give any.
         if says_nothing && self.is_able(width, height, 1) {
             let most = (1..=MOST_FRAMES).rev().find(|rate| self.is_able(width, height, *rate))?;
             return Some(Rates::UpTo(most));
@@ -416,7 +415,7 @@ impl Asked<'_> {
         (!rates.is_empty()).then_some(Rates::Listed(rates))
     }
 
-    /// A driver's range of sizes, as far as it can be coded.
+    /// The part of a driver's range of sizes that can be coded.
     fn range(&self, width: (u32, u32, u32), height: (u32, u32, u32)) -> Option<AnySize> {
         let largest = self.largest();
         let width = Steps::of(width, &(*wide().start()..=largest.0.min(*wide().end())))?;

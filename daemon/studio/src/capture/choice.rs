@@ -1,6 +1,6 @@
-//! What to open: from what the board can do and what the configuration asks for to one camera, one mode, one encoder, and in
-//! plain words why not the others. Pure: the same report and configuration give the same choice, in `perchd probe`, at the
-//! start and on the page. Goes by capabilities, never by a board's name.
+//! Chooses one camera, one mode and one encoder from the board's report and the configuration, and says in words why not the others. Pure: the
+//! same report and configuration give the same choice in `perchd probe`, at the start and on the page. It goes by capabilities and by no board's
+//! name.
 
 use super::libcamera;
 use super::source::SourceError;
@@ -13,12 +13,12 @@ use std::path::{Path, PathBuf};
 /// The formats that an encoder can be fed with, best first: fewest bytes to move, MJPEG last because it has to be decoded.
 const TO_ENCODE: [PixelFormat; 4] =
     [PixelFormat::Nv12, PixelFormat::I420, PixelFormat::Yuyv, PixelFormat::Mjpeg];
-/// Above this, the CPU of a small board does not keep up, pixels.
+/// The CPU of a small board does not keep up with larger pictures, pixels.
 const SOFTWARE_PIXELS: u64 = 1280 * 720;
-/// Frames and coded pictures that a hardware encoder holds at once; what it takes to stream without waiting.
+/// Buffers on each side of a hardware encoder (`perch_device::v4l2::encoder`).
 const ENCODER_BUFFERS: u64 = 4;
 
-/// What will run.
+/// A source and its encoder.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Choice {
     /// Where pictures come from.
@@ -30,7 +30,7 @@ pub struct Choice {
 /// Where pictures come from.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ChosenSource {
-    /// Colour bars with a clock, in the configured size.
+    /// Colour bars with the time, in the configured size.
     TestPattern,
     /// The configured child process.
     Command,
@@ -57,7 +57,7 @@ pub enum ChosenSource {
 /// What codes pictures.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ChosenEncoder {
-    /// They come coded.
+    /// The source gives coded pictures.
     Source,
     /// The board's encoder.
     V4l2M2m(EncoderReport),
@@ -65,16 +65,16 @@ pub enum ChosenEncoder {
     Software,
 }
 
-/// A choice or why there is none, and why not the others.
+/// A choice, or why there is none, and why the others were not chosen.
 #[derive(Debug)]
 pub struct Verdict {
-    /// What to open, or what is missing with the way out.
+    /// What to open, or what is missing and what the owner can do.
     pub choice: Result<Choice, SourceError>,
-    /// Why not the others, in plain words, a sentence each.
+    /// Why the others were not chosen, a sentence each.
     pub reasons: Vec<String>,
 }
 
-/// An encoder that was tried lately and did not work.
+/// An encoder that failed lately.
 #[derive(Clone, Debug)]
 pub struct Excluded {
     /// Its node.
@@ -83,7 +83,7 @@ pub struct Excluded {
     pub why: String,
 }
 
-/// Decides. `excluded` encoders are left out of `auto`.
+/// Chooses. Encoders in `excluded` are not considered.
 pub fn choose(board: &ProbeReport, wanted: &config::Camera, excluded: &[Excluded]) -> Verdict {
     let mut chooser = Chooser { board, wanted, excluded, reasons: Vec::new() };
     let choice = chooser.choose();
@@ -133,7 +133,7 @@ impl<'a> Chooser<'a> {
             SourceKind::V4l2 => self.camera().and_then(|camera| self.with_camera(camera)),
             SourceKind::Auto => match self.camera() {
                 Ok(camera) => self.with_camera(camera),
-                // A camera that was named is waited for; the pattern would only hide that it is not there.
+                // A camera that the configuration names is waited for; the test pattern would hide that it is missing.
                 Err(error) if self.wanted.device.is_some() => Err(error),
                 Err(error) => {
                     self.say(format!("The test pattern stands in: {error}."));
@@ -147,7 +147,7 @@ impl<'a> Chooser<'a> {
         self.reasons.push(reason);
     }
 
-    /// The camera that was named, or the first that gives pictures.
+    /// The camera that the configuration names, or the first usable one.
     fn camera(&mut self) -> Result<&'a CameraReport, SourceError> {
         let device = self.wanted.device.as_deref();
         let mut found = None;
@@ -221,12 +221,6 @@ impl<'a> Chooser<'a> {
         if camera.needs_libcamera {
             return self.through_libcamera(camera);
         }
-        if camera.interlaced {
-            self.say(format!(
-                "{} gives interlaced pictures: one field of each is shown, which has half of the rows.",
-                camera.name()
-            ));
-        }
         let choice = match self.wanted.encoder {
             EncoderKind::Auto => self.coded_by_camera(camera).or_else(|| {
                 self.say(format!("{} does not code H.264 itself.", camera.name()));
@@ -278,7 +272,7 @@ impl<'a> Chooser<'a> {
     fn coded_by_hardware(&mut self, camera: &CameraReport) -> Option<Choice> {
         let (width, height) = (self.wanted.width, self.wanted.height);
         let encoder = self.hardware(width, height)?;
-        // What the encoder does not take is turned into what it does, and that costs the CPU a copy.
+        // Other formats are converted to one that the encoder takes, which costs the CPU a copy.
         let as_it_comes = |format: PixelFormat| encoder.takes(format);
         let mode = self.best_mode(camera, (width, height), as_it_comes)?;
         Some(self.chosen(camera, mode, ChosenEncoder::V4l2M2m(encoder.clone())))
@@ -298,10 +292,18 @@ impl<'a> Chooser<'a> {
                 camera.name()
             ));
         }
+        if camera.interlaced {
+            let name = camera.name();
+            self.say(if mode.format == PixelFormat::H264 {
+                format!("{name} gives interlaced H.264, which not every player shows without a comb.")
+            } else {
+                format!("{name} gives interlaced pictures: one field of each is shown, which has half of the rows.")
+            });
+        }
         Choice { source: ChosenSource::V4l2 { camera: camera.clone(), mode }, encoder }
     }
 
-    /// The camera's best mode to encode from: the size counts first, then the rate, then what is cheapest to encode.
+    /// The camera's best mode: first by size, then by rate, then by the cost of encoding.
     fn best_mode(
         &self,
         camera: &CameraReport,
@@ -312,7 +314,7 @@ impl<'a> Chooser<'a> {
         let modes = TO_ENCODE.iter().filter_map(|format| self.nearest(camera, *format, size));
         modes.min_by(|a, b| {
             let off = |mode: &Mode| mode.width.abs_diff(size.0) + mode.height.abs_diff(size.1);
-            // A frame in thirty is no reason to decode JPEG.
+            // Rounded: one frame a second more is not worth decoding JPEG.
             let short = |mode: &Mode| (wanted - mode.frames_per_second).max(0.0).round() as u32;
             (off(a), short(a), !as_it_comes(a.format)).cmp(&(off(b), short(b), !as_it_comes(b.format)))
         })
@@ -322,7 +324,7 @@ impl<'a> Chooser<'a> {
         nearest_mode(&camera.formats, format, size.0, size.1, self.wanted.frames_per_second)
     }
 
-    /// The board's H.264 encoder, where it has one that can take such pictures now.
+    /// The board's H.264 encoder for pictures of this size, where there is one.
     fn hardware(&mut self, width: u32, height: u32) -> Option<&'a EncoderReport> {
         let mut none = true;
         for encoder in self.board.encoders.iter().filter(|encoder| encoder.codes_h264()) {
@@ -364,7 +366,7 @@ impl<'a> Chooser<'a> {
         })
     }
 
-    /// The error when hardware was asked for by name; the last reason says what is the matter.
+    /// The error where the configuration demands the hardware encoder; the last reason says what is wrong.
     fn no_hardware(&mut self) -> SourceError {
         let why = self.reasons.pop().unwrap_or_default();
         SourceError::Mode(format!("{why} Use encoder = \"auto\" or \"software\"."))
@@ -386,7 +388,7 @@ fn is_at(camera: &CameraReport, device: &Path) -> bool {
     camera.path == device || links.contains(&Some(device))
 }
 
-/// What an encoder takes of the kernel's contiguous memory: frames in 4:2:0, and room for as many coded pictures.
+/// Contiguous memory that an encoder takes, bytes: its frames in 4:2:0 and as many coded pictures.
 fn contiguous_bytes(width: u32, height: u32) -> u64 {
     // Heights are rounded up to whole macroblocks, rows to 64 bytes.
     let pixels = u64::from(width.next_multiple_of(64)) * u64::from(height.next_multiple_of(16));

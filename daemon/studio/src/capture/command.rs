@@ -20,15 +20,15 @@ use std::time::Duration;
 /// Size asked for the pipe of standard output, in bytes: the most an unprivileged process gets (`/proc/sys/fs/pipe-max-size`, pipe(7)), so
 /// that a slow moment of ours does not block the child.
 const PIPE: usize = 1 << 20;
-/// A child that closed its output is given this long to say why by its exit status.
+/// How long a child that closed its output may take to exit, so that its exit status can be told.
 const EXIT: Duration = Duration::from_millis(500);
-/// Between asking the child to end and ending it.
+/// Time between SIGTERM and SIGKILL.
 const TERMINATE: Duration = Duration::from_secs(2);
-/// Between looking whether the child has ended.
+/// Pause between two checks whether the child has ended.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
-/// Longer lines are cut.
+/// Bytes of a line of standard error; longer lines are cut.
 const LINE_BYTES: usize = 400;
-/// More lines in a second are counted, not written.
+/// Lines logged in a second; more are counted only.
 const LINES_PER_SECOND: u32 = 20;
 
 /// A running child.
@@ -95,9 +95,9 @@ impl CommandSource {
         SourceError::Failed(format!("{}: {what}", self.description.camera))
     }
 
-    /// Waits until the child has written something, or until `timeout`. Whether it was to standard output.
+    /// Waits until the child writes, `timeout` at most; returns whether it wrote to standard output.
     fn wait(&mut self, timeout: Duration) -> Result<bool, SourceError> {
-        // A clean conversion: timeouts are far below what a timespec holds.
+        // This cannot fail: timeouts are far below the most that a timespec holds.
         let timeout = timeout.try_into().ok();
         let stderr = self.stderr.as_ref().map_or(self.stdout.as_fd(), AsFd::as_fd);
         let mut pipes =
@@ -125,7 +125,7 @@ impl CommandSource {
         }
     }
 
-    /// Why the child closed its output.
+    /// The error that says why the child closed its output.
     fn ended(&mut self) -> SourceError {
         self.read_stderr();
         let until = self.clock.monotonic() + EXIT;
@@ -140,7 +140,7 @@ impl CommandSource {
         self.failed(&format!("{how}{said}"))
     }
 
-    /// Whether `done` came to be within `deadline` of now.
+    /// Waits until `done`, `deadline` at most; returns whether it is.
     fn wait_until(&mut self, deadline: Duration, done: impl Fn(&mut Self) -> bool) -> bool {
         let until = self.clock.monotonic() + deadline;
         loop {
@@ -158,7 +158,7 @@ impl CommandSource {
         !matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// The child and all that it started.
+    /// Whether the child and all processes of its group have ended.
     fn group_has_ended(&mut self) -> bool {
         self.child_has_ended() && self.group().is_none_or(|group| test_kill_process_group(group).is_err())
     }
@@ -170,7 +170,7 @@ impl CodedSource for CommandSource {
         if !was_there && !self.wait(timeout)? {
             return Ok(Output::Nothing);
         }
-        // As large as what is there: a buffer of fixed size would leave holes between the pictures that stay in memory.
+        // As large as the bytes in the pipe. Pictures share this buffer as long as they are kept, so unused space in it would be kept, too.
         let there = rustix::io::ioctl_fionread(&self.stdout).map_or(PIPE, |bytes| bytes as usize);
         let mut chunk = Vec::with_capacity(there.clamp(1, PIPE));
         match rustix::io::read(&self.stdout, rustix::buffer::spare_capacity(&mut chunk)) {
@@ -185,7 +185,7 @@ impl CodedSource for CommandSource {
         }
     }
 
-    /// Nobody can ask a child for an IDR; its own come as it was told to make them.
+    /// Does nothing: a child cannot be asked for an IDR. It makes them as its arguments say.
     fn force_key_frame(&mut self) {}
 
     fn finish(&mut self) -> bool {
@@ -199,15 +199,15 @@ impl CodedSource for CommandSource {
 }
 
 impl CommandSource {
-    /// The child leads it; it lasts as long as the last of its processes.
+    /// The child's process group, which exists until the last of its processes has ended.
     fn group(&self) -> Option<Pid> {
         i32::try_from(self.child.id()).ok().and_then(Pid::from_raw)
     }
 
-    /// To the child and all that it started.
+    /// Signals the child and all processes of its group.
     fn signal(&self, signal: Signal) {
         if let Some(group) = self.group() {
-            // ESRCH, that nobody is left in the group, is what is wanted.
+            // ESRCH means that all of them have ended, which is what is wanted.
             let _ = kill_process_group(group, signal);
         }
     }
@@ -220,7 +220,7 @@ impl Drop for CommandSource {
             return;
         }
         self.signal(Signal::KILL);
-        // Nobody survives that; the children's children are their new parent's to reap.
+        // No process survives SIGKILL; the child's own children are reaped by their new parent.
         if !self.wait_until(TERMINATE, Self::child_has_ended) {
             tracing::error!(
                 "{} (process {}) hangs in the kernel and is left behind",
@@ -231,7 +231,7 @@ impl Drop for CommandSource {
     }
 }
 
-/// A child's standard error, line by line into our log.
+/// Writes a child's standard error to our log, line by line.
 struct ChildLog {
     camera: String,
     program: String,
@@ -276,7 +276,7 @@ impl ChildLog {
                 tracing::warn!(
                     camera = self.camera,
                     lines = self.left_out,
-                    "{} says too much: left out",
+                    "{} writes too many lines: left out",
                     self.program
                 );
             }
@@ -291,7 +291,7 @@ impl ChildLog {
         self.last_line = Some(text);
     }
 
-    /// What was said last, also without an end of line.
+    /// The last line, also where its end is missing.
     fn last_line(&mut self) -> Option<&str> {
         if !self.line.is_empty() {
             self.end_line(self.second);
@@ -312,7 +312,7 @@ mod tests {
         CommandSource::start(&camera, Arc::new(SystemClock))
     }
 
-    /// All that comes, and how it ended.
+    /// All of its output, and the error at its end.
     fn drain(source: &mut CommandSource) -> (Vec<u8>, SourceError) {
         let mut all = Vec::new();
         loop {
@@ -362,13 +362,13 @@ mod tests {
 
     #[test]
     fn the_child_and_its_children_end_with_the_source() {
-        // The grandchild outlives its parent and is deaf to the polite signal.
+        // The grandchild outlives its parent and ignores SIGTERM.
         let deaf = "trap '' TERM; echo $$; exec sleep 1000";
         let mut source = start(&["sh", "-c", "sh -c \"$0\" & wait", deaf]).unwrap();
         let Ok(Output::Stream { data, .. }) = source.next(Duration::from_secs(10)) else { panic!("no pid") };
         let pid: i32 = std::str::from_utf8(&data).unwrap().trim().parse().unwrap();
         drop(source);
-        // It has been sent what nobody survives. Whoever inherits it may be slow to reap it, and the kernel to schedule it once more.
+        // It was sent SIGKILL. The process that inherits it may take a while to reap it.
         let until = SystemClock.monotonic() + Duration::from_secs(10);
         let runs = || {
             let state = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();

@@ -1,15 +1,15 @@
-//! Frames and an encoder make a source of coded pictures.
+//! Joins a source of frames and an encoder to a source of coded pictures.
 
 use super::source::{CodedSource, FrameEncoder, Output, RawSource, SourceDescription, SourceError};
 use perch_device::CodedPicture;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// Takes frames from `S`, has them coded by `E`.
+/// Frames of `S`, coded by `E`.
 pub struct Encoded<S, E> {
     source: S,
     encoder: E,
-    /// Coded and not yet handed over; as many as the encoder holds back at most.
+    /// Coded pictures that were not yet returned; at most as many as the encoder holds.
     ready: VecDeque<CodedPicture>,
     /// Reused between calls.
     coded: Vec<CodedPicture>,

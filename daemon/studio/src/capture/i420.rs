@@ -1,7 +1,6 @@
-//! A frame of our own in I420 (4:2:0, three planes), allocated once and drawn or converted into again and again.
+//! An I420 frame (4:2:0, three planes) that is allocated once and drawn or converted into repeatedly.
 //!
-//! All raw frames inside Perch are ITU-R BT.601 in limited range, which is what UVC cameras deliver as YUYV and NV12; the
-//! software encoder says so in its SPS.
+//! All raw frames inside Perch are ITU-R BT.601 in limited range, as UVC cameras deliver YUYV and NV12; the software encoder's SPS says so.
 
 use super::source::RawFrame;
 use perch_device::{Picture, PixelFormat, Plane};
@@ -18,14 +17,14 @@ pub struct I420Buffer {
 /// Why a frame cannot be converted.
 #[derive(Debug, thiserror::Error, PartialEq)]
 pub enum ConvertError {
-    /// Its planes are smaller than its size and strides say.
+    /// A plane is smaller than size and stride demand.
     #[error("torn frame: plane {plane} has {bytes} bytes where {expected} are needed")]
     Torn {
-        /// Which.
+        /// Number of the plane.
         plane: usize,
-        /// There.
+        /// Bytes in it.
         bytes: usize,
-        /// Needed.
+        /// Bytes needed.
         expected: usize,
     },
     /// Another size than this buffer's.
@@ -40,12 +39,12 @@ pub enum ConvertError {
         /// Pixels.
         expected_height: usize,
     },
-    /// A layout that needs a decoder first.
+    /// A coded format.
     #[error("frames of layout {0:?} cannot be converted, only decoded")]
     Layout(PixelFormat),
 }
 
-/// The three planes, to write into.
+/// The three planes, for writing.
 pub struct PlanesMut<'a> {
     /// `width * height`.
     pub y: &'a mut [u8],
@@ -75,7 +74,7 @@ impl I420Buffer {
         self.height
     }
 
-    /// To write into.
+    /// Its planes, for writing.
     pub fn planes_mut(&mut self) -> PlanesMut<'_> {
         let (y, chroma) = self.data.split_at_mut(self.width * self.height);
         let (u, v) = chroma.split_at_mut(chroma.len() / 2);
@@ -164,7 +163,7 @@ pub fn plane_sizes(frame: &Picture<'_>) -> [(usize, usize); 3] {
     }
 }
 
-/// Whether every plane holds what size and strides of `frame` promise. The last row may lack its padding.
+/// Checks that every plane holds the rows that `frame` promises. The last row may lack its padding.
 pub fn check_planes(frame: &Picture<'_>) -> Result<(), ConvertError> {
     for (plane, ((bytes_in_row, rows), given)) in plane_sizes(frame).into_iter().zip(frame.planes).enumerate()
     {

@@ -1,7 +1,7 @@
 //! MJPEG cameras: each frame is a JPEG file (ITU-T T.81), decoded to I420 for an encoder.
 //!
-//! JPEG is full range, frames inside Perch are limited range (`i420`): samples are mapped on their way into the planes. No detour
-//! over RGB: the decoder gives Y, Cb, Cr as they were coded, chroma brought up to full size, and we take the mean of four.
+//! JPEG is full range, frames inside Perch are limited range (`i420`): samples are mapped on their way into the planes. There is no
+//! conversion to RGB: the decoder returns Y, Cb, Cr with chroma scaled up to full size, and each chroma sample here is the mean of four.
 
 use super::i420::I420Buffer;
 use super::source::{RawFrame, RawSource, SourceError};
@@ -70,16 +70,16 @@ enum MjpegError {
     /// Not a picture, or torn.
     #[error("a JPEG of {bytes} bytes cannot be decoded: {reason}")]
     Broken { bytes: usize, reason: String },
-    /// Not what the camera said.
+    /// Its size is not the camera's.
     #[error("a JPEG of {0}x{1} where {2}x{3} was agreed")]
     Size(usize, usize, usize, usize),
 }
 
-/// Stands before the rest of a file without Huffman tables: SOI and the APP0 marker of AVI files, at which the decoder takes the
-/// tables of T.81 Annex K.3.
+/// Replaces the beginning of a file without Huffman tables: SOI and the APP0 marker of AVI files, which makes the decoder use the tables of T.81
+/// Annex K.3.
 const AVI_HEADER: [u8; 16] = *b"\xFF\xD8\xFF\xE0\x00\x0CAVI1\0\0\0\0\0\0";
 
-/// Whether a JPEG brings its Huffman tables. Most cameras leave them out, as everybody knows them.
+/// Whether a JPEG contains its Huffman tables. Most cameras leave the standard ones out.
 fn has_huffman_tables(jpeg: &[u8]) -> bool {
     let mut rest = jpeg.get(2..).unwrap_or_default();
     while let [0xFF, marker, length_high, length_low, ..] = *rest {
@@ -92,13 +92,13 @@ fn has_huffman_tables(jpeg: &[u8]) -> bool {
             }
         }
     }
-    true // no scan: nothing to decode either way
+    true // no scan, so the decoder refuses it anyway
 }
 
 /// Decodes JPEGs of one size into one buffer.
 struct PictureDecoder {
     options: DecoderOptions,
-    /// A file that had to be completed; reused.
+    /// A file with its tables added; reused.
     completed: Vec<u8>,
     /// Y, Cb, Cr of one pixel after another, or only Y; reused.
     samples: Vec<u8>,

@@ -1,6 +1,6 @@
 //! From a camera's configuration to its running source: look at the board, decide (`choice`), open what was chosen.
 //!
-//! Also remembers what the decision alone cannot know: which camera it was before it vanished, and which encoders failed.
+//! It also remembers which camera ran before and which encoders failed, which the decision takes into account.
 
 use super::choice::{Choice, ChosenEncoder, ChosenSource, choose};
 use super::command::CommandSource;
@@ -27,7 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// A camera that was away for longer may have been exchanged for another one.
+/// After this time without the known camera another one is taken: it may have been exchanged.
 const EXCHANGED: Duration = Duration::from_secs(10);
 
 /// Opens what `[[camera]]` describes.
@@ -38,7 +38,7 @@ pub struct ConfiguredCamera {
     encoders: EncoderRecord,
     /// The camera that ran last.
     known: Option<Identity>,
-    /// Since when it is not there, on the monotonic clock.
+    /// Since when it is missing, on the monotonic clock.
     away_since: Option<Duration>,
     hotplug: Hotplug,
     self_test: watch::Sender<SelfTest>,
@@ -46,7 +46,7 @@ pub struct ConfiguredCamera {
 }
 
 impl ConfiguredCamera {
-    /// `wanted` is validated; sources count into `counters`; `self_test` is told at each opening what was chosen and why.
+    /// `wanted` is validated. Sources count into `counters`; each opening reports to `self_test` what was chosen and why.
     pub fn new(
         wanted: config::Camera,
         clock: Arc<dyn Clock>,
@@ -66,7 +66,7 @@ impl ConfiguredCamera {
         }
     }
 
-    /// With what people have set of its picture, which it is told at each opening.
+    /// With the picture controls that people have set, which are applied at each opening.
     #[must_use]
     pub fn with_controls(self, controls: KeptControls) -> Self {
         Self { controls, ..self }
@@ -168,7 +168,7 @@ impl ConfiguredCamera {
         }
     }
 
-    /// `source` gives frames of layout `format`.
+    /// Joins `source`, whose frames have this format, and the encoder.
     fn encoded<S: RawSource + 'static>(
         &self,
         source: S,
@@ -229,7 +229,7 @@ impl Opener for ConfiguredCamera {
     }
 }
 
-/// Whether the configuration leaves anything that the board decides.
+/// Whether the choice depends on the board.
 pub fn asks_the_board(wanted: &config::Camera) -> bool {
     match wanted.source {
         SourceKind::Auto | SourceKind::V4l2 => true,
@@ -238,8 +238,8 @@ pub fn asks_the_board(wanted: &config::Camera) -> bool {
     }
 }
 
-/// The configuration with the name that the camera which ran before has now. While it is away nothing else is taken, because it
-/// is likely to come back; after `EXCHANGED` what was asked for at first counts again, if there is such a camera.
+/// The configuration with the present node of the camera that ran before. While that camera is missing no other is taken, because it is likely to
+/// come back; after `EXCHANGED` the original configuration applies again, if it finds a camera.
 fn follow(
     wanted: &config::Camera,
     known: &Identity,

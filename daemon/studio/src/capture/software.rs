@@ -11,9 +11,9 @@ use openh264::formats::YUVSource;
 use openh264::{OpenH264API, Timestamp};
 use perch_device::{CodedPicture, Picture, PixelFormat};
 
-/// What the encoder can code at most, in pixels of the longer and the shorter side.
+/// The largest picture, pixels of the longer and the shorter side.
 pub const LARGEST: (u32, u32) = (3840, 2160);
-/// And at least, either side.
+/// The smallest length of either side, pixels.
 const SMALLEST: u32 = 16;
 
 /// Whether the encoder codes pictures of this size, pixels.
@@ -25,14 +25,14 @@ pub fn can_code(width: u32, height: u32) -> bool {
         && width.min(height) <= LARGEST.1
 }
 
-/// How to code.
+/// Settings of the encoder.
 #[derive(Clone, Copy, Debug)]
 pub struct SoftwareSettings {
     /// Pixels, even.
     pub width: u32,
     /// Pixels, even.
     pub height: u32,
-    /// Frames that come in a second.
+    /// Frames per second.
     pub frames_per_second: f64,
     /// Kilobits (1000 bits) per second.
     pub bitrate_kbps: u32,
@@ -44,7 +44,7 @@ pub struct SoftwareSettings {
 pub struct SoftwareEncoder {
     encoder: Encoder,
     settings: SoftwareSettings,
-    /// Only where frames come in another layout than I420.
+    /// Used only where frames are not in I420.
     converted: Option<I420Buffer>,
 }
 
@@ -64,14 +64,14 @@ impl SoftwareEncoder {
             .max_frame_rate(FrameRate::from_hz(settings.frames_per_second as f32))
             .intra_frame_period(IntraFramePeriod::from_num_frames(interval as u32))
             .rate_control_mode(RateControlMode::Bitrate)
-            // A picture that is left out is a stutter; a coarser one is hardly seen.
+            // Viewers notice a missing picture more than a coarser one.
             .skip_frames(false)
-            // IDRs of its own accord would put the beat of segments out of step.
+            // Segments are cut at IDRs, so extra ones would make segments of uneven length.
             .scene_change_detect(false)
             .usage_type(UsageType::CameraVideoRealTime)
             .complexity(Complexity::Low)
             .sps_pps_strategy(SpsPpsStrategy::ConstantId)
-            // One slice a picture is one thread's work; more threads would only take memory.
+            // With one slice for each picture further threads would have nothing to do, and take memory.
             .num_threads(1)
             .vui(
                 VuiConfig::new()
@@ -125,7 +125,7 @@ impl FrameEncoder for SoftwareEncoder {
         for layer in layers() {
             bytes += (0..layer.nal_count()).filter_map(|i| layer.nal_unit(i)).map(<[u8]>::len).sum::<usize>();
         }
-        let mut data = Vec::with_capacity(bytes); // exactly: these bytes stay in the ring
+        let mut data = Vec::with_capacity(bytes); // exactly, because these bytes stay in the ring
         coded.write_vec(&mut data);
         out.push(CodedPicture { data: Bytes::from(data), captured_at, after_loss: false });
         Ok(())

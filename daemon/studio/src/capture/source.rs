@@ -1,10 +1,10 @@
-//! What a camera has to be able to do, whatever it is made of. A file can replay as a camera in tests.
+//! The traits of cameras and encoders. A file can replay as a camera in tests.
 
 use bytes::Bytes;
 use perch_device::{CodedPicture, Picture};
 use std::time::Duration;
 
-/// What a running source hands over.
+/// Output of a running source.
 #[derive(Debug)]
 pub enum Output {
     /// One whole coded picture.
@@ -13,7 +13,7 @@ pub enum Output {
     Stream {
         /// Any part of the stream, wherever it was cut.
         data: Bytes,
-        /// It did not come before this, on the monotonic clock.
+        /// The earliest time at which it can have come, on the monotonic clock.
         since: Duration,
         /// When it was read, on the monotonic clock.
         read_at: Duration,
@@ -22,27 +22,26 @@ pub enum Output {
     Nothing,
 }
 
-/// A source of coded pictures. Blocking; lives on its capture thread.
+/// A source of coded pictures. Its calls block; it is used on its capture thread only.
 pub trait CodedSource: Send {
-    /// The next output, waiting for `timeout` at most. An error ends this source: drop it and open anew.
+    /// The next output, waiting for `timeout` at most. After an error the source is dropped and another is opened.
     fn next(&mut self, timeout: Duration) -> Result<Output, SourceError>;
-    /// Asks for an IDR as soon as may be (one of the two messages that travel upstream). May be without effect.
+    /// Asks for an IDR as soon as possible (one of the two messages that travel upstream). Some sources cannot do it.
     fn force_key_frame(&mut self);
-    /// No more frames go in. Whether something may still come out: [`Self::next`] then gives it, and [`Output::Nothing`] when
-    /// that was all. Sources that hold nothing back have nothing to do.
+    /// Ends the input. Returns whether pictures may still come: [`Self::next`] then returns them, and [`Output::Nothing`] at their end.
     fn finish(&mut self) -> bool {
         false
     }
-    /// What is running, for people.
+    /// A description for people.
     fn description(&self) -> SourceDescription;
 }
 
-/// Opens a camera, again and again: the supervisor's way to the hardware. A file can stand in for it in tests.
+/// Opens a camera whenever the supervisor needs a new source. Tests open files.
 pub trait Opener: Send {
-    /// A new source, or in words why there is none now.
+    /// A new source, or in words why none can be opened now.
     fn open(&mut self) -> Result<Box<dyn CodedSource>, SourceError>;
-    /// Waits for news that make another attempt worth while, `timeout` at most; whether some came. `None`, at once, where
-    /// there is nothing to hear.
+    /// Waits for an event that makes another attempt worth while, `timeout` at most; returns whether one came. Returns `None` at once where
+    /// there are no such events.
     fn wait_for_news(&mut self, _timeout: Duration) -> Option<bool> {
         None
     }
@@ -59,7 +58,7 @@ pub struct SourceDescription {
     pub width: u32,
     /// Pixels.
     pub height: u32,
-    /// As negotiated; a hint, buffers carry the truth.
+    /// As negotiated. A hint only; the pictures' times say the real rate.
     pub frames_per_second: f64,
 }
 
@@ -82,7 +81,7 @@ pub trait RawSource: Send {
     fn mode(&self) -> (u32, u32, f64);
 }
 
-/// Codes raw pictures. May hold several before it gives one back.
+/// Codes raw pictures. It may hold several before it returns one.
 pub trait FrameEncoder: Send {
     /// Takes a frame; coded pictures that are ready are appended to `out`, each with its frame's capture time.
     fn encode(
@@ -95,22 +94,22 @@ pub trait FrameEncoder: Send {
     fn describe(&self) -> String;
 }
 
-/// Why a source cannot be opened or has ended. Each says what a person can do.
+/// Why a source cannot be opened or has ended. Each text says what the owner can do.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    /// No such camera now; it is waited for.
+    /// There is no such camera now; the supervisor waits for it.
     #[error("no camera: {0}")]
     Missing(String),
-    /// Somebody else holds it.
+    /// Another program uses it.
     #[error("camera is busy: {0}")]
     Busy(String),
-    /// We may not open it.
+    /// This user may not open it.
     #[error("no permission: {0}")]
     Permission(String),
-    /// It cannot do what the configuration asks for; the text names the nearest it can.
+    /// It lacks the configured mode; the text names the nearest.
     #[error("mode not possible: {0}")]
     Mode(String),
-    /// It worked and then failed.
+    /// It failed while it was in use.
     #[error("camera failed: {0}")]
     Failed(String),
 }

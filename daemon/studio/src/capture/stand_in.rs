@@ -1,4 +1,4 @@
-//! The test pattern in a camera's place: runs until a camera that can be taken is plugged in.
+//! The test pattern in place of a camera, until a usable camera is plugged in.
 
 use super::source::{CodedSource, Output, SourceDescription, SourceError};
 use crate::clock::Clock;
@@ -6,12 +6,12 @@ use perch_device::hotplug::Hotplug;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How often to ask for news.
+/// Pause between two checks for events.
 const LOOK: Duration = Duration::from_secs(1);
-/// After news: udev sets permissions and links a moment later than the kernel tells.
+/// How long to look for a camera after an event: udev sets permissions and links later than the kernel announces the device.
 const LOOK_ON: Duration = Duration::from_secs(5);
 
-/// Something that runs as long as `is_better_there` says no.
+/// A source that runs until `is_better_there` returns true.
 pub struct StandIn {
     running: Box<dyn CodedSource>,
     news: Box<dyn FnMut() -> bool + Send>,
@@ -22,7 +22,7 @@ pub struct StandIn {
 }
 
 impl StandIn {
-    /// `is_better_there` is asked when the kernel says that cameras came or went.
+    /// `is_better_there` is called after the kernel has announced a camera that came or went.
     pub fn new(
         running: Box<dyn CodedSource>,
         is_better_there: Box<dyn FnMut() -> bool + Send>,
@@ -53,7 +53,7 @@ impl CodedSource for StandIn {
                 self.look_until = now + LOOK_ON;
             }
             if now < self.look_until && (self.is_better_there)() {
-                return Err(SourceError::Missing("one was plugged in: changing over to it".to_owned()));
+                return Err(SourceError::Missing("one was plugged in; changing to it".to_owned()));
             }
         }
         self.running.next(timeout)
@@ -111,7 +111,7 @@ mod tests {
             stand_in.next(Duration::ZERO)
         };
         there.store(true, Ordering::Relaxed);
-        assert!(next_after_a_second().is_ok(), "no news, no look");
+        assert!(next_after_a_second().is_ok(), "nothing was announced");
         there.store(false, Ordering::Relaxed);
         news.store(true, Ordering::Relaxed);
         assert!(next_after_a_second().is_ok(), "it may not be opened yet");

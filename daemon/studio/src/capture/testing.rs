@@ -1,4 +1,4 @@
-//! Made-up pictures and a file that replays as a camera, for the tests of the way of the data.
+//! Made-up access units, pictures and boards for tests.
 
 pub mod boards;
 
@@ -12,7 +12,7 @@ use perch_media::time::{MediaTime, Times};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-/// An access unit of `bytes` bytes that no decoder ever sees.
+/// An access unit of `bytes` bytes that cannot be decoded.
 pub fn access_unit(ticks: i64, is_idr: bool, bytes: usize) -> AccessUnit {
     static FORMAT: OnceLock<Arc<VideoFormat>> = OnceLock::new();
     let format = FORMAT.get_or_init(|| {
@@ -51,7 +51,7 @@ pub fn camera() -> config::Camera {
     }
 }
 
-/// So many pictures of 32x32 as a camera with its own encoder would deliver them, the first an IDR with its parameter sets.
+/// `count` pictures of 32x32 as a camera with its own encoder would deliver them; the first is an IDR with its parameter sets.
 pub fn coded_pictures(count: usize) -> Vec<Bytes> {
     let settings = SoftwareSettings {
         width: 32,

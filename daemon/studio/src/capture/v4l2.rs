@@ -1,5 +1,5 @@
-//! V4L2 cameras and the board's encoder as this daemon's sources: a camera that codes H.264 itself, a camera whose frames the
-//! encoder reads where they are, a camera that gives raw frames, and the encoder for frames from anywhere else.
+//! V4L2 cameras and the board's encoder as sources: a camera that codes H.264 itself, a camera whose frames the encoder reads in place, a
+//! camera that gives raw frames, and the encoder for frames from elsewhere.
 //!
 //! Must not be here: which of them to open (`choice`), what drivers do (`perch-device`).
 
@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// What hardware encoders are asked for.
+/// The coded format of all sources.
 const H264: FourCC = FourCC { repr: *b"H264" };
 
 impl From<DeviceError> for SourceError {
@@ -39,7 +39,7 @@ impl From<DeviceError> for SourceError {
     }
 }
 
-/// What a camera or an encoder lost, added to the camera's counters.
+/// Adds the losses of a camera or an encoder to the camera's counters.
 struct LossCount {
     counters: Arc<CaptureCounters>,
     counted: Losses,
@@ -50,7 +50,7 @@ impl LossCount {
         Self { counters, counted: Losses::default() }
     }
 
-    /// `now` is since the device was opened.
+    /// `now` counts from when the device was opened.
     fn update(&mut self, now: Losses) {
         let before = std::mem::replace(&mut self.counted, now);
         if now == before {
@@ -63,7 +63,7 @@ impl LossCount {
     }
 }
 
-/// The camera's part of a description.
+/// Describes the camera in words.
 fn describe_camera(camera: &Camera) -> String {
     format!("{} ({}), {}", camera.name(), camera.path().display(), camera.mode().format)
 }
@@ -81,7 +81,7 @@ pub struct CodingCamera {
 }
 
 impl CodingCamera {
-    /// Opens the camera; the bitrate is a wish.
+    /// Opens the camera. Bitrate and key-frame interval are wishes.
     pub fn open(
         path: &Path,
         mode: &Mode,
@@ -111,7 +111,11 @@ impl CodedSource for CodingCamera {
     }
 
     fn description(&self) -> SourceDescription {
-        describe(&self.camera, "the camera itself".to_owned())
+        let mut description = describe(&self.camera, "the camera itself".to_owned());
+        if self.camera.is_interlaced() {
+            description.camera.push_str(", interlaced");
+        }
+        description
     }
 }
 
@@ -126,20 +130,20 @@ fn wait_for_frame(
     }
     let ready = camera.wait(timeout)?;
     match camera.next_frame(clock.monotonic())? {
-        // The dequeue had nothing to say about the error: a dead queue.
+        // The dequeue found no reason for the error: the queue is dead.
         None if ready.error => Err(camera.failed()),
         frame => Ok(frame),
     }
 }
 
-/// Puts an encoder's failure on record; the camera's own failures are none of the encoder's.
+/// Records a failure of the encoder; failures of the camera are not recorded.
 fn note(record: &EncoderRecord, encoder: &Path, error: &DeviceError, clock: &dyn Clock) {
     if error.path() == encoder {
         record.failed(encoder, error.to_string(), clock.monotonic());
     }
 }
 
-/// A camera whose frames the board's encoder takes as they come.
+/// A camera whose frames the board's encoder takes without conversion.
 pub struct HardwareCoded {
     source: EncodedCamera,
     clock: Arc<dyn Clock>,
@@ -193,7 +197,7 @@ impl CodedSource for HardwareCoded {
 /// A camera that gives raw frames or JPEG files.
 pub struct RawCamera {
     camera: Camera,
-    /// Borrowed by whoever asked last.
+    /// The frame that the last caller borrows.
     held: Option<Frame>,
     clock: Arc<dyn Clock>,
     losses: LossCount,
@@ -233,25 +237,25 @@ impl RawSource for RawCamera {
     }
 }
 
-/// The board's encoder for frames that come from somewhere else than a V4L2 camera, or in a format that it does not take.
+/// The board's encoder for frames that do not come from a V4L2 camera, or in a format that it does not take.
 pub struct HardwareEncoder {
     encoder: Encoder,
     clock: Arc<dyn Clock>,
-    /// What goes into it.
+    /// The format of its input.
     takes: PixelFormat,
-    /// Only where frames come in another format.
+    /// Used only where frames come in another format.
     converted: Option<I420Buffer>,
-    /// How long to wait for a frame's picture before the next frame is fetched.
+    /// How long to wait for a frame's coded picture before the next frame is fetched.
     linger: Duration,
     losses: LossCount,
     record: EncoderRecord,
 }
 
 impl HardwareEncoder {
-    /// A frame that the encoder has no room for after this time is left out.
+    /// A frame is left out when the encoder has no room for it after this time.
     const ROOM: Duration = Duration::from_millis(100);
 
-    /// Opens the encoder for frames of one size that come as `format`.
+    /// Opens the encoder for frames of this size (pixels) and format.
     pub fn open(
         report: &EncoderReport,
         format: PixelFormat,
@@ -277,21 +281,21 @@ impl HardwareEncoder {
             clock,
             takes,
             converted: (!is_taken).then(|| I420Buffer::new(width, height)),
-            // Waiting longer would cost frames where fetching one takes time, too (MJPEG).
+            // A longer wait would lose frames where fetching one takes time (MJPEG).
             linger: Duration::from_secs_f64(0.25 / coding.frames_per_second.clamp(1.0, 1000.0)),
             losses: LossCount::new(counters),
             record,
         })
     }
 
-    /// Waits for the encoder to give something back, `timeout` at most.
+    /// Waits until the encoder returns something, `timeout` at most.
     fn wait(&self, timeout: Duration) -> Result<(), DeviceError> {
         let interest = Readiness { capture: true, output: true, error: false };
         let [ready] = wait([(self.encoder.device(), interest)], timeout)?;
         if ready.is_dead() { Err(self.encoder.failed()) } else { Ok(()) }
     }
 
-    /// Takes everything out that is finished.
+    /// Collects all finished buffers and pictures.
     fn collect(&mut self, out: &mut Vec<CodedPicture>) -> Result<(), DeviceError> {
         let now = self.clock.monotonic();
         while self.encoder.reclaim()?.is_some() {}
@@ -304,7 +308,7 @@ impl HardwareEncoder {
 }
 
 impl HardwareEncoder {
-    /// Codes a picture that is in the encoder's format.
+    /// Codes a picture in the encoder's format.
     fn code(
         &mut self,
         picture: &Picture<'_>,
@@ -341,7 +345,7 @@ impl FrameEncoder for HardwareEncoder {
         force_key_frame: bool,
         out: &mut Vec<CodedPicture>,
     ) -> Result<(), SourceError> {
-        // Taken out, because the picture borrows from it.
+        // Taken out of `self`, because the picture borrows it while `self` codes.
         let mut converted = self.converted.take();
         let picture = match &mut converted {
             Some(buffer) if frame.picture.format != self.takes => {

@@ -183,6 +183,10 @@ fn an_interlaced_camera_is_told_to_be_one() {
     let grabber = perch_device::probe::CameraReport { interlaced: true, ..webcam() };
     let verdict = choose(&board(vec![grabber], vec![], None), &wanted(), &[]);
     assert!(says(&verdict, "gives interlaced pictures: one field of each is shown"), "{:?}", verdict.reasons);
+    let coded = camera("/dev/video0", "x", vec![format(*b"H264", &[(1280, 720, 30.0)])]);
+    let coded = perch_device::probe::CameraReport { interlaced: true, ..coded };
+    let verdict = choose(&board(vec![coded], vec![], None), &wanted(), &[]);
+    assert!(says(&verdict, "gives interlaced H.264"), "{:?}", verdict.reasons);
 }
 
 #[test]
