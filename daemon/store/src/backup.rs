@@ -3,6 +3,7 @@
 //! but no logins, not the key that tokens are signed with, and nothing that is on the air. So whoever finds one is not logged in by
 //! it, and whoever restores one does not go live by it.
 
+use crate::store::Opened;
 use crate::tables::{self, CAMERA_CLAIMS, COUNTERS, META, STREAM_FACTS, USERS};
 use crate::transaction::{Failure, Outcome};
 use crate::{Refusal, SigningKey, Store, StoreError, StreamId, Timestamp};
@@ -76,11 +77,12 @@ impl Store {
         // Nobody else is in the store from here on, so that nothing is written into what is put away.
         let mut opened = self.database.write().unwrap_or_else(PoisonError::into_inner);
         let present = match opened.take() {
-            Some(present) => present,
-            None => (self.open)()?,
+            Some(Opened::Writable(present)) => present,
+            Some(Opened::ReadOnly(_)) | None => (self.open)()?,
         };
-        let present = opened.insert(present);
-        let carried = Carried::from(present).map_err(|failure| failure.at(&self.path, "read"))?;
+        let carried = Carried::from(&present).map_err(|failure| failure.at(&self.path, "read"));
+        *opened = Some(Opened::Writable(present));
+        let carried = carried?;
         backup.store.write(|tx| {
             media_sequence::skip_after_restore(tx, carried.next_media_sequence)?;
             settings::put_signing_key(tx, &carried.signing_key)

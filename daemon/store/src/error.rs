@@ -33,6 +33,12 @@ pub enum StoreError {
         /// From the file system.
         source: std::io::Error,
     },
+    /// The file system is mounted read-only. Linux does that by itself when a card fails.
+    #[error("the card takes no writes ({} is on a read-only file system): what changes is not kept; restart the board, and replace the card if this comes back", path.display())]
+    ReadOnly {
+        /// The file or folder.
+        path: PathBuf,
+    },
     /// Anything else between redb and the card.
     #[error("cannot {action} {}", path.display())]
     Io {
@@ -116,12 +122,18 @@ impl StoreError {
         }
     }
 
+    /// True where the card, not what is on it or who asks, is the reason: it may pass, and reading may still work.
+    pub fn is_of_the_card(&self) -> bool {
+        matches!(self, Self::ReadOnly { .. } | Self::Io { .. } | Self::Full { .. } | Self::Permission { .. })
+    }
+
     /// The same error told of another file: the one that a person knows.
     pub(crate) fn of(mut self, known: &Path) -> Self {
         match &mut self {
             Self::InUse { path }
             | Self::Permission { path, .. }
             | Self::Full { path, .. }
+            | Self::ReadOnly { path }
             | Self::Io { path, .. }
             | Self::Damaged { path, .. }
             | Self::Newer { path, .. }
@@ -135,9 +147,8 @@ impl StoreError {
     pub(crate) fn file_system(path: &Path, action: &'static str, source: std::io::Error) -> Self {
         let path = path.to_owned();
         match source.kind() {
-            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
-                Self::Permission { action, path, source }
-            }
+            ErrorKind::ReadOnlyFilesystem => Self::ReadOnly { path },
+            ErrorKind::PermissionDenied => Self::Permission { action, path, source },
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::Full { action, path, source },
             _ => Self::Io { action, path, source: Box::new(source) },
         }

@@ -34,6 +34,12 @@ pub(crate) fn open_existing(path: &Path) -> Result<Database, StoreError> {
     })
 }
 
+/// An error where the file cannot be opened for writing: above all, on a file system that has turned read-only.
+pub(crate) fn may_write(path: &Path) -> Result<(), StoreError> {
+    let opened = File::options().write(true).open(path);
+    opened.map(drop).map_err(|error| StoreError::file_system(path, "write", error))
+}
+
 /// Read beside the process that writes to it: a snapshot of what that has committed.
 pub(crate) fn open_beside(path: &Path) -> Result<ReadOnlyDatabase, StoreError> {
     guarded(path, || shared(builder()).open_read_only(path))

@@ -1,6 +1,7 @@
 //! Opening the store: the file, its schema, and the room that is kept back beside it.
 
 use crate::reserve::Reserve;
+use crate::store::Opener;
 use crate::{Store, StoreError, file, schema};
 use std::path::Path;
 
@@ -12,6 +13,8 @@ impl Store {
         schema::bring_up_to_date(&database, path)?;
         let again = path.to_owned();
         let store = Self::of(database, path.to_owned(), Box::new(move || file::open_existing(&again)));
-        Ok(Self { reserve: Some(Reserve::beside(path)), ..store })
+        let beside = path.to_owned();
+        let open_read_only: Opener<_> = Box::new(move || file::open_beside(&beside));
+        Ok(Self { reserve: Some(Reserve::beside(path)), open_read_only: Some(open_read_only), ..store })
     }
 }

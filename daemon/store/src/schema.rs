@@ -52,6 +52,12 @@ pub(crate) fn bring_up_to_date(database: &Database, path: &Path) -> Result<(), S
     migrate().map_err(|failure| failure.at(path, "write"))
 }
 
+/// Writes the version that is there once more: the smallest write that reaches the card.
+pub(crate) fn touch(tx: &WriteTransaction) -> Outcome<()> {
+    tx.open_table(META)?.insert(SCHEMA_VERSION, VERSION)?;
+    Ok(())
+}
+
 /// `None`: a file without any table, just made.
 pub(crate) fn version(database: &impl ReadableDatabase, path: &Path) -> Result<Option<u64>, StoreError> {
     let failed = |error: redb::Error| StoreError::io(path, "read", error);

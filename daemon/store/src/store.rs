@@ -1,26 +1,67 @@
 //! The open store: what every call of it shares. The calls themselves are in the files named for what they are about.
 
-use crate::StoreError;
 use crate::reserve::Reserve;
-use redb::Database;
+use crate::{StoreError, file, schema};
+use redb::{Database, ReadOnlyDatabase};
 use std::path::PathBuf;
-use std::sync::RwLock;
+use std::sync::{Mutex, PoisonError, RwLock};
 
-pub(crate) type Opener = Box<dyn Fn() -> Result<Database, StoreError> + Send + Sync>;
+pub(crate) type Opener<D> = Box<dyn Fn() -> Result<D, StoreError> + Send + Sync>;
+
+/// The store's file while it is open.
+pub(crate) enum Opened {
+    /// For reading and writing: the rule.
+    Writable(Database),
+    /// For reading only: the card refused a write, and has not taken one since.
+    ReadOnly(ReadOnlyDatabase),
+}
 
 /// The open store. One process writes to it at a time; share it by reference.
 pub struct Store {
     /// `None` after the card failed, until the next call opens it anew.
-    pub(crate) database: RwLock<Option<Database>>,
-    pub(crate) open: Opener,
+    pub(crate) database: RwLock<Option<Opened>>,
+    pub(crate) open: Opener<Database>,
+    /// `None` for one that is no site's: a test's.
+    pub(crate) open_read_only: Option<Opener<ReadOnlyDatabase>>,
     pub(crate) path: PathBuf,
     /// `None` for one that is no site's: a backup, a test's.
     pub(crate) reserve: Option<Reserve>,
+    /// Why the last write failed, where the card was the reason.
+    pub(crate) fault: Mutex<Option<String>>,
 }
 
 impl Store {
-    pub(crate) fn of(database: Database, path: PathBuf, open: Opener) -> Self {
-        Self { database: RwLock::new(Some(database)), open, path, reserve: None }
+    pub(crate) fn of(database: Database, path: PathBuf, open: Opener<Database>) -> Self {
+        Self {
+            database: RwLock::new(Some(Opened::Writable(database))),
+            open,
+            open_read_only: None,
+            path,
+            reserve: None,
+            fault: Mutex::default(),
+        }
+    }
+
+    /// Tells how the card is doing: an error, in words, while it takes no writes. Costs one call of the file system; after a failed write it tries
+    /// a small one, until the card takes it.
+    pub fn check_card(&self) -> Result<(), String> {
+        let known = self.fault.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let found = match known {
+            None => file::may_write(&self.path),
+            Some(_) => self.write(schema::touch),
+        };
+        self.note(found.as_ref().err());
+        found.map_err(|error| error.to_string())
+    }
+
+    /// Remembers how a write ended. A refusal by the site's rules says nothing of the card.
+    pub(crate) fn note(&self, error: Option<&StoreError>) {
+        let fault = match error {
+            None => None,
+            Some(error) if error.is_of_the_card() => Some(error.to_string()),
+            Some(_) => return,
+        };
+        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
     }
 }
 

@@ -1,10 +1,11 @@
 //! Reading and writing in one transaction, and what stops it half way. Nothing outlives the closure it was opened for:
 //! a closure that fails leaves the file as it was.
 
+use crate::file;
+use crate::store::Opened;
 use crate::{Refusal, Store, StoreError};
 use redb::{
-    Database, Key, ReadTransaction, ReadableDatabase as _, ReadableTable, TableDefinition, Value,
-    WriteTransaction,
+    Key, ReadTransaction, ReadableDatabase as _, ReadableTable, TableDefinition, Value, WriteTransaction,
 };
 use std::path::Path;
 use std::sync::{PoisonError, RwLockReadGuard};
@@ -97,7 +98,10 @@ impl Failure {
 impl Store {
     /// Runs `work` on a snapshot; writers go on meanwhile.
     pub(crate) fn read<T>(&self, work: impl FnOnce(&ReadTransaction) -> Outcome<T>) -> Result<T, StoreError> {
-        self.on_database("read", |database| work(&database.begin_read()?))
+        self.on_database("read", |opened| match opened {
+            Opened::Writable(database) => work(&database.begin_read()?),
+            Opened::ReadOnly(database) => work(&database.begin_read()?),
+        })
     }
 
     /// Runs `work` alone among writers; on return what it did is on the card.
@@ -108,18 +112,25 @@ impl Store {
         if let Some(reserve) = &self.reserve {
             reserve.suit_the_card();
         }
-        self.on_database("write", |database| {
-            let transaction = database.begin_write()?;
-            let value = work(&transaction)?;
-            transaction.commit()?;
-            Ok(value)
-        })
+        let written = self.writable().and_then(|()| {
+            self.on_database("write", |opened| {
+                let Opened::Writable(database) = opened else {
+                    return Err(Failure::Redb(redb::Error::PreviousIo));
+                };
+                let transaction = database.begin_write()?;
+                let value = work(&transaction)?;
+                transaction.commit()?;
+                Ok(value)
+            })
+        });
+        self.note(written.as_ref().err());
+        written
     }
 
     fn on_database<T>(
         &self,
         action: &'static str,
-        work: impl FnOnce(&Database) -> Outcome<T>,
+        work: impl FnOnce(&Opened) -> Outcome<T>,
     ) -> Result<T, StoreError> {
         let opened = self.opened()?;
         let done = match &*opened {
@@ -137,7 +148,7 @@ impl Store {
         })
     }
 
-    fn opened(&self) -> Result<RwLockReadGuard<'_, Option<Database>>, StoreError> {
+    fn opened(&self) -> Result<RwLockReadGuard<'_, Option<Opened>>, StoreError> {
         let opened = self.database.read().unwrap_or_else(PoisonError::into_inner);
         if opened.is_some() {
             return Ok(opened);
@@ -145,9 +156,50 @@ impl Store {
         drop(opened);
         let mut closed = self.database.write().unwrap_or_else(PoisonError::into_inner);
         if closed.is_none() {
-            *closed = Some((self.open)()?);
+            *closed = Some(self.open_anew()?);
         }
         drop(closed);
         Ok(self.database.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Opens the file for writing, or for reading only where the card takes no writes.
+    fn open_anew(&self) -> Result<Opened, StoreError> {
+        match (self.open)() {
+            Ok(database) => Ok(Opened::Writable(database)),
+            Err(error) if error.is_of_the_card() => match &self.open_read_only {
+                Some(open) => open().map(Opened::ReadOnly).map_err(|_| error),
+                None => Err(error),
+            },
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Opens a file that is open for reading only for writing again. An error where the card still takes no writes; then reading goes on.
+    fn writable(&self) -> Result<(), StoreError> {
+        let is_read_only = {
+            let opened = self.database.read().unwrap_or_else(PoisonError::into_inner);
+            matches!(*opened, Some(Opened::ReadOnly(_)))
+        };
+        if !is_read_only {
+            return Ok(());
+        }
+        // Costs one call, where opening the database would read the whole file.
+        file::may_write(&self.path)?;
+        let mut opened = self.database.write().unwrap_or_else(PoisonError::into_inner);
+        if !matches!(*opened, Some(Opened::ReadOnly(_))) {
+            return Ok(());
+        }
+        // One process has one handle at a time.
+        *opened = None;
+        match (self.open)() {
+            Ok(database) => {
+                *opened = Some(Opened::Writable(database));
+                Ok(())
+            }
+            Err(error) => {
+                *opened = self.open_anew().ok();
+                Err(error)
+            }
+        }
     }
 }

@@ -7,6 +7,7 @@ mod following;
 mod migration;
 mod model;
 mod power_cuts;
+mod read_only;
 mod redating;
 mod searching;
 mod sessions;
