@@ -20,6 +20,7 @@ use perch_studio::clock::{Clock, wall};
 use perch_studio::faults::Faults;
 use perch_studio::hls::HlsMetrics;
 use perch_studio::live::{LiveCamera, LiveHandle};
+use perch_studio::memory_budget::MemoryBudget;
 use perch_studio::snapshot::Snapshots;
 use std::sync::Arc;
 
@@ -39,6 +40,8 @@ pub struct Site {
     pub hls_metrics: Arc<HlsMetrics>,
     /// What does not work now.
     pub faults: Faults,
+    /// What memory is used for.
+    pub memory: MemoryBudget,
     /// The machine under the daemon.
     pub board: Board,
     /// The machine's Wi-Fi, where Perch may choose its network.

@@ -10,6 +10,7 @@ mod ring;
 #[cfg(test)]
 mod tests;
 
+use crate::memory_budget::StreamShare;
 use perch_media::access_unit::AccessUnit;
 use ring::Ring;
 use std::future::poll_fn;
@@ -137,6 +138,16 @@ impl Broadcast {
     pub fn subscribe(&self, want: Want) -> Reader {
         let key = self.shared.ring().subscribe(want);
         Reader { shared: self.shared.clone(), key }
+    }
+
+    /// From now on the ring keeps to this share of the process's memory.
+    pub fn keep_within(&self, share: StreamShare) {
+        self.shared.ring().keep_within(share);
+    }
+
+    /// The stream's share of the process's memory.
+    pub fn share(&self) -> StreamShare {
+        self.shared.ring().share()
     }
 
     /// The newest access unit from which decoding can start, for a reader that wants one picture and does not wait.

@@ -8,10 +8,12 @@
 mod handle;
 mod in_kernel;
 
+use handle::Listed;
 pub use handle::{HlsHandle, HlsMetrics, Offer, SegmentBytes};
 
 use crate::broadcast::{Broadcast, Item, Published, Reader, Start, Want};
 use crate::clock::Clock;
+use crate::memory_budget::StreamShare;
 use in_kernel::InKernel;
 use perch_media::hls::{
     LiveWindow, LiveWindowConfig, MultivariantPlaylist, Segment, Segmenter, SegmenterConfig, WallOffset,
@@ -80,11 +82,11 @@ fn read(
     metrics: Arc<HlsMetrics>,
 ) -> (HlsHandle, impl Future<Output = ()> + use<>) {
     let (offer, offer_seen) = watch::channel(Arc::default());
-    let handle = HlsHandle::new(offer_seen);
-    let reader = broadcast.subscribe(WANT);
+    let handle = HlsHandle::new(offer_seen, broadcast.share());
+    let (reader, share) = (broadcast.subscribe(WANT), broadcast.share());
     let reading = async move {
         let Some(first) = reserve_first(&reserve).await else { return };
-        let stream = Stream::new(settings, first, offer, metrics, clock);
+        let stream = Stream::new(settings, first, offer, metrics, clock, share);
         stream.run(reader, reserve).await;
     };
     (handle, reading)
@@ -110,7 +112,8 @@ async fn reserve_block(reserve: ReserveSequence) -> anyhow::Result<u64> {
 /// The reader's state.
 struct Stream {
     segmenter: Segmenter<InKernel>,
-    window: LiveWindow<SegmentBytes>,
+    window: LiveWindow<Arc<Listed>>,
+    share: StreamShare,
     wall: Option<WallOffset>,
     offer: watch::Sender<Arc<Offer>>,
     metrics: Arc<HlsMetrics>,
@@ -134,6 +137,7 @@ impl Stream {
         offer: watch::Sender<Arc<Offer>>,
         metrics: Arc<HlsMetrics>,
         clock: Arc<dyn Clock>,
+        share: StreamShare,
     ) -> Self {
         let HlsSettings { segment, window, keyframe_interval } = settings;
         Self {
@@ -148,6 +152,7 @@ impl Stream {
                 keep: KEEP,
                 first_sequence,
             }),
+            share,
             wall: None,
             offer,
             metrics,
@@ -183,7 +188,7 @@ impl Stream {
             }
         }
         if let Some(segment) = self.segmenter.finish() {
-            self.window.push(segment);
+            self.keep(segment);
         }
         self.publish(true);
     }
@@ -196,12 +201,17 @@ impl Stream {
 
     fn list(&mut self, segment: Segment<SegmentBytes>, completed_at: Duration) {
         self.sample_wall_clock();
-        self.window.push(segment);
+        self.keep(segment);
         // Counted first: who sees it listed finds it counted.
         self.metrics.segments.fetch_add(1, Ordering::Relaxed);
         self.publish(false);
         let listed_after = self.clock.monotonic().saturating_sub(completed_at);
         self.metrics.listing_seconds.observe(listed_after.as_secs_f64());
+    }
+
+    fn keep(&mut self, segment: Segment<SegmentBytes>) {
+        self.window.keep_within(self.share.window_bytes().min(WINDOW_BYTES));
+        self.window.push(segment.map(|data| Arc::new(Listed::new(data, &self.share))));
     }
 
     fn extend_reservation(&mut self, reserved: anyhow::Result<u64>) {
@@ -245,7 +255,7 @@ impl Stream {
             .map_while(|sequence| self.window.segment(sequence))
             .map(|segment| segment.data.clone())
             .collect();
-        let bytes: usize = segments.iter().map(|segment: &SegmentBytes| segment.data.len()).sum();
+        let bytes: usize = segments.iter().map(|listed: &Arc<Listed>| listed.segment.data.len()).sum();
         let before = std::mem::replace(&mut self.bytes, bytes as u64);
         self.metrics.window_bytes.fetch_add(self.bytes.wrapping_sub(before), Ordering::Relaxed);
         let variants = self.window.variant(MEDIA_PLAYLIST).into_iter().collect();

@@ -17,5 +17,6 @@ pub mod config;
 pub mod faults;
 pub mod hls;
 pub mod live;
+pub mod memory_budget;
 pub mod shutdown;
 pub mod snapshot;

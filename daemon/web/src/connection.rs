@@ -98,15 +98,22 @@ pub(super) async fn serve<S, A, F, B>(
 
 #[cfg(test)]
 mod tests {
+    use super::super::patient_stream::SegmentAnswer;
     use super::super::places::{Admission, Places};
+    use super::super::server::cut_oldest_answers;
     use super::super::stopping::Stopping;
     use super::*;
     use http_body_util::Full;
     use perch_device::memory::{KernelMemory, KernelMemoryWriter};
+    use perch_studio::memory_budget::{MemoryBudget, Part};
     use std::net::{IpAddr, Ipv4Addr};
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
     use tokio::task::JoinHandle;
     use tokio::time::Instant;
+
+    fn places(most: usize) -> Arc<Places> {
+        Places::new(most, &MemoryBudget::of(256 << 20))
+    }
 
     const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
     const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: perch\r\n\r\n";
@@ -120,14 +127,31 @@ mod tests {
 
     /// A connection that answers every request with `length` bytes, over a wire that holds 1 KiB.
     fn connect(places: &Arc<Places>, length: usize) -> Peer {
+        let body = Bytes::from(vec![b'x'; length]);
+        connect_to(places, move || Response::new(Full::new(body.clone())))
+    }
+
+    /// A connection that answers every request with a segment, to be taken within 10 s.
+    fn connect_to_segments(places: &Arc<Places>, segment: Bytes) -> Peer {
+        connect_to(places, move || {
+            let mut response = Response::new(Full::new(segment.clone()));
+            let within = Duration::from_secs(10);
+            response.extensions_mut().insert(SegmentAnswer { pages: None, within });
+            response
+        })
+    }
+
+    fn connect_to(
+        places: &Arc<Places>,
+        answer: impl Fn() -> Response<Full<Bytes>> + Send + Sync + 'static,
+    ) -> Peer {
         let (Admission::Free(place) | Admission::InsteadOfIdle(place)) = places.take(HERE) else {
             panic!("refused")
         };
         let (wire, stream) = tokio::io::duplex(1024);
         let traffic = Arc::new(Traffic::default());
         let stopping = Stopping::new();
-        let body = Bytes::from(vec![b'x'; length]);
-        let answer = move |_| std::future::ready(Response::new(Full::new(body.clone())));
+        let answer = move |_| std::future::ready(answer());
         let task = serve(stream, place, Arc::clone(&traffic), Deadlines::USUAL, stopping.watcher(), answer);
         Peer { wire, server: tokio::spawn(task), traffic, stopping }
     }
@@ -143,7 +167,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_silent_connection_is_closed_at_the_deadline_from_accept() {
-        let mut peer = connect(&Places::new(4), 1);
+        let mut peer = connect(&places(4), 1);
         let (read, took) = peer.read_to_end().await;
         assert!(
             took >= Deadlines::USUAL.head && took < Deadlines::USUAL.head + Duration::from_secs(1),
@@ -156,7 +180,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_head_that_trickles_in_is_cut_off_at_the_same_deadline() {
-        let mut peer = connect(&Places::new(4), 1);
+        let mut peer = connect(&places(4), 1);
         let start = Instant::now();
         let mut ticks = tokio::time::interval(Duration::from_secs(1));
         for byte in REQUEST.iter().cycle() {
@@ -170,7 +194,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_connection_is_kept_between_requests_but_not_for_ever() {
-        let mut peer = connect(&Places::new(4), 1);
+        let mut peer = connect(&places(4), 1);
         for _ in 0..3 {
             peer.wire.write_all(REQUEST).await.unwrap();
             let mut answer = [0; 1024];
@@ -184,7 +208,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_reader_that_takes_nothing_is_dropped() {
-        let mut peer = connect(&Places::new(4), 1_000_000);
+        let mut peer = connect(&places(4), 1_000_000);
         peer.wire.write_all(REQUEST).await.unwrap();
         let start = Instant::now();
         (&mut peer.server).await.unwrap();
@@ -193,9 +217,77 @@ mod tests {
         assert_eq!(peer.traffic.failed.get(), 1);
     }
 
+    /// Takes 256 bytes every 5 s, as somebody would who wants to hold a segment for as long as may be; gives how long that went well.
+    async fn take_slowly(peer: &mut Peer) -> Duration {
+        let start = Instant::now();
+        peer.wire.write_all(REQUEST).await.unwrap();
+        while let Ok(1..) = peer.wire.read(&mut [0; 256]).await {
+            tokio::time::advance(Duration::from_secs(5)).await;
+        }
+        start.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_that_takes_a_segment_bit_by_bit_is_dropped_when_its_time_is_up() {
+        let mut peer = connect_to_segments(&places(4), Bytes::from(vec![b'x'; 1_000_000]));
+        take_slowly(&mut peer).await;
+        (&mut peer.server).await.unwrap();
+        assert_eq!(peer.traffic.failed.get(), 1);
+        assert!(peer.traffic.bytes_sent.get() < 5_000);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_may_take_one_segment_after_the_other_for_as_long_as_it_likes() {
+        let mut peer = connect_to_segments(&places(4), Bytes::from(vec![b'x'; 500]));
+        for _ in 0..10 {
+            peer.wire.write_all(REQUEST).await.unwrap();
+            assert!(peer.wire.read(&mut [0; 1024]).await.unwrap() > 500);
+            tokio::time::advance(Duration::from_secs(8)).await;
+        }
+        assert_eq!(peer.traffic.failed.get(), 0);
+    }
+
+    /// A segment's bytes as they are counted.
+    struct Counted {
+        bytes: Vec<u8>,
+        _held: perch_studio::memory_budget::Held,
+    }
+
+    impl AsRef<[u8]> for Counted {
+        fn as_ref(&self) -> &[u8] {
+            &self.bytes
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_slow_readers_hold_too_much_the_oldest_answers_are_cut() {
+        let memory = MemoryBudget::of(8 << 20);
+        let places = Places::new(100, &memory);
+        let traffic = Arc::<Traffic>::default();
+        let cutting = tokio::spawn(cut_oldest_answers(memory.clone(), places.clone(), traffic.clone()));
+        // A quarter of what may be retired, each.
+        let segment = || {
+            let held = memory.hold(Part::Retired, 1 << 18);
+            Bytes::from_owner(Counted { bytes: vec![b'x'; 1 << 18], _held: held })
+        };
+        let mut peers = Vec::new();
+        for _ in 0..7 {
+            let mut peer = connect_to_segments(&places, segment());
+            peer.wire.write_all(REQUEST).await.unwrap();
+            peer.wire.read_exact(&mut [0; 100]).await.unwrap();
+            peers.push(peer);
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(memory.used(Part::Retired), memory.retired_most());
+        assert_eq!(traffic.cut.get(), 3);
+        let ended: Vec<_> = peers.iter().map(|peer| peer.server.is_finished()).collect();
+        assert_eq!(ended, [true, true, true, false, false, false, false]);
+        cutting.abort();
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_slow_reader_is_served_to_the_end() {
-        let mut peer = connect(&Places::new(4), 10_000);
+        let mut peer = connect(&places(4), 10_000);
         peer.wire.write_all(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n").await.unwrap();
         let mut total = 0;
         loop {
@@ -229,10 +321,12 @@ mod tests {
         let part = Bytes::from_owner(Lent(memory.clone())).slice(1000..4000);
         let answer = move |_| {
             let mut response = Response::new(Full::new(part.clone()));
-            response.extensions_mut().insert(memory.clone());
+            response
+                .extensions_mut()
+                .insert(SegmentAnswer { pages: Some(memory.clone()), within: Duration::from_secs(10) });
             std::future::ready(response)
         };
-        let Admission::Free(place) = Places::new(4).take(HERE) else { panic!("refused") };
+        let Admission::Free(place) = places(4).take(HERE) else { panic!("refused") };
         let (wire, stream) = tokio::io::duplex(100);
         let stopping = Stopping::new();
         let task = serve(stream, place, Arc::default(), Deadlines::USUAL, stopping.watcher(), answer);
@@ -256,7 +350,7 @@ mod tests {
             (&long, b"HTTP/1.1 4"),
         ];
         for (sent, expected) in cases {
-            let mut peer = connect(&Places::new(4), 1);
+            let mut peer = connect(&places(4), 1);
             let (mut reader, mut writer) = tokio::io::split(peer.wire);
             let mut read = Vec::new();
             let _ = tokio::join!(writer.write_all(sent), reader.read_to_end(&mut read));
@@ -267,7 +361,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_idle_connection_makes_room() {
-        let places = Places::new(2);
+        let places = places(2);
         let mut idle = connect(&places, 1);
         let _newcomer = connect(&places, 1);
         let (_, took) = idle.read_to_end().await;
@@ -277,7 +371,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_stop_closes_idle_connections_at_once() {
-        let mut peer = connect(&Places::new(4), 1);
+        let mut peer = connect(&places(4), 1);
         peer.wire.write_all(REQUEST).await.unwrap();
         let mut answer = [0; 1024];
         assert!(peer.wire.read(&mut answer).await.unwrap() > 0);

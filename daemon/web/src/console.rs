@@ -121,7 +121,8 @@ impl Console {
                 Ok(daemon.send_request(request).await?.map(|body| body.map_err(Into::into).boxed_unsync()))
             }
             Self::Here(site) => {
-                let answers = Answers::new(*site, Arc::default(), Places::new(AT_ONCE));
+                let places = Places::new(AT_ONCE, &site.memory);
+                let answers = Answers::new(*site, Arc::default(), places);
                 let answer: Response<Body> = answers.answer(Peer::Console, request).await;
                 Ok(answer.map(|body| body.map_err(Into::into).boxed_unsync()))
             }

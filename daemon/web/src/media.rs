@@ -7,6 +7,7 @@ use super::body::Body;
 use super::caching;
 use super::caller::{self, Peer};
 use super::cookies;
+use super::patient_stream::SegmentAnswer;
 use super::problem::Problem;
 use super::range::{self, Part};
 use super::router::why_nothing_is_live;
@@ -40,6 +41,12 @@ const FARTHEST_AHEAD: u64 = 2;
 const PATIENCE_TARGETS: u32 = 3;
 /// A camera that starts has its first segment within this, or something is wrong with it.
 const FIRST_SEGMENT: Duration = Duration::from_secs(3);
+
+/// A whole segment has to be taken within so many target durations and a little. Whoever takes longer cannot play a live stream, and would keep
+/// segments in memory that are long gone from the playlist.
+const SEGMENT_TARGETS: u32 = 3;
+/// For a phone that loses its access point for a moment.
+const SEGMENT_SLACK: Duration = Duration::from_secs(5);
 
 /// The streams, as clients fetch them.
 pub(super) struct Media {
@@ -133,7 +140,7 @@ impl Media {
                 Ok(playlist(&offer.multivariant, &offer, false, request.headers()))
             }
             _ => match asked.hls.segment(name) {
-                Some(found) => segment(found, request.headers()),
+                Some(found) => segment(found, asked.hls.offer().target_duration, request.headers()),
                 None => Err(Problem::NoSuchSegment),
             },
         }
@@ -271,7 +278,7 @@ fn playlist_caching(offer: &Offer, blocking: bool) -> &'static str {
     }
 }
 
-fn segment(found: SegmentBytes, asked: &HeaderMap) -> Result<Response<Body>, Problem> {
+fn segment(found: SegmentBytes, target: Duration, asked: &HeaderMap) -> Result<Response<Body>, Problem> {
     let SegmentBytes { data, memory } = found;
     let part = asked.get(RANGE).map_or(Ok(Part::Whole), |range| range::parse(range, data.len()))?;
     let mut response = Response::new(Body::empty());
@@ -280,10 +287,6 @@ fn segment(found: SegmentBytes, asked: &HeaderMap) -> Result<Response<Body>, Pro
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("video/mp2t"));
     headers.insert(CACHE_CONTROL, caching::FOR_EVER);
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    if let Some(memory) = memory {
-        response.extensions_mut().insert(memory);
-    }
-    let headers = response.headers_mut();
     match part {
         Part::Whole => *response.body_mut() = Body::from(data),
         Part::Bytes { first, last } => {
@@ -292,6 +295,9 @@ fn segment(found: SegmentBytes, asked: &HeaderMap) -> Result<Response<Body>, Pro
             *response.body_mut() = Body::from(data.slice(first..=last));
         }
     }
+    response
+        .extensions_mut()
+        .insert(SegmentAnswer { pages: memory, within: target * SEGMENT_TARGETS + SEGMENT_SLACK });
     Ok(response)
 }
 

@@ -10,6 +10,7 @@ use perch_site::Site;
 use perch_studio::capture::status::{CameraState, CaptureCounters};
 use perch_studio::hls::HlsMetrics;
 use perch_studio::live::LiveCamera;
+use perch_studio::memory_budget::{MemoryBudget, Part};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
@@ -36,6 +37,7 @@ impl Metrics {
         registry.register_collector(Box::new(Daemon {
             cameras: site.cameras.clone(),
             hls: site.hls_metrics.clone(),
+            memory: site.memory.clone(),
             traffic,
             places,
         }));
@@ -54,6 +56,7 @@ pub(super) async fn show(state: Shared) -> ([(HeaderName, &'static str); 2], Str
 struct Daemon {
     cameras: Arc<[LiveCamera]>,
     hls: Arc<HlsMetrics>,
+    memory: MemoryBudget,
     traffic: Arc<Traffic>,
     places: Arc<Places>,
 }
@@ -111,6 +114,7 @@ impl Collector for Daemon {
                 .encode(family.encode_family(&[("camera", camera.config.name.as_str())])?)?;
         }
         self.encode_hls(&mut encoder)?;
+        self.encode_memory(&mut encoder)?;
         self.encode_traffic(&mut encoder)
     }
 }
@@ -134,6 +138,19 @@ impl Daemon {
         bytes.encode(encoder.encode_descriptor("window_bytes", help, None, MetricType::Gauge)?)
     }
 
+    fn encode_memory(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let bytes = ConstGauge::new(self.memory.bytes());
+        let help = "Memory that streams and connections may use together";
+        bytes.encode(encoder.encode_descriptor("memory_budget_bytes", help, None, MetricType::Gauge)?)?;
+        let help = "Memory that they use";
+        let mut family = encoder.encode_descriptor("memory_used_bytes", help, None, MetricType::Gauge)?;
+        for part in Part::ALL {
+            ConstGauge::new(self.memory.used(part))
+                .encode(family.encode_family(&[("part", part.name())])?)?;
+        }
+        Ok(())
+    }
+
     fn encode_traffic(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let traffic = &self.traffic;
         for (name, help, counter) in [
@@ -144,6 +161,11 @@ impl Daemon {
                 "http_connections_failed",
                 "Connections closed over malformed HTTP or a deadline",
                 &traffic.failed,
+            ),
+            (
+                "http_answers_cut",
+                "Answers cut because slow viewers held too many segments that are no longer listed",
+                &traffic.cut,
             ),
             ("http_accept_errors", "Connections that the kernel could not hand over", &traffic.accept_errors),
             ("http_requests", "Requests", &traffic.requests),

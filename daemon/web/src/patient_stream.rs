@@ -1,4 +1,5 @@
-//! A connection's bytes, with the deadline that hyper lacks: a peer that takes nothing for too long is dropped.
+//! A connection's bytes, with the deadlines that hyper lacks: a peer that takes nothing for too long is dropped, and so is one that takes too
+//! long for a whole segment, however steadily: a segment stays in memory until its last viewer has it.
 //! It also sees when an answer has left, which is when its place may be given to somebody else, and hands the pages of a segment to
 //! the socket where hyper would have them copied.
 
@@ -16,19 +17,34 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
+/// How an answer that is a segment goes out; an extension of the response.
+#[derive(Clone)]
+pub(super) struct SegmentAnswer {
+    /// What the body lies in, where the kernel can send it without a copy.
+    pub(super) pages: Option<Arc<KernelMemory>>,
+    /// The peer has to take all of it within this.
+    pub(super) within: Duration,
+}
+
+/// A segment on its way.
+struct Sending {
+    pages: Option<Arc<KernelMemory>>,
+    until: Instant,
+}
+
 /// Shared by the stream and the service of one connection.
 pub(super) struct Exchange {
     pub(super) place: Place,
     pub(super) traffic: Arc<Traffic>,
     /// The service has given its answer to hyper; the next complete flush ends the exchange.
     answered: AtomicBool,
-    /// What the answer's body lies in, where the kernel can send it without a copy.
-    pages: Mutex<Option<Arc<KernelMemory>>>,
+    /// The answer, if it is a segment.
+    sending: Mutex<Option<Sending>>,
 }
 
 impl Exchange {
     pub(super) fn new(place: Place, traffic: Arc<Traffic>) -> Self {
-        Self { place, traffic, answered: AtomicBool::new(false), pages: Mutex::default() }
+        Self { place, traffic, answered: AtomicBool::new(false), sending: Mutex::default() }
     }
 
     pub(super) fn begin(&self) {
@@ -36,26 +52,29 @@ impl Exchange {
         self.traffic.requests.add(1);
     }
 
-    /// `pages` is what the body lies in, if it lies in the kernel's memory.
-    pub(super) fn answered(&self, pages: Option<Arc<KernelMemory>>) {
-        *self.pages() = pages;
+    /// The service has given its answer; `segment` if it is one.
+    pub(super) fn answered(&self, segment: Option<SegmentAnswer>) {
+        if let Some(SegmentAnswer { pages, within }) = segment {
+            self.place.sending_segment();
+            *self.sending() = Some(Sending { pages, until: Instant::now() + within });
+        }
         self.answered.store(true, Ordering::Relaxed);
     }
 
-    fn pages(&self) -> MutexGuard<'_, Option<Arc<KernelMemory>>> {
-        self.pages.lock().expect("nothing panics while it holds the lock")
+    fn sending(&self) -> MutexGuard<'_, Option<Sending>> {
+        self.sending.lock().expect("nothing panics while it holds the lock")
     }
 
     fn flushed(&self) {
         if self.answered.swap(false, Ordering::Relaxed) {
-            *self.pages() = None;
+            *self.sending() = None;
             self.place.waiting();
         }
     }
 }
 
-/// See the module.
-pub(super) struct PatientStream<S> {
+/// The stream with its deadlines.
+pub(super) struct PatientStream<S: SendPages> {
     inner: S,
     exchange: Arc<Exchange>,
     patience: Duration,
@@ -64,13 +83,13 @@ pub(super) struct PatientStream<S> {
     stalled: bool,
 }
 
-impl<S> PatientStream<S> {
+impl<S: SendPages> PatientStream<S> {
     pub(super) fn new(inner: S, patience: Duration, exchange: Arc<Exchange>) -> Self {
         let stall = Box::pin(tokio::time::sleep(patience));
         Self { inner, exchange, patience, stall, stalled: false }
     }
 
-    /// What a write comes to: progress takes the deadline away, standing still brings it nearer.
+    /// What a write comes to: progress takes the deadline for the next byte away, not the one for the whole segment.
     fn judge(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         match written {
             Poll::Ready(result) => {
@@ -83,16 +102,30 @@ impl<S> PatientStream<S> {
             Poll::Pending => {
                 if !self.stalled {
                     self.stalled = true;
-                    self.stall.as_mut().reset(Instant::now() + self.patience);
+                    let stalls_at = Instant::now() + self.patience;
+                    let until = self.exchange.sending().as_ref().map(|sending| sending.until);
+                    self.stall.as_mut().reset(until.map_or(stalls_at, |until| until.min(stalls_at)));
                 }
                 ready!(self.stall.as_mut().poll(cx));
-                Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the peer takes nothing")))
+                Poll::Ready(Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    "the peer takes nothing, or too little",
+                )))
             }
         }
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for PatientStream<S> {
+/// What is left of an answer that was broken off is of no use to the peer, and would stay in the kernel's buffers for minutes.
+impl<S: SendPages> Drop for PatientStream<S> {
+    fn drop(&mut self) {
+        if self.exchange.answered.load(Ordering::Relaxed) {
+            self.inner.discard_unsent();
+        }
+    }
+}
+
+impl<S: AsyncRead + SendPages + Unpin> AsyncRead for PatientStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -121,7 +154,7 @@ impl<S: AsyncWrite + SendPages + Unpin> AsyncWrite for PatientStream<S> {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let pages = self.exchange.pages().clone();
+        let pages = self.exchange.sending().as_ref().and_then(|sending| sending.pages.clone());
         let found = pages.as_deref().and_then(|pages| Some((pages, find_in_pages(pages, slices)?)));
         let written = match found {
             Some((pages, (0, offset))) => self.inner.poll_send_pages(cx, pages, offset, slices[0].len()),

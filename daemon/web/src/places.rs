@@ -2,9 +2,11 @@
 //! never shuts the others out.
 //!
 //! When the places are full, the connection that has waited longest for its next request makes room for the
-//! newcomer: ten thousand idle connections cost a viewer nothing. A connection whose request is being answered is
-//! never sent away; when all are, the newcomer is refused.
+//! newcomer: ten thousand idle connections cost a viewer nothing. A connection whose request is being answered is not
+//! sent away for a newcomer; when all are, the newcomer is refused. Only where slow viewers together hold too much memory is the
+//! longest of their answers cut.
 
+use perch_studio::memory_budget::{CONNECTION_BYTES, Held, MemoryBudget, Part};
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,6 +20,7 @@ pub(super) struct Places {
     most_per_address: usize,
     /// Orders the waiting connections without a clock.
     turn: AtomicU64,
+    memory: MemoryBudget,
     taken: Mutex<Taken>,
 }
 
@@ -34,16 +37,20 @@ struct Seat {
     address: IpAddr,
     /// Turn since which it waits for a request; [`ANSWERING`] while one is under way.
     waiting_since: AtomicU64,
+    /// Turn since which it is sent a segment; [`NO_SEGMENT`] otherwise.
+    sending_since: AtomicU64,
     leave: Notify,
 }
 
 const ANSWERING: u64 = u64::MAX;
+const NO_SEGMENT: u64 = u64::MAX;
 
 /// One place, held by one connection; given back on drop.
 pub(super) struct Place {
     places: Arc<Places>,
     number: u64,
     seat: Arc<Seat>,
+    _memory: Held,
 }
 
 /// How a newcomer fared.
@@ -57,9 +64,16 @@ pub(super) enum Admission {
 }
 
 impl Places {
-    pub(super) fn new(most: usize) -> Arc<Self> {
-        let most = most.max(2);
-        Arc::new(Self { most, most_per_address: most / 2, turn: AtomicU64::new(0), taken: Mutex::default() })
+    /// `most` places, or fewer where there is no memory for so many.
+    pub(super) fn new(most: usize, memory: &MemoryBudget) -> Arc<Self> {
+        let most = most.min(memory.connections()).max(2);
+        Arc::new(Self {
+            most,
+            most_per_address: most / 2,
+            turn: AtomicU64::new(0),
+            memory: memory.clone(),
+            taken: Mutex::default(),
+        })
     }
 
     pub(super) fn take(self: &Arc<Self>, address: IpAddr) -> Admission {
@@ -96,11 +110,34 @@ impl Places {
     fn seat(self: &Arc<Self>, taken: &mut Taken, address: IpAddr) -> Place {
         let number = taken.next;
         taken.next += 1;
-        let waiting_since = AtomicU64::new(self.turn.fetch_add(1, Ordering::Relaxed));
-        let seat = Arc::new(Seat { address, waiting_since, leave: Notify::new() });
+        let seat = Arc::new(Seat {
+            address,
+            waiting_since: AtomicU64::new(self.next_turn()),
+            sending_since: AtomicU64::new(NO_SEGMENT),
+            leave: Notify::new(),
+        });
         taken.seats.insert(number, Arc::clone(&seat));
         *taken.per_address.entry(address).or_default() += 1;
-        Place { places: Arc::clone(self), number, seat }
+        let memory = self.memory.hold(Part::Connections, CONNECTION_BYTES);
+        Place { places: Arc::clone(self), number, seat, _memory: memory }
+    }
+
+    /// Ends the connection that has been sent one segment for longest. False where none is sent a segment.
+    pub(super) fn cut_oldest_answer(&self) -> bool {
+        let mut taken = self.taken();
+        let since = |seat: &Seat| seat.sending_since.load(Ordering::Relaxed);
+        let sending = taken.seats.iter().filter(|(_, seat)| since(seat) != NO_SEGMENT);
+        let Some(oldest) = sending.min_by_key(|(_, seat)| since(seat)).map(|(number, _)| *number) else {
+            return false;
+        };
+        if let Some(seat) = taken.leave(oldest) {
+            seat.leave.notify_one();
+        }
+        true
+    }
+
+    fn next_turn(&self) -> u64 {
+        self.turn.fetch_add(1, Ordering::Relaxed)
     }
 
     fn taken(&self) -> MutexGuard<'_, Taken> {
@@ -136,12 +173,18 @@ impl Place {
         self.seat.waiting_since.store(ANSWERING, Ordering::Relaxed);
     }
 
-    /// The answer is out: from now on it may be sent away.
-    pub(super) fn waiting(&self) {
-        self.seat.waiting_since.store(self.places.turn.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+    /// The answer is a segment, and begins to go out.
+    pub(super) fn sending_segment(&self) {
+        self.seat.sending_since.store(self.places.next_turn(), Ordering::Relaxed);
     }
 
-    /// Completes when somebody else needs the place.
+    /// The answer is out: from now on it may be sent away.
+    pub(super) fn waiting(&self) {
+        self.seat.sending_since.store(NO_SEGMENT, Ordering::Relaxed);
+        self.seat.waiting_since.store(self.places.next_turn(), Ordering::Relaxed);
+    }
+
+    /// Completes when somebody else needs the place, or its memory.
     pub(super) async fn sent_away(&self) {
         self.seat.leave.notified().await;
     }
@@ -165,6 +208,10 @@ fn network_of(address: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
+    fn places(most: usize) -> Arc<Places> {
+        Places::new(most, &MemoryBudget::of(256 << 20))
+    }
+
     fn address(last: u8) -> IpAddr {
         IpAddr::from([192, 0, 2, last])
     }
@@ -184,7 +231,7 @@ mod tests {
 
     #[test]
     fn one_address_gets_half_of_the_places_and_the_others_still_come_in() {
-        let places = Places::new(8);
+        let places = places(8);
         let crowd: Vec<_> = (0..100).map(|_| places.take(address(1))).map(place).collect();
         assert_eq!(places.in_use(), 4);
         assert_eq!(crowd.iter().filter(|place| is_sent_away(place)).count(), 96);
@@ -193,7 +240,7 @@ mod tests {
 
     #[test]
     fn the_one_that_waited_longest_goes_first() {
-        let places = Places::new(4);
+        let places = places(4);
         let first = place(places.take(address(1)));
         let second = place(places.take(address(1)));
         first.answering();
@@ -204,7 +251,7 @@ mod tests {
 
     #[test]
     fn nobody_is_sent_away_in_the_middle_of_an_answer() {
-        let places = Places::new(4);
+        let places = places(4);
         let crowd: Vec<_> = (0..4).map(|n| place(places.take(address(n)))).collect();
         crowd.iter().for_each(Place::answering);
         assert!(matches!(places.take(address(9)), Admission::Refused));
@@ -214,8 +261,36 @@ mod tests {
     }
 
     #[test]
+    fn there_are_as_many_places_as_there_is_memory_for() {
+        let memory = MemoryBudget::of(4 * 3 * CONNECTION_BYTES);
+        let places = Places::new(100, &memory);
+        assert_eq!(places.most(), 3);
+        let crowd: Vec<_> = (0..3).map(|n| place(places.take(address(n)))).collect();
+        crowd.iter().for_each(Place::answering);
+        assert!(matches!(places.take(address(9)), Admission::Refused));
+        assert_eq!(memory.used(Part::Connections), 3 * CONNECTION_BYTES);
+        drop(crowd);
+        assert_eq!(memory.used(Part::Connections), 0);
+    }
+
+    #[test]
+    fn the_segment_that_has_been_sent_for_longest_is_cut_first() {
+        let places = places(8);
+        let crowd: Vec<_> = (0..4).map(|n| place(places.take(address(n)))).collect();
+        crowd.iter().for_each(Place::answering);
+        assert!(!places.cut_oldest_answer(), "nobody is sent a segment");
+        [2, 0, 1].iter().for_each(|index: &usize| crowd[*index].sending_segment());
+        crowd[2].waiting();
+        assert!(places.cut_oldest_answer());
+        assert!(is_sent_away(&crowd[0]) && !is_sent_away(&crowd[1]));
+        assert!(places.cut_oldest_answer());
+        assert!(is_sent_away(&crowd[1]));
+        assert!(!places.cut_oldest_answer());
+    }
+
+    #[test]
     fn places_come_back() {
-        let places = Places::new(4);
+        let places = places(4);
         for _ in 0..10 {
             drop(place(places.take(address(1))));
         }

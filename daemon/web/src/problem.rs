@@ -16,6 +16,7 @@ use perch_site::text::FieldError;
 use perch_store::{Refusal, StoreError};
 use perch_studio::capture::controls::SetError;
 use perch_studio::live::LiveError;
+use perch_studio::memory_budget::NoMemory;
 use serde_json::{Value, json};
 use std::io::{self, ErrorKind};
 use std::time::Duration;
@@ -101,6 +102,9 @@ pub(super) enum Problem {
     #[error("{0}")]
     Banned(String),
 
+    /// Too many streams at once for the board's memory.
+    #[error(transparent)]
+    NoMemory(NoMemory),
     /// A use case of the site refuses.
     #[error(transparent)]
     Site(SiteError),
@@ -159,6 +163,7 @@ impl Problem {
             Self::UnsupportedMediaType { .. } => (S::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
             Self::TooSlow => (S::REQUEST_TIMEOUT, "too_slow"),
             Self::CameraUnavailable(_) => (S::CONFLICT, "camera_unavailable"),
+            Self::NoMemory(_) => (S::CONFLICT, "no_memory"),
             Self::UpgradeRequired => (S::UPGRADE_REQUIRED, "upgrade_required"),
             Self::Banned(_) => (S::FORBIDDEN, "banned"),
             Self::Site(error) => refused(error),
@@ -337,6 +342,7 @@ impl From<LiveError> for Problem {
             LiveError::CameraUnavailable(why) => Self::CameraUnavailable(why),
             LiveError::Store(error) => error.into(),
             LiveError::Thread(_) | LiveError::Random(_) => Self::internal(&error),
+            LiveError::NoMemory(error) => Self::NoMemory(error),
             LiveError::ShuttingDown => Self::NotReady(error.to_string()),
         }
     }

@@ -1,9 +1,11 @@
 //! Sending without copying: the pages of [`KernelMemory`] are handed to the socket by sendfile(2).
 
 use perch_device::memory::KernelMemory;
+use rustix::net::sockopt::set_socket_linger;
 use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
 use std::io::{self, IoSlice};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
@@ -24,6 +26,9 @@ pub(super) trait SendPages {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>>;
+
+    /// Has the kernel throw away what it has yet to send when the stream is closed, and reset the connection.
+    fn discard_unsent(&self);
 }
 
 impl SendPages for TcpStream {
@@ -49,6 +54,11 @@ impl SendPages for TcpStream {
         poll_when_writable(self, cx, || {
             Ok(sendmsg(&*self, slices, &mut SendAncillaryBuffer::default(), flags)?)
         })
+    }
+
+    fn discard_unsent(&self) {
+        // Without it the kernel takes longer, that is all.
+        let _ = set_socket_linger(self, Some(Duration::ZERO));
     }
 }
 
@@ -87,4 +97,6 @@ impl SendPages for tokio::io::DuplexStream {
     ) -> Poll<io::Result<usize>> {
         tokio::io::AsyncWrite::poll_write(std::pin::Pin::new(self), cx, &slices[0])
     }
+
+    fn discard_unsent(&self) {}
 }

@@ -12,6 +12,7 @@ use super::stopping::Stopping;
 use super::traffic::Traffic;
 use crate::config;
 use perch_site::Site;
+use perch_studio::memory_budget::MemoryBudget;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io;
 use std::net::SocketAddr;
@@ -25,11 +26,14 @@ const DESCRIPTORS_OF_OTHERS: u64 = 96;
 /// When there are no descriptors or no memory, trying at once would be a busy loop.
 const AFTER_FAILED_ACCEPT: Duration = Duration::from_millis(100);
 
+/// For a connection's task to end. Twenty a second are faster than segments retire.
+const AFTER_CUT: Duration = Duration::from_millis(50);
+
 /// Sockets that are bound, and the rules for whom to let in.
 pub struct Server {
     listeners: Vec<TcpListener>,
     console: Option<Listening>,
-    places: Arc<Places>,
+    most_connections: usize,
     traffic: Arc<Traffic>,
 }
 
@@ -46,21 +50,24 @@ impl Server {
         for address in listeners.iter().filter_map(|listener| listener.local_addr().ok()) {
             tracing::info!("listening on http://{address}");
         }
-        let places = Places::new(config.max_connections.min(affordable_connections()));
-        Ok(Self { listeners, console, places, traffic: Arc::default() })
+        let most_connections = config.max_connections.min(affordable_connections());
+        Ok(Self { listeners, console, most_connections, traffic: Arc::default() })
     }
 
     /// Shows `site` until `stop` completes; then idle connections close at once and the others get `patience` to finish
     /// what they are answering.
     pub async fn serve(self, site: Site, stop: impl Future<Output = ()>, patience: Duration) {
-        let answers = Answers::new(site, Arc::clone(&self.traffic), Arc::clone(&self.places));
+        let places = Places::new(self.most_connections, &site.memory);
+        let memory = site.memory.clone();
+        let answers = Answers::new(site, Arc::clone(&self.traffic), Arc::clone(&places));
         let stopping = Arc::new(Stopping::new());
         let mut loops = JoinSet::new();
+        loops.spawn(cut_oldest_answers(memory, Arc::clone(&places), Arc::clone(&self.traffic)));
         if let Some(console) = self.console {
             loops.spawn(console.serve(answers.clone()));
         }
         for listener in self.listeners {
-            let (places, traffic) = (Arc::clone(&self.places), Arc::clone(&self.traffic));
+            let (places, traffic) = (Arc::clone(&places), Arc::clone(&self.traffic));
             let (answers, stopping) = (answers.clone(), Arc::clone(&stopping));
             loops.spawn(async move {
                 loop {
@@ -78,11 +85,21 @@ impl Server {
         stop.await;
         loops.shutdown().await;
         if tokio::time::timeout(patience, stopping.shutdown()).await.is_err() {
-            tracing::warn!(
-                connections = self.places.in_use(),
-                "connections cut off: they did not finish in time"
-            );
+            tracing::warn!(connections = places.in_use(), "connections cut off: they did not finish in time");
         }
+    }
+}
+
+/// Keeps what slow viewers hold of retired segments within its part of the memory: the answer that is under way longest is cut, and the next
+/// one if that did not suffice.
+pub(super) async fn cut_oldest_answers(memory: MemoryBudget, places: Arc<Places>, traffic: Arc<Traffic>) {
+    loop {
+        memory.retired_is_over().await;
+        if places.cut_oldest_answer() {
+            traffic.cut.add(1);
+        }
+        // Its memory is free when its task has ended.
+        tokio::time::sleep(AFTER_CUT).await;
     }
 }
 

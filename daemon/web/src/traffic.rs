@@ -27,6 +27,8 @@ pub(super) struct Traffic {
     pub(super) sent_away: Counter,
     /// Connections closed over malformed HTTP, a deadline, or a reader that took nothing.
     pub(super) failed: Counter,
+    /// Answers cut because slow viewers held too much memory.
+    pub(super) cut: Counter,
     /// `accept` that failed for want of descriptors or memory.
     pub(super) accept_errors: Counter,
     /// Requests answered.

@@ -4,6 +4,7 @@ use perch_studio::capture::controls::KeptControls;
 use perch_studio::clock::SystemClock;
 use perch_studio::hls::HlsMetrics;
 use perch_studio::live::{BoardHardware, LiveCamera, LiveSettings, OnAir, Studio};
+use perch_studio::memory_budget::MemoryBudget;
 use tokio::sync::watch;
 
 /// Everything that is waited for comes within this, on a slow machine too.
@@ -24,8 +25,13 @@ impl Board {
         let store = Arc::new(Store::open(&dir.path().join("perch.redb")).unwrap());
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let second = Duration::from_secs(1);
-        let settings =
-            LiveSettings { segment: second, window: second * 6, autostart: false, resume_within: second };
+        let settings = LiveSettings {
+            segment: second,
+            window: second * 6,
+            autostart: false,
+            resume_within: second,
+            memory: MemoryBudget::of(256 << 20),
+        };
         let camera = config::Camera {
             source: config::SourceKind::TestPattern,
             width: 320,

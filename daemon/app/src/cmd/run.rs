@@ -23,6 +23,7 @@ use perch_studio::clock::{Clock, SystemClock};
 use perch_studio::faults::Faults;
 use perch_studio::hls::HlsMetrics;
 use perch_studio::live::{BoardHardware, LiveCamera, LiveSettings, Studio, Tell};
+use perch_studio::memory_budget::{MemoryBudget, limit};
 use perch_studio::shutdown::step;
 use perch_studio::snapshot::thumbnails;
 use perch_web::Server;
@@ -151,11 +152,13 @@ fn site(
     store: Arc<Store>,
     clock: Arc<dyn Clock>,
 ) -> (Studio, Site) {
+    let memory = MemoryBudget::of(limit::of_this_process(Path::new("/")));
     let settings = LiveSettings {
         segment: Duration::from_secs_f64(config.live.segment_seconds),
         window: Duration::from_secs_f64(config.live.window_seconds),
         autostart: config.live.autostart,
         resume_within: Duration::from_secs(config.live.resume_seconds.into()),
+        memory: memory.clone(),
     };
     let cameras: Arc<[LiveCamera]> = config.cameras.iter().cloned().map(LiveCamera::new).collect();
     let controls = kept_controls(config, &store);
@@ -185,6 +188,7 @@ fn site(
         snapshots: Arc::default(),
         controls,
         hls_metrics,
+        memory,
         faults: Faults::default(),
         board: Board::new("/", &config.server.data_dir),
         backups: Arc::new(Backups::new(&config.server.data_dir)),

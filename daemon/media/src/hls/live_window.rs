@@ -80,6 +80,11 @@ impl<D> LiveWindow<D> {
         }
     }
 
+    /// From the next segment on, the segments on offer keep to so many bytes. Three target durations are kept in any case.
+    pub const fn keep_within(&mut self, max_bytes: usize) {
+        self.config.max_bytes = max_bytes;
+    }
+
     /// Takes the next segment in; old ones leave.
     pub fn push(&mut self, segment: Segment<D>) {
         self.target_duration = self.target_duration.max(rounded_seconds(segment.duration));

@@ -64,6 +64,20 @@ pub struct Segment<D = Bytes> {
 }
 
 impl<D> Segment<D> {
+    /// The same segment, its file kept in another way.
+    pub fn map<T>(self, keep: impl FnOnce(D) -> T) -> Segment<T> {
+        Segment {
+            data: keep(self.data),
+            bytes: self.bytes,
+            sequence: self.sequence,
+            duration: self.duration,
+            start: self.start,
+            discontinuity: self.discontinuity,
+            pictures: self.pictures,
+            format: self.format,
+        }
+    }
+
     /// Bits per second over the segment, transport stream included.
     pub fn bitrate(&self) -> u64 {
         let nanoseconds = self.duration.as_nanos().max(1);

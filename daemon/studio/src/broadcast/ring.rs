@@ -5,13 +5,10 @@
 //! much, the slowest reader is overtaken and gives up its place. A picture that a reader has yet to take is forgotten in no other way.
 
 use super::{Item, Published, Start, Want};
+use crate::memory_budget::{Held, Part, StreamShare};
 use std::collections::{BTreeMap, VecDeque};
 use std::task::{Poll, Waker};
 use std::time::Duration;
-
-/// The ring's share where nobody gave it another: 8 s at 8 Mb/s, longer than known stalls of SD cards. It is used only while a reader is
-/// behind, or by a GOP that is as large.
-pub(super) const USUAL_LIMIT: usize = 8 << 20;
 
 /// Pictures are numbered since the stream's start.
 #[derive(Debug)]
@@ -25,7 +22,8 @@ pub(super) struct Ring {
     newest_entry_point: Option<Published>,
     /// Of the pictures in `kept`.
     bytes: usize,
-    limit: usize,
+    share: StreamShare,
+    held: Held,
     readers: BTreeMap<u64, Cursor>,
     next_key: u64,
     is_closed: bool,
@@ -34,18 +32,7 @@ pub(super) struct Ring {
 
 impl Default for Ring {
     fn default() -> Self {
-        Self {
-            kept: VecDeque::new(),
-            first: 0,
-            entry_points: VecDeque::new(),
-            newest_entry_point: None,
-            bytes: 0,
-            limit: USUAL_LIMIT,
-            readers: BTreeMap::new(),
-            next_key: 0,
-            is_closed: false,
-            key_frame_wanted: false,
-        }
+        Self::within(StreamShare::usual())
     }
 }
 
@@ -74,6 +61,34 @@ impl Cursor {
 }
 
 impl Ring {
+    /// An empty one.
+    pub(super) fn within(share: StreamShare) -> Self {
+        Self {
+            kept: VecDeque::new(),
+            first: 0,
+            entry_points: VecDeque::new(),
+            newest_entry_point: None,
+            bytes: 0,
+            held: share.hold(Part::Rings, 0),
+            share,
+            readers: BTreeMap::new(),
+            next_key: 0,
+            is_closed: false,
+            key_frame_wanted: false,
+        }
+    }
+
+    /// From now on it keeps to this share.
+    pub(super) fn keep_within(&mut self, share: StreamShare) {
+        self.held = share.hold(Part::Rings, 0);
+        self.share = share;
+        self.forget();
+    }
+
+    pub(super) fn share(&self) -> StreamShare {
+        self.share.clone()
+    }
+
     /// The number that the next picture gets.
     fn end(&self) -> u64 {
         self.first + self.kept.len() as u64
@@ -130,14 +145,15 @@ impl Ring {
 
     /// Lets go of what nobody needs, and of more where that does not suffice.
     fn forget(&mut self) {
+        let limit = self.share.ring_bytes();
         loop {
             let end = self.end();
             let positions = self.readers.values().filter(|cursor| !cursor.waits_for_entry_point);
             let slowest = positions.map(|cursor| cursor.next).min().unwrap_or(end);
             let newest_gop = self.entry_points.back().copied().unwrap_or(end);
             self.forget_before(slowest.min(newest_gop));
-            if self.bytes <= self.limit {
-                return;
+            if self.bytes <= limit {
+                break;
             }
             if newest_gop < slowest {
                 self.forget_before(slowest);
@@ -145,6 +161,7 @@ impl Ring {
                 self.overtake(slowest);
             }
         }
+        self.held.set(self.bytes as u64);
     }
 
     fn forget_before(&mut self, number: u64) {
@@ -180,7 +197,7 @@ impl Ring {
 
     /// Those to be woken at `now`, monotonic.
     pub(super) fn take_due(&mut self, now: Duration) -> Vec<Waker> {
-        let (first, limit) = (self.first, self.limit);
+        let (first, limit) = (self.first, self.share.ring_bytes());
         let (kept, newest_entry_point) = (&self.kept, self.entry_points.back());
         let is_due = |cursor: &Cursor| {
             if cursor.waits_for_entry_point {
@@ -226,10 +243,6 @@ impl Ring {
 
 #[cfg(test)]
 impl Ring {
-    pub(super) fn with_limit(limit: usize) -> Self {
-        Self { limit, ..Self::default() }
-    }
-
     /// Pictures and bytes in memory.
     pub(super) fn held(&self) -> (usize, usize) {
         (self.kept.len(), self.bytes)

@@ -1,8 +1,9 @@
 //! Broadcasts with one, two and many readers. Time is passed in, a reader's waker counts.
 
-use super::ring::{Ring, USUAL_LIMIT};
+use super::ring::Ring;
 use super::*;
 use crate::capture::testing::access_unit;
+use crate::memory_budget::{MemoryBudget, Part};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::pin::pin;
@@ -11,6 +12,8 @@ use std::task::{Wake, Waker};
 
 /// What a reader that shows pictures at once wants.
 const AT_ONCE: Want = Want { patience: Duration::ZERO, at_entry_points: true, start: Start::Newest };
+
+const USUAL_LIMIT: usize = 8 << 20;
 
 /// What is there now, without waiting.
 fn now(reader: &mut Reader) -> Poll<Option<Item>> {
@@ -267,6 +270,29 @@ fn a_patient_reader_is_woken_before_it_would_be_overtaken() {
 }
 
 #[test]
+fn another_streams_start_shrinks_a_ring_and_its_slowest_reader_lags_first() {
+    let budget = MemoryBudget::of(32 << 20);
+    let (publisher, broadcast) = channel();
+    broadcast.keep_within(budget.admit_stream(0).unwrap());
+    let (mut quick, mut slow) = (broadcast.subscribe(AT_ONCE), broadcast.subscribe(AT_ONCE));
+    for second in 0..5 {
+        publish(&publisher, second, second % 2 == 0, 1 << 20);
+        assert_eq!(ticks(now(&mut quick)), second * 90_000);
+        if second == 0 {
+            assert_eq!(ticks(now(&mut slow)), 0);
+        }
+    }
+    assert_eq!(budget.used(Part::Rings), 4 << 20);
+    let _others: Vec<_> = (0..3).map(|_| budget.admit_stream(0).unwrap()).collect();
+    publish(&publisher, 5, false, 10);
+    assert_eq!(ticks(now(&mut quick)), 5 * 90_000);
+    assert!(matches!(now(&mut slow), Poll::Ready(Some(Item::Lagged { .. })) | Poll::Pending));
+    assert!(budget.used(Part::Rings) <= (5 << 20) / 4);
+    drop((publisher, broadcast, quick, slow));
+    assert_eq!(budget.used(Part::Rings), 0);
+}
+
+#[test]
 fn a_closed_broadcast_is_read_to_its_end() {
     let (publisher, broadcast) = channel();
     let mut reader = broadcast.subscribe(AT_ONCE);
@@ -333,7 +359,9 @@ proptest! {
     /// are missing and ends with an IDR; only a reader that is further behind than the ring's limit has gaps; and memory stays within it.
     #[test]
     fn every_picture_is_read_or_told_missing(steps in steps()) {
-        let mut ring = Ring::with_limit(SMALL);
+        // A quarter of what there is for streams, which is five eighths.
+        let budget = MemoryBudget::of(SMALL as u64 * 4 / 5 * 8);
+        let mut ring = Ring::within(budget.admit_stream(0).expect("it needs nothing"));
         // Every picture that was published: whether it is an IDR, and its bytes.
         let mut published: Vec<(bool, usize)> = Vec::new();
         let mut readers: BTreeMap<u64, Seen> = BTreeMap::new();
@@ -388,6 +416,7 @@ proptest! {
             }
             let (held, bytes) = ring.held();
             prop_assert!(bytes <= SMALL);
+            prop_assert_eq!(budget.used(Part::Rings), bytes as u64);
             // Nothing is kept but from the newest IDR on, or from the slowest reader on.
             let newest_idr = published.iter().rposition(|(is_idr, _)| *is_idr).unwrap_or(published.len());
             let slowest = readers.values().filter_map(|seen| seen.next).min().unwrap_or(published.len());

@@ -1,11 +1,12 @@
 //! What the hls reader offers at one moment, and the handle through which HTTP takes it.
 
+use crate::memory_budget::{Held, Part, StreamShare};
 use bytes::Bytes;
 use perch_device::memory::KernelMemory;
 use perch_media::hls::parse_segment_name;
 use prometheus_client::metrics::histogram::Histogram;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -24,22 +25,63 @@ pub struct Offer {
     pub has_ended: bool,
     /// Of `segments`' first; they are consecutive.
     pub(super) first_sequence: u64,
-    pub(super) segments: Vec<SegmentBytes>,
+    pub(super) segments: Vec<Arc<Listed>>,
 }
 
 /// A whole segment.
 #[derive(Clone, Debug)]
 pub struct SegmentBytes {
-    /// Its bytes.
+    /// Its bytes. Its memory is counted until the last clone is dropped.
     pub data: Bytes,
     /// What `data` lies in, where it lies in the kernel's own memory: sockets can be handed its pages instead of copies.
     pub memory: Option<Arc<KernelMemory>>,
 }
 
+/// A segment that can be fetched: the playlist lists it, or listed it just before. When the last offer of it is gone, what viewers are
+/// still being sent of it counts as retired.
+#[derive(Debug)]
+pub(super) struct Listed {
+    pub(super) segment: SegmentBytes,
+    memory: CountedMemory,
+}
+
+impl Listed {
+    /// Counts the segment as part of its stream's window.
+    pub(super) fn new(segment: SegmentBytes, share: &StreamShare) -> Self {
+        let held = share.hold(Part::Windows, segment.data.len() as u64);
+        let memory = CountedMemory(Arc::new(Mutex::new(held)));
+        let lender = Lender { data: segment.data, _memory: memory.clone() };
+        Self { segment: SegmentBytes { data: Bytes::from_owner(lender), ..segment }, memory }
+    }
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        self.memory.0.lock().unwrap_or_else(PoisonError::into_inner).move_to(Part::Retired);
+    }
+}
+
+/// The count of one segment's memory.
+#[derive(Clone, Debug)]
+struct CountedMemory(Arc<Mutex<Held>>);
+
+/// Lends a segment's bytes to a `Bytes`, and keeps them counted as long as there are clones of it.
+struct Lender {
+    data: Bytes,
+    _memory: CountedMemory,
+}
+
+impl AsRef<[u8]> for Lender {
+    fn as_ref(&self) -> &[u8] {
+        &self.data
+    }
+}
+
 impl Offer {
     /// A whole segment by its media sequence number.
     pub fn segment(&self, sequence: u64) -> Option<&SegmentBytes> {
-        self.segments.get(usize::try_from(sequence.checked_sub(self.first_sequence)?).ok()?)
+        let index = usize::try_from(sequence.checked_sub(self.first_sequence)?).ok()?;
+        self.segments.get(index).map(|listed| &listed.segment)
     }
 }
 
@@ -72,11 +114,13 @@ impl Default for HlsMetrics {
 #[derive(Clone, Debug)]
 pub struct HlsHandle {
     offer: watch::Receiver<Arc<Offer>>,
+    /// Held as long as segments are offered, also after the stream's end.
+    _share: StreamShare,
 }
 
 impl HlsHandle {
-    pub(super) fn new(offer: watch::Receiver<Arc<Offer>>) -> Self {
-        Self { offer }
+    pub(super) fn new(offer: watch::Receiver<Arc<Offer>>, share: StreamShare) -> Self {
+        Self { offer, _share: share }
     }
 
     /// All that is offered now.

@@ -4,6 +4,7 @@ use super::*;
 use crate::broadcast::{self, Publisher};
 use crate::capture::testing::access_unit;
 use crate::clock::HandClock;
+use crate::memory_budget::{MemoryBudget, Part};
 use std::sync::atomic::AtomicU64;
 
 const WALL: Duration = Duration::from_millis(1_795_368_483_007);
@@ -30,7 +31,12 @@ struct Live {
 }
 
 fn live(reserve: ReserveSequence) -> Live {
+    live_within(StreamShare::usual(), reserve)
+}
+
+fn live_within(share: StreamShare, reserve: ReserveSequence) -> Live {
     let (publisher, broadcast) = broadcast::channel();
+    broadcast.keep_within(share);
     let clock = Arc::new(HandClock::at_wall(WALL));
     let (handle, reading) = read(&broadcast, settings(), reserve, clock.clone(), Arc::default());
     let task = tokio::spawn(reading); // with the paused time of the test
@@ -145,7 +151,7 @@ async fn a_store_that_fails_at_first_only_delays_the_stream() {
 async fn dates_follow_the_clock_when_it_is_set_but_not_when_it_is_slewed() {
     let clock = Arc::new(HandClock::at_wall(WALL));
     let (offer, _) = watch::channel(Arc::default());
-    let mut stream = Stream::new(settings(), 0, offer, Arc::default(), clock.clone());
+    let mut stream = Stream::new(settings(), 0, offer, Arc::default(), clock.clone(), StreamShare::usual());
     stream.sample_wall_clock();
     let first = stream.wall;
     clock.turn(Duration::from_secs(5));
@@ -157,4 +163,39 @@ async fn dates_follow_the_clock_when_it_is_set_but_not_when_it_is_slewed() {
     assert_eq!(stream.wall.unwrap().unix_milliseconds(MediaTime::from_ticks(5 * 90_000)), {
         (WALL + Duration::from_hours(1)).as_millis() as i64
     });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_window_keeps_to_the_streams_share_of_memory() {
+    let budget = MemoryBudget::of(1 << 20);
+    let mut live = live_within(budget.admit_stream(0).unwrap(), reserve());
+    live.handle.wait_for(0, Duration::from_millis(1)).await;
+    live.seconds(0..60).await;
+    let alone = budget.used(Part::Windows);
+    assert!(alone > 400_000 && alone <= (1 << 20) * 5 / 8 * 3 / 4 + 25_000, "{alone}");
+    let _other = budget.admit_stream(0).unwrap();
+    live.seconds(60..62).await;
+    assert!(budget.used(Part::Windows) <= alone / 2 + 50_000, "it shrinks for another stream");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_segment_that_a_viewer_still_takes_is_counted_until_it_is_taken() {
+    let budget = MemoryBudget::of(64 << 20);
+    let mut live = live_within(budget.admit_stream(0).unwrap(), reserve());
+    live.handle.wait_for(0, Duration::from_millis(1)).await;
+    live.seconds(0..4).await;
+    let answer = live.handle.segment("500.ts").expect("it is listed").data.slice(188..);
+    live.seconds(4..10).await;
+    assert_eq!(budget.used(Part::Retired), 0, "it is still listed");
+    live.seconds(10..90).await;
+    assert!(live.handle.segment("500.ts").is_none());
+    assert_eq!(budget.used(Part::Retired), answer.len() as u64 + 188);
+    drop(answer);
+    assert_eq!(budget.used(Part::Retired), 0);
+    let Live { publisher, handle, task, .. } = live;
+    drop(publisher);
+    task.await.unwrap();
+    assert!(budget.used(Part::Windows) > 0, "the end can be watched for a while");
+    drop(handle);
+    assert_eq!(Part::ALL.map(|part| budget.used(part)), [0; 4]);
 }

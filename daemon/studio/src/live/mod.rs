@@ -18,6 +18,7 @@ pub use viewers::{Viewers, viewer_of_address, viewer_of_cookie};
 
 use crate::capture::ability::Unable;
 use crate::hls::HlsHandle;
+use crate::memory_budget::NoMemory;
 use perch_store::{EndReason, NewStream, StoreError, Stream, StreamId, StreamState, UserId, Visibility};
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,6 +59,9 @@ pub enum LiveError {
     /// The camera and the encoder cannot do it.
     #[error(transparent)]
     Unable(#[from] Unable),
+    /// Too many streams, or too high a bitrate.
+    #[error(transparent)]
+    NoMemory(#[from] NoMemory),
     /// Not plugged in, not allowed, no encoder.
     #[error("{0}")]
     CameraUnavailable(String),

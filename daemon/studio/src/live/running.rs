@@ -7,6 +7,7 @@ use crate::capture::supervisor::CaptureThread;
 use crate::clock::until;
 use crate::clock::wall;
 use crate::hls::{self, HlsHandle};
+use crate::memory_budget::StreamShare;
 use crate::shutdown;
 use perch_store::{EndReason, Store, StoreError, StreamId, StreamState, UserId, VideoMode, Visibility};
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use super::{OnAir, Viewers};
 const INTERRUPTION: Duration = Duration::from_secs(3);
 /// Viewers are counted so often; new views are written in one commit each time.
 const LOOK: Duration = Duration::from_secs(5);
-/// What the end of a stream is tried to be written so often, and how far apart.
+/// How often writing a stream's end is tried, and the pause between tries.
 const TRIES: u32 = 4;
 const APART: Duration = Duration::from_millis(300);
 
@@ -30,6 +31,8 @@ pub(super) struct Programme {
     pub(super) stream: StreamId,
     /// `None`: the appliance's own; the store knows nothing of it.
     pub(super) user: Option<UserId>,
+    /// Its memory.
+    pub(super) share: StreamShare,
     pub(super) visibility: Visibility,
     pub(super) mode: VideoMode,
     /// After which it ends by itself.
@@ -76,6 +79,7 @@ impl Running {
         let name = wanted.name.clone();
         let opener = shared.hardware.opener(wanted, camera.counters.clone(), camera.self_test.clone());
         let capture = CaptureThread::spawn(&name, opener, camera.counters.clone(), shared.clock.clone())?;
+        capture.handle().broadcast().keep_within(programme.share.clone());
         camera.is_run_by(capture.handle().clone());
         let settings = shared.settings.hls(keyframe_interval);
         let (hls, reader) = hls::spawn(

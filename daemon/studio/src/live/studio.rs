@@ -7,10 +7,11 @@ use crate::capture::ability::Ability;
 use crate::clock::wall;
 use crate::clock::{Clock, until};
 use crate::hls::{HlsMetrics, HlsSettings, ReserveSequence};
+use crate::memory_budget::{MemoryBudget, NoMemory, StreamShare};
 use anyhow::{Context as _, anyhow};
 use perch_store::{
     Delivery, EndReason, NewStream, Role, Store, StoreError, Stream, StreamId, StreamState, Timestamp, User,
-    UserId, Visibility,
+    UserId, VideoMode, Visibility,
 };
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -30,7 +31,7 @@ const LOOKING: Duration = Duration::from_secs(5);
 pub type Tell = Arc<dyn Fn(Vec<Delivery>) + Send + Sync>;
 
 /// How streams are made.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct LiveSettings {
     /// Length of a segment.
     pub segment: Duration,
@@ -40,6 +41,8 @@ pub struct LiveSettings {
     pub autostart: bool,
     /// A stream that was cut off by a crash or a power cut goes on if that was not longer ago; zero: never.
     pub resume_within: Duration,
+    /// Where streams take their memory from.
+    pub memory: MemoryBudget,
 }
 
 impl LiveSettings {
@@ -67,6 +70,14 @@ impl Shared {
     ) -> Result<T, StoreError> {
         let store = self.store.clone();
         tokio::task::spawn_blocking(move || work(&store)).await.expect("the store does not panic")
+    }
+
+    /// Memory for one more stream of `camera`, in this mode.
+    fn admit(&self, camera: &LiveCamera, mode: &VideoMode) -> Result<StreamShare, NoMemory> {
+        let keyframe_interval = Duration::from_secs_f64(camera.config.keyframe_interval_seconds);
+        let target = self.settings.segment.max(keyframe_interval);
+        let least = MemoryBudget::least_of_stream(mode.bitrate_kbps, target);
+        self.settings.memory.admit_stream(least)
     }
 
     pub(super) fn show(&self, new: OnAir) {
@@ -221,11 +232,13 @@ impl Studio {
         };
         self.ability(&camera).await?.check(&new.mode)?;
         self.take_from_the_appliance(&new.camera).await?;
+        let share = self.shared.admit(&camera, &new.mode)?;
         let (asked, now) = (new.clone(), wall(&*self.shared.clock));
         let stream = self.shared.store(move |store| store.start_stream(&asked, now)).await?;
         let programme = Programme {
             stream: stream.facts.id,
             user: Some(new.user),
+            share,
             visibility: new.visibility,
             mode: new.mode,
             ends_in: new.duration_seconds.map(|seconds| Duration::from_secs(seconds.into())),
@@ -352,7 +365,13 @@ impl Studio {
         let resumable =
             camera.filter(|_| !within.is_zero() && away_for <= within && left != Some(Duration::ZERO));
         let id = facts.id;
-        let Some(camera) = resumable else {
+        let resumable = resumable.and_then(|camera| {
+            let share = self.shared.admit(&camera, &details.mode);
+            let share = share
+                .inspect_err(|error| tracing::error!(stream = %id, "cannot go on with a stream: {error}"));
+            Some((camera, share.ok()?))
+        });
+        let Some((camera, share)) = resumable else {
             let (reason, ended_at) = match left {
                 Some(Duration::ZERO) => (EndReason::Duration, now),
                 _ => (
@@ -373,6 +392,7 @@ impl Studio {
         let programme = Programme {
             stream: id,
             user: Some(facts.user),
+            share,
             visibility: facts.visibility,
             mode: details.mode,
             ends_in: left,
@@ -387,6 +407,7 @@ impl Studio {
         // The configuration has one at least.
         let camera = self.cameras[0].clone();
         let mode = camera.usual_mode();
+        let share = self.shared.admit(&camera, &mode)?;
         let (owner, title) =
             self.shared.store(|store| Ok((first_owner(store)?, store.settings()?.site_name))).await?;
         let (stream, user) = match owner {
@@ -412,6 +433,7 @@ impl Studio {
         let programme = Programme {
             stream,
             user,
+            share,
             visibility: Visibility::Public,
             mode,
             ends_in: None,
