@@ -1,10 +1,10 @@
-//! The fan-out of one live stream: a ring of the newest pictures, written by one feed, read by any number of readers.
+//! The fan-out of one live stream: a ring of the newest samples, written by one feed, read by any number of readers.
 //!
 //! Readers pull with a cursor of their own; nothing ever pushes back on the feed. Each says what it wants ([`Want`]), and the publisher wakes
 //! those that are due and nobody else. A reader that falls too far behind is told how much it missed and resumes at the next entry point.
 //! Only one message travels the other way: *force a key frame*.
 //!
-//! Must not be here: what readers do with the pictures, who captures them, HTTP.
+//! Must not be here: what readers do with the samples, who captures them, HTTP.
 
 mod ring;
 #[cfg(test)]
@@ -12,36 +12,47 @@ mod tests;
 
 use crate::memory_budget::StreamShare;
 use perch_media::access_unit::AccessUnit;
+use perch_media::sample::Sample;
 use ring::Ring;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-/// An access unit and when it left the encoder.
+/// A sample and when it left the encoder or came from a publisher.
 #[derive(Clone, Debug)]
 pub struct Published {
-    /// The coded picture; cloning shares its bytes.
+    /// The coded picture or sound; cloning shares its bytes.
+    pub sample: Sample,
+    /// When it was published, on the monotonic clock (not when it was captured: that is its PTS).
+    pub published_at: Duration,
+}
+
+/// A picture that can be decoded by itself.
+#[derive(Clone, Debug)]
+pub struct EntryPoint {
+    /// The coded picture.
     pub unit: AccessUnit,
-    /// When it was published, on the monotonic clock (not when its frame was captured: that is its PTS).
+    /// When it was published, on the monotonic clock.
     pub published_at: Duration,
 }
 
 impl Published {
-    /// True if decoding can start here.
-    fn is_entry_point(&self) -> bool {
-        self.unit.is_entry()
+    /// The picture, if decoding can start here.
+    fn entry_point(&self) -> Option<EntryPoint> {
+        let unit = self.sample.video().filter(|unit| unit.is_entry())?;
+        Some(EntryPoint { unit: unit.clone(), published_at: self.published_at })
     }
 
     fn bytes(&self) -> usize {
-        self.unit.data.len()
+        self.sample.data().len()
     }
 }
 
 /// What a reader wants of a broadcast.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Want {
-    /// How long a picture may lie in the ring before this reader is woken for it. Zero: each picture as it comes. Nobody is woken while
+    /// How long a sample may lie in the ring before this reader is woken for it. Zero: each as it comes. Nobody is woken while
     /// nothing is published: whoever has to act then keeps a timer of its own.
     pub patience: Duration,
     /// Also wake it at once for every entry point: live HLS can list a segment as soon as it sees the picture after its last one.
@@ -64,9 +75,9 @@ pub enum Start {
 /// What a reader gets.
 #[derive(Clone, Debug)]
 pub enum Item {
-    /// The next access unit.
-    Unit(Published),
-    /// The reader was overtaken: `dropped` access units are gone for it; the next item is an entry point, if any more come.
+    /// The next sample.
+    Sample(Published),
+    /// The reader was overtaken: `dropped` samples are gone for it; the next item is an entry point, if any more come.
     Lagged {
         /// How many.
         dropped: u64,
@@ -99,11 +110,11 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// Hands access units that came together to every reader. Never waits for any of them.
-    pub fn publish(&self, units: impl IntoIterator<Item = AccessUnit>, published_at: Duration) {
+    /// Hands samples that came together to every reader. Never waits for any of them.
+    pub fn publish<S: Into<Sample>>(&self, samples: impl IntoIterator<Item = S>, published_at: Duration) {
         let mut ring = self.shared.ring();
-        for unit in units {
-            ring.push(Published { unit, published_at });
+        for sample in samples {
+            ring.push(Published { sample: sample.into(), published_at });
         }
         let due = ring.take_due(published_at);
         drop(ring);
@@ -150,8 +161,8 @@ impl Broadcast {
         self.shared.ring().share()
     }
 
-    /// The newest access unit from which decoding can start, for a reader that wants one picture and does not wait.
-    pub fn newest_idr(&self) -> Option<Published> {
+    /// The newest picture from which decoding can start, for a reader that wants one picture and does not wait.
+    pub fn newest_entry_point(&self) -> Option<EntryPoint> {
         self.shared.ring().newest_entry_point()
     }
 }

@@ -173,7 +173,7 @@ impl Stream {
                          at the next key frame"
                     );
                 }
-                Item::Unit(published) => {
+                Item::Sample(published) => {
                     self.take(&published);
                     if self.segmenter.wants_key_frame() {
                         reader.force_key_frame();
@@ -194,7 +194,9 @@ impl Stream {
     }
 
     fn take(&mut self, published: &Published) {
-        if let Some(segment) = self.segmenter.push(&published.unit) {
+        // Sound is not packaged yet.
+        let Some(unit) = published.sample.video() else { return };
+        if let Some(segment) = self.segmenter.push(unit) {
             self.list(segment, published.published_at);
         }
     }

@@ -1,16 +1,16 @@
-//! The pictures that a broadcast keeps, and the cursors of its readers. A value: no thread, no clock.
+//! The samples that a broadcast keeps, and the cursors of its readers. A value: no thread, no clock.
 //!
-//! Kept are the pictures from the newest entry point on, for readers to come, and before it those that the slowest reader has yet to take.
-//! When that is more than the ring's share of memory, the newest GOP loses the pictures that every reader has taken; if it still is too
-//! much, the slowest reader is overtaken and gives up its place. A picture that a reader has yet to take is forgotten in no other way.
+//! Kept are the samples from the newest entry point on, for readers to come, and before it those that the slowest reader has yet to take.
+//! When that is more than the ring's share of memory, the newest GOP loses the samples that every reader has taken; if it still is too
+//! much, the slowest reader is overtaken and gives up its place. A sample that a reader has yet to take is forgotten in no other way.
 
-use super::{Item, Published, Start, Want};
+use super::{EntryPoint, Item, Published, Start, Want};
 use crate::memory_budget::{Held, Part, StreamShare};
 use std::collections::{BTreeMap, VecDeque};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-/// Pictures are numbered since the stream's start.
+/// Samples are numbered since the stream's start.
 #[derive(Debug)]
 pub(super) struct Ring {
     kept: VecDeque<Published>,
@@ -19,8 +19,8 @@ pub(super) struct Ring {
     /// Numbers of the entry points in `kept`.
     entry_points: VecDeque<u64>,
     /// The newest ever published, also when its GOP was forgotten.
-    newest_entry_point: Option<Published>,
-    /// Of the pictures in `kept`.
+    newest_entry_point: Option<EntryPoint>,
+    /// Of the samples in `kept`.
     bytes: usize,
     share: StreamShare,
     held: Held,
@@ -39,7 +39,7 @@ impl Default for Ring {
 #[derive(Debug)]
 struct Cursor {
     want: Want,
-    /// The picture that it takes next; it is kept, or yet to come.
+    /// The sample that it takes next; it is kept, or yet to come.
     next: u64,
     /// Of those to come it takes an entry point next. Until then it keeps nothing in the ring.
     waits_for_entry_point: bool,
@@ -89,7 +89,7 @@ impl Ring {
         self.share.clone()
     }
 
-    /// The number that the next picture gets.
+    /// The number that the next sample gets.
     fn end(&self) -> u64 {
         self.first + self.kept.len() as u64
     }
@@ -122,24 +122,24 @@ impl Ring {
         self.forget();
     }
 
-    pub(super) fn newest_entry_point(&self) -> Option<Published> {
+    pub(super) fn newest_entry_point(&self) -> Option<EntryPoint> {
         self.newest_entry_point.clone()
     }
 
-    /// Adds a picture. Readers are woken by [`Self::take_due`], once for all that came together.
-    pub(super) fn push(&mut self, picture: Published) {
+    /// Adds a sample. Readers are woken by [`Self::take_due`], once for all that came together.
+    pub(super) fn push(&mut self, sample: Published) {
         let number = self.end();
-        let is_entry_point = picture.is_entry_point();
+        let entry_point = sample.entry_point();
         for cursor in self.readers.values_mut().filter(|cursor| cursor.waits_for_entry_point) {
-            cursor.skip_to(if is_entry_point { number } else { number + 1 });
-            cursor.waits_for_entry_point = !is_entry_point;
+            cursor.skip_to(if entry_point.is_some() { number } else { number + 1 });
+            cursor.waits_for_entry_point = entry_point.is_none();
         }
-        if is_entry_point {
+        if entry_point.is_some() {
             self.entry_points.push_back(number);
-            self.newest_entry_point = Some(picture.clone());
+            self.newest_entry_point = entry_point;
         }
-        self.bytes += picture.bytes();
-        self.kept.push_back(picture);
+        self.bytes += sample.bytes();
+        self.kept.push_back(sample);
         self.forget();
     }
 
@@ -174,7 +174,7 @@ impl Ring {
         }
     }
 
-    /// The readers at picture `number` go on at the entry point after it.
+    /// The readers at sample `number` go on at the entry point after it.
     fn overtake(&mut self, number: u64) {
         let resumed_at = self.entry_points.iter().copied().find(|entry_point| *entry_point > number);
         self.key_frame_wanted |= resumed_at.is_none();
@@ -227,7 +227,7 @@ impl Ring {
             return Poll::Ready(Some(Item::Lagged { dropped: std::mem::take(&mut cursor.dropped) }));
         }
         // A reader that waits for an entry point is at the end, so it finds nothing.
-        let Some(picture) = self.kept.get((cursor.next - self.first) as usize).cloned() else {
+        let Some(sample) = self.kept.get((cursor.next - self.first) as usize).cloned() else {
             if self.is_closed {
                 return Poll::Ready(None);
             }
@@ -236,14 +236,14 @@ impl Ring {
         };
         cursor.next += 1;
         cursor.has_started = true;
-        self.forget(); // now and not with the next picture, which may be half a second away
-        Poll::Ready(Some(Item::Unit(picture)))
+        self.forget(); // now and not with the next sample, which may be half a second away
+        Poll::Ready(Some(Item::Sample(sample)))
     }
 }
 
 #[cfg(test)]
 impl Ring {
-    /// Pictures and bytes in memory.
+    /// Samples and bytes in memory.
     pub(super) fn held(&self) -> (usize, usize) {
         (self.kept.len(), self.bytes)
     }

@@ -4,6 +4,8 @@ use super::ring::Ring;
 use super::*;
 use crate::capture::testing::access_unit;
 use crate::memory_budget::{MemoryBudget, Part};
+use perch_media::sample::{AudioFormat, AudioFrame};
+use perch_media::time::{MediaTime, Times};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::pin::pin;
@@ -22,7 +24,7 @@ fn now(reader: &mut Reader) -> Poll<Option<Item>> {
 
 fn ticks(item: Poll<Option<Item>>) -> i64 {
     match item {
-        Poll::Ready(Some(Item::Unit(published))) => published.unit.times.dts.ticks(),
+        Poll::Ready(Some(Item::Sample(published))) => published.sample.times().dts.ticks(),
         other => panic!("no access unit but {other:?}"),
     }
 }
@@ -96,10 +98,28 @@ fn an_overtaken_reader_is_told_and_resumes_at_an_idr() {
         publish(&publisher, second, second % 2 == 0, 1 << 20);
     }
     let Poll::Ready(Some(Item::Lagged { dropped })) = now(&mut reader) else { panic!("not told") };
-    let Poll::Ready(Some(Item::Unit(resumed))) = now(&mut reader) else { panic!("no unit") };
-    assert!(resumed.unit.is_idr());
-    assert_eq!(resumed.unit.times.dts.ticks(), (1 + dropped.cast_signed()) * 90_000);
+    let Poll::Ready(Some(Item::Sample(resumed))) = now(&mut reader) else { panic!("no unit") };
+    assert!(resumed.sample.entry().is_clean());
+    assert_eq!(resumed.sample.times().dts.ticks(), (1 + dropped.cast_signed()) * 90_000);
     assert!(!publisher.take_key_frame_request(), "an IDR is there already");
+}
+
+#[test]
+fn sound_travels_between_pictures_and_nobody_starts_at_it() {
+    let (publisher, broadcast) = channel();
+    let format = Arc::new(AudioFormat::new(48_000, 2).unwrap());
+    let sound = |ticks| AudioFrame {
+        times: Times::at(MediaTime::from_ticks(ticks)),
+        epoch: 0,
+        data: vec![0; 10].into(),
+        format: format.clone(),
+    };
+    let mut reader = broadcast.subscribe(AT_ONCE);
+    publisher.publish([sound(0)], Duration::ZERO);
+    publish(&publisher, 1, true, 10);
+    publisher.publish([sound(90_001), sound(90_002)], Duration::from_secs(1));
+    let taken: Vec<_> = (0..3).map(|_| ticks(now(&mut reader))).collect();
+    assert_eq!(taken, [90_000, 90_001, 90_002]);
 }
 
 #[test]
@@ -128,7 +148,11 @@ fn who_comes_when_the_newest_gop_had_to_be_forgotten_gets_a_new_one() {
         publish(&publisher, second, second == 0, 1 << 20);
     }
     assert_eq!(held(&broadcast), (0, 0), "nobody can use its rest");
-    assert_eq!(broadcast.newest_idr().map(|idr| idr.unit.times.dts.ticks()), Some(0), "good for a snapshot");
+    assert_eq!(
+        broadcast.newest_entry_point().map(|idr| idr.unit.times.dts.ticks()),
+        Some(0),
+        "good for a snapshot"
+    );
     let mut reader = broadcast.subscribe(AT_ONCE);
     assert!(publisher.take_key_frame_request());
     publish(&publisher, 20, true, 10);
@@ -202,7 +226,7 @@ impl Sleeper {
     fn take_all(&mut self) {
         while let Poll::Ready(item) = pin!(self.reader.next()).poll(&mut Context::from_waker(&self.waker)) {
             match item {
-                Some(Item::Unit(_)) => self.taken += 1,
+                Some(Item::Sample(_)) => self.taken += 1,
                 Some(Item::Lagged { .. }) => panic!("nobody is overtaken here"),
                 None => return,
             }
@@ -372,7 +396,7 @@ proptest! {
                 Step::Publish { is_idr, bytes } => {
                     let unit = access_unit(published.len() as i64, is_idr, bytes);
                     published.push((is_idr, bytes));
-                    ring.push(Published { unit, published_at: Duration::ZERO });
+                    ring.push(Published { sample: unit.into(), published_at: Duration::ZERO });
                     for (key, seen) in &readers {
                         let waiting = &published[seen.next.unwrap_or(published.len())..];
                         let bytes: usize = waiting.iter().map(|(_, bytes)| bytes).sum();
@@ -401,11 +425,11 @@ proptest! {
                                 *next += usize::try_from(dropped).expect("a few");
                                 seen.after_gap = true;
                             }
-                            Poll::Ready(Some(Item::Unit(picture))) => {
-                                let number = usize::try_from(picture.unit.times.dts.ticks()).expect("a few");
+                            Poll::Ready(Some(Item::Sample(picture))) => {
+                                let number = usize::try_from(picture.sample.times().dts.ticks()).expect("a few");
                                 prop_assert_eq!(number, seen.next.unwrap_or(number));
                                 let must_be_idr = seen.next.is_none() || seen.after_gap;
-                                prop_assert!(picture.unit.is_idr() || !must_be_idr);
+                                prop_assert!(picture.sample.entry().is_clean() || !must_be_idr);
                                 (seen.next, seen.after_gap) = (Some(number + 1), false);
                             }
                             Poll::Ready(None) => prop_assert!(false, "it is not closed"),

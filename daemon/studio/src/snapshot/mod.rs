@@ -1,7 +1,7 @@
 //! JPEG pictures out of a camera's broadcast, made when somebody asks (`decode`), and the pictures that streams are listed with
 //! (`thumbnails`).
 //!
-//! Not a reader that waits: it looks at the newest IDR that is in the ring anyway and leaves. Nothing is decoded for nobody; one
+//! Not a reader that waits: it looks at the newest entry point that the broadcast keeps anyway and leaves. Nothing is decoded for nobody; one
 //! picture at a time, one a second of each camera at most, and everybody who asks within it gets the same.
 //!
 //! Must not be here: HTTP, who may see what, pictures that people upload (`picture`).
@@ -95,7 +95,7 @@ impl Snapshots {
             cameras.entry(camera.into()).or_default().clone()
         };
         let mut last = timeout(PATIENCE, slot.lock()).await.map_err(|_| SnapshotError::Busy)?;
-        let newest = || pictures.newest_idr().ok_or(SnapshotError::NotLive);
+        let newest = || pictures.newest_entry_point().ok_or(SnapshotError::NotLive);
         let is_recent = last.tried_at.is_some_and(|tried_at| tried_at.elapsed() < APART);
         if (is_recent || last.of == Some(newest()?.published_at))
             && let Some(made) = last.made_for(width)

@@ -66,7 +66,9 @@ impl DiligentReader {
             pin!(self.reader.next()).poll(&mut Context::from_waker(Waker::noop()))
         {
             match item {
-                Item::Unit(published) => self.units.push(published.unit),
+                Item::Sample(published) => {
+                    self.units.extend(published.sample.video().cloned());
+                }
                 Item::Lagged { .. } => panic!("it reads after every picture"),
             }
         }
