@@ -19,6 +19,7 @@ pub mod limits;
 pub mod notices;
 pub mod picture;
 pub mod site;
+pub mod store_probe;
 pub mod text;
 pub mod turns;
 

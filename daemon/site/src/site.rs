@@ -13,6 +13,7 @@ use crate::error::SiteError;
 use crate::limits::Limits;
 use crate::notices::Notices;
 use crate::picture::Pictures;
+use crate::store_probe::StoreProbe;
 use crate::turns::Turns;
 use perch_store::{Store, Timestamp};
 use perch_studio::capture::controls::KeptControls;
@@ -52,6 +53,8 @@ pub struct Site {
     pub clock: Arc<dyn Clock>,
     /// What Perch remembers. Use cases call it by [`Site::store`].
     pub store: Arc<Store>,
+    /// Tells whether the store still answers.
+    pub store_probe: StoreProbe,
     /// Backups of the store that are being made or restored.
     pub backups: Arc<Backups>,
     /// Passwords, tokens, open logins.

@@ -1,4 +1,4 @@
-//! `/healthz`: the process answers. `/readyz`: the first segment can be served.
+//! `/healthz`: the process answers. `/readyz`: the first segment can be served, and the store answers.
 
 use super::problem::Problem;
 use super::router::why_nothing_is_live;
@@ -6,6 +6,10 @@ use super::state::State;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use perch_store::StreamState;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// A card stalls for 8 s at times; requests that need the store are told after 10 s that it is slow.
+const STORE_HANGS: Duration = Duration::from_secs(10);
 
 type Text = ([(http::HeaderName, &'static str); 2], &'static str);
 
@@ -19,6 +23,13 @@ pub(super) async fn alive() -> Text {
 
 /// `GET /readyz`
 pub(super) async fn ready(state: axum::extract::State<Arc<State>>) -> Result<Text, Problem> {
+    let waits = state.site.store_probe.waits();
+    if waits >= STORE_HANGS {
+        return Err(Problem::NotReady(format!(
+            "the store has not answered for {} s: is the card broken?",
+            waits.as_secs()
+        )));
+    }
     let on_air = state.site.live.on_air();
     let on_air = on_air.borrow();
     if on_air.iter().any(|on_air| on_air.state != StreamState::Ended && on_air.hls.is_ready()) {

@@ -16,6 +16,7 @@ use perch_site::chat::ChatHandle;
 use perch_site::limits::Limits;
 use perch_site::notices::Notices;
 use perch_site::picture::Pictures;
+use perch_site::store_probe::StoreProbe;
 use perch_site::turns::Turns;
 use perch_store::{Store, Timestamp};
 use perch_studio::capture::controls::KeptControls;
@@ -65,7 +66,12 @@ async fn run_until_told(
     let (mut studio, site) = site(config, accounts.clone(), store.clone(), clock.clone());
     let thumbnails =
         thumbnails::run(site.live.on_air(), site.cameras.clone(), site.snapshots.clone(), store.clone());
-    let told = notify::Told { on_air: site.live.on_air(), cameras: site.cameras.clone() };
+    let store_probe = site.store_probe.clone();
+    let told = notify::Told {
+        on_air: site.live.on_air(),
+        cameras: site.cameras.clone(),
+        store_probe: store_probe.clone(),
+    };
     let chat = site.chat.clone();
     studio.open(last_alive).await?;
     let mut panel = panel(config, &site).context("cannot start the button's thread")?;
@@ -84,6 +90,11 @@ async fn run_until_told(
         shutdown::CONNECTIONS,
     ));
     let telling = tokio::spawn(notify::tell(told, clock.clone()));
+    let asked = store.clone();
+    let probing = tokio::spawn(store_probe.run(move || {
+        // An error is an answer, and whoever needs the store hears of it.
+        let _ = asked.settings();
+    }));
     let thumbnails = tokio::spawn(thumbnails);
     let giving_back = tokio::spawn(memory::give_back());
     let upkeep = tokio::spawn(upkeep::keep_up(accounts, store.clone(), clock));
@@ -99,6 +110,7 @@ async fn run_until_told(
 
     signals.arm();
     telling.abort();
+    probing.abort();
     giving_back.abort();
     upkeep.abort();
     thumbnails.abort();
@@ -195,6 +207,7 @@ fn site(
         wifi: Wifi::new(runtime_directories.as_deref(), clock.clone()),
         updates: Updates::new(runtime_directories.as_deref(), &config.server.data_dir).map(Arc::new),
         limits: Limits::new(&config.limits, &clock),
+        store_probe: StoreProbe::new(clock.clone()),
         clock,
         store,
         accounts,

@@ -3,9 +3,10 @@
 //! - `READY=1` once: when the first segment can be served, or at once where nothing goes live by itself.
 //! - Until then `EXTEND_TIMEOUT_USEC=`, as long as the cameras' threads live: a board that waits for its camera is not
 //!   killed by the start timeout, one that hangs is.
-//! - `WATCHDOG=1` only while access units move, or while a known "no camera" is reported and waited out.
+//! - `WATCHDOG=1` only while access units move, or while a known "no camera" is reported and waited out; and while the store answers.
 //! - `STATUS=` in words, whenever it changes. `STOPPING=1` at the end.
 
+use perch_site::store_probe::StoreProbe;
 use perch_studio::capture::status::CameraState;
 use perch_studio::capture::supervisor::CameraHandle;
 use perch_studio::clock::Clock;
@@ -18,6 +19,8 @@ use tokio::sync::watch;
 
 /// A capture thread that gave no sign of life for so long hangs. Opening a slow camera is silent for 8 s at most.
 pub const HANGS: Duration = Duration::from_secs(10);
+/// A store that owes an answer for so long hangs. Cards stall for 8 s at times, and a commit may take several such stalls.
+const STORE_HANGS: Duration = Duration::from_secs(30);
 /// How often things are looked at where no watchdog asks for more; seconds of the start timeout that each look asks for.
 const USUAL_PERIOD: Duration = Duration::from_secs(5);
 const EXTENSION: Duration = Duration::from_secs(30);
@@ -28,6 +31,8 @@ pub struct Told {
     pub on_air: watch::Receiver<Arc<[OnAir]>>,
     /// All that are configured.
     pub cameras: Arc<[LiveCamera]>,
+    /// Whether the store still answers.
+    pub store_probe: StoreProbe,
 }
 
 /// Tells systemd until dropped. Must run beside everything else, on the runtime: if that hangs, so does the watchdog.
@@ -46,6 +51,7 @@ pub async fn tell(told: Told, clock: Arc<dyn Clock>) {
                 .first()
                 .map_or_else(|| "nothing is live".to_owned(), |camera| status(&camera.state().borrow())),
             silent_for: silent_for(&running, now),
+            store_waits: told.store_probe.waits(),
         };
         send(&teller.messages(looked));
         let changed = async {
@@ -117,6 +123,8 @@ struct Looked {
     status: String,
     /// Of the camera that was silent longest.
     silent_for: Duration,
+    /// How long the store has owed an answer.
+    store_waits: Duration,
 }
 
 /// Decides what to say; knows what was said before.
@@ -130,13 +138,15 @@ struct Teller {
 impl Teller {
     fn messages(&mut self, looked: Looked) -> Vec<Message> {
         let mut messages = Vec::new();
-        let lives = looked.silent_for < HANGS;
+        let lives = looked.silent_for < HANGS && looked.store_waits < STORE_HANGS;
         if looked.ready && !self.said_ready {
             self.said_ready = true;
             messages.push(Message::Ready);
         }
         let status = if lives {
             looked.status
+        } else if looked.store_waits >= STORE_HANGS {
+            format!("the store has not answered for {} s", looked.store_waits.as_secs())
         } else {
             format!("the camera's thread has been silent for {} s", looked.silent_for.as_secs())
         };
@@ -178,7 +188,12 @@ mod tests {
     use super::*;
 
     fn look(ready: bool, status: &str, silent_seconds: u64) -> Looked {
-        Looked { ready, status: status.to_owned(), silent_for: Duration::from_secs(silent_seconds) }
+        Looked {
+            ready,
+            status: status.to_owned(),
+            silent_for: Duration::from_secs(silent_seconds),
+            store_waits: Duration::ZERO,
+        }
     }
 
     fn status(text: &str) -> Message {
@@ -218,6 +233,18 @@ mod tests {
             [status("starting"), Message::ExtendStart, Message::Watchdog],
             "one that moves again is forgiven"
         );
+    }
+
+    #[test]
+    fn a_store_that_does_not_answer_gets_no_watchdog_either() {
+        let mut teller = Teller { watchdog: true, ..Teller::default() };
+        teller.messages(look(true, "live", 0));
+        let store_waits =
+            |seconds| Looked { store_waits: Duration::from_secs(seconds), ..look(true, "live", 0) };
+        assert_eq!(teller.messages(store_waits(20)), [Message::Watchdog], "a card that stalls is waited for");
+        assert_eq!(teller.messages(store_waits(31)), [status("the store has not answered for 31 s")]);
+        assert_eq!(teller.messages(store_waits(36)), [status("the store has not answered for 36 s")]);
+        assert_eq!(teller.messages(look(true, "live", 0)), [status("live"), Message::Watchdog]);
     }
 
     #[test]

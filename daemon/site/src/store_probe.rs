@@ -1,0 +1,120 @@
+//! Whether the store still answers. A probe asks it every few seconds, the way every request does: on a thread of the runtime that may block. So
+//! it finds a card or a store that hangs, and also that no such thread is left.
+//!
+//! Must not be here: what is done about it (`/readyz`, the watchdog), and errors of the store, which are answers.
+
+use perch_studio::clock::Clock;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Between an answer and the next question.
+const PERIOD: Duration = Duration::from_secs(5);
+
+/// What the probe found; clones are the same.
+#[derive(Clone)]
+pub struct StoreProbe {
+    clock: Arc<dyn Clock>,
+    /// Monotonic time of the question that has not been answered.
+    asked_at: Arc<Mutex<Option<Duration>>>,
+}
+
+impl StoreProbe {
+    /// One that has asked nothing yet.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, asked_at: Arc::default() }
+    }
+
+    /// How long the store has owed an answer; zero where it owes none.
+    pub fn waits(&self) -> Duration {
+        self.asked_at().map_or(Duration::ZERO, |asked_at| self.clock.monotonic().saturating_sub(asked_at))
+    }
+
+    /// Asks until dropped. `ask` calls the store and may block; one call at a time.
+    pub async fn run(self, ask: impl Fn() + Send + Sync + 'static) {
+        let ask = Arc::new(ask);
+        loop {
+            *self.asked_at() = Some(self.clock.monotonic());
+            let ask = ask.clone();
+            if let Err(error) = tokio::task::spawn_blocking(move || ask()).await {
+                tracing::error!("the store cannot be asked: {error}");
+            }
+            *self.asked_at() = None;
+            tokio::time::sleep(PERIOD).await;
+        }
+    }
+
+    /// A panic leaves nothing half done.
+    fn asked_at(&self) -> MutexGuard<'_, Option<Duration>> {
+        self.asked_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use perch_studio::clock::HandClock;
+    use std::sync::mpsc;
+
+    /// A probe of a store whose calls return when the test says so, and the calls that were made.
+    struct Probed {
+        probe: StoreProbe,
+        clock: Arc<HandClock>,
+        calls: mpsc::Receiver<()>,
+        returns: mpsc::Sender<()>,
+    }
+
+    fn probe() -> Probed {
+        let clock = Arc::new(HandClock::default());
+        let probe = StoreProbe::new(clock.clone());
+        let (called, calls) = mpsc::channel();
+        let (returns, returned) = mpsc::channel();
+        let returned = Mutex::new(returned);
+        tokio::spawn(probe.clone().run(move || {
+            called.send(()).unwrap();
+            // An error is the end of the test.
+            let _ = returned.lock().unwrap().recv();
+        }));
+        Probed { probe, clock, calls, returns }
+    }
+
+    async fn next_call(calls: &mpsc::Receiver<()>) {
+        while calls.try_recv().is_err() {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_call_that_does_not_return_is_seen_until_it_does() {
+        let Probed { probe, clock, calls, returns } = probe();
+        next_call(&calls).await;
+        clock.turn(Duration::from_secs(12));
+        assert_eq!(probe.waits(), Duration::from_secs(12));
+        returns.send(()).unwrap();
+        while !probe.waits().is_zero() {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[test]
+    fn that_no_thread_is_left_for_the_store_is_seen_too() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .max_blocking_threads(2)
+            .build()
+            .unwrap();
+        let (release, held) = mpsc::channel::<()>();
+        let held = Arc::new(Mutex::new(held));
+        runtime.block_on(async {
+            for _ in 0..2 {
+                let held = held.clone();
+                tokio::task::spawn_blocking(move || held.lock().unwrap().recv());
+            }
+            let Probed { probe, clock, calls, .. } = probe();
+            tokio::task::yield_now().await;
+            clock.turn(Duration::from_secs(12));
+            assert_eq!(probe.waits(), Duration::from_secs(12));
+            assert!(calls.try_recv().is_err());
+        });
+        drop(release);
+    }
+}
