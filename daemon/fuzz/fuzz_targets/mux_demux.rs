@@ -5,7 +5,7 @@ use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use perch_media::access_unit::{AccessUnit, AccessUnitAssembler};
 use perch_media::h264::annex_b::{START_CODE, nal_units};
-use perch_media::hls::{Segmenter, SegmenterConfig};
+use perch_media::hls::{CutterConfig, Segmenter};
 use perch_media::time::{MediaTime, Times};
 use std::time::Duration;
 
@@ -24,7 +24,14 @@ struct Picture<'a> {
 }
 
 fuzz_target!(|input: &[u8]| {
-    let mut segmenter = Segmenter::new(SegmenterConfig { target: Duration::from_secs(1), first_sequence: 7 });
+    let mut segmenter = Segmenter::new(
+        CutterConfig {
+            segment: Duration::from_secs(1),
+            target_duration: 1,
+            part: Duration::from_millis(250),
+        },
+        7,
+    );
     let mut assembler = new_assembler(0);
     let (mut now, mut epoch) = (1_i64 << 32, 0);
     let (mut pushed, mut segments) = (Vec::new(), Vec::new());
@@ -39,21 +46,20 @@ fuzz_target!(|input: &[u8]| {
         let data = [&START_CODE[..], &slice(&picture)].concat();
         if let Ok(Some(unit)) = assembler.push_picture(&data.into(), Times::at(MediaTime::from_ticks(now))) {
             let before = segmenter.counters();
-            segments.extend(segmenter.push(&unit));
-            assert_eq!(segmenter.counters().endless_gops, before.endless_gops, "too little data for that");
-            if segmenter.counters().before_idr == before.before_idr {
+            segments.extend(segmenter.push(&unit).expect("too little data for an error"));
+            if segmenter.counters().before_entry == before.before_entry {
                 pushed.push(unit);
             }
         }
     }
-    segments.extend(segmenter.finish());
+    segments.extend(segmenter.finish().expect("memory does not fail"));
 
     let mut demuxer = demuxer::Demuxer::default();
     let mut pushed = pushed.iter();
     for (sequence, segment) in (7..).zip(&segments) {
         let found = demuxer.read(&segment.data);
         assert_eq!((segment.sequence, found.tables), (sequence, 1));
-        assert!(found.pes[0].random_access && found.pes[0].discontinuity == segment.discontinuity);
+        assert!(found.pes[0].random_access == segment.independent && found.pes[0].discontinuity == segment.discontinuity);
         for pes in &found.pes {
             let unit = pushed.next().expect("no more pictures than were pushed");
             assert!(pes.data.ends_with(&unit.data));

@@ -4,9 +4,9 @@
 
 use perch_media::access_unit::{AccessUnit, AccessUnitAssembler};
 use perch_media::hls::{
-    LiveWindow, LiveWindowConfig, Segment, SegmentWriter, Segmenter, SegmenterConfig, WallOffset,
-    segment_name,
+    CutterConfig, LiveWindow, LiveWindowConfig, Segment, SegmentWriter, Segmenter, WallOffset, segment_name,
 };
+use perch_media::mpegts::Muxer;
 use perch_media::time::{MediaTime, Times};
 use std::error::Error;
 use std::fs::File;
@@ -14,7 +14,10 @@ use std::io::{self, Read};
 use std::path::PathBuf;
 use std::time::Duration;
 
-const TARGET: Duration = Duration::from_secs(2);
+const CUTS: CutterConfig =
+    CutterConfig { segment: Duration::from_secs(2), target_duration: 2, part: Duration::from_millis(250) };
+/// What the segments' names begin with.
+const RUN: &str = "file";
 /// Read from the file at once.
 const CHUNK_BYTES: usize = 64 << 10;
 
@@ -35,16 +38,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let ticks_per_frame = MediaTime::HZ as f64 / rate.parse::<f64>()?;
     let mut output = Output::new(directory.clone());
     let mut assembler = AccessUnitAssembler::new(0);
-    let mut segmenter = Segmenter::with_writer(
-        SegmenterConfig { target: TARGET, first_sequence: 0 },
-        Files { directory, number: 0, begun: None, failed: None },
-    );
+    let mut segmenter =
+        Segmenter::with_writer(CUTS, 0, Muxer::new(), Files { directory, number: 0, begun: None });
     let mut pictures = 0_u32;
     let mut cut = |mut unit: AccessUnit, output: &mut Output| {
         unit.times = Times::at(MediaTime::from_ticks((f64::from(pictures) * ticks_per_frame) as i64));
         pictures += 1;
-        if let Some(segment) = segmenter.push(&unit) {
-            output.take(segment)?;
+        if let Some(segment) = segmenter.push(&unit)? {
+            output.take(segment);
         }
         Ok::<_, Box<dyn Error>>(pictures)
     };
@@ -65,8 +66,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     if let Some(unit) = assembler.flush() {
         cut(unit, &mut output)?;
     }
-    if let Some(segment) = segmenter.finish() {
-        output.take(segment)?;
+    if let Some(segment) = segmenter.finish()? {
+        output.take(segment);
     }
     output.finish()?;
     println!("{:?}", assembler.counters());
@@ -84,36 +85,28 @@ struct Files {
     directory: Option<PathBuf>,
     number: u64,
     begun: Option<File>,
-    failed: Option<io::Error>,
-}
-
-impl Files {
-    fn write_on(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let Some(directory) = &self.directory else { return Ok(()) };
-        if self.begun.is_none() {
-            self.begun = Some(File::create(directory.join(segment_name(self.number)))?);
-        }
-        io::Write::write_all(self.begun.as_mut().expect("made above"), bytes)
-    }
 }
 
 impl SegmentWriter for Files {
-    type Whole = io::Result<()>;
+    type Whole = ();
+    type Error = io::Error;
 
-    fn write(&mut self, bytes: &[u8]) {
-        if let Err(error) = self.write_on(bytes) {
-            self.failed.get_or_insert(error);
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let Some(directory) = &self.directory else { return Ok(()) };
+        if self.begun.is_none() {
+            self.begun = Some(File::create(directory.join(segment_name(RUN, self.number)))?);
         }
+        io::Write::write_all(self.begun.as_mut().expect("made above"), bytes)
     }
 
     fn finish(&mut self) -> io::Result<()> {
         self.number += 1;
         self.begun = None;
-        self.failed.take().map_or(Ok(()), Err)
+        Ok(())
     }
 
     fn discard(&mut self) {
-        self.begun = None; // its file is written over by the next
+        self.begun = None; // the next segment overwrites its file
     }
 }
 
@@ -128,31 +121,19 @@ struct Output {
 impl Output {
     fn new(directory: Option<PathBuf>) -> Self {
         let config = LiveWindowConfig {
-            target: TARGET,
+            run: RUN.to_owned(),
+            target_duration: CUTS.target_duration,
             window: Duration::MAX,
             max_bytes: usize::MAX,
-            keep: Duration::ZERO,
             first_sequence: 0,
         };
         Self { directory, window: LiveWindow::new(config), bytes: 0, segments: 0 }
     }
 
-    fn take(&mut self, segment: Segment<io::Result<()>>) -> Result<(), Box<dyn Error>> {
+    fn take(&mut self, segment: Segment<()>) {
         self.bytes += segment.bytes;
         self.segments += 1;
-        let Segment { data, bytes, sequence, duration, start, discontinuity, pictures, format } = segment;
-        data?;
-        self.window.push(Segment {
-            data: (),
-            bytes,
-            sequence,
-            duration,
-            start,
-            discontinuity,
-            pictures,
-            format,
-        });
-        Ok(())
+        self.window.push(segment);
     }
 
     fn finish(&self) -> Result<(), Box<dyn Error>> {

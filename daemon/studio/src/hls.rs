@@ -16,15 +16,17 @@ use crate::clock::Clock;
 use crate::memory_budget::StreamShare;
 use in_kernel::InKernel;
 use perch_media::hls::{
-    LiveWindow, LiveWindowConfig, MultivariantPlaylist, Segment, Segmenter, SegmenterConfig, WallOffset,
+    CutterConfig, LiveWindow, LiveWindowConfig, MultivariantPlaylist, Segment, Segmenter, WallOffset,
 };
+use perch_media::mpegts::Muxer;
 use perch_media::time::MediaTime;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 use tokio::runtime::Handle;
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::sync::{oneshot, watch};
+use tokio::time::timeout;
 
 /// A segment is listed as soon as the IDR after it has come. Between IDRs the work on it is spread, so that little is left of it then.
 const WANT: Want = Want { patience: Duration::from_millis(650), at_entry_points: true, start: Start::Newest };
@@ -32,17 +34,16 @@ const WANT: Want = Want { patience: Duration::from_millis(650), at_entry_points:
 /// The media playlist's name, as the multivariant playlist refers to it.
 pub const MEDIA_PLAYLIST: &str = "index.m3u8";
 
-/// Sequence numbers reserved at a time: one commit of the store in half an hour of 2 s segments.
-const RESERVE: u64 = 1000;
-/// The next block is reserved when so few are left: a store that hangs has minutes to come back.
-const RESERVE_AT: u64 = 100;
 /// Wall time is sampled with each segment; less than this is the clock being slewed, and dates in the playlist stay as they are.
 const CLOCK_SET: i64 = 500;
-/// Segments that left the playlist stay available this long, for clients that fetch the oldest segment of a playlist they have just
-/// read: one segment of 2 s.
-const KEEP: Duration = Duration::from_millis(2500);
-/// Of the segments on offer at most: 60 s at 4 Mb/s. At higher rates the window gets shorter, never below three targets.
+/// Of the segments on offer at most: 60 s at 4 Mb/s. At higher rates the window gets shorter, never below five targets.
 const WINDOW_BYTES: usize = 32 << 20;
+/// PART-TARGET.
+const PART: Duration = Duration::from_millis(250);
+/// No stream makes more segments than one in so long, seams included: a source that fails is opened again after 250 ms.
+const SHORTEST_SEGMENT: Duration = Duration::from_millis(100);
+/// When nothing has come for so long, the segment that is being made is listed as it is: the cutter takes a pause of 1.5 s for a seam.
+const PAUSE: Duration = Duration::from_millis(1750);
 
 /// How a stream is cut and offered.
 #[derive(Clone, Copy, Debug)]
@@ -55,58 +56,63 @@ pub struct HlsSettings {
     pub keyframe_interval: Duration,
 }
 
-/// Gives out media sequence numbers that were never given before, over restarts too: called with how many, gives the first.
-/// Blocking. Consecutive calls within one run continue each other.
-pub type ReserveSequence = Arc<dyn Fn(u64) -> anyhow::Result<u64> + Send + Sync>;
+impl HlsSettings {
+    /// EXT-X-TARGETDURATION: fixed for a stream's life (RFC 8216bis §4.4.3.1), so it is made of what was configured and not of what comes.
+    fn target_duration(&self) -> u64 {
+        let longest = self.segment.max(self.keyframe_interval);
+        (longest.as_secs() + u64::from(longest.subsec_nanos() > 0)).max(1)
+    }
+}
 
-/// Starts the reader; `metrics` are those of all streams. It runs on a thread of its own: among the runtime's tasks every wake-up would be two, as the worker that has its hands
-/// full calls another to watch the sockets. It ends when the broadcast closes, after it has ended its playlist.
+/// The media sequence number to begin with for a stream that began `age` ago: more than its runs before can have used, so that numbers never go
+/// back when it is resumed, and nothing has to be written down for that.
+fn first_sequence(age: Duration) -> u64 {
+    (age.as_millis() / SHORTEST_SEGMENT.as_millis()) as u64
+}
+
+/// Starts the reader of a stream that began `age` ago; `metrics` are those of all streams. It runs on a thread of its own, because it lasts as
+/// long as the stream: the runtime's threads for blocking work are for short calls. It ends when the broadcast closes, after it has ended its
+/// playlist; the receiver tells, with an error where it broke down.
 pub fn spawn(
     broadcast: &Broadcast,
     settings: HlsSettings,
-    reserve: ReserveSequence,
+    age: Duration,
     clock: Arc<dyn Clock>,
     metrics: Arc<HlsMetrics>,
-) -> (HlsHandle, JoinHandle<()>) {
-    let (handle, reading) = read(broadcast, settings, reserve, clock, metrics);
+) -> io::Result<(HlsHandle, oneshot::Receiver<()>)> {
+    let (handle, reading) = read(broadcast, settings, age, clock, metrics)?;
     let runtime = Handle::current();
-    (handle, tokio::task::spawn_blocking(move || runtime.block_on(reading)))
+    let (running, ended) = oneshot::channel();
+    std::thread::Builder::new().name("hls".to_owned()).spawn(move || {
+        runtime.block_on(reading);
+        // Nobody may be waiting for it any more.
+        let _ = running.send(());
+    })?;
+    Ok((handle, ended))
 }
 
 /// The reader and what is known of it.
 fn read(
     broadcast: &Broadcast,
     settings: HlsSettings,
-    reserve: ReserveSequence,
+    age: Duration,
     clock: Arc<dyn Clock>,
     metrics: Arc<HlsMetrics>,
-) -> (HlsHandle, impl Future<Output = ()> + use<>) {
+) -> io::Result<(HlsHandle, impl Future<Output = ()> + use<>)> {
     let (offer, offer_seen) = watch::channel(Arc::default());
-    let handle = HlsHandle::new(offer_seen, broadcast.share());
+    let run = new_run()?;
+    let handle = HlsHandle::new(offer_seen, run.as_str().into(), broadcast.share());
     let (reader, share) = (broadcast.subscribe(WANT), broadcast.share());
-    let reading = async move {
-        let Some(first) = reserve_first(&reserve).await else { return };
-        let stream = Stream::new(settings, first, offer, metrics, clock, share);
-        stream.run(reader, reserve).await;
-    };
-    (handle, reading)
+    let stream = Stream::new(settings, run, first_sequence(age), offer, metrics, clock, share);
+    Ok((handle, stream.run(reader)))
 }
 
-/// The first block. Without it nothing can be named, so it is asked for until it is there.
-async fn reserve_first(reserve: &ReserveSequence) -> Option<u64> {
-    let mut backoff = Duration::from_millis(100);
-    loop {
-        match reserve_block(reserve.clone()).await {
-            Ok(first) => return Some(first),
-            Err(error) => tracing::error!("no media sequence numbers, so no live stream yet: {error:#}"),
-        }
-        tokio::time::sleep(backoff).await;
-        backoff = (backoff * 2).min(Duration::from_secs(5));
-    }
-}
-
-async fn reserve_block(reserve: ReserveSequence) -> anyhow::Result<u64> {
-    tokio::task::spawn_blocking(move || reserve(RESERVE)).await?
+/// What the names of a run's segments begin with: 48 random bits in hexadecimal, so that no two runs share a name, whatever becomes of the store
+/// or the clock.
+fn new_run() -> io::Result<String> {
+    let mut random = [0; 6];
+    getrandom::fill(&mut random).map_err(io::Error::other)?;
+    Ok(random.iter().fold(String::new(), |name, byte| name + &format!("{byte:02x}")))
 }
 
 /// The reader's state.
@@ -118,8 +124,6 @@ struct Stream {
     offer: watch::Sender<Arc<Offer>>,
     metrics: Arc<HlsMetrics>,
     clock: Arc<dyn Clock>,
-    /// The first number that is not reserved.
-    reserved_until: u64,
     /// Of the offered segments, as counted in `metrics`.
     bytes: u64,
 }
@@ -133,23 +137,22 @@ impl Drop for Stream {
 impl Stream {
     fn new(
         settings: HlsSettings,
+        run: String,
         first_sequence: u64,
         offer: watch::Sender<Arc<Offer>>,
         metrics: Arc<HlsMetrics>,
         clock: Arc<dyn Clock>,
         share: StreamShare,
     ) -> Self {
-        let HlsSettings { segment, window, keyframe_interval } = settings;
+        let target_duration = settings.target_duration();
+        let cuts = CutterConfig { segment: settings.segment, target_duration, part: PART };
         Self {
-            segmenter: Segmenter::with_writer(
-                SegmenterConfig { target: segment, first_sequence },
-                InKernel::default(),
-            ),
+            segmenter: Segmenter::with_writer(cuts, first_sequence, Muxer::new(), InKernel::default()),
             window: LiveWindow::new(LiveWindowConfig {
-                target: segment.max(keyframe_interval),
-                window,
+                run,
+                target_duration,
+                window: settings.window,
                 max_bytes: WINDOW_BYTES,
-                keep: KEEP,
                 first_sequence,
             }),
             share,
@@ -157,14 +160,28 @@ impl Stream {
             offer,
             metrics,
             clock,
-            reserved_until: first_sequence + RESERVE,
             bytes: 0,
         }
     }
 
-    async fn run(mut self, mut reader: Reader, reserve: ReserveSequence) {
-        let mut reserving: Option<JoinHandle<anyhow::Result<u64>>> = None;
-        while let Some(item) = reader.next().await {
+    async fn run(mut self, mut reader: Reader) {
+        let mut is_quiet = false;
+        loop {
+            // The broadcast wakes nobody for the last few pictures before a pause: they are taken before it counts as one.
+            let wait = if is_quiet { Duration::ZERO } else { PAUSE };
+            let item = match timeout(wait, reader.next()).await {
+                Ok(Some(item)) => item,
+                Ok(None) => break,
+                Err(_) if is_quiet => {
+                    is_quiet = false;
+                    self.finish();
+                    continue;
+                }
+                Err(_) => {
+                    is_quiet = true;
+                    continue;
+                }
+            };
             match item {
                 Item::Lagged { dropped } => {
                     self.metrics.lagged.fetch_add(dropped, Ordering::Relaxed);
@@ -180,24 +197,27 @@ impl Stream {
                     }
                 }
             }
-            if let Some(asked) = reserving.take_if(|asked| asked.is_finished()) {
-                self.extend_reservation(asked.await.map_err(anyhow::Error::from).flatten());
-            }
-            if reserving.is_none() && self.window.next_sequence() + RESERVE_AT >= self.reserved_until {
-                reserving = Some(tokio::spawn(reserve_block(reserve.clone())));
-            }
         }
-        if let Some(segment) = self.segmenter.finish() {
-            self.keep(segment);
-        }
+        self.finish();
         self.publish(true);
     }
 
+    /// Lists what there is of the segment that is being made.
+    fn finish(&mut self) {
+        match self.segmenter.finish() {
+            Ok(Some(segment)) => self.list(segment, self.clock.monotonic()),
+            Ok(None) => {}
+            Err(error) => tracing::error!("a segment is missing from the stream: {error}"),
+        }
+    }
+
     fn take(&mut self, published: &Published) {
-        // Sound is not packaged yet.
+        // Segments carry pictures alone.
         let Some(unit) = published.sample.video() else { return };
-        if let Some(segment) = self.segmenter.push(unit) {
-            self.list(segment, published.published_at);
+        match self.segmenter.push(unit) {
+            Ok(Some(segment)) => self.list(segment, published.published_at),
+            Ok(None) => {}
+            Err(error) => tracing::error!("a segment is missing from the stream: {error}"),
         }
     }
 
@@ -214,18 +234,6 @@ impl Stream {
     fn keep(&mut self, segment: Segment<SegmentBytes>) {
         self.window.keep_within(self.share.window_bytes().min(WINDOW_BYTES));
         self.window.push(segment.map(|data| Arc::new(Listed::new(data, &self.share))));
-    }
-
-    fn extend_reservation(&mut self, reserved: anyhow::Result<u64>) {
-        match reserved {
-            Ok(first) if first == self.reserved_until => self.reserved_until += RESERVE,
-            Ok(first) => tracing::error!(
-                "the store reserved media sequence numbers from {first} where {} was next: segments may get names again \
-                 after a restart",
-                self.reserved_until
-            ),
-            Err(error) => tracing::error!("media sequence numbers are running out: {error:#}"),
-        }
     }
 
     fn sample_wall_clock(&mut self) {
@@ -263,7 +271,12 @@ impl Stream {
         let variants = self.window.variant(MEDIA_PLAYLIST).into_iter().collect();
         self.offer.send_replace(Arc::new(Offer {
             playlist: self.window.playlist(wall, has_ended).to_string().into(),
-            multivariant: MultivariantPlaylist { variants }.to_string().into(),
+            multivariant: MultivariantPlaylist {
+                independent_segments: self.window.is_independent(),
+                variants,
+            }
+            .to_string()
+            .into(),
             target_duration: Duration::from_secs(self.window.target_duration()),
             next_sequence,
             has_ended,

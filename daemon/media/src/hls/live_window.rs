@@ -9,23 +9,25 @@ use bytes::Bytes;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// A playlist is not cut below so many target durations (RFC 8216bis §6.2.2), and players begin as far from its end.
-const FEWEST_TARGETS: u32 = 3;
+/// Players begin so many target durations from the playlist's end (HOLD-BACK; RFC 8216bis §4.4.3.8 asks for three at least).
+const HOLD_BACK_TARGETS: u32 = 3;
+/// A playlist is not cut below so many target durations: what players begin from (§6.2.2), and two more for one that falls behind.
+const FEWEST_TARGETS: u32 = HOLD_BACK_TARGETS + 2;
+/// Segments that left the playlist are kept for so many target durations at least, for clients that hold an older playlist. (The RFC asks
+/// for as long as the playlist itself, which would double the memory; who plays from the very tail of the window loses a segment.)
+const KEPT_TARGETS: u32 = 1;
 
 /// How much is offered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveWindowConfig {
-    /// The longest segment that is to be expected: the segmenter's target or the key-frame interval, whichever is more.
-    /// EXT-X-TARGETDURATION is this, rounded up. It only ever grows, by a source whose GOPs are longer than was configured and
-    /// that does not listen to requests for a key frame; the RFC would have it never change, players follow it.
-    pub target: Duration,
-    /// What the playlist covers at most. Three target durations are kept in any case.
+    /// What the segments' names begin with; unique for ever.
+    pub run: String,
+    /// EXT-X-TARGETDURATION, as the cutter keeps to it. Never changes (§4.4.3.1).
+    pub target_duration: u64,
+    /// What the playlist covers at most. Five target durations are kept in any case.
     pub window: Duration,
-    /// Bytes of the segments offered at most; at high bitrates the window gets shorter. Three target durations are kept in any case.
+    /// Bytes of the segments offered at most; at high bit rates the window gets shorter. Five target durations are kept in any case.
     pub max_bytes: usize,
-    /// Segments no longer offered are kept for clients that hold an older playlist until they make up this much time. (The RFC asks for
-    /// as long as the playlist itself, which would double the memory; who plays from the very tail of the window loses a segment.)
-    pub keep: Duration,
     /// Media sequence number of the first segment to come, as given to the segmenter.
     pub first_sequence: u64,
 }
@@ -53,7 +55,8 @@ impl WallOffset {
 #[derive(Debug)]
 pub struct LiveWindow<D = Bytes> {
     config: LiveWindowConfig,
-    target_duration: u64,
+    /// A segment that is not independent was offered: the playlist says no more that all are.
+    has_dependent: bool,
     offered: VecDeque<Segment<D>>,
     kept: VecDeque<Segment<D>>,
     /// Sums over `offered`.
@@ -68,30 +71,31 @@ pub struct LiveWindow<D = Bytes> {
 impl<D> LiveWindow<D> {
     /// An empty window.
     pub fn new(config: LiveWindowConfig) -> Self {
+        let first_sequence = config.first_sequence;
         Self {
             config,
-            target_duration: (config.target.as_secs() + u64::from(config.target.subsec_nanos() > 0)).max(1),
+            has_dependent: false,
             offered: VecDeque::new(),
             kept: VecDeque::new(),
             duration: Duration::ZERO,
             bytes: 0,
-            media_sequence: config.first_sequence,
-            discontinuity_sequence: config.first_sequence,
+            media_sequence: first_sequence,
+            discontinuity_sequence: first_sequence,
         }
     }
 
-    /// From the next segment on, the segments on offer keep to so many bytes. Three target durations are kept in any case.
+    /// From the next segment on, the segments on offer keep to so many bytes. Five target durations are kept in any case.
     pub const fn keep_within(&mut self, max_bytes: usize) {
         self.config.max_bytes = max_bytes;
     }
 
     /// Takes the next segment in; old ones leave.
     pub fn push(&mut self, segment: Segment<D>) {
-        self.target_duration = self.target_duration.max(rounded_seconds(segment.duration));
+        self.has_dependent |= !segment.independent;
         self.duration += segment.duration;
         self.bytes += segment.bytes;
         self.offered.push_back(segment);
-        let fewest = Duration::from_secs(self.target_duration) * FEWEST_TARGETS;
+        let fewest = self.targets(FEWEST_TARGETS);
         while (self.duration > self.config.window || self.bytes > self.config.max_bytes)
             && self
                 .offered
@@ -110,8 +114,10 @@ impl<D> LiveWindow<D> {
         self.discontinuity_sequence += u64::from(oldest.discontinuity);
         self.kept.push_back(oldest);
         let mut kept: Duration = self.kept.iter().map(|segment| segment.duration).sum();
-        while kept > self.config.keep {
-            kept -= self.kept.pop_front().map_or(kept, |gone| gone.duration);
+        let least = self.targets(KEPT_TARGETS);
+        while let Some(oldest) = self.kept.front().filter(|oldest| kept >= oldest.duration + least) {
+            kept -= oldest.duration;
+            self.kept.pop_front();
         }
     }
 
@@ -132,12 +138,21 @@ impl<D> LiveWindow<D> {
 
     /// EXT-X-TARGETDURATION, in seconds.
     pub const fn target_duration(&self) -> u64 {
-        self.target_duration
+        self.config.target_duration
+    }
+
+    fn targets(&self, count: u32) -> Duration {
+        Duration::from_secs(self.config.target_duration) * count
     }
 
     /// Time that the playlist covers.
     pub const fn duration(&self) -> Duration {
         self.duration
+    }
+
+    /// True while every segment of the stream so far begins at an entry point.
+    pub const fn is_independent(&self) -> bool {
+        !self.has_dependent
     }
 
     /// Bytes of the segments on offer.
@@ -148,18 +163,19 @@ impl<D> LiveWindow<D> {
     /// The media playlist as it stands.
     pub fn playlist(&self, wall: WallOffset, ended: bool) -> MediaPlaylist {
         MediaPlaylist {
-            target_duration: self.target_duration,
+            target_duration: self.config.target_duration,
             media_sequence: self.media_sequence,
             discontinuity_sequence: self.discontinuity_sequence,
             server_control: Some(ServerControl {
                 can_block_reload: true,
-                hold_back: Duration::from_secs(self.target_duration) * FEWEST_TARGETS,
+                hold_back: self.targets(HOLD_BACK_TARGETS),
             }),
+            independent_segments: self.is_independent(),
             segments: self
                 .offered
                 .iter()
                 .map(|segment| MediaSegment {
-                    uri: segment_name(segment.sequence),
+                    uri: segment_name(&self.config.run, segment.sequence),
                     duration: segment.duration,
                     discontinuity: segment.discontinuity,
                     program_date_time: wall.unix_milliseconds(segment.start),
@@ -183,9 +199,4 @@ impl<D> LiveWindow<D> {
             frame_rate: f64::from(pictures) / seconds,
         })
     }
-}
-
-/// To the nearest second, as EXTINF is compared with EXT-X-TARGETDURATION (RFC 8216bis §4.4.3.1).
-fn rounded_seconds(duration: Duration) -> u64 {
-    (duration + Duration::from_millis(500)).as_secs()
 }

@@ -15,7 +15,9 @@ pub struct MediaPlaylist {
     pub discontinuity_sequence: u64,
     /// EXT-X-SERVER-CONTROL.
     pub server_control: Option<ServerControl>,
-    /// In order; each opens with an IDR (EXT-X-INDEPENDENT-SEGMENTS).
+    /// EXT-X-INDEPENDENT-SEGMENTS: every segment of the stream so far begins at an entry point.
+    pub independent_segments: bool,
+    /// In order.
     pub segments: Vec<MediaSegment>,
     /// EXT-X-ENDLIST: nothing will be added.
     pub ended: bool,
@@ -53,7 +55,9 @@ impl fmt::Display for MediaPlaylist {
         }
         writeln!(out, "#EXT-X-MEDIA-SEQUENCE:{}", self.media_sequence)?;
         writeln!(out, "#EXT-X-DISCONTINUITY-SEQUENCE:{}", self.discontinuity_sequence)?;
-        writeln!(out, "#EXT-X-INDEPENDENT-SEGMENTS")?;
+        if self.independent_segments {
+            writeln!(out, "#EXT-X-INDEPENDENT-SEGMENTS")?;
+        }
         for segment in &self.segments {
             write!(out, "{segment}")?;
         }

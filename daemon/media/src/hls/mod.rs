@@ -2,28 +2,33 @@
 //!
 //! Must not be here: sockets, tasks, waiting for a segment.
 
+mod cutter;
 mod date_time;
 mod live_window;
 mod media_playlist;
 mod multivariant_playlist;
+mod packager;
 mod segment_writer;
 mod segmenter;
 
+pub use cutter::{Cut, Cutter, CutterConfig, CutterCounters, Ended, Picture, Place};
 pub use live_window::{LiveWindow, LiveWindowConfig, WallOffset};
 pub use media_playlist::{MediaPlaylist, MediaSegment, ServerControl};
 pub use multivariant_playlist::{MultivariantPlaylist, Variant};
+pub use packager::Packager;
 pub use segment_writer::{InMemory, SegmentWriter};
-pub use segmenter::{Segment, Segmenter, SegmenterConfig, SegmenterCounters};
+pub use segmenter::{Segment, SegmentError, Segmenter};
 
-/// A segment's name, relative to its playlist. Sequence numbers are never given twice, so names are unique for ever.
-pub fn segment_name(sequence: u64) -> String {
-    format!("{sequence}.ts")
+/// A segment's name, relative to its playlist: `RUN-NUMBER.ts`. No two runs of any stream are called the same, so a name never stands for two
+/// segments, and caches may keep them for ever.
+pub fn segment_name(run: &str, sequence: u64) -> String {
+    format!("{run}-{sequence}.ts")
 }
 
-/// The sequence number in a name made by [`segment_name`].
-pub fn parse_segment_name(name: &str) -> Option<u64> {
-    let digits = name.strip_suffix(".ts")?;
-    // One name for one segment: "007.ts" and "+7.ts" are not names of segment 7.
+/// The run and the sequence number in a name made by [`segment_name`].
+pub fn parse_segment_name(name: &str) -> Option<(&str, u64)> {
+    let (run, digits) = name.strip_suffix(".ts")?.rsplit_once('-')?;
+    // One name for one segment: "a-007.ts" and "a-+7.ts" are not names of segment 7.
     let sequence = digits.parse().ok()?;
-    (segment_name(sequence) == name).then_some(sequence)
+    (segment_name(run, sequence) == name).then_some((run, sequence))
 }

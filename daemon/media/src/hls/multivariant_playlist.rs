@@ -5,6 +5,8 @@ use std::fmt;
 /// What a client fetches first: which streams there are.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MultivariantPlaylist {
+    /// EXT-X-INDEPENDENT-SEGMENTS: of all its media playlists.
+    pub independent_segments: bool,
     /// One at least.
     pub variants: Vec<Variant>,
 }
@@ -28,7 +30,10 @@ pub struct Variant {
 
 impl fmt::Display for MultivariantPlaylist {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(out, "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-INDEPENDENT-SEGMENTS")?;
+        writeln!(out, "#EXTM3U\n#EXT-X-VERSION:6")?;
+        if self.independent_segments {
+            writeln!(out, "#EXT-X-INDEPENDENT-SEGMENTS")?;
+        }
         for Variant { uri, bandwidth, average_bandwidth, codecs, resolution: (width, height), frame_rate } in
             &self.variants
         {

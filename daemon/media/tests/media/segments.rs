@@ -3,7 +3,8 @@
 use crate::demuxer::Demuxer;
 use crate::h264_writer::{Sps, annex_b, picture, pps};
 use perch_media::access_unit::{AccessUnit, AccessUnitAssembler};
-use perch_media::hls::{Segment, SegmentWriter, Segmenter, SegmenterConfig};
+use perch_media::hls::{CutterConfig, Segment, SegmentError, SegmentWriter, Segmenter};
+use perch_media::mpegts::Muxer;
 use perch_media::time::{MediaDuration, MediaTime, Times};
 use proptest::prelude::*;
 use std::time::Duration;
@@ -38,10 +39,12 @@ impl Camera {
     }
 }
 
-const CONFIG: SegmenterConfig = SegmenterConfig { target: Duration::from_secs(2), first_sequence: 100 };
+const CONFIG: CutterConfig =
+    CutterConfig { segment: Duration::from_secs(2), target_duration: 2, part: Duration::from_millis(250) };
+const FIRST: u64 = 100;
 
 fn segmenter() -> Segmenter {
-    Segmenter::new(CONFIG)
+    Segmenter::new(CONFIG, FIRST)
 }
 
 /// Runs `pictures` through; an IDR comes every `gop` pictures, and `latency` pictures after it was asked for.
@@ -56,7 +59,7 @@ fn run(
     let mut until_forced = None;
     for number in 0..pictures {
         let is_idr = number % gop == 0 || until_forced == Some(0);
-        segments.extend(segmenter.push(&camera.shoot(is_idr)));
+        segments.extend(segmenter.push(&camera.shoot(is_idr)).unwrap());
         until_forced = until_forced.filter(|&left| left > 0).map(|left| left - 1);
         if segmenter.wants_key_frame() && until_forced.is_none() {
             until_forced = latency;
@@ -78,9 +81,14 @@ fn the_first_segments_are_short_when_the_encoder_listens() {
 }
 
 #[test]
-fn an_encoder_that_does_not_listen_gets_segments_as_long_as_its_gops() {
-    let segments = run(&mut segmenter(), &mut Camera::new(0, 0), 1000, 150, None);
-    assert_eq!(milliseconds(&segments), [5000; 6]);
+fn an_encoder_that_does_not_listen_gets_segments_within_the_target_duration_all_the_same() {
+    let mut segmenter = segmenter();
+    let segments = run(&mut segmenter, &mut Camera::new(0, 0), 1000, 150, None);
+    let durations = milliseconds(&segments);
+    assert!(durations.iter().all(|&duration| duration < 2500), "{durations:?}");
+    assert!(segments.iter().any(|segment| !segment.independent) && segments[0].independent);
+    assert!(segments.iter().all(|segment| !segment.discontinuity));
+    assert_eq!(segmenter.counters().seams, 0);
 }
 
 #[test]
@@ -123,9 +131,9 @@ fn a_replugged_camera_is_a_seam_and_its_segment_ends_where_its_pictures_do() {
     let mut segmenter = segmenter();
     run(&mut segmenter, &mut Camera::new(0, 0), 15, 60, None);
     let replugged = Camera::new(1, 900_000).shoot(true);
-    let cut = segmenter.push(&replugged).expect("the old camera's last segment");
+    let cut = segmenter.push(&replugged).unwrap().expect("the old camera's last segment");
     assert_eq!((cut.duration.as_millis(), cut.discontinuity), (500, false));
-    let after = segmenter.finish().unwrap();
+    let after = segmenter.finish().unwrap().unwrap();
     assert_eq!((after.discontinuity, after.start, after.sequence), (true, replugged.times.pts, 101));
     assert!(Demuxer::default().read(&after.data).pes[0].discontinuity);
     assert_eq!(segmenter.counters().seams, 1);
@@ -137,8 +145,8 @@ fn another_size_is_a_seam_even_within_a_source() {
     let mut camera = Camera::new(0, 0);
     run(&mut segmenter, &mut camera, 10, 60, None);
     camera.sps.width_in_macroblocks = 40;
-    let before = segmenter.push(&camera.shoot(true)).expect("a seam");
-    let after = segmenter.finish().unwrap();
+    let before = segmenter.push(&camera.shoot(true)).unwrap().expect("a seam");
+    let after = segmenter.finish().unwrap().unwrap();
     assert_eq!((before.format.width, after.format.width, after.discontinuity), (1280, 640, true));
 }
 
@@ -148,9 +156,9 @@ fn a_hole_in_time_is_a_seam_and_not_a_long_segment() {
     let mut camera = Camera::new(0, 0);
     run(&mut segmenter, &mut camera, 30, 60, None);
     camera.now += 3 * 90_000;
-    let before = segmenter.push(&camera.shoot(true)).expect("a seam");
+    let before = segmenter.push(&camera.shoot(true)).unwrap().expect("a seam");
     assert_eq!(before.duration.as_millis(), 1000);
-    assert!(segmenter.finish().unwrap().discontinuity);
+    assert!(segmenter.finish().unwrap().unwrap().discontinuity);
 }
 
 #[test]
@@ -159,13 +167,13 @@ fn after_a_seam_nothing_is_written_before_an_idr_and_one_is_asked_for() {
     run(&mut segmenter, &mut Camera::new(0, 0), 10, 60, None);
     let mut other = Camera::new(1, 90_000);
     other.shoot(true); // overtaken: the reader never saw it
-    assert!(segmenter.push(&other.shoot(false)).is_some());
+    assert!(segmenter.push(&other.shoot(false)).unwrap().is_some());
     assert!(segmenter.wants_key_frame());
-    assert!(segmenter.push(&other.shoot(false)).is_none());
-    assert!(segmenter.finish().is_none());
-    assert_eq!(segmenter.counters().before_idr, 2);
-    assert!(segmenter.push(&other.shoot(true)).is_none());
-    assert!(segmenter.finish().unwrap().discontinuity);
+    assert!(segmenter.push(&other.shoot(false)).unwrap().is_none());
+    assert!(segmenter.finish().unwrap().is_none());
+    assert_eq!(segmenter.counters().before_entry, 2);
+    assert!(segmenter.push(&other.shoot(true)).unwrap().is_none());
+    assert!(segmenter.finish().unwrap().unwrap().discontinuity);
 }
 
 #[test]
@@ -174,7 +182,7 @@ fn a_key_frame_is_asked_for_once_when_due_and_again_every_half_second() {
     let mut camera = Camera::new(0, 0);
     let asked: Vec<_> = (0..60)
         .filter(|number| {
-            segmenter.push(&camera.shoot(*number == 0));
+            segmenter.push(&camera.shoot(*number == 0)).unwrap();
             segmenter.wants_key_frame()
         })
         .collect();
@@ -182,23 +190,11 @@ fn a_key_frame_is_asked_for_once_when_due_and_again_every_half_second() {
 }
 
 #[test]
-fn an_endless_gop_is_dropped_before_it_takes_the_memory() {
-    let mut segmenter = segmenter();
-    let mut camera = Camera::new(0, 0);
-    let segments = run(&mut segmenter, &mut camera, 30 * 25, u32::MAX, None);
-    assert!(segments.is_empty());
-    assert_eq!(segmenter.counters().endless_gops, 1);
-    segmenter.push(&camera.shoot(true));
-    let next = segmenter.finish().unwrap();
-    assert_eq!((next.sequence, next.discontinuity), (100, true));
-}
-
-#[test]
 fn the_last_segment_ends_one_picture_after_its_last_picture() {
     let mut segmenter = segmenter();
-    assert!(segmenter.finish().is_none());
+    assert!(segmenter.finish().unwrap().is_none());
     run(&mut segmenter, &mut Camera::new(0, 0), 12, 60, None);
-    let last = segmenter.finish().unwrap();
+    let last = segmenter.finish().unwrap().unwrap();
     assert_eq!((last.duration.as_millis(), last.pictures), (400, 12));
     assert!((last.frames_per_second() - 30.0).abs() < 0.01);
     assert_eq!(last.bitrate(), last.data.len() as u64 * 8 * 10 / 4);
@@ -233,17 +229,18 @@ proptest! {
                 Event::Pictures { count, gop } => segments.extend(run(&mut segmenter, &mut camera, count, gop, None)),
                 Event::Hole { ticks } => camera.now += ticks,
                 Event::Replug { back } => camera = Camera::new(camera.number + 1, camera.now + back),
-                Event::End => segments.extend(segmenter.finish()),
+                Event::End => segments.extend(segmenter.finish().unwrap()),
             }
         }
-        segments.extend(segmenter.finish());
+        segments.extend(segmenter.finish().unwrap());
         let mut demuxer = Demuxer::default();
         for (sequence, segment) in (100..).zip(&segments) {
             prop_assert_eq!(segment.sequence, sequence);
             prop_assert!(segment.duration > Duration::ZERO);
             let found = demuxer.read(&segment.data);
             prop_assert_eq!((found.tables, found.pes.len()), (1, segment.pictures as usize));
-            prop_assert!(found.pes[0].random_access);
+            prop_assert_eq!(found.pes[0].random_access, segment.independent);
+            prop_assert!(segment.duration < Duration::from_millis(2500));
             prop_assert_eq!(found.pes[0].discontinuity, segment.discontinuity);
         }
         for pair in segments.windows(2) {
@@ -253,35 +250,49 @@ proptest! {
     }
 }
 
-/// Notes what it is told.
+/// Notes what it is told, and fails when it is asked to.
 #[derive(Default)]
 struct Noting {
     begun: Vec<u8>,
     writes: usize,
     discarded: Vec<usize>,
+    finished: usize,
+    /// Counted in finished segments.
+    fails_at: Option<usize>,
 }
+
+#[derive(Debug, PartialEq, thiserror::Error)]
+#[error("no room")]
+struct NoRoom;
 
 impl SegmentWriter for Noting {
     /// The bytes and in how many pieces they came.
     type Whole = (Vec<u8>, usize);
+    type Error = NoRoom;
 
-    fn write(&mut self, bytes: &[u8]) {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), NoRoom> {
         self.begun.extend_from_slice(bytes);
         self.writes += 1;
+        if self.fails_at == Some(self.finished) && self.writes == 2 { Err(NoRoom) } else { Ok(()) }
     }
 
-    fn finish(&mut self) -> Self::Whole {
-        (std::mem::take(&mut self.begun), std::mem::take(&mut self.writes))
+    fn finish(&mut self) -> Result<Self::Whole, NoRoom> {
+        self.finished += 1;
+        if self.fails_at == Some(self.finished - 1) {
+            return Err(NoRoom);
+        }
+        Ok((std::mem::take(&mut self.begun), std::mem::take(&mut self.writes)))
     }
 
     fn discard(&mut self) {
         self.discarded.push(std::mem::take(&mut self.begun).len());
         self.writes = 0;
+        self.fails_at = None;
     }
 }
 
 fn noting() -> Segmenter<Noting> {
-    Segmenter::with_writer(CONFIG, Noting::default())
+    Segmenter::with_writer(CONFIG, FIRST, Muxer::new(), Noting::default())
 }
 
 #[test]
@@ -291,8 +302,8 @@ fn a_writer_gets_the_segments_bytes_in_large_pieces() {
     let mut most = 0;
     for number in 0..1000 {
         let is_idr = number % 60 == 0;
-        let expected = whole.push(&one.shoot_of(is_idr, 20_000));
-        let Some(segment) = in_pieces.push(&other.shoot_of(is_idr, 20_000)) else {
+        let expected = whole.push(&one.shoot_of(is_idr, 20_000)).unwrap();
+        let Some(segment) = in_pieces.push(&other.shoot_of(is_idr, 20_000)).unwrap() else {
             assert!(expected.is_none());
             continue;
         };
@@ -305,19 +316,43 @@ fn a_writer_gets_the_segments_bytes_in_large_pieces() {
     assert!(most > 1, "none was large enough to come in pieces");
 }
 
+/// A writer that fails in the second segment, where it is written (large pictures) or where it is finished (small ones).
+fn segments_around_a_failure(
+    picture_bytes: usize,
+) -> Vec<Result<Segment<(Vec<u8>, usize)>, SegmentError<NoRoom>>> {
+    let writer = Noting { fails_at: Some(1), ..Noting::default() };
+    let mut segmenter = Segmenter::with_writer(CONFIG, FIRST, Muxer::new(), writer);
+    let mut camera = Camera::new(0, 0);
+    let pushed = (0..300).map(|number| segmenter.push(&camera.shoot_of(number % 15 == 0, picture_bytes)));
+    pushed.filter_map(Result::transpose).collect()
+}
+
 #[test]
-fn a_segment_that_never_ends_is_discarded_by_its_writer_too() {
-    let (mut segmenter, mut camera) = (noting(), Camera::new(0, 0));
-    assert!(segmenter.push(&camera.shoot(true)).is_none());
-    while segmenter.counters().endless_gops == 0 {
-        assert!(segmenter.push(&camera.shoot_of(false, 20_000)).is_none());
+fn a_segment_that_cannot_be_kept_is_told_and_the_stream_goes_on_after_a_seam() {
+    for picture_bytes in [100, 20_000] {
+        let segments = segments_around_a_failure(picture_bytes);
+        assert!(matches!(segments[1], Err(SegmentError::Writer(NoRoom))), "{picture_bytes}");
+        let kept: Vec<_> = segments.iter().filter_map(|segment| segment.as_ref().ok()).collect();
+        assert_eq!(kept.len(), segments.len() - 1);
+        let sequences: Vec<_> = kept.iter().map(|segment| segment.sequence).collect();
+        assert!(sequences.is_sorted() && sequences[..2] == [FIRST, FIRST + 1], "{sequences:?}");
+        let seams: Vec<_> = kept.iter().map(|segment| segment.discontinuity).collect();
+        assert_eq!(seams.iter().filter(|seam| **seam).count(), 1, "{seams:?}");
+        assert!(seams[1]);
+        let mut demuxer = Demuxer::default();
+        demuxer.read(&kept[0].data.0);
+        assert!(Demuxer::default().read(&kept[1].data.0).pes[0].discontinuity);
     }
-    assert!(segmenter.push(&camera.shoot(true)).is_none(), "begins anew");
-    let next = segmenter.finish().expect("the picture that came after").data.0;
-    assert_eq!(
-        (segmenter.writer().discarded.len(), &next[..2]),
-        (1, &[0x47, 0x40][..]),
-        "opens with the PAT"
-    );
-    assert_eq!(Demuxer::default().read(&next).pes.len(), 1);
+}
+
+#[test]
+fn a_segment_beyond_all_measure_is_dropped_before_it_takes_the_memory() {
+    let (mut segmenter, mut camera) = (noting(), Camera::new(0, 0));
+    let pushed: Vec<_> =
+        (0..12).map(|number| segmenter.push(&camera.shoot_of(number == 0, 3 << 20))).collect();
+    assert!(pushed.iter().any(|pushed| matches!(pushed, Err(SegmentError::TooLarge))));
+    assert_eq!(segmenter.writer().discarded.len(), 1);
+    segmenter.push(&camera.shoot(true)).unwrap();
+    let next = segmenter.finish().unwrap().expect("the picture that came after");
+    assert_eq!((next.sequence, next.discontinuity, &next.data.0[..2]), (FIRST, true, &[0x47, 0x40][..]));
 }

@@ -114,13 +114,15 @@ impl Default for HlsMetrics {
 #[derive(Clone, Debug)]
 pub struct HlsHandle {
     offer: watch::Receiver<Arc<Offer>>,
+    /// What the segments' names begin with.
+    run: Arc<str>,
     /// Held as long as segments are offered, also after the stream's end.
     _share: StreamShare,
 }
 
 impl HlsHandle {
-    pub(super) fn new(offer: watch::Receiver<Arc<Offer>>, share: StreamShare) -> Self {
-        Self { offer, _share: share }
+    pub(super) fn new(offer: watch::Receiver<Arc<Offer>>, run: Arc<str>, share: StreamShare) -> Self {
+        Self { offer, run, _share: share }
     }
 
     /// All that is offered now.
@@ -130,7 +132,8 @@ impl HlsHandle {
 
     /// A segment by its name in the playlist.
     pub fn segment(&self, name: &str) -> Option<SegmentBytes> {
-        self.offer.borrow().segment(parse_segment_name(name)?).cloned()
+        let (run, sequence) = parse_segment_name(name)?;
+        if run == &*self.run { self.offer.borrow().segment(sequence).cloned() } else { None }
     }
 
     /// Whether the first segment can be served.

@@ -9,7 +9,7 @@ use perch_media::hls::SegmentWriter;
 use std::io;
 use std::sync::Arc;
 
-/// See the module.
+/// The writer of one stream.
 #[derive(Debug, Default)]
 pub(super) struct InKernel {
     begun: Option<Begun>,
@@ -32,8 +32,10 @@ impl AsRef<[u8]> for Lender {
 
 impl SegmentWriter for InKernel {
     type Whole = SegmentBytes;
+    /// What the kernel was given cannot be read back, so the segment's beginning is lost.
+    type Error = io::Error;
 
-    fn write(&mut self, bytes: &[u8]) {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         let begun = self.begun.take().unwrap_or_else(|| match KernelMemoryWriter::new() {
             Ok(writer) => Begun::Kernel(writer),
             Err(error) => Begun::Own(own(&error, Vec::new())),
@@ -41,29 +43,30 @@ impl SegmentWriter for InKernel {
         self.begun = Some(match begun {
             Begun::Kernel(mut writer) => match writer.write(bytes) {
                 Ok(()) => Begun::Kernel(writer),
-                Err(error) => Begun::Own([&own(&error, read_back(&writer)), bytes].concat()),
+                Err(error) => Begun::Own([&own(&error, writer.read_back()?), bytes].concat()),
             },
             Begun::Own(mut own) => {
                 own.extend_from_slice(bytes);
                 Begun::Own(own)
             }
         });
+        Ok(())
     }
 
-    fn finish(&mut self) -> SegmentBytes {
+    fn finish(&mut self) -> io::Result<SegmentBytes> {
         let own = match self.begun.take() {
             Some(Begun::Kernel(writer)) => match writer.finish() {
                 Ok(memory) => {
                     let memory = Arc::new(memory);
                     let data = Bytes::from_owner(Lender(memory.clone()));
-                    return SegmentBytes { data, memory: Some(memory) };
+                    return Ok(SegmentBytes { data, memory: Some(memory) });
                 }
-                Err((writer, error)) => own(&error, read_back(&writer)),
+                Err((writer, error)) => own(&error, writer.read_back()?),
             },
             Some(Begun::Own(own)) => own,
             None => Vec::new(),
         };
-        SegmentBytes { data: own.into(), memory: None }
+        Ok(SegmentBytes { data: own.into(), memory: None })
     }
 
     fn discard(&mut self) {
@@ -74,14 +77,6 @@ impl SegmentWriter for InKernel {
 fn own(error: &io::Error, bytes: Vec<u8>) -> Vec<u8> {
     tracing::debug!(%error, "a segment stays in the daemon's own memory");
     bytes
-}
-
-/// Reading what is in memory does not fail.
-fn read_back(writer: &KernelMemoryWriter) -> Vec<u8> {
-    writer.read_back().unwrap_or_else(|error| {
-        tracing::error!(%error, "the beginning of a segment is lost");
-        Vec::new()
-    })
 }
 
 #[cfg(test)]
@@ -96,8 +91,8 @@ mod tests {
     fn a_segment_lies_in_the_kernels_memory() {
         let mut writer = InKernel::default();
         for _ in 0..2 {
-            segment().chunks(65_536).for_each(|part| writer.write(part));
-            let whole = writer.finish();
+            segment().chunks(65_536).for_each(|part| writer.write(part).unwrap());
+            let whole = writer.finish().unwrap();
             assert_eq!(whole.data, segment());
             assert_eq!(whole.memory.expect("in the kernel").offset_of(&whole.data), Some(0));
         }
@@ -107,11 +102,11 @@ mod tests {
     fn without_room_in_the_kernel_it_goes_on_in_our_own() {
         let data = segment();
         let mut writer = InKernel::default();
-        writer.write(&data[..100_000]);
+        writer.write(&data[..100_000]).unwrap();
         let Some(Begun::Kernel(begun)) = writer.begun.take() else { panic!("not in the kernel") };
-        writer.begun = Some(Begun::Own(own(&io::ErrorKind::OutOfMemory.into(), read_back(&begun))));
-        writer.write(&data[100_000..]);
-        let whole = writer.finish();
+        writer.begun = Some(Begun::Own(own(&io::ErrorKind::OutOfMemory.into(), begun.read_back().unwrap())));
+        writer.write(&data[100_000..]).unwrap();
+        let whole = writer.finish().unwrap();
         assert!(whole.memory.is_none());
         assert_eq!(whole.data, data);
     }
@@ -119,9 +114,9 @@ mod tests {
     #[test]
     fn nothing_of_a_discarded_segment_is_in_the_next() {
         let mut writer = InKernel::default();
-        writer.write(b"lost");
+        writer.write(b"lost").unwrap();
         writer.discard();
-        writer.write(b"kept");
-        assert_eq!(writer.finish().data, &b"kept"[..]);
+        writer.write(b"kept").unwrap();
+        assert_eq!(writer.finish().unwrap().data, &b"kept"[..]);
     }
 }

@@ -5,7 +5,7 @@ use crate::broadcast::{self, Publisher};
 use crate::capture::testing::access_unit;
 use crate::clock::HandClock;
 use crate::memory_budget::{MemoryBudget, Part};
-use std::sync::atomic::AtomicU64;
+use tokio::task::JoinHandle;
 
 const WALL: Duration = Duration::from_millis(1_795_368_483_007);
 
@@ -17,11 +17,8 @@ fn settings() -> HlsSettings {
     }
 }
 
-/// Counts on from 500, as a store that was used before.
-fn reserve() -> ReserveSequence {
-    let next = AtomicU64::new(500);
-    Arc::new(move |count| Ok(next.fetch_add(count, Ordering::Relaxed)))
-}
+/// Of a stream that began 50 s ago: its numbers begin at 500.
+const AGE: Duration = Duration::from_secs(50);
 
 struct Live {
     publisher: Publisher,
@@ -30,15 +27,15 @@ struct Live {
     clock: Arc<HandClock>,
 }
 
-fn live(reserve: ReserveSequence) -> Live {
-    live_within(StreamShare::usual(), reserve)
+fn live() -> Live {
+    live_within(StreamShare::usual())
 }
 
-fn live_within(share: StreamShare, reserve: ReserveSequence) -> Live {
+fn live_within(share: StreamShare) -> Live {
     let (publisher, broadcast) = broadcast::channel();
     broadcast.keep_within(share);
     let clock = Arc::new(HandClock::at_wall(WALL));
-    let (handle, reading) = read(&broadcast, settings(), reserve, clock.clone(), Arc::default());
+    let (handle, reading) = read(&broadcast, settings(), AGE, clock.clone(), Arc::default()).unwrap();
     let task = tokio::spawn(reading); // with the paused time of the test
     Live { publisher, handle, task, clock }
 }
@@ -61,23 +58,77 @@ fn text(handle: &HlsHandle) -> String {
 
 #[tokio::test(start_paused = true)]
 async fn the_first_segment_is_served_as_soon_as_it_is_whole() {
-    let mut live = live(reserve());
+    let mut live = live();
     assert!(!live.handle.is_ready());
     live.handle.wait_for(0, Duration::from_millis(1)).await;
     live.seconds(0..2).await;
     live.handle.ready().await;
     let name = text(&live.handle).lines().last().unwrap().to_owned();
-    assert_eq!(name, "500.ts");
+    let run = name.strip_suffix("-500.ts").expect("the first number of this run");
     let segment = live.handle.segment(&name).expect("it is listed").data;
     assert_eq!((segment.len() % 188, segment[0]), (0, 0x47));
-    for other in ["501.ts", "499.ts", "0500.ts", "x.ts", ""] {
-        assert!(live.handle.segment(other).is_none(), "{other}");
+    for other in [
+        format!("{run}-501.ts"),
+        format!("{run}-499.ts"),
+        format!("{run}-0500.ts"),
+        "x-500.ts".into(),
+        "500.ts".into(),
+    ] {
+        assert!(live.handle.segment(&other).is_none(), "{other}");
     }
 }
 
 #[tokio::test(start_paused = true)]
+async fn two_runs_of_a_stream_share_no_name_and_the_second_has_the_higher_numbers() {
+    let mut names = Vec::new();
+    let mut numbers = Vec::new();
+    for age in [Duration::ZERO, Duration::from_mins(40)] {
+        let (publisher, broadcast) = broadcast::channel();
+        let clock = Arc::new(HandClock::at_wall(WALL));
+        let (handle, reading) = read(&broadcast, settings(), age, clock.clone(), Arc::default()).unwrap();
+        let mut live = Live { publisher, handle, task: tokio::spawn(reading), clock };
+        live.seconds(0..2000).await;
+        let offer = live.handle.offer();
+        numbers.push(offer.first_sequence..offer.next_sequence);
+        names.extend(text(&live.handle).lines().filter(|line| !line.starts_with('#')).map(str::to_owned));
+    }
+    assert!(numbers[0].end > 900 && numbers[1].start > numbers[0].end, "{numbers:?}");
+    let count = names.len();
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), count);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_came_before_a_pause_is_listed_when_nothing_follows() {
+    let mut live = live();
+    live.seconds(0..5).await;
+    let before = live.handle.offer().next_sequence;
+    assert!(live.handle.wait_for(before, Duration::from_secs(1)).await.is_none(), "it may still go on");
+    let offer =
+        live.handle.wait_for(before, Duration::from_secs(3)).await.expect("the segment in the making");
+    assert_eq!((offer.next_sequence, offer.has_ended), (before + 1, false));
+    live.seconds(8..12).await;
+    assert!(text(&live.handle).contains("#EXT-X-DISCONTINUITY\n"), "it goes on after a seam");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_without_key_frames_keeps_to_the_target_duration() {
+    let live = live();
+    for tenth in 0..600 {
+        live.clock.turn(Duration::from_millis(100));
+        live.publisher.publish([access_unit(tenth * 9000, tenth == 0, 1000)], live.clock.monotonic());
+        tokio::task::yield_now().await;
+    }
+    let playlist = m3u8_rs::parse_media_playlist_res(&live.handle.offer().playlist).expect("a playlist");
+    assert_eq!(playlist.target_duration, 2);
+    assert!(playlist.segments.len() > 20 && playlist.segments.iter().all(|segment| segment.duration < 2.5));
+    assert!(!playlist.independent_segments);
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_waits_for_a_segment_wakes_when_it_is_listed() {
-    let mut live = live(reserve());
+    let mut live = live();
     let handle = live.handle.clone();
     let waiting = tokio::spawn(async move { handle.wait_for(503, Duration::from_secs(6)).await });
     live.handle.wait_for(0, Duration::from_millis(1)).await;
@@ -90,7 +141,7 @@ async fn who_waits_for_a_segment_wakes_when_it_is_listed() {
 
 #[tokio::test(start_paused = true)]
 async fn a_closed_broadcast_ends_the_playlist_with_its_last_pictures() {
-    let mut live = live(reserve());
+    let mut live = live();
     live.handle.wait_for(0, Duration::from_millis(1)).await;
     live.seconds(0..5).await;
     let Live { publisher, handle, task, .. } = live;
@@ -104,7 +155,7 @@ async fn a_closed_broadcast_ends_the_playlist_with_its_last_pictures() {
 
 #[tokio::test(start_paused = true)]
 async fn memory_and_playlist_hold_a_window_and_not_more() {
-    let mut live = live(reserve());
+    let mut live = live();
     live.handle.wait_for(0, Duration::from_millis(1)).await;
     live.seconds(0..600).await;
     let offer = live.handle.offer();
@@ -121,37 +172,18 @@ async fn memory_and_playlist_hold_a_window_and_not_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn sequence_numbers_are_reserved_before_they_are_used() {
-    let reserved = Arc::new(AtomicU64::new(0));
-    let count = reserved.clone();
-    let mut live = live(Arc::new(move |block| Ok(count.fetch_add(block, Ordering::Relaxed))));
-    live.handle.wait_for(0, Duration::from_millis(1)).await;
-    for minute in 0..40 {
-        live.seconds(minute * 60..minute * 60 + 60).await;
-        live.handle.wait_for(u64::MAX, Duration::from_millis(1)).await; // lets the blocking call be done
-        assert!(live.handle.offer().next_sequence <= reserved.load(Ordering::Relaxed));
-    }
-    assert_eq!(reserved.load(Ordering::Relaxed), 2 * RESERVE);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_store_that_fails_at_first_only_delays_the_stream() {
-    let calls = AtomicU64::new(0);
-    let mut live = live(Arc::new(move |_| match calls.fetch_add(1, Ordering::Relaxed) {
-        0 | 1 => anyhow::bail!("the card stalls"),
-        _ => Ok(7),
-    }));
-    live.handle.wait_for(0, Duration::from_secs(1)).await;
-    live.seconds(0..2).await;
-    live.handle.ready().await;
-    assert_eq!(live.handle.offer().first_sequence, 7);
-}
-
-#[tokio::test(start_paused = true)]
 async fn dates_follow_the_clock_when_it_is_set_but_not_when_it_is_slewed() {
     let clock = Arc::new(HandClock::at_wall(WALL));
     let (offer, _) = watch::channel(Arc::default());
-    let mut stream = Stream::new(settings(), 0, offer, Arc::default(), clock.clone(), StreamShare::usual());
+    let mut stream = Stream::new(
+        settings(),
+        "a".to_owned(),
+        0,
+        offer,
+        Arc::default(),
+        clock.clone(),
+        StreamShare::usual(),
+    );
     stream.sample_wall_clock();
     let first = stream.wall;
     clock.turn(Duration::from_secs(5));
@@ -168,7 +200,7 @@ async fn dates_follow_the_clock_when_it_is_set_but_not_when_it_is_slewed() {
 #[tokio::test(start_paused = true)]
 async fn a_window_keeps_to_the_streams_share_of_memory() {
     let budget = MemoryBudget::of(1 << 20);
-    let mut live = live_within(budget.admit_stream(0).unwrap(), reserve());
+    let mut live = live_within(budget.admit_stream(0).unwrap());
     live.handle.wait_for(0, Duration::from_millis(1)).await;
     live.seconds(0..60).await;
     let alone = budget.used(Part::Windows);
@@ -181,14 +213,16 @@ async fn a_window_keeps_to_the_streams_share_of_memory() {
 #[tokio::test(start_paused = true)]
 async fn a_segment_that_a_viewer_still_takes_is_counted_until_it_is_taken() {
     let budget = MemoryBudget::of(64 << 20);
-    let mut live = live_within(budget.admit_stream(0).unwrap(), reserve());
+    let mut live = live_within(budget.admit_stream(0).unwrap());
     live.handle.wait_for(0, Duration::from_millis(1)).await;
     live.seconds(0..4).await;
-    let answer = live.handle.segment("500.ts").expect("it is listed").data.slice(188..);
+    let name =
+        text(&live.handle).lines().find(|line| line.ends_with("-500.ts")).expect("it is listed").to_owned();
+    let answer = live.handle.segment(&name).expect("it is listed").data.slice(188..);
     live.seconds(4..10).await;
     assert_eq!(budget.used(Part::Retired), 0, "it is still listed");
     live.seconds(10..90).await;
-    assert!(live.handle.segment("500.ts").is_none());
+    assert!(live.handle.segment(&name).is_none());
     assert_eq!(budget.used(Part::Retired), answer.len() as u64 + 188);
     drop(answer);
     assert_eq!(budget.used(Part::Retired), 0);

@@ -13,7 +13,6 @@ use perch_store::{EndReason, Store, StoreError, StreamId, StreamState, UserId, V
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::{OnAir, Viewers};
@@ -48,7 +47,7 @@ pub(super) struct Running {
     shared: Arc<Shared>,
     camera: LiveCamera,
     capture: CaptureThread,
-    reader: JoinHandle<()>,
+    reader: oneshot::Receiver<()>,
     hls: HlsHandle,
     viewers: Arc<Viewers>,
     stream: StreamId,
@@ -85,10 +84,10 @@ impl Running {
         let (hls, reader) = hls::spawn(
             capture.handle().broadcast(),
             settings,
-            shared.reserve.clone(),
+            shared.clock.monotonic().saturating_sub(programme.zero),
             shared.clock.clone(),
             shared.hls_metrics.clone(),
-        );
+        )?;
         let viewers = Arc::<Viewers>::default();
         shared.show(OnAir {
             stream: programme.stream,
@@ -218,7 +217,7 @@ impl Running {
             tracing::warn!(camera = self.camera.config.name, "the camera's thread hangs and was left behind");
             self.camera.is_left_behind();
         }
-        if !self.reader.is_finished() {
+        if !self.reader.is_terminated() {
             shutdown::step("the hls reader", shutdown::READERS, &mut self.reader).await;
         }
         let stream = self.stream;

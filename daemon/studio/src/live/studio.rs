@@ -6,7 +6,7 @@ use super::{LiveError, LiveHandle, OnAir, Pressed, Request};
 use crate::capture::ability::Ability;
 use crate::clock::wall;
 use crate::clock::{Clock, until};
-use crate::hls::{HlsMetrics, HlsSettings, ReserveSequence};
+use crate::hls::{HlsMetrics, HlsSettings};
 use crate::memory_budget::{MemoryBudget, NoMemory, StreamShare};
 use anyhow::{Context as _, anyhow};
 use perch_store::{
@@ -56,7 +56,6 @@ pub(super) struct Shared {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) hardware: Arc<dyn Hardware>,
     pub(super) settings: LiveSettings,
-    pub(super) reserve: ReserveSequence,
     pub(super) hls_metrics: Arc<HlsMetrics>,
     pub(super) tell: Tell,
     store: Arc<Store>,
@@ -139,9 +138,7 @@ impl Studio {
     ) -> (Self, LiveHandle) {
         let (asked, requests) = mpsc::channel(REQUESTS);
         let (on_air, seen) = watch::channel(Arc::from([]));
-        let sequence = store.clone();
-        let reserve: ReserveSequence = Arc::new(move |count| Ok(sequence.reserve_media_sequence(count)?));
-        let shared = Shared { clock, hardware, settings, reserve, hls_metrics, tell, store, on_air };
+        let shared = Shared { clock, hardware, settings, hls_metrics, tell, store, on_air };
         let studio = Self {
             shared: Arc::new(shared),
             cameras,
