@@ -17,6 +17,8 @@ const QUOTED: usize = 80;
 pub struct Received {
     bytes: u64,
     beginning: Vec<u8>,
+    /// An access unit came before, so it is H.264, and `beginning` may begin within a picture.
+    was_usable: bool,
 }
 
 impl Received {
@@ -36,6 +38,7 @@ impl Received {
     pub fn clear(&mut self) {
         self.bytes = 0;
         self.beginning.clear();
+        self.was_usable = true;
     }
 
     /// More came than any stream needs for a picture.
@@ -45,7 +48,7 @@ impl Received {
 
     /// Whether it is no H.264, in words; `None` where nothing came or it may be H.264.
     pub fn no_h264(&self) -> Option<String> {
-        let guess = guess(&self.beginning)?;
+        let guess = guess(&self.beginning).filter(|_| !self.was_usable)?;
         Some(format!("it writes, but no H.264: {guess}"))
     }
 
@@ -99,7 +102,7 @@ fn guess(bytes: &[u8]) -> Option<String> {
     if let Some(line) = text(bytes) {
         return Some(format!("it looks like text (\"{line}\")"));
     }
-    Some("it looks like no format that is known here".to_owned())
+    Some("its format is not known here".to_owned())
 }
 
 /// The byte after the first start code.
@@ -147,10 +150,10 @@ mod tests {
             (b"\x00\x00\x00\x01\x40\x01\x0C", "HEVC"),
             (b"\x00\x00\x00\x01\x42\x01\x01", "HEVC"),
             (b"\x00\x00\x01\xB3\x14", "MPEG-2"),
-            (b"\n\x1b[31mno camera\x07\n", "no format that is known"),
+            (b"\n\x1b[31mno camera\x07\n", "its format is not known"),
             (b"\n\x1b[31mno camera\nsecond line", "text (\"[31mno camera\")"),
-            (&noise, "no format that is known"),
-            (b"\x00\x00\x00\x00", "no format that is known"),
+            (&noise, "its format is not known"),
+            (b"\x00\x00\x00\x00", "its format is not known"),
         ] {
             let words = received(&[bytes]).explain(Duration::from_secs(8));
             assert!(words.starts_with("it writes, but no H.264: ") && words.contains(expected), "{words}");
@@ -189,7 +192,17 @@ mod tests {
         }
         assert!(flood.is_too_much() && flood.beginning.len() == BEGINNING);
         flood.clear();
-        assert!(!flood.is_too_much() && flood.no_h264().is_none());
+        assert!(!flood.is_too_much());
+    }
+
+    #[test]
+    fn a_stream_that_gave_pictures_is_h264_wherever_it_breaks_off() {
+        let mut stream = received(&[b"\x00\x00\x00\x01\x09\x10"]);
+        stream.clear();
+        let data = Bytes::from_static(b"\x8F the rest of a slice");
+        stream.note(&Output::Stream { data, since: Duration::ZERO, read_at: Duration::ZERO });
+        assert_eq!(stream.no_h264(), None);
+        assert!(stream.explain(Duration::from_millis(2500)).contains("no usable picture for 2.5 s"));
     }
 
     proptest! {
