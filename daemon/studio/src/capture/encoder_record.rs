@@ -1,5 +1,5 @@
-//! Which hardware encoders failed lately: one that fails again and again is left alone for a while, so that the stream comes back
-//! by another way. Shared by a camera's sources and the one who opens them.
+//! Which hardware encoders failed lately. One that failed repeatedly is not used for a minute, so that the stream returns by another way. Shared by
+//! a camera's sources and its opener.
 
 use super::choice::Excluded;
 use std::collections::VecDeque;
@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// So many failures …
+/// This many failures …
 const FAILURES: usize = 3;
-/// … within so long are no accident. Also how long an encoder is left alone.
+/// … within this time exclude an encoder, until the first of them is this long ago.
 const LATELY: Duration = Duration::from_mins(1);
-/// More than this is never asked for.
+/// Most failures that are remembered.
 const KEPT: usize = 16;
 
 /// The failures of the last minute.

@@ -1,7 +1,6 @@
-//! Keeps one camera running: open, stream, and when it fails open anew, for as long as the daemon lives.
+//! Keeps one camera running: opens it, streams, and reopens it when it fails, until it is told to stop.
 //!
-//! One thread a camera owns its source (and with it every kernel buffer and child process). Everybody else has a
-//! [`CameraHandle`]. A seam is a new *epoch* in the access units, not an outage.
+//! One thread for each camera owns the source, and with it every kernel buffer and child process. Others hold a [`CameraHandle`]. A seam is a new *epoch* in the access units, not an outage.
 //!
 //! Must not be here: which source to open (`open`), what drivers do (`perch-device`), who reads the pictures.
 
@@ -21,28 +20,28 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 
-/// How long a source may keep the loop from looking at its other duties.
+/// Longest wait for a source, so that the loop notices a stop or a request for a key frame.
 const POLL: Duration = Duration::from_millis(100);
-/// A source that gave pictures and then gives none for so long is closed and opened anew. Cameras in the dark go down to 5
-/// frames a second; the whole way back has to be done within 5 s.
+/// A source that gave pictures is reopened after this long without one. Cameras in the dark go down to 5 frames a second, and pictures have to be
+/// back within 5 s.
 const SILENCE: Duration = Duration::from_millis(2500);
 /// The same for the first picture: sensors, encoders and `rpicam-vid` need seconds to start.
 const FIRST_PICTURE: Duration = Duration::from_secs(8);
-/// Waiting between attempts grows from here …
+/// The first pause between two attempts; each further one is twice as long …
 const BACKOFF_FIRST: Duration = Duration::from_millis(250);
-/// … to here: a camera that comes back is taken up within this and the time to open it.
+/// … up to this. A camera that comes back is used after this time at most.
 const BACKOFF_LONGEST: Duration = Duration::from_secs(2);
-/// A source that ran for so long is opened anew at once after a failure.
+/// A source that ran for this long is reopened at once after a failure.
 const PROVEN: Duration = Duration::from_secs(5);
-/// An encoder that holds pictures back needs some time to answer; asking faster would only get several IDRs.
+/// Shortest time between two requests for a key frame: an encoder that holds pictures answers late, and further requests would get further IDRs.
 const KEY_FRAME_REQUESTS_APART: Duration = Duration::from_millis(250);
-/// For what the encoder still holds at the end.
+/// Time for the pictures that the encoder holds at the end.
 const DRAIN: Duration = Duration::from_millis(500);
-/// Losses are said so often at most, as one count.
+/// Shortest time between two lines of the log about losses.
 const SAY_LOSSES: Duration = Duration::from_secs(1);
 
-/// The capture loop's sign of life: monotonic nanoseconds, set while access units move and while a known waiting state is
-/// being waited out. The longest honest silence is [`FIRST_PICTURE`].
+/// The time of the capture loop's last progress, in monotonic nanoseconds: an access unit was published, or a camera that cannot be opened is being
+/// waited for. A healthy loop is silent for [`FIRST_PICTURE`] at most.
 #[derive(Debug, Default)]
 pub struct Heartbeat(AtomicU64);
 
@@ -68,7 +67,7 @@ pub struct CameraHandle {
 }
 
 impl CameraHandle {
-    /// Of a camera that is configured and off: no thread, no pictures, [`CameraState::Stopped`].
+    /// The handle of a camera that is off: no thread, no pictures, [`CameraState::Stopped`].
     pub fn idle(name: &str) -> Self {
         Self {
             name: name.into(),
@@ -115,7 +114,7 @@ pub struct CaptureThread {
 }
 
 impl CaptureThread {
-    /// Starts the thread. `counters` are those that the opener's sources count into, too.
+    /// Starts the thread. The opener's sources count into `counters`, too.
     pub fn spawn(
         name: &str,
         opener: Box<dyn Opener>,
@@ -137,8 +136,8 @@ impl CaptureThread {
         &self.handle
     }
 
-    /// Stops capturing, drains the encoder and closes the broadcast. Whether the thread ended within `deadline`; one that
-    /// hangs in the kernel is left behind.
+    /// Stops capturing, drains the encoder and closes the broadcast. Returns whether the thread ended within `deadline`; one that hangs in the
+    /// kernel is left behind.
     pub async fn stop(self, deadline: Duration) -> bool {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.unpark();
@@ -226,7 +225,7 @@ impl Supervisor {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// The waiting state, for everybody; in the log only when the reason is another one.
+    /// Publishes the waiting state; logs it when the reason is a new one.
     fn report(&self, error: &SourceError, backoff: Duration) {
         let state = CameraState::Waiting { reason: error.to_string() };
         if self.state.send_if_modified(|now| {
@@ -242,7 +241,7 @@ impl Supervisor {
         }
     }
 
-    /// Waits `backoff` out, or until there is news of devices; whether there was.
+    /// Waits for `backoff`, or until a device came or went; returns whether one did.
     fn wait(&mut self, backoff: Duration) -> bool {
         let until = self.clock.monotonic() + backoff;
         loop {
@@ -262,8 +261,8 @@ impl Supervisor {
 
     /// Opens the source and streams from it until it fails; `Ok` when it was told to stop.
     fn run_source(&mut self) -> Result<(), SourceError> {
-        // A panic in a decoder of foreign bytes must cost one source, not the camera. What the closure borrows stays usable:
-        // the source is dropped, and the rest is counters and one-step updates.
+        // A panic in a decoder of foreign bytes must end one source and not the camera. AssertUnwindSafe holds: the source is dropped, and all
+        // else that the closure borrows is counters and values that are updated in one step.
         let result = catch_unwind(AssertUnwindSafe(|| {
             let mut source = self.opener.open()?;
             self.stream(&mut *source)
@@ -331,7 +330,7 @@ impl Supervisor {
         self.state.send_replace(CameraState::Live { source });
     }
 
-    /// Gives out what the encoder still holds.
+    /// Publishes the pictures that the encoder still holds.
     fn drain(&mut self, source: &mut dyn CodedSource, pictures: &mut Pictures) {
         let may_give_more = source.finish();
         let until = self.clock.monotonic() + DRAIN;
@@ -381,7 +380,7 @@ impl Supervisor {
     }
 }
 
-/// Says what was lost: once a second at most, as one count.
+/// Logs losses: one line a second at most.
 struct Losses {
     discarded: u64,
     lost_frames: u64,
