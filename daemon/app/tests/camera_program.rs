@@ -29,3 +29,30 @@ fn a_camera_program_does_not_outlive_a_daemon_that_is_killed() {
     let ended = poll(&mut [PollFd::new(&program, PollFlags::IN)], Some(&patience)).unwrap();
     assert_eq!(ended, 1, "it is left behind and holds its camera");
 }
+
+/// A camera whose program is this.
+fn program(argv: &str) -> String {
+    format!(
+        "[live]\nautostart = true\n[[camera]]\nname = \"front\"\nsource = \"command\"\ncommand = {argv}\n"
+    )
+}
+
+#[test]
+fn a_flood_of_garbage_is_given_up_in_words_and_takes_no_memory() {
+    let daemon = Daemon::start(&program(r#"["cat", "/dev/zero"]"#));
+    daemon.logged("it writes, but no H.264");
+    let camera = &daemon.get("/api/v1/cameras").json()["items"][0];
+    assert_eq!(camera["state"], "waiting", "{camera}");
+    assert!(camera["detail"].as_str().unwrap().contains("it writes, but no H.264"), "{camera}");
+    assert!(daemon.resident_bytes() < 96 << 20, "{} bytes", daemon.resident_bytes());
+}
+
+#[test]
+fn a_program_that_ends_at_once_is_told_with_its_last_words() {
+    let daemon = Daemon::start(&program(
+        r#"["sh", "-c", "echo usage: camera FILE; echo no such camera >&2; exit 3"]"#,
+    ));
+    let line = daemon.logged("ended with exit status: 3");
+    assert!(line.contains("it last said: no such camera"), "{line}");
+    assert!(line.contains("it writes, but no H.264: it looks like text (\"usage: camera FILE\")"), "{line}");
+}
