@@ -1,4 +1,4 @@
-//! What closes and opens when somebody presses it, and what can be switched on and off: the two sides of GPIO lines, and keys.
+//! The traits of buttons ([`Contact`]) and lamps ([`Switch`]): GPIO lines in both directions, and keys.
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use std::os::fd::BorrowedFd;
@@ -16,23 +16,23 @@ pub struct Change {
 
 /// A button's contact, on whatever it is wired to.
 pub trait Contact: Send {
-    /// Waits for the next change, `at_most` so long. `None` may also come early.
+    /// Waits for the next change, `at_most` this long. `None` may come early.
     fn wait(&mut self, at_most: Duration) -> Result<Option<Change>, ContactError>;
-    /// Whether it is closed now; mends what a change that was lost has left wrong.
+    /// Whether it is closed now, asked of the device: corrects the state after a lost change.
     fn is_closed(&mut self) -> Result<bool, ContactError>;
-    /// What it is, for people: `GPIO 3 of gpiochip0 (pinctrl-bcm2711)`.
+    /// A description for people: `GPIO 3 of gpiochip0 (pinctrl-bcm2711)`.
     fn describe(&self) -> String;
 }
 
-/// Something that is on or off. Whoever drops it switches it off before.
+/// Something that is on or off. Its owner switches it off before dropping it.
 pub trait Switch: Send {
-    /// Switches it; does not wait for anything.
+    /// Switches it, without waiting.
     fn set(&mut self, on: bool) -> Result<(), ContactError>;
     /// What it is, for people.
     fn describe(&self) -> String;
 }
 
-/// Why a contact or a switch cannot be had, or no longer.
+/// Why a contact or a switch cannot be used, or not any more.
 #[derive(Debug, thiserror::Error)]
 pub enum ContactError {
     /// No such GPIO chip.
@@ -40,7 +40,7 @@ pub enum ContactError {
     NoChip {
         /// As configured.
         wanted: String,
-        /// What there is instead, in words.
+        /// The chips that exist, in words.
         there: String,
     },
     /// The chip has fewer lines.
@@ -53,7 +53,7 @@ pub enum ContactError {
         /// How many it has.
         lines: u32,
     },
-    /// Somebody else has the line.
+    /// Another program uses the line.
     #[error("line {line} of {chip} is in use{by}: use another line, or stop what uses it")]
     Taken {
         /// The chip, for people.
@@ -63,12 +63,12 @@ pub enum ContactError {
         /// ` by NAME`, where the kernel says it.
         by: String,
     },
-    /// We may not open it.
+    /// This user may not open it.
     #[error("no permission to open {}: add the user to the group {group} (sudo usermod -aG {group} USER) and log in again", path.display())]
     Permission {
         /// The device node.
         path: PathBuf,
-        /// Whose it usually is.
+        /// The group that usually owns it.
         group: &'static str,
     },
     /// Not plugged in.
@@ -118,7 +118,7 @@ impl ContactError {
     }
 }
 
-/// Waits until there is something to read, or an error to be told by reading. A signal ends the wait early.
+/// Waits until a read returns data or an error. A signal ends the wait early.
 pub(crate) fn is_readable(file: BorrowedFd<'_>, at_most: Duration) -> bool {
     // A longer time than the kernel can count is no limit.
     let timeout = Timespec::try_from(at_most).ok();

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 use std::time::{Duration, UNIX_EPOCH};
 
-/// Whose the nodes are by systemd's own udev rules.
+/// The nodes' group by systemd's own udev rules.
 const GROUP: &str = "input";
 
 /// A key by the kernel's name for it.
@@ -28,14 +28,14 @@ pub struct KeyContact {
     device: RawDevice,
     key: Key,
     path: PathBuf,
-    /// Read and not told yet: a batch of the kernel's at most.
+    /// Changes that were read and not returned yet; one batch of the kernel's at most.
     changes: VecDeque<Change>,
 }
 
 impl KeyContact {
     /// Opens the device that has the key.
     pub fn open(path: &Path, key: Key) -> Result<Self, ContactError> {
-        // Read only: its lights are none of ours.
+        // Read only: writing would only set the keyboard's lights.
         let device = std::fs::File::open(path)
             .and_then(|file| RawDevice::from_fd(file.into()))
             .map_err(|error| ContactError::opening(path, GROUP, &error))?;
@@ -79,7 +79,7 @@ impl Contact for KeyContact {
     }
 }
 
-/// What an event says of the key; repetitions of a key that is held (value 2) are none.
+/// The change that an event means for the key; repetitions of a held key (value 2) are no change.
 fn change(event: &InputEvent, key: KeyCode) -> Option<Change> {
     let about_key = event.event_type() == EventType::KEY && event.code() == key.0;
     let closed = match event.value() {
@@ -88,12 +88,12 @@ fn change(event: &InputEvent, key: KeyCode) -> Option<Change> {
         1 => true,
         _ => return None,
     };
-    // The crate takes the time for wall time; we chose another clock.
+    // The crate takes the timestamp for wall time, but it is of the clock that was set at opening.
     let at = event.timestamp().duration_since(UNIX_EPOCH).ok()?;
     Some(Change { closed, at })
 }
 
-/// Has the kernel stamp this open file's events with the monotonic clock; wall time is the default, and jumps.
+/// Makes the kernel stamp this open file's events with the monotonic clock. Wall time is the default, and jumps.
 fn tell_monotonic_times(device: &RawDevice) -> std::io::Result<()> {
     /// `EVIOCSCLOCKID` of `linux/input.h`.
     const CHOOSE_CLOCK: rustix::ioctl::Opcode = rustix::ioctl::opcode::write::<libc::c_int>(b'E', 0xa0);

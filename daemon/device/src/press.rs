@@ -1,53 +1,53 @@
-//! From a contact that opens, closes and bounces to *short press* and *long press*.
+//! Recognises *short press* and *long press* in the changes of a bouncing contact.
 //!
-//! A value without a clock: changes come in with the kernel's times, presses go out. A level counts once it has stayed for the
-//! debounce time. A contact that is closed when it is first looked at is stuck: nothing comes of it until it was open once.
+//! A value without a clock: it takes changes with the kernel's times and returns presses. A level counts once it has lasted for the debounce time.
+//! A contact that is closed at the beginning is stuck: it gives no press until it was open once.
 //!
 //! Must not be here: devices, threads, and what a press does.
 
 use std::time::Duration;
 
-/// Held for longer, a contact is stuck: nobody holds a button for so long.
+/// A contact that is held for longer is stuck: no person holds a button this long.
 const STUCK: Duration = Duration::from_secs(30);
 
 /// What somebody did with a button.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Press {
-    /// Pressed and let go.
+    /// Pressed and released.
     Short,
-    /// Held; told while it is still held.
+    /// Held; returned while it is still held.
     Long,
 }
 
-/// What makes a press.
+/// The times that tell presses from bounces and long from short.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PressTimes {
-    /// A level that lasts less is a bounce.
+    /// A level that lasts for less is a bounce.
     pub debounce: Duration,
-    /// Held so long, a press is a long one; [`Duration::MAX`]: none is.
+    /// A press that lasts this long is a long one; with [`Duration::MAX`] none is.
     pub long: Duration,
 }
 
-/// Recognises presses. All times are of one clock, and do not go back.
+/// Recognises presses. All times are of one clock that does not go back.
 #[derive(Clone, Debug)]
 pub struct Presses {
     times: PressTimes,
-    /// As the contact is now, bounces included, and since when.
+    /// The contact's present level, bounces included, and since when.
     level: bool,
     level_since: Duration,
     state: State,
 }
 
-/// Of the settled level.
+/// State of the debounced level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// Not pressed.
     Open,
-    /// Pressed since; what that will be is not known yet.
+    /// Pressed since then; whether short or long is not known yet.
     Held(Duration),
-    /// Pressed since, and nothing more comes of it: it was a long press.
+    /// Pressed since then, and already returned as a long press.
     Spent(Duration),
-    /// Was closed when it was first looked at.
+    /// Closed since the beginning.
     StuckFromTheStart,
 }
 
@@ -58,10 +58,10 @@ impl Presses {
         Self { times, level: closed, level_since: now, state }
     }
 
-    /// The contact has closed or opened at `at`. All changes that are known come before any later [`Presses::look`].
+    /// The contact closed or opened at `at`. Report all known changes before a later [`Presses::look`].
     pub fn change(&mut self, closed: bool, at: Duration) -> Option<Press> {
         let press = self.look(at);
-        // The same level again says that the change between was missed: it bounces all the same.
+        // The same level again means that a change between was missed, so it is a bounce, too.
         self.level = closed;
         self.level_since = self.level_since.max(at);
         press
@@ -88,24 +88,24 @@ impl Presses {
         press
     }
 
-    /// When to look again, should nothing change before.
+    /// When to call [`Presses::look`] next, if nothing changes before.
     pub fn look_at(&self) -> Option<Duration> {
         if self.level != self.state.is_closed() {
             return Some(self.level_since + self.times.debounce);
         }
         match self.state {
-            // Never, where no press is a long one.
+            // Never where no press is long.
             State::Held(since) => since.checked_add(self.times.long),
             _ => None,
         }
     }
 
-    /// Whether the contact is closed as far as is known, bounces included.
+    /// Whether the contact is closed by the last known change, bounces included.
     pub fn is_closed(&self) -> bool {
         self.level
     }
 
-    /// Whether it is closed though nobody presses it.
+    /// Whether it is stuck.
     pub fn is_stuck(&self, now: Duration) -> bool {
         match self.state {
             State::StuckFromTheStart => true,

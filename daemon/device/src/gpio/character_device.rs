@@ -11,7 +11,7 @@ use std::time::Duration;
 /// More chips than any board has.
 const MOST_CHIPS: usize = 64;
 
-/// A line that is ours until it is dropped.
+/// A line that is requested until it is dropped.
 pub(super) struct Line {
     request: Request,
     offset: u32,
@@ -46,7 +46,7 @@ impl Line {
         let (chips, mut refused) = chips();
         let chip = match choose(&chips, wiring.chip.as_deref()) {
             Ok(chip) => chip,
-            // Where none could be opened, that is why.
+            // If no chip could be opened, this is the reason.
             Err(_) if chips.is_empty() && !refused.is_empty() => return Err(refused.swap_remove(0)),
             Err(error) => return Err(error),
         };
@@ -108,7 +108,7 @@ impl Switch for Line {
 pub(super) fn chips() -> (Vec<ChipReport>, Vec<ContactError>) {
     let (mut chips, mut refused) = (Vec::new(), Vec::new());
     for path in nodes() {
-        // Opened by ourselves first, for the kernel's own word of why not.
+        // Opened here first, because this returns the kernel's error number.
         if let Err(error) = std::fs::File::open(&path) {
             refused.push(ContactError::opening(&path, GROUP, &error));
             continue;
@@ -130,7 +130,7 @@ fn nodes() -> Vec<PathBuf> {
         .flatten()
         .filter_map(|entry| {
             let number = entry.file_name().to_str()?.strip_prefix("gpiochip")?.parse::<u32>().ok()?;
-            // Old names stay as links beside the new ones.
+            // Chips that were renumbered keep their old names as links.
             (!entry.file_type().ok()?.is_symlink()).then(|| (number, entry.path()))
         })
         .collect();

@@ -1,7 +1,7 @@
 //! GPIO lines as [`Contact`]s and [`Switch`]es, and the chips that a board has.
 //!
-//! Two backends. On a Raspberry Pi that rppal knows, and whose registers we may touch, rppal has the lines of the header
-//! ([`raspberry_pi`]); everywhere else, and for a chip that is named, the kernel's character device ([`character_device`]).
+//! Two backends. rppal drives the header of a Raspberry Pi that it knows and whose registers we may access ([`raspberry_pi`]); the kernel's
+//! character device serves all other boards, and chips that the configuration names ([`character_device`]).
 //!
 //! Must not be here: what a press means, and what a lamp shows.
 
@@ -12,12 +12,12 @@ use crate::contact::{Contact, ContactError, Switch};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Edges nearer than this are taken out by the kernel already: a wire that picks up noise wakes nobody 20,000 times a second. What is a
-/// bounce and what a press is decided in [`crate::press`].
+/// The kernel removes edges that are closer together than this, so that a noisy wire does not wake us 20,000 times a second. [`crate::press`]
+/// decides what a bounce is and what a press.
 const NOISE: Duration = Duration::from_millis(1);
-/// Who has the line, as other programs (`gpioinfo`) see it.
+/// The line's user, as `gpioinfo` shows it.
 const CONSUMER: &str = "perchd";
-/// Whose nodes they are on Raspberry Pi OS, and by our udev rules.
+/// The nodes' group on Raspberry Pi OS and by our udev rules.
 const GROUP: &str = "gpio";
 
 /// How something is wired to a line.
@@ -33,7 +33,7 @@ pub struct Wiring {
     pub bias: Bias,
 }
 
-/// Of a line.
+/// Voltage of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
     /// Ground.
@@ -42,7 +42,7 @@ pub enum Level {
     High,
 }
 
-/// What holds the line while the contact is open.
+/// The resistor that sets the level while the contact is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bias {
     /// A resistor outside of the chip.
@@ -53,7 +53,7 @@ pub enum Bias {
     PullDown,
 }
 
-/// A chip, as the kernel tells of it.
+/// A chip as the kernel describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChipReport {
     /// Its node.
@@ -82,7 +82,7 @@ pub fn switch(wiring: &Wiring) -> Result<Box<dyn Switch>, ContactError> {
     }
 }
 
-/// The chips that we may open, and why not the others.
+/// The chips that this user may open, and why the others cannot be opened.
 pub fn chips() -> (Vec<ChipReport>, Vec<ContactError>) {
     character_device::chips()
 }
@@ -108,7 +108,7 @@ impl ChipReport {
     }
 }
 
-/// Which of the chips is meant.
+/// The chip that the configuration means.
 fn choose<'c>(chips: &'c [ChipReport], wanted: Option<&str>) -> Result<&'c ChipReport, ContactError> {
     let found = match wanted {
         Some(wanted) => chips.iter().find(|chip| chip.is(wanted)),

@@ -18,13 +18,13 @@ pub(super) fn model() -> Option<String> {
     has_registers(info.soc()).then(|| info.model().to_string())
 }
 
-/// The header, where the wiring is on one and rppal can drive it; otherwise the character device can, or says why not.
+/// The header, where the wiring is on one and rppal can drive it; the character device is used, or explains the failure, otherwise.
 pub(super) fn header(wiring: &Wiring) -> Option<Header> {
-    // A chip that is named may be another one.
+    // A chip that the configuration names may be another one.
     let (None, Some(model)) = (&wiring.chip, model()) else { return None };
     match Gpio::new() {
         Ok(gpio) => Some(Header { gpio, model }),
-        // It wants the chips numbered without a gap, for one.
+        // It fails where the chips' numbers have a gap, for example.
         Err(error) => {
             tracing::debug!("rppal cannot drive the header of the {model}: {error}");
             None
@@ -32,8 +32,8 @@ pub(super) fn header(wiring: &Wiring) -> Option<Header> {
     }
 }
 
-/// Whether its registers may be touched. Kernels without the Raspberry Pi's own patches have no such node, and rppal would take all of
-/// `/dev/mem` instead.
+/// Whether this user may access its registers. Kernels without the Raspberry Pi's patches lack this node, and rppal would then use all of
+/// `/dev/mem`.
 fn has_registers(soc: SoC) -> bool {
     let node = if soc == SoC::Bcm2712 { "/dev/gpiomem0" } else { "/dev/gpiomem" };
     std::fs::OpenOptions::new().read(true).write(true).open(node).is_ok()
@@ -63,7 +63,7 @@ impl Header {
 
     fn pin(&self, wiring: &Wiring) -> Result<(rppal::gpio::Pin, String), ContactError> {
         let name = format!("GPIO {} of the {}", wiring.line, self.model);
-        // What is no number for rppal is beyond every header.
+        // A number that rppal cannot hold is beyond every header.
         let pin = self.gpio.get(u8::try_from(wiring.line).unwrap_or(u8::MAX));
         match pin {
             Ok(pin) => Ok((pin, name)),
@@ -109,7 +109,7 @@ impl Contact for HeaderContact {
 
 impl Drop for HeaderContact {
     fn drop(&mut self) {
-        // rppal keeps listening otherwise, and the line stays taken. What fails now fails with the chip.
+        // Without this rppal goes on listening and the line stays in use. An error here means that the chip is gone.
         let _ = self.pin.clear_interrupt();
     }
 }

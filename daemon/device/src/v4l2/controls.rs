@@ -1,7 +1,7 @@
-//! What can be set of a camera's picture: brightness, exposure, focus and their kin, listed with their bounds and set all or none.
+//! The controls of a camera's picture (brightness, exposure, focus and so on): lists them with their bounds, and sets all or none of a request.
 //!
 //! Linux media userspace API, "User Controls", "Camera Control Reference", "Extended Controls API". Controls belong to the device and
-//! not to an open file, so they can be set while somebody else streams from it. How pictures are coded is not among them (`coding`).
+//! not to an open file, so they can be set while another program streams from it. Must not be here: controls of coding (`coding`).
 
 use super::ioctl::VideoDevice;
 use super::kernel::zeroed;
@@ -10,11 +10,11 @@ use std::path::Path;
 use v4l::v4l_sys as sys;
 use v4l::v4l2::vidioc;
 
-/// More controls than any camera has.
+/// Most controls that are listed; no camera has as many.
 const MOST_CONTROLS: usize = 128;
-/// Entries of a menu at most.
+/// Most entries of a menu.
 const MOST_ITEMS: i32 = 256;
-/// Whose controls are the picture's; codecs', flashes' and test drivers' are not.
+/// The classes whose controls belong to the picture; those of codecs, flashes and test drivers do not.
 const CLASSES: [u32; 2] = [sys::V4L2_CTRL_CLASS_USER, sys::V4L2_CTRL_CLASS_CAMERA];
 /// The part of a control's number that names its class.
 const CLASS_BITS: u32 = 0x0fff_0000;
@@ -32,39 +32,39 @@ pub enum ControlKind {
     Button,
 }
 
-/// A control and how it stands.
+/// A control and its present value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Control {
     /// The kernel's number.
     id: u32,
-    /// Its name in words of a-z, 0-9 and `_`: `white_balance_automatic`. Another for every control of a camera.
+    /// Its name in a-z, 0-9 and `_`, such as `white_balance_automatic`; unique for a camera.
     pub key: String,
     /// The driver's name for people.
     pub name: String,
-    /// What it takes.
+    /// The kind of its value.
     pub kind: ControlKind,
     /// Smallest value.
     pub minimum: i32,
     /// Largest value.
     pub maximum: i32,
-    /// Values are so far apart.
+    /// Distance between two values.
     pub step: u32,
-    /// What it is by itself.
+    /// Default value.
     pub default: i32,
-    /// What it is now; `None` for buttons, and where the driver does not tell.
+    /// Present value; `None` for buttons, and where the driver does not say.
     pub value: Option<i32>,
-    /// Of a menu: the numbers and what they mean.
+    /// Entries of a menu: numbers and their meaning.
     pub items: Vec<(i32, String)>,
-    /// Can be looked at only.
+    /// Cannot be set.
     pub is_read_only: bool,
-    /// Without effect now: an automatic has taken over, mostly.
+    /// Without effect now, usually because an automatic control is on.
     pub is_inactive: bool,
 }
 
-/// Why a control was not set; then none of those set together with it was.
+/// Why a control was not set; then no control of the same request was set.
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
-    /// There is none of this name.
+    /// The camera has none of this name.
     #[error("this camera has no control {key}; it has {there}")]
     Unknown {
         /// As asked for.
@@ -82,7 +82,7 @@ pub enum ControlError {
         /// In words.
         accepted: String,
     },
-    /// The driver does not take it now.
+    /// The driver refuses it now.
     #[error("cannot be set: {why}")]
     Refused {
         /// The control's key.
@@ -106,7 +106,7 @@ impl ControlError {
 }
 
 impl Control {
-    /// The value to set, checked against what the control says of itself.
+    /// The value to set, checked against the control's bounds.
     fn check(&self, value: i32) -> Result<i32, ControlError> {
         let is_accepted = match self.kind {
             ControlKind::Button => true,
@@ -138,7 +138,7 @@ impl Control {
         }
     }
 
-    /// Which goes first where several are set: automatics give others free.
+    /// Order of setting: automatic controls go first, because turning them off makes others settable.
     fn order(&self) -> u8 {
         match self.kind {
             ControlKind::Boolean | ControlKind::Menu => 0,
@@ -148,12 +148,12 @@ impl Control {
     }
 }
 
-/// All controls of a camera's picture, as they stand.
+/// All controls of a camera's picture with their present values.
 pub fn list(path: &Path) -> Result<Vec<Control>, DeviceError> {
     Ok(controls_of(&VideoDevice::open(path)?))
 }
 
-/// Sets controls by their keys, all or none; gives back how all stand then. Drivers round to the steps of a control.
+/// Sets controls by their keys, all or none; returns all controls with their new values. Drivers round values to a control's steps.
 pub fn set(path: &Path, wanted: &[(&str, i32)]) -> Result<Vec<Control>, ControlError> {
     let device = VideoDevice::open(path)?;
     let controls = controls_of(&device);
@@ -161,7 +161,7 @@ pub fn set(path: &Path, wanted: &[(&str, i32)]) -> Result<Vec<Control>, ControlE
     changes.sort_by_key(|(control, _)| control.order());
     let values: Vec<(u32, i32)> = changes.iter().map(|(control, value)| (control.id, *value)).collect();
     if let Err((place, error)) = device.set_controls(&values) {
-        // The kernel looks at all before it sets any; a device may still fail on the way, and then the way is gone back.
+        // The kernel checks all values before it sets any. A device may still fail in between; then those already set are restored.
         let done = &changes[..place.unwrap_or(0)];
         let before: Vec<(u32, i32)> =
             done.iter().filter_map(|(control, _)| Some((control.id, control.value?))).collect();
@@ -176,7 +176,7 @@ pub fn set(path: &Path, wanted: &[(&str, i32)]) -> Result<Vec<Control>, ControlE
     Ok(controls_of(&device))
 }
 
-/// The controls that are meant and their values.
+/// The controls of the request and their values.
 fn checked<'a>(
     controls: &'a [Control],
     wanted: &[(&str, i32)],
@@ -214,7 +214,7 @@ fn controls_of(device: &VideoDevice) -> Vec<Control> {
     while controls.len() < MOST_CONTROLS
         && let Some(raw) = device.next_control(after)
     {
-        // A driver that does not count on would be asked for ever.
+        // A driver that returns the same number again would make this loop for ever.
         if raw.id <= after {
             break;
         }
@@ -229,7 +229,7 @@ fn controls_of(device: &VideoDevice) -> Vec<Control> {
     controls
 }
 
-/// What one is; `None` for those that are none of ours: other classes, disabled, texts, lists.
+/// Reads a control; `None` for other classes, disabled ones, texts and lists.
 fn understood(device: &VideoDevice, raw: &sys::v4l2_query_ext_ctrl) -> Option<Control> {
     let has = |flag: u32| raw.flags & flag != 0;
     let unusable = has(sys::V4L2_CTRL_FLAG_DISABLED) || has(sys::V4L2_CTRL_FLAG_HAS_PAYLOAD) || raw.elems > 1;
@@ -301,8 +301,8 @@ impl VideoDevice {
         })
     }
 
-    /// Sets all or, as the kernel promises for values that do not fit, none. With an error comes the place at which setting failed,
-    /// where the kernel names one; those before it are set then.
+    /// Sets all, or none where a value does not fit, as the kernel promises. An error carries the index at which setting failed, where the kernel
+    /// names one; the controls before it are set then.
     fn set_controls(&self, values: &[(u32, i32)]) -> Result<(), (Option<usize>, std::io::Error)> {
         let control = |&(id, value): &(u32, i32)| {
             let mut raw: sys::v4l2_ext_control = zeroed();
@@ -311,7 +311,7 @@ impl VideoDevice {
             raw
         };
         let mut controls: Vec<sys::v4l2_ext_control> = values.iter().map(control).collect();
-        // All classes together: `which` stays 0, the current values.
+        // `which` stays 0 (V4L2_CTRL_WHICH_CUR_VAL): controls of any class, current values.
         let mut raw: sys::v4l2_ext_controls = zeroed();
         raw.count = controls.len() as u32;
         raw.controls = controls.as_mut_ptr();

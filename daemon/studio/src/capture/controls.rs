@@ -1,7 +1,6 @@
-//! The controls of cameras' pictures as people have set them: kept beside the camera, and set again whenever it is opened, because a
-//! camera forgets them without power.
+//! The picture controls that people have set, applied again whenever a camera is opened, because cameras forget them without power.
 //!
-//! Must not be here: the store, which keeps them over restarts; what controls are (`perch-device`).
+//! Must not be here: keeping them over restarts (the store), what controls are (`perch-device`).
 
 use super::choice::{ChosenSource, choose};
 use super::open::asks_the_board;
@@ -16,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// Values by the controls' keys.
 pub type Values = BTreeMap<String, i32>;
 
-/// What was set of each camera; clones are the same.
+/// The values set for each camera; clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct KeptControls(Arc<Mutex<HashMap<String, Values>>>);
 
@@ -26,18 +25,18 @@ pub enum SetError {
     /// There is no such camera now.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// It refuses; then nothing was set.
+    /// The camera refuses; nothing was set.
     #[error(transparent)]
     Control(#[from] ControlError),
 }
 
 impl KeptControls {
-    /// Remembers all that was ever set of a camera.
+    /// Remembers all values that were ever set for a camera.
     pub fn keep(&self, camera: &str, values: Values) {
         self.all().insert(camera.to_owned(), values);
     }
 
-    /// Sets a camera that was just opened as it is remembered. What it does not take (any more) is left: it has a picture all the same.
+    /// Applies the remembered values to a camera that was just opened. Values that it refuses are skipped: it gives pictures without them.
     pub fn apply(&self, camera: &str, node: &Path) {
         let values = self.all().get(camera).cloned().unwrap_or_default();
         let values: Vec<(&str, i32)> = values.iter().map(|(key, value)| (key.as_str(), *value)).collect();
@@ -56,12 +55,12 @@ impl KeptControls {
     }
 }
 
-/// All controls of a configured camera; none where its pictures do not come from V4L2. Blocks for the milliseconds of a probe.
+/// All controls of a configured camera; none where its pictures do not come from V4L2. Probes the board, which blocks for some milliseconds.
 pub fn list(wanted: &config::Camera) -> Result<Vec<Control>, SourceError> {
     Ok(node(wanted)?.map(|node| controls::list(&node)).transpose()?.unwrap_or_default())
 }
 
-/// Sets some, all or none; how all stand then.
+/// Sets some, all or none; returns all controls with their new values.
 pub fn set(wanted: &config::Camera, values: &Values) -> Result<Vec<Control>, SetError> {
     let values: Vec<(&str, i32)> = values.iter().map(|(key, value)| (key.as_str(), *value)).collect();
     match (node(wanted)?, values.first()) {
@@ -73,14 +72,14 @@ pub fn set(wanted: &config::Camera, values: &Values) -> Result<Vec<Control>, Set
     }
 }
 
-/// The node of a camera that is one.
+/// The node of a V4L2 camera.
 fn node(wanted: &config::Camera) -> Result<Option<PathBuf>, SourceError> {
     if !asks_the_board(wanted) {
         return Ok(None);
     }
     match choose(&probe(), wanted, &[]).choice?.source {
         ChosenSource::V4l2 { camera, .. } => Ok(Some(camera.path)),
-        // Those of a sensor behind libcamera are set through it, and rpicam-vid takes them at its start only.
+        // libcamera sets those of a CSI sensor, and rpicam-vid takes them only when it starts.
         ChosenSource::TestPattern | ChosenSource::Command | ChosenSource::Libcamera { .. } => Ok(None),
     }
 }
