@@ -3,10 +3,11 @@
 //! Linux media userspace API, "Video Capture Interface". `crate::mode` decides which mode to ask for.
 
 use super::format::{Colorimetry, Field, Format};
-use super::ioctl::{Direction, Memory, QueueType, VideoDevice};
+use super::ioctl::{Memory, VideoDevice};
 use super::layout::{Layout, Picture};
 use super::poll::{Readiness, wait};
 use super::queue::{Dequeued, Queue};
+use super::queue_type::{Direction, QueueType};
 use super::verdict::{Losses, Timeline, Verdict};
 use crate::error::DeviceError;
 use crate::mode::{Mode, PixelFormat};

@@ -6,10 +6,11 @@
 
 use super::coding::{Coding, coded_buffer_bytes};
 use super::format::Format;
-use super::ioctl::{Direction, Memory, QueueType, VideoDevice};
+use super::ioctl::{Memory, VideoDevice};
 use super::layout::{Layout, Picture};
 use super::pending::Pending;
 use super::queue::{Dequeued, Queue};
+use super::queue_type::{Direction, QueueType};
 use super::verdict::{Losses, Verdict};
 use crate::error::DeviceError;
 use crate::mode::PixelFormat;

@@ -1,7 +1,7 @@
 //! A queue's format as a plain value, and its conversion to and from the kernel's two structures (single- and multi-planar). Pure.
 
-use super::ioctl::QueueType;
 use super::kernel::zeroed;
+use super::queue_type::QueueType;
 use crate::mode::PixelFormat;
 use std::fmt;
 use v4l::FourCC;
@@ -177,7 +177,7 @@ pub struct Colorimetry {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ioctl::Direction;
+    use super::super::queue_type::Direction;
     use super::*;
 
     #[test]

@@ -17,4 +17,5 @@ pub mod layout;
 mod pending;
 pub mod poll;
 pub mod queue;
+pub mod queue_type;
 pub mod verdict;

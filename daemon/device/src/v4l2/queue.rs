@@ -3,7 +3,8 @@
 //! Linux media userspace API, "Input/Output". No answer of a driver makes it panic; dropping it stops the stream, unmaps and
 //! frees the buffers. `capture` and `encoder` know what is in them.
 
-use super::ioctl::{BufferInfo, Memory, QueueType, QueuedBuffer, VideoDevice};
+use super::ioctl::{BufferInfo, Memory, QueuedBuffer, VideoDevice};
+use super::queue_type::QueueType;
 use crate::error::DeviceError;
 use std::ffi::c_void;
 use std::os::fd::{BorrowedFd, OwnedFd};

@@ -3,8 +3,7 @@
 //! It uses the decision that opens the camera (`choice`): a mode is offered if choosing for it gives exactly that mode. Must not be here: how
 //! anything is opened, who asks.
 
-use super::choice::{ChosenEncoder, ChosenSource, choose};
-use super::open::asks_the_board;
+use super::choice::{ChosenEncoder, ChosenSource, asks_the_board, choose};
 use super::software;
 use super::source::SourceError;
 use crate::config::{self, BITRATE_KBPS, EncoderKind, HEIGHT, SourceKind, WIDTH};

@@ -83,6 +83,15 @@ pub struct Excluded {
     pub why: String,
 }
 
+/// Whether the choice depends on the board.
+pub fn asks_the_board(wanted: &config::Camera) -> bool {
+    match wanted.source {
+        SourceKind::Auto | SourceKind::V4l2 => true,
+        SourceKind::Command => false,
+        SourceKind::TestPattern => matches!(wanted.encoder, EncoderKind::Auto | EncoderKind::V4l2M2m),
+    }
+}
+
 /// Chooses. Encoders in `excluded` are not considered.
 pub fn choose(board: &ProbeReport, wanted: &config::Camera, excluded: &[Excluded]) -> Verdict {
     let mut chooser = Chooser { board, wanted, excluded, reasons: Vec::new() };

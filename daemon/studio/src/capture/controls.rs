@@ -2,8 +2,7 @@
 //!
 //! Must not be here: keeping them over restarts (the store), what controls are (`perch-device`).
 
-use super::choice::{ChosenSource, choose};
-use super::open::asks_the_board;
+use super::choice::{ChosenSource, asks_the_board, choose};
 use super::source::SourceError;
 use crate::config;
 use perch_device::probe::probe;

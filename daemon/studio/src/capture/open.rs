@@ -2,7 +2,7 @@
 //!
 //! It also remembers which camera ran before and which encoders failed, which the decision takes into account.
 
-use super::choice::{Choice, ChosenEncoder, ChosenSource, choose};
+use super::choice::{Choice, ChosenEncoder, ChosenSource, asks_the_board, choose};
 use super::command::CommandSource;
 use super::controls::KeptControls;
 use super::deinterlace::Deinterlacer;
@@ -17,7 +17,7 @@ use super::status::{CaptureCounters, SelfTest};
 use super::test_pattern::TestPattern;
 use super::v4l2::{CodingCamera, HardwareCoded, HardwareEncoder, RawCamera};
 use crate::clock::Clock;
-use crate::config::{self, EncoderKind, SourceKind};
+use crate::config::{self, SourceKind};
 use perch_device::identity::{self, Identity};
 use perch_device::probe::{ProbeReport, probe};
 use perch_device::v4l2::capture::Camera;
@@ -229,15 +229,6 @@ impl Opener for ConfiguredCamera {
     }
 }
 
-/// Whether the choice depends on the board.
-pub fn asks_the_board(wanted: &config::Camera) -> bool {
-    match wanted.source {
-        SourceKind::Auto | SourceKind::V4l2 => true,
-        SourceKind::Command => false,
-        SourceKind::TestPattern => matches!(wanted.encoder, EncoderKind::Auto | EncoderKind::V4l2M2m),
-    }
-}
-
 /// The configuration with the present node of the camera that ran before. While that camera is missing no other is taken, because it is likely to
 /// come back; after `EXCHANGED` the original configuration applies again, if it finds a camera.
 fn follow(
@@ -315,15 +306,5 @@ mod tests {
         assert!(error.to_string().contains("C920 (usb-1.2) was unplugged"), "{error}");
         assert_eq!(follow(&wanted, &known, SECONDS(11), &board_with_another).unwrap(), wanted);
         assert!(follow(&wanted, &known, SECONDS(11), &board(&[])).is_err(), "the test pattern is no camera");
-    }
-
-    #[test]
-    fn the_board_is_asked_only_where_it_decides_something() {
-        assert!(asks_the_board(&wanted(SourceKind::Auto, None)));
-        assert!(asks_the_board(&wanted(SourceKind::TestPattern, None)));
-        assert!(!asks_the_board(&wanted(SourceKind::Command, None)));
-        let software =
-            config::Camera { encoder: EncoderKind::Software, ..wanted(SourceKind::TestPattern, None) };
-        assert!(!asks_the_board(&software));
     }
 }

@@ -190,6 +190,16 @@ fn an_interlaced_camera_is_told_to_be_one() {
 }
 
 #[test]
+fn the_board_is_asked_only_where_it_decides_something() {
+    let wanted_from = |source| config::Camera { source, ..wanted() };
+    assert!(asks_the_board(&wanted_from(SourceKind::Auto)));
+    assert!(asks_the_board(&wanted_from(SourceKind::TestPattern)));
+    assert!(!asks_the_board(&wanted_from(SourceKind::Command)));
+    let software = config::Camera { encoder: EncoderKind::Software, ..wanted_from(SourceKind::TestPattern) };
+    assert!(!asks_the_board(&software));
+}
+
+#[test]
 fn a_mode_that_the_camera_lacks_is_told_with_the_nearest() {
     let odd = config::Camera { width: 1600, height: 900, ..wanted() };
     let verdict = choose(&board(vec![webcam()], vec![], None), &odd, &[]);
