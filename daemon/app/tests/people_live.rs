@@ -51,9 +51,12 @@ fn an_account_that_is_deleted_goes_off_the_air_first() {
     let dir = tempfile::tempdir().unwrap();
     let daemon = on_the_air(dir.path());
     let [ann, ben] = ["ann", "ben"].map(|name| Person::login(&daemon, name));
-    assert!(live_stream(&ben).is_string());
+    let stream = live_stream(&ben).as_str().unwrap().to_owned();
+    let pictures = [format!("/media/{stream}/index.m3u8"), "/media/live/index.m3u8".to_owned()];
+    assert_eq!(pictures.each_ref().map(|path| ben.get(path).status), [200; 2]);
     let gone = ann.ask("DELETE", "/api/v1/me", Some(&json!({"password": PASSWORD})));
     assert_eq!(gone.status, 204, "{}", gone.text());
+    assert_eq!(pictures.each_ref().map(|path| ben.get(path).status), [404; 2]);
     assert_eq!(ben.get("/api/v1/users/ann").status, 404);
     assert_eq!(ben.get("/api/v1/me/notifications").json()["items"], json!([]));
     assert_eq!(ben.get("/api/v1/cameras").json()["items"][0]["state"], "stopped");

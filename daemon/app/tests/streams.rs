@@ -156,6 +156,29 @@ fn of_two_who_go_live_at_once_one_has_the_camera_and_the_other_learns_who() {
 }
 
 #[test]
+fn a_deleted_streams_pictures_are_gone_at_once() {
+    let daemon = Daemon::start(&config(AT_REST));
+    let owner = Person::owner(&daemon, "olive");
+    let [kept, deleted] = ["Kept", "Deleted"].map(|title| {
+        let id = go_live(&owner, &small(title));
+        assert_eq!(playlist(&owner, &id).status, 200);
+        assert_eq!(owner.post(&format!("/api/v1/streams/{id}/stop"), &json!({})).status, 200);
+        id
+    });
+    let listed = playlist(&owner, &deleted).text();
+    let segment = listed.lines().rfind(|line| !line.starts_with('#')).unwrap();
+    assert_eq!(owner.delete(&format!("/api/v1/streams/{deleted}")).status, 204);
+    for name in ["index.m3u8", "main.m3u8", segment] {
+        assert_eq!(owner.get(&format!("/media/{deleted}/{name}")).status, 404, "{name}");
+    }
+    assert_eq!(
+        owner.get(&format!("/media/{kept}/index.m3u8")).status,
+        200,
+        "the end of the other can still be watched"
+    );
+}
+
+#[test]
 fn a_stream_for_members_is_not_there_for_others() {
     let daemon = Daemon::start(&config(AT_REST));
     let owner = Person::owner(&daemon, "olive");

@@ -356,6 +356,7 @@ async fn delete(state: Shared, caller: Caller, Path(id): Path<StreamId>) -> Resu
         store.delete_stream(id).map_err(Problem::from)
     });
     deleting.await?;
+    state.site.live.stream_deleted(id).await;
     Ok(StatusCode::NO_CONTENT)
 }
 

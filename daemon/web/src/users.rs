@@ -340,7 +340,11 @@ pub(super) async fn delete_account(state: &State, user: UserId, reason: EndReaso
             Err(Problem::Site(SiteError::Refused(Refusal::NotEnded { stream }))) => {
                 end_stream(state, stream, reason).await?;
             }
-            done => return done.map(drop),
+            done => {
+                done?;
+                state.site.live.user_deleted(user).await;
+                return Ok(());
+            }
         }
     }
     Err(Problem::Site(SiteError::Busy("the account goes live again and again")))

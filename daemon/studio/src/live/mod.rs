@@ -88,11 +88,19 @@ pub enum Pressed {
     Ending(Vec<StreamId>),
 }
 
+/// What was deleted from the store.
+#[derive(Clone, Copy, Debug)]
+enum Gone {
+    Stream(StreamId),
+    User(UserId),
+}
+
 /// What the studio is asked.
 enum Request {
     Press { answer: oneshot::Sender<Result<Pressed, LiveError>> },
     Start { new: Box<NewStream>, answer: oneshot::Sender<Result<Stream, LiveError>> },
     Stop { stream: StreamId, reason: EndReason, answer: oneshot::Sender<Result<Stream, LiveError>> },
+    Forget { gone: Gone, done: oneshot::Sender<()> },
     Change { stream: StreamId, visibility: Visibility, done: oneshot::Sender<()> },
 }
 
@@ -122,10 +130,24 @@ impl LiveHandle {
 
     /// Who may watch has changed in the store; comes back when it is so.
     pub async fn visibility_changed(&self, stream: StreamId, visibility: Visibility) {
-        let (done, changed) = oneshot::channel();
+        self.tell(|done| Request::Change { stream, visibility, done }).await;
+    }
+
+    /// A stream that had ended was deleted from the store; comes back when its pictures cannot be fetched any more.
+    pub async fn stream_deleted(&self, stream: StreamId) {
+        self.tell(|done| Request::Forget { gone: Gone::Stream(stream), done }).await;
+    }
+
+    /// An account was deleted from the store with all its streams; comes back when their pictures cannot be fetched any more.
+    pub async fn user_deleted(&self, user: UserId) {
+        self.tell(|done| Request::Forget { gone: Gone::User(user), done }).await;
+    }
+
+    async fn tell(&self, request: impl FnOnce(oneshot::Sender<()>) -> Request) {
+        let (done, is_done) = oneshot::channel();
         // A studio that is gone has nothing on the air.
-        if self.requests.send(Request::Change { stream, visibility, done }).await.is_ok() {
-            let _ = changed.await;
+        if self.requests.send(request(done)).await.is_ok() {
+            let _ = is_done.await;
         }
     }
 

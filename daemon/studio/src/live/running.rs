@@ -88,7 +88,7 @@ impl Running {
             shared.clock.clone(),
             shared.hls_metrics.clone(),
         )?;
-        let viewers = Arc::<Viewers>::default();
+        let viewers = Arc::new(Viewers::new(shared.settings.segment.max(keyframe_interval)));
         shared.show(OnAir {
             stream: programme.stream,
             user: programme.user,

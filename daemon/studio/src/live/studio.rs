@@ -2,7 +2,7 @@
 
 use super::camera::{Hardware, LiveCamera};
 use super::running::{Finished, Programme, Running};
-use super::{LiveError, LiveHandle, OnAir, Pressed, Request};
+use super::{Gone, LiveError, LiveHandle, OnAir, Pressed, Request};
 use crate::capture::ability::Ability;
 use crate::clock::wall;
 use crate::clock::{Clock, until};
@@ -98,9 +98,9 @@ impl Shared {
         self.on_air.send_modify(|_| ());
     }
 
-    fn hide(&self, stream: StreamId) {
+    fn hide_those(&self, are_hidden: impl Fn(&OnAir) -> bool) {
         self.on_air
-            .send_modify(|all| *all = all.iter().filter(|on_air| on_air.stream != stream).cloned().collect());
+            .send_modify(|all| *all = all.iter().filter(|on_air| !are_hidden(on_air)).cloned().collect());
     }
 }
 
@@ -180,7 +180,7 @@ impl Studio {
                 }
                 () = until(hide_at) => {
                     if let Some((_, stream)) = self.lingering.pop_front() {
-                        self.shared.hide(stream);
+                        self.shared.hide_those(|on_air| on_air.stream == stream);
                     }
                 }
             }
@@ -213,6 +213,13 @@ impl Studio {
             Request::Press { answer } => {
                 let pressed = self.press().await;
                 let _ = answer.send(pressed);
+            }
+            Request::Forget { gone, done } => {
+                self.shared.hide_those(|on_air| match gone {
+                    Gone::Stream(stream) => on_air.stream == stream,
+                    Gone::User(user) => on_air.user == Some(user),
+                });
+                let _ = done.send(());
             }
             Request::Change { stream, visibility, done } => {
                 self.shared.change(stream, |on_air| on_air.visibility = visibility);

@@ -1,4 +1,4 @@
-//! Who watches a stream: those who fetched its playlist a moment ago. A player asks for it every few seconds, whatever it is.
+//! Who watches a stream: those who fetched its playlist a moment ago. Every player asks for it once in each segment.
 
 use perch_store::Viewer;
 use std::collections::{HashMap, HashSet};
@@ -8,14 +8,17 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Who fetched the playlist within this is watching.
-const WATCHING: Duration = Duration::from_secs(10);
+/// Whoever fetched the playlist within so many target durations is watching: a player fetches it once in each, and may miss one.
+const WATCHING_TARGETS: u32 = 3;
+/// At least this, because a player that runs out of pictures waits before it asks again.
+const WATCHING_LEAST: Duration = Duration::from_secs(10);
 /// More than a board can serve; beyond, newcomers watch uncounted.
 const MOST: usize = 20_000;
 
 /// Those who watch one stream.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Viewers {
+    watching: Duration,
     seen: Mutex<Seen>,
     now: AtomicU32,
 }
@@ -24,13 +27,29 @@ pub struct Viewers {
 struct Seen {
     /// When each fetched the playlist last.
     last: HashMap<Viewer, Duration>,
-    /// Whose view is counted, or is about to be.
+    /// Viewers whose view is counted, or is about to be.
     counted: HashSet<Viewer>,
-    /// Whose view is to be counted.
+    /// Viewers whose view is to be counted.
     new: Vec<Viewer>,
 }
 
+impl Default for Viewers {
+    /// Of a stream with short segments.
+    fn default() -> Self {
+        Self::new(Duration::ZERO)
+    }
+}
+
 impl Viewers {
+    /// Nobody. `target` is the playlist's target duration.
+    pub fn new(target: Duration) -> Self {
+        Self {
+            watching: WATCHING_LEAST.max(target * WATCHING_TARGETS),
+            seen: Mutex::default(),
+            now: AtomicU32::default(),
+        }
+    }
+
     /// `viewer` fetches the playlist at monotonic time `now`.
     pub fn saw(&self, viewer: Viewer, now: Duration) {
         let mut seen = self.seen();
@@ -42,7 +61,7 @@ impl Viewers {
         }
     }
 
-    /// How many watch, as of the last look.
+    /// How many people watch, as of the last look.
     pub fn now(&self) -> u32 {
         self.now.load(Ordering::Relaxed)
     }
@@ -50,7 +69,7 @@ impl Viewers {
     /// Counts anew; gives those whose view has not been counted yet.
     pub(super) fn look(&self, now: Duration) -> Vec<Viewer> {
         let mut seen = self.seen();
-        seen.last.retain(|_, last| now.saturating_sub(*last) < WATCHING);
+        seen.last.retain(|_, last| now.saturating_sub(*last) < self.watching);
         self.now.store(seen.last.len() as u32, Ordering::Relaxed);
         std::mem::take(&mut seen.new)
     }
@@ -93,6 +112,16 @@ mod tests {
         viewers.saw(ben, at(60));
         assert_eq!(viewers.look(at(61)), [], "a view is one for each viewer, however often they come back");
         assert_eq!(viewers.now(), 1);
+    }
+
+    #[test]
+    fn a_viewer_of_long_segments_counts_between_two_of_them() {
+        let viewers = Viewers::new(Duration::from_secs(10));
+        viewers.saw(Viewer::anonymous(1), Duration::ZERO);
+        viewers.look(Duration::from_secs(29));
+        assert_eq!(viewers.now(), 1);
+        viewers.look(Duration::from_secs(31));
+        assert_eq!(viewers.now(), 0);
     }
 
     #[test]
