@@ -13,7 +13,7 @@ use http::{Request, Response, StatusCode};
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,13 +70,13 @@ pub(super) async fn serve<S, A, F, B>(
         }
     });
     let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(deadlines.head)
+        .header_read_timeout(None)
         .max_buf_size(LONGEST_HEAD)
         .max_headers(MOST_HEADERS)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
+    let mut head_is_overdue = std::pin::pin!(exchange.head_is_overdue(deadlines.head));
     let mut is_told = false;
     loop {
         tokio::select! {
@@ -92,6 +92,10 @@ pub(super) async fn serve<S, A, F, B>(
                 is_told = true;
             }
             () = exchange.place.sent_away() => return,
+            () = &mut head_is_overdue => {
+                exchange.traffic.failed.add(1);
+                return;
+            }
         }
     }
 }

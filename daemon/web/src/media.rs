@@ -19,10 +19,11 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use perch_site::SiteError;
-use perch_store::{StreamId, StreamState, Viewer, Visibility};
+use perch_store::{StreamId, Viewer, Visibility};
 use perch_studio::capture::status::CameraState;
-use perch_studio::hls::{HlsHandle, MEDIA_PLAYLIST, Offer, SegmentBytes};
-use perch_studio::live::{OnAir, Viewers, viewer_of_address, viewer_of_cookie};
+use perch_studio::hls::{MEDIA_PLAYLIST, Offer, SegmentBytes};
+use perch_studio::live::{OnAir, viewer_of_address, viewer_of_cookie};
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
@@ -56,12 +57,18 @@ pub(super) struct Media {
     waiting: Semaphore,
 }
 
-/// What a request is about.
+/// The stream that a request is about. One count is shared, where clones of its handles would be four.
 struct Asked {
-    hls: HlsHandle,
-    viewers: Arc<Viewers>,
-    camera: Arc<str>,
-    visibility: Visibility,
+    on_air: Arc<[OnAir]>,
+    index: usize,
+}
+
+impl Deref for Asked {
+    type Target = OnAir;
+
+    fn deref(&self) -> &OnAir {
+        &self.on_air[self.index]
+    }
 }
 
 impl Media {
@@ -90,23 +97,16 @@ impl Media {
     }
 
     fn asked(&self, stream: &str) -> Result<Asked, Problem> {
-        let on_air = self.on_air.borrow();
+        let on_air = self.on_air.borrow().clone();
         let found = if stream == FIRST_CAMERA {
             let first = self.state.site.cameras.first().map(|camera| camera.config.name.as_str());
-            let mut of_camera = on_air.iter().rev().filter(|on_air| Some(&*on_air.camera) == first);
-            let newest = of_camera.next();
-            newest.filter(|on_air| on_air.state != StreamState::Ended).or(newest)
+            on_air.iter().rposition(|on_air| Some(&*on_air.camera) == first)
         } else {
             let stream: StreamId = stream.parse().map_err(|_| Problem::NotFound)?;
-            on_air.iter().find(|on_air| on_air.stream == stream)
+            on_air.iter().position(|on_air| on_air.stream == stream)
         };
         match found {
-            Some(on_air) => Ok(Asked {
-                hls: on_air.hls.clone(),
-                viewers: on_air.viewers.clone(),
-                camera: on_air.camera.clone(),
-                visibility: on_air.visibility,
-            }),
+            Some(index) => Ok(Asked { on_air, index }),
             None if stream == FIRST_CAMERA => Err(Problem::NotLive("nothing is live".to_owned())),
             None => Err(Problem::NotLive("this stream is not on the air".to_owned())),
         }
@@ -120,7 +120,7 @@ impl Media {
         request: &Request<B>,
     ) -> Result<Response<Body>, Problem> {
         if asked.visibility == Visibility::Members {
-            caller::login_of(&self.state, request.headers())
+            Box::pin(caller::login_of(&self.state, request.headers()))
                 .await?
                 .ok_or(Problem::Site(SiteError::Unauthenticated))?;
         }
@@ -176,7 +176,7 @@ impl Media {
             matches!(self.camera_state(&asked.camera), CameraState::Starting | CameraState::Live { .. });
         if is_coming && !offer.has_ended {
             let _waiting = self.waiting.try_acquire().map_err(|_| Problem::TooManyWaiting)?;
-            if let Some(first) = asked.hls.wait_for(offer.next_sequence, FIRST_SEGMENT).await {
+            if let Some(first) = Box::pin(asked.hls.wait_for(offer.next_sequence, FIRST_SEGMENT)).await {
                 offer = first;
             }
         }
@@ -197,7 +197,8 @@ impl Media {
             return Err(Problem::TooFarAhead { asked: sequence, last });
         }
         let _waiting = self.waiting.try_acquire().map_err(|_| Problem::TooManyWaiting)?;
-        asked.hls.wait_for(sequence, offer.target_duration * PATIENCE_TARGETS).await.ok_or(Problem::Overdue)
+        let patience = offer.target_duration * PATIENCE_TARGETS;
+        Box::pin(asked.hls.wait_for(sequence, patience)).await.ok_or(Problem::Overdue)
     }
 }
 
@@ -251,9 +252,8 @@ impl Directives {
 }
 
 fn playlist(text: &Bytes, offer: &Offer, blocking: bool, known: &HeaderMap) -> Response<Body> {
-    // Sequence numbers are never given twice, so the last one names what there is for ever.
-    let tag = format!("\"{}{}\"", offer.next_sequence, if offer.has_ended { "-end" } else { "" });
-    let tag = HeaderValue::try_from(tag).expect("digits and letters are a header value");
+    let tag =
+        HeaderValue::from_maybe_shared(offer.tag.clone()).expect("digits and letters are a header value");
     let mut response = Response::new(Body::empty());
     if caching::is_known(known, &tag) {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
@@ -261,7 +261,7 @@ fn playlist(text: &Bytes, offer: &Offer, blocking: bool, known: &HeaderMap) -> R
         *response.body_mut() = Body::from(text.clone());
     }
     let headers = response.headers_mut();
-    headers.reserve(5);
+    headers.reserve(8); // the three here, those for everybody or for members, and to spare
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/vnd.apple.mpegurl"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(playlist_caching(offer, blocking)));
     headers.insert(ETAG, tag);
@@ -283,7 +283,7 @@ fn segment(found: SegmentBytes, target: Duration, asked: &HeaderMap) -> Result<R
     let part = asked.get(RANGE).map_or(Ok(Part::Whole), |range| range::parse(range, data.len()))?;
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();
-    headers.reserve(6);
+    headers.reserve(8);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("video/mp2t"));
     headers.insert(CACHE_CONTROL, caching::FOR_EVER);
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));

@@ -279,7 +279,9 @@ mod tests {
         let crowd: Vec<_> = (0..4).map(|n| place(places.take(address(n)))).collect();
         crowd.iter().for_each(Place::answering);
         assert!(!places.cut_oldest_answer(), "nobody is sent a segment");
-        [2, 0, 1].iter().for_each(|index: &usize| crowd[*index].sending_segment());
+        for index in [2, 0, 1] {
+            crowd[index].sending_segment();
+        }
         crowd[2].waiting();
         assert!(places.cut_oldest_answer());
         assert!(is_sent_away(&crowd[0]) && !is_sent_away(&crowd[1]));

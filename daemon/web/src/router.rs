@@ -114,7 +114,8 @@ impl Answers {
                 self.media.answer(path, peer, &request).await
             } else {
                 request.extensions_mut().insert(peer);
-                self.route(request).await
+                // Boxed: else the answer to each playlist takes as much memory as the largest handler's, and is moved about with it.
+                Box::pin(self.route(request)).await
             };
         if let Some(line) = line {
             line.write(&response);

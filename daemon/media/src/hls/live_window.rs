@@ -136,6 +136,11 @@ impl<D> LiveWindow<D> {
         self.offered.back().map_or(self.media_sequence, |newest| newest.sequence + 1)
     }
 
+    /// What the segments' names begin with.
+    pub fn run(&self) -> &str {
+        &self.config.run
+    }
+
     /// EXT-X-TARGETDURATION, in seconds.
     pub const fn target_duration(&self) -> u64 {
         self.config.target_duration

@@ -394,7 +394,7 @@ proptest! {
         for step in steps {
             match step {
                 Step::Publish { is_idr, bytes } => {
-                    let unit = access_unit(published.len() as i64, is_idr, bytes);
+                    let unit = access_unit(published.len().cast_signed() as i64, is_idr, bytes);
                     published.push((is_idr, bytes));
                     ring.push(Published { sample: unit.into(), published_at: Duration::ZERO });
                     for (key, seen) in &readers {
@@ -407,13 +407,12 @@ proptest! {
                     let key = ring.subscribe(Want { start, ..AT_ONCE });
                     readers.insert(key, Seen::default());
                 }
-                Step::Unsubscribe(_) if readers.is_empty() => {}
+                Step::Unsubscribe(_) | Step::Take { .. } if readers.is_empty() => {}
                 Step::Unsubscribe(index) => {
                     let key = *readers.keys().nth(index.index(readers.len())).expect("an index of it");
                     readers.remove(&key);
                     ring.unsubscribe(key);
                 }
-                Step::Take { .. } if readers.is_empty() => {}
                 Step::Take { reader, items } => {
                     let of_all = reader.index(readers.len());
                     let (key, seen) = readers.iter_mut().nth(of_all).expect("an index of it");

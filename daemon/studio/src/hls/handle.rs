@@ -17,6 +17,8 @@ pub struct Offer {
     pub playlist: Bytes,
     /// The multivariant playlist that names it. Empty while there is no segment.
     pub multivariant: Bytes,
+    /// Names what is offered, for ever: sequence numbers are never given twice. An entity tag with its quotation marks (RFC 9110 §8.8.3).
+    pub tag: Bytes,
     /// EXT-X-TARGETDURATION.
     pub target_duration: Duration,
     /// The media sequence number that the next segment will have.

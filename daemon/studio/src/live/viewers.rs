@@ -53,7 +53,11 @@ impl Viewers {
     /// `viewer` fetches the playlist at monotonic time `now`.
     pub fn saw(&self, viewer: Viewer, now: Duration) {
         let mut seen = self.seen();
-        if seen.last.len() < MOST || seen.last.contains_key(&viewer) {
+        if let Some(last) = seen.last.get_mut(&viewer) {
+            *last = now;
+            return;
+        }
+        if seen.last.len() < MOST {
             seen.last.insert(viewer, now);
         }
         if seen.counted.len() < MOST && seen.counted.insert(viewer) {
