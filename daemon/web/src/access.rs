@@ -48,7 +48,7 @@ async fn admit(state: &Shared, matched: &MatchedPath, mut request: Request) -> R
     }
     let nowhere = Peer::Network((std::net::Ipv4Addr::UNSPECIFIED, 0).into());
     let peer = request.extensions().get().copied().unwrap_or(nowhere);
-    let caller = caller::find_out(state, peer, matched.as_str(), request.headers()).await?;
+    let caller = caller::find_out(&state.site, peer, matched.as_str(), request.headers()).await?;
     let writes = !matches!(*request.method(), Method::GET | Method::HEAD);
     state.site.limits.admit(&caller.actor, writes)?;
     if !may(rule.right, &caller) {

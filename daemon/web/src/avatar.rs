@@ -4,16 +4,16 @@ use super::caching;
 use super::caller::Caller;
 use super::input::{Path, Query, Upload};
 use super::json;
+use super::people::Me;
 use super::problem::Problem;
 use super::state::{Shared, State};
-use super::users::{self, Me};
 use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderValue, StatusCode};
+use perch_site::avatars;
 use perch_site::picture::{Purpose, UPLOAD_BYTES};
-use perch_store::{Refusal, StoreError};
 use serde::Deserialize;
 use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
@@ -67,21 +67,14 @@ pub(super) fn answer(jpeg: Vec<u8>, version: u32, asked: Option<u32>, known: &He
     request_body(content((Vec<u8> = "image/png"), (Vec<u8> = "image/jpeg"), (Vec<u8> = "image/webp"))),
     responses((status = 200, description = "The account with its new picture", body = Me)))]
 async fn put(state: Shared, caller: Caller, upload: PictureUpload) -> Result<Response, Problem> {
-    let user = caller.member()?.user;
-    let jpeg = upload.make(&state, Purpose::Avatar).await?;
-    // Names and pictures of those who are logged in are remembered elsewhere as well.
-    let changed = state.change_accounts(move |store| {
-        store.set_avatar(user, Some(&jpeg))?;
-        Me::of(store, user)
-    });
-    Ok(json::fresh(&changed.await?))
+    let me = avatars::set(&state.site, &caller.actor, upload.bytes.clone()).await?;
+    Ok(json::fresh(&Me::from(me)))
 }
 
 /// Takes one's picture away.
 #[utoipa::path(delete, path = "/api/v1/me/avatar", tag = "me", responses((status = 204, description = "There is none")))]
 async fn delete(state: Shared, caller: Caller) -> Result<StatusCode, Problem> {
-    let user = caller.member()?.user;
-    state.change_accounts(move |store| store.set_avatar(user, None)).await?;
+    avatars::remove(&state.site, &caller.actor).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -104,12 +97,6 @@ async fn show(
     Query(asked): Query<Version>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let login = caller.login().cloned();
-    let found = state.store(move |store| {
-        let user = users::named(store, &username, login.as_ref())?;
-        let jpeg = store.avatar(user.id)?.ok_or(Refusal::NotFound { what: "picture" })?;
-        Ok::<_, StoreError>((jpeg, user.avatar_version))
-    });
-    let (jpeg, version) = found.await?;
+    let (jpeg, version) = avatars::show(&state.site, &caller.actor, username).await?;
     Ok(answer(jpeg, version, asked.v, &headers))
 }

@@ -1,7 +1,6 @@
 //! `/api/v1/backup` and `/api/v1/restore`: everything that is remembered, as a file, and the way back. A restore has two steps: the file is taken in
 //! and looked at, which changes nothing; then the owner, who has seen what is in it, puts it in the place of what there is.
 
-use super::auth;
 use super::caller::Caller;
 use super::cookies;
 use super::input::Json;
@@ -19,6 +18,7 @@ use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_T
 use http::{HeaderValue, StatusCode};
 use perch_site::accounts::secret::Password;
 use perch_site::backups::{self, BackupError, Turn};
+use perch_site::password;
 use perch_store::{BackupContents, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
@@ -52,7 +52,7 @@ async fn download(
     caller: Caller,
     Json(confirmation): Json<Confirmation>,
 ) -> Result<Response, Problem> {
-    auth::confirm(&state, &caller, confirmation.password).await?;
+    password::confirm(&state.site, &caller.actor, confirmation.password).await?;
     let (backups, now) = (state.site.backups.clone(), state.now());
     let turn = backups.turn()?;
     let (file, length) = state.store(move |store| backups.make(store, now)).await?;
@@ -146,7 +146,7 @@ async fn restore(
     caller: Caller,
     Json(Restore { id, password }): Json<Restore>,
 ) -> Result<Response, Problem> {
-    auth::confirm(&state, &caller, password).await?;
+    password::confirm(&state.site, &caller.actor, password).await?;
     let turn = state.site.backups.turn()?;
     let (backups, cameras, controls) =
         (state.site.backups.clone(), state.site.cameras.clone(), state.site.controls.clone());

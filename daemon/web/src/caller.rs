@@ -3,14 +3,13 @@
 use super::cookies;
 use super::page;
 use super::problem::Problem;
-use super::state::State;
 use axum::extract::FromRequestParts;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use perch_site::accounts::logins::Login;
-use perch_site::accounts::tokens::Bearer;
-use perch_site::{Actor, SiteError};
+use perch_site::sessions;
+use perch_site::{Actor, Site, SiteError};
 use perch_store::UserId;
 use std::convert::Infallible;
 use std::fmt;
@@ -107,7 +106,7 @@ impl<S: Sync> FromRequestParts<S> for Caller {
 
 /// Looks at the request's token.
 pub(super) async fn find_out(
-    state: &State,
+    site: &Site,
     peer: Peer,
     path: &str,
     headers: &HeaderMap,
@@ -116,7 +115,7 @@ pub(super) async fn find_out(
     let actor = match peer {
         Peer::Console => Actor::Console,
         Peer::Network(_) if !looks_at_token(path) => Actor::Anonymous { address },
-        Peer::Network(_) => match login_of(state, headers).await? {
+        Peer::Network(_) => match login_of(site, headers).await? {
             Some(login) => Actor::Account { login, address },
             None => Actor::Anonymous { address },
         },
@@ -134,39 +133,27 @@ fn looks_at_token(path: &str) -> bool {
 ///
 /// A program's token must be good. A browser sends its cookie whether it matters or not: one that has expired while the login is open is told so,
 /// since it can be renewed; one of a closed login is as good as none.
-pub(super) async fn login_of(state: &State, headers: &HeaderMap) -> Result<Option<Login>, Problem> {
+pub(super) async fn login_of(site: &Site, headers: &HeaderMap) -> Result<Option<Login>, Problem> {
     if let Some(authorization) = headers.get(AUTHORIZATION) {
         let token = authorization.to_str().ok().and_then(bearer_token).ok_or(SiteError::Unauthenticated)?;
-        let login = check(state, token).await?.ok_or(SiteError::Unauthenticated)?;
+        let login = sessions::of_token(site, token).await?.ok_or(SiteError::Unauthenticated)?;
         return Ok(Some(login));
     }
     match cookies::access_token(headers) {
-        Some(token) => check(state, token).await,
+        Some(token) => Ok(sessions::of_token(site, token).await?),
         None => Ok(None),
     }
 }
 
-/// What a request's token says, expired or not, open or not: enough to log out with.
-pub(super) fn bearer(state: &State, headers: &HeaderMap) -> Option<Bearer> {
+/// The token that a request shows, good or not: enough to log out with.
+pub(super) fn shown_token(headers: &HeaderMap) -> Option<&str> {
     let shown = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(bearer_token);
-    let token = shown.or_else(|| cookies::access_token(headers))?;
-    state.accounts().tokens.read(token, state.now())
+    shown.or_else(|| cookies::access_token(headers))
 }
 
 fn bearer_token(authorization: &str) -> Option<&str> {
     let (scheme, token) = authorization.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-}
-
-async fn check(state: &State, token: &str) -> Result<Option<Login>, Problem> {
-    let Some(bearer) = state.accounts().tokens.read(token, state.now()) else { return Ok(None) };
-    let mut login = state.accounts().logins.known(bearer.session);
-    if login.is_none() {
-        let accounts = state.site.accounts.clone();
-        login = state.store(move |store| accounts.logins.open(store, bearer.session)).await?;
-    }
-    let login = login.filter(|login| login.user == bearer.user);
-    if login.is_some() && bearer.has_expired { Err(SiteError::TokenExpired.into()) } else { Ok(login) }
 }
 
 #[cfg(test)]

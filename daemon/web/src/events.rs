@@ -13,6 +13,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use hyper::body::Frame;
 use perch_site::accounts::logins::Login;
 use perch_site::notices::{Heard, Listener};
+use perch_site::{notifications, sessions};
 use perch_store::{NOTIFICATIONS_PER_USER, NotificationId, Store};
 use serde::Serialize;
 use std::convert::Infallible;
@@ -69,9 +70,9 @@ enum Over {
     Failed(Problem),
 }
 
-impl From<Problem> for Over {
-    fn from(problem: Problem) -> Self {
-        Self::Failed(problem)
+impl<E: Into<Problem>> From<E> for Over {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
     }
 }
 
@@ -117,24 +118,20 @@ impl Teller {
             return Ok(());
         }
         let id = told.id;
-        let told = told.clone();
-        let notification = self.state.store(move |store| Notification::of(store, &told)).await?;
+        let told = notifications::with_people(&self.state.site, told.clone()).await?;
+        let notification = Notification::from(told);
         self.send(event("notification", Some(id), &notification)).await?;
         self.last = Some(id);
         self.count().await
     }
 
     async fn count(&self) -> Result<(), Over> {
-        let user = self.login.user;
-        let unread = self.state.store(move |store| Unread::of(store, user)).await?;
-        self.send(event("unread", None, &unread)).await
+        let unread = notifications::unread(&self.state.site, self.login.user).await?;
+        self.send(event("unread", None, &Unread { unread })).await
     }
 
     async fn is_logged_in(&self) -> Result<bool, Over> {
-        let Some(session) = self.login.session else { return Ok(true) };
-        let accounts = self.state.site.accounts.clone();
-        let login = self.state.store(move |store| accounts.logins.open(store, session)).await?;
-        Ok(login.is_some_and(|login| login.user == self.login.user))
+        Ok(sessions::is_open(&self.state.site, &self.login).await?)
     }
 
     /// Waits while the page is slow; its connection is closed when it takes nothing at all.

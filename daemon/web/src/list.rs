@@ -45,14 +45,6 @@ impl<T> List<T> {
     }
 }
 
-impl<T, E> List<Result<T, E>> {
-    /// The list, or the first thing that went wrong with an item.
-    pub(super) fn transposed(self) -> Result<List<T>, E> {
-        let Self { items, next_cursor } = self;
-        Ok(List { items: items.into_iter().collect::<Result<_, E>>()?, next_cursor })
-    }
-}
-
 /// Which page is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Asked<I> {

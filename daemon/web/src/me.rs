@@ -1,27 +1,23 @@
 //! `/api/v1/me`: oneself. Password and logins are `sessions`', the picture is `avatar`'s.
 
-use super::auth;
 use super::caller::Caller;
 use super::cookies;
 use super::input::Json;
 use super::json;
 use super::openapi::ProblemDocument;
+use super::people::Me;
 use super::problem::Problem;
 use super::state::{Shared, State};
-use super::users::{self, Me};
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, StatusCode};
-use perch_site::accounts::secret::{Password, RandomToken};
-use perch_site::text;
-use perch_store::{EndReason, UserChange};
+use perch_site::accounts::secret::Password;
+use perch_site::me;
+use perch_store::UserChange;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-
-/// Of what people say of themselves.
-const BIO_CHARACTERS: usize = 1000;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
     OpenApiRouter::new().routes(routes!(show, change, delete)).routes(routes!(make_stream_key))
@@ -31,9 +27,8 @@ pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
 #[utoipa::path(get, path = "/api/v1/me", tag = "me",
     responses((status = 200, description = "The account", body = Me), (status = 304, description = "As before (If-None-Match)")))]
 async fn show(state: Shared, caller: Caller, headers: HeaderMap) -> Result<Response, Problem> {
-    let user = caller.member()?.user;
-    let me = state.store(move |store| Me::of(store, user)).await?;
-    Ok(json::tagged(&me, &headers))
+    let me = me::show(&state.site, &caller.actor).await?;
+    Ok(json::tagged(&Me::from(me), &headers))
 }
 
 /// What to change of one's account; what is missing stays as it is.
@@ -55,18 +50,10 @@ struct Change {
     responses((status = 200, description = "The account", body = Me),
         (status = 409, description = "The name is taken", body = ProblemDocument, content_type = "application/problem+json")))]
 async fn change(state: Shared, caller: Caller, Json(change): Json<Change>) -> Result<Response, Problem> {
-    let user = caller.member()?.user;
-    let change = UserChange {
-        username: change.username.map(|name| text::username(&name)).transpose()?,
-        full_name: change.full_name.map(|name| users::full_name(&name)).transpose()?,
-        email: change.email.map(|email| text::email(&email)).transpose()?,
-        bio: change.bio.map(|bio| text::paragraph("bio", &bio, BIO_CHARACTERS)).transpose()?,
-    };
-    let changed = state.change_accounts(move |store| {
-        store.change_user(user, &change)?;
-        Me::of(store, user)
-    });
-    Ok(json::fresh(&changed.await?))
+    let Change { username, full_name, email, bio } = change;
+    let change = UserChange { username, full_name, email, bio };
+    let me = me::change(&state.site, &caller.actor, change).await?;
+    Ok(json::fresh(&Me::from(me)))
 }
 
 /// One's own password.
@@ -82,9 +69,7 @@ struct Farewell {
     responses((status = 204, description = "It is gone"),
         (status = 409, description = "The last owner stays", body = ProblemDocument, content_type = "application/problem+json")))]
 async fn delete(state: Shared, caller: Caller, Json(farewell): Json<Farewell>) -> Result<Response, Problem> {
-    let user = caller.member()?.user;
-    auth::confirm(&state, &caller, farewell.password).await?;
-    users::delete_account(&state, user, EndReason::User).await?;
+    me::delete(&state.site, &caller.actor, farewell.password).await?;
     let mut response = StatusCode::NO_CONTENT.into_response();
     cookies::forget(response.headers_mut());
     Ok(response)
@@ -101,9 +86,6 @@ struct StreamKey {
 #[utoipa::path(post, path = "/api/v1/me/stream-key", tag = "me",
     responses((status = 201, description = "The new key", body = StreamKey)))]
 async fn make_stream_key(state: Shared, caller: Caller) -> Result<Response, Problem> {
-    let user = caller.member()?.user;
-    let key = RandomToken::new().map_err(|error| Problem::internal(&error))?;
-    let digest = key.digest();
-    state.store(move |store| store.set_stream_key(user, Some(&digest))).await?;
+    let key = me::make_stream_key(&state.site, &caller.actor).await?;
     Ok(json::made(&StreamKey { stream_key: key.expose().to_owned() }))
 }

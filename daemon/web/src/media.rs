@@ -120,7 +120,7 @@ impl Media {
         request: &Request<B>,
     ) -> Result<Response<Body>, Problem> {
         if asked.visibility == Visibility::Members {
-            Box::pin(caller::login_of(&self.state, request.headers()))
+            Box::pin(caller::login_of(&self.state.site, request.headers()))
                 .await?
                 .ok_or(Problem::Site(SiteError::Unauthenticated))?;
         }

@@ -4,13 +4,12 @@ use super::caller::Caller;
 use super::input::{Json, Query};
 use super::json::{self, Time};
 use super::list::{Asked, List};
+use super::people::UserRef;
 use super::problem::Problem;
 use super::state::{Shared, State};
-use super::users::UserRef;
 use axum::response::Response;
-use perch_store::{
-    EndReason, NotificationId, NotificationKind, Refusal, Store, StoreError, StreamId, UserId,
-};
+use perch_site::notifications::{self, Told};
+use perch_store::{EndReason, NotificationId, NotificationKind, StreamId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
@@ -50,36 +49,22 @@ struct StreamRef {
     title: String,
 }
 
-impl Notification {
-    /// With the names of those in it.
-    pub(super) fn of(store: &Store, told: &perch_store::Notification) -> Result<Self, StoreError> {
-        let (kind, by, stream, reason) = match told.kind {
-            NotificationKind::WentLive { by, stream } => ("went_live", Some(by), Some(stream), None),
-            NotificationKind::Followed { by } => ("followed", Some(by), None, None),
-            NotificationKind::StreamStopped { stream, reason } => {
-                ("stream_stopped", None, Some(stream), Some(reason))
-            }
+impl From<Told> for Notification {
+    fn from(told: Told) -> Self {
+        let (kind, reason) = match told.notification.kind {
+            NotificationKind::WentLive { .. } => ("went_live", None),
+            NotificationKind::Followed { .. } => ("followed", None),
+            NotificationKind::StreamStopped { reason, .. } => ("stream_stopped", Some(reason)),
         };
-        let by = by.map(|user| if_there(store.user(user))).transpose()?.flatten();
-        let stream = stream.map(|stream| if_there(store.stream(stream))).transpose()?.flatten();
-        Ok(Self {
-            id: told.id,
-            at: Time(told.at),
-            read: told.read,
+        Self {
+            id: told.notification.id,
+            at: Time(told.notification.at),
+            read: told.notification.read,
             kind,
-            by: by.as_ref().map(UserRef::from),
-            stream: stream.map(|stream| StreamRef { id: stream.facts.id, title: stream.details.title }),
+            by: told.by.as_ref().map(UserRef::from),
+            stream: told.stream.map(|stream| StreamRef { id: stream.facts.id, title: stream.details.title }),
             reason,
-        })
-    }
-}
-
-/// What was deleted between two looks is not there.
-fn if_there<T>(found: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
-    match found {
-        Ok(found) => Ok(Some(found)),
-        Err(StoreError::Refused(Refusal::NotFound { .. })) => Ok(None),
-        Err(error) => Err(error),
+        }
     }
 }
 
@@ -99,13 +84,9 @@ struct Page {
 #[utoipa::path(get, path = "/api/v1/me/notifications", tag = "me", params(Page),
     responses((status = 200, description = "The notifications", body = List<Notification>)))]
 async fn list(state: Shared, caller: Caller, Query(page): Query<Page>) -> Result<Response, Problem> {
-    let user = caller.member()?.user;
     let asked = Asked::<NotificationId>::new(page.limit, page.cursor.as_deref())?;
-    let list = state.store(move |store| {
-        let told = store.notifications(user, asked.before, asked.and_one())?;
-        List::of(told, &asked, |told| told.id, |told| Notification::of(store, &told)).transposed()
-    });
-    Ok(json::fresh(&list.await?))
+    let told = notifications::list(&state.site, &caller.actor, asked.before, asked.and_one()).await?;
+    Ok(json::fresh(&List::of(told, &asked, |told| told.notification.id, Notification::from)))
 }
 
 /// How far one has read.
@@ -120,22 +101,13 @@ struct ReadUpTo {
 /// How many are left.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Unread {
-    unread: usize,
-}
-
-impl Unread {
-    /// As the store counts them.
-    pub(super) fn of(store: &Store, user: UserId) -> Result<Self, StoreError> {
-        Ok(Self { unread: store.unread_notifications(user)? })
-    }
+    pub(super) unread: usize,
 }
 
 /// Marks notifications as read.
 #[utoipa::path(post, path = "/api/v1/me/notifications/read", tag = "me", request_body = ReadUpTo,
     responses((status = 200, description = "What is left", body = Unread)))]
 async fn read(state: Shared, caller: Caller, Json(up_to): Json<ReadUpTo>) -> Result<Response, Problem> {
-    let user = caller.member()?.user;
-    let unread = state.store(move |store| store.read_notifications(user, up_to.last)).await?;
-    state.site.notices.recount(user);
+    let unread = notifications::read(&state.site, &caller.actor, up_to.last).await?;
     Ok(json::fresh(&Unread { unread }))
 }

@@ -1,6 +1,5 @@
 //! `/api/v1/me/sessions` and `/api/v1/me/password`: where one is logged in, and with what.
 
-use super::auth;
 use super::caller::Caller;
 use super::input::{Json, Path};
 use super::json::{self, Time};
@@ -9,7 +8,8 @@ use super::state::{Shared, State};
 use axum::response::Response;
 use http::StatusCode;
 use perch_site::accounts::secret::Password;
-use perch_store::{Refusal, Session, SessionId, StoreError};
+use perch_site::{password, sessions};
+use perch_store::{Session, SessionId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::ToSchema;
@@ -63,10 +63,9 @@ impl Login {
 /// Where one is logged in, the newest login first.
 #[utoipa::path(get, path = "/api/v1/me/sessions", tag = "me", responses((status = 200, description = "The logins", body = Sessions)))]
 async fn list(state: Shared, caller: Caller) -> Result<Response, Problem> {
-    let login = caller.member()?;
-    let (user, current) = (login.user, login.session);
-    let sessions = state.store(move |store| store.sessions(user)).await?;
-    let items = sessions.into_iter().rev().map(|session| Login::new(session, current)).collect();
+    let current = caller.login().and_then(|login| login.session);
+    let sessions = sessions::list(&state.site, &caller.actor).await?;
+    let items = sessions.into_iter().map(|session| Login::new(session, current)).collect();
     Ok(json::fresh(&Sessions { items, next_cursor: None }))
 }
 
@@ -74,15 +73,7 @@ async fn list(state: Shared, caller: Caller) -> Result<Response, Problem> {
 #[utoipa::path(delete, path = "/api/v1/me/sessions/{id}", tag = "me", params(("id" = String, Path, description = "The login's id")),
     responses((status = 204, description = "It is closed")))]
 async fn close(state: Shared, caller: Caller, Path(id): Path<SessionId>) -> Result<StatusCode, Problem> {
-    let user = caller.member()?.user;
-    let closing = state.change_accounts(move |store| {
-        if store.session(id)?.user != user {
-            // As if there were none: other people's logins are nobody's business.
-            return Err(StoreError::from(Refusal::NotFound { what: "login" }));
-        }
-        store.close_session(id)
-    });
-    closing.await?;
+    sessions::close(&state.site, &caller.actor, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -104,11 +95,7 @@ async fn change_password(
     caller: Caller,
     Json(change): Json<PasswordChange>,
 ) -> Result<StatusCode, Problem> {
-    let login = caller.member()?;
-    let (user, session) = (login.user, login.session);
-    let new = auth::checked_password("new_password", change.new_password)?;
-    auth::confirm(&state, &caller, change.password).await?;
-    let hash = state.accounts().passwords.hash(new).await?;
-    state.change_accounts(move |store| store.change_password(user, &hash, session)).await?;
+    let PasswordChange { password, new_password } = change;
+    password::change(&state.site, &caller.actor, password, new_password).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,23 +1,19 @@
 //! `POST /api/v1/setup`: makes the owner, once, for whoever has the setup code.
 
-use super::auth::{self, LoggedIn};
 use super::caller::Caller;
 use super::input::Json;
+use super::login::{self, LoggedIn};
 use super::problem::Problem;
 use super::state::{Shared, State};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
-use perch_site::SiteError;
 use perch_site::accounts::secret::Password;
-use perch_store::NewUser;
+use perch_site::setup;
 use serde::Deserialize;
 use std::sync::Arc;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-
-/// What guesses at the code are counted under; no username has a space.
-const SUBJECT: &str = "setup code";
 
 pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
     OpenApiRouter::new().routes(routes!(set_up))
@@ -44,32 +40,10 @@ async fn set_up(
     state: Shared,
     caller: Caller,
     headers: HeaderMap,
-    Json(setup): Json<NewOwner>,
+    Json(new): Json<NewOwner>,
 ) -> Result<Response, Problem> {
-    if state.store(perch_store::Store::has_owner).await? {
-        return Err(perch_store::Refusal::OwnerExists.into());
-    }
-    // Counted for each address alone: strangers on the LAN must not be able to keep the owner from setting up.
-    let attempt = state.accounts().attempts.begin(SUBJECT, caller.address(), true)?;
-    if !state.accounts().setup_code.is(&setup.setup_code) {
-        return Err(Problem::Site(SiteError::WrongSetupCode));
-    }
-    attempt.succeeded();
-    let (username, password) = auth::checked(&setup.username, setup.password)?;
-    let new = NewUser {
-        username,
-        full_name: String::new(),
-        email: String::new(),
-        password: state.accounts().passwords.hash(password).await?,
-    };
-    let (accounts, now) = (state.site.accounts.clone(), state.now());
-    let owner = state
-        .change_accounts(move |store| {
-            let owner = store.create_owner(&new, now)?;
-            accounts.setup_code.forget();
-            Ok::<_, perch_store::StoreError>(owner)
-        })
-        .await?;
-    tracing::info!("{} has set Perch up", owner.username);
-    auth::log_in(&state, &caller, &headers, owner.id, StatusCode::CREATED).await
+    let NewOwner { setup_code, username, password } = new;
+    let new = setup::NewOwner { setup_code, username, password };
+    let login = setup::set_up(&state.site, &caller.actor, new, login::agent(&headers)).await?;
+    Ok(login::answer(StatusCode::CREATED, login))
 }

@@ -1,7 +1,7 @@
 //! A stream as the API shows it.
 
 use super::json::Time;
-use super::users::UserRef;
+use super::people::UserRef;
 use perch_site::accounts::logins::Login;
 use perch_store::{
     EndReason, Reaction, Role, Store, StoreError, Stream, StreamId, StreamState, Timestamp, Visibility,

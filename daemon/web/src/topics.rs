@@ -1,5 +1,6 @@
 //! `/api/v1/topics`: what streams are filed under; the owner's to arrange.
 
+use super::caller::Caller;
 use super::input::{Json, Path};
 use super::json;
 use super::list::List;
@@ -8,17 +9,13 @@ use super::problem::Problem;
 use super::state::{Shared, State};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
-use perch_site::text;
-use perch_store::{Store, TOPICS_MOST, TopicId};
+use perch_site::topics;
+use perch_store::TopicId;
 use serde::{Deserialize, Serialize};
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-
-/// Of a topic's name: it stands on a tab.
-const NAME_CHARACTERS: RangeInclusive<usize> = 1..=40;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
     OpenApiRouter::new().routes(routes!(list, add)).routes(routes!(change, delete))
@@ -42,8 +39,8 @@ impl From<perch_store::Topic> for Topic {
 #[utoipa::path(get, path = "/api/v1/topics", tag = "topics",
     responses((status = 200, description = "The topics", body = List<Topic>), (status = 304, description = "As before (If-None-Match)")))]
 async fn list(state: Shared, headers: HeaderMap) -> Result<Response, Problem> {
-    let topics = state.store(Store::topics).await?;
-    Ok(json::tagged(&List::whole(topics.into_iter().map(Topic::from).collect()), &headers))
+    let listed = topics::list(&state.site).await?;
+    Ok(json::tagged(&List::whole(listed.into_iter().map(Topic::from).collect()), &headers))
 }
 
 /// A new topic.
@@ -58,9 +55,8 @@ struct NewTopic {
 #[utoipa::path(post, path = "/api/v1/topics", tag = "topics", request_body = NewTopic,
     responses((status = 201, description = "The topic", body = Topic),
         (status = 409, description = "There is one of this name, or too many", body = ProblemDocument, content_type = "application/problem+json")))]
-async fn add(state: Shared, Json(new): Json<NewTopic>) -> Result<Response, Problem> {
-    let (name, now) = (text::name("name", &new.name, NAME_CHARACTERS)?, state.now());
-    let topic = state.store(move |store| store.add_topic(&name, now)).await?;
+async fn add(state: Shared, caller: Caller, Json(new): Json<NewTopic>) -> Result<Response, Problem> {
+    let topic = topics::add(&state.site, &caller.actor, &new.name).await?;
     Ok(json::made(&Topic::from(topic)))
 }
 
@@ -81,21 +77,19 @@ struct TopicChange {
         (status = 409, description = "There is one of this name", body = ProblemDocument, content_type = "application/problem+json")))]
 async fn change(
     state: Shared,
+    caller: Caller,
     Path(id): Path<TopicId>,
     Json(change): Json<TopicChange>,
 ) -> Result<Response, Problem> {
-    let name = change.name.map(|name| text::name("name", &name, NAME_CHARACTERS)).transpose()?;
-    if change.position.is_some_and(|position| position as usize >= TOPICS_MOST) {
-        return Err(Problem::field("position", format!("must be 0 to {}", TOPICS_MOST - 1)));
-    }
-    let topic = state.store(move |store| store.change_topic(id, name.as_deref(), change.position)).await?;
+    let change = topics::TopicChange { name: change.name, position: change.position };
+    let topic = topics::change(&state.site, &caller.actor, id, change).await?;
     Ok(json::fresh(&Topic::from(topic)))
 }
 
 /// Removes a topic; the streams that were filed under it stay.
 #[utoipa::path(delete, path = "/api/v1/topics/{id}", tag = "topics", params(("id" = String, Path)),
     responses((status = 204, description = "It is gone")))]
-async fn delete(state: Shared, Path(id): Path<TopicId>) -> Result<StatusCode, Problem> {
-    state.store(move |store| store.delete_topic(id)).await?;
+async fn delete(state: Shared, caller: Caller, Path(id): Path<TopicId>) -> Result<StatusCode, Problem> {
+    topics::delete(&state.site, &caller.actor, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -10,8 +10,7 @@ use std::fmt;
 pub struct Password(String);
 
 impl Password {
-    /// From the person's text; requests bring theirs themselves.
-    #[cfg(test)]
+    /// From the person's text, as the command line reads it; requests deserialize theirs.
     pub fn new(text: String) -> Self {
         Self(text)
     }

@@ -1,7 +1,7 @@
 //! What goes over a chat's WebSocket, as JSON: each line has a `type`.
 
 use crate::json::Time;
-use crate::users::UserRef;
+use crate::people::UserRef;
 use perch_site::chat::{Event, MESSAGE_CHARACTERS, Text};
 use perch_store::{ChatRules, MessageId, User};
 use serde::{Deserialize, Serialize};

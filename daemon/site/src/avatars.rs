@@ -1,0 +1,82 @@
+//! Avatars: one picture of each person.
+
+use crate::actor::Actor;
+use crate::error::SiteError;
+use crate::picture::Purpose;
+use crate::profile::{self, OwnProfile};
+use crate::site::Site;
+use bytes::Bytes;
+use perch_store::{Refusal, StoreError};
+
+/// Makes the actor's avatar out of an uploaded picture (PNG, JPEG, WebP). Hold a [place](crate::picture::Pictures::place) for the upload.
+///
+/// # Errors
+///
+/// `Picture` for what is none or too large, `Unauthenticated`, and `Forbidden` for the console.
+pub async fn set(site: &Site, actor: &Actor, upload: Bytes) -> Result<OwnProfile, SiteError> {
+    let user = actor.member()?.user;
+    let jpeg = site.pictures.make(upload, Purpose::Avatar).await?;
+    // Logins in memory and chats keep the address of the picture as well.
+    site.change_accounts(move |store| {
+        store.set_avatar(user, Some(&jpeg))?;
+        OwnProfile::of(store, user)
+    })
+    .await
+}
+
+/// Takes the actor's avatar away.
+///
+/// # Errors
+///
+/// `Unauthenticated`, and `Forbidden` for the console.
+pub async fn remove(site: &Site, actor: &Actor) -> Result<(), SiteError> {
+    let user = actor.member()?.user;
+    site.change_accounts(move |store| store.set_avatar(user, None).map(drop)).await
+}
+
+/// Somebody's avatar: a JPEG, and its version.
+///
+/// # Errors
+///
+/// `Refused` with `NotFound` where the actor may not know of the account, and where it has no picture.
+pub async fn show(site: &Site, actor: &Actor, username: String) -> Result<(Vec<u8>, u32), SiteError> {
+    let actor = actor.clone();
+    site.store(move |store| {
+        let user = profile::named(store, &username, &actor)?;
+        let jpeg = store.avatar(user.id)?.ok_or(Refusal::NotFound { what: "picture" })?;
+        Ok::<_, StoreError>((jpeg, user.avatar_version))
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::TestSite;
+    use perch_store::Role;
+
+    fn png() -> Bytes {
+        let mut png = std::io::Cursor::new(Vec::new());
+        image::DynamicImage::new_rgb8(8, 8).write_to(&mut png, image::ImageFormat::Png).unwrap();
+        png.into_inner().into()
+    }
+
+    #[tokio::test]
+    async fn a_new_picture_has_a_new_version_and_no_picture_is_not_there() {
+        let site = TestSite::new();
+        let ann = site.account("ann", Role::Viewer).await;
+        let see = || show(&site, &site.nobody, "ann".to_owned());
+        let none = see().await;
+        assert!(matches!(none, Err(SiteError::Refused(Refusal::NotFound { .. }))), "{none:?}");
+        set(&site, &ann, png()).await.unwrap();
+        let (_, first) = see().await.unwrap();
+        let me = set(&site, &ann, png()).await.unwrap();
+        let (jpeg, second) = see().await.unwrap();
+        assert!(second != first && jpeg.starts_with(&[0xff, 0xd8]));
+        assert_eq!(me.profile.user.avatar_version, second);
+        let refused = set(&site, &ann, Bytes::from_static(b"not a picture")).await;
+        assert!(matches!(refused, Err(SiteError::Picture(_))), "{refused:?}");
+        remove(&site, &ann).await.unwrap();
+        assert!(see().await.is_err());
+    }
+}

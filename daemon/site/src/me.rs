@@ -1,0 +1,134 @@
+//! One's own account: what its person changes, deletes and makes.
+
+use crate::accounts::secret::{Password, RandomToken};
+use crate::actor::Actor;
+use crate::error::SiteError;
+use crate::password;
+use crate::profile::OwnProfile;
+use crate::registration;
+use crate::site::Site;
+use crate::text;
+use crate::users;
+use perch_store::{EndReason, UserChange};
+
+/// Characters that people may say of themselves.
+const BIO_CHARACTERS: usize = 1000;
+
+/// The actor's account.
+///
+/// # Errors
+///
+/// `Unauthenticated`, and `Forbidden` for the console.
+pub async fn show(site: &Site, actor: &Actor) -> Result<OwnProfile, SiteError> {
+    let user = actor.member()?.user;
+    site.store(move |store| OwnProfile::of(store, user)).await
+}
+
+/// Changes the actor's profile; what is `None` stays as it is.
+///
+/// # Errors
+///
+/// `Field` of what does not fit, `Refused` for a name that is taken.
+pub async fn change(site: &Site, actor: &Actor, change: UserChange) -> Result<OwnProfile, SiteError> {
+    let user = actor.member()?.user;
+    let change = UserChange {
+        username: change.username.map(|name| text::username(&name)).transpose()?,
+        full_name: change.full_name.map(|name| registration::full_name(&name)).transpose()?,
+        email: change.email.map(|email| text::email(&email)).transpose()?,
+        bio: change.bio.map(|bio| text::paragraph("bio", &bio, BIO_CHARACTERS)).transpose()?,
+    };
+    site.change_accounts(move |store| {
+        store.change_user(user, &change)?;
+        OwnProfile::of(store, user)
+    })
+    .await
+}
+
+/// Deletes the actor's account with everything in it: streams, messages, follows. A stream that is on the air ends first.
+///
+/// # Errors
+///
+/// Those of [`password::confirm`], and `Refused` for the last owner.
+pub async fn delete(site: &Site, actor: &Actor, own: Password) -> Result<(), SiteError> {
+    let user = actor.member()?.user;
+    password::confirm(site, actor, own).await?;
+    users::delete_account(site, user, EndReason::User).await
+}
+
+/// Makes a key for programs that send a stream; the one before is good no longer. The store keeps its digest alone.
+///
+/// # Errors
+///
+/// `Unauthenticated`, and `Forbidden` for viewers and the console.
+pub async fn make_stream_key(site: &Site, actor: &Actor) -> Result<RandomToken, SiteError> {
+    actor.streamer()?;
+    let user = actor.member()?.user;
+    let key = RandomToken::new()?;
+    let digest = key.digest();
+    site.store(move |store| store.set_stream_key(user, Some(&digest))).await?;
+    Ok(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{PASSWORD, TestSite, password};
+    use perch_store::{Refusal, Role};
+
+    #[tokio::test]
+    async fn a_change_leaves_alone_what_it_does_not_name() {
+        let site = TestSite::new();
+        let ann = site.account("ann", Role::Viewer).await;
+        let bio = UserChange { bio: Some("Birds".to_owned()), ..UserChange::default() };
+        change(&site, &ann, bio).await.unwrap();
+        let email = UserChange { email: Some("ann@example.org".to_owned()), ..UserChange::default() };
+        let user = change(&site, &ann, email).await.unwrap().profile.user;
+        assert_eq!((user.bio.as_str(), user.email.as_str()), ("Birds", "ann@example.org"));
+        let none = UserChange { bio: Some(String::new()), ..UserChange::default() };
+        let user = change(&site, &ann, none).await.unwrap().profile.user;
+        assert_eq!((user.bio.as_str(), user.email.as_str()), ("", "ann@example.org"));
+        let long = UserChange { bio: Some("x".repeat(BIO_CHARACTERS + 1)), ..UserChange::default() };
+        let refused = change(&site, &ann, long).await;
+        assert!(matches!(&refused, Err(SiteError::Field(error)) if error.field == "bio"), "{refused:?}");
+    }
+
+    #[tokio::test]
+    async fn an_account_goes_with_its_password_and_its_streams() {
+        let site = TestSite::new();
+        site.account("olga", Role::Owner).await;
+        let ann = site.account("ann", Role::Streamer).await;
+        let stream = site.stream(&ann, "front");
+        let wrong = delete(&site, &ann, password("not this one")).await;
+        assert!(matches!(wrong, Err(SiteError::WrongPassword)), "{wrong:?}");
+        assert!(site.store_now(|store| store.stream(stream)).is_ok());
+        delete(&site, &ann, password(PASSWORD)).await.unwrap();
+        assert!(site.store_now(|store| store.stream(stream)).is_err());
+        assert!(!site.is_open(&ann).await);
+    }
+
+    #[tokio::test]
+    async fn the_last_owner_stays_and_stays_on_the_air() {
+        let site = TestSite::new();
+        let olga = site.account("olga", Role::Owner).await;
+        let stream = site.stream(&olga, "front");
+        let refused = delete(&site, &olga, password(PASSWORD)).await;
+        assert!(matches!(refused, Err(SiteError::Refused(Refusal::LastOwner))), "{refused:?}");
+        assert_eq!(site.store_now(|store| store.stream(stream)).unwrap().facts.end_reason, None);
+    }
+
+    #[tokio::test]
+    async fn keys_are_made_by_those_who_may_go_live() {
+        let site = TestSite::new();
+        for (name, role) in [("ann", Role::Streamer), ("olga", Role::Owner)] {
+            let actor = site.account(name, role).await;
+            let key = make_stream_key(&site, &actor).await.unwrap();
+            let user = site.store_now(|store| store.user_by_stream_key(&key.digest())).unwrap();
+            assert_eq!(user.username, name);
+        }
+        let ben = site.account("ben", Role::Viewer).await;
+        for actor in [&ben, &Actor::Console] {
+            let refused = make_stream_key(&site, actor).await;
+            assert!(matches!(refused, Err(SiteError::Forbidden)), "{refused:?}");
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! People as others see them, and as they see themselves.
+
+use crate::actor::Actor;
+use perch_store::{Refusal, Standing, Store, StoreError, StreamId, User, UserId, Visibility};
+
+/// An account as somebody sees it.
+#[derive(Debug, Clone)]
+pub struct Profile {
+    /// The account.
+    pub user: User,
+    /// Accounts that follow it.
+    pub followers: u64,
+    /// Accounts that it follows.
+    pub following: u64,
+    /// Its streams, as far as the actor may see them.
+    pub streams: u64,
+    /// Its stream that is on the air, where the actor may see it.
+    pub live_stream: Option<StreamId>,
+    /// Whether the actor follows it; `None` without an account, and of oneself.
+    pub is_following: Option<bool>,
+}
+
+impl Profile {
+    /// As `actor` sees `user`.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store.
+    pub fn seen_by(store: &Store, user: User, actor: &Actor) -> Result<Self, StoreError> {
+        let counts = store.follow_counts(user.id)?;
+        let is_member = actor.is_member();
+        let live = store.unfinished_streams()?.into_iter().find(|stream| {
+            let is_public = stream.facts.visibility == Visibility::Public;
+            stream.facts.user == user.id && (is_public || is_member)
+        });
+        Ok(Self {
+            followers: counts.followers,
+            following: counts.following,
+            streams: store.count_streams(user.id, is_member)? as u64,
+            live_stream: live.map(|stream| stream.facts.id),
+            is_following: is_following(store, actor, user.id)?,
+            user,
+        })
+    }
+}
+
+/// An account as it sees itself.
+#[derive(Debug, Clone)]
+pub struct OwnProfile {
+    /// What others see, too.
+    pub profile: Profile,
+    /// Notifications that were not read.
+    pub unread_notifications: u64,
+    /// Whether there is a key for programs that send a stream.
+    pub has_stream_key: bool,
+}
+
+impl OwnProfile {
+    /// As the account `user` sees itself.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` where there is no such account, and those of the store.
+    pub fn of(store: &Store, user: UserId) -> Result<Self, StoreError> {
+        let account = store.user(user)?;
+        let counts = store.follow_counts(user)?;
+        let live = store.unfinished_streams()?.into_iter().find(|stream| stream.facts.user == user);
+        Ok(Self {
+            unread_notifications: store.unread_notifications(user)? as u64,
+            has_stream_key: store.has_stream_key(user)?,
+            profile: Profile {
+                user: account,
+                followers: counts.followers,
+                following: counts.following,
+                streams: store.count_streams(user, true)? as u64,
+                live_stream: live.map(|stream| stream.facts.id),
+                is_following: None,
+            },
+        })
+    }
+}
+
+/// Whether `actor` follows `user`; `None` without an account, and of oneself.
+pub fn is_following(store: &Store, actor: &Actor, user: UserId) -> Result<Option<bool>, StoreError> {
+    let other = actor.user().filter(|actor| *actor != user);
+    other.map(|actor| store.is_following(actor, user)).transpose()
+}
+
+/// The account with this name, as far as the actor may know of it: accounts that wait for approval or are suspended are seen by owners alone.
+///
+/// # Errors
+///
+/// `NotFound`, and those of the store.
+pub fn named(store: &Store, username: &str, actor: &Actor) -> Result<User, StoreError> {
+    let user = store.user_by_name(username)?;
+    if user.standing == Standing::Active || actor.is_owner() {
+        Ok(user)
+    } else {
+        Err(Refusal::NotFound { what: "user" }.into())
+    }
+}

@@ -1,0 +1,157 @@
+//! A site for the tests of use cases: a store in a folder of its own, a clock that is turned by hand, and a studio without cameras.
+
+use crate::accounts::Accounts;
+use crate::accounts::secret::Password;
+use crate::actor::Actor;
+use crate::appliance::board::Board;
+use crate::backups::Backups;
+use crate::chat::ChatHandle;
+use crate::config;
+use crate::limits::Limits;
+use crate::notices::Notices;
+use crate::picture::Pictures;
+use crate::sessions;
+use crate::site::Site;
+use crate::turns::Turns;
+use crate::users::{self, NewAccount};
+use perch_store::{NewStream, Role, Store, StoreError, StreamId, VideoMode, Visibility};
+use perch_studio::capture::controls::KeptControls;
+use perch_studio::clock::{Clock, HandClock};
+use perch_studio::faults::Faults;
+use perch_studio::live::{BoardHardware, LiveSettings, Studio};
+use std::net::{IpAddr, Ipv4Addr};
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Everybody's password.
+pub const PASSWORD: &str = "correct horse";
+
+/// Where everybody sits.
+const HERE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+
+/// A password as somebody types it.
+pub fn password(text: &str) -> Password {
+    Password::new(text.to_owned())
+}
+
+/// A site of its own. Its studio runs on the test's runtime.
+pub struct TestSite {
+    site: Site,
+    /// Somebody without a login.
+    pub nobody: Actor,
+    /// Turned by hand.
+    pub clock: Arc<HandClock>,
+    _dir: tempfile::TempDir,
+}
+
+impl Deref for TestSite {
+    type Target = Site;
+
+    fn deref(&self) -> &Site {
+        &self.site
+    }
+}
+
+impl TestSite {
+    /// Accounts that one address makes in an hour.
+    pub const REGISTRATIONS_PER_HOUR: u32 = 3;
+
+    /// A site that was never set up. Inside a runtime.
+    pub fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Arc::new(Store::open(&dir.path().join("perch.redb")).unwrap());
+        let hand = Arc::new(HandClock::at_wall(Duration::from_secs(1_795_000_000)));
+        // Governor counts from its own zero.
+        hand.turn(Duration::from_hours(1));
+        let clock: Arc<dyn Clock> = hand.clone();
+        let accounts = Arc::new(Accounts::open(&store, dir.path(), &clock).unwrap());
+        let second = Duration::from_secs(1);
+        let settings =
+            LiveSettings { segment: second, window: second, autostart: false, resume_within: Duration::ZERO };
+        let controls = KeptControls::default();
+        let hardware = Arc::new(BoardHardware { clock: clock.clone(), controls: controls.clone() });
+        let hls_metrics = Arc::default();
+        let (studio, live) = Studio::new(
+            Arc::from([]),
+            hardware,
+            store.clone(),
+            settings,
+            Arc::clone(&hls_metrics),
+            Arc::new(|_| ()),
+            clock.clone(),
+        );
+        tokio::spawn(studio.run(std::future::pending()));
+        let chat = ChatHandle::new(store.clone(), accounts.clone(), clock.clone(), live.on_air(), |_| {
+            String::new().into()
+        });
+        let limits = config::Limits {
+            requests_per_second: 1000,
+            writes_per_second: 1000,
+            registrations_per_hour: Self::REGISTRATIONS_PER_HOUR,
+        };
+        let site = Site {
+            live,
+            chat,
+            cameras: Arc::from([]),
+            snapshots: Arc::default(),
+            controls,
+            hls_metrics,
+            faults: Faults::default(),
+            board: Board::new("/", dir.path()),
+            wifi: None,
+            updates: None,
+            limits: Limits::new(&limits, &clock),
+            clock,
+            store,
+            backups: Arc::new(Backups::new(dir.path())),
+            accounts,
+            notices: Arc::<Notices>::default(),
+            pictures: Pictures::default(),
+            turns: Turns::default(),
+        };
+        Self { site, nobody: Actor::Anonymous { address: HERE }, clock: hand, _dir: dir }
+    }
+
+    /// Makes an account, and logs it in.
+    pub async fn account(&self, username: &str, role: Role) -> Actor {
+        let new = NewAccount { username: username.to_owned(), password: password(PASSWORD), role };
+        users::add(self, &Actor::Console, new).await.unwrap();
+        self.log_in(username).await
+    }
+
+    /// Logs an account in once more.
+    pub async fn log_in(&self, username: &str) -> Actor {
+        let login = sessions::log_in(self, &self.nobody, username.to_owned(), password(PASSWORD), "test");
+        let login = login.await.unwrap();
+        let login = sessions::of_token(self, login.access_token.expose()).await.unwrap().unwrap();
+        Actor::Account { login, address: HERE }
+    }
+
+    /// Whether the actor's login is still open.
+    pub async fn is_open(&self, actor: &Actor) -> bool {
+        sessions::is_open(self, actor.login().unwrap()).await.unwrap()
+    }
+
+    /// Asks the store here and now.
+    pub fn store_now<T>(&self, work: impl FnOnce(&Store) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        work(&self.site.store)
+    }
+
+    /// A stream of the actor's that the store takes for unfinished.
+    pub fn stream(&self, actor: &Actor, camera: &str) -> StreamId {
+        let new = NewStream {
+            user: actor.user().unwrap(),
+            title: "Birds".to_owned(),
+            description: String::new(),
+            topics: Vec::new(),
+            camera: camera.to_owned(),
+            mode: VideoMode { width: 320, height: 180, frames_per_second: 5, bitrate_kbps: 500 },
+            duration_seconds: None,
+            record: false,
+            visibility: Visibility::Public,
+            relays: Vec::new(),
+        };
+        self.store_now(|store| store.start_stream(&new, self.site.now())).unwrap().facts.id
+    }
+}

@@ -1,0 +1,38 @@
+//! How a login that was opened or went on is answered: tokens in cookies for browsers, the access token in the body for programs.
+
+use super::cookies;
+use super::json;
+use super::people::Me;
+use axum::response::Response;
+use http::header::USER_AGENT;
+use http::{HeaderMap, StatusCode};
+use perch_site::accounts::tokens::ACCESS_SECONDS;
+use perch_site::sessions;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// A login. Its refresh token is in the cookie `perch_refresh`, for this site's `/api/v1/auth` alone.
+#[derive(Serialize, ToSchema)]
+pub(super) struct LoggedIn {
+    /// For `Authorization: Bearer`; also in the cookie `perch_access`.
+    access_token: String,
+    /// Seconds.
+    expires_in: i64,
+    user: Me,
+}
+
+/// Answers with a login.
+pub(super) fn answer(status: StatusCode, login: sessions::LoggedIn) -> Response {
+    let access_token = login.access_token.expose();
+    let user = Me::from(login.me);
+    let mut response =
+        json::fresh(&LoggedIn { access_token: access_token.to_owned(), expires_in: ACCESS_SECONDS, user });
+    cookies::keep(response.headers_mut(), access_token, &login.refresh_token);
+    *response.status_mut() = status;
+    response
+}
+
+/// The name that a browser or program gives itself.
+pub(super) fn agent(headers: &HeaderMap) -> &str {
+    headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or("unknown program")
+}

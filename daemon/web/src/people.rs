@@ -1,0 +1,90 @@
+//! People as the API shows them.
+
+use super::json::Time;
+use perch_site::profile::{OwnProfile, Profile};
+use perch_store::{Role, Standing, User as Account};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// A person in a line: beside a stream, a message, a notification.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(super) struct UserRef {
+    pub(super) username: String,
+    pub(super) full_name: String,
+    /// Another address for every picture; null where there is none.
+    #[schema(required)]
+    pub(super) avatar_url: Option<String>,
+}
+
+impl From<&Account> for UserRef {
+    fn from(user: &Account) -> Self {
+        let avatar_url = (user.avatar_version > 0)
+            .then(|| format!("/api/v1/users/{}/avatar?v={}", user.username, user.avatar_version));
+        Self { username: user.username.clone(), full_name: user.full_name.clone(), avatar_url }
+    }
+}
+
+/// A person.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct User {
+    #[serde(flatten)]
+    name: UserRef,
+    bio: String,
+    /// `viewer`, `streamer` or `owner`.
+    #[schema(value_type = String)]
+    role: Role,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Time,
+    followers: u64,
+    following: u64,
+    /// How many there are, as far as the asker may see them.
+    streams: u64,
+    /// The id of the stream that is on the air.
+    #[schema(required)]
+    live_stream: Option<String>,
+    /// Null where nobody is logged in, and of oneself.
+    #[schema(required)]
+    is_following: Option<bool>,
+}
+
+impl From<Profile> for User {
+    fn from(profile: Profile) -> Self {
+        Self {
+            name: UserRef::from(&profile.user),
+            bio: profile.user.bio,
+            role: profile.user.role,
+            created_at: Time(profile.user.created_at),
+            followers: profile.followers,
+            following: profile.following,
+            streams: profile.streams,
+            live_stream: profile.live_stream.map(|stream| stream.to_string()),
+            is_following: profile.is_following,
+        }
+    }
+}
+
+/// Oneself.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Me {
+    #[serde(flatten)]
+    user: User,
+    email: String,
+    /// `active`, `pending` or `suspended`.
+    #[schema(value_type = String)]
+    standing: Standing,
+    unread_notifications: u64,
+    /// Whether an ingest key has been made.
+    has_stream_key: bool,
+}
+
+impl From<OwnProfile> for Me {
+    fn from(me: OwnProfile) -> Self {
+        Self {
+            email: me.profile.user.email.clone(),
+            standing: me.profile.user.standing,
+            unread_notifications: me.unread_notifications,
+            has_stream_key: me.has_stream_key,
+            user: me.profile.into(),
+        }
+    }
+}
