@@ -19,6 +19,7 @@ use perch_studio::capture::controls::KeptControls;
 use perch_studio::clock::{Clock, HandClock};
 use perch_studio::faults::Faults;
 use perch_studio::live::{BoardHardware, LiveSettings, Studio};
+use perch_studio::memory_budget::MemoryBudget;
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Deref;
 use std::sync::Arc;
@@ -67,8 +68,14 @@ impl TestSite {
         let clock: Arc<dyn Clock> = hand.clone();
         let accounts = Arc::new(Accounts::open(&store, dir.path(), &clock).unwrap());
         let second = Duration::from_secs(1);
-        let settings =
-            LiveSettings { segment: second, window: second, autostart: false, resume_within: Duration::ZERO };
+        let memory = MemoryBudget::of(256 << 20);
+        let settings = LiveSettings {
+            segment: second,
+            window: second,
+            autostart: false,
+            resume_within: Duration::ZERO,
+            memory: memory.clone(),
+        };
         let controls = KeptControls::default();
         let hardware = Arc::new(BoardHardware { clock: clock.clone(), controls: controls.clone() });
         let hls_metrics = Arc::default();
@@ -98,6 +105,7 @@ impl TestSite {
             controls,
             hls_metrics,
             faults: Faults::default(),
+            memory,
             board: Board::new("/", dir.path()),
             wifi: None,
             updates: None,

@@ -1,19 +1,15 @@
-//! The console: a socket in the data directory, on which the machine's own commands (`perchd user`, `export`) ask the running daemon as its owner would
-//! over the network. Where no daemon runs, the same answers are given in the command's own process.
+//! The console: a socket in the data directory, on which the machine's own commands (`perchd user`) ask the running daemon as its owner would over the
+//! network. Where no daemon runs, a command asks the use cases of the site itself.
 
-use super::body::Body;
 use super::caller::Peer;
-use super::places::Places;
 use super::router::Answers;
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use perch_site::Site;
 use std::convert::Infallible;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
@@ -29,9 +25,6 @@ pub const SOCKET: &str = "control.sock";
 const AT_ONCE: usize = 8;
 /// Until a command has said what it wants.
 const HEAD: Duration = Duration::from_secs(5);
-
-/// What came back.
-pub type Answer = Response<UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>>;
 
 /// The console's socket; removed when dropped.
 pub(super) struct Listening {
@@ -99,33 +92,16 @@ fn is_ours(stream: &UnixStream) -> bool {
     stream.peer_cred().is_ok_and(|peer| peer.uid() == ours || peer.uid() == 0)
 }
 
-/// Somebody at the console.
-pub enum Console {
-    /// A daemon runs.
-    Daemon(UnixStream),
-    /// None runs: this process answers itself.
-    Here(Box<Site>),
-}
-
-impl Console {
-    /// Asks once.
-    pub async fn ask(
-        self,
-        request: Request<Full<Bytes>>,
-    ) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
-        match self {
-            Self::Daemon(stream) => {
-                let (mut daemon, connection) =
-                    hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-                tokio::spawn(connection);
-                Ok(daemon.send_request(request).await?.map(|body| body.map_err(Into::into).boxed_unsync()))
-            }
-            Self::Here(site) => {
-                let places = Places::new(AT_ONCE, &site.memory);
-                let answers = Answers::new(*site, Arc::default(), places);
-                let answer: Response<Body> = answers.answer(Peer::Console, request).await;
-                Ok(answer.map(|body| body.map_err(Into::into).boxed_unsync()))
-            }
-        }
-    }
+/// Asks the daemon at the other end of its console's socket once.
+///
+/// # Errors
+///
+/// Those of the connection.
+pub async fn ask_console(
+    stream: UnixStream,
+    request: Request<Full<Bytes>>,
+) -> Result<Response<Incoming>, hyper::Error> {
+    let (mut daemon, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    daemon.send_request(request).await
 }

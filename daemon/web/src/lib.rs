@@ -65,7 +65,7 @@ mod users;
 mod wifi;
 
 pub use chat::line as chat_line;
-pub use console::{Answer, Console, SOCKET};
+pub use console::{SOCKET, ask_console};
 pub use openapi::text as openapi_text;
 pub use server::Server;
 pub use sockets::Inherited;

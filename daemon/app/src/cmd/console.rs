@@ -1,5 +1,5 @@
-//! What `perchd user` and its like have in common: they ask the daemon that runs with this data directory over its console, and where none
-//! runs they answer themselves, with the same handlers.
+//! Where a command like `perchd user` asks: a daemon that runs with this data directory holds the store, so it is asked over its console's socket; where
+//! none runs, the command opens the store and asks the use cases of the site itself.
 
 use super::run;
 use crate::config::Config;
@@ -8,69 +8,75 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST};
 use http::{Method, Request};
 use http_body_util::{BodyExt as _, Full};
+use perch_site::Site;
 use perch_studio::clock::{Clock, SystemClock};
-use perch_web::{Answer, Console, SOCKET};
+use perch_web::{SOCKET, ask_console};
 use serde_json::Value;
 use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::net::UnixStream;
 
-/// Asks for something at the console, in JSON; the answer's JSON, or the problem as an error. Null where the answer has no body.
-pub(super) fn ask(
-    config: &Config,
-    method: Method,
-    path: &str,
-    body: Option<&Value>,
-) -> anyhow::Result<Value> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let answer = send(config, method, path, body).await?;
-        let bytes = answer.into_body().collect().await.map_err(|error| anyhow!(error))?.to_bytes();
-        if bytes.is_empty() { Ok(Value::Null) } else { Ok(serde_json::from_slice(&bytes)?) }
-    })
+/// Who answers a command.
+pub(super) enum Reached {
+    /// The daemon that runs.
+    Daemon(Daemon),
+    /// The site at rest, in this process.
+    Here(Box<Site>),
 }
 
-/// The same, for an answer of any kind; the problem is an error here, too. Inside a runtime.
-pub(super) async fn send(
-    config: &Config,
-    method: Method,
-    path: &str,
-    body: Option<&Value>,
-) -> anyhow::Result<Answer> {
-    let mut request = Request::builder().method(method).uri(path).header(HOST, "console");
-    if body.is_some() {
-        request = request.header(CONTENT_TYPE, "application/json");
-    }
-    let body = body.map_or_else(Bytes::new, |body| Bytes::from(body.to_string()));
-    let request = request.body(Full::new(body))?;
-    let answer = open(config).await?.ask(request).await.map_err(|error| anyhow!(error))?;
-    if answer.status().is_success() {
-        return Ok(answer);
-    }
-    let status = answer.status();
-    let bytes = answer.into_body().collect().await.map_err(|error| anyhow!(error))?.to_bytes();
-    let problem: Value = serde_json::from_slice(&bytes).unwrap_or_default();
-    let Some(detail) = problem["detail"].as_str() else { bail!("the daemon answered {status}") };
-    match problem["field"].as_str() {
-        Some(field) => bail!("{field}: {detail}"),
-        None => bail!("{detail}"),
-    }
-}
-
-async fn open(config: &Config) -> anyhow::Result<Console> {
-    let socket = config.server.data_dir.join(SOCKET);
-    match UnixStream::connect(&socket).await {
-        Ok(stream) => Ok(Console::Daemon(stream)),
+/// Finds out who answers. Inside a runtime.
+pub(super) async fn reach(config: &Config) -> anyhow::Result<Reached> {
+    let daemon = Daemon { socket: config.server.data_dir.join(SOCKET) };
+    match UnixStream::connect(&daemon.socket).await {
+        Ok(_) => Ok(Reached::Daemon(daemon)),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {
             let clock: Arc<dyn Clock> = Arc::new(SystemClock);
             let store = Arc::new(run::open_store(&config.server.data_dir)?);
-            Ok(Console::Here(Box::new(run::site_at_rest(config, store, clock)?)))
+            Ok(Reached::Here(Box::new(run::site_at_rest(config, store, clock)?)))
         }
-        Err(error) => Err(error).with_context(|| {
-            format!(
-                "cannot reach the daemon at {}: run this as root, or as the user that perchd runs as",
-                socket.display()
-            )
-        }),
+        Err(error) => Err(error).with_context(|| cannot_reach(&daemon.socket)),
+    }
+}
+
+fn cannot_reach(socket: &Path) -> String {
+    format!(
+        "cannot reach the daemon at {}: run this as root, or as the user that perchd runs as",
+        socket.display()
+    )
+}
+
+/// A daemon that runs with this data directory.
+pub(super) struct Daemon {
+    socket: PathBuf,
+}
+
+impl Daemon {
+    /// Asks for something in JSON, over a connection of its own; the answer's JSON, or the problem as an error. Null where the answer has no body.
+    pub(super) async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> anyhow::Result<Value> {
+        let mut request = Request::builder().method(method).uri(path).header(HOST, "console");
+        if body.is_some() {
+            request = request.header(CONTENT_TYPE, "application/json");
+        }
+        let body = body.map_or_else(Bytes::new, |body| Bytes::from(body.to_string()));
+        let request = request.body(Full::new(body))?;
+        let stream = UnixStream::connect(&self.socket).await.with_context(|| cannot_reach(&self.socket))?;
+        let answer = ask_console(stream, request).await.map_err(|error| anyhow!(error))?;
+        let status = answer.status();
+        let bytes = answer.into_body().collect().await?.to_bytes();
+        if !status.is_success() {
+            let problem: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+            match (problem["field"].as_str(), problem["detail"].as_str()) {
+                (Some(field), Some(detail)) => bail!("{field}: {detail}"),
+                (None, Some(detail)) => bail!("{detail}"),
+                (_, None) => bail!("the daemon answered {status}"),
+            }
+        }
+        if bytes.is_empty() { Ok(Value::Null) } else { Ok(serde_json::from_slice(&bytes)?) }
     }
 }

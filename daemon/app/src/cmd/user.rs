@@ -1,13 +1,21 @@
 //! `perchd user`: accounts from the machine's own console. A password is never an argument, where every process could read it: it is typed without an
 //! echo, or comes on standard input.
 
-use super::{console, say};
+use super::console::{self, Daemon, Reached};
+use super::say;
 use crate::config::Config;
 use anyhow::{Context as _, bail};
 use http::Method;
+use perch_site::accounts::secret::Password;
+use perch_site::users::{self, AccountChange, NewAccount};
+use perch_site::{Actor, Site, SiteError};
+use perch_store::{Role, UserQuery};
 use rustix::termios::{LocalModes, OptionalActions, isatty, tcgetattr, tcsetattr};
 use serde_json::{Value, json};
 use std::io::{BufRead as _, Write as _, stderr, stdin};
+
+/// Accounts that are asked for at once.
+const PAGE: usize = 100;
 
 /// What to do with accounts.
 #[derive(Debug, clap::Subcommand)]
@@ -47,46 +55,123 @@ pub(super) enum RoleName {
     Owner,
 }
 
-impl RoleName {
-    const fn text(self) -> &'static str {
-        match self {
-            Self::Viewer => "viewer",
-            Self::Streamer => "streamer",
-            Self::Owner => "owner",
+impl From<RoleName> for Role {
+    fn from(name: RoleName) -> Self {
+        match name {
+            RoleName::Viewer => Self::Viewer,
+            RoleName::Streamer => Self::Streamer,
+            RoleName::Owner => Self::Owner,
         }
     }
+}
+
+/// A command with all that it needs.
+enum Task<'a> {
+    Add { username: &'a str, password: String, role: RoleName },
+    Passwd { username: &'a str, password: String },
+    Role { username: &'a str, role: RoleName },
+    List,
 }
 
 pub(super) fn run(config: &Config, command: &UserCommand) -> anyhow::Result<()> {
-    match command {
-        UserCommand::Add { username, role } => {
-            let account = json!({"username": username, "password": new_password()?, "role": role.text()});
-            console::ask(config, Method::POST, "/api/v1/users", Some(&account)).map(drop)
+    // Typed before the store is opened, where no daemon runs: nobody else can open it meanwhile.
+    let task = match command {
+        UserCommand::Add { username, role } => Task::Add { username, password: new_password()?, role: *role },
+        UserCommand::Passwd { username } => Task::Passwd { username, password: new_password()? },
+        UserCommand::Role { username, role } => Task::Role { username, role: *role },
+        UserCommand::List => Task::List,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match console::reach(config).await? {
+            Reached::Daemon(daemon) => ask(&daemon, task).await,
+            Reached::Here(site) => Ok(act(&site, task).await?),
         }
-        UserCommand::Passwd { username } => change(config, username, &json!({"password": new_password()?})),
-        UserCommand::Role { username, role } => change(config, username, &json!({"role": role.text()})),
-        UserCommand::List => list(config),
+    })
+}
+
+/// Lets the daemon that runs do it.
+async fn ask(daemon: &Daemon, task: Task<'_>) -> anyhow::Result<()> {
+    match task {
+        Task::Add { username, password, role } => {
+            let account =
+                json!({"username": username, "password": password, "role": word(&Role::from(role))});
+            daemon.ask(Method::POST, "/api/v1/users", Some(&account)).await.map(drop)
+        }
+        Task::Passwd { username, password } => {
+            ask_for_change(daemon, username, &json!({"password": password})).await
+        }
+        Task::Role { username, role } => {
+            ask_for_change(daemon, username, &json!({"role": word(&Role::from(role))})).await
+        }
+        Task::List => ask_for_list(daemon).await,
     }
 }
 
-fn change(config: &Config, username: &str, change: &Value) -> anyhow::Result<()> {
+async fn ask_for_change(daemon: &Daemon, username: &str, change: &Value) -> anyhow::Result<()> {
     let path = format!("/api/v1/users/{}", in_path(username));
-    console::ask(config, Method::PATCH, &path, Some(change)).map(drop)
+    daemon.ask(Method::PATCH, &path, Some(change)).await.map(drop)
 }
 
-fn list(config: &Config) -> anyhow::Result<()> {
+async fn ask_for_list(daemon: &Daemon) -> anyhow::Result<()> {
     let mut cursor = String::new();
     loop {
-        let page = console::ask(config, Method::GET, &format!("/api/v1/users?limit=100{cursor}"), None)?;
+        let path = format!("/api/v1/users?limit={PAGE}{cursor}");
+        let page = daemon.ask(Method::GET, &path, None).await?;
         for user in page["items"].as_array().context("the daemon's list has no items")? {
             let text = |field: &str| user[field].as_str().unwrap_or("").to_owned();
-            say(&format!("{}\t{}\t{}\n", text("username"), text("role"), text("standing")));
+            say(&line(&text("username"), &text("role"), &text("standing")));
         }
         match page["next_cursor"].as_str() {
             Some(next) => cursor = format!("&cursor={}", in_path(next)),
             None => return Ok(()),
         }
     }
+}
+
+/// Does it in this process.
+async fn act(site: &Site, task: Task<'_>) -> Result<(), SiteError> {
+    let console = &Actor::Console;
+    let change = match task {
+        Task::Add { username, password, role } => {
+            let (username, password) = (username.to_owned(), Password::new(password));
+            let new = NewAccount { username, password, role: role.into() };
+            return users::add(site, console, new).await.map(drop);
+        }
+        Task::List => return list(site).await,
+        Task::Passwd { username, password } => {
+            (username, AccountChange { password: Some(Password::new(password)), ..AccountChange::default() })
+        }
+        Task::Role { username, role } => {
+            (username, AccountChange { role: Some(role.into()), ..AccountChange::default() })
+        }
+    };
+    let (username, change) = change;
+    users::change(site, console, username.to_owned(), change).await.map(drop)
+}
+
+async fn list(site: &Site) -> Result<(), SiteError> {
+    let mut before = None;
+    loop {
+        let query = UserQuery { text: String::new(), standing: None, before, limit: PAGE };
+        let found = users::find(site, &Actor::Console, query).await?;
+        for user in &found {
+            say(&line(&user.username, &word(&user.role), &word(&user.standing)));
+        }
+        before = found.last().map(|last| last.id);
+        if found.len() < PAGE {
+            return Ok(());
+        }
+    }
+}
+
+fn line(username: &str, role: &str, standing: &str) -> String {
+    format!("{username}\t{role}\t{standing}\n")
+}
+
+/// The API's word for a role or a standing.
+fn word(value: &impl serde::Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 /// Everything but letters, digits and `-_.` as `%XX`.
