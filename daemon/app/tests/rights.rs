@@ -1,7 +1,7 @@
 //! Walks the whole table of rights over HTTP: on every address, everybody who may is let through, and nobody else is.
 #![allow(clippy::unwrap_used, reason = "a panic here is a failed test")]
 
-#[path = "../../web/src/access/rules.rs"]
+#[path = "../../web/src/rules.rs"]
 #[allow(dead_code, unreachable_pub, reason = "the daemon uses the rest")]
 mod rules;
 mod support;

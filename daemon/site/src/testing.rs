@@ -106,6 +106,7 @@ impl TestSite {
             hls_metrics,
             faults: Faults::default(),
             memory,
+            store_probe: crate::store_probe::StoreProbe::new(clock.clone()),
             board: Board::new("/", dir.path()),
             wifi: None,
             updates: None,

@@ -277,7 +277,8 @@ impl Stream {
             }
             .to_string()
             .into(),
-            tag: format!("\"{}-{next_sequence}{}\"", self.window.run(), if has_ended { "-end" } else { "" }).into(),
+            tag: format!("\"{}-{next_sequence}{}\"", self.window.run(), if has_ended { "-end" } else { "" })
+                .into(),
             target_duration: Duration::from_secs(self.window.target_duration()),
             next_sequence,
             has_ended,

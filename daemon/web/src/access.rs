@@ -3,12 +3,11 @@
 //!
 //! What a rule cannot say, because it depends on whose thing is asked for, its note says in words and its handler keeps.
 
-mod rules;
-
-pub(super) use rules::{RULES, Right, Rule};
-
-use super::caller::{self, Caller, Peer};
+use super::authentication;
+use super::caller::{Caller, Peer};
 use super::problem::Problem;
+use super::rights::rule_of;
+use super::rules::Right;
 use super::state::Shared;
 use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;
@@ -17,21 +16,6 @@ use http::header::{HOST, ORIGIN, UPGRADE};
 use http::{HeaderMap, Method};
 use perch_site::SiteError;
 use perch_store::Role;
-
-/// The rule of an address.
-pub(super) fn rule_of(method: &Method, path: &str) -> Option<&'static Rule> {
-    let method = if *method == Method::HEAD { "GET" } else { method.as_str() };
-    RULES.iter().find(|rule| rule.path == path && rule.method == method)
-}
-
-/// The methods that an address answers, as `Allow` lists them.
-pub(super) fn methods_of(path: &str) -> String {
-    let methods = RULES.iter().filter(|rule| rule.path == path);
-    let methods = methods.flat_map(|rule| {
-        if rule.method == "GET" { &["GET", "HEAD"][..] } else { std::slice::from_ref(&rule.method) }
-    });
-    methods.copied().collect::<Vec<_>>().join(", ")
-}
 
 /// Lets a request through to its handler, with its [`Caller`], or refuses it.
 pub(super) async fn guard(state: Shared, matched: MatchedPath, request: Request, next: Next) -> Response {
@@ -48,7 +32,7 @@ async fn admit(state: &Shared, matched: &MatchedPath, mut request: Request) -> R
     }
     let nowhere = Peer::Network((std::net::Ipv4Addr::UNSPECIFIED, 0).into());
     let peer = request.extensions().get().copied().unwrap_or(nowhere);
-    let caller = caller::find_out(&state.site, peer, matched.as_str(), request.headers()).await?;
+    let caller = authentication::find_out(&state.site, peer, matched.as_str(), request.headers()).await?;
     let writes = !matches!(*request.method(), Method::GET | Method::HEAD);
     state.site.limits.admit(&caller.actor, writes)?;
     if !may(rule.right, &caller) {
@@ -95,21 +79,6 @@ fn is_same_site(headers: &HeaderMap) -> bool {
 mod tests {
     use super::*;
     use http::{HeaderName, HeaderValue};
-
-    #[test]
-    fn no_address_has_two_rules() {
-        for (index, rule) in RULES.iter().enumerate() {
-            let twin =
-                RULES[..index].iter().find(|other| other.method == rule.method && other.path == rule.path);
-            assert!(twin.is_none(), "{rule:?}");
-        }
-    }
-
-    #[test]
-    fn an_address_lists_its_methods() {
-        assert_eq!(methods_of("/api/v1/me").split(", ").take(2).collect::<Vec<_>>(), ["GET", "HEAD"]);
-        assert_eq!(methods_of("/api/v1/setup"), "POST");
-    }
 
     #[test]
     fn writes_come_from_our_own_page_or_from_a_program() {

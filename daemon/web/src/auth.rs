@@ -1,6 +1,7 @@
 //! `/api/v1/auth/…`: registering, logging in and out (design §4).
 
-use super::caller::{self, Caller};
+use super::authentication;
+use super::caller::Caller;
 use super::cookies;
 use super::input::{Json, OptionalJson};
 use super::json;
@@ -141,7 +142,7 @@ async fn log_out(
     OptionalJson(how): OptionalJson<LogOut>,
 ) -> Result<Response, Problem> {
     let how = sessions::LogOut {
-        access_token: caller::shown_token(&headers),
+        access_token: authentication::shown_token(&headers),
         refresh_token: cookies::refresh_token(&headers),
         everywhere: how.unwrap_or_default().everywhere,
     };

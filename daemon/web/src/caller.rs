@@ -1,22 +1,14 @@
-//! Who asks: found out once for each request, by the access layer; handlers take it as an argument.
+//! Who asks, as handlers take it as an argument. `authentication` finds it out, once for each request.
 
-use super::cookies;
-use super::page;
-use super::problem::Problem;
 use axum::extract::FromRequestParts;
 use http::HeaderMap;
-use http::header::AUTHORIZATION;
 use http::request::Parts;
 use perch_site::accounts::logins::Login;
-use perch_site::sessions;
-use perch_site::{Actor, Site, SiteError};
+use perch_site::{Actor, SiteError};
 use perch_store::UserId;
 use std::convert::Infallible;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-
-/// Makes a login, too.
-const SETUP: &str = "/api/v1/setup";
 
 /// The other end of the connection.
 #[derive(Debug, Clone, Copy)]
@@ -63,6 +55,11 @@ pub(super) struct Caller {
 }
 
 impl Caller {
+    /// Somebody at `peer`.
+    pub(super) fn new(actor: Actor, peer: Peer, headers: &HeaderMap) -> Self {
+        Self { actor, is_local: peer.is_local(headers) }
+    }
+
     /// Somebody without a login.
     pub(super) const fn nobody(address: IpAddr) -> Self {
         Self { actor: Actor::Anonymous { address }, is_local: false }
@@ -104,58 +101,6 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     }
 }
 
-/// Looks at the request's token.
-pub(super) async fn find_out(
-    site: &Site,
-    peer: Peer,
-    path: &str,
-    headers: &HeaderMap,
-) -> Result<Caller, Problem> {
-    let address = peer.address();
-    let actor = match peer {
-        Peer::Console => Actor::Console,
-        Peer::Network(_) if !looks_at_token(path) => Actor::Anonymous { address },
-        Peer::Network(_) => match login_of(site, headers).await? {
-            Some(login) => Actor::Account { login, address },
-            None => Actor::Anonymous { address },
-        },
-    };
-    Ok(Caller { actor, is_local: peer.is_local(headers) })
-}
-
-/// Whether a token matters at an address (as the router writes it). An old one must keep nobody from what makes a new one, nor from the
-/// page that asks for it.
-fn looks_at_token(path: &str) -> bool {
-    !(path.starts_with(cookies::AUTH_PATH) || path == SETUP || page::is_part(path))
-}
-
-/// The login that a request shows a token of: `Authorization: Bearer`, else the cookie.
-///
-/// A program's token must be good. A browser sends its cookie whether it matters or not: one that has expired while the login is open is told so,
-/// since it can be renewed; one of a closed login is as good as none.
-pub(super) async fn login_of(site: &Site, headers: &HeaderMap) -> Result<Option<Login>, Problem> {
-    if let Some(authorization) = headers.get(AUTHORIZATION) {
-        let token = authorization.to_str().ok().and_then(bearer_token).ok_or(SiteError::Unauthenticated)?;
-        let login = sessions::of_token(site, token).await?.ok_or(SiteError::Unauthenticated)?;
-        return Ok(Some(login));
-    }
-    match cookies::access_token(headers) {
-        Some(token) => Ok(sessions::of_token(site, token).await?),
-        None => Ok(None),
-    }
-}
-
-/// The token that a request shows, good or not: enough to log out with.
-pub(super) fn shown_token(headers: &HeaderMap) -> Option<&str> {
-    let shown = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(bearer_token);
-    shown.or_else(|| cookies::access_token(headers))
-}
-
-fn bearer_token(authorization: &str) -> Option<&str> {
-    let (scheme, token) = authorization.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,23 +118,5 @@ mod tests {
             HeaderValue::from_static("192.0.2.1"),
         )]);
         assert!(!from("127.0.0.1").is_local(&proxied));
-    }
-
-    #[test]
-    fn whoever_comes_back_with_an_old_token_gets_the_page_and_a_new_token() {
-        for path in ["/", "/watch/{id}", "/assets/{version}/{*path}", "/api/v1/auth/refresh", SETUP] {
-            assert!(!looks_at_token(path), "{path}");
-        }
-        for path in ["/api/v1/me", "/api/v1/streams", "/metrics"] {
-            assert!(looks_at_token(path), "{path}");
-        }
-    }
-
-    #[test]
-    fn only_bearer_tokens_are_tokens() {
-        assert_eq!(bearer_token("Bearer abc"), Some("abc"));
-        assert_eq!(bearer_token("bearer  abc "), Some("abc"));
-        assert_eq!(bearer_token("Basic abc"), None);
-        assert_eq!(bearer_token("Bearer"), None);
     }
 }

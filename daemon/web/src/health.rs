@@ -1,7 +1,8 @@
-//! `/healthz`: the process answers. `/readyz`: the first segment can be served, and the store answers.
+//! `/healthz`: the process answers. `/readyz`: the first segment can be served, and the store answers. `/metrics`: counters, for this machine
+//! and its owner (`access`).
 
+use super::not_live::why_nothing_is_live;
 use super::problem::Problem;
-use super::router::why_nothing_is_live;
 use super::state::State;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use perch_store::StreamState;
@@ -38,4 +39,12 @@ pub(super) async fn ready(state: axum::extract::State<Arc<State>>) -> Result<Tex
     let reason =
         state.site.cameras.first().map(|camera| why_nothing_is_live(&camera.handle().state().borrow()));
     Err(Problem::NotReady(reason.unwrap_or_default()))
+}
+
+/// `GET /metrics`
+pub(super) async fn metrics(
+    state: axum::extract::State<Arc<State>>,
+) -> ([(http::HeaderName, &'static str); 2], String) {
+    let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(CONTENT_TYPE, content_type), (CACHE_CONTROL, "no-store")], state.metrics.text())
 }

@@ -3,14 +3,15 @@
 //!
 //! Blocking reload is RFC 8216bis §6.2.5.2. What is for members only asks for a login, here and nowhere else on this path.
 
+use super::authentication;
 use super::body::Body;
 use super::caching;
-use super::caller::{self, Peer};
+use super::caller::Peer;
 use super::cookies;
+use super::not_live::why_nothing_is_live;
 use super::patient_stream::SegmentAnswer;
 use super::problem::Problem;
 use super::range::{self, Part};
-use super::router::why_nothing_is_live;
 use super::state::State;
 use bytes::Bytes;
 use http::header::{
@@ -120,7 +121,7 @@ impl Media {
         request: &Request<B>,
     ) -> Result<Response<Body>, Problem> {
         if asked.visibility == Visibility::Members {
-            Box::pin(caller::login_of(&self.state.site, request.headers()))
+            Box::pin(authentication::login_of(&self.state.site, request.headers()))
                 .await?
                 .ok_or(Problem::Site(SiteError::Unauthenticated))?;
         }

@@ -1,11 +1,7 @@
 //! `/metrics`: counters of the whole daemon in the text format of Prometheus, read where they are kept at each scrape.
-//! For this machine and its owner (`access`).
 
 use super::places::Places;
-use super::state::Shared;
 use super::traffic::Traffic;
-use http::HeaderName;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use perch_site::Site;
 use perch_studio::capture::status::{CameraState, CaptureCounters};
 use perch_studio::hls::HlsMetrics;
@@ -43,14 +39,13 @@ impl Metrics {
         }));
         Self(registry)
     }
-}
 
-/// `GET /metrics`
-pub(super) async fn show(state: Shared) -> ([(HeaderName, &'static str); 2], String) {
-    let mut text = String::with_capacity(8 * 1024);
-    encode(&mut text, &state.metrics.0).expect("a String takes any text");
-    let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(CONTENT_TYPE, content_type), (CACHE_CONTROL, "no-store")], text)
+    /// All counters as they stand now.
+    pub(super) fn text(&self) -> String {
+        let mut text = String::with_capacity(8 * 1024);
+        encode(&mut text, &self.0).expect("a String takes any text");
+        text
+    }
 }
 
 struct Daemon {

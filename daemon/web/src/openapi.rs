@@ -1,9 +1,10 @@
 //! The API's document (`OpenAPI` 3.1): the addresses come from the handlers' own descriptions, who may use them from the table of rights, and what can go
 //! wrong anywhere is added here, once.
 
-use super::access::{self, Right};
+use super::caching;
+use super::rights::rule_of;
+use super::rules::{Right, Rule};
 use super::state::{Shared, State};
-use super::{caching, router};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
@@ -49,7 +50,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
 /// This document.
 #[utoipa::path(get, path = "/api/v1/openapi.json", tag = "system", responses((status = 200, description = "OpenAPI 3.1", body = serde_json::Value)))]
 async fn show(state: Shared, headers: HeaderMap) -> Response {
-    let document = state.openapi.get_or_init(bytes);
+    let document: &Bytes = &state.openapi;
     let mut hasher = DefaultHasher::new();
     document.hash(&mut hasher);
     let tag = HeaderValue::try_from(format!("\"{:x}\"", hasher.finish())).expect("digits are a header value");
@@ -63,19 +64,8 @@ async fn show(state: Shared, headers: HeaderMap) -> Response {
     response
 }
 
-/// The document as text.
-pub fn text() -> String {
-    let (_, api) = router::api().split_for_parts();
-    complete(api).to_pretty_json().expect("the document is plain data")
-}
-
-/// The document as it is served.
-fn bytes() -> Bytes {
-    let (_, api) = router::api().split_for_parts();
-    Bytes::from(complete(api).to_json().expect("the document is plain data"))
-}
-
-fn complete(mut api: OpenApi) -> OpenApi {
+/// Completes the document that the handlers' descriptions make.
+pub(super) fn complete(mut api: OpenApi) -> OpenApi {
     api.info = InfoBuilder::new()
         .title("Perch")
         .version(env!("CARGO_PKG_VERSION"))
@@ -89,7 +79,7 @@ fn complete(mut api: OpenApi) -> OpenApi {
     for (path, item) in &mut api.paths.paths {
         for (method, operation) in operations(item) {
             operation.operation_id = Some(name_of(&method, path));
-            complete_operation(operation, access::rule_of(&method, path));
+            complete_operation(operation, rule_of(&method, path));
         }
     }
     api
@@ -117,7 +107,7 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = (http::Method, &mut O
 }
 
 /// Adds who may, and what can go wrong with any such request.
-fn complete_operation(operation: &mut Operation, rule: Option<&access::Rule>) {
+fn complete_operation(operation: &mut Operation, rule: Option<&Rule>) {
     let mut usual = vec![
         (StatusCode::UNAUTHORIZED, "nobody is logged in, or the access token has expired"),
         (StatusCode::FORBIDDEN, "the account may not, or another site's page asks"),
@@ -180,14 +170,11 @@ fn complete_operation(operation: &mut Operation, rule: Option<&access::Rule>) {
 mod tests {
     use super::*;
     use crate::page;
+    use crate::router::document;
     use std::collections::BTreeSet;
 
     /// What is no part of the API, beside the page: what players fetch, and what other programs on the machine ask.
     const UNDOCUMENTED: [&str; 4] = ["/media/{id}/{name}", "/healthz", "/readyz", "/metrics"];
-
-    fn document() -> OpenApi {
-        complete(router::api().split_for_parts().1)
-    }
 
     #[test]
     fn every_address_has_a_rule_and_every_rule_an_address() {
@@ -200,7 +187,7 @@ mod tests {
                 operations(item).map(|(method, _)| (path.clone(), method.to_string())).collect::<Vec<_>>()
             })
             .collect();
-        let ruled = access::RULES
+        let ruled = crate::rules::RULES
             .iter()
             .filter(|rule| !UNDOCUMENTED.contains(&rule.path) && !page::is_part(rule.path));
         let ruled: BTreeSet<(String, String)> =

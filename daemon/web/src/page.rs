@@ -16,10 +16,12 @@ use std::borrow::Cow;
 #[folder = "$OUT_DIR/webui"]
 struct Files;
 
+/// The screen that chooses a Wi-Fi.
+pub(super) const WIFI: &str = "/wifi";
 /// Hash over all files of the page.
 const VERSION: &str = env!("PERCH_PAGE_VERSION");
 
-/// Addresses of the page's screens, as `webui/page.js` lists them; each has its rule in `access/rules.rs`.
+/// Addresses of the page's screens, as `webui/page.js` lists them; each has its rule in `rules.rs`.
 pub(super) const SCREENS: [&str; 14] = [
     "/",
     "/watch/{id}",
@@ -34,7 +36,7 @@ pub(super) const SCREENS: [&str; 14] = [
     "/login",
     "/register",
     "/setup",
-    super::wifi::SCREEN,
+    WIFI,
 ];
 
 /// Where the router keeps what a screen refers to.

@@ -11,9 +11,9 @@ use super::reading_on::ReadOn;
 use super::state::State;
 use super::traffic::Traffic;
 use super::{
-    auth, avatar, backups, cameras, chat, controls, events, follows, health, me, messages, metrics,
-    moderation, notifications, openapi, page, pictures, reactions, sessions, settings, setup, streams,
-    system, topics, update, users, wifi,
+    auth, avatar, backups, cameras, chat, controls, events, follows, health, me, messages, moderation,
+    notifications, openapi, page, pictures, reactions, rights, sessions, settings, setup, streams, system,
+    topics, update, users, wifi,
 };
 use axum::Router;
 use axum::extract::MatchedPath;
@@ -23,9 +23,9 @@ use bytes::Bytes;
 use http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, Method, Request, Response};
 use perch_site::Site;
-use perch_studio::capture::status::CameraState;
 use std::sync::Arc;
 use tower::Service;
+use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 /// Only what is ours, nothing inline. `blob:` is how hls.js feeds a video; everything else is closed.
@@ -35,7 +35,7 @@ const CONTENT_SECURITY: HeaderValue = HeaderValue::from_static(
 );
 
 /// The API: every address with its handler and its description.
-pub(super) fn api() -> OpenApiRouter<Arc<State>> {
+fn api() -> OpenApiRouter<Arc<State>> {
     OpenApiRouter::new()
         .merge(auth::routes())
         .merge(avatar::routes())
@@ -63,6 +63,22 @@ pub(super) fn api() -> OpenApiRouter<Arc<State>> {
         .merge(wifi::routes())
 }
 
+/// The API's document.
+pub(super) fn document() -> OpenApi {
+    let (_, api) = api().split_for_parts();
+    openapi::complete(api)
+}
+
+/// The document as text.
+pub fn openapi_text() -> String {
+    document().to_pretty_json().expect("the document is plain data")
+}
+
+/// The document as it is served.
+fn served_document() -> Bytes {
+    Bytes::from(document().to_json().expect("the document is plain data"))
+}
+
 /// What is not of the API.
 fn pages() -> Router<Arc<State>> {
     let screens =
@@ -71,7 +87,7 @@ fn pages() -> Router<Arc<State>> {
         .route(page::ASSETS, get(page::asset))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
-        .route("/metrics", get(metrics::show))
+        .route("/metrics", get(health::metrics))
 }
 
 /// Answers every request of the site; clones are the same.
@@ -87,14 +103,14 @@ impl Answers {
         let most_waiting = places.most();
         let metrics = Metrics::new(&site, traffic, places);
         let (api, _) = api().split_for_parts();
-        let state = Arc::new(State::new(site, metrics));
+        let state = Arc::new(State::new(site, metrics, served_document));
         let media = Arc::new(Media::new(Arc::clone(&state), most_waiting));
         let router = api
             .merge(pages())
             .route_layer(from_fn_with_state(Arc::clone(&state), access::guard))
             .fallback(async || axum::response::IntoResponse::into_response(Problem::NotFound))
             .method_not_allowed_fallback(async |path: MatchedPath| Problem::Method {
-                allowed: access::methods_of(path.as_str()),
+                allowed: rights::methods_of(path.as_str()),
             })
             .with_state(Arc::clone(&state));
         Self { media, router, state }
@@ -160,17 +176,5 @@ impl AccessLine {
     fn write(&self, response: &Response<Body>) {
         let Self { peer, method, path } = self;
         tracing::debug!("{peer} {method} {path} {}", response.status().as_u16());
-    }
-}
-
-/// In words.
-pub(super) fn why_nothing_is_live(state: &CameraState) -> String {
-    match state {
-        CameraState::Starting => "the camera is being started: try again in a second".to_owned(),
-        CameraState::Live { .. } => {
-            "the camera runs, the first segment is being made: try again in a second".to_owned()
-        }
-        CameraState::Waiting { reason } => format!("waiting for the camera: {reason}"),
-        CameraState::Stopped => "nothing is live".to_owned(),
     }
 }

@@ -1,13 +1,13 @@
 //! What the handlers share: the site, and what HTTP alone needs beside it.
 
+use super::last_look::LastLook;
 use super::metrics::Metrics;
 use super::problem::Problem;
-use super::system;
 use bytes::Bytes;
 use perch_site::Site;
 use perch_site::accounts::Accounts;
 use perch_store::{Store, Timestamp};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 /// What the handlers share.
@@ -15,22 +15,22 @@ pub(super) struct State {
     pub(super) site: Site,
     pub(super) metrics: Metrics,
     pub(super) started: Duration,
-    pub(super) last_look: system::LastLook,
+    pub(super) last_look: LastLook,
     /// The API's document, as it goes out; made when it is first asked for.
-    pub(super) openapi: OnceLock<Bytes>,
+    pub(super) openapi: LazyLock<Bytes>,
 }
 
 /// How a handler takes it.
 pub(super) type Shared = axum::extract::State<Arc<State>>;
 
 impl State {
-    pub(super) fn new(site: Site, metrics: Metrics) -> Self {
+    pub(super) fn new(site: Site, metrics: Metrics, openapi: fn() -> Bytes) -> Self {
         Self {
             started: site.clock.monotonic(),
-            last_look: system::LastLook::default(),
+            last_look: LastLook::default(),
             site,
             metrics,
-            openapi: OnceLock::new(),
+            openapi: LazyLock::new(openapi),
         }
     }
 

@@ -7,8 +7,7 @@ use axum::response::Response;
 use perch_site::appliance::board::BoardReport;
 use perch_site::appliance::update::UpdateState;
 use serde::Serialize;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::Arc;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -17,14 +16,8 @@ pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
     OpenApiRouter::new().routes(routes!(show))
 }
 
-/// The board is looked at so often at most, however many ask.
-const LOOK_AGAIN: Duration = Duration::from_secs(2);
-
 /// For whoever is about to go live.
 const RESTARTS_SOON: &str = "An update is being installed: the board restarts by itself within a few minutes, and what is live then ends.";
-
-/// The last look at the board, and when that was on the monotonic clock.
-pub(super) type LastLook = Mutex<Option<(Duration, BoardReport)>>;
 
 #[derive(Serialize, ToSchema)]
 struct System {
@@ -49,7 +42,7 @@ struct System {
 pub(super) async fn show(state: Shared) -> Response {
     let axum::extract::State(of_board) = state.clone();
     // Some files of `/sys` ask the firmware, which takes its time, and a card may stall.
-    let mut board = tokio::task::spawn_blocking(move || look_at_board(&of_board)).await.ok();
+    let mut board = tokio::task::spawn_blocking(move || of_board.last_look.again(&of_board.site)).await.ok();
     if let Some(board) = &mut board {
         board.warnings.extend(state.site.faults.in_words());
         let update = state.site.updates.as_ref().map(|updates| updates.state());
@@ -66,13 +59,4 @@ pub(super) async fn show(state: Shared) -> Response {
         chooses_wifi: wifi::at_hand(&state).is_ok(),
         board,
     })
-}
-
-fn look_at_board(state: &State) -> BoardReport {
-    let mut last = state.last_look.lock().expect("nothing panics while it holds the lock");
-    let now = state.site.clock.monotonic();
-    match &*last {
-        Some((at, report)) if now.saturating_sub(*at) < LOOK_AGAIN => report.clone(),
-        _ => last.insert((now, state.site.board.report())).1.clone(),
-    }
 }

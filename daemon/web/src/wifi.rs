@@ -4,6 +4,7 @@
 use super::caller::{Caller, Peer};
 use super::input::Json;
 use super::json;
+use super::page;
 use super::problem::Problem;
 use super::state::{Shared, State};
 use axum::response::{IntoResponse as _, Response};
@@ -19,10 +20,8 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// The screen where a network is chosen.
-pub(super) const SCREEN: &str = "/wifi";
 /// What this screen needs; everything else leads to it, for somebody on the access point. Changes are not among it: each asks for a login or a code.
-const SHOWN: [&str; 5] = [SCREEN, "/login", "/api/v1/settings", "/api/v1/system/wifi", "/api/v1/me"];
+const SHOWN: [&str; 5] = [page::WIFI, "/login", "/api/v1/settings", "/api/v1/system/wifi", "/api/v1/me"];
 
 pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
     OpenApiRouter::new().routes(routes!(show, choose))
@@ -151,7 +150,8 @@ pub(super) fn leads_away(wifi: Option<&Wifi>, peer: Peer, method: &Method, path:
     if is_shown || !matches!(*method, Method::GET | Method::HEAD) {
         return None;
     }
-    let there = HeaderValue::try_from(format!("http://{us}{SCREEN}")).expect("an address is a header value");
+    let there =
+        HeaderValue::try_from(format!("http://{us}{}", page::WIFI)).expect("an address is a header value");
     let headers = [(LOCATION, there), (CACHE_CONTROL, HeaderValue::from_static("no-store"))];
     Some((StatusCode::FOUND, headers).into_response())
 }
