@@ -8,3 +8,4 @@ pub mod hls;
 pub mod mpegts;
 pub mod sample;
 pub mod time;
+pub mod timeline;

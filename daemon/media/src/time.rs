@@ -3,7 +3,7 @@
 //!
 //! Must not be here: a clock. Times come in from the monotonic stamps of the kernel's buffers.
 
-use std::ops::{Add, Sub};
+use std::ops::{Add, Neg, Sub};
 use std::time::Duration;
 
 /// Bits of a PTS, a DTS and a PCR base on the wire.
@@ -98,6 +98,22 @@ impl MediaDuration {
     /// Seconds, for people and playlists.
     pub fn as_seconds(self) -> f64 {
         self.0 as f64 / MediaTime::HZ as f64
+    }
+}
+
+/// Saturates at the range of ticks.
+impl Add for MediaDuration {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+}
+
+/// Saturates at the range of ticks.
+impl Neg for MediaDuration {
+    type Output = Self;
+    fn neg(self) -> Self {
+        Self(self.0.saturating_neg())
     }
 }
 

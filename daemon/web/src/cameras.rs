@@ -136,7 +136,7 @@ impl Item {
         let state = info.handle().state().borrow().clone();
         let (word, detail, running) = match state {
             CameraState::Starting => ("starting", String::new(), None),
-            CameraState::Live { source } => ("live", String::new(), Some(source)),
+            CameraState::Live { source, advice } => ("live", advice.unwrap_or_default(), Some(source)),
             CameraState::Waiting { reason } => ("waiting", reason, None),
             CameraState::Stopped => ("stopped", String::new(), None),
         };

@@ -59,9 +59,12 @@ struct Daemon {
 type OfCamera = fn(&CaptureCounters) -> &AtomicU64;
 
 /// Name, meaning, and where it is kept.
-const OF_CAMERAS: [(&str, &str, OfCamera); 6] = [
+const OF_CAMERAS: [(&str, &str, OfCamera); 7] = [
     ("access_units", "Coded pictures published", |counters| &counters.access_units),
     ("key_frames", "Key frames among the coded pictures", |counters| &counters.key_frames),
+    ("b_pictures", "Pictures with B slices, shown in another order than they come in", |counters| {
+        &counters.b_pictures
+    }),
     ("coded_bytes", "Bytes of coded pictures", |counters| &counters.bytes),
     ("seams", "Discontinuities: the source was opened anew or changed its format", |counters| {
         &counters.seams

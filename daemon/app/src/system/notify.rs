@@ -99,7 +99,7 @@ pub fn stopping() {
 fn status(camera: &CameraState) -> String {
     match camera {
         CameraState::Starting => "starting the camera".to_owned(),
-        CameraState::Live { source } => format!(
+        CameraState::Live { source, .. } => format!(
             "live: {}, {}x{}, coded by {}",
             source.camera, source.width, source.height, source.encoder
         ),

@@ -3,11 +3,14 @@
 //!
 //! Must not be here: decoding, clocks, waiting.
 
+mod arrival;
 mod assembler;
-mod timeline;
+mod order;
+mod parameter_sets;
 
 pub use assembler::{AccessUnitAssembler, AccessUnitError, AssemblerCounters};
 
+use crate::h264::sps::{Chroma, Sps};
 use crate::time::Times;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -32,11 +35,67 @@ pub struct VideoFormat {
     pub constraints: u8,
     /// `level_idc`.
     pub level: u8,
-    /// Frames per second that the VUI announces, when it does.
+    /// Frames per second that the VUI announces, when it does. Some encoders announce nonsense.
     pub frames_per_second: Option<f64>,
+    /// How much colour there is beside the luma.
+    pub chroma: Chroma,
+    /// Bits of a sample: 8 in what browsers play.
+    pub bit_depth: u8,
+    /// Pictures may be coded as fields of interlaced video.
+    pub may_be_interlaced: bool,
 }
 
 impl VideoFormat {
+    /// Of an SPS and the PPS that belong to it; `None` when there is no PPS.
+    pub(crate) fn new(nal_unit: Bytes, sps: &Sps, pps: Vec<Bytes>) -> Option<Self> {
+        let mut pps = pps.into_iter();
+        Some(Self {
+            sps: nal_unit,
+            pps: pps.next()?,
+            further_pps: pps.collect(),
+            width: sps.width,
+            height: sps.height,
+            profile: sps.profile,
+            constraints: sps.constraints,
+            level: sps.level,
+            frames_per_second: sps.frames_per_second,
+            chroma: sps.chroma,
+            bit_depth: sps.bit_depth,
+            may_be_interlaced: sps.may_be_interlaced,
+        })
+    }
+
+    /// A stream may go from `before` to this format without a seam: a decoder need not be set up anew. Ids and lists of parameter sets
+    /// may differ.
+    pub fn continues(&self, before: &Self) -> bool {
+        let shape = |format: &Self| {
+            let size = (format.width, format.height);
+            let coding = (format.profile, format.constraints, format.level);
+            (size, coding, format.chroma, format.bit_depth, format.may_be_interlaced)
+        };
+        shape(self) == shape(before)
+    }
+
+    /// In words, what browsers do not play of this format everywhere; `None` when they play it.
+    pub fn unplayable(&self) -> Option<String> {
+        let mut reasons = Vec::new();
+        if matches!(self.chroma, Chroma::Yuv422 | Chroma::Yuv444) {
+            reasons.push(format!("{} colour", self.chroma.name()));
+        }
+        if self.bit_depth > 8 {
+            reasons.push(format!("{} bits a sample", self.bit_depth));
+        }
+        if self.may_be_interlaced {
+            reasons.push("interlaced field coding".to_owned());
+        }
+        let (last, first) = reasons.split_last()?;
+        let reasons =
+            if first.is_empty() { last.clone() } else { format!("{} and {last}", first.join(", ")) };
+        Some(format!(
+            "most browsers do not play {reasons}: have the camera code progressive 4:2:0 with 8 bits"
+        ))
+    }
+
     /// For the CODECS attribute (RFC 6381 §3.3): `avc1.` and profile, constraints and level in hexadecimal.
     pub fn codecs(&self) -> String {
         format!("avc1.{:02x}{:02x}{:02x}", self.profile, self.constraints, self.level)

@@ -6,6 +6,8 @@ pub mod annex_b;
 pub mod avcc;
 pub mod nal_unit;
 pub mod picture_splitter;
+pub mod pps;
+pub mod sei;
 pub mod slice_header;
 pub mod sps;
 mod without_vui;

@@ -17,6 +17,8 @@ impl NalUnitType {
     pub const PPS: Self = Self(8);
     /// Access unit delimiter.
     pub const AUD: Self = Self(9);
+    /// Prefix of the base layer slice that follows it (Annex F): the two go together.
+    pub const PREFIX: Self = Self(14);
     /// Filler data.
     pub const FILLER: Self = Self(12);
 
@@ -41,9 +43,10 @@ impl NalUnitType {
         matches!(self.0, 1..=6 | 14 | 19..=21)
     }
 
-    /// After a picture's slices, such a NAL unit can only belong to the next access unit (§7.4.1.2.3).
+    /// After a picture's slices, such a NAL unit can only belong to the next access unit (§7.4.1.2.3). Of a prefix ([`Self::PREFIX`])
+    /// only the slice behind it can tell.
     pub const fn opens_access_unit(self) -> bool {
-        matches!(self.0, 6..=9 | 14..=18)
+        matches!(self.0, 6..=9 | 15..=18)
     }
 }
 

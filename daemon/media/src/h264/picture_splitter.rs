@@ -163,6 +163,10 @@ impl PictureSplitter {
         if unit_type == NalUnitType::SPS && find_start_code(rest, 0).is_none() {
             return Verdict::Wait; // it is read once it is whole
         }
+        if unit_type == NalUnitType::PREFIX {
+            // It goes with the slice behind it.
+            return find_start_code(rest, 0).map_or(Verdict::Wait, |code| self.judge(header + 1 + code + 3));
+        }
         if !unit_type.is_slice() {
             return if unit_type.opens_access_unit() { Verdict::NewPicture } else { Verdict::SamePicture };
         }

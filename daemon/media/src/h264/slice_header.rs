@@ -1,4 +1,5 @@
-//! The beginning of a slice header (ITU-T H.264 §7.3.3), as far as it tells one picture from the next (§7.4.1.2.4).
+//! The beginning of a slice header (ITU-T H.264 §7.3.3), as far as it tells one picture from the next (§7.4.1.2.4), its parameter set
+//! and its place in the order of display (§8.2.1).
 
 use super::nal_unit::{NalUnitType, reference_idc};
 use super::sps::Sps;
@@ -6,6 +7,43 @@ use h264_reader::rbsp::{BitRead, BitReader, BitReaderError, ByteReader};
 
 /// Bytes of a slice NAL unit in which everything that [`SliceHeader`] reads lies, emulation prevention included.
 pub const SLICE_HEADER_BYTES: usize = 48;
+
+/// How the macroblocks of a slice are predicted (`slice_type`, Table 7-6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SliceType {
+    /// From earlier pictures (P, SP).
+    Predicted,
+    /// From two pictures (B): decoding order may not be the order of display.
+    Bidirectional,
+    /// From itself alone (I, SI).
+    Intra,
+}
+
+/// What a slice header says before the fields that depend on parameter sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SliceStart {
+    /// Of this slice; the others of its picture may differ.
+    pub slice_type: SliceType,
+    /// `pic_parameter_set_id`.
+    pub pps_id: u8,
+}
+
+impl SliceStart {
+    /// From a slice's NAL unit. `None` when it is broken or cut.
+    pub fn read(nal_unit: &[u8]) -> Option<Self> {
+        // The three fields have at most 80 bits in any picture, and emulation prevention adds few.
+        let mut bits = BitReader::new(ByteReader::skipping_h264_header(&nal_unit[..nal_unit.len().min(16)]));
+        bits.read_ue("first_mb_in_slice").ok()?;
+        let slice_type = match bits.read_ue("slice_type").ok()? {
+            0 | 3 | 5 | 8 => SliceType::Predicted,
+            1 | 6 => SliceType::Bidirectional,
+            2 | 4 | 7 | 9 => SliceType::Intra,
+            _ => return None,
+        };
+        let pps_id = u8::try_from(bits.read_ue("pic_parameter_set_id").ok()?).ok()?;
+        Some(Self { slice_type, pps_id })
+    }
+}
 
 /// The fields that are the same in all slices of a picture and differ, one at least, in the next picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,13 +56,6 @@ pub struct SliceHeader {
     field: Option<bool>,
     idr_pic_id: Option<u32>,
     order_count: Option<u32>,
-}
-
-/// The slice is coded with bidirectional prediction (`slice_type` 1 or 6, Table 7-6): decoding order may not be the order of display.
-pub fn is_b_slice(nal_unit: &[u8]) -> bool {
-    // The two fields before it and itself have at most 32 bits in any real picture.
-    let mut bits = BitReader::new(ByteReader::skipping_h264_header(&nal_unit[..nal_unit.len().min(8)]));
-    bits.read_ue("first_mb_in_slice").and_then(|_| bits.read_ue("slice_type")).is_ok_and(|kind| kind % 5 == 1)
 }
 
 /// A slice with `first_mb_in_slice` 0 opens a picture. `payload` is the byte after the NAL unit's header. (Arbitrary slice order and
@@ -69,5 +100,25 @@ impl SliceHeader {
     /// Both slices belong to one picture.
     pub fn is_same_picture(&self, other: &Self) -> bool {
         self == other
+    }
+
+    /// Of an instantaneous decoding refresh.
+    pub const fn is_idr(&self) -> bool {
+        self.is_idr
+    }
+
+    /// Other pictures may refer to this one (`nal_ref_idc` is not 0).
+    pub const fn is_reference(&self) -> bool {
+        self.is_reference
+    }
+
+    /// `pic_order_cnt_lsb`, with picture order count type 0.
+    pub const fn order_count_lsb(&self) -> Option<u32> {
+        self.order_count
+    }
+
+    /// One field of a frame, not the whole of it.
+    pub const fn is_field(&self) -> bool {
+        self.field.is_some()
     }
 }

@@ -34,8 +34,59 @@ pub struct Sps {
     pub frames_per_second: Option<f64>,
     /// How its numbers become colours.
     pub colour: Colour,
+    /// How much colour there is beside the luma.
+    pub chroma: Chroma,
+    /// Bits of a luma or chroma sample, whichever has more: 8 to 14.
+    pub bit_depth: u8,
+    /// `frame_mbs_only_flag` is 0: pictures may be coded as fields of interlaced video.
+    pub may_be_interlaced: bool,
+    /// `max_num_reorder_frames` (§E.2.1): how many pictures may come before one that is shown earlier. `None` where the stream does
+    /// not say it.
+    pub reorder_frames: Option<u8>,
+    /// How the order of display is coded.
+    pub order: PictureOrder,
     /// What slice headers need.
     pub(super) slice_layout: SliceLayout,
+}
+
+/// `pic_order_cnt_type` (§7.4.2.1.1): how the order of display is coded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PictureOrder {
+    /// Type 0: each picture says its place.
+    Explicit {
+        /// Width of `pic_order_cnt_lsb`, 4 to 16 bits.
+        lsb_bits: u32,
+    },
+    /// Type 1: a cycle of expected differences.
+    Cyclic,
+    /// Type 2: the order of display is the order of decoding.
+    Decoding,
+}
+
+/// `chroma_format_idc` (Table 6-1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Chroma {
+    /// 4:0:0, luma alone.
+    Monochrome,
+    /// 4:2:0: a quarter as many chroma samples as luma; what every decoder shows.
+    #[default]
+    Yuv420,
+    /// 4:2:2: half as many in each row.
+    Yuv422,
+    /// 4:4:4: as many.
+    Yuv444,
+}
+
+impl Chroma {
+    /// As people write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Monochrome => "4:0:0",
+            Self::Yuv420 => "4:2:0",
+            Self::Yuv422 => "4:2:2",
+            Self::Yuv444 => "4:4:4",
+        }
+    }
 }
 
 /// How sample values become colours (Annex E.2.1), as far as the VUI says.
@@ -92,6 +143,15 @@ impl Sps {
         }
         let frames_per_second =
             sps.fps().filter(|rate| rate.is_finite() && *rate > 0.0 && *rate <= MAX_FRAMES_PER_SECOND);
+        let order = match sps.pic_order_cnt {
+            PicOrderCntType::TypeZero { log2_max_pic_order_cnt_lsb_minus4 } => {
+                PictureOrder::Explicit { lsb_bits: u32::from(log2_max_pic_order_cnt_lsb_minus4) + 4 }
+            }
+            PicOrderCntType::TypeOne { .. } => PictureOrder::Cyclic,
+            PicOrderCntType::TypeTwo => PictureOrder::Decoding,
+        };
+        let chroma = &sps.chroma_info;
+        let restrictions = sps.vui_parameters.as_ref().and_then(|vui| vui.bitstream_restrictions.as_ref());
         Ok(Self {
             id: sps.id().id(),
             width,
@@ -101,16 +161,24 @@ impl Sps {
             level,
             frames_per_second,
             colour: colour(&sps),
+            chroma: match chroma.chroma_format {
+                ChromaFormat::Monochrome => Chroma::Monochrome,
+                ChromaFormat::YUV420 | ChromaFormat::Invalid(_) => Chroma::Yuv420,
+                ChromaFormat::YUV422 => Chroma::Yuv422,
+                ChromaFormat::YUV444 => Chroma::Yuv444,
+            },
+            bit_depth: 8 + chroma.bit_depth_luma_minus8.max(chroma.bit_depth_chroma_minus8),
+            may_be_interlaced: sps.frame_mbs_flags != FrameMbsFlags::Frames,
+            reorder_frames: restrictions.and_then(|limits| u8::try_from(limits.max_num_reorder_frames).ok()),
+            order,
             slice_layout: SliceLayout {
                 separate_colour_planes: sps.chroma_info.separate_colour_plane_flag
                     && sps.chroma_info.chroma_format == ChromaFormat::YUV444,
                 frame_num_bits: u32::from(sps.log2_max_frame_num()),
                 fields_possible: sps.frame_mbs_flags != FrameMbsFlags::Frames,
-                order_count_bits: match sps.pic_order_cnt {
-                    PicOrderCntType::TypeZero { log2_max_pic_order_cnt_lsb_minus4 } => {
-                        Some(u32::from(log2_max_pic_order_cnt_lsb_minus4) + 4)
-                    }
-                    PicOrderCntType::TypeOne { .. } | PicOrderCntType::TypeTwo => None,
+                order_count_bits: match order {
+                    PictureOrder::Explicit { lsb_bits } => Some(lsb_bits),
+                    PictureOrder::Cyclic | PictureOrder::Decoding => None,
                 },
             },
         })

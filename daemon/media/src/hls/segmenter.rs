@@ -149,7 +149,7 @@ impl<W: SegmentWriter, P: Packager> Segmenter<W, P> {
     /// Takes the next picture. Gives the segment that it ends: the picture then opens the next one. After an error the running segment
     /// is lost, and the stream goes on after a seam.
     pub fn push(&mut self, unit: &AccessUnit) -> Result<Option<Segment<W::Whole>>, SegmentError<W::Error>> {
-        let format_changed = self.format.as_ref().is_some_and(|format| format.sps != unit.format.sps);
+        let format_changed = self.format.as_ref().is_some_and(|format| !unit.format.continues(format));
         if format_changed || self.format.is_none() {
             self.format = Some(Arc::clone(&unit.format));
         }

@@ -48,6 +48,7 @@ pub(crate) fn nal_unit(header: u8, payload: &[u8]) -> Vec<u8> {
 /// What the tests vary in an SPS.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sps {
+    pub(crate) id: u32,
     pub(crate) level: u8,
     pub(crate) width_in_macroblocks: u32,
     pub(crate) height_in_macroblocks: u32,
@@ -64,6 +65,7 @@ const ORDER_COUNT_BITS: u32 = 5;
 impl Default for Sps {
     fn default() -> Self {
         Self {
+            id: 0,
             level: 31,
             width_in_macroblocks: 80,
             height_in_macroblocks: 45,
@@ -78,7 +80,7 @@ impl Sps {
     pub(crate) fn nal_unit(&self) -> Vec<u8> {
         let mut bits = Bits::default();
         bits.bits(8, 66).bits(8, 0xc0).bits(8, u32::from(self.level));
-        bits.ue(0).ue(FRAME_NUM_BITS - 4).ue(0).ue(ORDER_COUNT_BITS - 4).ue(1).bits(1, 0);
+        bits.ue(self.id).ue(FRAME_NUM_BITS - 4).ue(0).ue(ORDER_COUNT_BITS - 4).ue(1).bits(1, 0);
         bits.ue(self.width_in_macroblocks - 1).ue(self.height_in_macroblocks - 1);
         bits.bits(1, 1).bits(1, 1); // frames only, direct 8x8
         if self.crop == (0, 0) {
@@ -97,16 +99,22 @@ impl Sps {
     }
 }
 
-/// A picture parameter set with this id.
+/// A picture parameter set with this id, of the sequence parameter set 0.
 pub(crate) fn pps(id: u32) -> Vec<u8> {
+    pps_of(id, 0)
+}
+
+/// A picture parameter set with this id, of another sequence parameter set.
+pub(crate) fn pps_of(id: u32, sps_id: u32) -> Vec<u8> {
     let mut bits = Bits::default();
-    bits.ue(id).ue(0).bits(2, 0).ue(0).ue(0).ue(0).bits(3, 0).ue(0).ue(0).ue(0).bits(3, 0b100);
+    bits.ue(id).ue(sps_id).bits(2, 0).ue(0).ue(0).ue(0).bits(3, 0).ue(0).ue(0).ue(0).bits(3, 0b100);
     bits.nal_unit(0x68)
 }
 
 /// A slice of a picture.
 #[derive(Clone, Debug)]
 pub(crate) struct Slice {
+    pub(crate) pps_id: u32,
     pub(crate) is_idr: bool,
     pub(crate) first_macroblock: u32,
     pub(crate) frame_num: u32,
@@ -117,7 +125,7 @@ pub(crate) struct Slice {
 impl Slice {
     pub(crate) fn nal_unit(&self) -> Vec<u8> {
         let mut bits = Bits::default();
-        bits.ue(self.first_macroblock).ue(if self.is_idr { 7 } else { 5 }).ue(0);
+        bits.ue(self.first_macroblock).ue(if self.is_idr { 7 } else { 5 }).ue(self.pps_id);
         bits.bits(FRAME_NUM_BITS, self.frame_num % (1 << FRAME_NUM_BITS));
         if self.is_idr {
             bits.ue(self.idr_pic_id);
@@ -135,7 +143,8 @@ pub(crate) fn picture(is_idr: bool, frame_num: u32, slices: u32, bytes: usize) -
     (0..slices)
         .map(|slice| {
             let data = (0..bytes).map(|at| (at as u32 * 7 + frame_num) as u8 % 5).collect();
-            Slice { is_idr, first_macroblock: slice * 10, frame_num, idr_pic_id: frame_num, data }.nal_unit()
+            Slice { pps_id: 0, is_idr, first_macroblock: slice * 10, frame_num, idr_pic_id: frame_num, data }
+                .nal_unit()
         })
         .collect()
 }

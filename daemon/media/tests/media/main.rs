@@ -3,10 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod access_units;
+mod active_sets;
 mod demuxer;
 mod foreign_transport_stream;
 mod h264_writer;
 mod parameter_sets;
 mod playlists;
+mod reordering;
 mod segments;
 mod transport_stream;

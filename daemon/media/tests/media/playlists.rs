@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use m3u8_rs::{MasterPlaylist, Playlist};
 use perch_media::access_unit::VideoFormat;
+use perch_media::h264::sps::Chroma;
 use perch_media::hls::{
     LiveWindow, LiveWindowConfig, MultivariantPlaylist, Segment, WallOffset, parse_segment_name, segment_name,
 };
@@ -58,6 +59,9 @@ impl Stream {
                 constraints: 0xc0,
                 level: 31,
                 frames_per_second: Some(30.0),
+                chroma: Chroma::Yuv420,
+                bit_depth: 8,
+                may_be_interlaced: false,
             }),
         };
         self.sequence += 1;

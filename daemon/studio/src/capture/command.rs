@@ -2,7 +2,8 @@
 //!
 //! The argument list goes to the kernel as it is, never through a shell. The child leads a process group of its own, which ends with this
 //! source; when this process is killed, the kernel kills the child (`perch_device::child`). Its standard error goes to our log, 20 lines a
-//! second at most. The stream carries no times: what is read is stamped with the time of reading, and `stream_clock` removes the jitter of that.
+//! second at most. The stream carries no times: what is read is stamped with the time of reading, and the assembler of access units
+//! removes the jitter of that.
 //!
 //! Must not be here: when to start it again (`supervisor`), what the bytes mean (`perch-media`).
 

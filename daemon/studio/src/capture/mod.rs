@@ -17,7 +17,6 @@ mod software;
 pub mod source;
 mod stand_in;
 pub mod status;
-mod stream_clock;
 pub mod supervisor;
 mod test_pattern;
 #[cfg(test)]

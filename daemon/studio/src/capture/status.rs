@@ -13,6 +13,9 @@ pub enum CameraState {
         /// What is running.
         #[serde(flatten)]
         source: SourceDescription,
+        /// In words, what keeps some viewers from seeing it, with the way out.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        advice: Option<String>,
     },
     /// Known and waited out: `reason` says in words what is missing and what a person can do.
     Waiting {
@@ -38,7 +41,7 @@ pub struct SelfTest {
 pub struct CaptureCounters {
     /// Access units published.
     pub access_units: std::sync::atomic::AtomicU64,
-    /// Key frames among them.
+    /// Key frames among them: entries, at which a reader can start.
     pub key_frames: std::sync::atomic::AtomicU64,
     /// Coded bytes published.
     pub bytes: std::sync::atomic::AtomicU64,
@@ -46,6 +49,8 @@ pub struct CaptureCounters {
     pub discarded: std::sync::atomic::AtomicU64,
     /// Stamps that jumped or went back and were put right.
     pub times_changed: std::sync::atomic::AtomicU64,
+    /// Pictures with B slices, which are shown in another order than they are decoded in.
+    pub b_pictures: std::sync::atomic::AtomicU64,
     /// Gaps in the driver's sequence numbers, in frames.
     pub lost_frames: std::sync::atomic::AtomicU64,
     /// Times the source was opened anew after a failure.

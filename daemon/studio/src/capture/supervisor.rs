@@ -13,6 +13,7 @@ use crate::broadcast::{self, Broadcast, Publisher};
 use crate::clock::Clock;
 use perch_media::access_unit::AccessUnit;
 use perch_media::time::MediaTime;
+use perch_media::timeline::Timeline;
 use pictures::Pictures;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -158,8 +159,10 @@ struct Supervisor {
     epoch: u32,
     /// Of the last access unit that was published.
     published_epoch: u32,
-    /// Decoding time of the last access unit, whatever its epoch.
-    last: Option<MediaTime>,
+    /// Of all access units, whatever their epoch.
+    timeline: Timeline,
+    /// The source before had entries too seldom: the next one is live only once it has given a second one.
+    lacks_entries: bool,
     /// Of one output; reused between them.
     units: Vec<AccessUnit>,
 }
@@ -193,7 +196,8 @@ impl Supervisor {
             stop: Arc::default(),
             epoch: 0,
             published_epoch: 0,
-            last: None,
+            timeline: Timeline::new(),
+            lacks_entries: false,
             units: Vec::new(),
         };
         (supervisor, handle)
@@ -205,7 +209,7 @@ impl Supervisor {
             let opened_at = self.clock.monotonic();
             let Err(error) = self.run_source() else { break };
             let ran_for = self.clock.monotonic().saturating_sub(opened_at);
-            if self.last.is_some()
+            if self.timeline.last().is_some()
                 && matches!(*self.state.borrow(), CameraState::Live { .. })
                 && ran_for >= PROVEN
             {
@@ -267,7 +271,7 @@ impl Supervisor {
             let mut source = self.opener.open()?;
             self.stream(&mut *source)
         }));
-        if self.last.is_some() {
+        if self.timeline.last().is_some() {
             self.epoch = self.published_epoch + 1;
         }
         result.unwrap_or_else(|_| {
@@ -276,8 +280,9 @@ impl Supervisor {
     }
 
     fn stream(&mut self, source: &mut dyn CodedSource) -> Result<(), SourceError> {
-        let mut pictures = Pictures::new(self.epoch, source.description().frames_per_second);
         let mut last_progress = self.clock.monotonic();
+        let mut pictures = Pictures::new(self.epoch, source.description().frames_per_second, last_progress);
+        self.timeline.begin_source();
         let mut is_live = false;
         let mut key_frame_wanted = false;
         let mut key_frame_asked: Option<Duration> = None;
@@ -301,14 +306,22 @@ impl Supervisor {
             if self.publish(&mut pictures, output, now) {
                 last_progress = now;
                 received.clear();
-                if !is_live {
+                if !self.lacks_entries || pictures.entries() > 1 {
+                    self.lacks_entries = false;
+                    self.announce(source, &mut pictures, is_live);
                     is_live = true;
-                    self.announce(source);
                 }
             }
+            if let Some(fault) = pictures.fault(now) {
+                self.lacks_entries = true;
+                return Err(fault);
+            }
             losses.say(&self.name, &self.counters, now);
-            let patience = if is_live { SILENCE } else { FIRST_PICTURE };
+            let patience = if pictures.entries() > 0 { SILENCE } else { FIRST_PICTURE };
             if now.saturating_sub(last_progress) > patience || received.is_too_much() {
+                if let Some(fault) = pictures.no_entry().filter(|_| pictures.wants_key_frame()) {
+                    return Err(fault);
+                }
                 return Err(SourceError::Failed(received.explain(patience)));
             }
         }
@@ -316,8 +329,16 @@ impl Supervisor {
         Ok(())
     }
 
-    fn announce(&self, source: &dyn CodedSource) {
-        let source = source.description();
+    /// Says what is on the air, at the beginning and after each change of it.
+    fn announce(&self, source: &dyn CodedSource, pictures: &mut Pictures, is_live: bool) {
+        if !pictures.has_news() && is_live {
+            return;
+        }
+        let mut source = source.description();
+        let advice = pictures.describe(&mut source);
+        if let Some(advice) = &advice {
+            tracing::warn!(camera = &*self.name, "{advice}");
+        }
         tracing::info!(
             camera = &*self.name,
             source = source.camera,
@@ -327,7 +348,7 @@ impl Supervisor {
             source.height,
             source.frames_per_second
         );
-        self.state.send_replace(CameraState::Live { source });
+        self.state.send_replace(CameraState::Live { source, advice });
     }
 
     /// Publishes the pictures that the encoder still holds.
@@ -348,7 +369,7 @@ impl Supervisor {
     /// Whether an access unit came out of `output`.
     fn publish(&mut self, pictures: &mut Pictures, output: Output, now: Duration) -> bool {
         let units = &mut self.units;
-        pictures.take(output, now, self.last, &self.counters, |unit| units.push(unit));
+        pictures.take(output, now, &self.counters, |unit| units.push(unit));
         let any = !self.units.is_empty();
         self.publish_units(now);
         any
@@ -359,22 +380,17 @@ impl Supervisor {
             return;
         }
         let count = |counter: &AtomicU64, by: u64| counter.fetch_add(by, Ordering::Relaxed);
+        let changed_before = self.timeline.changed();
         for unit in &mut self.units {
-            // Only a seam can still lead back: its stamps are of another device.
-            if let Some(last) = self.last
-                && unit.times.dts <= last
-            {
-                let after = MediaTime::from_ticks(last.ticks() + 1);
-                unit.times = unit.times.shifted(after - unit.times.dts);
-            }
+            unit.times = self.timeline.mend(unit.times, MediaTime::from_monotonic(now));
             if unit.epoch != 0 && unit.epoch != std::mem::replace(&mut self.published_epoch, unit.epoch) {
                 count(&self.counters.seams, 1);
             }
             count(&self.counters.access_units, 1);
             count(&self.counters.bytes, unit.data.len() as u64);
-            count(&self.counters.key_frames, u64::from(unit.is_idr()));
-            self.last = Some(unit.times.dts);
+            count(&self.counters.key_frames, u64::from(unit.is_entry()));
         }
+        count(&self.counters.times_changed, self.timeline.changed() - changed_before);
         self.publisher.publish(self.units.drain(..), now);
         self.heartbeat.beat(now);
     }

@@ -8,6 +8,7 @@ use super::source::FrameEncoder;
 use crate::config;
 use bytes::Bytes;
 use perch_media::access_unit::{AccessUnit, Entry, VideoFormat};
+use perch_media::h264::sps::Chroma;
 use perch_media::time::{MediaTime, Times};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -26,6 +27,9 @@ pub fn access_unit(ticks: i64, is_idr: bool, bytes: usize) -> AccessUnit {
             constraints: 0xC0,
             level: 30,
             frames_per_second: None,
+            chroma: Chroma::Yuv420,
+            bit_depth: 8,
+            may_be_interlaced: false,
         })
     });
     let at = MediaTime::from_ticks(ticks);

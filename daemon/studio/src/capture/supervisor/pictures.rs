@@ -1,52 +1,37 @@
-//! One source's pictures between opening it and closing it: assembled, and put on the line of time that goes on across seams.
+//! One source's pictures between opening it and closing it: assembled and counted, and what it makes impossible to show, in words.
 
-use crate::capture::source::Output;
+use crate::capture::source::{Output, SourceDescription, SourceError};
 use crate::capture::status::CaptureCounters;
-use crate::capture::stream_clock::StreamClock;
 use perch_device::CodedPicture;
-use perch_media::access_unit::{AccessUnit, AccessUnitAssembler, AssemblerCounters};
-use perch_media::time::{MediaTime, Times};
+use perch_media::access_unit::{AccessUnit, AccessUnitAssembler, AssemblerCounters, VideoFormat};
+use perch_media::time::MediaTime;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// Stamps further from now are not of our clock; no encoder holds a picture back for so long.
-const LATEST_STAMP: Duration = Duration::from_secs(3);
+/// A source that gives pictures and no entry among them for so long can be shown to nobody who comes: that is a fault.
+pub(super) const NO_ENTRY: Duration = Duration::from_secs(20);
 
 /// What is known of one source's pictures between opening it and closing it.
 pub(super) struct Pictures {
     assembler: AccessUnitAssembler,
-    stream_clock: StreamClock,
-    /// As negotiated, for byte streams that do not say it themselves.
-    frames_per_second: f64,
-    /// From the device's stamps to ours; known with the first picture.
-    shift_ticks: Option<i64>,
     counted: AssemblerCounters,
+    /// When the newest entry came, or the source was opened.
+    last_entry: Duration,
+    format: Option<Arc<VideoFormat>>,
+    has_news: bool,
 }
 
 impl Pictures {
-    pub(super) fn new(epoch: u32, frames_per_second: f64) -> Self {
+    /// Of a source that was opened at `now` and negotiated `frames_per_second`.
+    pub(super) fn new(epoch: u32, frames_per_second: f64, now: Duration) -> Self {
         Self {
-            assembler: AccessUnitAssembler::new(epoch),
-            stream_clock: StreamClock::default(),
-            frames_per_second,
-            shift_ticks: None,
+            assembler: AccessUnitAssembler::with_frame_rate(epoch, Some(frames_per_second)),
             counted: AssemblerCounters::default(),
+            last_entry: now,
+            format: None,
+            has_news: false,
         }
-    }
-
-    /// The media time of a frame that the device stamped `captured_at`. A device that stamps by another clock than ours is
-    /// shifted as a whole, by what its first picture is off; jumps later on are the assembler's to straighten. Time goes on
-    /// after `last`, the last picture of the source before.
-    fn stamp(&mut self, captured_at: Duration, now: Duration, last: Option<MediaTime>) -> MediaTime {
-        let captured = MediaTime::from_monotonic(captured_at);
-        let shift = *self.shift_ticks.get_or_insert_with(|| {
-            let is_of_our_clock = captured_at <= now && now.saturating_sub(captured_at) <= LATEST_STAMP;
-            let plausible = if is_of_our_clock { captured } else { MediaTime::from_monotonic(now) };
-            let wanted =
-                last.map_or(plausible, |last| plausible.max(MediaTime::from_ticks(last.ticks() + 1)));
-            wanted.ticks() - captured.ticks()
-        });
-        MediaTime::from_ticks(captured.ticks() + shift)
     }
 
     /// Gives the access units that are in `output` to `publish`, and counts what was dropped.
@@ -54,7 +39,6 @@ impl Pictures {
         &mut self,
         output: Output,
         now: Duration,
-        last: Option<MediaTime>,
         counters: &CaptureCounters,
         mut publish: impl FnMut(AccessUnit),
     ) {
@@ -63,9 +47,10 @@ impl Pictures {
                 if after_loss {
                     self.assembler.lost_picture();
                 }
-                let at = self.stamp(captured_at, now, last);
                 // What an error says is in the counters.
-                if let Ok(Some(unit)) = self.assembler.push_picture(&data, Times::at(at)) {
+                let at = MediaTime::from_monotonic(captured_at);
+                if let Ok(Some(unit)) = self.assembler.push_captured(&data, at) {
+                    self.note(&unit);
                     publish(unit);
                 }
             }
@@ -73,41 +58,98 @@ impl Pictures {
                 let came = MediaTime::from_monotonic(since)..=MediaTime::from_monotonic(read_at);
                 self.assembler.push_bytes(data, came);
                 while let Some(unit) = self.assembler.next_unit() {
-                    publish(self.smooth(unit));
+                    self.note(&unit);
+                    publish(unit);
                 }
             }
             Output::Nothing => return,
         }
-        self.count_into(counters);
+        self.count_into(counters, now);
+    }
+
+    fn note(&mut self, unit: &AccessUnit) {
+        if self.format.as_ref().is_none_or(|known| !unit.format.continues(known)) {
+            self.format = Some(unit.format.clone());
+            self.has_news = true;
+        }
     }
 
     /// The last picture of a byte stream, which no other follows.
     pub(super) fn flush(&mut self) -> Option<AccessUnit> {
-        self.assembler.flush().map(|unit| self.smooth(unit))
+        self.assembler.flush()
     }
 
-    /// Pictures are being dropped until an IDR comes.
+    /// Pictures are being dropped until an entry comes.
     pub(super) fn wants_key_frame(&self) -> bool {
         self.assembler.wants_key_frame()
     }
 
-    /// Times in a byte stream are those of its arrival.
-    fn smooth(&mut self, mut unit: AccessUnit) -> AccessUnit {
-        let rate = unit.format.frames_per_second.unwrap_or(self.frames_per_second);
-        unit.times = Times::at(self.stream_clock.stamp(unit.times.dts, rate));
-        unit
+    /// Entries so far.
+    pub(super) fn entries(&self) -> u64 {
+        self.counted.entries
     }
 
-    /// Adds what the assembler dropped or put right since the last call.
-    fn count_into(&mut self, counters: &CaptureCounters) {
-        let (now, before) =
+    /// Whether the pictures' format has changed since the last call, or B-frames have begun to come.
+    pub(super) fn has_news(&mut self) -> bool {
+        std::mem::take(&mut self.has_news)
+    }
+
+    /// Puts the pictures' own size into what is known of the source. In words, what keeps some viewers from seeing them, or slows them.
+    pub(super) fn describe(&self, source: &mut SourceDescription) -> Option<String> {
+        let format = self.format.as_ref()?;
+        (source.width, source.height) = (format.width, format.height);
+        let pictures = self.assembler.reorder_delay();
+        let b_frames = (self.counted.b_pictures > 0 && pictures > 0).then(|| {
+            format!(
+                "B-frames delay the stream by {pictures} pictures: switch them off unless they are wanted"
+            )
+        });
+        format.unplayable().or(b_frames)
+    }
+
+    /// Why nobody who comes can be shown what the source gives, though it gives pictures; `None` as long as somebody can.
+    pub(super) fn fault(&self, now: Duration) -> Option<SourceError> {
+        let has = self.counted;
+        if has.unknown_order > 0 {
+            let way_out =
+                "its order of display (picture order count type 1) is not supported: switch B-frames off";
+            return Some(SourceError::Failed(format!("it sends B-frames, and {way_out}")));
+        }
+        (now.saturating_sub(self.last_entry) > NO_ENTRY).then(|| self.no_entry()).flatten()
+    }
+
+    /// In words, when pictures came and no entry is among them.
+    pub(super) fn no_entry(&self) -> Option<SourceError> {
+        let has = self.counted;
+        if has.gradual_refreshes > 0 {
+            return Some(SourceError::Failed(
+                "it sends no key frames but refreshes its picture gradually (intra refresh), and browsers cannot start there: \
+                 switch intra refresh off and set a key frame every 2 seconds"
+                    .to_owned(),
+            ));
+        }
+        (has.entries + has.before_entry > 0).then(|| {
+            SourceError::Failed(
+                "it sends no key frames, so that nobody can start watching: set a key frame (IDR) every 2 seconds".to_owned(),
+            )
+        })
+    }
+
+    /// Adds what the assembler dropped since the last call, and notes entries.
+    fn count_into(&mut self, counters: &CaptureCounters, now: Duration) {
+        let (has, had) =
             (self.assembler.counters(), std::mem::replace(&mut self.counted, self.assembler.counters()));
-        if now == before {
+        if has == had {
             return;
         }
-        let dropped =
-            |c: AssemblerCounters| c.not_h264 + c.broken_parameter_sets + c.too_large + c.before_idr;
-        counters.discarded.fetch_add(dropped(now) - dropped(before), Ordering::Relaxed);
-        counters.times_changed.fetch_add(now.times_changed - before.times_changed, Ordering::Relaxed);
+        let dropped = |c: AssemblerCounters| {
+            c.not_h264 + c.broken_parameter_sets + c.too_large + c.before_entry + c.late + c.unknown_order
+        };
+        counters.discarded.fetch_add(dropped(has) - dropped(had), Ordering::Relaxed);
+        counters.b_pictures.fetch_add(has.b_pictures - had.b_pictures, Ordering::Relaxed);
+        self.has_news |= had.b_pictures == 0 && has.b_pictures > 0;
+        if has.entries > had.entries {
+            self.last_entry = now;
+        }
     }
 }

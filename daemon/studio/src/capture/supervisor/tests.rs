@@ -378,6 +378,31 @@ fn an_idr_after_a_lost_picture_is_shown_at_once() {
     assert_eq!((run.units.len(), run.key_frames_forced), (15, 0));
 }
 
+/// Repro 04: one IDR, and no other.
+#[test]
+fn a_source_whose_key_frames_stop_coming_is_a_fault_in_words_within_twenty_seconds() {
+    let run = run(vec![then(pictures(600), Step::Stop), then(pictures(40), Step::Fail)]);
+    let opened_again = run.waits()[0];
+    assert!(
+        opened_again > Duration::from_secs(19) && opened_again < Duration::from_secs(21),
+        "{opened_again:?}"
+    );
+}
+
+#[test]
+fn what_keeps_viewers_out_is_said_in_words() {
+    let mut source = Pictures::new(0, 25.0, Duration::ZERO);
+    let mut now = Duration::ZERO;
+    for data in coded_pictures(502) {
+        assert!(source.fault(now).is_none());
+        now += FRAME;
+        let picture = perch_device::CodedPicture { data, captured_at: now, after_loss: false };
+        source.take(Output::Picture(picture), now, &CaptureCounters::default(), |_| {});
+    }
+    let words = source.fault(now).expect("no key frame for 20 s").to_string();
+    assert!(words.contains("key frame") && words.contains("every 2 seconds"), "{words}");
+}
+
 struct Never;
 
 impl Opener for Never {
