@@ -12,11 +12,12 @@ fuzz_target!(|input: &[u8]| {
     let in_chunks = access_units(stream, usize::from(chunk_bytes) + 1);
     let at_once = access_units(stream, usize::MAX);
     let data = |units: &[AccessUnit]| -> Vec<_> {
-        units.iter().map(|unit| (unit.is_idr(), unit.data.clone())).collect()
+        units.iter().map(|unit| (unit.is_entry(), unit.data.clone())).collect()
     };
     assert_eq!(data(&in_chunks), data(&at_once));
-    assert!(in_chunks.first().is_none_or(|unit| unit.is_idr()));
-    assert!(in_chunks.windows(2).all(|pair| pair[0].times.pts < pair[1].times.pts));
+    assert!(in_chunks.first().is_none_or(|unit| unit.is_entry()));
+    assert!(in_chunks.windows(2).all(|pair| pair[0].times.dts < pair[1].times.dts));
+    assert!(in_chunks.iter().all(|unit| unit.times.pts >= unit.times.dts));
     for unit in &in_chunks {
         assert!(nal_units(&unit.data).any(|unit| unit.unit_type().is_slice()));
         assert!(nal_units(&unit.data).all(|unit| unit.unit_type().belongs_to_picture()));

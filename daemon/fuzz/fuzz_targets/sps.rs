@@ -1,12 +1,19 @@
-//! Sequence parameter sets, and the slice headers that are read by them.
+//! Parameter sets, recovery points, the slice headers that are read by them, and the configuration of AAC.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use perch_media::h264::slice_header::SliceHeader;
+use perch_media::h264::pps::PpsIds;
+use perch_media::h264::sei::RecoveryPoint;
+use perch_media::h264::slice_header::{SliceHeader, SliceStart};
 use perch_media::h264::sps::Sps;
+use perch_media::sample::AudioFormat;
 
 fuzz_target!(|input: &[u8]| {
     let Some((&length, rest)) = input.split_first() else { return };
+    let _ = (PpsIds::read(rest), RecoveryPoint::find(rest), SliceStart::read(rest));
+    if let Ok(format) = AudioFormat::from_audio_specific_config(rest) {
+        assert_eq!(AudioFormat::from_audio_specific_config(&format.audio_specific_config()), Ok(format));
+    }
     let (nal_unit, slice) = rest.split_at(usize::from(length).min(rest.len()));
     if let Ok(sps) = Sps::read(nal_unit) {
         assert!(sps.width > 0 && sps.height > 0);

@@ -206,8 +206,8 @@ mod tests {
             let arrivals =
                 (0..10 * frames).map(|n| if n < 5 * frames { n * period } else { n * period + 180_000 });
             let stamps = stamps(arrivals, frames as f64);
-            let after = 7 * frames as usize;
-            let off = stamps[after] - (after as i64 * period + 180_000);
+            let after = 7 * frames;
+            let off = stamps[after as usize] - (after * period + 180_000);
             assert!(off.abs() < period.max(3000), "{frames}: {off} off");
             assert!(stamps.windows(2).all(|pair| pair[1] > pair[0]));
         }

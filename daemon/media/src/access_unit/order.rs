@@ -10,6 +10,8 @@ use crate::time::{MediaDuration, MediaTime, Times};
 
 /// Pictures that are kept to find a place between them: a decoder has at most 16 frames, or 32 fields (§A.3.1).
 const WINDOW: usize = 32;
+/// A picture that would be shown so many before the newest one has an order count that began anew.
+const FURTHEST_BACK: i64 = 32;
 /// `max_num_reorder_frames` is at most this (§A.3.1); more is not waited for.
 const MAX_REORDER: u8 = 16;
 /// Order counts of two frames that follow each other differ by this, as a field counts 1 (§8.2.1). Some encoders count frames instead.
@@ -90,13 +92,13 @@ impl Order {
             self.reference = Some((0, lsb));
             return self.base + lsb;
         }
-        let (before_msb, before_lsb) = self.reference.unwrap_or_default();
-        let msb = if lsb < before_lsb && before_lsb - lsb >= round / 2 {
-            before_msb + round
-        } else if lsb > before_lsb && lsb - before_lsb > round / 2 {
-            before_msb - round
+        let (previous_round, previous) = self.reference.unwrap_or_default();
+        let msb = if lsb < previous && previous - lsb >= round / 2 {
+            previous_round + round
+        } else if lsb > previous && lsb - previous > round / 2 {
+            previous_round - round
         } else {
-            before_msb
+            previous_round
         };
         if slice.is_reference() {
             self.reference = Some((msb, lsb));
@@ -105,7 +107,7 @@ impl Order {
         if self.step == FRAME_STEP && own % FRAME_STEP != 0 {
             self.step = 1;
         }
-        if newest - (self.base + own) > WINDOW as i64 * self.step {
+        if newest - (self.base + own) > FURTHEST_BACK * self.step {
             // Order counts began anew without an IDR (memory_management_control_operation 5, a splice).
             self.base = newest + self.step - own;
         }

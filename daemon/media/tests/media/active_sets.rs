@@ -37,11 +37,11 @@ fn sets_that_alternate_give_the_same_two_formats_again_and_no_seam() {
     let mut assembler = AccessUnitAssembler::new(0);
     let one = Sps { id: 1, ..Sps::default() }.nal_unit();
     let sets = [[Sps::default().nal_unit(), pps(0)].to_vec(), [one, pps_of(1, 1)].to_vec()];
-    let formats: Vec<_> = (0..6)
+    let formats: Vec<_> = (0..6_u32)
         .map(|number| {
             let which = number % 2;
-            let units = [sets[which].clone(), vec![idr_of(which as u32, number as u32)]].concat();
-            push(&mut assembler, &units, number as i64).unwrap().format
+            let units = [sets[which as usize].clone(), vec![idr_of(which, number)]].concat();
+            push(&mut assembler, &units, i64::from(number)).unwrap().format
         })
         .collect();
     assert!(formats.windows(3).all(|three| Arc::ptr_eq(&three[0], &three[2])));

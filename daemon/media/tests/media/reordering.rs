@@ -28,16 +28,16 @@ fn clip(name: &str, options: &str) -> (Vec<u8>, Vec<i64>) {
     let directory = std::env::temp_dir().join(format!("perch-{name}-{}", std::process::id()));
     std::fs::create_dir_all(&directory).unwrap();
     let file = |ending: &str| directory.join(format!("clip.{ending}")).display().to_string();
-    let (film, bytes) = (file("mkv"), file("h264"));
+    let (container, bytes) = (file("mkv"), file("h264"));
     run(
         "ffmpeg",
         &format!(
-            "-y -f lavfi -i testsrc2=s=160x96:r={RATE} -t 4 -c:v libx264 -preset veryfast {options} {film}"
+            "-y -f lavfi -i testsrc2=s=160x96:r={RATE} -t 4 -c:v libx264 -preset veryfast {options} {container}"
         ),
     );
-    run("ffmpeg", &format!("-y -i {film} -c copy -f h264 {bytes}"));
+    run("ffmpeg", &format!("-y -i {container} -c copy -f h264 {bytes}"));
     let probed =
-        run("ffprobe", &format!("-select_streams v -show_entries packet=pts_time -of csv=p=0 {film}"));
+        run("ffprobe", &format!("-select_streams v -show_entries packet=pts_time -of csv=p=0 {container}"));
     let order = String::from_utf8(probed)
         .unwrap()
         .lines()
