@@ -79,7 +79,8 @@ fn pictures_of_chunks_that_begin_with_one_are_shared_and_not_copied() {
 #[test]
 fn pictures_that_were_read_together_came_one_after_the_other() {
     let pictures = (0..5).flat_map(|n| picture(n == 0, n, 1, 500));
-    let units: Vec<_> = [Sps::default().nal_unit(), pps(0)].into_iter().chain(pictures).collect();
+    let units: Vec<_> =
+        [Sps { timing: None, ..Sps::default() }.nal_unit(), pps(0)].into_iter().chain(pictures).collect();
     let mut assembler = AccessUnitAssembler::with_frame_rate(0, Some(25.0));
     assembler.push_bytes(annex_b(&units).into(), at(1000)..=at(1200));
     let times: Vec<_> =
