@@ -41,6 +41,10 @@ fn a_daemon_with_a_picture_says_so_everywhere() {
     assert!(daemon.metric("perch_segments_total") > 0);
     assert!(daemon.metric("perch_segment_listing_seconds_count") > 0);
     assert!(daemon.metric("perch_http_requests_total") > 5);
+    assert!(daemon.metric("perch_memory_budget_bytes") > 0);
+    for part in ["rings", "windows", "connections"] {
+        assert!(daemon.metric(&format!("perch_memory_used_bytes{{part=\"{part}\"}}")) > 0, "{part}");
+    }
 }
 
 #[test]

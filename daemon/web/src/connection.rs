@@ -3,7 +3,7 @@
 //! HTTP/1.1 alone: browsers and players speak HTTP/2 only over TLS, and an idle HTTP/2 connection is one that hyper
 //! cannot time out.
 
-use super::patient_stream::{Exchange, PatientStream};
+use super::patient_stream::{Exchange, PatientStream, SegmentAnswer};
 use super::places::Place;
 use super::send_pages::SendPages;
 use super::stopping::Watcher;
@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-/// How long a peer may take.
+/// How long a peer may take. A segment has a deadline of its own: [`SegmentAnswer`].
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Deadlines {
     /// From accept, and again from the end of each answer, until the whole head of the next request is here.
@@ -38,8 +38,8 @@ impl Deadlines {
 const LONGEST_HEAD: usize = 16 * 1024;
 const MOST_HEADERS: usize = 64;
 
-/// Answers requests until the peer leaves, misbehaves, or has to make room, or the server stops; or until the connection becomes a WebSocket,
-/// which takes the stream along, and its place.
+/// Answers requests until the peer closes, breaks a rule of HTTP or a deadline, is closed for somebody else, or the server stops. A connection that
+/// becomes a WebSocket takes the stream and its place with it.
 pub(super) async fn serve<S, A, F, B>(
     stream: S,
     place: Place,
@@ -62,9 +62,9 @@ pub(super) async fn serve<S, A, F, B>(
         let exchange = &exchange;
         async move {
             let mut response = answer.await;
-            // A WebSocket has its own pings; it is never between two requests, so nobody gets its place.
+            // A WebSocket has its own pings. It is never idle between two requests, so its place is never given to another connection.
             if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-                exchange.answered(response.extensions_mut().remove());
+                exchange.answered(response.extensions_mut().remove::<SegmentAnswer>());
             }
             Ok::<_, Infallible>(response)
         }
@@ -102,7 +102,6 @@ pub(super) async fn serve<S, A, F, B>(
 
 #[cfg(test)]
 mod tests {
-    use super::super::patient_stream::SegmentAnswer;
     use super::super::places::{Admission, Places};
     use super::super::server::cut_oldest_answers;
     use super::super::stopping::Stopping;
@@ -110,6 +109,7 @@ mod tests {
     use http_body_util::Full;
     use perch_device::memory::{KernelMemory, KernelMemoryWriter};
     use perch_studio::memory_budget::{MemoryBudget, Part};
+    use std::io::{Read as _, Write as _};
     use std::net::{IpAddr, Ipv4Addr};
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
     use tokio::task::JoinHandle;
@@ -238,6 +238,26 @@ mod tests {
         (&mut peer.server).await.unwrap();
         assert_eq!(peer.traffic.failed.get(), 1);
         assert!(peer.traffic.bytes_sent.get() < 5_000);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_the_kernel_holds_for_a_reader_that_is_dropped_goes_with_it() {
+        let listener = tokio::net::TcpListener::bind((HERE, 0)).await.unwrap();
+        let mut reader = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        reader.write_all(REQUEST).unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let Admission::Free(place) = places(4).take(HERE) else { panic!("refused") };
+        let segment = Bytes::from(vec![b'x'; 64 << 20]); // more than the kernel's buffers hold
+        let answer = move |_| {
+            let mut response = Response::new(Full::new(segment.clone()));
+            let within = Duration::from_secs(10);
+            response.extensions_mut().insert(SegmentAnswer { pages: None, within });
+            std::future::ready(response)
+        };
+        let stopping = Stopping::new();
+        serve(stream, place, Arc::default(), Deadlines::USUAL, stopping.watcher(), answer).await;
+        let end = reader.read_to_end(&mut Vec::new()).map_err(|error| error.kind());
+        assert_eq!(end, Err(std::io::ErrorKind::ConnectionReset));
     }
 
     #[tokio::test(start_paused = true)]

@@ -29,10 +29,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 
-/// What this part of the site lives under.
+/// The addresses that are answered here begin with this.
 pub(super) const PREFIX: &str = "/media/";
 
-/// Stands for the running stream of the first camera.
+/// In place of a stream's id: the running stream of the first camera.
 const FIRST_CAMERA: &str = "live";
 
 const MULTIVARIANT_PLAYLIST: &str = "main.m3u8";
@@ -41,7 +41,7 @@ const MULTIVARIANT_PLAYLIST: &str = "main.m3u8";
 const FARTHEST_AHEAD: u64 = 2;
 /// Target durations after which a reload that waits is given up (RFC 8216bis §6.2.5.2).
 const PATIENCE_TARGETS: u32 = 3;
-/// A camera that starts has its first segment within this, or something is wrong with it.
+/// How long a request waits for the first segment of a stream that is starting. Every camera in working order has one by then.
 const FIRST_SEGMENT: Duration = Duration::from_secs(3);
 
 /// A whole segment has to be taken within so many target durations and a little. Whoever takes longer cannot play a live stream, and would keep
@@ -54,7 +54,7 @@ const SEGMENT_SLACK: Duration = Duration::from_secs(5);
 pub(super) struct Media {
     state: Arc<State>,
     on_air: watch::Receiver<Arc<[OnAir]>>,
-    /// Blocking reloads that may wait at once: as many as there can be connections, each of which waits for one at most.
+    /// Bounds the blocking reloads that wait at once: as many as there can be connections, because a connection waits for one at most.
     waiting: Semaphore,
 }
 
@@ -147,7 +147,7 @@ impl Media {
         }
     }
 
-    /// Whoever asks, for counting alone: a login is not looked up.
+    /// The viewer that the request is counted for. Not a proof of login: the store is not asked.
     fn viewer(&self, peer: Peer, headers: &HeaderMap) -> Viewer {
         if let Some(token) = cookies::access_token(headers)
             && let Some(bearer) = self.state.accounts().tokens.read(token, self.state.now())
@@ -161,13 +161,13 @@ impl Media {
         viewer_of_address(peer.address(), program)
     }
 
-    /// How the stream's camera is doing.
+    /// The state of the stream's camera.
     fn camera_state(&self, camera: &str) -> CameraState {
         let camera = self.state.site.cameras.iter().find(|known| known.config.name == camera);
         camera.map_or(CameraState::Stopped, |camera| camera.handle().state().borrow().clone())
     }
 
-    /// What is offered; where the first segment is just being made, as soon as it is there.
+    /// What is offered now. Waits for the first segment where the camera is starting.
     async fn offer(&self, asked: &Asked) -> Result<Arc<Offer>, Problem> {
         let mut offer = asked.hls.offer();
         if !offer.playlist.is_empty() {
@@ -187,7 +187,7 @@ impl Media {
         Ok(offer)
     }
 
-    /// The offer as soon as it has segment `sequence`.
+    /// The offer that holds segment `sequence`; waits for it.
     async fn offer_with(&self, asked: &Asked, sequence: u64) -> Result<Arc<Offer>, Problem> {
         let offer = self.offer(asked).await?;
         if offer.has_ended || sequence < offer.next_sequence {
@@ -211,7 +211,7 @@ fn for_everybody(mut response: Response<Body>) -> Response<Body> {
     response
 }
 
-/// No cache between a member and us keeps what is for members.
+/// Caches that several people share must not keep what is for members.
 fn for_members(mut response: Response<Body>) -> Response<Body> {
     let headers = response.headers_mut();
     let keeps = headers.get(CACHE_CONTROL) == Some(&caching::FOR_EVER);
@@ -246,7 +246,7 @@ impl Directives {
         }
         match (sequence, part) {
             (None, Some(_)) => Err(Problem::Query("_HLS_part without _HLS_msn")),
-            // There are no parts yet: a part is here when its segment is.
+            // Parts are not listed yet, so a request for one is answered when its segment is listed.
             (sequence, _) => Ok(Self { sequence }),
         }
     }
@@ -302,7 +302,7 @@ fn segment(found: SegmentBytes, target: Duration, asked: &HeaderMap) -> Result<R
     Ok(response)
 }
 
-/// What a browser asks before a player of another site may send a `Range`.
+/// The answer to a CORS preflight, which a browser sends before a player of another site may ask for a `Range`.
 fn preflight() -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;

@@ -1,5 +1,5 @@
-//! A connection's bytes, with the deadlines that hyper lacks: a peer that takes nothing for too long is dropped, and so is one that takes too
-//! long for a whole segment, however steadily: a segment stays in memory until its last viewer has it.
+//! A connection's bytes, with the deadlines that hyper lacks. A peer that takes nothing for too long is dropped. So is one that takes too long for a
+//! whole segment, even if it takes a little all the time: the segment stays in memory until it is sent.
 //! It also sees when an answer has left, which is when its place may be given to somebody else, and hands the pages of a segment to
 //! the socket where hyper would have them copied.
 

@@ -1,8 +1,8 @@
-//! Who may be connected: a bounded number of places, of which no address holds more than half, so that one machine
+//! Which connections may be open: a bounded number of places, of which no address holds more than half, so that one machine
 //! never shuts the others out.
 //!
-//! When the places are full, the connection that has waited longest for its next request makes room for the
-//! newcomer: ten thousand idle connections cost a viewer nothing. A connection whose request is being answered is not
+//! When the places are full, the connection that has been idle longest is closed for the newcomer: ten thousand idle connections
+//! do not keep a viewer out. A connection whose request is being answered is not
 //! sent away for a newcomer; when all are, the newcomer is refused. Only where slow viewers together hold too much memory is the
 //! longest of their answers cut.
 
@@ -27,17 +27,17 @@ pub(super) struct Places {
 #[derive(Debug, Default)]
 struct Taken {
     next: u64,
-    seats: HashMap<u64, Arc<Seat>>,
+    occupants: HashMap<u64, Arc<Occupant>>,
     per_address: HashMap<IpAddr, usize>,
 }
 
-/// What a connection's task and the rest know of each other.
+/// What a connection's task shares with the other connections.
 #[derive(Debug)]
-struct Seat {
+struct Occupant {
     address: IpAddr,
-    /// Turn since which it waits for a request; [`ANSWERING`] while one is under way.
+    /// The turn at which its last answer was out; [`ANSWERING`] while a request is under way.
     waiting_since: AtomicU64,
-    /// Turn since which it is sent a segment; [`NO_SEGMENT`] otherwise.
+    /// The turn at which the segment that it is being sent began; [`NO_SEGMENT`] otherwise.
     sending_since: AtomicU64,
     leave: Notify,
 }
@@ -49,17 +49,17 @@ const NO_SEGMENT: u64 = u64::MAX;
 pub(super) struct Place {
     places: Arc<Places>,
     number: u64,
-    seat: Arc<Seat>,
+    occupant: Arc<Occupant>,
     _memory: Held,
 }
 
-/// How a newcomer fared.
+/// What came of a new connection's request for a place.
 pub(super) enum Admission {
     /// There was a place.
     Free(Place),
-    /// Somebody idle was sent away for it.
+    /// An idle connection was closed for it.
     InsteadOfIdle(Place),
-    /// Everybody is being answered.
+    /// All open connections are being answered.
     Refused,
 }
 
@@ -81,20 +81,20 @@ impl Places {
         let mut taken = self.taken();
         let of_address = taken.per_address.get(&address).copied().unwrap_or(0);
         let crowded = if of_address >= self.most_per_address {
-            Some(taken.longest_waiting(|seat| seat.address == address))
-        } else if taken.seats.len() >= self.most {
+            Some(taken.longest_waiting(|occupant| occupant.address == address))
+        } else if taken.occupants.len() >= self.most {
             Some(taken.longest_waiting(|_| true))
         } else {
             None
         };
         match crowded {
-            None => Admission::Free(self.seat(&mut taken, address)),
+            None => Admission::Free(self.admit(&mut taken, address)),
             Some(None) => Admission::Refused,
             Some(Some(number)) => {
-                if let Some(seat) = taken.leave(number) {
-                    seat.leave.notify_one();
+                if let Some(occupant) = taken.leave(number) {
+                    occupant.leave.notify_one();
                 }
-                Admission::InsteadOfIdle(self.seat(&mut taken, address))
+                Admission::InsteadOfIdle(self.admit(&mut taken, address))
             }
         }
     }
@@ -104,34 +104,35 @@ impl Places {
     }
 
     pub(super) fn in_use(&self) -> usize {
-        self.taken().seats.len()
+        self.taken().occupants.len()
     }
 
-    fn seat(self: &Arc<Self>, taken: &mut Taken, address: IpAddr) -> Place {
+    fn admit(self: &Arc<Self>, taken: &mut Taken, address: IpAddr) -> Place {
         let number = taken.next;
         taken.next += 1;
-        let seat = Arc::new(Seat {
+        let occupant = Arc::new(Occupant {
             address,
             waiting_since: AtomicU64::new(self.next_turn()),
             sending_since: AtomicU64::new(NO_SEGMENT),
             leave: Notify::new(),
         });
-        taken.seats.insert(number, Arc::clone(&seat));
+        taken.occupants.insert(number, Arc::clone(&occupant));
         *taken.per_address.entry(address).or_default() += 1;
         let memory = self.memory.hold(Part::Connections, CONNECTION_BYTES);
-        Place { places: Arc::clone(self), number, seat, _memory: memory }
+        Place { places: Arc::clone(self), number, occupant, _memory: memory }
     }
 
     /// Ends the connection that has been sent one segment for longest. False where none is sent a segment.
     pub(super) fn cut_oldest_answer(&self) -> bool {
         let mut taken = self.taken();
-        let since = |seat: &Seat| seat.sending_since.load(Ordering::Relaxed);
-        let sending = taken.seats.iter().filter(|(_, seat)| since(seat) != NO_SEGMENT);
-        let Some(oldest) = sending.min_by_key(|(_, seat)| since(seat)).map(|(number, _)| *number) else {
+        let since = |occupant: &Occupant| occupant.sending_since.load(Ordering::Relaxed);
+        let sending = taken.occupants.iter().filter(|(_, occupant)| since(occupant) != NO_SEGMENT);
+        let Some(oldest) = sending.min_by_key(|(_, occupant)| since(occupant)).map(|(number, _)| *number)
+        else {
             return false;
         };
-        if let Some(seat) = taken.leave(oldest) {
-            seat.leave.notify_one();
+        if let Some(occupant) = taken.leave(oldest) {
+            occupant.leave.notify_one();
         }
         true
     }
@@ -146,47 +147,47 @@ impl Places {
 }
 
 impl Taken {
-    fn longest_waiting(&self, among: impl Fn(&Seat) -> bool) -> Option<u64> {
-        let waiting_since = |seat: &Seat| seat.waiting_since.load(Ordering::Relaxed);
-        self.seats
+    fn longest_waiting(&self, among: impl Fn(&Occupant) -> bool) -> Option<u64> {
+        let waiting_since = |occupant: &Occupant| occupant.waiting_since.load(Ordering::Relaxed);
+        self.occupants
             .iter()
-            .filter(|(_, seat)| waiting_since(seat) != ANSWERING && among(seat))
-            .min_by_key(|(_, seat)| waiting_since(seat))
+            .filter(|(_, occupant)| waiting_since(occupant) != ANSWERING && among(occupant))
+            .min_by_key(|(_, occupant)| waiting_since(occupant))
             .map(|(number, _)| *number)
     }
 
-    fn leave(&mut self, number: u64) -> Option<Arc<Seat>> {
-        let seat = self.seats.remove(&number)?;
-        if let Some(count) = self.per_address.get_mut(&seat.address) {
+    fn leave(&mut self, number: u64) -> Option<Arc<Occupant>> {
+        let occupant = self.occupants.remove(&number)?;
+        if let Some(count) = self.per_address.get_mut(&occupant.address) {
             *count -= 1;
             if *count == 0 {
-                self.per_address.remove(&seat.address);
+                self.per_address.remove(&occupant.address);
             }
         }
-        Some(seat)
+        Some(occupant)
     }
 }
 
 impl Place {
     /// A request is being answered: this connection stays.
     pub(super) fn answering(&self) {
-        self.seat.waiting_since.store(ANSWERING, Ordering::Relaxed);
+        self.occupant.waiting_since.store(ANSWERING, Ordering::Relaxed);
     }
 
     /// The answer is a segment, and begins to go out.
     pub(super) fn sending_segment(&self) {
-        self.seat.sending_since.store(self.places.next_turn(), Ordering::Relaxed);
+        self.occupant.sending_since.store(self.places.next_turn(), Ordering::Relaxed);
     }
 
     /// The answer is out: from now on it may be sent away.
     pub(super) fn waiting(&self) {
-        self.seat.sending_since.store(NO_SEGMENT, Ordering::Relaxed);
-        self.seat.waiting_since.store(self.places.next_turn(), Ordering::Relaxed);
+        self.occupant.sending_since.store(NO_SEGMENT, Ordering::Relaxed);
+        self.occupant.waiting_since.store(self.places.next_turn(), Ordering::Relaxed);
     }
 
     /// Completes when somebody else needs the place, or its memory.
     pub(super) async fn sent_away(&self) {
-        self.seat.leave.notified().await;
+        self.occupant.leave.notified().await;
     }
 }
 
@@ -196,7 +197,7 @@ impl Drop for Place {
     }
 }
 
-/// What counts as one neighbour: an IPv4 address, or the /64 that an IPv6 host picks its addresses from.
+/// The network that counts as one address: an IPv4 address, or the /64 that an IPv6 host picks its addresses from.
 fn network_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
