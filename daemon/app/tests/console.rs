@@ -63,6 +63,20 @@ fn accounts_are_managed_at_the_console_with_and_without_a_daemon() {
     for line in ["olga\towner\tactive", "ann\tstreamer\tactive", "ben\tstreamer\tactive"] {
         assert!(list.lines().any(|listed| listed == line), "{list}");
     }
+    // Without a daemon the same rules hold, and are told in the same words.
+    said(&perchd(dir.path(), &["user", "role", "ben", "viewer"], ""));
+    for (arguments, typed, reason) in [
+        (["user", "role", "olga", "viewer"].as_slice(), "", "last owner"),
+        (&["user", "passwd", "ann"], "short\n", "password: "),
+        (&["user", "passwd", "nobody"], "another password\n", "user"),
+        (&["user", "add", "ben"], "another password\n", "ben"),
+    ] {
+        let refused = perchd(dir.path(), arguments, typed);
+        let why = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(!refused.status.success() && why.contains(reason), "{arguments:?}: {why}");
+    }
+    let list = said(&perchd(dir.path(), &["user", "list"], ""));
+    assert!(list.lines().any(|listed| listed == "ben\tviewer\tactive"), "{list}");
     let daemon = Daemon::start_in(dir.path(), NO_LIMITS);
     assert_eq!(Person::login(&daemon, "ben").get("/api/v1/me").status, 200);
 }
