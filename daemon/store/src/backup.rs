@@ -3,9 +3,9 @@
 //! but no logins, not the key that tokens are signed with, and nothing that is on the air. So whoever finds one is not logged in by
 //! it, and whoever restores one does not go live by it.
 
+use crate::failure::{Failure, Outcome};
 use crate::store::Opened;
 use crate::tables::{self, CAMERA_CLAIMS, COUNTERS, META, STREAM_FACTS, USERS};
-use crate::transaction::{Failure, Outcome};
 use crate::{Refusal, SigningKey, Store, StoreError, StreamId, Timestamp};
 use crate::{file, media_sequence, schema, sessions, settings, streams};
 use redb::{

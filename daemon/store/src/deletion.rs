@@ -1,12 +1,14 @@
 //! An account that goes, and all that goes with it: one transaction, so that nothing of it is left behind half way.
 
+use crate::failure::Outcome;
 use crate::tables::{
     AVATARS, FOLLOWS, NOTIFICATIONS, PASSWORDS, REACTED, RESTRICTIONS, STREAM_FACTS, USERNAMES, USERS,
     WATCH_LIST,
 };
-use crate::transaction::Outcome;
 use crate::{NotificationKind, Store, StoreError, StreamFacts, StreamId, UserId};
-use crate::{messages, notifications, reactions, record, relation, search::words, sessions, streams, users};
+use crate::{
+    messages, notifications, reactions, record, relation, search::words, sessions, streams, user, users,
+};
 use redb::{ReadableTable as _, WriteTransaction};
 
 impl Store {
@@ -14,7 +16,7 @@ impl Store {
     /// live, and for the last owner. Gives the streams that are gone, whose recordings the caller removes.
     pub fn delete_user(&self, user: UserId) -> Result<Vec<StreamId>, StoreError> {
         self.write(|tx| {
-            let account = users::get(tx, user)?;
+            let account = user::get(tx, user)?;
             users::keep_an_owner(tx, &account)?;
             let gone = streams_of(tx, user)?;
             for &stream in &gone {

@@ -1,10 +1,11 @@
 //! Who follows whom. Counts are counted, so they cannot drift.
 
+use crate::failure::Outcome;
+use crate::reads::Reads;
 use crate::relation::{Pairs, newest};
 use crate::tables::{FOLLOWERS, FOLLOWING, FOLLOWS};
-use crate::transaction::{Outcome, Reads};
 use crate::{
-    Delivery, NotificationKind, Refusal, Store, StoreError, Timestamp, User, UserId, notifications, users,
+    Delivery, NotificationKind, Refusal, Store, StoreError, Timestamp, User, UserId, notifications, user,
 };
 
 /// How many an account follows and is followed by.
@@ -23,8 +24,8 @@ impl Store {
             if who == whom {
                 return Err(Refusal::OwnAccount.into());
             }
-            users::get(tx, who)?;
-            users::get(tx, whom)?;
+            user::get(tx, who)?;
+            user::get(tx, whom)?;
             if FOLLOWS.value(tx, who.number(), whom.number())?.is_some() {
                 return Ok(None);
             }
@@ -82,5 +83,5 @@ fn others(
     limit: usize,
 ) -> Outcome<Vec<User>> {
     let others = newest(&tx.reading(table)?, user.number(), before.map(UserId::number), limit)?;
-    others.into_iter().map(|(other, _)| users::get(tx, UserId::from_number(other))).collect()
+    others.into_iter().map(|(other, _)| user::get(tx, UserId::from_number(other))).collect()
 }

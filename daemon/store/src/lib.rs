@@ -9,16 +9,19 @@
 mod backup;
 mod deletion;
 mod error;
+mod failure;
 mod file;
 mod follows;
 mod id;
 mod media_sequence;
 mod messages;
 mod moderation;
+mod new_id;
 mod notifications;
 mod opening;
 mod pictures;
 mod reactions;
+mod reads;
 mod record;
 mod redating;
 mod refusal;
@@ -31,12 +34,15 @@ mod sessions;
 mod settings;
 mod store;
 mod stream;
+mod stream_state;
 mod streams;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod topic;
 mod topics;
 mod transaction;
+mod user;
 mod users;
 mod verify;
 mod views;
@@ -57,10 +63,10 @@ pub use sessions::{SESSIONS_PER_USER, Session, TokenDigest};
 pub use settings::{Registration, Settings, SigningKey};
 pub use store::Store;
 pub use stream::{
-    EndReason, NewStream, Stream, StreamChange, StreamDetails, StreamFacts, StreamState, VideoMode,
-    Visibility,
+    EndReason, NewStream, Stream, StreamChange, StreamDetails, StreamFacts, VideoMode, Visibility,
 };
+pub use stream_state::StreamState;
 pub use streams::TOPICS_PER_STREAM;
-pub use topics::{TOPICS_MOST, Topic};
-pub use users::{NewUser, PasswordHash, Role, Standing, User, UserChange, UserQuery};
+pub use topic::{TOPICS_MOST, Topic};
+pub use user::{NewUser, PasswordHash, Role, Standing, User, UserChange, UserQuery};
 pub use views::Viewer;

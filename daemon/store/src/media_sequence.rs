@@ -1,7 +1,8 @@
 //! Media sequence numbers of HLS, unique for ever: a segment's name is never given to another.
 
+use crate::failure::{Failure, Outcome};
+use crate::reads::Reads;
 use crate::tables::{COUNTERS, take_number};
-use crate::transaction::{Failure, Outcome, Reads};
 use crate::{Store, StoreError};
 use redb::{ReadableTable as _, WriteTransaction};
 

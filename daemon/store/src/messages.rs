@@ -1,11 +1,12 @@
 //! Chat, by stream. A message's id orders it for everyone; its offset places it beside the recording. A deleted message keeps its
 //! place without its text, so that who reads on after it misses nothing.
 
+use crate::failure::{Failure, Outcome};
+use crate::reads::Reads;
 use crate::record::{self, Record};
 use crate::tables::{MESSAGE_OFFSETS, MESSAGES};
-use crate::transaction::{Failure, Outcome, Reads};
 use crate::{
-    MessageId, Refusal, Store, StoreError, StreamId, Timestamp, UserId, id, relation, streams, users,
+    MessageId, Refusal, Store, StoreError, StreamId, Timestamp, UserId, new_id, relation, streams, user,
 };
 use redb::{ReadableTable as _, WriteTransaction};
 use serde::{Deserialize, Serialize};
@@ -171,11 +172,11 @@ fn last_id(tx: &impl Reads, stream: u128) -> Outcome<Option<u128>> {
 
 fn append(tx: &WriteTransaction, new: &NewMessage, now: Timestamp) -> Outcome<Message> {
     streams::facts(tx, new.stream)?;
-    users::get(tx, new.user)?;
+    user::get(tx, new.user)?;
     let number = new.stream.number();
     let last = last_id(tx, number)?;
     let message = Message {
-        id: MessageId::from_number(id::fresh_after(last, now)?),
+        id: MessageId::from_number(new_id::after(last, now)?),
         user: new.user,
         offset_ms: new.offset_ms,
         sent_at: now,

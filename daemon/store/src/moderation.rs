@@ -1,9 +1,9 @@
 //! Who may not speak, or not come in, and how a chat is run. A restriction holds in one streamer's chats, or everywhere.
 
+use crate::reads::Reads as _;
 use crate::record::{self, Record};
 use crate::tables::{CHAT_RULES, RESTRICTIONS};
-use crate::transaction::Reads as _;
-use crate::{Store, StoreError, StreamId, Timestamp, UserId, relation, streams, users};
+use crate::{Store, StoreError, StreamId, Timestamp, UserId, relation, streams, user};
 use redb::ReadableTable as _;
 use serde::{Deserialize, Serialize};
 
@@ -78,7 +78,7 @@ impl Store {
     /// Mutes or bans; in place of what the account was barred from there before.
     pub fn restrict(&self, room: Room, restriction: &Restriction) -> Result<(), StoreError> {
         self.write(|tx| {
-            users::get(tx, restriction.user)?;
+            user::get(tx, restriction.user)?;
             record::put(tx, RESTRICTIONS, (room.number(), restriction.user.number()), restriction)
         })
     }

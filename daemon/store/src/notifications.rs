@@ -1,10 +1,11 @@
 //! What an account is told of: written in the transaction of the event itself, so none is lost or told twice.
 
+use crate::failure::Outcome;
+use crate::reads::Reads;
 use crate::record::{self, Record};
 use crate::relation;
 use crate::tables::NOTIFICATIONS;
-use crate::transaction::{Outcome, Reads};
-use crate::{EndReason, NotificationId, Store, StoreError, StreamId, Timestamp, UserId, id};
+use crate::{EndReason, NotificationId, Store, StoreError, StreamId, Timestamp, UserId, new_id};
 use redb::{ReadableTable as _, WriteTransaction};
 use serde::{Deserialize, Serialize};
 
@@ -128,7 +129,7 @@ pub(crate) fn notify(
             }
         }
     }
-    let id = NotificationId::from_number(id::fresh_after(last, now)?);
+    let id = NotificationId::from_number(new_id::after(last, now)?);
     let notification = Notification { id, at: now, read: false, kind };
     put(tx, to, &notification)?;
     Ok(Delivery { to, notification })

@@ -1,8 +1,9 @@
 //! Avatars and thumbnails, as the bytes that are served. Decoding, cropping and re-encoding is the caller's.
 
+use crate::failure::Outcome;
+use crate::reads::Reads;
 use crate::tables::{AVATARS, STREAM_DETAILS, THUMBNAILS};
-use crate::transaction::{Outcome, Reads};
-use crate::{Refusal, Store, StoreError, StreamId, UserId, id, record, streams, users};
+use crate::{Refusal, Store, StoreError, StreamId, UserId, new_id, record, streams, user};
 use redb::{ReadableTable as _, WriteTransaction};
 
 /// Bytes of one picture at most.
@@ -12,7 +13,7 @@ impl Store {
     /// Sets or takes away an avatar; gives its version, 0 for none.
     pub fn set_avatar(&self, user: UserId, picture: Option<&[u8]>) -> Result<u32, StoreError> {
         self.write(|tx| {
-            let mut account = users::get(tx, user)?;
+            let mut account = user::get(tx, user)?;
             if let Some(picture) = picture {
                 tx.open_table(AVATARS)?.insert(user.number(), bounded(picture)?)?;
                 account.avatar_version = version(account.avatar_version, |chance| chance)?;
@@ -20,7 +21,7 @@ impl Store {
                 tx.open_table(AVATARS)?.remove(user.number())?;
                 account.avatar_version = 0;
             }
-            users::put(tx, &account)?;
+            user::put(tx, &account)?;
             Ok(account.avatar_version)
         })
     }
@@ -90,7 +91,7 @@ fn bounded(picture: &[u8]) -> Outcome<&[u8]> {
 /// Of chance: a count would begin anew when a picture is taken away, or a backup restored, and meet what is cached.
 fn version(before: u32, made_of: impl Fn(u32) -> u32) -> Outcome<u32> {
     loop {
-        let version = made_of(id::random()? as u32);
+        let version = made_of(new_id::random()? as u32);
         if version != 0 && version != before {
             return Ok(version);
         }

@@ -1,8 +1,8 @@
 //! Likes and dislikes: one for each person and stream, changeable. The stream's counts change in the same transaction.
 
+use crate::failure::{Failure, Outcome};
 use crate::tables::REACTED;
-use crate::transaction::{Failure, Outcome};
-use crate::{Store, StoreError, StreamFacts, StreamId, UserId, streams, users};
+use crate::{Store, StoreError, StreamFacts, StreamId, UserId, streams, user};
 use redb::WriteTransaction;
 use serde::{Deserialize, Serialize};
 
@@ -49,7 +49,7 @@ impl Store {
         reaction: Option<Reaction>,
     ) -> Result<StreamFacts, StoreError> {
         self.write(|tx| {
-            users::get(tx, user)?;
+            user::get(tx, user)?;
             set(tx, user, stream, reaction)
         })
     }

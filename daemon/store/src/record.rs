@@ -1,7 +1,8 @@
 //! Records: one byte that says which version of its shape, then the fields in postcard's coding
 //! (postcard.jamesmunns.com/wire-format). A field added is a new version, with the step from the one before.
 
-use crate::transaction::{Failure, Outcome, Reads};
+use crate::failure::{Failure, Outcome};
+use crate::reads::Reads;
 use redb::{Key, ReadableTable as _, TableDefinition, WriteTransaction};
 use serde::{Serialize, de::DeserializeOwned};
 use std::borrow::Borrow;

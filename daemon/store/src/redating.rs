@@ -1,10 +1,10 @@
 //! Boards have no real-time clock: what happens before the network has told the time is dated provisionally, years off
 //! sometimes. When the time comes, all of it is moved by what the clock was off.
 
+use crate::failure::Outcome;
 use crate::record::{self, Record};
 use crate::sessions::Session;
 use crate::tables::{MESSAGES, NOTIFICATIONS, RESTRICTIONS, SESSIONS, STREAM_FACTS, USERS};
-use crate::transaction::Outcome;
 use crate::{
     Message, Notification, Restriction, Store, StoreError, StreamFacts, Timestamp, User, relation, sessions,
 };

@@ -1,6 +1,7 @@
 //! Who is tied to what, findable from both ends: two tables that one transaction changes together.
 
-use crate::transaction::{Outcome, Reads};
+use crate::failure::Outcome;
+use crate::reads::Reads;
 use redb::{ReadableTable, TableDefinition, WriteTransaction};
 use std::ops::RangeInclusive;
 

@@ -1,13 +1,13 @@
 //! The watch list: streams that a person keeps for later. Listed through the search (`saved`).
 
 use crate::tables::WATCH_LIST;
-use crate::{Store, StoreError, StreamId, Timestamp, UserId, streams, users};
+use crate::{Store, StoreError, StreamId, Timestamp, UserId, streams, user};
 
 impl Store {
     /// Puts a stream on a person's watch list.
     pub fn save_stream(&self, user: UserId, stream: StreamId, now: Timestamp) -> Result<(), StoreError> {
         self.write(|tx| {
-            users::get(tx, user)?;
+            user::get(tx, user)?;
             streams::facts(tx, stream)?;
             if WATCH_LIST.value(tx, user.number(), stream.number())?.is_none() {
                 WATCH_LIST.tie(tx, user.number(), stream.number(), now.unix_millis())?;

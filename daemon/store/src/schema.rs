@@ -1,8 +1,8 @@
 //! Which tables the file has, told by one number, and the steps from each number to the next.
 
+use crate::failure::Outcome;
 use crate::tables::{self, COUNTERS, META};
-use crate::transaction::Outcome;
-use crate::{StoreError, topics};
+use crate::{StoreError, topic};
 use redb::{Database, ReadableDatabase, TableHandle as _, WriteTransaction};
 use std::path::Path;
 
@@ -20,7 +20,7 @@ const STEPS: [fn(&WriteTransaction) -> Outcome<()>; 2] = [
     |tx| {
         tx.open_table(COUNTERS)?;
         tables::make_all(tx)?;
-        topics::add_starting_set(tx)
+        topic::add_starting_set(tx)
     },
 ];
 

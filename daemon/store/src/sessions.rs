@@ -1,11 +1,12 @@
 //! Logins: each is a family of refresh tokens, of which the newest is good once (RFC 9700 §4.14.2, rotation). A used one that
 //! comes again means that two have it; the family is closed then. Only SHA-256 digests of tokens come here.
 
+use crate::failure::Outcome;
+use crate::reads::Reads;
 use crate::record::{self, Record};
 use crate::relation;
 use crate::tables::{SESSION_TOKENS, SESSIONS, TOKENS, USER_SESSIONS};
-use crate::transaction::{Outcome, Reads};
-use crate::{Refusal, SessionId, Standing, Store, StoreError, Timestamp, UserId, id, users};
+use crate::{Refusal, SessionId, Standing, Store, StoreError, Timestamp, UserId, new_id, user};
 use redb::{ReadableTable as _, WriteTransaction};
 use serde::{Deserialize, Serialize};
 use std::ops::RangeInclusive;
@@ -57,12 +58,12 @@ impl Store {
         expires_at: Timestamp,
     ) -> Result<Session, StoreError> {
         self.write(|tx| {
-            if users::get(tx, user)?.standing != Standing::Active {
+            if user::get(tx, user)?.standing != Standing::Active {
                 return Err(Refusal::NotActive.into());
             }
             // Later logins have greater ids, so that the oldest are known whatever the clock showed.
             let last = of(tx, user)?.last().map(|last| last.id.number());
-            let id = SessionId::from_number(id::fresh_after(last, now)?);
+            let id = SessionId::from_number(new_id::after(last, now)?);
             let label = label.to_owned();
             let session =
                 Session { id, user, label, opened_at: now, refreshed_at: now, expires_at, current: *token };

@@ -1,8 +1,9 @@
 //! What the owner has decided for the whole site, and the key that access tokens are signed with.
 
+use crate::failure::{Failure, Outcome};
+use crate::reads::Reads;
 use crate::record::{self, Record};
 use crate::tables::SETTINGS;
-use crate::transaction::{Failure, Outcome, Reads};
 use crate::{Refusal, Role, Store, StoreError};
 use redb::{ReadTransaction, ReadableTable as _, WriteTransaction};
 use serde::{Deserialize, Serialize};

@@ -1,19 +1,20 @@
 //! The life of streams: started with a camera, on the air, interrupted, ended, edited, deleted. One camera carries one stream
 //! that has not ended; the claim is taken and given back in the transaction of the event.
 
+use crate::failure::{Failure, Outcome};
+use crate::reads::Reads;
 use crate::record;
 use crate::relation;
 use crate::search::index;
-use crate::stream::{
-    EndReason, NewStream, Stream, StreamChange, StreamDetails, StreamFacts, StreamState, Visibility,
-};
+use crate::stream::{EndReason, NewStream, Stream, StreamChange, StreamDetails, StreamFacts, Visibility};
 use crate::tables::{
     self, CAMERA_CLAIMS, CHAT_RULES, FILED, FOLLOWS, MESSAGE_OFFSETS, MESSAGES, REACTED, STREAM_DETAILS,
     STREAM_FACTS, THUMBNAILS, VIEWS, WATCH_LIST,
 };
-use crate::transaction::{Failure, Outcome, Reads};
-use crate::{Delivery, NotificationKind, Refusal, Store, StoreError, StreamId, Timestamp, TopicId, UserId};
-use crate::{id, notifications, topics, users};
+use crate::{
+    Delivery, NotificationKind, Refusal, Store, StoreError, StreamId, StreamState, Timestamp, TopicId, UserId,
+};
+use crate::{new_id, notifications, topic, user};
 use redb::{ReadableTable as _, WriteTransaction};
 
 /// Topics that one stream may be filed under.
@@ -25,8 +26,8 @@ impl Store {
     /// Starts a stream and takes the camera for it. Of two who ask at once, one gets it; the other learns who has it.
     pub fn start_stream(&self, new: &NewStream, now: Timestamp) -> Result<Stream, StoreError> {
         self.write(|tx| {
-            users::get(tx, new.user)?;
-            let id = StreamId::from_number(id::fresh(now)?);
+            user::get(tx, new.user)?;
+            let id = StreamId::from_number(new_id::at(now)?);
             let before =
                 tx.open_table(CAMERA_CLAIMS)?.insert(new.camera.as_str(), id.number())?.map(|id| id.value());
             if let Some(stream) = before {
@@ -259,7 +260,7 @@ fn file_under(tx: &WriteTransaction, stream: StreamId, under: &[TopicId]) -> Out
         return Err(Refusal::TooMany { what: "topics of a stream", most: TOPICS_PER_STREAM }.into());
     }
     for &topic in under {
-        topics::get(tx, topic)?;
+        topic::get(tx, topic)?;
         FILED.tie(tx, stream.number(), topic.number(), 0)?;
     }
     Ok(())

@@ -1,8 +1,8 @@
 //! Every table of the file. Ids are keys as the numbers they are; `&[u8]` values are versioned records (record.rs).
 //! A change here is a new schema version (schema.rs).
 
+use crate::failure::{Failure, Outcome};
 use crate::relation::Relation;
-use crate::transaction::Outcome;
 use redb::{Key, ReadTransaction, ReadableTable as _, TableDefinition, Value, WriteTransaction};
 
 macro_rules! tables {
@@ -164,7 +164,7 @@ fn rows<K: Key + 'static, V: Value + 'static>(
 pub(crate) fn take_number(tx: &WriteTransaction, counter: &'static str, count: u64) -> Outcome<u64> {
     let mut counters = tx.open_table(COUNTERS)?;
     let first = counters.get(counter)?.map_or(0, |next| next.value());
-    let next = first.checked_add(count).ok_or(crate::transaction::Failure::Exhausted { counter })?;
+    let next = first.checked_add(count).ok_or(Failure::Exhausted { counter })?;
     counters.insert(counter, next)?;
     Ok(first)
 }

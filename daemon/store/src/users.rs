@@ -1,127 +1,15 @@
-//! Accounts: who there is, under which name, in which role. Password hashes and key digests are made by the caller and
-//! kept apart from [`User`], so that no answer carries one by mistake.
+//! Accounts: who there is, under which name, in which role.
 
-use crate::record::{self, Record};
+use crate::failure::{Failure, Outcome};
+use crate::reads::Reads;
+use crate::record;
 use crate::search::words;
 use crate::tables::{PASSWORDS, STREAM_KEY_USERS, STREAM_KEYS, USER_WORDS, USERNAMES, USERS};
-use crate::transaction::{Failure, Outcome, Reads};
-use crate::{Refusal, Registration, SessionId, Store, StoreError, Timestamp, UserId, id, sessions, settings};
+use crate::{
+    NewUser, PasswordHash, Refusal, Registration, Role, SessionId, Standing, Store, StoreError, Timestamp,
+    User, UserChange, UserId, UserQuery, new_id, sessions, settings, user,
+};
 use redb::{ReadableTable as _, WriteTransaction};
-use serde::{Deserialize, Serialize};
-use std::fmt;
-
-/// What an account may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// Watches, chats, follows.
-    Viewer,
-    /// Also goes live.
-    Streamer,
-    /// Also runs the site.
-    Owner,
-}
-
-/// Whether an account may be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Standing {
-    /// It may.
-    Active,
-    /// It waits for the owner's approval.
-    Pending,
-    /// The owner has barred it.
-    Suspended,
-}
-
-/// An account as everybody may be shown it, but for the e-mail address.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct User {
-    /// Its id.
-    pub id: UserId,
-    /// Unique without regard to case; spelled as its owner did.
-    pub username: String,
-    /// As the person wants to be called; may be empty.
-    pub full_name: String,
-    /// May be empty; for the account and the site's owner only.
-    pub email: String,
-    /// About the person; may be empty.
-    pub bio: String,
-    /// What it may do.
-    pub role: Role,
-    /// Whether it may be used.
-    pub standing: Standing,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// Another number for every avatar, 0 for none: part of its address, so that it can be cached for ever.
-    pub avatar_version: u32,
-}
-
-impl Record for User {
-    const NAME: &'static str = "user";
-    const VERSION: u8 = 1;
-}
-
-/// A password hash in PHC form; never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct PasswordHash(String);
-
-impl PasswordHash {
-    /// From the hash's text.
-    pub fn new(phc: impl Into<String>) -> Self {
-        Self(phc.into())
-    }
-
-    /// The hash's text, to verify a password with.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for PasswordHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PasswordHash(…)")
-    }
-}
-
-/// An account to be made. The caller has checked lengths and characters.
-#[derive(Clone, Debug)]
-pub struct NewUser {
-    /// As the person spells it.
-    pub username: String,
-    /// May be empty.
-    pub full_name: String,
-    /// May be empty.
-    pub email: String,
-    /// Of the password.
-    pub password: PasswordHash,
-}
-
-/// Which accounts.
-#[derive(Clone, Debug)]
-pub struct UserQuery {
-    /// Words that username or full name must have, each whole or as a beginning; empty: any.
-    pub text: String,
-    /// Of this standing.
-    pub standing: Option<Standing>,
-    /// Older than this one, where the page before ended.
-    pub before: Option<UserId>,
-    /// At most so many.
-    pub limit: usize,
-}
-
-/// What to change of an account; `None` stays as it is.
-#[derive(Clone, Debug, Default)]
-pub struct UserChange {
-    /// Another name, or another spelling of it.
-    pub username: Option<String>,
-    /// How to be called.
-    pub full_name: Option<String>,
-    /// E-mail address.
-    pub email: Option<String>,
-    /// About the person.
-    pub bio: Option<String>,
-}
 
 impl Store {
     /// Makes the owner, with setup; once only.
@@ -159,7 +47,7 @@ impl Store {
 
     /// The account with this id.
     pub fn user(&self, user: UserId) -> Result<User, StoreError> {
-        self.read(|tx| get(tx, user))
+        self.read(|tx| user::get(tx, user))
     }
 
     /// The account with this name, in any letter case.
@@ -167,7 +55,7 @@ impl Store {
         self.read(|tx| {
             let user =
                 tx.reading(USERNAMES)?.get(words::name_key(username).as_str())?.map(|user| user.value());
-            get(tx, UserId::from_number(user.ok_or(Refusal::NotFound { what: "user" })?))
+            user::get(tx, UserId::from_number(user.ok_or(Refusal::NotFound { what: "user" })?))
         })
     }
 
@@ -200,7 +88,7 @@ impl Store {
     /// Changes an account's profile.
     pub fn change_user(&self, user: UserId, change: &UserChange) -> Result<User, StoreError> {
         self.write(|tx| {
-            let before = get(tx, user)?;
+            let before = user::get(tx, user)?;
             let mut after = before.clone();
             let fields = [
                 (&mut after.username, &change.username),
@@ -219,7 +107,7 @@ impl Store {
             }
             index_words(tx, &before, false)?;
             index_words(tx, &after, true)?;
-            put(tx, &after)?;
+            user::put(tx, &after)?;
             Ok(after)
         })
     }
@@ -227,12 +115,12 @@ impl Store {
     /// Changes what an account may do. The last owner stays one.
     pub fn set_role(&self, user: UserId, role: Role) -> Result<User, StoreError> {
         self.write(|tx| {
-            let mut account = get(tx, user)?;
+            let mut account = user::get(tx, user)?;
             if role != Role::Owner {
                 keep_an_owner(tx, &account)?;
             }
             account.role = role;
-            put(tx, &account)?;
+            user::put(tx, &account)?;
             Ok(account)
         })
     }
@@ -240,13 +128,13 @@ impl Store {
     /// Approves, bars or readmits an account; one that is no longer active is logged out everywhere.
     pub fn set_standing(&self, user: UserId, standing: Standing) -> Result<User, StoreError> {
         self.write(|tx| {
-            let mut account = get(tx, user)?;
+            let mut account = user::get(tx, user)?;
             if standing != Standing::Active {
                 keep_an_owner(tx, &account)?;
                 sessions::close_all(tx, user, None)?;
             }
             account.standing = standing;
-            put(tx, &account)?;
+            user::put(tx, &account)?;
             Ok(account)
         })
     }
@@ -267,7 +155,7 @@ impl Store {
         keep: Option<SessionId>,
     ) -> Result<(), StoreError> {
         self.write(|tx| {
-            get(tx, user)?;
+            user::get(tx, user)?;
             tx.open_table(PASSWORDS)?.insert(user.number(), password.expose())?;
             sessions::close_all(tx, user, keep)
         })
@@ -276,7 +164,7 @@ impl Store {
     /// Replaces the account's ingest key by the one with this SHA-256 digest; `None` takes it away.
     pub fn set_stream_key(&self, user: UserId, digest: Option<&[u8; 32]>) -> Result<(), StoreError> {
         self.write(|tx| {
-            get(tx, user)?;
+            user::get(tx, user)?;
             forget_stream_key(tx, user)?;
             if let Some(digest) = digest {
                 tx.open_table(STREAM_KEYS)?.insert(user.number(), digest)?;
@@ -295,17 +183,9 @@ impl Store {
     pub fn user_by_stream_key(&self, digest: &[u8; 32]) -> Result<User, StoreError> {
         self.read(|tx| {
             let user = tx.reading(STREAM_KEY_USERS)?.get(digest)?.map(|user| user.value());
-            get(tx, UserId::from_number(user.ok_or(Refusal::NotFound { what: "stream key" })?))
+            user::get(tx, UserId::from_number(user.ok_or(Refusal::NotFound { what: "stream key" })?))
         })
     }
-}
-
-pub(crate) fn get(tx: &impl Reads, user: UserId) -> Outcome<User> {
-    record::get(tx, USERS, user.number())?.ok_or_else(|| Refusal::NotFound { what: "user" }.into())
-}
-
-pub(crate) fn put(tx: &WriteTransaction, user: &User) -> Outcome<()> {
-    record::put(tx, USERS, user.id.number(), user)
 }
 
 pub(crate) fn forget_stream_key(tx: &WriteTransaction, user: UserId) -> Outcome<()> {
@@ -324,7 +204,7 @@ fn create(
     now: Timestamp,
 ) -> Outcome<User> {
     let user = User {
-        id: UserId::from_number(id::fresh(now)?),
+        id: UserId::from_number(new_id::at(now)?),
         username: new.username.clone(),
         full_name: new.full_name.clone(),
         email: new.email.clone(),
@@ -336,7 +216,7 @@ fn create(
     };
     claim_name(tx, &user)?;
     index_words(tx, &user, true)?;
-    put(tx, &user)?;
+    user::put(tx, &user)?;
     tx.open_table(PASSWORDS)?.insert(user.id.number(), new.password.expose())?;
     Ok(user)
 }

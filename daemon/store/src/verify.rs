@@ -1,6 +1,8 @@
 //! Recounts everything: every count from the rows it counts, every index from the records it points to. For tests, for backups before
 //! they are restored, and for a person who doubts.
 
+use crate::failure::Outcome;
+use crate::reads::Reads as _;
 use crate::record::{self, Record};
 use crate::relation::Relation;
 use crate::search::{index, words};
@@ -10,7 +12,6 @@ use crate::tables::{
     REACTED, SESSION_TOKENS, SESSIONS, STREAM_DETAILS, STREAM_FACTS, STREAM_KEY_USERS, STREAM_KEYS,
     THUMBNAILS, TOKENS, TOPIC_NAMES, TOPICS, USER_SESSIONS, USER_WORDS, USERNAMES, USERS, VIEWS, WATCH_LIST,
 };
-use crate::transaction::{Outcome, Reads as _};
 use crate::{
     Message, NOTIFICATIONS_PER_USER, Reaction, Store, StoreError, StreamDetails, StreamFacts, StreamState,
 };

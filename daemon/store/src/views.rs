@@ -1,7 +1,7 @@
 //! Views: one for each viewer of a stream, however often they come back.
 
+use crate::failure::Failure;
 use crate::tables::VIEWS;
-use crate::transaction::Failure;
 use crate::{Refusal, Store, StoreError, StreamId, UserId, streams};
 
 /// Somebody who watches: an account, or whoever carries an anonymous token that the caller has digested.

@@ -2,9 +2,10 @@
 //! (ordinals), and a word's streams stand together in blocks of 256 numbers, so that a common word is few rows.
 
 use crate::StreamDetails;
+use crate::failure::Outcome;
+use crate::reads::Reads;
 use crate::search::words::words;
 use crate::tables::POSTINGS;
-use crate::transaction::{Outcome, Reads};
 use redb::{ReadableTable as _, WriteTransaction};
 use std::collections::BTreeMap;
 

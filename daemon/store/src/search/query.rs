@@ -1,13 +1,14 @@
 //! One query for all lists of streams. The text gives scores by ordinal; one pass over the facts of all streams, which are small,
 //! applies every other condition and keeps what sorts below the cursor; only the page's own streams are then read whole.
 
+use crate::failure::Outcome;
+use crate::reads::Reads;
 use crate::record;
 use crate::search::index::{self, NAME, WHOLE_WORD};
 use crate::search::words::words;
 use crate::streams;
 use crate::tables::{FILED, FOLLOWS, REACTED, STREAM_FACTS, USER_WORDS, WATCH_LIST};
-use crate::topics;
-use crate::transaction::{Outcome, Reads};
+use crate::topic;
 use crate::{
     Reaction, Store, StoreError, Stream, StreamFacts, StreamId, StreamState, TopicId, UserId, Visibility,
 };
@@ -287,7 +288,7 @@ fn users_named(tx: &impl Reads, prefix: &str) -> Outcome<HashMap<u128, u8>> {
 
 fn streams_under(tx: &impl Reads, prefix: &str) -> Outcome<HashMap<u128, u8>> {
     let mut streams = HashMap::new();
-    for topic in topics::all(tx)? {
+    for topic in topic::all(tx)? {
         let named = words(&topic.name).filter(|word| word.starts_with(prefix));
         let Some(weight) = named.map(|word| weight(&word, prefix)).max() else { continue };
         for (stream, _) in FILED.lefts(tx, topic.id.number())? {

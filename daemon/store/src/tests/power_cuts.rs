@@ -2,8 +2,8 @@
 
 use super::{assert_sound, at, message, new_stream, user};
 use crate::media_sequence::MEDIA_SEQUENCE;
+use crate::reads::Reads as _;
 use crate::tables::COUNTERS;
-use crate::transaction::Reads as _;
 use crate::{EndReason, Reaction, Store, StoreError, StreamId, schema};
 use proptest::prelude::*;
 use redb::{Database, ReadableTable as _, StorageBackend};

@@ -1,8 +1,8 @@
 //! A check that finds nothing proves nothing, unless it finds what is there to be found.
 
 use super::*;
+use crate::failure::Outcome;
 use crate::tables;
-use crate::transaction::Outcome;
 use crate::{EndReason, Reaction};
 use redb::WriteTransaction;
 

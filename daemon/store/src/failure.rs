@@ -1,0 +1,61 @@
+//! What stops a transaction half way, told without the file's name.
+
+use crate::{Refusal, StoreError};
+use std::path::Path;
+
+/// Why a transaction was given up; becomes a [`StoreError`] where the file's name is known.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Between redb and the card.
+    Redb(redb::Error),
+    /// A rule of the site.
+    Refused(Refusal),
+    /// The file holds what this code cannot have written.
+    Damaged(String),
+    /// A record of a later Perch.
+    NewerRecord { record: &'static str, found: u8, known: u8 },
+    /// No numbers left.
+    Exhausted { counter: &'static str },
+    /// The kernel gives no random bytes.
+    Randomness(String),
+}
+
+pub(crate) type Outcome<T> = Result<T, Failure>;
+
+macro_rules! from_redb {
+    ($($error:ty),*) => {$(
+        impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Self::Redb(error.into())
+            }
+        }
+    )*};
+}
+from_redb!(redb::StorageError, redb::TableError, redb::TransactionError, redb::CommitError);
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl Failure {
+    pub(crate) fn at(self, path: &Path, action: &'static str) -> StoreError {
+        let path = path.to_owned();
+        match self {
+            Self::Redb(error) => StoreError::io(&path, action, error),
+            Self::Refused(refusal) => StoreError::Refused(refusal),
+            Self::Damaged(what) => StoreError::Damaged { path, what },
+            Self::NewerRecord { record, found, known } => {
+                StoreError::NewerRecord { path, record, found, known }
+            }
+            Self::Exhausted { counter } => StoreError::Exhausted { counter },
+            Self::Randomness(what) => StoreError::Randomness { what },
+        }
+    }
+
+    /// After one failed call to the card redb refuses all others; only opening the file anew helps.
+    pub(crate) fn is_lasting(&self) -> bool {
+        matches!(self, Self::Redb(redb::Error::Io(_) | redb::Error::PreviousIo))
+    }
+}

@@ -1,0 +1,132 @@
+//! An account and its record. Password hashes and key digests are made by the caller and kept apart from [`User`], so that
+//! no answer carries one by mistake.
+
+use crate::failure::Outcome;
+use crate::reads::Reads;
+use crate::record::{self, Record};
+use crate::tables::USERS;
+use crate::{Refusal, Timestamp, UserId};
+use redb::WriteTransaction;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// What an account may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Watches, chats, follows.
+    Viewer,
+    /// Also goes live.
+    Streamer,
+    /// Also runs the site.
+    Owner,
+}
+
+/// Whether an account may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// It may.
+    Active,
+    /// It waits for the owner's approval.
+    Pending,
+    /// The owner has barred it.
+    Suspended,
+}
+
+/// An account as everybody may be shown it, but for the e-mail address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// Its id.
+    pub id: UserId,
+    /// Unique without regard to case; spelled as its owner did.
+    pub username: String,
+    /// As the person wants to be called; may be empty.
+    pub full_name: String,
+    /// May be empty; for the account and the site's owner only.
+    pub email: String,
+    /// About the person; may be empty.
+    pub bio: String,
+    /// What it may do.
+    pub role: Role,
+    /// Whether it may be used.
+    pub standing: Standing,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Another number for every avatar, 0 for none: part of its address, so that it can be cached for ever.
+    pub avatar_version: u32,
+}
+
+impl Record for User {
+    const NAME: &'static str = "user";
+    const VERSION: u8 = 1;
+}
+
+/// A password hash in PHC form; never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PasswordHash(String);
+
+impl PasswordHash {
+    /// From the hash's text.
+    pub fn new(phc: impl Into<String>) -> Self {
+        Self(phc.into())
+    }
+
+    /// The hash's text, to verify a password with.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PasswordHash(…)")
+    }
+}
+
+/// An account to be made. The caller has checked lengths and characters.
+#[derive(Clone, Debug)]
+pub struct NewUser {
+    /// As the person spells it.
+    pub username: String,
+    /// May be empty.
+    pub full_name: String,
+    /// May be empty.
+    pub email: String,
+    /// Of the password.
+    pub password: PasswordHash,
+}
+
+/// Which accounts.
+#[derive(Clone, Debug)]
+pub struct UserQuery {
+    /// Words that username or full name must have, each whole or as a beginning; empty: any.
+    pub text: String,
+    /// Of this standing.
+    pub standing: Option<Standing>,
+    /// Older than this one, where the page before ended.
+    pub before: Option<UserId>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// What to change of an account; `None` stays as it is.
+#[derive(Clone, Debug, Default)]
+pub struct UserChange {
+    /// Another name, or another spelling of it.
+    pub username: Option<String>,
+    /// How to be called.
+    pub full_name: Option<String>,
+    /// E-mail address.
+    pub email: Option<String>,
+    /// About the person.
+    pub bio: Option<String>,
+}
+
+pub(crate) fn get(tx: &impl Reads, user: UserId) -> Outcome<User> {
+    record::get(tx, USERS, user.number())?.ok_or_else(|| Refusal::NotFound { what: "user" }.into())
+}
+
+pub(crate) fn put(tx: &WriteTransaction, user: &User) -> Outcome<()> {
+    record::put(tx, USERS, user.id.number(), user)
+}
