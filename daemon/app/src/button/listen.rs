@@ -1,6 +1,5 @@
 //! The button's thread: opens the contact, waits for changes, recognises presses, and keeps trying while there is none.
 
-use super::Open;
 use perch_device::contact::{Contact, ContactError};
 use perch_device::press::{Press, PressTimes, Presses};
 use perch_studio::clock::Clock;
@@ -17,6 +16,9 @@ const RETRY: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(1);
 
 const STUCK: &str = "The button is pressed all the time: check its wiring, and active and bias in [button]. It does nothing until it is let go.";
+
+/// Opens the contact; asked again after each failure.
+pub(super) type Open = Box<dyn FnMut() -> Result<Box<dyn Contact>, ContactError> + Send>;
 
 /// What the thread needs.
 pub(super) struct Listener {

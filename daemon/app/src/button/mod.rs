@@ -14,8 +14,7 @@ pub use lamp::Watched;
 pub use power::PowerSwitch;
 
 use crate::config::{self, ButtonSource};
-use listen::Listener;
-use perch_device::contact::{Contact, ContactError};
+use listen::{Listener, Open};
 use perch_device::gpio::{self, Wiring};
 use perch_device::key::KeyContact;
 use perch_device::press::{Press, PressTimes};
@@ -102,8 +101,6 @@ fn listen_to(
     std::thread::Builder::new().name("button".into()).stack_size(STACK).spawn(|| listener.run())?;
     Ok(Some(presses))
 }
-
-type Open = Box<dyn FnMut() -> Result<Box<dyn Contact>, ContactError> + Send>;
 
 fn opener(config: &config::Button) -> Option<Open> {
     let config = config.clone();

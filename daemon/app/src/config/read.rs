@@ -1,9 +1,10 @@
 //! Merges flags, environment, file and defaults (each goes before the next) into a [`Config`], and collects every
 //! [`Problem`] on the way: a wrong value is reported and its default taken, so that the rest is checked too.
 
-use super::problem::{Place, did_you_mean};
+use super::problem::{Place, Problem, Problems, did_you_mean};
 use super::schema::{self, Key, Section};
-use super::{ButtonSource, Config, EncoderKind, Problem, Problems, SourceKind};
+use super::values::{ButtonSource, Config};
+use perch_studio::config::{EncoderKind, SourceKind};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use toml::Spanned;

@@ -2,9 +2,11 @@
 //! The reader, its messages, the environment's names and the shipped example are all made from this table.
 
 use super::accept::{self, Accept};
-use super::{Button, ButtonSource, Camera, EncoderKind, Lamp, Limits, Live, Log, Server, SourceKind};
+use super::values::{Button, ButtonSource, Config, Lamp, Live, Log};
 use perch_device::gpio::{self, Bias};
-use perch_studio::config::{BITRATE_KBPS, HEIGHT, WIDTH};
+use perch_site::config::Limits;
+use perch_studio::config::{BITRATE_KBPS, Camera, EncoderKind, HEIGHT, SourceKind, WIDTH};
+use perch_web::config::Server;
 use std::path::PathBuf;
 use toml::de::DeValue;
 use tracing::Level;
@@ -396,5 +398,59 @@ pub(super) fn camera() -> Section<Camera> {
                 "Time from key frame to key frame. live.segment_seconds goes before it where that is shorter.",
             ),
         ],
+    }
+}
+
+impl Default for Config {
+    /// What an empty file gives.
+    fn default() -> Self {
+        Self {
+            server: server().defaults(),
+            live: Live::default(),
+            button: Button::default(),
+            lamp: Lamp::default(),
+            limits: limits().defaults(),
+            log: Log::default(),
+            cameras: vec![camera().defaults()],
+        }
+    }
+}
+
+impl Default for Live {
+    fn default() -> Self {
+        live().defaults()
+    }
+}
+
+impl Default for Button {
+    fn default() -> Self {
+        button().defaults()
+    }
+}
+
+impl Default for Lamp {
+    fn default() -> Self {
+        lamp().defaults()
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        log().defaults()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_camera_is_the_studios() {
+        // The studio's tests run with its own default: it has to be what perchd runs with.
+        assert_eq!(camera().defaults(), Camera::default());
+        let unset =
+            Camera { name: String::new(), width: 64, height: 64, bitrate_kbps: 100, ..Camera::default() };
+        let blank = Camera { frames_per_second: 1.0, keyframe_interval_seconds: 0.5, ..unset };
+        assert_eq!(Section { blank, ..camera() }.defaults(), Camera::default());
     }
 }
