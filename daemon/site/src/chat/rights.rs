@@ -1,72 +1,11 @@
 //! Who may come into a room, and who may write there. Everything is read from the store at the moment it is asked, so that nothing outlasts a
 //! change. All of it blocks.
 
-use super::{ChatError, House};
+use super::error::{Barred, ChatError};
+use super::house::{House, Place};
 use crate::accounts::logins::Login;
-use perch_store::{ChatRules, Role, Severity, StoreError, StreamId, Timestamp, User, UserId, Visibility};
+use perch_store::{ChatRules, Role, Severity, StoreError, Timestamp, User, Visibility};
 use std::sync::Arc;
-
-/// Why not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Barred {
-    /// The login is over.
-    #[error("your login has ended: log in again")]
-    LoggedOut,
-    /// Nobody is logged in, and only members may read.
-    #[error("only people with an account read along here: log in first")]
-    MembersOnly,
-    /// Banned from this streamer's chats, or from all.
-    #[error("you are banned from this chat")]
-    Banned {
-        /// `None`: until it is lifted.
-        until: Option<Timestamp>,
-    },
-    /// Nobody is logged in.
-    #[error("log in to write")]
-    Anonymous,
-    /// Muted in this streamer's chats, or in all.
-    #[error("you are muted in this chat")]
-    Muted {
-        /// `None`: until it is lifted.
-        until: Option<Timestamp>,
-    },
-    /// The room is for followers.
-    #[error("only followers of the streamer write here")]
-    FollowersOnly,
-    /// At the machine's own console sits no account.
-    #[error("an account is needed to write")]
-    NoAccount,
-}
-
-impl Barred {
-    /// Stable, for programs.
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::LoggedOut | Self::Anonymous => "unauthenticated",
-            Self::MembersOnly => "members_only",
-            Self::Banned { .. } => "banned",
-            Self::Muted { .. } => "muted",
-            Self::FollowersOnly => "followers_only",
-            Self::NoAccount => "forbidden",
-        }
-    }
-
-    const fn until(self) -> Option<Timestamp> {
-        match self {
-            Self::Banned { until } | Self::Muted { until } => until,
-            _ => None,
-        }
-    }
-}
-
-/// Which room it is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) stream: StreamId,
-    /// Whose it is.
-    pub(super) streamer: UserId,
-    pub(super) visibility: Visibility,
-}
 
 /// What somebody may do in a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,12 +4,13 @@
 //!
 //! Nobody is waited for: a chair whose queue is full is taken away, and its connection comes again.
 
+use super::ask::{Ask, Joined, Leave, Lines, Said};
+use super::error::{Barred, ChatError};
 use super::event::{Event, Text};
+use super::house::{House, Place};
 use super::pace::Pace;
-use super::rights::{self, Admitted, Barred, May, Place};
-use super::seat::Leave;
+use super::rights::{self, Admitted, May};
 use super::writing::{NotSpoken, Spoken, write_down};
-use super::{ChatError, House};
 use crate::accounts::logins::Login;
 use perch_store::{ChatRules, MessageId, Role, StoreError, Timestamp, User, UserId};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -34,45 +35,6 @@ const BEAT: Duration = Duration::from_secs(1);
 const NAMED: usize = 50;
 /// Deletions that are told to those who were away.
 const DELETIONS: usize = 256;
-
-/// What is sent at once; shared by all who are sent it.
-pub(super) type Lines = Arc<[Text]>;
-
-/// What a room is asked.
-pub(super) enum Ask {
-    Join {
-        who: Option<Login>,
-        answer: oneshot::Sender<Result<Joined, ChatError>>,
-    },
-    Say(Said),
-    /// A message has lost its text in the store.
-    Deleted {
-        message: MessageId,
-    },
-}
-
-/// What somebody wants to say.
-pub(super) struct Said {
-    pub(super) chair: u64,
-    pub(super) by: Login,
-    pub(super) text: String,
-    pub(super) client_id: Option<String>,
-}
-
-/// A chair that has been taken.
-pub(super) struct Joined {
-    pub(super) chair: u64,
-    pub(super) room: mpsc::Sender<Ask>,
-    pub(super) login: Option<Login>,
-    pub(super) welcome: Text,
-    /// What was stored last before; `lines` has what comes after it.
-    pub(super) last: Option<MessageId>,
-    pub(super) lines: mpsc::Receiver<Lines>,
-    /// Why there are no more lines.
-    pub(super) leave: Arc<OnceLock<Leave>>,
-    /// Which messages have lost their text lately.
-    pub(super) deleted: Vec<MessageId>,
-}
 
 /// How the rest of the chat reaches a room.
 #[derive(Clone)]
@@ -120,7 +82,12 @@ impl RoomHandle {
         self.streamer
     }
 
-    /// `None`: the room is no more.
+    /// True once the room takes no more asks: its stream is over, or the daemon ends.
+    pub(super) fn is_over(&self) -> bool {
+        self.asks.is_closed()
+    }
+
+    /// `None`: the room is over.
     pub(super) async fn join(&self, who: Option<Login>) -> Option<Result<Joined, ChatError>> {
         let (answer, answered) = oneshot::channel();
         self.asks.send(Ask::Join { who, answer }).await.ok()?;
@@ -184,8 +151,7 @@ impl Room {
                 Leave::Closing
             }
         };
-        self.house.rooms().remove(&self.place.stream);
-        // Nobody can ask any more; what was asked before is answered: said is stored, who joins finds the past.
+        // From here on the handle says that the room is over. What was asked before is answered: messages are stored, and who joins reads the past.
         self.asked.close();
         while let Some(ask) = self.asked.recv().await {
             if let Ask::Say(said) = ask {

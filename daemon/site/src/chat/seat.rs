@@ -1,10 +1,12 @@
 //! What a connection holds in a room: first what was said before, then what is being said, and the way to say something. To leave is to drop it.
 
+use super::ask::{Ask, Joined, Leave, Lines, Said};
 use super::doors::Ticket;
+use super::error::{Barred, ChatError};
 use super::event::{Event, Text};
-use super::rights::{Admitted, Barred};
-use super::room::{Ask, Joined, Lines, Said};
-use super::{ChatError, ChatHandle, House, MESSAGE_CHARACTERS};
+use super::house::House;
+use super::rights::Admitted;
+use super::writing::{MESSAGE_CHARACTERS, take_back};
 use crate::accounts::logins::Login;
 use crate::text;
 use perch_store::{Message, MessageId, StreamId};
@@ -15,19 +17,6 @@ use tokio::sync::mpsc;
 const NEWEST: usize = 50;
 /// Messages read from the store at once for somebody who was away.
 const PAGE: usize = 256;
-
-/// Why there is nothing more to hear.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Leave {
-    /// The stream is over.
-    Ended,
-    /// It took too little of what was said: it may come again, and reads on.
-    Slow,
-    /// It may not be here any more.
-    Barred(Barred),
-    /// The daemon ends.
-    Closing,
-}
 
 /// Somebody's seat in a stream's chat.
 pub struct Seat {
@@ -169,6 +158,12 @@ impl Seat {
     /// Takes a message's text away, where that is this seat's to do.
     pub async fn delete(&self, message: MessageId) -> Result<(), ChatError> {
         let by = self.login.clone().ok_or(Barred::Anonymous)?;
-        ChatHandle(self.house.clone()).delete(self.stream, message, by).await.map(drop)
+        let stream = self.stream;
+        self.house.read(move |house| take_back(house, stream, message, &by)).await?;
+        if let Some((_, room)) = &self.chair {
+            // A room that is over has nobody to tell.
+            let _ = room.send(Ask::Deleted { message }).await;
+        }
+        Ok(())
     }
 }

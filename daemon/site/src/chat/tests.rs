@@ -1,6 +1,6 @@
 use super::*;
-use perch_store::{NewStream, NewUser, PasswordHash, VideoMode, Visibility};
-use perch_studio::clock::HandClock;
+use perch_store::{NewStream, NewUser, PasswordHash, Role, Timestamp, VideoMode, Visibility};
+use perch_studio::clock::{HandClock, wall};
 use perch_studio::hls::{self, HlsMetrics, HlsSettings};
 use perch_studio::live::Viewers;
 use proptest::prelude::*;
@@ -219,7 +219,7 @@ async fn the_end_of_the_stream_is_the_end_of_the_room() {
     assert_eq!(leave, Leave::Ended);
     assert!(heard.iter().any(|line| line.contains("last words")));
     assert_eq!(heard.last().unwrap(), "{\"type\":\"ended\"}");
-    assert!(site.chat.0.rooms().is_empty());
+    assert!(site.chat.rooms().values().all(RoomHandle::is_over));
     drop(seat);
     site.chat.close().await;
     assert!(matches!(site.chat.join(site.stream, None, HERE, None).await.err(), Some(ChatError::Closing)));

@@ -1,10 +1,15 @@
-//! What is said becomes what is stored: rights are checked and messages appended in one go, on a thread that may block.
+//! Messages on their way into the store: rights are checked and messages appended, or their text deleted, in one call that blocks.
 
-use super::House;
-use super::rights::{self, Barred, May, Place};
-use super::room::Said;
-use perch_store::{ChatRules, Message, NewMessage, StoreError, User};
+use super::ask::Said;
+use super::error::{Barred, ChatError};
+use super::house::{House, Place};
+use super::rights::{self, May};
+use crate::accounts::logins::Login;
+use perch_store::{ChatRules, Message, MessageId, NewMessage, Role, StoreError, StreamId, User};
 use std::sync::Arc;
+
+/// Characters of a message at most.
+pub const MESSAGE_CHARACTERS: usize = 500;
 
 /// A message that is stored.
 pub(super) struct Spoken {
@@ -87,6 +92,22 @@ pub(super) fn write_down(
         }
     };
     said.into_iter().zip(allowed).map(|(said, allowed)| (said, outcome(allowed))).collect()
+}
+
+/// Deletes a message's text: one's own; in one's own chat, or as an owner, anybody's. Blocks.
+pub(super) fn take_back(
+    house: &House,
+    stream: StreamId,
+    message: MessageId,
+    by: &Login,
+) -> Result<Message, ChatError> {
+    let by = rights::still_logged_in(house, by)?.ok_or(Barred::LoggedOut)?;
+    let found = house.store.message(stream, message)?;
+    let is_moderator = by.role == Role::Owner || house.store.stream(stream)?.facts.user == by.user;
+    if found.user != by.user && !is_moderator {
+        return Err(ChatError::NotYours);
+    }
+    Ok(house.store.delete_message(stream, message, by.user)?)
 }
 
 fn failed(error: &StoreError) -> NotSpoken {
