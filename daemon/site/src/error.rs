@@ -11,6 +11,7 @@ use crate::text::FieldError;
 use perch_store::{Refusal, StoreError};
 use perch_studio::capture::controls::SetError;
 use perch_studio::live::LiveError;
+use perch_studio::snapshot::SnapshotError;
 use std::time::Duration;
 
 /// Why a use case was not done.
@@ -86,6 +87,9 @@ pub enum SiteError {
     /// A camera's controls could not be set.
     #[error(transparent)]
     Controls(#[from] SetError),
+    /// There is no picture of a camera now.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
     /// An uploaded picture was not taken.
     #[error(transparent)]
     Picture(#[from] PictureError),

@@ -1,4 +1,4 @@
-//! A site for the tests of use cases: a store in a folder of its own, a clock that is turned by hand, and a studio without cameras.
+//! A site for the tests of use cases: a store in a folder of its own, a clock that is turned by hand, and a studio whose cameras show the test pattern.
 
 use crate::accounts::Accounts;
 use crate::accounts::secret::Password;
@@ -14,11 +14,12 @@ use crate::sessions;
 use crate::site::Site;
 use crate::turns::Turns;
 use crate::users::{self, NewAccount};
-use perch_store::{NewStream, Role, Store, StoreError, StreamId, VideoMode, Visibility};
+use perch_store::{EndReason, NewStream, Role, Store, StoreError, StreamId, VideoMode, Visibility};
 use perch_studio::capture::controls::KeptControls;
-use perch_studio::clock::{Clock, HandClock};
+use perch_studio::clock::{Clock, HandClock, SystemClock};
+use perch_studio::config::{Camera, EncoderKind, SourceKind};
 use perch_studio::faults::Faults;
-use perch_studio::live::{BoardHardware, LiveSettings, Studio};
+use perch_studio::live::{BoardHardware, LiveCamera, LiveSettings, Studio};
 use perch_studio::memory_budget::MemoryBudget;
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Deref;
@@ -54,12 +55,34 @@ impl Deref for TestSite {
     }
 }
 
+/// A runtime does not end before the readers of every stream have: what is on the air is stopped, also where a test has failed.
+impl Drop for TestSite {
+    fn drop(&mut self) {
+        let on_air = self.site.live.on_air().borrow().clone();
+        if on_air.is_empty() {
+            return;
+        }
+        let stopping = async {
+            for stream in on_air.iter() {
+                // Those that a test has deleted are not there to be stopped.
+                let _ = self.site.live.stop(stream.stream, EndReason::Shutdown).await;
+            }
+        };
+        tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(stopping));
+    }
+}
+
 impl TestSite {
     /// Accounts that one address makes in an hour.
     pub const REGISTRATIONS_PER_HOUR: u32 = 3;
 
     /// A site that was never set up. Inside a runtime.
     pub fn new() -> Self {
+        Self::with_cameras(&[])
+    }
+
+    /// A site that was never set up, with cameras that show the test pattern. Inside a runtime of several threads, where one of them goes live.
+    pub fn with_cameras(names: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = Arc::new(Store::open(&dir.path().join("perch.redb")).unwrap());
         let hand = Arc::new(HandClock::at_wall(Duration::from_secs(1_795_000_000)));
@@ -76,11 +99,12 @@ impl TestSite {
             resume_within: Duration::ZERO,
             memory: memory.clone(),
         };
+        let cameras: Arc<[LiveCamera]> = names.iter().map(|name| LiveCamera::new(pattern(name))).collect();
         let controls = KeptControls::default();
-        let hardware = Arc::new(BoardHardware { clock: clock.clone(), controls: controls.clone() });
+        let hardware = Arc::new(BoardHardware { clock: Arc::new(SystemClock), controls: controls.clone() });
         let hls_metrics = Arc::default();
         let (studio, live) = Studio::new(
-            Arc::from([]),
+            cameras.clone(),
             hardware,
             store.clone(),
             settings,
@@ -100,7 +124,7 @@ impl TestSite {
         let site = Site {
             live,
             chat,
-            cameras: Arc::from([]),
+            cameras,
             snapshots: Arc::default(),
             controls,
             hls_metrics,
@@ -162,5 +186,21 @@ impl TestSite {
             relays: Vec::new(),
         };
         self.store_now(|store| store.start_stream(&new, self.site.now())).unwrap().facts.id
+    }
+}
+
+/// A camera that shows the test pattern.
+fn pattern(name: &str) -> Camera {
+    Camera {
+        name: name.to_owned(),
+        source: SourceKind::TestPattern,
+        device: None,
+        command: Vec::new(),
+        encoder: EncoderKind::Software,
+        width: 320,
+        height: 180,
+        frames_per_second: 5.0,
+        bitrate_kbps: 500,
+        keyframe_interval_seconds: 1.0,
     }
 }

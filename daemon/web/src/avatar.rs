@@ -13,7 +13,7 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use perch_site::avatars;
-use perch_site::picture::{Purpose, UPLOAD_BYTES};
+use perch_site::picture::UPLOAD_BYTES;
 use serde::Deserialize;
 use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
@@ -27,7 +27,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
 
 /// A picture that somebody sends. Memory for it was free before it was read.
 pub(super) struct PictureUpload {
-    bytes: Bytes,
+    pub(super) bytes: Bytes,
     _place: OwnedSemaphorePermit,
 }
 
@@ -38,13 +38,6 @@ impl FromRequest<Arc<State>> for PictureUpload {
         let place = state.site.pictures.place().await?;
         let Upload(bytes) = Upload::<UPLOAD_BYTES>::from_request(request, state).await?;
         Ok(Self { bytes, _place: place })
-    }
-}
-
-impl PictureUpload {
-    /// The JPEG that is kept.
-    pub(super) async fn make(self, state: &State, purpose: Purpose) -> Result<Vec<u8>, Problem> {
-        Ok(state.site.pictures.make(self.bytes, purpose).await?)
     }
 }
 

@@ -17,8 +17,8 @@ use futures_util::stream::try_unfold;
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 use perch_site::accounts::secret::Password;
-use perch_site::backups::{self, BackupError, Turn};
-use perch_site::password;
+use perch_site::backup::{self, Incoming, Outgoing};
+use perch_site::backups::{self, Turn};
 use perch_store::{BackupContents, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
@@ -52,11 +52,9 @@ async fn download(
     caller: Caller,
     Json(confirmation): Json<Confirmation>,
 ) -> Result<Response, Problem> {
-    password::confirm(&state.site, &caller.actor, confirmation.password).await?;
-    let (backups, now) = (state.site.backups.clone(), state.now());
-    let turn = backups.turn()?;
-    let (file, length) = state.store(move |store| backups.make(store, now)).await?;
-    tracing::info!("{} downloads a backup", caller.member()?.username);
+    let now = state.now();
+    let outgoing = backup::make(&state.site, &caller.actor, confirmation.password).await?;
+    let Outgoing { file, length, turn } = outgoing;
     let name = format!("attachment; filename=\"perch-{}.backup\"", date(now));
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static("application/octet-stream")),
@@ -101,26 +99,13 @@ struct TakenIn {
 #[utoipa::path(put, path = "/api/v1/restore", tag = "backup",
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses((status = 200, description = "It can be restored", body = TakenIn)))]
-async fn take_in(state: Shared, request: Request) -> Result<Response, Problem> {
-    let turn = state.site.backups.turn()?;
-    let backups = state.site.backups.clone();
-    let file = state.store(move |_| backups.begin()).await?;
-    let looked = match receive(request.into_body(), file, &TERMS).await {
-        Ok(_) => {
-            let (backups, now) = (state.site.backups.clone(), state.now());
-            let looked = state.store(move |_| {
-                // The request may be given up; its turn lasts until the file is looked at.
-                let _turn = turn;
-                backups.look(now)
-            });
-            looked.await?
-        }
-        Err(problem) => {
-            let backups = state.site.backups.clone();
-            state.store(move |_| backups.discard()).await?;
-            return Err(problem);
-        }
-    };
+async fn take_in(state: Shared, caller: Caller, request: Request) -> Result<Response, Problem> {
+    let Incoming { file, turn } = backup::begin(&state.site, &caller.actor).await?;
+    if let Err(problem) = receive(request.into_body(), file, &TERMS).await {
+        backup::give_up(&state.site, turn).await?;
+        return Err(problem);
+    }
+    let looked = backup::look(&state.site, turn).await?;
     let (id, BackupContents { site_name, users, streams, messages, .. }) = looked;
     Ok(json::fresh(&TakenIn { id, site_name, users, streams, messages }))
 }
@@ -146,22 +131,7 @@ async fn restore(
     caller: Caller,
     Json(Restore { id, password }): Json<Restore>,
 ) -> Result<Response, Problem> {
-    password::confirm(&state.site, &caller.actor, password).await?;
-    let turn = state.site.backups.turn()?;
-    let (backups, cameras, controls) =
-        (state.site.backups.clone(), state.site.cameras.clone(), state.site.controls.clone());
-    let (username, now) = (caller.member()?.username.clone(), state.now());
-    let restored = state.change_accounts(move |store| {
-        let _turn = turn;
-        backups.restore(store, &id, now)?;
-        tracing::info!("{username} has restored a backup");
-        for camera in cameras.iter() {
-            controls.keep(&camera.config.name, store.camera_controls(&camera.config.name)?);
-        }
-        Ok::<_, BackupError>(())
-    });
-    restored.await?;
-    state.site.chat.look_again(None);
+    backup::restore(&state.site, &caller.actor, id, password).await?;
     let mut response = StatusCode::NO_CONTENT.into_response();
     cookies::forget(response.headers_mut());
     Ok(response)
@@ -169,14 +139,8 @@ async fn restore(
 
 /// Throws away what was taken in, if something was.
 #[utoipa::path(delete, path = "/api/v1/restore", tag = "backup", responses((status = 204, description = "There is nothing to restore")))]
-async fn discard(state: Shared) -> Result<StatusCode, Problem> {
-    let turn = state.site.backups.turn()?;
-    let backups = state.site.backups.clone();
-    let discarded = state.store(move |_| {
-        let _turn = turn;
-        backups.discard()
-    });
-    discarded.await?;
+async fn discard(state: Shared, caller: Caller) -> Result<StatusCode, Problem> {
+    backup::discard(&state.site, &caller.actor).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -5,7 +5,6 @@ use http::HeaderMap;
 use http::request::Parts;
 use perch_site::accounts::logins::Login;
 use perch_site::{Actor, SiteError};
-use perch_store::UserId;
 use std::convert::Infallible;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -73,11 +72,6 @@ impl Caller {
     /// The login, for what is for members only.
     pub(super) const fn member(&self) -> Result<&Login, SiteError> {
         self.actor.member()
-    }
-
-    /// Whether this is the person itself, or an owner.
-    pub(super) fn may_act_for(&self, user: UserId) -> bool {
-        self.actor.may_act_for(user)
     }
 
     /// From where; of a proxy, where one stands between.

@@ -9,9 +9,8 @@ use super::problem::Problem;
 use super::state::{Shared, State};
 use axum::response::Response;
 use http::HeaderMap;
-use perch_store::{Store, StoreError, Visibility};
+use perch_site::cameras::{self, Holder};
 use perch_studio::capture::ability::{Ability, AbleMode, AnySize, Steps};
-use perch_studio::capture::controls;
 use perch_studio::capture::status::{CameraState, SelfTest};
 use perch_studio::config::SourceKind;
 use perch_studio::live::LiveCamera;
@@ -65,13 +64,6 @@ struct Item {
     user: Option<UserRef>,
     #[serde(flatten)]
     self_test: SelfTest,
-}
-
-/// The stream that has a camera.
-struct Holder {
-    camera: String,
-    stream: String,
-    user: UserRef,
 }
 
 /// A camera and what can be asked of it.
@@ -131,8 +123,7 @@ struct Bounds {
 }
 
 impl Item {
-    fn new(info: &LiveCamera, holders: &[Holder]) -> Self {
-        let holder = holders.iter().find(|holder| holder.camera == info.config.name);
+    fn new(info: &LiveCamera, holder: Option<&Holder>) -> Self {
         let state = info.handle().state().borrow().clone();
         let (word, detail, running) = match state {
             CameraState::Starting => ("starting", String::new(), None),
@@ -147,8 +138,8 @@ impl Item {
             self_test: info.self_test.borrow().clone(),
             state: word,
             detail,
-            stream: holder.map(|holder| holder.stream.clone()),
-            user: holder.map(|holder| holder.user.clone()),
+            stream: holder.map(|holder| holder.stream.to_string()),
+            user: holder.map(|holder| UserRef::from(&holder.user)),
             width: running.as_ref().map(|source| source.width),
             height: running.as_ref().map(|source| source.height),
             frames_per_second: running.as_ref().map(|source| source.frames_per_second),
@@ -184,43 +175,25 @@ impl From<Ability> for AbilityItem {
 #[utoipa::path(get, path = "/api/v1/cameras", tag = "cameras",
     responses((status = 200, description = "The cameras", body = List), (status = 304, description = "As before (If-None-Match)")))]
 pub(super) async fn list(state: Shared, caller: Caller, headers: HeaderMap) -> Result<Response, Problem> {
-    let is_member = caller.login().is_some();
-    let holders = state.store(move |store| holders(store, is_member)).await?;
-    let items = state.site.cameras.iter().map(|camera| Item::new(camera, &holders)).collect();
+    let cameras = cameras::list(&state.site, &caller.actor).await?;
+    let items = cameras.into_iter().map(|(camera, holder)| Item::new(camera, holder.as_ref())).collect();
     Ok(json::tagged(&List { items, next_cursor: None }, &headers))
-}
-
-/// Which streams have the cameras, as far as the caller may know.
-fn holders(store: &Store, is_member: bool) -> Result<Vec<Holder>, StoreError> {
-    let streams = store.unfinished_streams()?.into_iter();
-    let visible = streams.filter(|stream| is_member || stream.facts.visibility == Visibility::Public);
-    let holder = |stream: perch_store::Stream| {
-        let user = UserRef::from(&store.user(stream.facts.user)?);
-        Ok(Holder { camera: stream.details.camera, stream: stream.facts.id.to_string(), user })
-    };
-    visible.map(holder).collect()
 }
 
 /// A camera, what can be asked of it, and why it runs the way it does.
 #[utoipa::path(get, path = "/api/v1/cameras/{id}", tag = "cameras", params(("id" = String, Path, description = "The camera's name")),
     responses((status = 200, description = "The camera", body = Camera), (status = 304, description = "As before (If-None-Match)")))]
-async fn show(state: Shared, Path(id): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
-    let info = find(&state, &id)?;
-    let found = state.ask_hardware({
-        let wanted = info.config.clone();
-        // What is the matter with a camera that is not there is told by its state.
-        move || (Ability::find_out(&wanted).ok(), controls::list(&wanted).unwrap_or_default())
-    });
-    let (ability, controls) = found.await?;
-    let holders = state.store(|store| holders(store, true)).await?;
+async fn show(
+    state: Shared,
+    caller: Caller,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let found = cameras::show(&state.site, &caller.actor, &id).await?;
     let camera = Camera {
-        item: Item::new(info, &holders),
-        ability: ability.map(AbilityItem::from),
-        controls: controls.into_iter().map(ControlItem::from).collect(),
+        item: Item::new(found.camera, found.holder.as_ref()),
+        ability: found.ability.map(AbilityItem::from),
+        controls: found.controls.into_iter().map(ControlItem::from).collect(),
     };
     Ok(json::tagged(&camera, &headers))
-}
-
-pub(super) fn find<'a>(state: &'a State, id: &str) -> Result<&'a LiveCamera, Problem> {
-    state.site.cameras.iter().find(|camera| camera.config.name == id).ok_or(Problem::NotFound)
 }

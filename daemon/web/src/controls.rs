@@ -1,16 +1,13 @@
 //! `/api/v1/cameras/{id}/controls`: brightness, exposure, focus and whatever else a camera lets be set, while it runs and while it does not.
 
 use super::caller::Caller;
-use super::cameras;
 use super::input::{Json, Path};
 use super::json;
 use super::problem::Problem;
 use super::state::{Shared, State};
 use axum::response::Response;
-use perch_device::v4l2::controls::{Control, ControlKind};
-use perch_site::SiteError;
-use perch_store::Role;
-use perch_studio::capture::controls::{self, Values};
+use perch_site::controls;
+use perch_studio::capture::controls::{Control, ControlKind, Values};
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -175,33 +172,7 @@ async fn set(
     Path(id): Path<String>,
     Json(Changes(values)): Json<Changes>,
 ) -> Result<Response, Problem> {
-    let camera = cameras::find(&state, &id)?;
-    let login = caller.member()?;
-    if login.role != Role::Owner {
-        let name = id.clone();
-        let holder = state.store(move |store| store.stream_on_camera(&name)).await?;
-        if holder.is_none_or(|stream| stream.facts.user != login.user) {
-            return Err(Problem::Site(SiteError::Forbidden));
-        }
-    }
-    let wanted = camera.config.clone();
-    let asked = values.clone();
-    let controls = state.ask_hardware(move || controls::set(&wanted, &asked)).await??;
-    // As the driver took them. What is pressed is not kept.
-    let kept: Values = controls
-        .iter()
-        .filter(|control| values.contains_key(&control.key))
-        .filter_map(|control| Some((control.key.clone(), control.value?)))
-        .collect();
-    if !kept.is_empty() {
-        let site = state.site.controls.clone();
-        let keep = move |store: &perch_store::Store| {
-            let all = store.keep_camera_controls(&id, &kept)?;
-            site.keep(&id, all);
-            Ok::<_, perch_store::StoreError>(())
-        };
-        state.store(keep).await?;
-    }
+    let controls = controls::set(&state.site, &caller.actor, &id, values).await?;
     Ok(json::fresh(&Controls { controls: controls.into_iter().map(ControlItem::from).collect() }))
 }
 

@@ -8,6 +8,7 @@ use super::problem::Problem;
 use super::state::{Shared, State};
 use axum::response::Response;
 use http::StatusCode;
+use perch_site::messages;
 use perch_store::{MessageId, StreamId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -86,8 +87,9 @@ async fn list(
     if !(1..=MOST).contains(&limit) {
         return Err(Problem::InvalidQuery(format!("limit is 1 to {MOST}")));
     }
-    let who = caller.login().cloned();
-    let mut rows = state.site.chat.messages(stream, who, offsets, after, limit + 1).await?;
+    // One more than a page has, to know whether there is another page.
+    let which = messages::Which { offsets_ms: offsets, after, limit: limit + 1 };
+    let mut rows = messages::list(&state.site, &caller.actor, stream, which).await?;
     let has_more = rows.len() > limit;
     rows.truncate(limit);
     let last = rows.last().filter(|_| has_more);
@@ -104,6 +106,6 @@ async fn delete(
     caller: Caller,
     Path((stream, message)): Path<(StreamId, MessageId)>,
 ) -> Result<StatusCode, Problem> {
-    state.site.chat.delete(stream, message, caller.member()?.clone()).await?;
+    messages::delete(&state.site, &caller.actor, stream, message).await?;
     Ok(StatusCode::NO_CONTENT)
 }

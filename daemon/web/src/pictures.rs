@@ -1,24 +1,19 @@
 //! `/api/v1/cameras/{id}/snapshot.jpg` and `/api/v1/streams/{id}/thumbnail.jpg`: what a camera sees now, and what a stream is listed with.
-//! Who may not see a stream may not see pictures of it.
 
 use super::avatar::PictureUpload;
 use super::caching;
 use super::caller::Caller;
-use super::cameras;
 use super::input::{Path, Query};
 use super::json;
 use super::problem::Problem;
 use super::state::{Shared, State};
 use super::stream::StreamItem;
-use super::streams;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use perch_site::SiteError;
-use perch_site::picture::Purpose;
-use perch_store::{Refusal, StreamId, StreamState, Visibility};
-use perch_studio::snapshot::SnapshotError;
+use perch_site::{snapshots, thumbnails};
+use perch_store::StreamId;
 use serde::Deserialize;
 use std::sync::Arc;
 use utoipa::IntoParams;
@@ -64,17 +59,7 @@ async fn snapshot(
             "width is a number of pixels from 16 to 4096, at is at most 32 characters",
         ));
     }
-    let camera = cameras::find(&state, &id)?.handle();
-    let visibility = {
-        let on_air = state.site.live.on_air();
-        let on_air = on_air.borrow();
-        let stream = on_air.iter().find(|stream| *stream.camera == *id && stream.state != StreamState::Ended);
-        stream.map(|stream| stream.visibility).ok_or_else(|| Problem::from(SnapshotError::NotLive))?
-    };
-    if visibility == Visibility::Members {
-        caller.member()?;
-    }
-    let snapshot = state.site.snapshots.take(&camera, width).await?;
+    let snapshot = snapshots::take(&state.site, &caller.actor, &id, width).await?;
     let tag = format!("\"{:x}-{width:x}\"", snapshot.published_at.as_nanos());
     let tag = HeaderValue::try_from(tag).expect("digits are a header value");
     Ok(jpeg(snapshot.jpeg, tag, ASK_AGAIN, &headers))
@@ -90,16 +75,6 @@ fn jpeg(jpeg: Bytes, tag: HeaderValue, kept: HeaderValue, known: &HeaderMap) -> 
     response.headers_mut().insert(ETAG, tag);
     response.headers_mut().insert(CACHE_CONTROL, kept);
     response
-}
-
-impl From<SnapshotError> for Problem {
-    fn from(error: SnapshotError) -> Self {
-        match error {
-            SnapshotError::NotLive => Self::NotLive(error.to_string()),
-            SnapshotError::Undecodable(error) => Self::Undecodable(error.to_string()),
-            SnapshotError::Busy => Self::Site(SiteError::Busy("other pictures are being made")),
-        }
-    }
 }
 
 /// Which picture.
@@ -121,18 +96,11 @@ async fn thumbnail(
     Query(asked): Query<Version>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let shown = state.shown(&caller);
-    let found = state.store(move |store| {
-        let stream = streams::visible(store, &shown, id)?;
-        let jpeg = store.thumbnail(id)?.ok_or(Refusal::NotFound { what: "picture" })?;
-        Ok::<_, Problem>((jpeg, stream))
-    });
-    let (picture, stream) = found.await?;
-    let version = stream.details.thumbnail_version;
-    let tag = HeaderValue::try_from(format!("\"{version:x}\"")).expect("digits are a header value");
-    let is_for_all = stream.facts.visibility == Visibility::Public && asked.v == Some(version);
+    let found = thumbnails::show(&state.site, &caller.actor, id).await?;
+    let tag = HeaderValue::try_from(format!("\"{:x}\"", found.version)).expect("digits are a header value");
+    let is_for_all = found.is_public && asked.v == Some(found.version);
     let kept = if is_for_all { caching::FOR_EVER } else { ASK_AGAIN };
-    Ok(jpeg(picture.into(), tag, kept, &headers))
+    Ok(jpeg(found.jpeg.into(), tag, kept, &headers))
 }
 
 /// Lists a stream with another picture from now on: the middle of a PNG, JPEG or WebP picture of at most 8 MiB and 40 megapixels.
@@ -145,15 +113,6 @@ async fn choose(
     Path(id): Path<StreamId>,
     upload: PictureUpload,
 ) -> Result<Response, Problem> {
-    // Before the picture is unpacked, and again when it is kept: who may what can change meanwhile.
-    let shown = state.shown(&caller);
-    state.store(move |store| streams::editable(store, &shown, id)).await?;
-    let jpeg = upload.make(&state, Purpose::Thumbnail).await?;
-    let shown = state.shown(&caller);
-    let item = state.store(move |store| {
-        streams::editable(store, &shown, id)?;
-        store.set_thumbnail(id, &jpeg)?;
-        Ok::<_, Problem>(shown.item(store, store.stream(id)?)?)
-    });
-    Ok(json::fresh(&item.await?))
+    let seen = thumbnails::choose(&state.site, &caller.actor, id, upload.bytes.clone()).await?;
+    Ok(json::fresh(&StreamItem::from(seen)))
 }

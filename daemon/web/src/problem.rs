@@ -17,6 +17,7 @@ use perch_store::{Refusal, StoreError};
 use perch_studio::capture::controls::SetError;
 use perch_studio::live::LiveError;
 use perch_studio::memory_budget::NoMemory;
+use perch_studio::snapshot::SnapshotError;
 use serde_json::{Value, json};
 use std::io::{self, ErrorKind};
 use std::time::Duration;
@@ -255,6 +256,7 @@ fn refused(error: &SiteError) -> (StatusCode, &'static str) {
         | SiteError::Live(_)
         | SiteError::Chat(_)
         | SiteError::Controls(_)
+        | SiteError::Snapshot(_)
         | SiteError::Picture(_)
         | SiteError::Backup(_)
         | SiteError::UpdateFile(_)
@@ -295,6 +297,7 @@ impl From<SiteError> for Problem {
             SiteError::Live(error) => error.into(),
             SiteError::Chat(error) => error.into(),
             SiteError::Controls(error) => error.into(),
+            SiteError::Snapshot(error) => error.into(),
             SiteError::Picture(error) => error.into(),
             SiteError::Backup(error) => error.into(),
             SiteError::UpdateFile(error) => error.into(),
@@ -355,6 +358,16 @@ impl From<SetError> for Problem {
                 Self::field(control.key().unwrap_or_default(), error.to_string())
             }
             _ => Self::NotReady(error.to_string()),
+        }
+    }
+}
+
+impl From<SnapshotError> for Problem {
+    fn from(error: SnapshotError) -> Self {
+        match error {
+            SnapshotError::NotLive => Self::NotLive(error.to_string()),
+            SnapshotError::Undecodable(error) => Self::Undecodable(error.to_string()),
+            SnapshotError::Busy => Self::Site(SiteError::Busy("other pictures are being made")),
         }
     }
 }

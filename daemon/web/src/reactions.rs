@@ -6,9 +6,9 @@ use super::json;
 use super::problem::Problem;
 use super::state::{Shared, State};
 use super::stream::word;
-use super::streams::visible;
 use axum::response::Response;
 use http::StatusCode;
+use perch_site::{reactions, watch_list};
 use perch_store::{Reaction, StreamId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -56,19 +56,12 @@ async fn react(
     Path(id): Path<StreamId>,
     Json(asked): Json<Asked>,
 ) -> Result<Response, Problem> {
-    let user = caller.member()?.user;
     let reaction = match asked.reaction {
         Opinion::Like => Some(Reaction::Like),
         Opinion::Dislike => Some(Reaction::Dislike),
         Opinion::None => None,
     };
-    let shown = state.shown(&caller);
-    let facts = state.store(move |store| {
-        visible(store, &shown, id)?;
-        store.react(user, id, reaction).map_err(Problem::from)
-    });
-    let facts = facts.await?;
-    state.site.chat.reacted(id, facts.likes, facts.dislikes);
+    let facts = reactions::react(&state.site, &caller.actor, id, reaction).await?;
     Ok(json::fresh(&Counts { likes: facts.likes, dislikes: facts.dislikes, my_reaction: word(reaction) }))
 }
 
@@ -76,12 +69,7 @@ async fn react(
 #[utoipa::path(put, path = "/api/v1/streams/{id}/save", tag = "streams", params(("id" = String, Path, description = "The stream's id")),
     responses((status = 204, description = "It is on the list")))]
 async fn save(state: Shared, caller: Caller, Path(id): Path<StreamId>) -> Result<StatusCode, Problem> {
-    let (user, now, shown) = (caller.member()?.user, state.now(), state.shown(&caller));
-    let saving = state.store(move |store| {
-        visible(store, &shown, id)?;
-        store.save_stream(user, id, now).map_err(Problem::from)
-    });
-    saving.await?;
+    watch_list::save(&state.site, &caller.actor, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -89,7 +77,6 @@ async fn save(state: Shared, caller: Caller, Path(id): Path<StreamId>) -> Result
 #[utoipa::path(delete, path = "/api/v1/streams/{id}/save", tag = "streams", params(("id" = String, Path, description = "The stream's id")),
     responses((status = 204, description = "It is not on the list (any more)")))]
 async fn unsave(state: Shared, caller: Caller, Path(id): Path<StreamId>) -> Result<StatusCode, Problem> {
-    let user = caller.member()?.user;
-    state.store(move |store| store.unsave_stream(user, id)).await?;
+    watch_list::remove(&state.site, &caller.actor, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -56,32 +56,4 @@ impl State {
         let store = self.site.store.clone();
         self.site.turns.store(move || work(&store)).await?.map_err(Problem::from)
     }
-
-    /// Runs `work` on a camera's driver, on a thread that may block.
-    pub(super) async fn ask_hardware<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, Problem> {
-        Ok(self.site.turns.hardware(work).await?)
-    }
-
-    /// The same for what changes logins, roles, standings, names or passwords: what is known of logins is forgotten then.
-    pub(super) async fn change_accounts<T, E>(
-        &self,
-        work: impl FnOnce(&Store) -> Result<T, E> + Send + 'static,
-    ) -> Result<T, Problem>
-    where
-        T: Send + 'static,
-        E: Send + 'static,
-        Problem: From<E>,
-    {
-        let accounts = self.site.accounts.clone();
-        self.store(move |store| {
-            let done = work(store);
-            // Here, and not after the await: the request may be given up, the change is not.
-            accounts.logins.forget();
-            done
-        })
-        .await
-    }
 }

@@ -2,11 +2,8 @@
 
 use super::json::Time;
 use super::people::UserRef;
-use perch_site::accounts::logins::Login;
-use perch_store::{
-    EndReason, Reaction, Role, Store, StoreError, Stream, StreamId, StreamState, Timestamp, Visibility,
-};
-use perch_studio::live::OnAir;
+use perch_site::stream::SeenStream;
+use perch_store::{EndReason, Reaction, Stream, StreamId, StreamState, Topic, Visibility};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -77,44 +74,17 @@ pub(super) struct StreamItem {
     may_edit: bool,
 }
 
-/// What is needed to show streams to somebody.
-pub(super) struct Shown {
-    pub(super) asker: Option<Login>,
-    pub(super) on_air: std::sync::Arc<[OnAir]>,
-    pub(super) now: Timestamp,
-}
-
-impl Shown {
-    /// Whether the asker may know of it.
-    pub(super) fn may_see(&self, stream: &Stream) -> bool {
-        stream.facts.visibility == Visibility::Public || self.asker.is_some()
-    }
-
-    /// Whether the asker may change it.
-    pub(super) fn may_edit(&self, stream: &Stream) -> bool {
-        self.asker.as_ref().is_some_and(|login| login.user == stream.facts.user || login.role == Role::Owner)
-    }
-
-    /// The stream as the asker sees it.
-    pub(super) fn item(&self, store: &Store, stream: Stream) -> Result<StreamItem, StoreError> {
-        let may_edit = self.may_edit(&stream);
-        let Stream { facts, details, topics: filed } = stream;
-        let asker = self.asker.as_ref().map(|login| login.user);
-        // The console has an owner's rights and no account of its own.
-        let asker = asker.filter(|_| self.asker.as_ref().is_some_and(|login| login.session.is_some()));
-        let my_reaction = asker.map(|user| store.reaction(user, facts.id)).transpose()?;
-        let topics = store.topics()?.into_iter().filter(|topic| filed.contains(&topic.id));
-        let on_air = self.on_air.iter().find(|on_air| on_air.stream == facts.id);
-        let until = facts.ended_at.unwrap_or(self.now).unix_millis();
-        let elapsed =
-            facts.live_at.map_or(0, |live_at| until.saturating_sub(live_at.unix_millis()).max(0) / 1000);
+impl From<SeenStream> for StreamItem {
+    fn from(seen: SeenStream) -> Self {
+        let Stream { facts, details, .. } = seen.stream;
         let version = details.thumbnail_version;
-        Ok(StreamItem {
+        let topic = |topic: Topic| TopicRef { id: topic.id.to_string(), name: topic.name };
+        Self {
             id: facts.id,
             title: details.title,
             description: details.description,
-            topics: topics.map(|topic| TopicRef { id: topic.id.to_string(), name: topic.name }).collect(),
-            user: UserRef::from(&store.user(facts.user)?),
+            topics: seen.topics.into_iter().map(topic).collect(),
+            user: UserRef::from(&seen.user),
             camera: details.camera,
             width: details.mode.width,
             height: details.mode.height,
@@ -129,19 +99,19 @@ impl Shown {
             created_at: Time(facts.created_at),
             live_at: facts.live_at.map(Time),
             ended_at: facts.ended_at.map(Time),
-            elapsed_seconds: elapsed as u64,
+            elapsed_seconds: seen.elapsed_seconds,
             views: facts.views,
-            viewers: on_air.map_or(0, |on_air| on_air.viewers.now()),
+            viewers: seen.viewers,
             peak_viewers: facts.peak_viewers,
             likes: facts.likes,
             dislikes: facts.dislikes,
-            my_reaction: my_reaction.map(word),
-            saved: asker.map(|user| store.is_saved(user, facts.id)).transpose()?,
+            my_reaction: seen.own.map(|own| word(own.reaction)),
+            saved: seen.own.map(|own| own.is_saved),
             thumbnail_url: (version > 0)
                 .then(|| format!("/api/v1/streams/{}/thumbnail.jpg?v={version}", facts.id)),
-            playlist_url: on_air.map(|_| format!("/media/{}/index.m3u8", facts.id)),
-            may_edit,
-        })
+            playlist_url: seen.is_playable.then(|| format!("/media/{}/index.m3u8", facts.id)),
+            may_edit: seen.may_edit,
+        }
     }
 }
 

@@ -1,0 +1,90 @@
+//! Controls of cameras: brightness, exposure, focus. What people set is kept, and set again whenever the camera is opened.
+
+use crate::actor::Actor;
+use crate::cameras;
+use crate::error::SiteError;
+use crate::site::Site;
+use perch_store::StoreError;
+use perch_studio::capture::controls::{self, Control, Values};
+
+/// Sets controls of a camera, all or none, and keeps them; for owners, and for those whose stream has the camera. Gives all of its controls as they
+/// stand now.
+///
+/// # Errors
+///
+/// `NotFound`, `Unauthenticated`, `Forbidden`, and `Controls` where the camera is not there or refuses.
+pub async fn set(
+    site: &Site,
+    actor: &Actor,
+    camera: &str,
+    values: Values,
+) -> Result<Vec<Control>, SiteError> {
+    actor.streamer()?;
+    let wanted = cameras::named(site, camera)?.config.clone();
+    if !actor.is_owner() {
+        let name = wanted.name.clone();
+        let holder = site.store(move |store| store.stream_on_camera(&name)).await?;
+        if holder.is_none_or(|stream| Some(stream.facts.user) != actor.user()) {
+            return Err(SiteError::Forbidden);
+        }
+    }
+    let (name, asked) = (wanted.name.clone(), values.clone());
+    let stand = site.turns.hardware(move || controls::set(&wanted, &asked)).await??;
+    let kept = as_taken(&values, stand.iter().map(|control| (control.key.as_str(), control.value)));
+    if !kept.is_empty() {
+        let known = site.controls.clone();
+        let keeping = site.store(move |store| {
+            let all = store.keep_camera_controls(&name, &kept)?;
+            known.keep(&name, all);
+            Ok::<_, StoreError>(())
+        });
+        keeping.await?;
+    }
+    Ok(stand)
+}
+
+/// What was asked for, as the driver took it: it rounds to a control's steps. A button has no value to keep.
+fn as_taken<'a>(asked: &Values, stand: impl Iterator<Item = (&'a str, Option<i32>)>) -> Values {
+    stand
+        .filter(|(key, _)| asked.contains_key(*key))
+        .filter_map(|(key, value)| Some((key.to_owned(), value?)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::TestSite;
+    use perch_store::Role;
+
+    #[tokio::test]
+    async fn owners_set_cameras_and_streamers_those_that_they_have() {
+        let site = TestSite::with_cameras(&["front", "back"]);
+        let ann = site.account("ann", Role::Streamer).await;
+        let ben = site.account("ben", Role::Streamer).await;
+        let olga = site.account("olga", Role::Owner).await;
+        site.stream(&ann, "front");
+        // A test pattern has no controls: the camera is asked, and refuses or has nothing to set.
+        for (actor, camera, may) in [
+            (&ann, "front", true),
+            (&ann, "back", false),
+            (&ben, "front", false),
+            (&olga, "back", true),
+            (&Actor::Console, "front", true),
+        ] {
+            let set = set(&site, actor, camera, Values::new()).await;
+            assert_eq!(!matches!(set, Err(SiteError::Forbidden)), may, "{actor} {camera}: {set:?}");
+        }
+        let refused = set(&site, &olga, "side", Values::new()).await;
+        assert!(matches!(refused, Err(SiteError::NotFound)), "{refused:?}");
+        let refused = set(&site, &site.nobody, "front", Values::new()).await;
+        assert!(matches!(refused, Err(SiteError::Unauthenticated)), "{refused:?}");
+    }
+
+    #[test]
+    fn what_is_kept_is_what_the_driver_took_of_what_was_asked_for() {
+        let stand = [("brightness", Some(55)), ("focus_now", None), ("hue", Some(7))];
+        let asked = [("brightness", 57), ("focus_now", 1)].map(|(key, value)| (key.to_owned(), value)).into();
+        assert_eq!(as_taken(&asked, stand.into_iter()), [("brightness".to_owned(), 55)].into());
+    }
+}

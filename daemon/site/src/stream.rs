@@ -1,0 +1,175 @@
+//! A stream as somebody sees it, and who may see and change one.
+
+use crate::actor::Actor;
+use crate::error::SiteError;
+use crate::site::Site;
+use perch_store::{
+    Reaction, Refusal, Store, StoreError, Stream, StreamId, Timestamp, Topic, User, UserId, Visibility,
+};
+use perch_studio::live::OnAir;
+use std::sync::Arc;
+
+/// A stream as an actor sees it now.
+#[derive(Debug, Clone)]
+pub struct SeenStream {
+    /// As it is stored.
+    pub stream: Stream,
+    /// What it is filed under.
+    pub topics: Vec<Topic>,
+    /// Whose stream it is.
+    pub user: User,
+    /// Seconds since it is live, or how many it was; 0 before its first picture.
+    pub elapsed_seconds: u64,
+    /// Who watch now.
+    pub viewers: u32,
+    /// Whether there is something to play.
+    pub is_playable: bool,
+    /// What the actor has said of it; `None` without an account.
+    pub own: Option<OwnMarks>,
+    /// Whether the actor may change, stop and delete it.
+    pub may_edit: bool,
+}
+
+/// What one account has said of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OwnMarks {
+    /// Whether it is liked, or disliked.
+    pub reaction: Option<Reaction>,
+    /// Whether it is on the watch list.
+    pub is_saved: bool,
+}
+
+/// Who looks, when, and at what is on the air: what it takes to show streams beside what is stored of them.
+#[derive(Debug, Clone)]
+pub struct Perspective {
+    actor: Actor,
+    on_air: Arc<[OnAir]>,
+    now: Timestamp,
+}
+
+impl Perspective {
+    /// The actor's, now.
+    pub fn of(site: &Site, actor: &Actor) -> Self {
+        let on_air = site.live.on_air().borrow().clone();
+        Self { actor: actor.clone(), on_air, now: site.now() }
+    }
+
+    /// The stream from here. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store.
+    pub fn see(&self, store: &Store, stream: Stream) -> Result<SeenStream, StoreError> {
+        let facts = &stream.facts;
+        let mut topics = store.topics()?;
+        topics.retain(|topic| stream.topics.contains(&topic.id));
+        let on_air = self.on_air.iter().find(|on_air| on_air.stream == facts.id);
+        let until = facts.ended_at.unwrap_or(self.now).unix_millis();
+        let elapsed = facts.live_at.map_or(0, |live_at| until.saturating_sub(live_at.unix_millis()).max(0));
+        Ok(SeenStream {
+            topics,
+            user: store.user(facts.user)?,
+            elapsed_seconds: elapsed as u64 / 1000,
+            viewers: on_air.map_or(0, |on_air| on_air.viewers.now()),
+            is_playable: on_air.is_some(),
+            own: self.actor.user().map(|user| own_marks(store, user, facts.id)).transpose()?,
+            may_edit: self.actor.may_act_for(facts.user),
+            stream,
+        })
+    }
+}
+
+fn own_marks(store: &Store, user: UserId, stream: StreamId) -> Result<OwnMarks, StoreError> {
+    Ok(OwnMarks { reaction: store.reaction(user, stream)?, is_saved: store.is_saved(user, stream)? })
+}
+
+/// Whether the actor may know of streams with this visibility: streams for members are there for members only.
+pub const fn may_see(actor: &Actor, visibility: Visibility) -> bool {
+    matches!(visibility, Visibility::Public) || actor.is_member()
+}
+
+/// The stream, where the actor may know of it. Blocks.
+///
+/// # Errors
+///
+/// `Refused` with `NotFound`, also where the actor may not know of it.
+pub fn visible(store: &Store, actor: &Actor, id: StreamId) -> Result<Stream, SiteError> {
+    let stream = store.stream(id)?;
+    if may_see(actor, stream.facts.visibility) {
+        Ok(stream)
+    } else {
+        Err(Refusal::NotFound { what: "stream" }.into())
+    }
+}
+
+/// The stream, where the actor may change it: its user, and owners. Blocks.
+///
+/// # Errors
+///
+/// Those of [`visible`], and `Forbidden`.
+pub fn editable(store: &Store, actor: &Actor, id: StreamId) -> Result<Stream, SiteError> {
+    let stream = visible(store, actor, id)?;
+    if actor.may_act_for(stream.facts.user) { Ok(stream) } else { Err(SiteError::Forbidden) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::TestSite;
+    use perch_store::{EndReason, Role, StreamChange};
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn a_stream_for_members_is_there_for_members_and_is_changed_by_its_user_and_owners() {
+        let site = TestSite::new();
+        let ann = site.account("ann", Role::Streamer).await;
+        let ben = site.account("ben", Role::Streamer).await;
+        let olga = site.account("olga", Role::Owner).await;
+        let public = site.stream(&ann, "front");
+        let hidden = site.stream(&ann, "back");
+        let members = StreamChange { visibility: Some(Visibility::Members), ..StreamChange::default() };
+        site.store.change_stream(hidden, &members).unwrap();
+        for (actor, sees_hidden, edits) in [
+            (&site.nobody, false, false),
+            (&ben, true, false),
+            (&ann, true, true),
+            (&olga, true, true),
+            (&Actor::Console, true, true),
+        ] {
+            assert!(visible(&site.store, actor, public).is_ok(), "{actor}");
+            let seen = visible(&site.store, actor, hidden);
+            assert_eq!(seen.is_ok(), sees_hidden, "{actor}: {seen:?}");
+            assert_eq!(editable(&site.store, actor, public).is_ok(), edits, "{actor}");
+            let hidden = editable(&site.store, actor, hidden);
+            assert_eq!(hidden.is_ok(), edits, "{actor}");
+            // Whoever may not see it is not told that it is there.
+            let is_forbidden = matches!(hidden, Err(SiteError::Forbidden));
+            assert_eq!(is_forbidden, sees_hidden && !edits, "{actor}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stream_is_shown_with_its_age_and_with_ones_own_marks() {
+        let site = TestSite::new();
+        let ann = site.account("ann", Role::Streamer).await;
+        let id = site.stream(&ann, "front");
+        let see = |actor: &Actor| {
+            Perspective::of(&site, actor).see(&site.store, site.store.stream(id).unwrap()).unwrap()
+        };
+        assert_eq!(see(&ann).elapsed_seconds, 0, "before its first picture");
+        site.store.stream_live(id, site.now()).unwrap();
+        site.clock.turn(Duration::from_secs(90));
+        site.store.react(ann.user().unwrap(), id, Some(Reaction::Like)).unwrap();
+        let seen = see(&ann);
+        assert_eq!((seen.elapsed_seconds, seen.may_edit, seen.is_playable), (90, true, false));
+        assert_eq!(seen.own, Some(OwnMarks { reaction: Some(Reaction::Like), is_saved: false }));
+        assert_eq!(seen.user.username, "ann");
+        assert_eq!(see(&site.nobody).own, None);
+        // The console may do what an owner may, and has no account that could like anything.
+        let console = see(&Actor::Console);
+        assert_eq!((console.own, console.may_edit), (None, true));
+        site.store.end_stream(id, EndReason::User, site.now()).unwrap();
+        site.clock.turn(Duration::from_secs(90));
+        assert_eq!(see(&ann).elapsed_seconds, 90, "it is over");
+    }
+}

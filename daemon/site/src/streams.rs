@@ -1,0 +1,298 @@
+//! Streams: finding them, changing what is said of one, ending and deleting one. Going live is [`going_live`](crate::going_live).
+
+use crate::actor::Actor;
+use crate::error::SiteError;
+use crate::site::Site;
+use crate::stream::{self, Perspective, SeenStream};
+use crate::stream_text;
+use perch_store::{
+    Cursor, EndReason, Sort, StateFilter, StoreError, StreamChange, StreamId, StreamQuery, TopicId,
+    Visibility,
+};
+
+/// Which streams are looked for, and in which order.
+#[derive(Debug, Clone)]
+pub struct Search {
+    /// Words that title, description, user or topics have, each whole or its beginning; empty: any.
+    pub text: String,
+    /// Filed under it.
+    pub topic: Option<TopicId>,
+    /// Not ended, or over.
+    pub state: Option<StateFilter>,
+    /// Of the account with this name.
+    pub username: Option<String>,
+    /// Of accounts that the actor follows.
+    pub following: bool,
+    /// That the actor likes.
+    pub liked: bool,
+    /// On the actor's watch list.
+    pub saved: bool,
+    /// The order.
+    pub sort: Sort,
+    /// Where the page before ended.
+    pub after: Option<Cursor>,
+    /// Streams of a page.
+    pub limit: usize,
+}
+
+/// One page of what was found.
+#[derive(Debug)]
+pub struct FoundStreams {
+    /// As the actor sees them.
+    pub streams: Vec<SeenStream>,
+    /// Where the next page goes on; `None` on the last one.
+    pub next: Option<Cursor>,
+}
+
+/// Finds streams that the actor may know of.
+///
+/// # Errors
+///
+/// `Unauthenticated`, or `Forbidden` for the console, where something of the actor's own account is asked for.
+pub async fn find(site: &Site, actor: &Actor, search: Search) -> Result<FoundStreams, SiteError> {
+    let own = |asked: bool| asked.then(|| actor.member().map(|login| login.user)).transpose();
+    let mut query = StreamQuery {
+        text: search.text,
+        topic: search.topic,
+        state: search.state,
+        user: None,
+        following: own(search.following)?,
+        liked: own(search.liked)?,
+        saved: own(search.saved)?,
+        members: actor.is_member(),
+        sort: search.sort,
+        after: search.after,
+        limit: search.limit,
+    };
+    let perspective = Perspective::of(site, actor);
+    let found = site.store(move |store| {
+        if let Some(username) = search.username {
+            match store.user_by_name(&username) {
+                Ok(user) => query.user = Some(user.id),
+                // Nobody has this name: nobody's streams.
+                Err(StoreError::Refused(_)) => return Ok(FoundStreams { streams: Vec::new(), next: None }),
+                Err(error) => return Err(error),
+            }
+        }
+        let page = store.find_streams(&query)?;
+        let streams = page.items.into_iter().map(|stream| perspective.see(store, stream));
+        Ok::<_, StoreError>(FoundStreams { streams: streams.collect::<Result<_, _>>()?, next: page.next })
+    });
+    found.await
+}
+
+/// One stream.
+///
+/// # Errors
+///
+/// `Refused` with `NotFound`, also where the actor may not know of it.
+pub async fn show(site: &Site, actor: &Actor, id: StreamId) -> Result<SeenStream, SiteError> {
+    let (perspective, actor) = (Perspective::of(site, actor), actor.clone());
+    site.store(move |store| {
+        let stream = stream::visible(store, &actor, id)?;
+        Ok::<_, SiteError>(perspective.see(store, stream)?)
+    })
+    .await
+}
+
+/// What to change of a stream; what is `None` stays as it is.
+#[derive(Debug, Clone, Default)]
+pub struct ChangeStream {
+    /// 1 to 100 characters.
+    pub title: Option<String>,
+    /// Up to 5000 characters.
+    pub description: Option<String>,
+    /// Ids of topics.
+    pub topics: Option<Vec<String>>,
+    /// Who may watch.
+    pub visibility: Option<Visibility>,
+}
+
+/// Changes what is said of a stream, and who may watch it; for its user and owners.
+///
+/// # Errors
+///
+/// `Field` of what does not fit, `Refused` with `NotFound`, `Forbidden`.
+pub async fn change(
+    site: &Site,
+    actor: &Actor,
+    id: StreamId,
+    change: ChangeStream,
+) -> Result<SeenStream, SiteError> {
+    let title = change.title.map(|title| stream_text::title(&title)).transpose()?;
+    let description = change.description.map(|words| stream_text::description(&words)).transpose()?;
+    let (topics, visibility) = (change.topics, change.visibility);
+    let (perspective, actor) = (Perspective::of(site, actor), actor.clone());
+    let changed = site.store(move |store| {
+        stream::editable(store, &actor, id)?;
+        let topics = topics.map(|topics| stream_text::topics(store, &topics)).transpose()?;
+        let stream = store.change_stream(id, &StreamChange { title, description, topics, visibility })?;
+        Ok::<_, SiteError>(perspective.see(store, stream)?)
+    });
+    let changed = changed.await?;
+    if let Some(visibility) = visibility {
+        site.live.visibility_changed(id, visibility).await;
+    }
+    Ok(changed)
+}
+
+/// Ends a stream, for its user and owners; comes back when it has ended. One that has ended before stays as it ended.
+///
+/// # Errors
+///
+/// `Refused` with `NotFound`, `Forbidden`, and `Live` where the studio cannot end it.
+pub async fn stop(site: &Site, actor: &Actor, id: StreamId) -> Result<SeenStream, SiteError> {
+    let asker = actor.clone();
+    let stream = site.store(move |store| stream::editable(store, &asker, id)).await?;
+    let is_own = actor.user() == Some(stream.facts.user);
+    let reason = if is_own { EndReason::User } else { EndReason::Owner };
+    let stream = site.live.stop(id, reason).await?;
+    let perspective = Perspective::of(site, actor);
+    site.store(move |store| perspective.see(store, stream)).await
+}
+
+/// Deletes a stream that has ended, with its chat and all that refers to it; for its user and owners. Its pictures are gone at once.
+///
+/// # Errors
+///
+/// `Refused` with `NotEnded` or `NotFound`, and `Forbidden`.
+pub async fn delete(site: &Site, actor: &Actor, id: StreamId) -> Result<(), SiteError> {
+    let actor = actor.clone();
+    let deleted = site.store(move |store| {
+        stream::editable(store, &actor, id)?;
+        Ok::<_, SiteError>(store.delete_stream(id)?)
+    });
+    deleted.await?;
+    // Only now: the end of a stream that could not be deleted can still be watched.
+    site.live.stream_deleted(id).await;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::going_live::{self, GoLive};
+    use crate::testing::TestSite;
+    use crate::users;
+    use perch_store::{Reaction, Refusal, Role, StreamState};
+
+    fn all() -> Search {
+        Search {
+            text: String::new(),
+            topic: None,
+            state: None,
+            username: None,
+            following: false,
+            liked: false,
+            saved: false,
+            sort: Sort::Newest,
+            after: None,
+            limit: 20,
+        }
+    }
+
+    async fn ids(site: &Site, actor: &Actor, search: Search) -> Vec<StreamId> {
+        let found = find(site, actor, search).await.unwrap();
+        found.streams.iter().map(|seen| seen.stream.facts.id).collect()
+    }
+
+    #[tokio::test]
+    async fn a_search_finds_what_one_may_know_of_and_ones_own_marks() {
+        let site = TestSite::new();
+        let ann = site.account("ann", Role::Streamer).await;
+        let ben = site.account("ben", Role::Viewer).await;
+        let [one, two] = ["one", "two"].map(|camera| site.stream(&ann, camera));
+        let hidden = ChangeStream { visibility: Some(Visibility::Members), ..ChangeStream::default() };
+        change(&site, &ann, two, hidden).await.unwrap();
+        assert_eq!(ids(&site, &site.nobody, all()).await, [one]);
+        assert_eq!(ids(&site, &ben, all()).await, [two, one]);
+        assert_eq!(ids(&site, &Actor::Console, all()).await, [two, one]);
+        let liked = || Search { liked: true, ..all() };
+        assert_eq!(ids(&site, &ben, liked()).await, []);
+        site.store.react(ben.user().unwrap(), one, Some(Reaction::Like)).unwrap();
+        assert_eq!(ids(&site, &ben, liked()).await, [one]);
+        assert_eq!(ids(&site, &ann, liked()).await, []);
+        let refused = find(&site, &site.nobody, liked()).await;
+        assert!(matches!(refused, Err(SiteError::Unauthenticated)), "{refused:?}");
+        let of = |name: &str| Search { username: Some(name.to_owned()), ..all() };
+        assert_eq!(ids(&site, &site.nobody, of("Ann")).await, [one]);
+        assert_eq!(ids(&site, &site.nobody, of("zoe")).await, []);
+        let first = find(&site, &ben, Search { limit: 1, ..all() }).await.unwrap();
+        assert_eq!(ids(&site, &ben, Search { after: first.next, ..all() }).await, [one]);
+    }
+
+    #[tokio::test]
+    async fn a_change_leaves_alone_what_it_does_not_name() {
+        let site = TestSite::new();
+        let ann = site.account("ann", Role::Streamer).await;
+        let ben = site.account("ben", Role::Streamer).await;
+        let id = site.stream(&ann, "front");
+        let words = ChangeStream { description: Some("In the oak".to_owned()), ..ChangeStream::default() };
+        change(&site, &ann, id, words).await.unwrap();
+        let title = || ChangeStream { title: Some("Owls".to_owned()), ..ChangeStream::default() };
+        let details = change(&site, &ann, id, title()).await.unwrap().stream.details;
+        assert_eq!((details.title.as_str(), details.description.as_str()), ("Owls", "In the oak"));
+        let refused = change(&site, &ben, id, title()).await;
+        assert!(matches!(refused, Err(SiteError::Forbidden)), "{refused:?}");
+        let empty = ChangeStream { title: Some(String::new()), ..ChangeStream::default() };
+        let refused = change(&site, &ann, id, empty).await;
+        assert!(matches!(&refused, Err(SiteError::Field(error)) if error.field == "title"), "{refused:?}");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_stream_is_hidden_from_others_as_soon_as_its_user_says_so() {
+        let site = TestSite::with_cameras(&["front"]);
+        let ann = site.account("ann", Role::Streamer).await;
+        let asked = GoLive { title: "Birds".to_owned(), ..GoLive::default() };
+        let id = going_live::start(&site, &ann, asked).await.unwrap().stream.facts.id;
+        let hidden = ChangeStream { visibility: Some(Visibility::Members), ..ChangeStream::default() };
+        change(&site, &ann, id, hidden).await.unwrap();
+        assert_eq!(site.live.on_air().borrow()[0].visibility, Visibility::Members);
+        assert!(show(&site, &site.nobody, id).await.is_err());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_has_ended_says_who_ended_it_and_can_be_deleted() {
+        let site = TestSite::with_cameras(&["front", "back"]);
+        let ann = site.account("ann", Role::Streamer).await;
+        let olga = site.account("olga", Role::Owner).await;
+        for (who, camera, reason) in [(&ann, "front", EndReason::User), (&olga, "back", EndReason::Owner)] {
+            let asked =
+                GoLive { title: "Birds".to_owned(), camera: Some(camera.to_owned()), ..GoLive::default() };
+            let id = going_live::start(&site, &ann, asked).await.unwrap().stream.facts.id;
+            let refused = delete(&site, who, id).await;
+            assert!(matches!(refused, Err(SiteError::Refused(Refusal::NotEnded { .. }))), "{refused:?}");
+            for _ in 0..2 {
+                let facts = stop(&site, who, id).await.unwrap().stream.facts;
+                assert_eq!((facts.state, facts.end_reason), (StreamState::Ended, Some(reason)));
+            }
+            let is_on_air = || site.live.on_air().borrow().iter().any(|on_air| on_air.stream == id);
+            assert!(is_on_air(), "players fetch its end");
+            delete(&site, who, id).await.unwrap();
+            assert!(show(&site, who, id).await.is_err());
+            assert!(!is_on_air(), "its pictures go with it");
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_pictures_of_an_account_go_with_it() {
+        let site = TestSite::with_cameras(&["front"]);
+        let ann = site.account("ann", Role::Streamer).await;
+        let asked = GoLive { title: "Birds".to_owned(), ..GoLive::default() };
+        let id = going_live::start(&site, &ann, asked).await.unwrap().stream.facts.id;
+        users::delete(&site, &Actor::Console, "ann".to_owned()).await.unwrap();
+        assert!(show(&site, &Actor::Console, id).await.is_err());
+        assert!(site.live.on_air().borrow().is_empty());
+    }
+
+    #[tokio::test]
+    async fn nobody_ends_or_deletes_the_streams_of_others() {
+        let site = TestSite::new();
+        let ann = site.account("ann", Role::Streamer).await;
+        let ben = site.account("ben", Role::Streamer).await;
+        let id = site.stream(&ann, "front");
+        assert!(matches!(stop(&site, &ben, id).await, Err(SiteError::Forbidden)));
+        assert!(matches!(delete(&site, &ben, id).await, Err(SiteError::Forbidden)));
+        assert_eq!(site.store.stream(id).unwrap().facts.state, StreamState::Starting);
+    }
+}
