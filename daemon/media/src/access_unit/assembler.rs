@@ -5,14 +5,14 @@
 
 use super::arrival::Arrivals;
 use super::order::{Order, Placed};
-use super::parameter_sets::ParameterSets;
-use super::{AccessUnit, Entry};
+use super::parameter_sets::{AccessUnitError, ParameterSets};
+use super::unit::{AccessUnit, Entry};
 use crate::h264::annex_b::nal_units;
 use crate::h264::nal_unit::NalUnitType;
 use crate::h264::picture_splitter::{MAX_PICTURE_BYTES, PictureSplitter, PictureTooLarge};
 use crate::h264::sei::RecoveryPoint;
 use crate::h264::slice_header::{SliceHeader, SliceStart, SliceType};
-use crate::h264::sps::{PictureOrder, SpsError};
+use crate::h264::sps::PictureOrder;
 use crate::time::{MediaTime, Times};
 use bytes::Bytes;
 use std::ops::{Range, RangeInclusive};
@@ -39,28 +39,6 @@ pub struct AssemblerCounters {
     pub late: u64,
     /// B pictures dropped because their order of display is coded in a way that is not read here (picture order count type 1).
     pub unknown_order: u64,
-}
-
-/// Why a picture was dropped. The stream goes on at the next entry; the counters say how often it happened.
-#[derive(Debug, thiserror::Error)]
-pub enum AccessUnitError {
-    /// No start code, or nothing after it.
-    #[error("a buffer of {0} bytes holds no H.264 NAL unit")]
-    NotH264(usize),
-    /// Larger than any real picture.
-    #[error("a picture of {0} bytes is too large")]
-    TooLarge(usize),
-    /// The SPS cannot be read.
-    #[error("the picture's sequence parameter set cannot be used")]
-    BrokenSps(#[from] SpsError),
-    /// The PPS cannot be read.
-    #[error("the picture's parameter set (PPS) of {0} bytes cannot be used")]
-    BrokenPps(usize),
-    /// B-frames without times whose order of display cannot be worked out.
-    #[error(
-        "the stream has B-frames with picture order count type 1 and carries no presentation times: switch B-frames off"
-    )]
-    UnknownOrder,
 }
 
 /// One source's access units, from when it was opened until it is closed.

@@ -1,11 +1,32 @@
 //! The parameter sets of one source, and which of them are in force (ITU-T H.264 §7.4.1.2.1): a slice names its PPS, and that its SPS.
 
-use super::VideoFormat;
-use super::assembler::AccessUnitError;
+use super::unit::VideoFormat;
 use crate::h264::pps::PpsIds;
-use crate::h264::sps::Sps;
+use crate::h264::sps::{Sps, SpsError};
 use bytes::Bytes;
 use std::sync::Arc;
+
+/// Why a picture was dropped. The stream goes on at the next entry; the counters say how often it happened.
+#[derive(Debug, thiserror::Error)]
+pub enum AccessUnitError {
+    /// No start code, or nothing after it.
+    #[error("a buffer of {0} bytes holds no H.264 NAL unit")]
+    NotH264(usize),
+    /// Larger than any real picture.
+    #[error("a picture of {0} bytes is too large")]
+    TooLarge(usize),
+    /// The SPS cannot be read.
+    #[error("the picture's sequence parameter set cannot be used")]
+    BrokenSps(#[from] SpsError),
+    /// The PPS cannot be read.
+    #[error("the picture's parameter set (PPS) of {0} bytes cannot be used")]
+    BrokenPps(usize),
+    /// B-frames without times whose order of display cannot be worked out.
+    #[error(
+        "the stream has B-frames with picture order count type 1 and carries no presentation times: switch B-frames off"
+    )]
+    UnknownOrder,
+}
 
 /// Picture parameter sets that are kept; encoders use one, seldom three.
 const MAX_PPS: usize = 16;

@@ -2,7 +2,7 @@
 
 use super::media_playlist::{MediaPlaylist, MediaSegment, ServerControl};
 use super::multivariant_playlist::Variant;
-use super::segment_name;
+use super::segment_name::segment_name;
 use super::segmenter::Segment;
 use crate::time::MediaTime;
 use bytes::Bytes;

@@ -8,6 +8,7 @@ mod live_window;
 mod media_playlist;
 mod multivariant_playlist;
 mod packager;
+mod segment_name;
 mod segment_writer;
 mod segmenter;
 
@@ -16,19 +17,6 @@ pub use live_window::{LiveWindow, LiveWindowConfig, WallOffset};
 pub use media_playlist::{MediaPlaylist, MediaSegment, ServerControl};
 pub use multivariant_playlist::{MultivariantPlaylist, Variant};
 pub use packager::Packager;
+pub use segment_name::{parse_segment_name, segment_name};
 pub use segment_writer::{InMemory, SegmentWriter};
 pub use segmenter::{Segment, SegmentError, Segmenter};
-
-/// A segment's name, relative to its playlist: `RUN-NUMBER.ts`. No two runs of any stream are called the same, so a name never stands for two
-/// segments, and caches may keep them for ever.
-pub fn segment_name(run: &str, sequence: u64) -> String {
-    format!("{run}-{sequence}.ts")
-}
-
-/// The run and the sequence number in a name made by [`segment_name`].
-pub fn parse_segment_name(name: &str) -> Option<(&str, u64)> {
-    let (run, digits) = name.strip_suffix(".ts")?.rsplit_once('-')?;
-    // One name for one segment: "a-007.ts" and "a-+7.ts" are not names of segment 7.
-    let sequence = digits.parse().ok()?;
-    (segment_name(run, sequence) == name).then_some((run, sequence))
-}

@@ -5,16 +5,11 @@
 mod demuxer;
 mod muxer;
 mod packet;
+mod pids;
 mod psi;
 mod section;
 
 pub use demuxer::{Demuxer, DemuxerCounters, Found, TimedPicture, TransportStreamError, is_transport_stream};
 pub use muxer::{DECODING_DELAY, Muxer};
 pub use packet::PACKET_BYTES;
-
-/// The program's tables.
-pub const PMT_PID: u16 = 0x1000;
-/// H.264, and the program's clock (PCR).
-pub const VIDEO_PID: u16 = 0x100;
-/// AAC in ADTS, once there is a microphone. The PMT announces it only then: players wait for what it announces.
-pub const AUDIO_PID: u16 = 0x101;
+pub use pids::{AUDIO_PID, PMT_PID, VIDEO_PID};

@@ -3,8 +3,8 @@
 //! Every picture is one PES packet of open length. An access unit delimiter comes before every picture, and the parameter
 //! sets come before every IDR and wherever they changed, whatever the source did.
 
-use super::VIDEO_PID;
 use super::packet::{PACKET_BYTES, PAYLOAD_BYTES, Packet, push_full_header, render};
+use super::pids::VIDEO_PID;
 use super::psi::{H264, tables};
 use crate::access_unit::{AccessUnit, VideoFormat};
 use crate::h264::annex_b::START_CODE;

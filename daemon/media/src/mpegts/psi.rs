@@ -1,7 +1,7 @@
 //! Program association and program map (ISO/IEC 13818-1 §2.4.4), as ready-made packets.
 
 use super::packet::{PACKET_BYTES, Packet, Pid, render};
-use super::{PMT_PID, VIDEO_PID};
+use super::pids::{PMT_PID, VIDEO_PID};
 use mpeg2ts::es::StreamType;
 use mpeg2ts::ts::payload::{Pat, Pmt};
 use mpeg2ts::ts::{EsInfo, ProgramAssociation, TsPayload, VersionNumber};

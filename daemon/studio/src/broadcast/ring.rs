@@ -4,7 +4,7 @@
 //! When that is more than the ring's share of memory, the newest GOP loses the samples that every reader has taken; if it still is too
 //! much, the slowest reader is overtaken and gives up its place. A sample that a reader has yet to take is forgotten in no other way.
 
-use super::{EntryPoint, Item, Published, Start, Want};
+use super::item::{EntryPoint, Item, Published, Start, Want};
 use crate::memory_budget::{Held, Part, StreamShare};
 use std::collections::{BTreeMap, VecDeque};
 use std::task::{Poll, Waker};

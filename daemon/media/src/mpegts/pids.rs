@@ -1,0 +1,8 @@
+//! The PIDs that we write.
+
+/// The program's tables.
+pub const PMT_PID: u16 = 0x1000;
+/// H.264, and the program's clock (PCR).
+pub const VIDEO_PID: u16 = 0x100;
+/// AAC in ADTS, once there is a microphone. The PMT announces it only then: players wait for what it announces.
+pub const AUDIO_PID: u16 = 0x101;
