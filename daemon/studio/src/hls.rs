@@ -42,6 +42,8 @@ const WINDOW_BYTES: usize = 32 << 20;
 const PART: Duration = Duration::from_millis(250);
 /// No stream makes more segments than one in so long, seams included: a source that fails is opened again after 250 ms.
 const SHORTEST_SEGMENT: Duration = Duration::from_millis(100);
+/// 2026-01-01, in time since the Unix epoch. Sequence numbers count from there, so that they stay short.
+const BEFORE_ALL_RUNS: Duration = Duration::from_hours(490_896);
 /// When nothing has come for so long, the segment that is being made is listed as it is: the cutter takes a pause of 1.5 s for a seam.
 const PAUSE: Duration = Duration::from_millis(1750);
 
@@ -64,23 +66,24 @@ impl HlsSettings {
     }
 }
 
-/// The media sequence number to begin with for a stream that began `age` ago: more than its runs before can have used, so that numbers never go
-/// back when it is resumed, and nothing has to be written down for that.
-fn first_sequence(age: Duration) -> u64 {
+/// The media sequence number that a run begins with, out of the wall clock: higher than any run before it can have used, of this stream or of
+/// another one at the same address, so that numbers never go back for a player, and nothing has to be written down for that. A board whose
+/// clock was lost in a power cut may begin lower; names are unique all the same.
+fn first_sequence(wall: SystemTime) -> u64 {
+    let age = wall.duration_since(SystemTime::UNIX_EPOCH + BEFORE_ALL_RUNS).unwrap_or_default();
     (age.as_millis() / SHORTEST_SEGMENT.as_millis()) as u64
 }
 
-/// Starts the reader of a stream that began `age` ago; `metrics` are those of all streams. It runs on a thread of its own, because it lasts as
+/// Starts a stream's reader; `metrics` are those of all streams. It runs on a thread of its own, because it lasts as
 /// long as the stream: the runtime's threads for blocking work are for short calls. It ends when the broadcast closes, after it has ended its
 /// playlist; the receiver tells, with an error where it broke down.
 pub fn spawn(
     broadcast: &Broadcast,
     settings: HlsSettings,
-    age: Duration,
     clock: Arc<dyn Clock>,
     metrics: Arc<HlsMetrics>,
 ) -> io::Result<(HlsHandle, oneshot::Receiver<()>)> {
-    let (handle, reading) = read(broadcast, settings, age, clock, metrics)?;
+    let (handle, reading) = read(broadcast, settings, clock, metrics)?;
     let runtime = Handle::current();
     let (running, ended) = oneshot::channel();
     std::thread::Builder::new().name("hls".to_owned()).spawn(move || {
@@ -95,7 +98,6 @@ pub fn spawn(
 fn read(
     broadcast: &Broadcast,
     settings: HlsSettings,
-    age: Duration,
     clock: Arc<dyn Clock>,
     metrics: Arc<HlsMetrics>,
 ) -> io::Result<(HlsHandle, impl Future<Output = ()> + use<>)> {
@@ -103,7 +105,7 @@ fn read(
     let run = new_run()?;
     let handle = HlsHandle::new(offer_seen, run.as_str().into(), broadcast.share());
     let (reader, share) = (broadcast.subscribe(WANT), broadcast.share());
-    let stream = Stream::new(settings, run, first_sequence(age), offer, metrics, clock, share);
+    let stream = Stream::new(settings, run, first_sequence(clock.wall()), offer, metrics, clock, share);
     Ok((handle, stream.run(reader)))
 }
 
@@ -199,7 +201,8 @@ impl Stream {
             }
         }
         self.finish();
-        self.publish(true);
+        let offer = self.make_offer(true);
+        self.offer.send_replace(offer);
     }
 
     /// Lists what there is of the segment that is being made.
@@ -224,11 +227,12 @@ impl Stream {
     fn list(&mut self, segment: Segment<SegmentBytes>, completed_at: Duration) {
         self.sample_wall_clock();
         self.keep(segment);
-        // Counted first: who sees it listed finds it counted.
+        let offer = self.make_offer(false);
+        // Counted first: whoever sees the segment listed finds it counted.
         self.metrics.segments.fetch_add(1, Ordering::Relaxed);
-        self.publish(false);
         let listed_after = self.clock.monotonic().saturating_sub(completed_at);
         self.metrics.listing_seconds.observe(listed_after.as_secs_f64());
+        self.offer.send_replace(offer);
     }
 
     fn keep(&mut self, segment: Segment<SegmentBytes>) {
@@ -246,11 +250,10 @@ impl Stream {
     }
 
     /// Makes the whole offer anew. The segments' bytes are shared, not copied.
-    fn publish(&mut self, has_ended: bool) {
+    fn make_offer(&mut self, has_ended: bool) -> Arc<Offer> {
         let Some(wall) = self.wall else {
             // Not one segment was made: there is nothing to end.
-            self.offer.send_replace(Arc::new(Offer { has_ended, ..Offer::default() }));
-            return;
+            return Arc::new(Offer { has_ended, ..Offer::default() });
         };
         let first_offered = self.window.segments().next().map_or(0, |segment| segment.sequence);
         let mut first_sequence = self.offer.borrow().first_sequence.min(first_offered);
@@ -269,7 +272,7 @@ impl Stream {
         let before = std::mem::replace(&mut self.bytes, bytes as u64);
         self.metrics.window_bytes.fetch_add(self.bytes.wrapping_sub(before), Ordering::Relaxed);
         let variants = self.window.variant(MEDIA_PLAYLIST).into_iter().collect();
-        self.offer.send_replace(Arc::new(Offer {
+        Arc::new(Offer {
             playlist: self.window.playlist(wall, has_ended).to_string().into(),
             multivariant: MultivariantPlaylist {
                 independent_segments: self.window.is_independent(),
@@ -284,7 +287,7 @@ impl Stream {
             has_ended,
             first_sequence,
             segments,
-        }));
+        })
     }
 }
 

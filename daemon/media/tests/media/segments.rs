@@ -316,10 +316,10 @@ fn a_writer_gets_the_segments_bytes_in_large_pieces() {
     assert!(most > 1, "none was large enough to come in pieces");
 }
 
+type Pushed = Result<Segment<(Vec<u8>, usize)>, SegmentError<NoRoom>>;
+
 /// A writer that fails in the second segment, where it is written (large pictures) or where it is finished (small ones).
-fn segments_around_a_failure(
-    picture_bytes: usize,
-) -> Vec<Result<Segment<(Vec<u8>, usize)>, SegmentError<NoRoom>>> {
+fn segments_around_a_failure(picture_bytes: usize) -> Vec<Pushed> {
     let writer = Noting { fails_at: Some(1), ..Noting::default() };
     let mut segmenter = Segmenter::with_writer(CONFIG, FIRST, Muxer::new(), writer);
     let mut camera = Camera::new(0, 0);

@@ -85,7 +85,7 @@ impl Site {
         let second = Duration::from_secs(1);
         let settings = HlsSettings { segment: second, window: second, keyframe_interval: second };
         let metrics = Arc::<HlsMetrics>::default();
-        let (hls, _) = hls::spawn(&broadcast, settings, Duration::ZERO, clock.clone(), metrics).unwrap();
+        let (hls, _) = hls::spawn(&broadcast, settings, clock.clone(), metrics).unwrap();
         let on_air = OnAir {
             stream,
             user: Some(logins[0].user),

@@ -7,7 +7,8 @@ use crate::clock::HandClock;
 use crate::memory_budget::{MemoryBudget, Part};
 use tokio::task::JoinHandle;
 
-const WALL: Duration = Duration::from_millis(1_795_368_483_007);
+/// 50 s into 2026: numbers begin at 500.
+const WALL: Duration = Duration::from_millis(1_767_225_650_007);
 
 fn settings() -> HlsSettings {
     HlsSettings {
@@ -16,9 +17,6 @@ fn settings() -> HlsSettings {
         keyframe_interval: Duration::from_secs(2),
     }
 }
-
-/// Of a stream that began 50 s ago: its numbers begin at 500.
-const AGE: Duration = Duration::from_secs(50);
 
 struct Live {
     publisher: Publisher,
@@ -35,7 +33,7 @@ fn live_within(share: StreamShare) -> Live {
     let (publisher, broadcast) = broadcast::channel();
     broadcast.keep_within(share);
     let clock = Arc::new(HandClock::at_wall(WALL));
-    let (handle, reading) = read(&broadcast, settings(), AGE, clock.clone(), Arc::default()).unwrap();
+    let (handle, reading) = read(&broadcast, settings(), clock.clone(), Arc::default()).unwrap();
     let task = tokio::spawn(reading); // with the paused time of the test
     Live { publisher, handle, task, clock }
 }
@@ -82,10 +80,10 @@ async fn the_first_segment_is_served_as_soon_as_it_is_whole() {
 async fn two_runs_of_a_stream_share_no_name_and_the_second_has_the_higher_numbers() {
     let mut names = Vec::new();
     let mut numbers = Vec::new();
-    for age in [Duration::ZERO, Duration::from_mins(40)] {
+    for wall in [WALL, WALL + Duration::from_secs(2000)] {
         let (publisher, broadcast) = broadcast::channel();
-        let clock = Arc::new(HandClock::at_wall(WALL));
-        let (handle, reading) = read(&broadcast, settings(), age, clock.clone(), Arc::default()).unwrap();
+        let clock = Arc::new(HandClock::at_wall(wall));
+        let (handle, reading) = read(&broadcast, settings(), clock.clone(), Arc::default()).unwrap();
         let mut live = Live { publisher, handle, task: tokio::spawn(reading), clock };
         live.seconds(0..2000).await;
         let offer = live.handle.offer();

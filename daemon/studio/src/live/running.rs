@@ -84,7 +84,6 @@ impl Running {
         let (hls, reader) = hls::spawn(
             capture.handle().broadcast(),
             settings,
-            shared.clock.monotonic().saturating_sub(programme.zero),
             shared.clock.clone(),
             shared.hls_metrics.clone(),
         )?;
