@@ -3,6 +3,7 @@
 //! The guess goes by the first bytes, as file(1) does. Must not be here: reading streams (`perch-media`), giving a source up (`supervisor`).
 
 use super::source::Output;
+use perch_media::mpegts::is_transport_stream;
 use std::time::Duration;
 
 /// Bytes of the beginning that are kept for the guess: three packets of MPEG-TS, a line of text.
@@ -88,8 +89,9 @@ fn guess(bytes: &[u8]) -> Option<String> {
     if bytes.get(4..8) == Some(b"ftyp") {
         return Some("it looks like MP4".to_owned());
     }
-    if [0, 188, 376].iter().all(|at| bytes.get(*at) == Some(&0x47)) {
-        return Some("it looks like MPEG-TS without H.264 in it".to_owned());
+    // What an MPEG transport stream lacks, its demuxer says.
+    if is_transport_stream(bytes) == Some(true) {
+        return None;
     }
     match first_nal_unit(bytes) {
         // Forbidden zero bit, then nal_unit_type 32 to 34 in six bits (ITU-T H.265 §7.3.1.2): parameter sets. As H.264 these would be
@@ -138,15 +140,10 @@ mod tests {
 
     #[test]
     fn what_it_looks_like_is_said() {
-        let mut ts = vec![0; 600];
-        for at in [0, 188, 376] {
-            ts[at] = 0x47;
-        }
         let noise: Vec<u8> = (0..600_u32).map(|n| ((n * 7919) >> 3) as u8 | 0x82).collect();
         for (bytes, expected) in [
             (&b"\xFF\xD8\xFF\xE0\x00\x10JFIF"[..], "MJPEG"),
             (b"\x00\x00\x00\x18ftypmp42", "MP4"),
-            (&ts, "MPEG-TS"),
             (b"\x00\x00\x00\x01\x40\x01\x0C", "HEVC"),
             (b"\x00\x00\x00\x01\x42\x01\x01", "HEVC"),
             (b"\x00\x00\x01\xB3\x14", "MPEG-2"),

@@ -4,6 +4,7 @@
 //!
 //! Must not be here: which source to open (`open`), what drivers do (`perch-device`), who reads the pictures.
 
+mod container;
 mod pictures;
 
 use super::received::Received;
@@ -297,9 +298,11 @@ impl Supervisor {
                 source.force_key_frame();
                 (key_frame_wanted, key_frame_asked) = (false, Some(now));
             }
-            let output = source.next(POLL).map_err(|error| match (error, received.no_h264()) {
-                (SourceError::Failed(words), Some(why)) => SourceError::Failed(format!("{words}; {why}")),
-                (error, _) => error,
+            let output = source.next(POLL).map_err(|error| {
+                match (error, pictures.stream_problem().or_else(|| received.no_h264())) {
+                    (SourceError::Failed(words), Some(why)) => SourceError::Failed(format!("{words}; {why}")),
+                    (error, _) => error,
+                }
             })?;
             let now = self.clock.monotonic();
             received.note(&output);
@@ -322,7 +325,8 @@ impl Supervisor {
                 if let Some(fault) = pictures.no_entry().filter(|_| pictures.wants_key_frame()) {
                     return Err(fault);
                 }
-                return Err(SourceError::Failed(received.explain(patience)));
+                let why = pictures.stream_problem().unwrap_or_else(|| received.explain(patience));
+                return Err(SourceError::Failed(why));
             }
         }
         self.drain(source, &mut pictures);
@@ -362,7 +366,7 @@ impl Supervisor {
             let now = self.clock.monotonic();
             self.publish(pictures, output, now);
         }
-        self.units.extend(pictures.flush());
+        pictures.finish(|unit| self.units.push(unit));
         self.publish_units(self.clock.monotonic());
     }
 

@@ -1,5 +1,6 @@
 //! One source's pictures between opening it and closing it: assembled and counted, and what it makes impossible to show, in words.
 
+use super::container::Container;
 use crate::capture::source::{Output, SourceDescription, SourceError};
 use crate::capture::status::CaptureCounters;
 use perch_device::CodedPicture;
@@ -15,6 +16,8 @@ pub(super) const NO_ENTRY: Duration = Duration::from_secs(20);
 /// What is known of one source's pictures between opening it and closing it.
 pub(super) struct Pictures {
     assembler: AccessUnitAssembler,
+    /// Of a byte stream.
+    container: Container,
     counted: AssemblerCounters,
     /// When the newest entry came, or the source was opened.
     last_entry: Duration,
@@ -27,6 +30,7 @@ impl Pictures {
     pub(super) fn new(epoch: u32, frames_per_second: f64, now: Duration) -> Self {
         Self {
             assembler: AccessUnitAssembler::with_frame_rate(epoch, Some(frames_per_second)),
+            container: Container::new(),
             counted: AssemblerCounters::default(),
             last_entry: now,
             format: None,
@@ -50,33 +54,31 @@ impl Pictures {
                 // What an error says is in the counters.
                 let at = MediaTime::from_monotonic(captured_at);
                 if let Ok(Some(unit)) = self.assembler.push_captured(&data, at) {
-                    self.note(&unit);
+                    note(&unit, &mut self.format, &mut self.has_news);
                     publish(unit);
                 }
             }
             Output::Stream { data, since, read_at } => {
                 let came = MediaTime::from_monotonic(since)..=MediaTime::from_monotonic(read_at);
-                self.assembler.push_bytes(data, came);
-                while let Some(unit) = self.assembler.next_unit() {
-                    self.note(&unit);
+                let Self { container, assembler, format, has_news, .. } = self;
+                container.take(data, came, assembler, |unit| {
+                    note(&unit, format, has_news);
                     publish(unit);
-                }
+                });
             }
             Output::Nothing => return,
         }
         self.count_into(counters, now);
     }
 
-    fn note(&mut self, unit: &AccessUnit) {
-        if self.format.as_ref().is_none_or(|known| !unit.format.continues(known)) {
-            self.format = Some(unit.format.clone());
-            self.has_news = true;
-        }
+    /// The last picture of a byte stream, which no other follows.
+    pub(super) fn finish(&mut self, publish: impl FnMut(AccessUnit)) {
+        self.container.finish(&mut self.assembler, publish);
     }
 
-    /// The last picture of a byte stream, which no other follows.
-    pub(super) fn flush(&mut self) -> Option<AccessUnit> {
-        self.assembler.flush()
+    /// Why a transport stream gives no pictures, in words.
+    pub(super) fn stream_problem(&self) -> Option<String> {
+        self.container.problem()
     }
 
     /// Pictures are being dropped until an entry comes.
@@ -151,5 +153,13 @@ impl Pictures {
         if has.entries > had.entries {
             self.last_entry = now;
         }
+    }
+}
+
+/// Notes a format that the pictures before did not have.
+fn note(unit: &AccessUnit, format: &mut Option<Arc<VideoFormat>>, has_news: &mut bool) {
+    if format.as_ref().is_none_or(|known| !unit.format.continues(known)) {
+        *format = Some(unit.format.clone());
+        *has_news = true;
     }
 }
