@@ -82,10 +82,14 @@ fn a_blocking_reload_is_answered_when_the_segment_is_there() {
 fn names_go_on_after_a_restart_and_are_never_given_twice() {
     let dir = tempfile::tempdir().unwrap();
     let first = Daemon::ready_in(dir.path(), TEST_PATTERN);
-    let before = next_sequence(&read_playlist(&first.get(PLAYLIST)));
+    let before = read_playlist(&first.get(PLAYLIST));
     drop(first); // killed, as by a power cut
     let second = Daemon::ready_in(dir.path(), TEST_PATTERN);
-    assert!(read_playlist(&second.get(PLAYLIST)).media_sequence >= before);
+    let after = read_playlist(&second.get(PLAYLIST));
+    assert!(after.media_sequence >= next_sequence(&before));
+    let old = &before.segments[0].uri;
+    assert!(after.segments.iter().all(|segment| segment.uri != *old));
+    assert_eq!(second.get(&format!("/media/live/{old}")).status, 404, "a name of the run before");
 }
 
 #[test]
