@@ -289,9 +289,10 @@ fn streams_are_found_and_paged() {
 }
 
 #[test]
-fn a_stream_ends_by_its_duration_and_by_shutdown() {
+fn a_stream_ends_by_its_duration_and_by_shutdown_where_none_is_resumed() {
     let dir = tempfile::tempdir().unwrap();
-    let daemon = Daemon::start_in(dir.path(), &config(AT_REST));
+    let config = format!("[live]\nresume_seconds = 0\n{}", config(AT_REST));
+    let daemon = Daemon::start_in(dir.path(), &config);
     let owner = Person::owner(&daemon, "olive");
     let mut short = small("Ten seconds");
     short["duration_seconds"] = json!(10);
@@ -301,42 +302,74 @@ fn a_stream_ends_by_its_duration_and_by_shutdown() {
     let last = go_live(&owner, &small("Until the end"));
     assert_eq!(daemon.stop(), Some(0));
 
-    let daemon = Daemon::start_in(dir.path(), &config(AT_REST));
+    let daemon = Daemon::start_in(dir.path(), &config);
     let shown = stream(&Person::nobody(&daemon), &last);
     assert_eq!((&shown["state"], &shown["end_reason"]), (&json!("ended"), &json!("shutdown")));
     assert_ne!(shown["ended_at"], Value::Null);
 }
 
-/// Kills a daemon in the middle of a stream; the stream's id, and the media sequence it had come to.
-fn killed_while_live(dir: &Path, config: &str) -> (String, u64) {
+/// Ends a daemon in the middle of a stream; the stream's id, and the media sequence it had come to.
+fn ended_while_live(dir: &Path, config: &str, signal: Signal) -> (String, u64) {
     let daemon = Daemon::start_in(dir, config);
     let owner = Person::owner(&daemon, "olive");
     let id = go_live(&owner, &small("Hatching"));
     let sequence = media_sequence(&playlist(&owner, &id));
     daemon.logged("on the air");
-    daemon.signal(Signal::KILL);
+    daemon.signal(signal);
     daemon.ended();
     (id, sequence)
 }
 
 #[test]
-fn a_stream_goes_on_as_the_same_after_the_daemon_was_killed() {
+fn a_stream_goes_on_as_the_same_after_the_daemon_was_killed_or_restarted() {
+    for signal in [Signal::KILL, Signal::TERM] {
+        let dir = tempfile::tempdir().unwrap();
+        let (id, before) = ended_while_live(dir.path(), &config(AT_REST), signal);
+        let daemon = Daemon::start_in(dir.path(), &config(AT_REST));
+        let owner = Person::login(&daemon, "olive");
+        let played = playlist(&owner, &id);
+        assert!(media_sequence(&played) > before, "the media sequence never goes back");
+        daemon.logged("on the air");
+        let shown = stream(&owner, &id);
+        assert_eq!((&shown["state"], &shown["width"]), (&json!("live"), &json!(320)), "{signal:?}");
+    }
+}
+
+#[test]
+fn players_of_a_stream_that_a_restart_resumes_are_not_told_that_it_has_ended() {
     let dir = tempfile::tempdir().unwrap();
-    let (id, before) = killed_while_live(dir.path(), &config(AT_REST));
     let daemon = Daemon::start_in(dir.path(), &config(AT_REST));
-    let owner = Person::login(&daemon, "olive");
+    let owner = Person::owner(&daemon, "olive");
+    let id = go_live(&owner, &small("Hatching"));
     let played = playlist(&owner, &id);
-    assert!(media_sequence(&played) > before, "the media sequence never goes back");
-    daemon.logged("on the air");
-    let shown = stream(&owner, &id);
-    assert_eq!((&shown["state"], &shown["width"]), (&json!("live"), &json!(320)));
+    let path = format!("/media/{id}/index.m3u8?_HLS_msn={}", media_sequence(&played) + 2);
+    let waiting = owner.begin("GET", &path, None);
+    daemon.signal(Signal::TERM);
+    let answer = Answer::read(waiting);
+    assert!(!answer.text().contains("#EXT-X-ENDLIST"), "{}", answer.text());
+    assert_eq!(daemon.ended(), Some(0));
+}
+
+#[test]
+fn a_stream_that_was_stopped_for_too_long_ended_when_the_daemon_did() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = format!("[live]\nresume_seconds = 600\n{}", config(AT_REST));
+    let (id, _) = ended_while_live(dir.path(), &config, Signal::TERM);
+    // As if an hour had passed since.
+    let store = dir.path().join("data/perch.redb");
+    let ended = std::fs::metadata(&store).unwrap().modified().unwrap() - std::time::Duration::from_secs(3600);
+    std::fs::File::options().write(true).open(&store).unwrap().set_modified(ended).unwrap();
+    let daemon = Daemon::start_in(dir.path(), &config);
+    let shown = stream(&Person::nobody(&daemon), &id);
+    assert_eq!((&shown["state"], &shown["end_reason"]), (&json!("ended"), &json!("interruption")));
+    assert_ne!(shown["ended_at"], Value::Null);
 }
 
 #[test]
 fn a_stream_that_is_not_to_be_resumed_ends_with_the_interruption() {
     let dir = tempfile::tempdir().unwrap();
     let never = format!("[live]\nresume_seconds = 0\n{}", config(AT_REST));
-    let (id, _) = killed_while_live(dir.path(), &never);
+    let (id, _) = ended_while_live(dir.path(), &never, Signal::KILL);
     let daemon = Daemon::start_in(dir.path(), &never);
     let shown = stream(&Person::nobody(&daemon), &id);
     assert_eq!((&shown["state"], &shown["end_reason"]), (&json!("ended"), &json!("interruption")));
@@ -367,7 +400,7 @@ fn a_camera_that_goes_away_interrupts_its_stream_and_does_not_end_it() {
 
 #[test]
 fn the_appliance_is_live_by_itself_and_makes_room_for_a_person() {
-    let autostart = format!("[live]\nautostart = true\n{}", config(AT_REST));
+    let autostart = format!("[live]\nautostart = true\nresume_seconds = 0\n{}", config(AT_REST));
     let dir = tempfile::tempdir().unwrap();
     let daemon = Daemon::ready_in(dir.path(), &autostart);
     assert_eq!(daemon.get("/media/live/index.m3u8").status, 200);

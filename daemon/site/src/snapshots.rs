@@ -18,8 +18,9 @@ pub async fn take(site: &Site, actor: &Actor, camera: &str, width: u32) -> Resul
     let visibility = {
         let on_air = site.live.on_air();
         let on_air = on_air.borrow();
-        let stream =
-            on_air.iter().find(|stream| *stream.camera == *camera && stream.state != StreamState::Ended);
+        let stream = on_air
+            .iter()
+            .find(|stream| stream.origin.camera() == Some(camera) && stream.state != StreamState::Ended);
         stream.map(|stream| stream.visibility).ok_or(SnapshotError::NotLive)?
     };
     if !stream::may_see(actor, visibility) {

@@ -6,13 +6,13 @@ use crate::site::Site;
 use perch_store::{
     Reaction, Refusal, Store, StoreError, Stream, StreamId, Timestamp, Topic, User, UserId, Visibility,
 };
-use perch_studio::live::OnAir;
+use perch_studio::live::{OnAir, featured};
 use std::sync::Arc;
 
 /// A stream as an actor sees it now.
 #[derive(Debug, Clone)]
 pub struct SeenStream {
-    /// As it is stored.
+    /// As it is: what is stored, and what only the studio knows so far.
     pub stream: Stream,
     /// What it is filed under.
     pub topics: Vec<Topic>,
@@ -24,6 +24,10 @@ pub struct SeenStream {
     pub viewers: u32,
     /// Whether there is something to play.
     pub is_playable: bool,
+    /// Whether it is the one at `/media/live/`.
+    pub is_featured: bool,
+    /// Whether an owner has pinned it there.
+    pub is_pinned: bool,
     /// What the actor has said of it; `None` without an account.
     pub own: Option<OwnMarks>,
     /// Whether the actor may change, stop and delete it.
@@ -59,11 +63,14 @@ impl Perspective {
     /// # Errors
     ///
     /// Those of the store.
-    pub fn see(&self, store: &Store, stream: Stream) -> Result<SeenStream, StoreError> {
+    pub fn see(&self, store: &Store, mut stream: Stream) -> Result<SeenStream, StoreError> {
+        let on_air = self.on_air.iter().find(|on_air| on_air.stream == stream.facts.id);
+        if let Some(on_air) = on_air {
+            on_air.complete(&mut stream);
+        }
         let facts = &stream.facts;
         let mut topics = store.topics()?;
         topics.retain(|topic| stream.topics.contains(&topic.id));
-        let on_air = self.on_air.iter().find(|on_air| on_air.stream == facts.id);
         let until = facts.ended_at.unwrap_or(self.now).unix_millis();
         let elapsed = facts.live_at.map_or(0, |live_at| until.saturating_sub(live_at.unix_millis()).max(0));
         Ok(SeenStream {
@@ -72,6 +79,8 @@ impl Perspective {
             elapsed_seconds: elapsed as u64 / 1000,
             viewers: on_air.map_or(0, |on_air| on_air.viewers.now()),
             is_playable: on_air.is_some(),
+            is_featured: featured(&self.on_air).is_some_and(|featured| featured.stream == facts.id),
+            is_pinned: on_air.is_some_and(|on_air| on_air.is_pinned),
             own: self.actor.user().map(|user| own_marks(store, user, facts.id)).transpose()?,
             may_edit: self.actor.may_act_for(facts.user),
             stream,

@@ -151,6 +151,18 @@ pub async fn stop(site: &Site, actor: &Actor, id: StreamId) -> Result<SeenStream
     site.store(move |store| perspective.see(store, stream)).await
 }
 
+/// Pins a stream that is on the air to `/media/live/`, or leaves the choice to the studio again; for owners. A pin is kept in memory: it ends with its
+/// stream, and with the daemon.
+///
+/// # Errors
+///
+/// `Unauthenticated`, `Forbidden`, `Refused` with `NotFound`, and `Live` where the stream is not on the air.
+pub async fn pin(site: &Site, actor: &Actor, id: StreamId, is_pinned: bool) -> Result<(), SiteError> {
+    actor.owner()?;
+    site.store(move |store| store.stream(id)).await?;
+    Ok(site.live.pin(id, is_pinned).await?)
+}
+
 /// Deletes a stream that has ended, with its chat and all that refers to it; for its user and owners. Its pictures are gone at once.
 ///
 /// # Errors

@@ -6,7 +6,9 @@ use crate::reads::Reads;
 use crate::record;
 use crate::relation;
 use crate::search::index;
-use crate::stream::{EndReason, NewStream, Stream, StreamChange, StreamDetails, StreamFacts, Visibility};
+use crate::stream::{
+    EndReason, NewStream, Stream, StreamChange, StreamDetails, StreamFacts, VideoMode, Visibility,
+};
 use crate::tables::{
     self, CAMERA_CLAIMS, CHAT_RULES, FILED, FOLLOWS, MESSAGE_OFFSETS, MESSAGES, REACTED, STREAM_DETAILS,
     STREAM_FACTS, THUMBNAILS, VIEWS, WATCH_LIST,
@@ -155,6 +157,14 @@ impl Store {
             record::put(tx, STREAM_DETAILS, stream.number(), &after)?;
             index::reindex(tx, facts.ordinal, Some(&before), Some(&after))?;
             whole(tx, facts)
+        })
+    }
+
+    /// The pictures turned out to have this mode.
+    pub fn set_stream_mode(&self, stream: StreamId, mode: VideoMode) -> Result<(), StoreError> {
+        self.write(|tx| {
+            let details = StreamDetails { mode, ..details(tx, stream)? };
+            record::put(tx, STREAM_DETAILS, stream.number(), &details)
         })
     }
 

@@ -1,14 +1,17 @@
-//! What does not work just now, in words: told by the parts themselves, read by the page, the API, the log and the lamp.
+//! What does not work just now, in words: told by the parts themselves, read by the page, the API, the log, the lamp and `/readyz`.
 
 use std::collections::BTreeMap;
 use tokio::sync::watch;
+
+/// The part whose fault it is when the card takes no writes.
+pub const CARD: &str = "card";
 
 /// The faults of all parts; clones are the same.
 #[derive(Clone, Debug, Default)]
 pub struct Faults(watch::Sender<BTreeMap<&'static str, String>>);
 
 impl Faults {
-    /// A part does not work: a sentence, with the way out. Said in the log when it is news.
+    /// A part does not work: a sentence that says what to do. Logged when it is new.
     pub fn tell(&self, part: &'static str, words: &str) {
         let is_news = self.0.send_if_modified(|faults| {
             let is_news = faults.get(part).is_none_or(|known| known != words);
@@ -27,6 +30,11 @@ impl Faults {
         if self.0.send_if_modified(|faults| faults.remove(part).is_some()) {
             tracing::info!("the {part} is all right again");
         }
+    }
+
+    /// The fault of this part.
+    pub fn of(&self, part: &str) -> Option<String> {
+        self.0.borrow().get(part).cloned()
     }
 
     /// All that there are, a sentence each.

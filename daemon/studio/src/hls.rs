@@ -22,7 +22,7 @@ use perch_media::mpegts::Muxer;
 use perch_media::time::MediaTime;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
@@ -103,10 +103,11 @@ fn read(
 ) -> io::Result<(HlsHandle, impl Future<Output = ()> + use<>)> {
     let (offer, offer_seen) = watch::channel(Arc::default());
     let run = new_run()?;
-    let handle = HlsHandle::new(offer_seen, run.as_str().into(), broadcast.share());
+    let goes_on = Arc::<AtomicBool>::default();
+    let handle = HlsHandle::new(offer_seen, run.as_str().into(), broadcast.share(), goes_on.clone());
     let (reader, share) = (broadcast.subscribe(WANT), broadcast.share());
     let stream = Stream::new(settings, run, first_sequence(clock.wall()), offer, metrics, clock, share);
-    Ok((handle, stream.run(reader)))
+    Ok((handle, stream.run(reader, goes_on)))
 }
 
 /// What the names of a run's segments begin with: 48 random bits in hexadecimal, so that no two runs share a name, whatever becomes of the store
@@ -166,7 +167,7 @@ impl Stream {
         }
     }
 
-    async fn run(mut self, mut reader: Reader) {
+    async fn run(mut self, mut reader: Reader, goes_on: Arc<AtomicBool>) {
         let mut is_quiet = false;
         loop {
             // The broadcast wakes nobody for the last few pictures before a pause: they are taken before it counts as one.
@@ -201,7 +202,7 @@ impl Stream {
             }
         }
         self.finish();
-        let offer = self.make_offer(true);
+        let offer = self.make_offer(!goes_on.load(Ordering::Relaxed));
         self.offer.send_replace(offer);
     }
 

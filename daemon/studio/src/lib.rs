@@ -1,6 +1,6 @@
 //! What is on the air: feeds (cameras, commands), encoders, the broadcast that fans a stream out, its readers, and going live.
 //!
-//! [`capture`] makes access units, [`broadcast`] hands them to readers, [`hls`] and [`snapshot`] are readers, and [`live`] starts and stops
+//! A [`feed`] publishes access units ([`capture`] is a camera's), [`broadcast`] hands them to readers, [`hls`] and [`snapshot`] are readers, and [`live`] starts and stops
 //! streams and writes what happens to them into the store.
 //!
 //! Must not be here: HTTP, what a person may do, configuration files.
@@ -15,6 +15,7 @@ pub mod capture;
 pub mod clock;
 pub mod config;
 pub mod faults;
+pub mod feed;
 pub mod hls;
 pub mod live;
 pub mod memory_budget;

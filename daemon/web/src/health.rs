@@ -1,11 +1,13 @@
-//! `/healthz`: the process answers. `/readyz`: the first segment can be served, and the store answers. `/metrics`: counters, for this machine
-//! and its owner (`access`).
+//! `/healthz`: the process answers. `/readyz`: the first segment can be served, the store answers, and the card takes writes. `/metrics`: counters,
+//! for this machine and its owner (`access`).
 
 use super::not_live::why_nothing_is_live;
 use super::problem::Problem;
 use super::state::State;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use perch_store::StreamState;
+use perch_studio::capture::status::CameraState;
+use perch_studio::faults::CARD;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,14 +33,17 @@ pub(super) async fn ready(state: axum::extract::State<Arc<State>>) -> Result<Tex
             waits.as_secs()
         )));
     }
+    if let Some(words) = state.site.faults.of(CARD) {
+        return Err(Problem::NotReady(words));
+    }
     let on_air = state.site.live.on_air();
     let on_air = on_air.borrow();
     if on_air.iter().any(|on_air| on_air.state != StreamState::Ended && on_air.hls.is_ready()) {
         return Ok((HEADERS, "ready\n"));
     }
-    let reason =
-        state.site.cameras.first().map(|camera| why_nothing_is_live(&camera.handle().state().borrow()));
-    Err(Problem::NotReady(reason.unwrap_or_default()))
+    let running = on_air.iter().find(|on_air| on_air.state != StreamState::Ended);
+    let state = running.map_or(CameraState::Stopped, |on_air| on_air.feed.state().borrow().clone());
+    Err(Problem::NotReady(why_nothing_is_live(&state)))
 }
 
 /// `GET /metrics`

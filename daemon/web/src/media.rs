@@ -1,4 +1,4 @@
-//! `/media/{stream}/` and `/media/live/`, the first camera's running stream: playlists and segments. The hot path of the whole server: it is
+//! `/media/{stream}/` and `/media/live/`, the featured stream: playlists and segments. The hot path of the whole server: it is
 //! answered before the router, a segment is the very bytes that the segmenter made, and a playlist is rendered once for everybody.
 //!
 //! Blocking reload is RFC 8216bis §6.2.5.2. What is for members only asks for a login, here and nowhere else on this path.
@@ -23,7 +23,7 @@ use perch_site::SiteError;
 use perch_store::{StreamId, Viewer, Visibility};
 use perch_studio::capture::status::CameraState;
 use perch_studio::hls::{MEDIA_PLAYLIST, Offer, SegmentBytes};
-use perch_studio::live::{OnAir, viewer_of_address, viewer_of_cookie};
+use perch_studio::live::{OnAir, featured, viewer_of_address, viewer_of_cookie};
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,8 +32,8 @@ use tokio::sync::{Semaphore, watch};
 /// The addresses that are answered here begin with this.
 pub(super) const PREFIX: &str = "/media/";
 
-/// In place of a stream's id: the running stream of the first camera.
-const FIRST_CAMERA: &str = "live";
+/// In place of a stream's id: the featured stream.
+const FEATURED: &str = "live";
 
 const MULTIVARIANT_PLAYLIST: &str = "main.m3u8";
 
@@ -99,16 +99,16 @@ impl Media {
 
     fn asked(&self, stream: &str) -> Result<Asked, Problem> {
         let on_air = self.on_air.borrow().clone();
-        let found = if stream == FIRST_CAMERA {
-            let first = self.state.site.cameras.first().map(|camera| camera.config.name.as_str());
-            on_air.iter().rposition(|on_air| Some(&*on_air.camera) == first)
+        let found = if stream == FEATURED {
+            featured(&on_air)
+                .and_then(|featured| on_air.iter().position(|on_air| on_air.stream == featured.stream))
         } else {
             let stream: StreamId = stream.parse().map_err(|_| Problem::NotFound)?;
             on_air.iter().position(|on_air| on_air.stream == stream)
         };
         match found {
             Some(index) => Ok(Asked { on_air, index }),
-            None if stream == FIRST_CAMERA => Err(Problem::NotLive("nothing is live".to_owned())),
+            None if stream == FEATURED => Err(Problem::NotLive("nothing is live".to_owned())),
             None => Err(Problem::NotLive("this stream is not on the air".to_owned())),
         }
     }
@@ -161,20 +161,14 @@ impl Media {
         viewer_of_address(peer.address(), program)
     }
 
-    /// The state of the stream's camera.
-    fn camera_state(&self, camera: &str) -> CameraState {
-        let camera = self.state.site.cameras.iter().find(|known| known.config.name == camera);
-        camera.map_or(CameraState::Stopped, |camera| camera.handle().state().borrow().clone())
-    }
-
-    /// What is offered now. Waits for the first segment where the camera is starting.
+    /// What is offered now. Waits for the first segment where the feed is starting.
     async fn offer(&self, asked: &Asked) -> Result<Arc<Offer>, Problem> {
         let mut offer = asked.hls.offer();
         if !offer.playlist.is_empty() {
             return Ok(offer);
         }
         let is_coming =
-            matches!(self.camera_state(&asked.camera), CameraState::Starting | CameraState::Live { .. });
+            matches!(*asked.feed.state().borrow(), CameraState::Starting | CameraState::Live { .. });
         if is_coming && !offer.has_ended {
             let _waiting = self.waiting.try_acquire().map_err(|_| Problem::TooManyWaiting)?;
             if let Some(first) = Box::pin(asked.hls.wait_for(offer.next_sequence, FIRST_SEGMENT)).await {
@@ -182,7 +176,7 @@ impl Media {
             }
         }
         if offer.playlist.is_empty() {
-            return Err(Problem::NotLive(why_nothing_is_live(&self.camera_state(&asked.camera))));
+            return Err(Problem::NotLive(why_nothing_is_live(&asked.feed.state().borrow())));
         }
         Ok(offer)
     }

@@ -112,6 +112,12 @@ pub(super) enum Problem {
     /// No space left for what was asked.
     #[error("the card is full: nothing was kept")]
     StoreFull,
+    /// The card takes no writes.
+    #[error("the card takes no writes: nothing was kept")]
+    StoreReadOnly,
+    /// Only what is on the air can be featured.
+    #[error("this stream is not on the air")]
+    StreamNotOnAir,
     /// Something of ours failed; the log says what.
     #[error("this did not work, and that is not your fault: perchd's log says why")]
     Internal,
@@ -169,6 +175,8 @@ impl Problem {
             Self::Banned(_) => (S::FORBIDDEN, "banned"),
             Self::Site(error) => refused(error),
             Self::StoreFull => (S::INSUFFICIENT_STORAGE, "store_full"),
+            Self::StoreReadOnly => (S::INSUFFICIENT_STORAGE, "store_read_only"),
+            Self::StreamNotOnAir => (S::CONFLICT, "not_on_air"),
             Self::Internal => (S::INTERNAL_SERVER_ERROR, "internal"),
         }
     }
@@ -315,6 +323,10 @@ impl From<StoreError> for Problem {
                 Self::internal(&error);
                 Self::StoreFull
             }
+            StoreError::ReadOnly { .. } => {
+                Self::internal(&error);
+                Self::StoreReadOnly
+            }
             error => Self::internal(&error),
         }
     }
@@ -343,6 +355,10 @@ impl From<LiveError> for Problem {
             LiveError::NoSuchCamera { .. } => Self::field("camera", error.to_string()),
             LiveError::Unable(unable) => Self::field(unable.field(), unable.to_string()),
             LiveError::CameraUnavailable(why) => Self::CameraUnavailable(why),
+            LiveError::OriginTaken(_) | LiveError::Stopped | LiveError::Busy => {
+                Self::CameraUnavailable(error.to_string())
+            }
+            LiveError::NotOnAir => Self::StreamNotOnAir,
             LiveError::Store(error) => error.into(),
             LiveError::Thread(_) | LiveError::Random(_) => Self::internal(&error),
             LiveError::NoMemory(error) => Self::NoMemory(error),

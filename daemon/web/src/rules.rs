@@ -114,6 +114,8 @@ pub const RULES: &[Rule] = &[
     rule("PATCH", "/api/v1/streams/{id}", Member, "its user or the owner"),
     rule("DELETE", "/api/v1/streams/{id}", Member, "its user or the owner"),
     rule("POST", "/api/v1/streams/{id}/stop", Member, "its user or the owner"),
+    rule("PUT", "/api/v1/streams/{id}/featured", Owner, ""),
+    rule("DELETE", "/api/v1/streams/{id}/featured", Owner, ""),
     rule("PUT", "/api/v1/streams/{id}/reaction", Member, ""),
     rule("PUT", "/api/v1/streams/{id}/save", Member, ""),
     rule("DELETE", "/api/v1/streams/{id}/save", Member, ""),

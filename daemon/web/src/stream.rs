@@ -25,7 +25,9 @@ pub(super) struct StreamItem {
     description: String,
     topics: Vec<TopicRef>,
     user: UserRef,
+    /// Where its pictures come from: a camera's id.
     camera: String,
+    /// Pixels, of the pictures as they are.
     width: u32,
     height: u32,
     /// Frames per second.
@@ -67,6 +69,10 @@ pub(super) struct StreamItem {
     saved: Option<bool>,
     #[schema(required)]
     thumbnail_url: Option<String>,
+    /// It is the one at `/media/live/`.
+    featured: bool,
+    /// The owner has pinned it there.
+    pinned: bool,
     /// Null when there is nothing to play (any more).
     #[schema(required)]
     playlist_url: Option<String>,
@@ -109,6 +115,8 @@ impl From<SeenStream> for StreamItem {
             saved: seen.own.map(|own| own.is_saved),
             thumbnail_url: (version > 0)
                 .then(|| format!("/api/v1/streams/{}/thumbnail.jpg?v={version}", facts.id)),
+            featured: seen.is_featured,
+            pinned: seen.is_pinned,
             playlist_url: seen.is_playable.then(|| format!("/media/{}/index.m3u8", facts.id)),
             may_edit: seen.may_edit,
         }

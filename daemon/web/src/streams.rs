@@ -30,6 +30,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
         .routes(routes!(list, start))
         .routes(routes!(show, change, delete))
         .routes(routes!(stop))
+        .routes(routes!(pin, unpin))
 }
 
 /// A page of streams.
@@ -271,6 +272,24 @@ async fn delete(state: Shared, caller: Caller, Path(id): Path<StreamId>) -> Resu
 async fn stop(state: Shared, caller: Caller, Path(id): Path<StreamId>) -> Result<Response, Problem> {
     let seen = streams::stop(&state.site, &caller.actor, id).await?;
     Ok(json::fresh(&StreamItem::from(seen)))
+}
+
+/// Pins a stream that is on the air to `/media/live/`, until it ends or Perch restarts.
+#[utoipa::path(put, path = "/api/v1/streams/{id}/featured", tag = "streams", params(("id" = String, Path, description = "The stream's id")),
+    responses((status = 204, description = "It is at /media/live/"),
+        (status = 409, description = "It is not on the air", body = super::openapi::ProblemDocument, content_type = "application/problem+json")))]
+async fn pin(state: Shared, caller: Caller, Path(id): Path<StreamId>) -> Result<StatusCode, Problem> {
+    streams::pin(&state.site, &caller.actor, id, true).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Leaves it to Perch which stream is at `/media/live/`: the public one that is live the longest.
+#[utoipa::path(delete, path = "/api/v1/streams/{id}/featured", tag = "streams", params(("id" = String, Path, description = "The stream's id")),
+    responses((status = 204, description = "It is not pinned"),
+        (status = 409, description = "It is not on the air", body = super::openapi::ProblemDocument, content_type = "application/problem+json")))]
+async fn unpin(state: Shared, caller: Caller, Path(id): Path<StreamId>) -> Result<StatusCode, Problem> {
+    streams::pin(&state.site, &caller.actor, id, false).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 fn no_query(why: &str) -> Problem {

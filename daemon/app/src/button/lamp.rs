@@ -6,10 +6,9 @@ use perch_device::contact::{ContactError, Switch};
 use perch_device::gpio::{self, Bias, Wiring};
 use perch_site::appliance::board::Board;
 use perch_store::StreamState;
-use perch_studio::capture::supervisor::CameraHandle;
 use perch_studio::clock::{Clock, until};
 use perch_studio::faults::Faults;
-use perch_studio::live::{LiveCamera, OnAir};
+use perch_studio::live::OnAir;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -89,8 +88,6 @@ impl Pattern {
 pub struct Watched {
     /// What is on the air.
     pub on_air: watch::Receiver<Arc<[OnAir]>>,
-    /// The cameras, whose threads may hang.
-    pub cameras: Arc<[LiveCamera]>,
     /// What does not work; the lamp's own faults are told here as well.
     pub faults: Faults,
     /// The card.
@@ -182,8 +179,8 @@ impl Eyes {
             StreamState::Interrupted => 2,
             StreamState::Ended => 3,
         });
+        let running = notify::running(&on_air);
         drop(on_air);
-        let running: Vec<CameraHandle> = notify::running(&self.watched.cameras);
         let hangs = notify::silent_for(&running, self.watched.clock.monotonic()) >= notify::HANGS;
         self.seen = Seen { fault: hangs || self.watched.faults.any(), stream, ..self.seen };
         self.seen
@@ -295,7 +292,6 @@ mod tests {
         let data_dir = tempfile::tempdir().unwrap();
         let watched = Watched {
             on_air: seen,
-            cameras: Arc::new([]),
             faults: faults.clone(),
             board: Board::new("/", data_dir.path().join("none")),
             clock: Arc::new(HandClock::default()),

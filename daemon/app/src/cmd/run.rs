@@ -4,7 +4,7 @@ use super::CommandError;
 use crate::button::{Panel, PowerSwitch, Watched};
 use crate::config::Config;
 use crate::shutdown::{self, Signals};
-use crate::system::{log, memory, notify};
+use crate::system::{card, log, memory, notify};
 use anyhow::{Context as _, anyhow};
 use perch_site::Site;
 use perch_site::accounts::{Accounts, upkeep};
@@ -64,14 +64,10 @@ async fn run_until_told(
     let server = Server::bind(&config.server, inherited)?;
 
     let (mut studio, site) = site(config, accounts.clone(), store.clone(), clock.clone());
-    let thumbnails =
-        thumbnails::run(site.live.on_air(), site.cameras.clone(), site.snapshots.clone(), store.clone());
+    let thumbnails = thumbnails::run(site.live.on_air(), site.snapshots.clone(), store.clone());
     let store_probe = site.store_probe.clone();
-    let told = notify::Told {
-        on_air: site.live.on_air(),
-        cameras: site.cameras.clone(),
-        store_probe: store_probe.clone(),
-    };
+    let told = notify::Told { on_air: site.live.on_air(), store_probe: store_probe.clone() };
+    let faults = site.faults.clone();
     let chat = site.chat.clone();
     studio.open(last_alive).await?;
     let mut panel = panel(config, &site).context("cannot start the button's thread")?;
@@ -97,6 +93,7 @@ async fn run_until_told(
     }));
     let thumbnails = tokio::spawn(thumbnails);
     let giving_back = tokio::spawn(memory::give_back());
+    let watching_the_card = tokio::spawn(card::watch(store.clone(), faults));
     let upkeep = tokio::spawn(upkeep::keep_up(accounts, store.clone(), clock));
 
     let ended = tokio::select! {
@@ -113,6 +110,7 @@ async fn run_until_told(
     probing.abort();
     giving_back.abort();
     upkeep.abort();
+    watching_the_card.abort();
     thumbnails.abort();
     panel.let_go_of_the_button();
     notify::stopping();
@@ -138,7 +136,6 @@ async fn run_until_told(
 fn panel(config: &Config, site: &Site) -> std::io::Result<Panel> {
     let watched = Watched {
         on_air: site.live.on_air(),
-        cameras: site.cameras.clone(),
         faults: site.faults.clone(),
         board: site.board.clone(),
         clock: site.clock.clone(),

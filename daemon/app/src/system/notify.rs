@@ -7,11 +7,12 @@
 //! - `STATUS=` in words, whenever it changes. `STOPPING=1` at the end.
 
 use perch_site::store_probe::StoreProbe;
+use perch_store::StreamState;
 use perch_studio::capture::status::CameraState;
-use perch_studio::capture::supervisor::CameraHandle;
 use perch_studio::clock::Clock;
+use perch_studio::feed::FeedStatus;
 use perch_studio::hls::HlsHandle;
-use perch_studio::live::{LiveCamera, OnAir};
+use perch_studio::live::OnAir;
 use sd_notify::NotifyState;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,8 +30,6 @@ const EXTENSION: Duration = Duration::from_secs(30);
 pub struct Told {
     /// What is on the air: `READY=1` waits for what is there at the start; anything else is told anew when it changes.
     pub on_air: watch::Receiver<Arc<[OnAir]>>,
-    /// All that are configured.
-    pub cameras: Arc<[LiveCamera]>,
     /// Whether the store still answers.
     pub store_probe: StoreProbe,
 }
@@ -44,12 +43,12 @@ pub async fn tell(told: Told, clock: Arc<dyn Clock>) {
     let mut first = on_air.borrow_and_update().first().map(|on_air| on_air.hls.clone());
     loop {
         let now = clock.monotonic();
-        let running = running(&told.cameras);
+        let running = running(&on_air.borrow());
         let looked = Looked {
             ready: first.as_ref().is_none_or(HlsHandle::is_ready),
             status: running
                 .first()
-                .map_or_else(|| "nothing is live".to_owned(), |camera| status(&camera.state().borrow())),
+                .map_or_else(|| "nothing is live".to_owned(), |feed| status(&feed.state().borrow())),
             silent_for: silent_for(&running, now),
             store_waits: told.store_probe.waits(),
         };
@@ -74,15 +73,16 @@ pub async fn tell(told: Told, clock: Arc<dyn Clock>) {
     }
 }
 
-/// The cameras whose threads are to give signs of life.
-pub fn running(cameras: &[LiveCamera]) -> Vec<CameraHandle> {
-    let handles = cameras.iter().map(LiveCamera::handle);
-    handles.filter(|handle| *handle.state().borrow() != CameraState::Stopped).collect()
+/// The feeds that are to give signs of life. One that hung at the end of its stream was left behind.
+pub fn running(on_air: &[OnAir]) -> Vec<FeedStatus> {
+    let running = on_air.iter().filter(|on_air| on_air.state != StreamState::Ended);
+    let feeds = running.map(|on_air| on_air.feed.clone());
+    feeds.filter(|feed| *feed.state().borrow() != CameraState::Stopped).collect()
 }
 
 /// Since the one that was silent longest gave a sign of life.
-pub fn silent_for(running: &[CameraHandle], now: Duration) -> Duration {
-    let silent_for = |camera: &CameraHandle| now.saturating_sub(camera.heartbeat().last_progress());
+pub fn silent_for(running: &[FeedStatus], now: Duration) -> Duration {
+    let silent_for = |feed: &FeedStatus| now.saturating_sub(feed.heartbeat().last_progress());
     running.iter().map(silent_for).max().unwrap_or_default()
 }
 

@@ -1,6 +1,7 @@
 use super::*;
 use perch_store::{NewStream, NewUser, PasswordHash, Role, Timestamp, VideoMode, Visibility};
 use perch_studio::clock::{HandClock, wall};
+use perch_studio::feed::{FeedStatus, Origin};
 use perch_studio::hls::{self, HlsMetrics, HlsSettings};
 use perch_studio::live::Viewers;
 use proptest::prelude::*;
@@ -89,7 +90,11 @@ impl Site {
         let on_air = OnAir {
             stream,
             user: Some(logins[0].user),
-            camera: "front".into(),
+            origin: Origin::Camera("front".into()),
+            feed: FeedStatus::idle("front"),
+            asked: new.mode,
+            is_pinned: false,
+            ended: None,
             visibility: Visibility::Public,
             state: StreamState::Live,
             zero: clock.monotonic(),

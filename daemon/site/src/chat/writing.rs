@@ -33,6 +33,9 @@ impl From<&StoreError> for NotSpoken {
     fn from(error: &StoreError) -> Self {
         match error {
             StoreError::Refused(refusal) => Self { code: "not_found", detail: refusal.to_string() },
+            StoreError::ReadOnly { .. } => {
+                Self { code: "store_read_only", detail: "the card takes no writes".to_owned() }
+            }
             StoreError::Full { .. } => Self { code: "store_full", detail: "the card is full".to_owned() },
             _ => {
                 Self { code: "internal", detail: "it could not be stored: perchd's log says why".to_owned() }

@@ -1,6 +1,7 @@
 //! Keeps one camera running: opens it, streams, and reopens it when it fails, until it is told to stop.
 //!
-//! One thread for each camera owns the source, and with it every kernel buffer and child process. Others hold a [`CameraHandle`]. A seam is a new *epoch* in the access units, not an outage.
+//! One thread for each camera owns the source, and with it every kernel buffer and child process. Others hold its [`FeedStatus`]. A seam is a new
+//! *epoch* in the access units, not an outage.
 //!
 //! Must not be here: which source to open (`open`), what drivers do (`perch-device`), who reads the pictures.
 
@@ -10,8 +11,9 @@ mod pictures;
 use super::received::Received;
 use super::source::{CodedSource, Opener, Output, SourceError};
 use super::status::{CameraState, CaptureCounters};
-use crate::broadcast::{self, Broadcast, Publisher};
+use crate::broadcast::{Broadcast, Publisher};
 use crate::clock::Clock;
+use crate::feed::{Feed, FeedHandle, FeedStatus, Heartbeat};
 use perch_media::access_unit::AccessUnit;
 use perch_media::time::MediaTime;
 use perch_media::timeline::Timeline;
@@ -42,108 +44,34 @@ const DRAIN: Duration = Duration::from_millis(500);
 /// Shortest time between two lines of the log about losses.
 const SAY_LOSSES: Duration = Duration::from_secs(1);
 
-/// The time of the capture loop's last progress, in monotonic nanoseconds: an access unit was published, or a camera that cannot be opened is being
-/// waited for. A healthy loop is silent for [`FIRST_PICTURE`] at most.
-#[derive(Debug, Default)]
-pub struct Heartbeat(AtomicU64);
-
-impl Heartbeat {
-    fn beat(&self, now: Duration) {
-        self.0.store(now.as_nanos() as u64, Ordering::Relaxed);
-    }
-
-    /// Time of the last progress, on the monotonic clock.
-    pub fn last_progress(&self) -> Duration {
-        Duration::from_nanos(self.0.load(Ordering::Relaxed))
-    }
-}
-
-/// What the rest of the daemon knows of a camera.
-#[derive(Clone, Debug)]
-pub struct CameraHandle {
-    name: Arc<str>,
-    state: watch::Receiver<CameraState>,
-    counters: Arc<CaptureCounters>,
-    heartbeat: Arc<Heartbeat>,
-    broadcast: Broadcast,
-}
-
-impl CameraHandle {
-    /// The handle of a camera that is off: no thread, no pictures, [`CameraState::Stopped`].
-    pub fn idle(name: &str) -> Self {
-        Self {
-            name: name.into(),
-            state: watch::channel(CameraState::Stopped).1,
-            counters: Arc::default(),
-            heartbeat: Arc::default(),
-            broadcast: broadcast::channel().1,
-        }
-    }
-
+/// A camera that runs on a thread of its own for as long as it is a feed.
+pub struct CameraFeed {
     /// As configured.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// How it is doing; also to wait for changes.
-    pub fn state(&self) -> &watch::Receiver<CameraState> {
-        &self.state
-    }
-
-    /// Since the daemon's start.
-    pub fn counters(&self) -> &CaptureCounters {
-        &self.counters
-    }
-
-    /// For the watchdog.
-    pub fn heartbeat(&self) -> &Heartbeat {
-        &self.heartbeat
-    }
-
-    /// Its pictures.
-    pub fn broadcast(&self) -> &Broadcast {
-        &self.broadcast
-    }
+    pub name: String,
+    /// Opens its source, again and again.
+    pub opener: Box<dyn Opener>,
+    /// Those that the opener's sources count into, too.
+    pub counters: Arc<CaptureCounters>,
+    /// The kernel's, or a test's.
+    pub clock: Arc<dyn Clock>,
 }
 
-/// A camera's running thread.
-#[derive(Debug)]
-pub struct CaptureThread {
-    handle: CameraHandle,
-    stop: Arc<AtomicBool>,
-    thread: std::thread::Thread,
-    ended: oneshot::Receiver<()>,
-}
-
-impl CaptureThread {
-    /// Starts the thread. The opener's sources count into `counters`, too.
-    pub fn spawn(
-        name: &str,
-        opener: Box<dyn Opener>,
-        counters: Arc<CaptureCounters>,
-        clock: Arc<dyn Clock>,
-    ) -> std::io::Result<Self> {
-        let (supervisor, handle) = Supervisor::new(name, opener, counters, clock);
+impl Feed for CameraFeed {
+    fn start(self: Box<Self>, publisher: Publisher, broadcast: Broadcast) -> std::io::Result<FeedHandle> {
+        let Self { name, opener, counters, clock } = *self;
+        let (supervisor, status) = Supervisor::new(&name, opener, counters, clock, publisher, broadcast);
         let stop = supervisor.stop.clone();
         let (running, ended) = oneshot::channel();
         let thread = std::thread::Builder::new().name(format!("capture-{name}")).spawn(move || {
             supervisor.run();
             drop(running);
         })?;
-        Ok(Self { handle, stop, thread: thread.thread().clone(), ended })
-    }
-
-    /// For everybody else.
-    pub fn handle(&self) -> &CameraHandle {
-        &self.handle
-    }
-
-    /// Stops capturing, drains the encoder and closes the broadcast. Returns whether the thread ended within `deadline`; one that hangs in the
-    /// kernel is left behind.
-    pub async fn stop(self, deadline: Duration) -> bool {
-        self.stop.store(true, Ordering::Relaxed);
-        self.thread.unpark();
-        tokio::time::timeout(deadline, self.ended).await.is_ok()
+        let thread = thread.thread().clone();
+        let stop = Box::new(move || {
+            stop.store(true, Ordering::Relaxed);
+            thread.unpark();
+        });
+        Ok(FeedHandle { status, stop, ended })
     }
 }
 
@@ -174,20 +102,15 @@ impl Supervisor {
         opener: Box<dyn Opener>,
         counters: Arc<CaptureCounters>,
         clock: Arc<dyn Clock>,
-    ) -> (Self, CameraHandle) {
-        let (publisher, broadcast) = broadcast::channel();
+        publisher: Publisher,
+        broadcast: Broadcast,
+    ) -> (Self, FeedStatus) {
         let (state, state_seen) = watch::channel(CameraState::Starting);
         let heartbeat = Arc::<Heartbeat>::default();
         heartbeat.beat(clock.monotonic());
-        let handle = CameraHandle {
-            name: name.into(),
-            state: state_seen,
-            counters: counters.clone(),
-            heartbeat: heartbeat.clone(),
-            broadcast,
-        };
+        let status = FeedStatus::new(name, state_seen, counters.clone(), heartbeat.clone(), broadcast);
         let supervisor = Self {
-            name: handle.name.clone(),
+            name: name.into(),
             opener,
             clock,
             publisher,
@@ -201,7 +124,7 @@ impl Supervisor {
             lacks_entries: false,
             units: Vec::new(),
         };
-        (supervisor, handle)
+        (supervisor, status)
     }
 
     fn run(mut self) {

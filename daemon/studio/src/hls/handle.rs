@@ -5,7 +5,7 @@ use bytes::Bytes;
 use perch_device::memory::KernelMemory;
 use perch_media::hls::parse_segment_name;
 use prometheus_client::metrics::histogram::Histogram;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -120,11 +120,22 @@ pub struct HlsHandle {
     run: Arc<str>,
     /// Held as long as segments are offered, also after the stream's end.
     _share: StreamShare,
+    goes_on: Arc<AtomicBool>,
 }
 
 impl HlsHandle {
-    pub(super) fn new(offer: watch::Receiver<Arc<Offer>>, run: Arc<str>, share: StreamShare) -> Self {
-        Self { offer, run, _share: share }
+    pub(super) fn new(
+        offer: watch::Receiver<Arc<Offer>>,
+        run: Arc<str>,
+        share: StreamShare,
+        goes_on: Arc<AtomicBool>,
+    ) -> Self {
+        Self { offer, run, _share: share, goes_on }
+    }
+
+    /// The daemon ends and resumes the stream when it is started again: the reader writes no EXT-X-ENDLIST, so that players keep asking.
+    pub fn goes_on(&self) {
+        self.goes_on.store(true, Ordering::Relaxed);
     }
 
     /// All that is offered now.

@@ -1,22 +1,25 @@
 //! A configured camera as the site knows it, whether it runs or not, and the hardware behind it.
 
+use super::LiveError;
 use crate::capture::ability::Ability;
 use crate::capture::controls::KeptControls;
 use crate::capture::open::ConfiguredCamera;
 use crate::capture::source::{Opener, SourceError};
 use crate::capture::status::{CaptureCounters, SelfTest};
-use crate::capture::supervisor::CameraHandle;
+use crate::capture::supervisor::CameraFeed;
 use crate::clock::Clock;
 use crate::config;
+use crate::feed::{Feed, FeedStatus};
 use perch_store::VideoMode;
 use std::sync::Arc;
-use tokio::sync::watch;
+use std::time::Duration;
+use tokio::sync::{Semaphore, oneshot, watch};
 
 /// What cameras are made of; tests have their own.
 pub trait Hardware: Send + Sync + 'static {
-    /// What can be asked of a camera. Blocks while the board is looked at.
+    /// What can be asked of a camera. Blocks while the board is probed: milliseconds as a rule, seconds where a driver hangs.
     fn ability(&self, wanted: &config::Camera) -> Result<Ability, SourceError>;
-    /// What opens it.
+    /// What opens the camera.
     fn opener(
         &self,
         wanted: config::Camera,
@@ -25,9 +28,9 @@ pub trait Hardware: Send + Sync + 'static {
     ) -> Box<dyn Opener>;
 }
 
-/// This board's.
+/// This board's hardware.
 pub struct BoardHardware {
-    /// The kernel's.
+    /// The kernel's clock.
     pub clock: Arc<dyn Clock>,
     /// What people have set of the cameras' pictures.
     pub controls: KeptControls,
@@ -54,41 +57,81 @@ impl Hardware for BoardHardware {
 pub struct LiveCamera {
     /// As configured; a stream may have it in another mode.
     pub config: Arc<config::Camera>,
-    /// The thread that runs it, or the last one that did.
-    handle: watch::Sender<CameraHandle>,
-    /// Of all its threads.
+    /// Its feed that runs, or the last one that did.
+    handle: watch::Sender<FeedStatus>,
+    /// One thread asks the board about it at a time: one that hangs in a driver is not joined by others.
+    turn: Arc<Semaphore>,
+    /// Of all its feeds.
     pub(super) counters: Arc<CaptureCounters>,
     /// What was chosen to run it with when it was opened last, and why not something else.
     pub self_test: watch::Sender<SelfTest>,
 }
 
 impl LiveCamera {
-    /// One that is off.
+    /// A camera that is off.
     pub fn new(config: config::Camera) -> Self {
         Self {
-            handle: watch::Sender::new(CameraHandle::idle(&config.name)),
+            handle: watch::Sender::new(FeedStatus::idle(&config.name)),
             config: Arc::new(config),
+            turn: Arc::new(Semaphore::new(1)),
             counters: Arc::default(),
             self_test: watch::Sender::default(),
         }
     }
 
     /// How it is doing now.
-    pub fn handle(&self) -> CameraHandle {
+    pub fn handle(&self) -> FeedStatus {
         self.handle.borrow().clone()
     }
 
-    pub(super) fn is_run_by(&self, handle: CameraHandle) {
+    pub(super) fn is_run_by(&self, handle: FeedStatus) {
         self.handle.send_replace(handle);
     }
 
-    /// Its thread hangs in the kernel and was left behind: what it last said is no news of the camera any more.
+    /// Its thread hangs in the kernel and was left behind: its last state says nothing of the camera any more.
     pub(super) fn is_left_behind(&self) {
-        self.handle.send_replace(CameraHandle::idle(&self.config.name));
+        self.handle.send_replace(FeedStatus::idle(&self.config.name));
+    }
+
+    /// What can be asked of it. Looks on a thread of its own for `deadline` at most: a board that hangs must not take one of the few threads that the
+    /// store's calls need.
+    pub(super) async fn ability(
+        &self,
+        hardware: Arc<dyn Hardware>,
+        deadline: Duration,
+    ) -> Result<Ability, LiveError> {
+        let name = &self.config.name;
+        let hangs =
+            || LiveError::CameraUnavailable(format!("the board does not say what camera {name} can do"));
+        let looking = async {
+            let turn = self.turn.clone().acquire_owned().await.map_err(|_| hangs())?;
+            let (wanted, (tell, told)) = (self.config.clone(), oneshot::channel());
+            std::thread::Builder::new().name(format!("probe-{name}")).spawn(move || {
+                // Who asked may have given up.
+                let _ = tell.send(hardware.ability(&wanted));
+                drop(turn);
+            })?;
+            let ability = told.await.map_err(|_| hangs())?;
+            ability.map_err(|error| LiveError::CameraUnavailable(error.to_string()))
+        };
+        tokio::time::timeout(deadline, looking).await.unwrap_or_else(|_| Err(hangs()))
+    }
+
+    /// A feed of it in this mode.
+    pub(super) fn feed(
+        &self,
+        hardware: &dyn Hardware,
+        mode: &VideoMode,
+        clock: Arc<dyn Clock>,
+    ) -> Box<dyn Feed> {
+        let wanted = self.in_mode(mode);
+        let name = wanted.name.clone();
+        let opener = hardware.opener(wanted, self.counters.clone(), self.self_test.clone());
+        Box::new(CameraFeed { name, opener, counters: self.counters.clone(), clock })
     }
 
     /// As configured, but in this mode.
-    pub(super) fn in_mode(&self, mode: &VideoMode) -> config::Camera {
+    fn in_mode(&self, mode: &VideoMode) -> config::Camera {
         config::Camera {
             width: mode.width,
             height: mode.height,

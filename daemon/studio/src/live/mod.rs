@@ -1,25 +1,35 @@
 //! Going live: the one place where streams start and stop, whoever asks (page, API, button, the daemon's own start).
 //!
-//! [`studio`] is the one owner of what is on the air; it starts a task for each stream ([`running`]), which owns the camera's thread and the
-//! hls reader for as long as the stream lasts, and writes what happens to it into the store. Everybody else has a [`LiveHandle`] and watches
-//! [`OnAir`]. A stream always comes to its end in the store: by its user, the owner, its duration, the button, shutdown, or at the next start
-//! of a daemon that was killed.
+//! [`studio`] is the one owner of what is on the air, and waits for nothing that may be slow: what precedes a stream ([`starting`]) and the stream
+//! itself ([`running`]) are tasks. A stream's task owns its feed and its hls reader, and writes what happens to the stream into the store. Everybody
+//! else has a [`LiveHandle`] and watches [`OnAir`]. A stream always comes to its end in the store: by its user, the owner, its duration, the button,
+//! or at the next start of a daemon that was stopped for longer than `live.resume_seconds`. An end that the card does not take is written later
+//! ([`ends`]).
 //!
 //! Must not be here: how cameras are opened (`capture`), HTTP, chat.
 
 mod camera;
+mod ends;
+mod featured;
 mod running;
+mod starting;
 mod studio;
+#[cfg(test)]
+mod tests;
 mod viewers;
 
-pub use camera::{BoardHardware, LiveCamera};
+pub use camera::{BoardHardware, Hardware, LiveCamera};
+pub use featured::featured;
 pub use studio::{LiveSettings, Studio, Tell};
 pub use viewers::{Viewers, viewer_of_address, viewer_of_cookie};
 
 use crate::capture::ability::Unable;
+use crate::feed::{Feed, FeedStatus, Origin};
 use crate::hls::HlsHandle;
 use crate::memory_budget::NoMemory;
-use perch_store::{EndReason, NewStream, StoreError, Stream, StreamId, StreamState, UserId, Visibility};
+use perch_store::{
+    EndReason, NewStream, StoreError, Stream, StreamId, StreamState, Timestamp, UserId, VideoMode, Visibility,
+};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -31,8 +41,12 @@ pub struct OnAir {
     pub stream: StreamId,
     /// Whose it is. `None`: the appliance's own, before it has an owner; not in the store.
     pub user: Option<UserId>,
-    /// The camera's name.
-    pub camera: Arc<str>,
+    /// Where its pictures come from.
+    pub origin: Origin,
+    /// What publishes them.
+    pub feed: FeedStatus,
+    /// The mode that was asked for. Zeros where nobody can ask: a publisher's is found out ([`Self::mode`]).
+    pub asked: VideoMode,
     /// Who may watch.
     pub visibility: Visibility,
     /// Where it is in its life.
@@ -43,6 +57,25 @@ pub struct OnAir {
     pub hls: HlsHandle,
     /// Who watches.
     pub viewers: Arc<Viewers>,
+    /// The owner wants it at `/media/live/`.
+    pub is_pinned: bool,
+    /// How and when it ended. The store may learn it later, when the card takes no writes.
+    pub ended: Option<(EndReason, Timestamp)>,
+}
+
+impl OnAir {
+    /// The mode of its pictures: what is really on the air. `None` before the first picture.
+    pub fn mode(&self) -> Option<VideoMode> {
+        self.feed.mode(self.asked)
+    }
+
+    /// Puts into what the store says what it may not know yet.
+    pub fn complete(&self, stream: &mut Stream) {
+        stream.details.mode = self.mode().unwrap_or(stream.details.mode);
+        if let Some((reason, at)) = self.ended {
+            ends::mark_ended(&mut stream.facts, reason, at);
+        }
+    }
 }
 
 /// Why a stream was not started or stopped.
@@ -71,7 +104,19 @@ pub enum LiveError {
     /// The kernel gives no random numbers, which the id of a stream without an owner is made of.
     #[error("no random numbers from the kernel: {0}")]
     Random(#[from] getrandom::Error),
-    /// The thread of the camera cannot be started.
+    /// Another stream has the origin.
+    #[error("{0} has a stream already")]
+    OriginTaken(Origin),
+    /// Only what is on the air can be pinned.
+    #[error("this stream is not on the air")]
+    NotOnAir,
+    /// It was stopped before it was on the air.
+    #[error("the stream was stopped before it began")]
+    Stopped,
+    /// Too many starts wait for their cameras.
+    #[error("too many streams are being started: try again in a few seconds")]
+    Busy,
+    /// The feed's thread cannot be started.
     #[error("cannot start the camera's thread: {0}")]
     Thread(#[from] std::io::Error),
     /// The daemon ends.
@@ -97,11 +142,33 @@ enum Gone {
 
 /// What the studio is asked.
 enum Request {
-    Press { answer: oneshot::Sender<Result<Pressed, LiveError>> },
-    Start { new: Box<NewStream>, answer: oneshot::Sender<Result<Stream, LiveError>> },
-    Stop { stream: StreamId, reason: EndReason, answer: oneshot::Sender<Result<Stream, LiveError>> },
-    Forget { gone: Gone, done: oneshot::Sender<()> },
-    Change { stream: StreamId, visibility: Visibility, done: oneshot::Sender<()> },
+    Press {
+        answer: oneshot::Sender<Result<Pressed, LiveError>>,
+    },
+    Start {
+        new: Box<NewStream>,
+        feed: Option<Box<dyn Feed>>,
+        answer: oneshot::Sender<Result<Stream, LiveError>>,
+    },
+    Stop {
+        stream: StreamId,
+        reason: EndReason,
+        answer: oneshot::Sender<Result<Stream, LiveError>>,
+    },
+    Forget {
+        gone: Gone,
+        done: oneshot::Sender<()>,
+    },
+    Change {
+        stream: StreamId,
+        visibility: Visibility,
+        done: oneshot::Sender<()>,
+    },
+    Pin {
+        stream: StreamId,
+        is_pinned: bool,
+        answer: oneshot::Sender<Result<(), LiveError>>,
+    },
 }
 
 /// The way to go live, to stop, and to see what is on the air; clones are the same.
@@ -115,7 +182,18 @@ pub struct LiveHandle {
 impl LiveHandle {
     /// Goes live: the camera is taken and set up for this stream. Comes back as soon as it is [`StreamState::Starting`].
     pub async fn start(&self, new: NewStream) -> Result<Stream, LiveError> {
-        self.ask(|answer| Request::Start { new: Box::new(new), answer }).await
+        self.ask(|answer| Request::Start { new: Box::new(new), feed: None, answer }).await
+    }
+
+    /// Goes live with what `feed` publishes. `new.camera` names its [`Origin`]; its mode is what the feed's pictures turn out to be.
+    pub async fn publish(&self, new: NewStream, feed: Box<dyn Feed>) -> Result<Stream, LiveError> {
+        self.ask(|answer| Request::Start { new: Box::new(new), feed: Some(feed), answer }).await
+    }
+
+    /// Puts a stream that is on the air at `/media/live/`, or leaves the choice to the studio again. It is kept in memory: a pin ends with its stream,
+    /// and with the daemon. Refused where the stream is not on the air.
+    pub async fn pin(&self, stream: StreamId, is_pinned: bool) -> Result<(), LiveError> {
+        self.ask(|answer| Request::Pin { stream, is_pinned, answer }).await
     }
 
     /// Stops a stream; comes back when it has ended. One that has ended before stays as it ended.
@@ -151,7 +229,7 @@ impl LiveHandle {
         }
     }
 
-    /// What is on the air; also to wait for changes of it and of its cameras' states.
+    /// What is on the air; also to wait for changes of it and of its feeds' states.
     pub fn on_air(&self) -> watch::Receiver<Arc<[OnAir]>> {
         self.on_air.clone()
     }

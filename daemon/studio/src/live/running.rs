@@ -1,52 +1,33 @@
-//! One stream while it runs: owns the camera's thread and the hls reader, sees what becomes of them, and writes it down.
+//! One stream while it runs: owns its feed and the hls reader, sees what becomes of them, and writes it down.
 
-use super::camera::LiveCamera;
+use super::ends::End;
+use super::starting::{Programme, Source};
 use super::studio::Shared;
+use super::{LiveCamera, OnAir, Viewers};
+use crate::broadcast;
 use crate::capture::status::CameraState;
-use crate::capture::supervisor::CaptureThread;
-use crate::clock::until;
-use crate::clock::wall;
+use crate::clock::{until, wall};
+use crate::feed::FeedHandle;
 use crate::hls::{self, HlsHandle};
 use crate::memory_budget::StreamShare;
 use crate::shutdown;
-use perch_store::{EndReason, Store, StoreError, StreamId, StreamState, UserId, VideoMode, Visibility};
+use perch_store::{EndReason, StreamId, StreamState, VideoMode};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
-use super::{OnAir, Viewers};
-
-/// A camera that is away for less is a seam, no interruption.
+/// A feed that is away for less is a seam, no interruption.
 const INTERRUPTION: Duration = Duration::from_secs(3);
-/// Viewers are counted so often; new views are written in one commit each time.
+/// How often viewers are counted, and the mode of the pictures is looked at; new views are written in one commit each time.
 const LOOK: Duration = Duration::from_secs(5);
-/// How often writing a stream's end is tried, and the pause between tries.
-const TRIES: u32 = 4;
-const APART: Duration = Duration::from_millis(300);
-
-/// What is to be put on the air.
-pub(super) struct Programme {
-    pub(super) stream: StreamId,
-    /// `None`: the appliance's own; the store knows nothing of it.
-    pub(super) user: Option<UserId>,
-    /// Its memory.
-    pub(super) share: StreamShare,
-    pub(super) visibility: Visibility,
-    pub(super) mode: VideoMode,
-    /// After which it ends by itself.
-    pub(super) ends_in: Option<Duration>,
-    /// Where it stands: a stream that is resumed was live before.
-    pub(super) state: StreamState,
-    /// Monotonic time of offset 0; set anew by the first picture, but for a stream that is resumed.
-    pub(super) zero: Duration,
-}
 
 /// A stream that runs.
 pub(super) struct Running {
     shared: Arc<Shared>,
-    camera: LiveCamera,
-    capture: CaptureThread,
+    /// `None`: what it shows comes from a publisher.
+    camera: Option<LiveCamera>,
+    feed: FeedHandle,
     reader: oneshot::Receiver<()>,
     hls: HlsHandle,
     viewers: Arc<Viewers>,
@@ -56,6 +37,8 @@ pub(super) struct Running {
     state: StreamState,
     was_live: bool,
     peak: u32,
+    /// As the store has it.
+    mode: VideoMode,
     ends_at: Option<Instant>,
 }
 
@@ -64,26 +47,36 @@ pub(super) struct Finished {
     pub(super) stream: StreamId,
     /// A part of the daemon broke down.
     pub(super) failed: bool,
+    /// The end that the card did not take.
+    pub(super) unwritten: Option<End>,
 }
 
 impl Running {
-    /// Starts the camera's thread and the hls reader, and shows the stream.
+    /// Starts the feed and the hls reader, and shows the stream.
     pub(super) fn start(
         shared: &Arc<Shared>,
-        camera: &LiveCamera,
         programme: &Programme,
+        share: StreamShare,
+        source: Source,
     ) -> std::io::Result<Self> {
-        let wanted = camera.in_mode(&programme.mode);
-        let keyframe_interval = Duration::from_secs_f64(wanted.keyframe_interval_seconds);
-        let name = wanted.name.clone();
-        let opener = shared.hardware.opener(wanted, camera.counters.clone(), camera.self_test.clone());
-        let capture = CaptureThread::spawn(&name, opener, camera.counters.clone(), shared.clock.clone())?;
-        capture.handle().broadcast().keep_within(programme.share.clone());
-        camera.is_run_by(capture.handle().clone());
-        let settings = shared.settings.hls(keyframe_interval);
+        let (camera, feed, keyframe_interval) = match source {
+            Source::Camera(camera) => {
+                let feed = camera.feed(&*shared.hardware, &programme.mode, shared.clock.clone());
+                let interval = Duration::from_secs_f64(camera.config.keyframe_interval_seconds);
+                (Some(camera), feed, interval)
+            }
+            // The publisher's own; segments are at least as long as configured.
+            Source::Published(feed) => (None, feed, Duration::ZERO),
+        };
+        let (publisher, pictures) = broadcast::channel();
+        pictures.keep_within(share);
+        let feed = feed.start(publisher, pictures)?;
+        if let Some(camera) = &camera {
+            camera.is_run_by(feed.status.clone());
+        }
         let (hls, reader) = hls::spawn(
-            capture.handle().broadcast(),
-            settings,
+            feed.status.broadcast(),
+            shared.settings.hls(keyframe_interval),
             shared.clock.clone(),
             shared.hls_metrics.clone(),
         )?;
@@ -91,17 +84,21 @@ impl Running {
         shared.show(OnAir {
             stream: programme.stream,
             user: programme.user,
-            camera: capture.handle().name().into(),
+            origin: programme.origin.clone(),
+            feed: feed.status.clone(),
+            asked: programme.mode,
             visibility: programme.visibility,
             state: programme.state,
             zero: programme.zero,
             hls: hls.clone(),
             viewers: viewers.clone(),
+            is_pinned: false,
+            ended: None,
         });
         Ok(Self {
             shared: shared.clone(),
-            camera: camera.clone(),
-            capture,
+            camera,
+            feed,
             reader,
             hls,
             viewers,
@@ -110,13 +107,14 @@ impl Running {
             state: programme.state,
             was_live: programme.state == StreamState::Interrupted,
             peak: 0,
+            mode: programme.mode,
             ends_at: programme.ends_in.map(|ends_in| Instant::now() + ends_in),
         })
     }
 
     /// Sees it through to its end.
     pub(super) async fn run(mut self, mut stop: oneshot::Receiver<EndReason>) -> Finished {
-        let mut camera = self.capture.handle().state().clone();
+        let mut feed = self.feed.status.state().clone();
         let mut hls = self.hls.clone();
         let mut look = tokio::time::interval(LOOK);
         let mut has_picture = false;
@@ -130,19 +128,27 @@ impl Running {
                 () = hls.ready(), if !has_picture => {
                     has_picture = true;
                     self.is_live().await;
+                    self.note_mode().await;
                 }
-                () = changed(&mut camera) => {
-                    let is_away = matches!(*camera.borrow(), CameraState::Waiting { .. });
+                () = changed(&mut feed) => {
+                    let is_away = matches!(*feed.borrow(), CameraState::Waiting { .. });
                     away_since = is_away.then(|| away_since.unwrap_or_else(Instant::now));
-                    if has_picture && matches!(*camera.borrow(), CameraState::Live { .. }) {
+                    if has_picture && matches!(*feed.borrow(), CameraState::Live { .. }) {
                         self.is_live().await;
                     }
                     self.shared.news();
                 }
                 () = until(away_since.map(|since| since + INTERRUPTION)),
                     if self.state == StreamState::Live => self.is_interrupted().await,
-                _ = look.tick() => self.count_viewers().await,
+                _ = look.tick() => {
+                    self.count_viewers().await;
+                    self.note_mode().await;
+                }
                 ended = &mut self.reader => {
+                    // A publisher that leaves ends its stream.
+                    if *feed.borrow() == CameraState::Stopped {
+                        break EndReason::User;
+                    }
                     tracing::error!("the hls reader ended: {ended:?}");
                     failed = true;
                     break EndReason::Interruption;
@@ -209,48 +215,72 @@ impl Running {
         }
     }
 
-    /// Stops the camera, lets the reader end its playlist, and writes the end. Without a reason the stream stays unfinished in the store.
+    /// Writes the mode that the pictures turned out to have.
+    async fn note_mode(&mut self) {
+        let Some(mode) = self.feed.status.mode(self.mode).filter(|mode| *mode != self.mode) else { return };
+        self.mode = mode;
+        if self.stored {
+            let stream = self.stream;
+            if let Err(error) = self.shared.store(move |store| store.set_stream_mode(stream, mode)).await {
+                tracing::warn!("cannot write the size of the pictures: {error}");
+            }
+        }
+        self.shared.news();
+    }
+
+    /// Stops the feed, lets the reader end its playlist, and writes the end. A stream that a restart resumes, or that has no reason to end, stays
+    /// unfinished in the store.
     async fn finish(mut self, reason: Option<EndReason>) -> Finished {
+        let is_resumed = reason == Some(EndReason::Shutdown)
+            && self.stored
+            && !self.shared.settings.resume_within.is_zero();
+        if is_resumed {
+            self.hls.goes_on();
+        }
         self.count_viewers().await;
-        if !self.capture.stop(shutdown::CAPTURE).await {
-            tracing::warn!(camera = self.camera.config.name, "the camera's thread hangs and was left behind");
-            self.camera.is_left_behind();
+        self.note_mode().await;
+        let name = self.feed.status.name().to_owned();
+        if !self.feed.stop(shutdown::CAPTURE).await {
+            tracing::warn!(feed = name, "the feed's thread hangs and was left behind");
+            if let Some(camera) = &self.camera {
+                camera.is_left_behind();
+            }
         }
         if !self.reader.is_terminated() {
             shutdown::step("the hls reader", shutdown::READERS, &mut self.reader).await;
         }
-        let stream = self.stream;
-        if let Some(reason) = reason.filter(|_| self.stored) {
-            let at = wall(&*self.shared.clock);
-            match persist(&self.shared, move |store| store.end_stream(stream, reason, at)).await {
-                Ok(delivery) => (self.shared.tell)(delivery.into_iter().collect()),
-                Err(error) => tracing::error!("cannot write that a stream has ended: {error}"),
+        let (stream, shared) = (self.stream, self.shared);
+        let mut finished = Finished { stream, failed: reason.is_none(), unwritten: None };
+        let Some(reason) = reason.filter(|_| !is_resumed) else {
+            shared.change(stream, |on_air| on_air.state = StreamState::Interrupted);
+            if is_resumed && self.was_live {
+                // Also the moment at which the stream ended, should the restart come too late.
+                let written = shared.store(move |store| store.stream_interrupted(stream)).await;
+                if let Err(error) = written {
+                    tracing::error!("cannot write that a stream is interrupted: {error}");
+                }
+            }
+            if is_resumed {
+                tracing::info!(%stream, "the stream goes on when perchd is started again");
+            }
+            return finished;
+        };
+        let end = End { stream, reason, at: wall(&*shared.clock) };
+        if self.stored {
+            match shared.store(move |store| end.write(store)).await {
+                Ok(delivery) => (shared.tell)(delivery.into_iter().collect()),
+                Err(error) => {
+                    tracing::error!(%stream, "the stream has ended, which is written later: {error}");
+                    finished.unwritten = Some(end);
+                }
             }
         }
-        self.shared.change(stream, |on_air| on_air.state = StreamState::Ended);
-        if let Some(reason) = reason {
-            tracing::info!(stream = %stream, ?reason, "the stream has ended");
-        }
-        Finished { stream, failed: reason.is_none() }
-    }
-}
-
-/// Tries again where the card fails: the end of a stream is what people rely on.
-async fn persist<T: Send + 'static>(
-    shared: &Shared,
-    work: impl Fn(&Store) -> Result<T, StoreError> + Clone + Send + 'static,
-) -> Result<T, StoreError> {
-    let mut tries = 0;
-    loop {
-        let work = work.clone();
-        match shared.store(move |store| work(store)).await {
-            Err(error) if tries < TRIES && !matches!(error, StoreError::Refused(_)) => {
-                tries += 1;
-                tracing::warn!("the store fails ({error}); trying again");
-                tokio::time::sleep(APART).await;
-            }
-            done => return done,
-        }
+        shared.change(stream, |on_air| {
+            on_air.state = StreamState::Ended;
+            on_air.ended = Some((reason, end.at));
+        });
+        tracing::info!(%stream, ?reason, "the stream has ended");
+        finished
     }
 }
 

@@ -1,19 +1,21 @@
-//! The owner of what is on the air: starts streams, stops them, and takes up those that the last run left.
+//! The owner of what is on the air: starts streams, stops them, and takes up those that the last run left. Its loop waits for nothing but events:
+//! a camera or a card that is slow delays nobody else's request.
 
 use super::camera::{Hardware, LiveCamera};
-use super::running::{Finished, Programme, Running};
+use super::ends::{End, Ends};
+use super::running::{Finished, Running};
+use super::starting::{self, Asker, Prepared, Programme, Source};
 use super::{Gone, LiveError, LiveHandle, OnAir, Pressed, Request};
-use crate::capture::ability::Ability;
-use crate::clock::wall;
-use crate::clock::{Clock, until};
+use crate::clock::{Clock, until, wall};
+use crate::feed::{Feed, Origin};
 use crate::hls::{HlsMetrics, HlsSettings};
 use crate::memory_budget::{MemoryBudget, NoMemory, StreamShare};
 use anyhow::{Context as _, anyhow};
 use perch_store::{
-    Delivery, EndReason, NewStream, Role, Store, StoreError, Stream, StreamId, StreamState, Timestamp, User,
-    UserId, VideoMode, Visibility,
+    Delivery, EndReason, NewStream, Store, StoreError, Stream, StreamId, StreamState, Timestamp, UserId,
+    VideoMode,
 };
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -22,10 +24,12 @@ use tokio::time::Instant;
 
 /// People who wait for an answer at once.
 const REQUESTS: usize = 32;
-/// The end of a stream can be watched for so long.
+/// How long a stream that has ended is still shown, so that players can fetch its end.
 const LINGER: Duration = Duration::from_mins(1);
-/// For the board to say what a camera can do.
-const LOOKING: Duration = Duration::from_secs(5);
+/// Starts that wait for their cameras at once.
+const STARTS: usize = 32;
+/// Presses of the button that wait for their turn at once.
+const PRESSES: usize = 4;
 
 /// Told of what followers are to be told of.
 pub type Tell = Arc<dyn Fn(Vec<Delivery>) + Send + Sync>;
@@ -39,7 +43,7 @@ pub struct LiveSettings {
     pub window: Duration,
     /// Go live with the first camera when the daemon starts.
     pub autostart: bool,
-    /// A stream that was cut off by a crash or a power cut goes on if that was not longer ago; zero: never.
+    /// A stream that was cut off by a crash, a power cut or a restart of the daemon goes on if that was not longer ago; zero: never.
     pub resume_within: Duration,
     /// Where streams take their memory from.
     pub memory: MemoryBudget,
@@ -71,12 +75,17 @@ impl Shared {
         tokio::task::spawn_blocking(move || work(&store)).await.expect("the store does not panic")
     }
 
-    /// Memory for one more stream of `camera`, in this mode.
-    fn admit(&self, camera: &LiveCamera, mode: &VideoMode) -> Result<StreamShare, NoMemory> {
-        let keyframe_interval = Duration::from_secs_f64(camera.config.keyframe_interval_seconds);
-        let target = self.settings.segment.max(keyframe_interval);
-        let least = MemoryBudget::least_of_stream(mode.bitrate_kbps, target);
-        self.settings.memory.admit_stream(least)
+    /// Memory for one more stream.
+    pub(super) fn admit(&self, source: &Source, mode: &VideoMode) -> Result<StreamShare, NoMemory> {
+        let target = self.settings.segment.max(source.keyframe_interval());
+        self.settings.memory.admit_stream(MemoryBudget::least_of_stream(mode.bitrate_kbps, target))
+    }
+
+    /// The appliance's own stream has this origin; it makes room for a person's.
+    pub(super) fn is_the_appliances(&self, origin: &Origin) -> bool {
+        let on_air = self.on_air.borrow();
+        let mut own = on_air.iter().filter(|on_air| on_air.user.is_none());
+        own.any(|on_air| on_air.origin == *origin && on_air.state != StreamState::Ended)
     }
 
     pub(super) fn show(&self, new: OnAir) {
@@ -93,9 +102,21 @@ impl Shared {
         });
     }
 
-    /// Something that is not in the list has changed: how a camera is doing.
+    /// Something that is not in the list has changed: how a feed is doing.
     pub(super) fn news(&self) {
         self.on_air.send_modify(|_| ());
+    }
+
+    /// At most one stream is pinned.
+    fn pin(&self, stream: StreamId, is_pinned: bool) {
+        self.on_air.send_modify(|all| {
+            let mut changed = all.to_vec();
+            for on_air in &mut changed {
+                let is_it = on_air.stream == stream;
+                on_air.is_pinned = if is_it { is_pinned } else { on_air.is_pinned && !is_pinned };
+            }
+            *all = changed.into();
+        });
     }
 
     fn hide_those(&self, are_hidden: impl Fn(&OnAir) -> bool) {
@@ -107,11 +128,27 @@ impl Shared {
 /// A stream's task, as the studio holds it.
 struct Task {
     user: Option<UserId>,
-    camera: String,
+    origin: Origin,
     /// Taken when it is told to stop.
     stop: Option<oneshot::Sender<EndReason>>,
     /// Who waits for its end.
     waiting: Vec<oneshot::Sender<Result<Stream, LiveError>>>,
+    /// What goes on the air once this has ended: a person's stream that takes the camera from the appliance's own.
+    next: Option<Box<Prepared>>,
+}
+
+/// What a job beside the loop came to.
+enum Done {
+    /// It told who asked, and that was all.
+    Told,
+    /// A stream can be put on the air.
+    Prepared(Box<Prepared>),
+    /// A start led to nothing, and who asked knows why.
+    Unstarted,
+    /// A press of the button led to nothing, and who pressed knows why.
+    Unpressed,
+    /// An attempt to write ends: those that are written.
+    Written(Vec<End>),
 }
 
 /// The owner of what is on the air.
@@ -121,6 +158,15 @@ pub struct Studio {
     requests: mpsc::Receiver<Request>,
     tasks: HashMap<StreamId, Task>,
     running: JoinSet<Finished>,
+    jobs: JoinSet<Done>,
+    /// Starts among the jobs.
+    starts: usize,
+    /// Streams that were stopped before they were on the air; known until no start is under way.
+    stopped_early: HashSet<StreamId>,
+    presses: VecDeque<oneshot::Sender<Result<Pressed, LiveError>>>,
+    /// A press of the button is starting a stream.
+    is_pressing: bool,
+    ends: Ends,
     /// Streams that have ended and are still shown, and until when.
     lingering: VecDeque<(Instant, StreamId)>,
 }
@@ -145,6 +191,12 @@ impl Studio {
             requests,
             tasks: HashMap::new(),
             running: JoinSet::new(),
+            jobs: JoinSet::new(),
+            starts: 0,
+            stopped_early: HashSet::new(),
+            presses: VecDeque::new(),
+            is_pressing: false,
+            ends: Ends::default(),
             lingering: VecDeque::new(),
         };
         (studio, LiveHandle { requests: asked, on_air: seen })
@@ -157,7 +209,11 @@ impl Studio {
             self.take_up(stream, last_alive).await?;
         }
         if self.shared.settings.autostart && self.tasks.is_empty() {
-            self.start_as_usual().await.context("cannot go live by itself")?;
+            // The configuration has one at least.
+            let camera = self.cameras[0].clone();
+            let programme = starting::as_usual(&self.shared, &camera).await;
+            let programme = programme.context("cannot go live by itself")?;
+            self.put_on_air(programme, Source::Camera(camera)).context("cannot go live by itself")?;
         } else if self.tasks.is_empty() {
             tracing::info!("nothing is live: go live on the page, or set live.autostart = true");
         }
@@ -172,47 +228,78 @@ impl Studio {
             tokio::select! {
                 () = &mut closing => break,
                 request = self.requests.recv() => match request {
-                    Some(request) => self.answer(request).await,
+                    Some(request) => self.answer(request),
                     None => break,
                 },
                 Some(finished) = self.running.join_next() => {
-                    self.finished(finished.context("a stream's task broke down")?).await?;
+                    self.finished(finished.context("a stream's task broke down")?)?;
                 }
+                Some(done) = self.jobs.join_next() => {
+                    self.done(done.context("a part of going live broke down")?);
+                }
+                () = self.ends.due() => self.write_ends(),
                 () = until(hide_at) => {
                     if let Some((_, stream)) = self.lingering.pop_front() {
-                        self.shared.hide_those(|on_air| on_air.stream == stream);
+                        self.hide(stream);
                     }
                 }
             }
         }
+        self.close().await
+    }
+
+    /// Ends every stream. A start that is under way is given up: where the store knows its stream already, the next run takes it up.
+    async fn close(mut self) -> anyhow::Result<()> {
         self.requests.close();
+        self.jobs.abort_all();
         for task in self.tasks.values_mut() {
+            task.next = None;
             task.end(EndReason::Shutdown);
         }
         while let Some(finished) = self.running.join_next().await {
-            self.finished(finished.context("a stream's task broke down")?).await?;
+            let Finished { stream, failed, unwritten } = finished.context("a stream's task broke down")?;
+            self.ended(stream, unwritten);
+            if failed {
+                return Err(broke_down());
+            }
+        }
+        let ends = self.ends.take();
+        if !ends.is_empty() && write(&self.shared, &ends).await.len() < ends.len() {
+            tracing::error!(
+                "the card does not take the ends of streams: they go on when Perch is started again"
+            );
+        }
+        // Those who wait for the end of a stream are told.
+        while let Some(job) = self.jobs.join_next().await {
+            if job.is_err_and(|error| error.is_panic()) {
+                return Err(anyhow!("a part of going live broke down"));
+            }
         }
         Ok(())
     }
 
-    async fn answer(&mut self, request: Request) {
+    fn answer(&mut self, request: Request) {
         match request {
-            Request::Start { new, answer } => {
-                let started = self.start(*new).await;
-                // Who asked may be gone; the stream is there.
-                let _ = answer.send(started);
-            }
+            Request::Start { new, feed, answer } => self.start(*new, feed, answer),
             Request::Stop { stream, reason, answer } => {
                 if let Some(task) = self.tasks.get_mut(&stream) {
                     task.end(reason);
                     task.waiting.push(answer);
                 } else {
-                    let _ = answer.send(self.stop_absent(stream, reason).await);
+                    self.stop_absent(stream, reason, answer);
                 }
             }
             Request::Press { answer } => {
-                let pressed = self.press().await;
-                let _ = answer.send(pressed);
+                if self.presses.len() < PRESSES {
+                    self.presses.push_back(answer);
+                    self.heed_presses();
+                } else {
+                    let _ = answer.send(Err(LiveError::Busy));
+                }
+            }
+            Request::Change { stream, visibility, done } => {
+                self.shared.change(stream, |on_air| on_air.visibility = visibility);
+                let _ = done.send(());
             }
             Request::Forget { gone, done } => {
                 self.shared.hide_those(|on_air| match gone {
@@ -221,134 +308,225 @@ impl Studio {
                 });
                 let _ = done.send(());
             }
-            Request::Change { stream, visibility, done } => {
-                self.shared.change(stream, |on_air| on_air.visibility = visibility);
-                let _ = done.send(());
+            Request::Pin { stream, is_pinned, answer } => {
+                let pinned = self.tasks.contains_key(&stream).then(|| self.shared.pin(stream, is_pinned));
+                let _ = answer.send(pinned.ok_or(LiveError::NotOnAir));
             }
         }
     }
 
-    async fn start(&mut self, new: NewStream) -> Result<Stream, LiveError> {
-        let Some(camera) = self.cameras.iter().find(|camera| camera.config.name == new.camera).cloned()
-        else {
-            let there: Vec<_> = self.cameras.iter().map(|camera| camera.config.name.as_str()).collect();
-            return Err(LiveError::NoSuchCamera { camera: new.camera, there: there.join(", ") });
-        };
-        self.ability(&camera).await?.check(&new.mode)?;
-        self.take_from_the_appliance(&new.camera).await?;
-        let share = self.shared.admit(&camera, &new.mode)?;
-        let (asked, now) = (new.clone(), wall(&*self.shared.clock));
-        let stream = self.shared.store(move |store| store.start_stream(&asked, now)).await?;
-        let programme = Programme {
-            stream: stream.facts.id,
-            user: Some(new.user),
-            share,
-            visibility: new.visibility,
-            mode: new.mode,
-            ends_in: new.duration_seconds.map(|seconds| Duration::from_secs(seconds.into())),
-            state: StreamState::Starting,
-            zero: self.shared.clock.monotonic(),
-        };
-        self.put_on_air(&camera, &programme).await?;
-        Ok(stream)
-    }
-
-    async fn ability(&self, camera: &LiveCamera) -> Result<Ability, LiveError> {
-        let (hardware, wanted) = (self.shared.hardware.clone(), camera.config.clone());
-        let looking = tokio::task::spawn_blocking(move || hardware.ability(&wanted));
-        let looked = tokio::time::timeout(LOOKING, looking).await;
-        let Ok(looked) = looked else {
-            let hangs = format!("the board does not say what camera {} can do", camera.config.name);
-            return Err(LiveError::CameraUnavailable(hangs));
-        };
-        let ability = looked.map_err(|error| LiveError::CameraUnavailable(error.to_string()))?;
-        ability.map_err(|error| LiveError::CameraUnavailable(error.to_string()))
-    }
-
-    /// The appliance's own stream makes room for a person's.
-    async fn take_from_the_appliance(&mut self, camera: &str) -> Result<(), LiveError> {
-        let own = self.tasks.iter_mut().find(|(_, task)| task.user.is_none() && task.camera == camera);
-        let Some((&own, task)) = own else { return Ok(()) };
-        task.end(EndReason::User);
-        self.wait_for_the_end_of(own).await
-    }
-
-    /// Waits until a stream that was told to end has let go of its camera.
-    async fn wait_for_the_end_of(&mut self, stream: StreamId) -> Result<(), LiveError> {
-        while self.tasks.contains_key(&stream) {
-            let Some(finished) = self.running.join_next().await else { break };
-            let finished = finished.map_err(|_| LiveError::ShuttingDown)?;
-            self.finished(finished).await.map_err(|_| LiveError::ShuttingDown)?;
+    fn start(
+        &mut self,
+        new: NewStream,
+        feed: Option<Box<dyn Feed>>,
+        answer: oneshot::Sender<Result<Stream, LiveError>>,
+    ) {
+        if self.starts >= STARTS {
+            let _ = answer.send(Err(LiveError::Busy));
+            return;
         }
-        Ok(())
-    }
-
-    /// The button: whoever stands before the camera can end what it shows, whoever started it.
-    async fn press(&mut self) -> Result<Pressed, LiveError> {
-        let mut ending = Vec::new();
-        for (stream, task) in &mut self.tasks {
-            if task.stop.is_some() {
-                task.end(EndReason::Button);
-                ending.push(*stream);
-            }
-        }
-        if !ending.is_empty() {
-            return Ok(Pressed::Ending(ending));
-        }
-        // Pressed again while the last one still ends.
-        let ending: Vec<_> = self.tasks.keys().copied().collect();
-        for stream in ending {
-            self.wait_for_the_end_of(stream).await?;
-        }
-        self.start_as_usual().await.map(Pressed::Started)
-    }
-
-    /// Starts its task. Where that fails the store does not keep it as running.
-    async fn put_on_air(&mut self, camera: &LiveCamera, programme: &Programme) -> Result<(), LiveError> {
-        let running = match Running::start(&self.shared, camera, programme) {
-            Ok(running) => running,
-            Err(error) => {
-                if programme.user.is_some() {
-                    let (id, now) = (programme.stream, wall(&*self.shared.clock));
-                    self.shared
-                        .store(move |store| store.end_stream(id, EndReason::Interruption, now))
-                        .await?;
+        self.starts += 1;
+        let (shared, cameras) = (self.shared.clone(), self.cameras.clone());
+        self.jobs.spawn(async move {
+            match starting::for_a_person(&shared, &cameras, new, feed).await {
+                Ok((programme, source, stream)) => Done::Prepared(Box::new(Prepared {
+                    programme,
+                    source,
+                    asker: Asker::Person(stream, answer),
+                })),
+                Err(error) => {
+                    let _ = answer.send(Err(error));
+                    Done::Unstarted
                 }
-                return Err(error.into());
+            }
+        });
+    }
+
+    /// The button: whoever stands before the camera can end what it shows, whoever started it. A press while the last stream still ends waits for that.
+    fn heed_presses(&mut self) {
+        while !self.is_pressing
+            && let Some(answer) = self.presses.pop_front()
+        {
+            let ending = self.tasks.iter().filter(|(_, task)| task.stop.is_some());
+            let ending: Vec<StreamId> = ending.map(|(stream, _)| *stream).collect();
+            if !ending.is_empty() {
+                self.tasks.values_mut().for_each(|task| task.end(EndReason::Button));
+                let _ = answer.send(Ok(Pressed::Ending(ending)));
+            } else if !self.tasks.is_empty() {
+                self.presses.push_front(answer);
+                return;
+            } else {
+                self.is_pressing = true;
+                let (shared, camera) = (self.shared.clone(), self.cameras[0].clone());
+                self.jobs.spawn(async move {
+                    match starting::as_usual(&shared, &camera).await {
+                        Ok(programme) => Done::Prepared(Box::new(Prepared {
+                            programme,
+                            source: Source::Camera(camera),
+                            asker: Asker::Button(answer),
+                        })),
+                        Err(error) => {
+                            let _ = answer.send(Err(error));
+                            Done::Unpressed
+                        }
+                    }
+                });
+            }
+        }
+    }
+
+    fn done(&mut self, done: Done) {
+        match done {
+            Done::Told => {}
+            Done::Unstarted => self.starts -= 1,
+            Done::Unpressed => self.is_pressing = false,
+            Done::Prepared(prepared) => {
+                match prepared.asker {
+                    Asker::Person(..) => self.starts -= 1,
+                    Asker::Button(_) => self.is_pressing = false,
+                }
+                self.go_live(prepared);
+            }
+            Done::Written(written) => {
+                self.ends.written(&written);
+            }
+        }
+        if self.starts == 0 && self.tasks.values().all(|task| task.next.is_none()) {
+            self.stopped_early.clear();
+        }
+        self.heed_presses();
+    }
+
+    /// Puts a stream on the air whose origin is free, or as soon as the appliance's own stream has made room for a person's.
+    fn go_live(&mut self, prepared: Box<Prepared>) {
+        let Programme { stream, user, ref origin, .. } = prepared.programme;
+        let holder = self.tasks.values_mut().find(|task| task.origin == *origin);
+        let refused = if self.stopped_early.remove(&stream) {
+            // The store has its end.
+            prepared.asker.tell(stream, Err(LiveError::Stopped));
+            return;
+        } else if let Some(holder) = holder {
+            if holder.user.is_none() && user.is_some() && holder.next.is_none() {
+                holder.end(EndReason::User);
+                holder.next = Some(prepared);
+                return;
+            }
+            LiveError::OriginTaken(origin.clone())
+        } else {
+            let Prepared { programme, source, asker } = *prepared;
+            match self.put_on_air(programme, source) {
+                Ok(()) => return asker.tell(stream, Ok(())),
+                Err(error) => {
+                    self.give_back(stream, user);
+                    return asker.tell(stream, Err(error));
+                }
             }
         };
+        self.give_back(stream, user);
+        prepared.asker.tell(stream, Err(refused));
+    }
+
+    fn give_back(&mut self, stream: StreamId, user: Option<UserId>) {
+        if user.is_some() {
+            let giving = starting::give_back(self.shared.clone(), stream);
+            self.jobs.spawn(async {
+                giving.await;
+                Done::Told
+            });
+        }
+    }
+
+    /// Starts its feed and its task.
+    fn put_on_air(&mut self, mut programme: Programme, source: Source) -> Result<(), LiveError> {
+        let share = match programme.share.take() {
+            Some(share) => share,
+            None => self.shared.admit(&source, &programme.mode)?,
+        };
+        let running = Running::start(&self.shared, &programme, share, source)?;
         let (stop, stopped) = oneshot::channel();
         let task = Task {
             user: programme.user,
-            camera: camera.config.name.clone(),
+            origin: programme.origin,
             stop: Some(stop),
             waiting: Vec::new(),
+            next: None,
         };
         self.tasks.insert(programme.stream, task);
         self.running.spawn(running.run(stopped));
         Ok(())
     }
 
-    async fn finished(&mut self, finished: Finished) -> anyhow::Result<()> {
-        let Finished { stream, failed } = finished;
-        self.lingering.push_back((Instant::now() + LINGER, stream));
-        for answer in self.tasks.remove(&stream).into_iter().flat_map(|task| task.waiting) {
-            let found = self.shared.store(move |store| store.stream(stream)).await;
-            let _ = answer.send(found.map_err(LiveError::from));
+    fn finished(&mut self, finished: Finished) -> anyhow::Result<()> {
+        let Finished { stream, failed, unwritten } = finished;
+        if let Some(next) = self.ended(stream, unwritten) {
+            self.go_live(next);
         }
-        if failed { Err(anyhow!("the way of the pictures broke down")) } else { Ok(()) }
+        self.heed_presses();
+        if failed { Err(broke_down()) } else { Ok(()) }
     }
 
-    /// A stream that no task runs has ended, or was left by a run whose camera is configured no more.
-    async fn stop_absent(&self, stream: StreamId, reason: EndReason) -> Result<Stream, LiveError> {
-        let now = wall(&*self.shared.clock);
-        let ended = self.shared.store(move |store| {
-            if store.stream(stream)?.facts.state != StreamState::Ended {
-                store.end_stream(stream, reason, now)?;
-            }
-            store.stream(stream)
+    /// Tells who waited for the end of a stream; gives what goes on the air in its place.
+    fn ended(&mut self, stream: StreamId, unwritten: Option<End>) -> Option<Box<Prepared>> {
+        self.lingering.push_back((Instant::now() + LINGER, stream));
+        if let Some(end) = unwritten {
+            self.ends.keep(end);
+        }
+        let Task { waiting, next, .. } = self.tasks.remove(&stream)?;
+        if !waiting.is_empty() {
+            let shared = self.shared.clone();
+            self.jobs.spawn(async move {
+                for answer in waiting {
+                    let found = shared.store(move |store| store.stream(stream)).await;
+                    let found = found.map(|found| unwritten.map_or(found.clone(), |end| end.complete(found)));
+                    let _ = answer.send(found.map_err(LiveError::from));
+                }
+                Done::Told
+            });
+        }
+        next
+    }
+
+    /// A stream that no task runs has ended, or is about to start, or was left by a run whose camera is configured no more.
+    fn stop_absent(
+        &mut self,
+        stream: StreamId,
+        reason: EndReason,
+        answer: oneshot::Sender<Result<Stream, LiveError>>,
+    ) {
+        let unwritten = self.ends.of(stream);
+        if unwritten.is_none() && (self.starts > 0 || self.tasks.values().any(|task| task.next.is_some())) {
+            self.stopped_early.insert(stream);
+        }
+        let (shared, now) = (self.shared.clone(), wall(&*self.shared.clock));
+        self.jobs.spawn(async move {
+            let ended = shared.store(move |store| {
+                let found = store.stream(stream)?;
+                if let Some(end) = unwritten {
+                    return Ok(end.complete(found));
+                }
+                if found.facts.state != StreamState::Ended {
+                    store.end_stream(stream, reason, now)?;
+                }
+                store.stream(stream)
+            });
+            let _ = answer.send(ended.await.map_err(LiveError::from));
+            Done::Told
         });
-        Ok(ended.await?)
+    }
+
+    /// Tries to write the ends that the card did not take.
+    fn write_ends(&mut self) {
+        let (shared, ends) = (self.shared.clone(), self.ends.take());
+        self.jobs.spawn(async move { Done::Written(write(&shared, &ends).await) });
+    }
+
+    /// Shows a stream no longer that has ended, unless only the list of what is on the air knows of its end.
+    fn hide(&mut self, stream: StreamId) {
+        if self.ends.of(stream).is_some() {
+            self.lingering.push_back((Instant::now() + LINGER, stream));
+        } else {
+            self.shared.hide_those(|on_air| on_air.stream == stream);
+        }
     }
 
     /// A stream that the last run did not end: goes on as the same stream, or ends.
@@ -370,12 +548,13 @@ impl Studio {
             camera.filter(|_| !within.is_zero() && away_for <= within && left != Some(Duration::ZERO));
         let id = facts.id;
         let resumable = resumable.and_then(|camera| {
-            let share = self.shared.admit(&camera, &details.mode);
+            let source = Source::Camera(camera);
+            let share = self.shared.admit(&source, &details.mode);
             let share = share
                 .inspect_err(|error| tracing::error!(stream = %id, "cannot go on with a stream: {error}"));
-            Some((camera, share.ok()?))
+            Some((source, share.ok()?))
         });
-        let Some((camera, share)) = resumable else {
+        let Some((source, share)) = resumable else {
             let (reason, ended_at) = match left {
                 Some(Duration::ZERO) => (EndReason::Duration, now),
                 _ => (
@@ -396,65 +575,40 @@ impl Studio {
         let programme = Programme {
             stream: id,
             user: Some(facts.user),
-            share,
+            origin: Origin::named(&details.camera),
+            share: Some(share),
             visibility: facts.visibility,
             mode: details.mode,
             ends_in: left,
             state: if was_live.is_some() { StreamState::Interrupted } else { StreamState::Starting },
             zero: self.shared.clock.monotonic().saturating_sub(was_live.map_or(Duration::ZERO, since)),
         };
-        self.put_on_air(&camera, &programme).await.context("cannot go on with a stream")
+        self.put_on_air(programme, source).context("cannot go on with a stream")
     }
+}
 
-    /// Goes live with the first camera as it is configured, for the owner; before there is one, for the appliance itself.
-    async fn start_as_usual(&mut self) -> Result<StreamId, LiveError> {
-        // The configuration has one at least.
-        let camera = self.cameras[0].clone();
-        let mode = camera.usual_mode();
-        let share = self.shared.admit(&camera, &mode)?;
-        let (owner, title) =
-            self.shared.store(|store| Ok((first_owner(store)?, store.settings()?.site_name))).await?;
-        let (stream, user) = match owner {
-            Some(owner) => {
-                let new = NewStream {
-                    user: owner.id,
-                    title,
-                    description: String::new(),
-                    topics: Vec::new(),
-                    camera: camera.config.name.clone(),
-                    mode,
-                    duration_seconds: None,
-                    record: false,
-                    visibility: Visibility::Public,
-                    relays: Vec::new(),
-                };
-                let now = wall(&*self.shared.clock);
-                let stream = self.shared.store(move |store| store.start_stream(&new, now)).await?;
-                (stream.facts.id, Some(owner.id))
+/// Writes ends; gives those that are written.
+async fn write(shared: &Shared, ends: &[End]) -> Vec<End> {
+    let mut written = Vec::new();
+    for end in ends {
+        let writing = *end;
+        match shared.store(move |store| writing.write(store)).await {
+            Ok(delivery) => {
+                tracing::info!(stream = %end.stream, "the end of the stream is written");
+                (shared.tell)(delivery.into_iter().collect());
+                written.push(*end);
             }
-            None => (self.id_of_its_own()?, None),
-        };
-        let programme = Programme {
-            stream,
-            user,
-            share,
-            visibility: Visibility::Public,
-            mode,
-            ends_in: None,
-            state: StreamState::Starting,
-            zero: self.shared.clock.monotonic(),
-        };
-        self.put_on_air(&camera, &programme).await?;
-        Ok(stream)
+            Err(error) => {
+                tracing::debug!(stream = %end.stream, "the end of the stream cannot be written yet: {error}");
+                break;
+            }
+        }
     }
+    written
+}
 
-    /// An id as the store makes them (ULID), for what the store does not know.
-    fn id_of_its_own(&self) -> Result<StreamId, LiveError> {
-        let mut random = [0; 16];
-        getrandom::fill(&mut random)?;
-        let millis = u128::from(wall(&*self.shared.clock).unix_millis().max(0) as u64);
-        Ok(StreamId::from_number(millis << 80 | u128::from_be_bytes(random) >> 48))
-    }
+fn broke_down() -> anyhow::Error {
+    anyhow!("a stream's reader broke down")
 }
 
 impl Task {
@@ -463,17 +617,5 @@ impl Task {
             // A task that is just ending by itself does not hear it, and need not.
             let _ = stop.send(reason);
         }
-    }
-}
-
-/// The owner whose account is the oldest.
-fn first_owner(store: &Store) -> Result<Option<User>, StoreError> {
-    const AT_A_TIME: usize = 100;
-    let (mut oldest, mut before) = (None, None);
-    loop {
-        let users = store.users(before, AT_A_TIME)?;
-        let Some(last) = users.last() else { return Ok(oldest) };
-        before = Some(last.id);
-        oldest = users.into_iter().rfind(|user| user.role == Role::Owner).or(oldest);
     }
 }

@@ -1,8 +1,8 @@
-//! JPEG pictures out of a camera's broadcast, made when somebody asks (`decode`), and the pictures that streams are listed with
+//! JPEG pictures out of a feed's broadcast, made when somebody asks (`decode`), and the pictures that streams are listed with
 //! (`thumbnails`).
 //!
 //! Not a reader that waits: it looks at the newest entry point that the broadcast keeps anyway and leaves. Nothing is decoded for nobody; one
-//! picture at a time, one a second of each camera at most, and everybody who asks within it gets the same.
+//! picture at a time, one a second of each feed at most, and everybody who asks within it gets the same.
 //!
 //! Must not be here: HTTP, who may see what, pictures that people upload (`picture`).
 
@@ -13,7 +13,7 @@ pub use decode::Undecodable;
 
 use crate::broadcast::Broadcast;
 use crate::capture::status::CameraState;
-use crate::capture::supervisor::CameraHandle;
+use crate::feed::FeedStatus;
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,12 +23,14 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 /// Widths that pictures come in, pixels; fewer kinds are asked for again more often.
 const WIDTHS: [u32; 5] = [160, 320, 640, 1280, 1920];
-/// Pictures of one camera are so far apart.
+/// Between two pictures of one feed.
 const APART: Duration = Duration::from_secs(1);
+/// Feeds whose last pictures are remembered; with more, those are forgotten that nobody waits for.
+const REMEMBERED: usize = 64;
 /// For those who wait behind others.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A picture of a camera.
+/// A picture of a feed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Snapshot {
     /// The file.
@@ -40,7 +42,7 @@ pub struct Snapshot {
 /// Why there is no picture.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum SnapshotError {
-    /// The camera gives no pictures now.
+    /// The feed gives no pictures now.
     #[error("the camera is not on: there is no picture of it")]
     NotLive,
     /// There is one, but not for us.
@@ -51,16 +53,16 @@ pub enum SnapshotError {
     Busy,
 }
 
-/// Makes pictures of all cameras.
+/// Makes pictures of all feeds.
 #[derive(Debug)]
 pub struct Snapshots {
     /// A decoder takes much memory: there is one at a time.
     turn: Arc<Semaphore>,
-    /// By the cameras' names; never more than are configured.
-    cameras: Mutex<HashMap<Box<str>, Arc<tokio::sync::Mutex<Last>>>>,
+    /// By the feeds' names.
+    feeds: Mutex<HashMap<Box<str>, Arc<tokio::sync::Mutex<Last>>>>,
 }
 
-/// What was made last of a camera.
+/// What was made last of a feed.
 #[derive(Debug, Default)]
 struct Last {
     tried_at: Option<Instant>,
@@ -70,29 +72,32 @@ struct Last {
 
 impl Default for Snapshots {
     fn default() -> Self {
-        Self { turn: Arc::new(Semaphore::new(1)), cameras: Mutex::default() }
+        Self { turn: Arc::new(Semaphore::new(1)), feeds: Mutex::default() }
     }
 }
 
 impl Snapshots {
-    /// The newest picture of a camera, `width` pixels wide or a little more, but never wider than it was taken.
-    pub async fn take(&self, camera: &CameraHandle, width: u32) -> Result<Snapshot, SnapshotError> {
-        if !matches!(*camera.state().borrow(), CameraState::Live { .. }) {
+    /// The newest picture of a feed, `width` pixels wide or a little more, but never wider than it was taken.
+    pub async fn take(&self, feed: &FeedStatus, width: u32) -> Result<Snapshot, SnapshotError> {
+        if !matches!(*feed.state().borrow(), CameraState::Live { .. }) {
             return Err(SnapshotError::NotLive);
         }
-        self.take_from(camera.name(), camera.broadcast(), width).await
+        self.take_from(feed.name(), feed.broadcast(), width).await
     }
 
     async fn take_from(
         &self,
-        camera: &str,
+        feed: &str,
         pictures: &Broadcast,
         width: u32,
     ) -> Result<Snapshot, SnapshotError> {
         let width = WIDTHS.into_iter().find(|offered| *offered >= width).unwrap_or(WIDTHS[WIDTHS.len() - 1]);
         let slot = {
-            let mut cameras = self.cameras.lock().unwrap_or_else(PoisonError::into_inner);
-            cameras.entry(camera.into()).or_default().clone()
+            let mut feeds = self.feeds.lock().unwrap_or_else(PoisonError::into_inner);
+            if feeds.len() >= REMEMBERED {
+                feeds.retain(|_, last| Arc::strong_count(last) > 1);
+            }
+            feeds.entry(feed.into()).or_default().clone()
         };
         let mut last = timeout(PATIENCE, slot.lock()).await.map_err(|_| SnapshotError::Busy)?;
         let newest = || pictures.newest_entry_point().ok_or(SnapshotError::NotLive);

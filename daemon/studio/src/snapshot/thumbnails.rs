@@ -2,7 +2,8 @@
 //! chosen one. Between them this sleeps, and holds nothing.
 
 use super::{SnapshotError, Snapshots};
-use crate::live::{LiveCamera, OnAir};
+use crate::feed::FeedStatus;
+use crate::live::OnAir;
 use perch_store::{Store, StoreError, StreamId, StreamState};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,27 +19,20 @@ const EVERY: Duration = Duration::from_mins(1);
 const WIDTH: u32 = 640;
 
 /// Keeps the pictures of what is on the air fresh until the daemon ends.
-pub async fn run(
-    mut on_air: watch::Receiver<Arc<[OnAir]>>,
-    cameras: Arc<[LiveCamera]>,
-    snapshots: Arc<Snapshots>,
-    store: Arc<Store>,
-) {
+pub async fn run(mut on_air: watch::Receiver<Arc<[OnAir]>>, snapshots: Arc<Snapshots>, store: Arc<Store>) {
     let mut schedule = Schedule::default();
     loop {
-        let live: HashMap<StreamId, Arc<str>> = {
+        let live: HashMap<StreamId, FeedStatus> = {
             // The appliance's own stream is in no list.
             let running = on_air.borrow_and_update();
             let live =
                 running.iter().filter(|stream| stream.user.is_some() && stream.state == StreamState::Live);
-            live.map(|stream| (stream.stream, stream.camera.clone())).collect()
+            live.map(|stream| (stream.stream, stream.feed.clone())).collect()
         };
         schedule.set(&live, Instant::now());
         for stream in schedule.due(Instant::now()) {
-            let camera =
-                live.get(&stream).and_then(|name| cameras.iter().find(|camera| camera.config.name == **name));
-            if let Some(camera) = camera {
-                take(stream, camera, &snapshots, &store).await;
+            if let Some(feed) = live.get(&stream) {
+                take(stream, feed, &snapshots, &store).await;
             }
         }
         tokio::select! {
@@ -55,12 +49,12 @@ async fn until(instant: Option<Instant>) {
     }
 }
 
-async fn take(stream: StreamId, camera: &LiveCamera, snapshots: &Snapshots, store: &Arc<Store>) {
+async fn take(stream: StreamId, feed: &FeedStatus, snapshots: &Snapshots, store: &Arc<Store>) {
     let is_chosen = ask(store, move |store| store.has_chosen_thumbnail(stream));
     if is_chosen.await != Some(false) {
         return;
     }
-    match snapshots.take(&camera.handle(), WIDTH).await {
+    match snapshots.take(feed, WIDTH).await {
         Ok(picture) => {
             ask(store, move |store| store.refresh_thumbnail(stream, &picture.jpeg)).await;
         }

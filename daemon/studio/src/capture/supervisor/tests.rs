@@ -164,7 +164,7 @@ impl ScriptedSource {
 /// What was seen of a run from its start to the script's end.
 struct Run {
     units: Vec<AccessUnit>,
-    handle: CameraHandle,
+    handle: FeedStatus,
     opened_at: Vec<Duration>,
     key_frames_forced: u64,
     reasons: Vec<String>,
@@ -207,7 +207,9 @@ fn run_asking_for_key_frames(openings: Vec<Opening>, ask: bool) -> Run {
         reader: reader.clone(),
         reasons: reasons.clone(),
     };
-    let (supervisor, handle) = Supervisor::new("front", Box::new(script), Arc::default(), clock.clone());
+    let (publisher, broadcast) = crate::broadcast::channel();
+    let (supervisor, handle) =
+        Supervisor::new("front", Box::new(script), Arc::default(), clock.clone(), publisher, broadcast);
     *stop.lock().unwrap() = supervisor.stop.clone();
     *reader.lock().unwrap() = Some(DiligentReader {
         reader: handle.broadcast().subscribe(AT_ONCE),
@@ -414,10 +416,13 @@ impl Opener for Never {
 #[tokio::test]
 async fn a_thread_that_is_told_to_stop_ends_and_closes_its_broadcast() {
     let clock = Arc::new(crate::clock::SystemClock);
-    let thread = CaptureThread::spawn("front", Box::new(Never), Arc::default(), clock).unwrap();
-    let mut state = thread.handle().state().clone();
+    let (publisher, broadcast) = crate::broadcast::channel();
+    let camera =
+        CameraFeed { name: "front".to_owned(), opener: Box::new(Never), counters: Arc::default(), clock };
+    let thread = Box::new(camera).start(publisher, broadcast).unwrap();
+    let mut state = thread.status.state().clone();
     state.wait_for(|state| matches!(state, CameraState::Waiting { .. })).await.unwrap();
-    let mut reader = thread.handle().broadcast().subscribe(AT_ONCE);
+    let mut reader = thread.status.broadcast().subscribe(AT_ONCE);
     assert!(thread.stop(Duration::from_secs(10)).await);
     assert!(reader.next().await.is_none());
     assert_eq!(*state.borrow(), CameraState::Stopped);

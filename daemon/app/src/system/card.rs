@@ -1,0 +1,42 @@
+//! Looks after the card while the daemon runs: one that takes no writes is a fault in words, on the page, by the lamp and in `/readyz`.
+
+use perch_store::Store;
+use perch_studio::faults::{CARD, Faults};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{MissedTickBehavior, interval};
+
+/// How soon a card that fails is told of, and one that works again.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// Runs until it is aborted.
+pub async fn watch(store: Arc<Store>, faults: Faults) {
+    let mut ticks = interval(LOOK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let looked_at = store.clone();
+        match tokio::task::spawn_blocking(move || looked_at.check_card()).await {
+            Ok(Ok(())) => faults.clear(CARD),
+            Ok(Err(words)) => faults.tell(CARD, &sentence(&words)),
+            // The runtime ends.
+            Err(_) => return,
+        }
+    }
+}
+
+fn sentence(words: &str) -> String {
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), letters.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_an_error_become_a_sentence() {
+        assert_eq!(sentence("the card fails"), "The card fails.");
+        assert_eq!(sentence(""), "");
+    }
+}

@@ -1,0 +1,124 @@
+//! Ends of streams that the card has not taken: kept in memory, and tried again until they are written.
+
+use crate::clock::until;
+use perch_store::{EndReason, Store, StoreError, Stream, StreamFacts, StreamId, StreamState, Timestamp};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// The pause before the next try grows from here …
+const PAUSE_FIRST: Duration = Duration::from_secs(1);
+/// … to here.
+const PAUSE_LONGEST: Duration = Duration::from_secs(30);
+
+/// How a stream ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct End {
+    pub(super) stream: StreamId,
+    pub(super) reason: EndReason,
+    pub(super) at: Timestamp,
+}
+
+/// Those that are to be written.
+#[derive(Debug, Default)]
+pub(super) struct Ends {
+    waiting: Vec<End>,
+    pause: Duration,
+    next_try: Option<Instant>,
+}
+
+impl Ends {
+    /// The card did not take this one.
+    pub(super) fn keep(&mut self, end: End) {
+        self.waiting.push(end);
+        self.failed();
+    }
+
+    /// The end of this stream, if it is to be written.
+    pub(super) fn of(&self, stream: StreamId) -> Option<End> {
+        self.waiting.iter().find(|end| end.stream == stream).copied()
+    }
+
+    /// Waits until it is worth trying again; for ever, where nothing is to be written.
+    pub(super) async fn due(&self) {
+        until(self.next_try).await;
+    }
+
+    /// What is to be written now. The next try waits until [`Self::written`] or [`Self::failed`] says how this one went.
+    pub(super) fn take(&mut self) -> Vec<End> {
+        self.next_try = None;
+        self.waiting.clone()
+    }
+
+    /// These are in the store.
+    pub(super) fn written(&mut self, ends: &[End]) {
+        self.waiting.retain(|end| !ends.contains(end));
+        self.pause = Duration::ZERO;
+        if !self.waiting.is_empty() {
+            self.failed();
+        }
+    }
+
+    /// The card still takes none.
+    pub(super) fn failed(&mut self) {
+        self.pause = (self.pause * 2).clamp(PAUSE_FIRST, PAUSE_LONGEST);
+        self.next_try = Some(Instant::now() + self.pause);
+    }
+}
+
+impl End {
+    /// Writes it. A stream that the store no longer knows needs no end.
+    pub(super) fn write(&self, store: &Store) -> Result<Option<perch_store::Delivery>, StoreError> {
+        match store.end_stream(self.stream, self.reason, self.at) {
+            Err(StoreError::Refused(_)) => Ok(None),
+            written => written,
+        }
+    }
+
+    /// The stream as it is once the end is written.
+    pub(super) fn complete(&self, mut stream: Stream) -> Stream {
+        mark_ended(&mut stream.facts, self.reason, self.at);
+        stream
+    }
+}
+
+/// What the store writes of an end.
+pub(super) fn mark_ended(facts: &mut StreamFacts, reason: EndReason, at: Timestamp) {
+    if facts.state != StreamState::Ended {
+        facts.state = StreamState::Ended;
+        facts.end_reason = Some(reason);
+        facts.ended_at = Some(at);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_end_is_tried_again_less_and_less_often_until_it_is_written() {
+        let end = |number| End {
+            stream: StreamId::from_number(number),
+            reason: EndReason::User,
+            at: Timestamp::from_unix_millis(0),
+        };
+        let mut ends = Ends::default();
+        ends.keep(end(1));
+        let mut waited = Vec::new();
+        for _ in 0..7 {
+            let before = Instant::now();
+            ends.due().await;
+            waited.push(before.elapsed().as_secs());
+            assert_eq!(ends.take(), [end(1)]);
+            ends.failed();
+        }
+        assert_eq!(waited, [1, 2, 4, 8, 16, 30, 30]);
+        ends.keep(end(2));
+        ends.written(&[end(1)]);
+        assert_eq!((ends.of(StreamId::from_number(1)), ends.take()), (None, vec![end(2)]));
+        ends.written(&[end(2)]);
+        assert!(
+            tokio::time::timeout(PAUSE_LONGEST * 2, ends.due()).await.is_err(),
+            "nothing is to be written"
+        );
+    }
+}

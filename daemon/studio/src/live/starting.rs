@@ -1,0 +1,189 @@
+//! What precedes a stream: the board is asked whether the camera can do what is wanted, and the store gives the stream its origin. Runs as tasks,
+//! because a board takes up to [`LOOKING`] to answer and a card may stall.
+
+use super::studio::Shared;
+use super::{LiveCamera, LiveError, Pressed};
+use crate::clock::wall;
+use crate::feed::{Feed, Origin};
+use crate::memory_budget::StreamShare;
+use perch_store::{
+    EndReason, NewStream, Role, Store, StoreError, Stream, StreamId, StreamState, User, UserId, VideoMode,
+    Visibility,
+};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// For the board to say what a camera can do.
+const LOOKING: Duration = Duration::from_secs(5);
+
+/// What is to be put on the air.
+pub(super) struct Programme {
+    pub(super) stream: StreamId,
+    /// `None`: the appliance's own; the store knows nothing of it.
+    pub(super) user: Option<UserId>,
+    pub(super) origin: Origin,
+    /// Its memory. `None` until the appliance's own stream has given back what it has.
+    pub(super) share: Option<StreamShare>,
+    pub(super) visibility: Visibility,
+    pub(super) mode: VideoMode,
+    /// After which it ends by itself.
+    pub(super) ends_in: Option<Duration>,
+    /// Where it stands: a stream that is resumed was live before.
+    pub(super) state: StreamState,
+    /// Monotonic time of offset 0; set anew by the first picture, but for a stream that is resumed.
+    pub(super) zero: Duration,
+}
+
+/// What a stream's feed is made of.
+pub(super) enum Source {
+    /// A camera of this board.
+    Camera(LiveCamera),
+    /// What a publisher sends.
+    Published(Box<dyn Feed>),
+}
+
+impl Source {
+    /// Between key frames, where that can be configured; a publisher's is its own.
+    pub(super) fn keyframe_interval(&self) -> Duration {
+        match self {
+            Self::Camera(camera) => Duration::from_secs_f64(camera.config.keyframe_interval_seconds),
+            Self::Published(_) => Duration::ZERO,
+        }
+    }
+}
+
+/// Who asked for a stream, and waits.
+pub(super) enum Asker {
+    /// Somebody who goes live.
+    Person(Stream, oneshot::Sender<Result<Stream, LiveError>>),
+    /// Somebody who pressed the button.
+    Button(oneshot::Sender<Result<Pressed, LiveError>>),
+}
+
+/// A stream that can be put on the air, and who waits for it.
+pub(super) struct Prepared {
+    pub(super) programme: Programme,
+    pub(super) source: Source,
+    pub(super) asker: Asker,
+}
+
+impl Asker {
+    /// Tells who asked. They may be gone; what was done is done.
+    pub(super) fn tell(self, stream: StreamId, started: Result<(), LiveError>) {
+        match self {
+            Self::Person(as_started, answer) => _ = answer.send(started.map(|()| as_started)),
+            Self::Button(answer) => _ = answer.send(started.map(|()| Pressed::Started(stream))),
+        }
+    }
+}
+
+/// Checks what a person asks for and claims its origin in the store.
+pub(super) async fn for_a_person(
+    shared: &Shared,
+    cameras: &[LiveCamera],
+    new: NewStream,
+    feed: Option<Box<dyn Feed>>,
+) -> Result<(Programme, Source, Stream), LiveError> {
+    let source = match feed {
+        Some(feed) => Source::Published(feed),
+        None => {
+            let Some(camera) = cameras.iter().find(|camera| camera.config.name == new.camera) else {
+                let there: Vec<_> = cameras.iter().map(|camera| camera.config.name.as_str()).collect();
+                return Err(LiveError::NoSuchCamera { camera: new.camera, there: there.join(", ") });
+            };
+            camera.ability(shared.hardware.clone(), LOOKING).await?.check(&new.mode)?;
+            Source::Camera(camera.clone())
+        }
+    };
+    let share = match shared.admit(&source, &new.mode) {
+        Ok(share) => Some(share),
+        Err(_) if shared.is_the_appliances(&Origin::named(&new.camera)) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let (programme, stream) = claim(shared, new, share).await?;
+    Ok((programme, source, stream))
+}
+
+/// The first camera as it is configured, for the owner; before there is one, for the appliance itself.
+pub(super) async fn as_usual(shared: &Shared, camera: &LiveCamera) -> Result<Programme, LiveError> {
+    let mode = camera.usual_mode();
+    let share = Some(shared.admit(&Source::Camera(camera.clone()), &mode)?);
+    let (owner, title) = shared.store(|store| Ok((first_owner(store)?, store.settings()?.site_name))).await?;
+    let Some(owner) = owner else {
+        return Ok(Programme {
+            stream: id_of_its_own(shared)?,
+            user: None,
+            origin: Origin::Camera(camera.config.name.as_str().into()),
+            share,
+            visibility: Visibility::Public,
+            mode,
+            ends_in: None,
+            state: StreamState::Starting,
+            zero: shared.clock.monotonic(),
+        });
+    };
+    let new = NewStream {
+        user: owner.id,
+        title,
+        description: String::new(),
+        topics: Vec::new(),
+        camera: camera.config.name.clone(),
+        mode,
+        duration_seconds: None,
+        record: false,
+        visibility: Visibility::Public,
+        relays: Vec::new(),
+    };
+    Ok(claim(shared, new, share).await?.0)
+}
+
+async fn claim(
+    shared: &Shared,
+    new: NewStream,
+    share: Option<StreamShare>,
+) -> Result<(Programme, Stream), LiveError> {
+    let (asked, now) = (new.clone(), wall(&*shared.clock));
+    let stream = shared.store(move |store| store.start_stream(&asked, now)).await?;
+    let programme = Programme {
+        stream: stream.facts.id,
+        user: Some(new.user),
+        origin: Origin::named(&new.camera),
+        share,
+        visibility: new.visibility,
+        mode: new.mode,
+        ends_in: new.duration_seconds.map(|seconds| Duration::from_secs(seconds.into())),
+        state: StreamState::Starting,
+        zero: shared.clock.monotonic(),
+    };
+    Ok((programme, stream))
+}
+
+/// Ends a stream in the store that could not be put on the air.
+pub(super) async fn give_back(shared: Arc<Shared>, stream: StreamId) {
+    let now = wall(&*shared.clock);
+    let given = shared.store(move |store| store.end_stream(stream, EndReason::Interruption, now)).await;
+    if let Err(error) = given {
+        tracing::error!(%stream, "cannot write that a stream did not begin: {error}");
+    }
+}
+
+/// An id as the store makes them (ULID), for what the store does not know.
+fn id_of_its_own(shared: &Shared) -> Result<StreamId, LiveError> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random)?;
+    let millis = u128::from(wall(&*shared.clock).unix_millis().max(0) as u64);
+    Ok(StreamId::from_number(millis << 80 | u128::from_be_bytes(random) >> 48))
+}
+
+/// The owner whose account is the oldest.
+fn first_owner(store: &Store) -> Result<Option<User>, StoreError> {
+    const AT_A_TIME: usize = 100;
+    let (mut oldest, mut before) = (None, None);
+    loop {
+        let users = store.users(before, AT_A_TIME)?;
+        let Some(last) = users.last() else { return Ok(oldest) };
+        before = Some(last.id);
+        oldest = users.into_iter().rfind(|user| user.role == Role::Owner).or(oldest);
+    }
+}
