@@ -253,6 +253,9 @@ async fn a_board_that_does_not_answer_delays_nobodys_stop() {
     assert!(!starting.is_finished());
     drop(house.gate.take());
     starting.await.unwrap().unwrap();
+    // The camera's thread ends, and with it its reader.
+    drop(house.close.take());
+    house.studio.await.unwrap().unwrap();
 }
 
 #[tokio::test]
