@@ -1,5 +1,6 @@
 //! The store's file: made whole or not at all, opened with a small cache, never overwritten when it cannot be read.
 
+use crate::overlay::Overlay;
 use crate::{StoreError, schema};
 use redb::{ConcurrencyMode, Database, DatabaseError, ReadOnlyDatabase, StorageError};
 use std::ffi::OsString;
@@ -38,6 +39,13 @@ pub(crate) fn open_existing(path: &Path) -> Result<Database, StoreError> {
 pub(crate) fn may_write(path: &Path) -> Result<(), StoreError> {
     let opened = File::options().write(true).open(path);
     opened.map(drop).map_err(|error| StoreError::file_system(path, "write", error))
+}
+
+/// Opened for reading while the card takes no writes: a repair that redb needs to make happens in memory.
+pub(crate) fn open_read_only(path: &Path) -> Result<Database, StoreError> {
+    let overlay = Overlay::over(path).map_err(|error| StoreError::file_system(path, "read", error))?;
+    // `create` opens what is there; a file that is empty is refused before.
+    guarded(path, || builder().create_with_backend(overlay))
 }
 
 /// Read beside the process that writes to it: a snapshot of what that has committed.

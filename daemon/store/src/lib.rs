@@ -19,6 +19,7 @@ mod moderation;
 mod new_id;
 mod notifications;
 mod opening;
+mod overlay;
 mod pictures;
 mod reactions;
 mod reads;

@@ -14,7 +14,7 @@ impl Store {
         let again = path.to_owned();
         let store = Self::of(database, path.to_owned(), Box::new(move || file::open_existing(&again)));
         let beside = path.to_owned();
-        let open_read_only: Opener<_> = Box::new(move || file::open_beside(&beside));
+        let open_read_only: Opener = Box::new(move || file::open_read_only(&beside));
         Ok(Self { reserve: Some(Reserve::beside(path)), open_read_only: Some(open_read_only), ..store })
     }
 }

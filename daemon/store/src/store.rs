@@ -2,27 +2,27 @@
 
 use crate::reserve::Reserve;
 use crate::{StoreError, file, schema};
-use redb::{Database, ReadOnlyDatabase};
+use redb::Database;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError, RwLock};
 
-pub(crate) type Opener<D> = Box<dyn Fn() -> Result<D, StoreError> + Send + Sync>;
+pub(crate) type Opener = Box<dyn Fn() -> Result<Database, StoreError> + Send + Sync>;
 
 /// The store's file while it is open.
 pub(crate) enum Opened {
     /// For reading and writing: the rule.
     Writable(Database),
     /// For reading only: the card refused a write, and has not taken one since.
-    ReadOnly(ReadOnlyDatabase),
+    ReadOnly(Database),
 }
 
 /// The open store. One process writes to it at a time; share it by reference.
 pub struct Store {
     /// `None` after the card failed, until the next call opens it anew.
     pub(crate) database: RwLock<Option<Opened>>,
-    pub(crate) open: Opener<Database>,
+    pub(crate) open: Opener,
     /// `None` for one that is no site's: a test's.
-    pub(crate) open_read_only: Option<Opener<ReadOnlyDatabase>>,
+    pub(crate) open_read_only: Option<Opener>,
     pub(crate) path: PathBuf,
     /// `None` for one that is no site's: a backup, a test's.
     pub(crate) reserve: Option<Reserve>,
@@ -31,7 +31,7 @@ pub struct Store {
 }
 
 impl Store {
-    pub(crate) fn of(database: Database, path: PathBuf, open: Opener<Database>) -> Self {
+    pub(crate) fn of(database: Database, path: PathBuf, open: Opener) -> Self {
         Self {
             database: RwLock::new(Some(Opened::Writable(database))),
             open,

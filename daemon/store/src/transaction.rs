@@ -11,9 +11,9 @@ use std::sync::{PoisonError, RwLockReadGuard};
 impl Store {
     /// Runs `work` on a snapshot; writers go on meanwhile.
     pub(crate) fn read<T>(&self, work: impl FnOnce(&ReadTransaction) -> Outcome<T>) -> Result<T, StoreError> {
-        self.on_database("read", |opened| match opened {
-            Opened::Writable(database) => work(&database.begin_read()?),
-            Opened::ReadOnly(database) => work(&database.begin_read()?),
+        self.on_database("read", |opened| {
+            let (Opened::Writable(database) | Opened::ReadOnly(database)) = opened;
+            work(&database.begin_read()?)
         })
     }
 
