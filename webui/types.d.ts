@@ -27,6 +27,7 @@ export interface Stream {
   created_at: string; live_at: string | null; ended_at: string | null; elapsed_seconds: number;
   views: number; viewers: number; peak_viewers: number; likes: number; dislikes: number;
   my_reaction: Reaction | null; saved: boolean | null; thumbnail_url: string | null; playlist_url: string | null; may_edit: boolean;
+  featured: "chosen" | "pinned" | null;
 }
 
 export interface Camera {

@@ -357,7 +357,7 @@ fn a_stream_that_was_stopped_for_too_long_ended_when_the_daemon_did() {
     let (id, _) = ended_while_live(dir.path(), &config, Signal::TERM);
     // As if an hour had passed since.
     let store = dir.path().join("data/perch.redb");
-    let ended = std::fs::metadata(&store).unwrap().modified().unwrap() - std::time::Duration::from_secs(3600);
+    let ended = std::fs::metadata(&store).unwrap().modified().unwrap() - std::time::Duration::from_hours(1);
     std::fs::File::options().write(true).open(&store).unwrap().set_modified(ended).unwrap();
     let daemon = Daemon::start_in(dir.path(), &config);
     let shown = stream(&Person::nobody(&daemon), &id);

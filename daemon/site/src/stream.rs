@@ -24,14 +24,21 @@ pub struct SeenStream {
     pub viewers: u32,
     /// Whether there is something to play.
     pub is_playable: bool,
-    /// Whether it is the one at `/media/live/`.
-    pub is_featured: bool,
-    /// Whether an owner has pinned it there.
-    pub is_pinned: bool,
+    /// Why it is the one at `/media/live/`, if it is.
+    pub featured: Option<Featured>,
     /// What the actor has said of it; `None` without an account.
     pub own: Option<OwnMarks>,
     /// Whether the actor may change, stop and delete it.
     pub may_edit: bool,
+}
+
+/// Why a stream is the one at `/media/live/`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Featured {
+    /// The studio chose it: the public one that is live the longest.
+    Chosen,
+    /// An owner pinned it.
+    Pinned,
 }
 
 /// What one account has said of a stream.
@@ -79,8 +86,9 @@ impl Perspective {
             elapsed_seconds: elapsed as u64 / 1000,
             viewers: on_air.map_or(0, |on_air| on_air.viewers.now()),
             is_playable: on_air.is_some(),
-            is_featured: featured(&self.on_air).is_some_and(|featured| featured.stream == facts.id),
-            is_pinned: on_air.is_some_and(|on_air| on_air.is_pinned),
+            featured: featured(&self.on_air)
+                .filter(|featured| featured.stream == facts.id)
+                .map(|featured| if featured.is_pinned { Featured::Pinned } else { Featured::Chosen }),
             own: self.actor.user().map(|user| own_marks(store, user, facts.id)).transpose()?,
             may_edit: self.actor.may_act_for(facts.user),
             stream,

@@ -213,7 +213,11 @@ mod tests {
         let site = TestSite::new();
         let ann = site.account("ann", Role::Streamer).await;
         let ben = site.account("ben", Role::Viewer).await;
-        let [one, two] = ["one", "two"].map(|camera| site.stream(&ann, camera));
+        // Ids made within the same millisecond have no order.
+        let [one, two] = ["one", "two"].map(|camera| {
+            site.clock.turn(std::time::Duration::from_millis(1));
+            site.stream(&ann, camera)
+        });
         let hidden = ChangeStream { visibility: Some(Visibility::Members), ..ChangeStream::default() };
         change(&site, &ann, two, hidden).await.unwrap();
         assert_eq!(ids(&site, &site.nobody, all()).await, [one]);

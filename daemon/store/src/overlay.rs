@@ -5,6 +5,7 @@
 
 use redb::StorageBackend;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
@@ -42,7 +43,7 @@ impl Overlay {
     }
 
     /// A piece of the file as the card has it, zeros after its end.
-    fn from_the_card(&self, number: u64) -> io::Result<Box<[u8; PIECE]>> {
+    fn on_the_card(&self, number: u64) -> io::Result<Box<[u8; PIECE]>> {
         let mut piece = Box::new([0; PIECE]);
         let mut filled = 0;
         while filled < PIECE {
@@ -88,7 +89,7 @@ impl StorageBackend for Overlay {
             let out = &mut out[at..at + range.len()];
             match written.pieces.get(&number) {
                 Some(piece) => out.copy_from_slice(&piece[range]),
-                None => out.copy_from_slice(&self.from_the_card(number)?[range]),
+                None => out.copy_from_slice(&self.on_the_card(number)?[range]),
             }
         }
         Ok(())
@@ -106,12 +107,11 @@ impl StorageBackend for Overlay {
     fn write(&self, offset: u64, data: &[u8]) -> Result<(), io::Error> {
         let mut written = self.written();
         for (number, range, at) in pieces(offset, data.len()) {
-            if !written.pieces.contains_key(&number) {
-                written.pieces.insert(number, self.from_the_card(number)?);
-            }
-            if let Some(piece) = written.pieces.get_mut(&number) {
-                piece[range.clone()].copy_from_slice(&data[at..at + range.len()]);
-            }
+            let piece = match written.pieces.entry(number) {
+                Entry::Occupied(piece) => piece.into_mut(),
+                Entry::Vacant(place) => place.insert(self.on_the_card(number)?),
+            };
+            piece[range.clone()].copy_from_slice(&data[at..at + range.len()]);
         }
         Ok(())
     }

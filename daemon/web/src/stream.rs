@@ -2,7 +2,7 @@
 
 use super::json::Time;
 use super::people::UserRef;
-use perch_site::stream::SeenStream;
+use perch_site::stream::{Featured, SeenStream};
 use perch_store::{EndReason, Reaction, Stream, StreamId, StreamState, Topic, Visibility};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -69,10 +69,9 @@ pub(super) struct StreamItem {
     saved: Option<bool>,
     #[schema(required)]
     thumbnail_url: Option<String>,
-    /// It is the one at `/media/live/`.
-    featured: bool,
-    /// The owner has pinned it there.
-    pinned: bool,
+    /// Whether it is the one at `/media/live/`: `chosen` by Perch or `pinned` by an owner; else null.
+    #[schema(required)]
+    featured: Option<&'static str>,
     /// Null when there is nothing to play (any more).
     #[schema(required)]
     playlist_url: Option<String>,
@@ -115,8 +114,10 @@ impl From<SeenStream> for StreamItem {
             saved: seen.own.map(|own| own.is_saved),
             thumbnail_url: (version > 0)
                 .then(|| format!("/api/v1/streams/{}/thumbnail.jpg?v={version}", facts.id)),
-            featured: seen.is_featured,
-            pinned: seen.is_pinned,
+            featured: seen.featured.map(|featured| match featured {
+                Featured::Chosen => "chosen",
+                Featured::Pinned => "pinned",
+            }),
             playlist_url: seen.is_playable.then(|| format!("/media/{}/index.m3u8", facts.id)),
             may_edit: seen.may_edit,
         }

@@ -141,6 +141,11 @@ impl LiveCamera {
         }
     }
 
+    /// Between key frames, as configured.
+    pub(super) fn keyframe_interval(&self) -> Duration {
+        Duration::from_secs_f64(self.config.keyframe_interval_seconds)
+    }
+
     /// The mode that is configured.
     pub fn usual_mode(&self) -> VideoMode {
         VideoMode {

@@ -1,5 +1,6 @@
 //! Ends of streams that the card has not taken: kept in memory, and tried again until they are written.
 
+use super::shared::Shared;
 use crate::clock::until;
 use perch_store::{EndReason, Store, StoreError, Stream, StreamFacts, StreamId, StreamState, Timestamp};
 use std::time::Duration;
@@ -79,6 +80,26 @@ impl End {
         mark_ended(&mut stream.facts, self.reason, self.at);
         stream
     }
+}
+
+/// Writes ends; gives those that are written.
+pub(super) async fn write(shared: &Shared, ends: &[End]) -> Vec<End> {
+    let mut written = Vec::new();
+    for end in ends {
+        let writing = *end;
+        match shared.store(move |store| writing.write(store)).await {
+            Ok(delivery) => {
+                tracing::info!(stream = %end.stream, "the end of the stream is written");
+                (shared.tell)(delivery.into_iter().collect());
+                written.push(*end);
+            }
+            Err(error) => {
+                tracing::debug!(stream = %end.stream, "the end of the stream cannot be written yet: {error}");
+                break;
+            }
+        }
+    }
+    written
 }
 
 /// What the store writes of an end.

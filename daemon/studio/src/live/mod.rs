@@ -12,6 +12,7 @@ mod camera;
 mod ends;
 mod featured;
 mod running;
+mod shared;
 mod starting;
 mod studio;
 #[cfg(test)]
@@ -20,7 +21,8 @@ mod viewers;
 
 pub use camera::{BoardHardware, Hardware, LiveCamera};
 pub use featured::featured;
-pub use studio::{LiveSettings, Studio, Tell};
+pub use shared::{LiveSettings, Tell};
+pub use studio::Studio;
 pub use viewers::{Viewers, viewer_of_address, viewer_of_cookie};
 
 use crate::capture::ability::Unable;

@@ -1,8 +1,8 @@
 //! One stream while it runs: owns its feed and the hls reader, sees what becomes of them, and writes it down.
 
 use super::ends::End;
+use super::shared::Shared;
 use super::starting::{Programme, Source};
-use super::studio::Shared;
 use super::{LiveCamera, OnAir, Viewers};
 use crate::broadcast;
 use crate::capture::status::CameraState;
@@ -43,6 +43,7 @@ pub(super) struct Running {
 }
 
 /// How it came to its end.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Finished {
     pub(super) stream: StreamId,
     /// A part of the daemon broke down.
@@ -62,7 +63,7 @@ impl Running {
         let (camera, feed, keyframe_interval) = match source {
             Source::Camera(camera) => {
                 let feed = camera.feed(&*shared.hardware, &programme.mode, shared.clock.clone());
-                let interval = Duration::from_secs_f64(camera.config.keyframe_interval_seconds);
+                let interval = camera.keyframe_interval();
                 (Some(camera), feed, interval)
             }
             // The publisher's own; segments are at least as long as configured.

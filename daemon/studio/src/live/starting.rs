@@ -1,7 +1,7 @@
 //! What precedes a stream: the board is asked whether the camera can do what is wanted, and the store gives the stream its origin. Runs as tasks,
 //! because a board takes up to [`LOOKING`] to answer and a card may stall.
 
-use super::studio::Shared;
+use super::shared::Shared;
 use super::{LiveCamera, LiveError, Pressed};
 use crate::clock::wall;
 use crate::feed::{Feed, Origin};
@@ -47,7 +47,7 @@ impl Source {
     /// Between key frames, where that can be configured; a publisher's is its own.
     pub(super) fn keyframe_interval(&self) -> Duration {
         match self {
-            Self::Camera(camera) => Duration::from_secs_f64(camera.config.keyframe_interval_seconds),
+            Self::Camera(camera) => camera.keyframe_interval(),
             Self::Published(_) => Duration::ZERO,
         }
     }
@@ -56,7 +56,7 @@ impl Source {
 /// Who asked for a stream, and waits.
 pub(super) enum Asker {
     /// Somebody who goes live.
-    Person(Stream, oneshot::Sender<Result<Stream, LiveError>>),
+    Person(Box<Stream>, oneshot::Sender<Result<Stream, LiveError>>),
     /// Somebody who pressed the button.
     Button(oneshot::Sender<Result<Pressed, LiveError>>),
 }
@@ -72,7 +72,7 @@ impl Asker {
     /// Tells who asked. They may be gone; what was done is done.
     pub(super) fn tell(self, stream: StreamId, started: Result<(), LiveError>) {
         match self {
-            Self::Person(as_started, answer) => _ = answer.send(started.map(|()| as_started)),
+            Self::Person(as_started, answer) => _ = answer.send(started.map(|()| *as_started)),
             Self::Button(answer) => _ = answer.send(started.map(|()| Pressed::Started(stream))),
         }
     }
@@ -85,18 +85,17 @@ pub(super) async fn for_a_person(
     new: NewStream,
     feed: Option<Box<dyn Feed>>,
 ) -> Result<(Programme, Source, Stream), LiveError> {
-    let source = match feed {
-        Some(feed) => Source::Published(feed),
-        None => {
-            let Some(camera) = cameras.iter().find(|camera| camera.config.name == new.camera) else {
-                let there: Vec<_> = cameras.iter().map(|camera| camera.config.name.as_str()).collect();
-                return Err(LiveError::NoSuchCamera { camera: new.camera, there: there.join(", ") });
-            };
-            camera.ability(shared.hardware.clone(), LOOKING).await?.check(&new.mode)?;
-            Source::Camera(camera.clone())
-        }
+    let source = if let Some(feed) = feed {
+        Source::Published(feed)
+    } else {
+        let Some(camera) = cameras.iter().find(|camera| camera.config.name == new.camera) else {
+            let there: Vec<_> = cameras.iter().map(|camera| camera.config.name.as_str()).collect();
+            return Err(LiveError::NoSuchCamera { camera: new.camera, there: there.join(", ") });
+        };
+        camera.ability(shared.hardware.clone(), LOOKING).await?.check(&new.mode)?;
+        Source::Camera(camera.clone())
     };
-    let share = match shared.admit(&source, &new.mode) {
+    let share = match shared.admit(source.keyframe_interval(), &new.mode) {
         Ok(share) => Some(share),
         Err(_) if shared.is_the_appliances(&Origin::named(&new.camera)) => None,
         Err(error) => return Err(error.into()),
@@ -108,7 +107,7 @@ pub(super) async fn for_a_person(
 /// The first camera as it is configured, for the owner; before there is one, for the appliance itself.
 pub(super) async fn as_usual(shared: &Shared, camera: &LiveCamera) -> Result<Programme, LiveError> {
     let mode = camera.usual_mode();
-    let share = Some(shared.admit(&Source::Camera(camera.clone()), &mode)?);
+    let share = Some(shared.admit(camera.keyframe_interval(), &mode)?);
     let (owner, title) = shared.store(|store| Ok((first_owner(store)?, store.settings()?.site_name))).await?;
     let Some(owner) = owner else {
         return Ok(Programme {

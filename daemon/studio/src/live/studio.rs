@@ -2,19 +2,16 @@
 //! a camera or a card that is slow delays nobody else's request.
 
 use super::camera::{Hardware, LiveCamera};
-use super::ends::{End, Ends};
+use super::ends::{self, End, Ends};
 use super::running::{Finished, Running};
+use super::shared::{LiveSettings, Shared, Tell};
 use super::starting::{self, Asker, Prepared, Programme, Source};
-use super::{Gone, LiveError, LiveHandle, OnAir, Pressed, Request};
+use super::{Gone, LiveError, LiveHandle, Pressed, Request};
 use crate::clock::{Clock, until, wall};
 use crate::feed::{Feed, Origin};
-use crate::hls::{HlsMetrics, HlsSettings};
-use crate::memory_budget::{MemoryBudget, NoMemory, StreamShare};
+use crate::hls::HlsMetrics;
 use anyhow::{Context as _, anyhow};
-use perch_store::{
-    Delivery, EndReason, NewStream, Store, StoreError, Stream, StreamId, StreamState, Timestamp, UserId,
-    VideoMode,
-};
+use perch_store::{EndReason, NewStream, Store, Stream, StreamId, StreamState, Timestamp, UserId};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,100 +27,6 @@ const LINGER: Duration = Duration::from_mins(1);
 const STARTS: usize = 32;
 /// Presses of the button that wait for their turn at once.
 const PRESSES: usize = 4;
-
-/// Told of what followers are to be told of.
-pub type Tell = Arc<dyn Fn(Vec<Delivery>) + Send + Sync>;
-
-/// How streams are made.
-#[derive(Clone, Debug)]
-pub struct LiveSettings {
-    /// Length of a segment.
-    pub segment: Duration,
-    /// What the playlist covers.
-    pub window: Duration,
-    /// Go live with the first camera when the daemon starts.
-    pub autostart: bool,
-    /// A stream that was cut off by a crash, a power cut or a restart of the daemon goes on if that was not longer ago; zero: never.
-    pub resume_within: Duration,
-    /// Where streams take their memory from.
-    pub memory: MemoryBudget,
-}
-
-impl LiveSettings {
-    pub(super) fn hls(&self, keyframe_interval: Duration) -> HlsSettings {
-        HlsSettings { segment: self.segment, window: self.window, keyframe_interval }
-    }
-}
-
-/// What the studio and the streams' tasks share.
-pub(super) struct Shared {
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) hardware: Arc<dyn Hardware>,
-    pub(super) settings: LiveSettings,
-    pub(super) hls_metrics: Arc<HlsMetrics>,
-    pub(super) tell: Tell,
-    store: Arc<Store>,
-    on_air: watch::Sender<Arc<[OnAir]>>,
-}
-
-impl Shared {
-    pub(super) async fn store<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let store = self.store.clone();
-        tokio::task::spawn_blocking(move || work(&store)).await.expect("the store does not panic")
-    }
-
-    /// Memory for one more stream.
-    pub(super) fn admit(&self, source: &Source, mode: &VideoMode) -> Result<StreamShare, NoMemory> {
-        let target = self.settings.segment.max(source.keyframe_interval());
-        self.settings.memory.admit_stream(MemoryBudget::least_of_stream(mode.bitrate_kbps, target))
-    }
-
-    /// The appliance's own stream has this origin; it makes room for a person's.
-    pub(super) fn is_the_appliances(&self, origin: &Origin) -> bool {
-        let on_air = self.on_air.borrow();
-        let mut own = on_air.iter().filter(|on_air| on_air.user.is_none());
-        own.any(|on_air| on_air.origin == *origin && on_air.state != StreamState::Ended)
-    }
-
-    pub(super) fn show(&self, new: OnAir) {
-        self.on_air.send_modify(|all| *all = all.iter().cloned().chain([new]).collect());
-    }
-
-    pub(super) fn change(&self, stream: StreamId, change: impl FnOnce(&mut OnAir)) {
-        self.on_air.send_modify(|all| {
-            let mut changed = all.to_vec();
-            if let Some(on_air) = changed.iter_mut().find(|on_air| on_air.stream == stream) {
-                change(on_air);
-            }
-            *all = changed.into();
-        });
-    }
-
-    /// Something that is not in the list has changed: how a feed is doing.
-    pub(super) fn news(&self) {
-        self.on_air.send_modify(|_| ());
-    }
-
-    /// At most one stream is pinned.
-    fn pin(&self, stream: StreamId, is_pinned: bool) {
-        self.on_air.send_modify(|all| {
-            let mut changed = all.to_vec();
-            for on_air in &mut changed {
-                let is_it = on_air.stream == stream;
-                on_air.is_pinned = if is_it { is_pinned } else { on_air.is_pinned && !is_pinned };
-            }
-            *all = changed.into();
-        });
-    }
-
-    fn hide_those(&self, are_hidden: impl Fn(&OnAir) -> bool) {
-        self.on_air
-            .send_modify(|all| *all = all.iter().filter(|on_air| !are_hidden(on_air)).cloned().collect());
-    }
-}
 
 /// A stream's task, as the studio holds it.
 struct Task {
@@ -260,11 +163,11 @@ impl Studio {
             let Finished { stream, failed, unwritten } = finished.context("a stream's task broke down")?;
             self.ended(stream, unwritten);
             if failed {
-                return Err(broke_down());
+                return Err(anyhow!("a stream's reader broke down"));
             }
         }
         let ends = self.ends.take();
-        if !ends.is_empty() && write(&self.shared, &ends).await.len() < ends.len() {
+        if !ends.is_empty() && ends::write(&self.shared, &ends).await.len() < ends.len() {
             tracing::error!(
                 "the card does not take the ends of streams: they go on when Perch is started again"
             );
@@ -332,7 +235,7 @@ impl Studio {
                 Ok((programme, source, stream)) => Done::Prepared(Box::new(Prepared {
                     programme,
                     source,
-                    asker: Asker::Person(stream, answer),
+                    asker: Asker::Person(Box::new(stream), answer),
                 })),
                 Err(error) => {
                     let _ = answer.send(Err(error));
@@ -387,9 +290,7 @@ impl Studio {
                 }
                 self.go_live(prepared);
             }
-            Done::Written(written) => {
-                self.ends.written(&written);
-            }
+            Done::Written(written) => self.ends.written(&written),
         }
         if self.starts == 0 && self.tasks.values().all(|task| task.next.is_none()) {
             self.stopped_early.clear();
@@ -440,7 +341,7 @@ impl Studio {
     fn put_on_air(&mut self, mut programme: Programme, source: Source) -> Result<(), LiveError> {
         let share = match programme.share.take() {
             Some(share) => share,
-            None => self.shared.admit(&source, &programme.mode)?,
+            None => self.shared.admit(source.keyframe_interval(), &programme.mode)?,
         };
         let running = Running::start(&self.shared, &programme, share, source)?;
         let (stop, stopped) = oneshot::channel();
@@ -462,7 +363,7 @@ impl Studio {
             self.go_live(next);
         }
         self.heed_presses();
-        if failed { Err(broke_down()) } else { Ok(()) }
+        if failed { Err(anyhow!("a stream's reader broke down")) } else { Ok(()) }
     }
 
     /// Tells who waited for the end of a stream; gives what goes on the air in its place.
@@ -517,7 +418,7 @@ impl Studio {
     /// Tries to write the ends that the card did not take.
     fn write_ends(&mut self) {
         let (shared, ends) = (self.shared.clone(), self.ends.take());
-        self.jobs.spawn(async move { Done::Written(write(&shared, &ends).await) });
+        self.jobs.spawn(async move { Done::Written(ends::write(&shared, &ends).await) });
     }
 
     /// Shows a stream no longer that has ended, unless only the list of what is on the air knows of its end.
@@ -549,7 +450,7 @@ impl Studio {
         let id = facts.id;
         let resumable = resumable.and_then(|camera| {
             let source = Source::Camera(camera);
-            let share = self.shared.admit(&source, &details.mode);
+            let share = self.shared.admit(source.keyframe_interval(), &details.mode);
             let share = share
                 .inspect_err(|error| tracing::error!(stream = %id, "cannot go on with a stream: {error}"));
             Some((source, share.ok()?))
@@ -585,30 +486,6 @@ impl Studio {
         };
         self.put_on_air(programme, source).context("cannot go on with a stream")
     }
-}
-
-/// Writes ends; gives those that are written.
-async fn write(shared: &Shared, ends: &[End]) -> Vec<End> {
-    let mut written = Vec::new();
-    for end in ends {
-        let writing = *end;
-        match shared.store(move |store| writing.write(store)).await {
-            Ok(delivery) => {
-                tracing::info!(stream = %end.stream, "the end of the stream is written");
-                (shared.tell)(delivery.into_iter().collect());
-                written.push(*end);
-            }
-            Err(error) => {
-                tracing::debug!(stream = %end.stream, "the end of the stream cannot be written yet: {error}");
-                break;
-            }
-        }
-    }
-    written
-}
-
-fn broke_down() -> anyhow::Error {
-    anyhow!("a stream's reader broke down")
 }
 
 impl Task {

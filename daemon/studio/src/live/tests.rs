@@ -19,7 +19,7 @@ use perch_store::{NewUser, PasswordHash, Role, Store};
 use std::sync::{Mutex, mpsc};
 
 /// Everything that is waited for comes within this, on a slow machine too.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A publisher that sends when the test says so.
 #[derive(Clone, Default)]

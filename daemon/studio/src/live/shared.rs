@@ -1,0 +1,110 @@
+//! What the studio and the streams' tasks share: settings, hardware, the store, and the list of what is on the air.
+
+use super::OnAir;
+use super::camera::Hardware;
+use crate::clock::Clock;
+use crate::feed::Origin;
+use crate::hls::{HlsMetrics, HlsSettings};
+use crate::memory_budget::{MemoryBudget, NoMemory, StreamShare};
+use perch_store::{Delivery, Store, StoreError, StreamId, StreamState, VideoMode};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// Told of what followers are to be told of.
+pub type Tell = Arc<dyn Fn(Vec<Delivery>) + Send + Sync>;
+
+/// How streams are made.
+#[derive(Clone, Debug)]
+pub struct LiveSettings {
+    /// Length of a segment.
+    pub segment: Duration,
+    /// What the playlist covers.
+    pub window: Duration,
+    /// Go live with the first camera when the daemon starts.
+    pub autostart: bool,
+    /// A stream that was cut off by a crash, a power cut or a restart of the daemon goes on if that was not longer ago; zero: never.
+    pub resume_within: Duration,
+    /// Where streams take their memory from.
+    pub memory: MemoryBudget,
+}
+
+impl LiveSettings {
+    pub(super) fn hls(&self, keyframe_interval: Duration) -> HlsSettings {
+        HlsSettings { segment: self.segment, window: self.window, keyframe_interval }
+    }
+}
+
+/// What the studio and the streams' tasks share.
+pub(super) struct Shared {
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) hardware: Arc<dyn Hardware>,
+    pub(super) settings: LiveSettings,
+    pub(super) hls_metrics: Arc<HlsMetrics>,
+    pub(super) tell: Tell,
+    pub(super) store: Arc<Store>,
+    pub(super) on_air: watch::Sender<Arc<[OnAir]>>,
+}
+
+impl Shared {
+    pub(super) async fn store<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let store = self.store.clone();
+        tokio::task::spawn_blocking(move || work(&store)).await.expect("the store does not panic")
+    }
+
+    /// Memory for one more stream.
+    pub(super) fn admit(
+        &self,
+        keyframe_interval: Duration,
+        mode: &VideoMode,
+    ) -> Result<StreamShare, NoMemory> {
+        let target = self.settings.segment.max(keyframe_interval);
+        self.settings.memory.admit_stream(MemoryBudget::least_of_stream(mode.bitrate_kbps, target))
+    }
+
+    /// The appliance's own stream has this origin; it makes room for a person's.
+    pub(super) fn is_the_appliances(&self, origin: &Origin) -> bool {
+        let on_air = self.on_air.borrow();
+        let mut own = on_air.iter().filter(|on_air| on_air.user.is_none());
+        own.any(|on_air| on_air.origin == *origin && on_air.state != StreamState::Ended)
+    }
+
+    pub(super) fn show(&self, new: OnAir) {
+        self.on_air.send_modify(|all| *all = all.iter().cloned().chain([new]).collect());
+    }
+
+    pub(super) fn change(&self, stream: StreamId, change: impl FnOnce(&mut OnAir)) {
+        self.on_air.send_modify(|all| {
+            let mut changed = all.to_vec();
+            if let Some(on_air) = changed.iter_mut().find(|on_air| on_air.stream == stream) {
+                change(on_air);
+            }
+            *all = changed.into();
+        });
+    }
+
+    /// Something that is not in the list has changed: how a feed is doing.
+    pub(super) fn news(&self) {
+        self.on_air.send_modify(|_| ());
+    }
+
+    /// At most one stream is pinned.
+    pub(super) fn pin(&self, stream: StreamId, is_pinned: bool) {
+        self.on_air.send_modify(|all| {
+            let mut changed = all.to_vec();
+            for on_air in &mut changed {
+                let is_it = on_air.stream == stream;
+                on_air.is_pinned = if is_it { is_pinned } else { on_air.is_pinned && !is_pinned };
+            }
+            *all = changed.into();
+        });
+    }
+
+    pub(super) fn hide_those(&self, are_hidden: impl Fn(&OnAir) -> bool) {
+        self.on_air
+            .send_modify(|all| *all = all.iter().filter(|on_air| !are_hidden(on_air)).cloned().collect());
+    }
+}
