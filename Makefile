@@ -15,6 +15,8 @@ test:   ## formatting, lints, licences, types and tests of the page, every test 
 	daemon/check-dependencies.sh
 	npm run --silent check
 	npm test --silent
+	daemon/imports/check.py
+	python3 -m unittest discover --quiet --start-directory daemon/imports
 	python3 -m unittest discover --quiet --start-directory daemon/bench
 	python3 -m unittest discover --quiet --start-directory cross/tests
 	python3 -m unittest discover --quiet --start-directory image/tests

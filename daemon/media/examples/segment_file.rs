@@ -45,6 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         unit.times = Times::at(MediaTime::from_ticks((f64::from(pictures) * ticks_per_frame) as i64));
         pictures += 1;
         if let Some(segment) = segmenter.push(&unit)? {
+            output.window.fix_target_duration(segmenter.target_duration());
             output.take(segment);
         }
         Ok::<_, Box<dyn Error>>(pictures)

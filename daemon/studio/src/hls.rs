@@ -59,7 +59,7 @@ pub struct HlsSettings {
 }
 
 impl HlsSettings {
-    /// EXT-X-TARGETDURATION: fixed for a stream's life (RFC 8216bis §4.4.3.1), so it is made of what was configured and not of what comes.
+    /// EXT-X-TARGETDURATION of a source that gives key frames as configured, or when it is asked for them.
     fn target_duration(&self) -> u64 {
         let longest = self.segment.max(self.keyframe_interval);
         (longest.as_secs() + u64::from(longest.subsec_nanos() > 0)).max(1)
@@ -237,6 +237,7 @@ impl Stream {
     }
 
     fn keep(&mut self, segment: Segment<SegmentBytes>) {
+        self.window.fix_target_duration(self.segmenter.target_duration());
         self.window.keep_within(self.share.window_bytes().min(WINDOW_BYTES));
         self.window.push(segment.map(|data| Arc::new(Listed::new(data, &self.share))));
     }
@@ -275,12 +276,7 @@ impl Stream {
         let variants = self.window.variant(MEDIA_PLAYLIST).into_iter().collect();
         Arc::new(Offer {
             playlist: self.window.playlist(wall, has_ended).to_string().into(),
-            multivariant: MultivariantPlaylist {
-                independent_segments: self.window.is_independent(),
-                variants,
-            }
-            .to_string()
-            .into(),
+            multivariant: MultivariantPlaylist { variants }.to_string().into(),
             tag: format!("\"{}-{next_sequence}{}\"", self.window.run(), if has_ended { "-end" } else { "" })
                 .into(),
             target_duration: Duration::from_secs(self.window.target_duration()),

@@ -137,10 +137,10 @@ impl MemoryBudget {
         }
     }
 
-    /// What a stream needs at least: the three target durations that a playlist covers in any case (RFC 8216bis §6.2.2), a segment that was
-    /// listed just before, the one in the making, and its ring.
+    /// What a stream needs at least: the five target durations that a playlist covers in any case (`LiveWindow`), a segment that was listed
+    /// just before, the one in the making, and its ring.
     pub fn least_of_stream(bitrate_kbps: u32, target: Duration) -> u64 {
-        let segments = f64::from(bitrate_kbps) * 125.0 * target.as_secs_f64() * 5.0;
+        let segments = f64::from(bitrate_kbps) * 125.0 * target.as_secs_f64() * 7.0;
         (segments as u64 / (RING_PART - 1) * RING_PART).max(STREAM_LEAST)
     }
 
@@ -297,7 +297,7 @@ mod tests {
     #[test]
     fn a_stream_needs_what_a_playlist_lists_in_any_case() {
         let target = Duration::from_secs(2);
-        assert_eq!(MemoryBudget::least_of_stream(2500, target), 5 * 2 * 312_500 / 3 * 4);
+        assert_eq!(MemoryBudget::least_of_stream(2500, target), 7 * 2 * 312_500 / 3 * 4);
         assert_eq!(MemoryBudget::least_of_stream(100, target), 2 * MIB);
     }
 

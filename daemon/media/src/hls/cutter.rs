@@ -2,8 +2,9 @@
 //! Everything that is made of the stream in pieces shares these boundaries, whatever container it writes.
 //!
 //! A segment begins at an entry point where one comes in time. Its length never exceeds the target duration, which is fixed for the stream's
-//! life (§4.4.3.1): an encoder that gives no key frame in time is asked for one, and a segment that cannot wait any longer begins at
-//! whatever picture comes next; such a segment is not *independent*.
+//! life (§4.4.3.1). The first segment fixes it: a source whose key frames come seldom, and not when they are asked for, gets a target duration
+//! as long as its first GOP. From then on an encoder that gives no key frame in time is asked for one, and a segment that cannot wait any
+//! longer begins at whatever picture comes next; such a segment is not *independent*, and players do not like to begin with it.
 //!
 //! Must not be here: containers, bytes, clocks.
 
@@ -13,10 +14,12 @@ use std::time::Duration;
 /// The first segments are short, so that the first viewer sees a picture at once. After them the target counts.
 const START_RAMP: [Duration; 3] =
     [Duration::from_millis(500), Duration::from_millis(500), Duration::from_secs(1)];
-/// A pause between two pictures that no camera makes: a reader lagged or a source hung. A seam.
+/// A pause between two pictures that no camera makes, unless its pictures come that seldom: a reader lagged or a source hung. A seam.
 const HOLE: MediaDuration = MediaDuration::from_millis(1500);
 /// A segment's duration is rounded before it is compared with the target duration (§4.4.3.1).
 const ROUNDING: MediaDuration = MediaDuration::from_millis(499);
+/// The first segment waits for its second entry point for so long at most: a source without one in 20 s is called faulty and opened again.
+const FIRST_LONGEST: MediaDuration = MediaDuration::from_millis(20_000);
 /// An entry point is asked for when one is late by this part of what is due: most come by themselves, and two in a row cost bits.
 const GRACE_DIVISOR: i64 = 16;
 /// A request for an entry point is repeated as often as this while none comes.
@@ -29,7 +32,7 @@ const ONE_PICTURE: MediaDuration = MediaDuration::from_ticks(3000);
 pub struct CutterConfig {
     /// Length of a segment once the stream runs.
     pub segment: Duration,
-    /// EXT-X-TARGETDURATION, whole seconds, at least `segment`: no segment is longer, rounded to the nearest second.
+    /// EXT-X-TARGETDURATION in whole seconds, at least `segment`, if the first segment is no longer.
     pub target_duration: u64,
     /// PART-TARGET: no part is longer, unless a single picture is.
     pub part: Duration,
@@ -100,10 +103,13 @@ pub struct CutterCounters {
 #[derive(Debug)]
 pub struct Cutter {
     segment: MediaDuration,
-    /// No segment is longer.
-    longest: MediaDuration,
+    /// As configured, and fixed once the first segment has ended.
+    target_duration: u64,
+    is_fixed: bool,
     part: MediaDuration,
     current: Option<Current>,
+    /// The last picture that came, and the time from the one before it to it.
+    last: Option<(MediaTime, MediaDuration)>,
     /// Segments begun so far: the place on the start ramp.
     begun: usize,
     /// Something was lost before the next segment.
@@ -128,20 +134,33 @@ struct Current {
 impl Cutter {
     /// A new stream.
     pub fn new(config: CutterConfig) -> Self {
-        let seconds = i64::try_from(config.target_duration).unwrap_or(i64::MAX / MediaTime::HZ);
         Self {
             segment: config.segment.into(),
-            longest: MediaDuration::from_ticks(
-                seconds.saturating_mul(MediaTime::HZ).saturating_add(ROUNDING.ticks()),
-            ),
+            target_duration: config.target_duration,
+            is_fixed: false,
             part: config.part.into(),
             current: None,
+            last: None,
             begun: 0,
             at_seam: false,
             last_request: None,
             wants_key_frame: false,
             counters: CutterCounters::default(),
         }
+    }
+
+    /// EXT-X-TARGETDURATION, in seconds: no segment is longer, rounded to the nearest second. Fixed once a segment has ended.
+    pub const fn target_duration(&self) -> u64 {
+        self.target_duration
+    }
+
+    /// No segment is longer.
+    fn longest(&self) -> MediaDuration {
+        if !self.is_fixed {
+            return FIRST_LONGEST;
+        }
+        let seconds = i64::try_from(self.target_duration).unwrap_or(i64::MAX / MediaTime::HZ);
+        MediaDuration::from_ticks(seconds.saturating_mul(MediaTime::HZ).saturating_add(ROUNDING.ticks()))
     }
 
     /// What was lost so far.
@@ -159,6 +178,8 @@ impl Cutter {
     pub fn push(&mut self, picture: Picture) -> Cut {
         self.wants_key_frame = false;
         let verdict = self.current.as_ref().map(|current| self.judge(current, picture));
+        let step = self.last.map_or(MediaDuration::ZERO, |(last, _)| picture.dts - last);
+        self.last = Some((picture.dts, step));
         let ended = match verdict {
             None | Some(Verdict::Append) => None,
             Some(Verdict::Cut) => self.close(picture.dts),
@@ -228,17 +249,25 @@ impl Cutter {
     }
 
     fn close(&mut self, end: MediaTime) -> Option<Ended> {
+        let current = self.current.take()?;
         // A last interval that is longer than its segment's room is the source's pause, not the picture's.
-        self.current.take().map(|current| Ended { duration: (end - current.first).min(self.longest) })
+        let duration = (end - current.first).min(self.longest());
+        if !std::mem::replace(&mut self.is_fixed, true) {
+            let whole_seconds = (duration.ticks() + MediaTime::HZ - 1) / MediaTime::HZ;
+            self.target_duration = self.target_duration.max(whole_seconds.max(0) as u64);
+        }
+        Some(Ended { duration })
     }
 
     fn judge(&self, current: &Current, picture: Picture) -> Verdict {
         let (step, elapsed) = (picture.dts - current.last, picture.dts - current.first);
-        let follows = picture.epoch == current.epoch && step > MediaDuration::ZERO && step <= HOLE;
-        if !follows || elapsed > self.longest || picture.is_entry && picture.format_changed {
+        let pace = self.last.map_or(MediaDuration::ZERO, |(_, pace)| pace);
+        let is_hole = step > HOLE && step.ticks() / 2 > pace.ticks();
+        let follows = picture.epoch == current.epoch && step > MediaDuration::ZERO && !is_hole;
+        if !follows || elapsed > self.longest() || picture.is_entry && picture.format_changed {
             Verdict::Seam
         } else if picture.is_entry && current.is_long_enough(picture.dts)
-            || elapsed.ticks() + step.ticks() > self.longest.ticks()
+            || elapsed.ticks() + step.ticks() > self.longest().ticks()
         {
             Verdict::Cut
         } else {
@@ -305,15 +334,33 @@ mod tests {
     }
 
     #[test]
-    fn a_source_without_key_frames_is_cut_at_other_pictures_within_the_target_duration() {
-        let (durations, counters) = segments((0..900).map(|number| number * 3000), usize::MAX);
+    fn a_source_whose_key_frames_stop_is_cut_at_other_pictures_within_the_target_duration() {
+        let mut cutter = Cutter::new(CONFIG);
+        let cuts =
+            (0..900).map(|number| cutter.push(picture(number * 3000, number < 100 && number % 30 == 0)));
+        let durations: Vec<_> =
+            cuts.filter_map(|cut| cut.ended).map(|ended| ended.duration.ticks() / 90).collect();
         assert!(durations.len() >= 11 && durations.iter().all(|duration| *duration <= 2499), "{durations:?}");
-        assert_eq!((counters.seams, counters.dependent_segments), (0, durations.len() as u64));
+        let counters = cutter.counters();
+        assert!(counters.seams == 0 && counters.dependent_segments >= 9, "{counters:?}");
+        assert_eq!(cutter.target_duration(), 2);
+    }
+
+    #[test]
+    fn the_first_gop_fixes_the_target_duration() {
+        let (durations, counters) = segments((0..2000).map(|number| number * 3000), 250);
+        assert_eq!((&durations[..3], counters.dependent_segments), (&[8333, 8333, 8333][..], 0));
+        let mut cutter = Cutter::new(CONFIG);
+        for number in 0..1000 {
+            // One GOP is longer than the first.
+            cutter.push(picture(number * 3000, matches!(number, 0 | 125 | 250 | 500 | 625)));
+        }
+        assert_eq!((cutter.target_duration(), cutter.counters().dependent_segments), (5, 1 + 2));
     }
 
     #[test]
     fn one_late_key_frame_costs_one_dependent_segment() {
-        let entry = |number: i64| number == 0 || number >= 100 && number % 60 == 40;
+        let entry = |number: i64| number % 60 == 0 && number != 240;
         let mut cutter = Cutter::new(CONFIG);
         let mut opened = Vec::new();
         for number in 0..600 {
@@ -341,6 +388,17 @@ mod tests {
         assert!(cutter.wants_key_frame());
         let place = cutter.push(picture(after + 3000, true)).place;
         assert_eq!(place, Place::NewSegment { discontinuity: true, independent: true });
+    }
+
+    #[test]
+    fn a_picture_every_two_seconds_is_slow_and_no_hole() {
+        let mut cutter =
+            Cutter::new(CutterConfig { target_duration: 8, segment: Duration::from_secs(8), ..CONFIG });
+        let places: Vec<_> =
+            (0..20).map(|number| cutter.push(picture(number * 180_000, number % 4 == 0)).place).collect();
+        // The second picture's step is the first that is known.
+        assert!(places[4..].iter().all(|place| *place != Place::Nowhere), "{places:?}");
+        assert!(cutter.counters().seams <= 1);
     }
 
     #[test]
@@ -373,6 +431,7 @@ mod tests {
             let mut cutter = Cutter::new(CONFIG);
             let (mut at, mut epoch) = (0, 0);
             let (mut part_begins, mut segment_open) = (None, false);
+            let mut target = None;
             for (step, is_entry, replugged) in steps {
                 let before = at;
                 at += step;
@@ -380,7 +439,9 @@ mod tests {
                 let cut = cutter.push(Picture { epoch, ..picture(at, is_entry) });
                 if let Some(ended) = cut.ended {
                     prop_assert!(segment_open);
-                    prop_assert!(ended.duration > MediaDuration::ZERO && ended.duration.ticks() <= 2 * 90_000 + 499 * 90);
+                    prop_assert_eq!(cutter.target_duration(), *target.get_or_insert(cutter.target_duration()), "it never changes");
+                    let longest = cutter.target_duration().cast_signed() * 90_000 + 499 * 90;
+                    prop_assert!(ended.duration > MediaDuration::ZERO && ended.duration.ticks() <= longest);
                 }
                 match cut.place {
                     Place::NewSegment { independent, .. } => {

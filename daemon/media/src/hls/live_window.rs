@@ -22,7 +22,7 @@ const KEPT_TARGETS: u32 = 1;
 pub struct LiveWindowConfig {
     /// What the segments' names begin with; unique for ever.
     pub run: String,
-    /// EXT-X-TARGETDURATION, as the cutter keeps to it. Never changes (§4.4.3.1).
+    /// EXT-X-TARGETDURATION, as the cutter keeps to it. Never changes once a segment is offered (§4.4.3.1).
     pub target_duration: u64,
     /// What the playlist covers at most. Five target durations are kept in any case.
     pub window: Duration,
@@ -81,6 +81,13 @@ impl<D> LiveWindow<D> {
             bytes: 0,
             media_sequence: first_sequence,
             discontinuity_sequence: first_sequence,
+        }
+    }
+
+    /// EXT-X-TARGETDURATION as the first segment has fixed it; without effect once a segment is offered.
+    pub fn fix_target_duration(&mut self, target_duration: u64) {
+        if self.offered.is_empty() && self.kept.is_empty() {
+            self.config.target_duration = target_duration;
         }
     }
 
@@ -155,11 +162,6 @@ impl<D> LiveWindow<D> {
         self.duration
     }
 
-    /// True while every segment of the stream so far begins at an entry point.
-    pub const fn is_independent(&self) -> bool {
-        !self.has_dependent
-    }
-
     /// Bytes of the segments on offer.
     pub const fn bytes(&self) -> usize {
         self.bytes
@@ -175,7 +177,7 @@ impl<D> LiveWindow<D> {
                 can_block_reload: true,
                 hold_back: self.targets(HOLD_BACK_TARGETS),
             }),
-            independent_segments: self.is_independent(),
+            independent_segments: !self.has_dependent,
             segments: self
                 .offered
                 .iter()

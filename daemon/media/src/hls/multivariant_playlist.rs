@@ -5,8 +5,6 @@ use std::fmt;
 /// What a client fetches first: which streams there are.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MultivariantPlaylist {
-    /// EXT-X-INDEPENDENT-SEGMENTS: of all its media playlists.
-    pub independent_segments: bool,
     /// One at least.
     pub variants: Vec<Variant>,
 }
@@ -31,9 +29,7 @@ pub struct Variant {
 impl fmt::Display for MultivariantPlaylist {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(out, "#EXTM3U\n#EXT-X-VERSION:6")?;
-        if self.independent_segments {
-            writeln!(out, "#EXT-X-INDEPENDENT-SEGMENTS")?;
-        }
+        // Without EXT-X-INDEPENDENT-SEGMENTS: clients fetch this once, and a later segment may be none. The media playlist says it.
         for Variant { uri, bandwidth, average_bandwidth, codecs, resolution: (width, height), frame_rate } in
             &self.variants
         {

@@ -136,6 +136,11 @@ impl<W: SegmentWriter, P: Packager> Segmenter<W, P> {
         &self.writer
     }
 
+    /// See [`Cutter::target_duration`].
+    pub const fn target_duration(&self) -> u64 {
+        self.cutter.target_duration()
+    }
+
     /// What was lost so far.
     pub const fn counters(&self) -> CutterCounters {
         self.cutter.counters()

@@ -111,11 +111,14 @@ async fn what_came_before_a_pause_is_listed_when_nothing_follows() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_source_without_key_frames_keeps_to_the_target_duration() {
+async fn a_source_whose_key_frames_stop_keeps_to_the_target_duration() {
     let live = live();
     for tenth in 0..600 {
         live.clock.turn(Duration::from_millis(100));
-        live.publisher.publish([access_unit(tenth * 9000, tenth == 0, 1000)], live.clock.monotonic());
+        live.publisher.publish(
+            [access_unit(tenth * 9000, tenth < 30 && tenth % 10 == 0, 1000)],
+            live.clock.monotonic(),
+        );
         tokio::task::yield_now().await;
     }
     let playlist = m3u8_rs::parse_media_playlist_res(&live.handle.offer().playlist).expect("a playlist");

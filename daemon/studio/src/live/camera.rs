@@ -1,6 +1,6 @@
 //! A configured camera as the site knows it, whether it runs or not, and the hardware behind it.
 
-use super::LiveError;
+use super::error::LiveError;
 use crate::capture::ability::Ability;
 use crate::capture::controls::KeptControls;
 use crate::capture::open::ConfiguredCamera;

@@ -1,8 +1,9 @@
 //! Ends of streams that the card has not taken: kept in memory, and tried again until they are written.
 
+use super::on_air::mark_ended;
 use super::shared::Shared;
 use crate::clock::until;
-use perch_store::{EndReason, Store, StoreError, Stream, StreamFacts, StreamId, StreamState, Timestamp};
+use perch_store::{EndReason, Store, StoreError, Stream, StreamId, Timestamp};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -100,15 +101,6 @@ pub(super) async fn write(shared: &Shared, ends: &[End]) -> Vec<End> {
         }
     }
     written
-}
-
-/// What the store writes of an end.
-pub(super) fn mark_ended(facts: &mut StreamFacts, reason: EndReason, at: Timestamp) {
-    if facts.state != StreamState::Ended {
-        facts.state = StreamState::Ended;
-        facts.end_reason = Some(reason);
-        facts.ended_at = Some(at);
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The stream at `/media/live/`.
 
-use super::OnAir;
+use super::on_air::OnAir;
 use perch_store::{StreamState, Visibility};
 
 /// The featured stream: the one that the owner has pinned, else the public one that is live the longest. One that is live goes before one that is

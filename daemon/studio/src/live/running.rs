@@ -1,9 +1,11 @@
 //! One stream while it runs: owns its feed and the hls reader, sees what becomes of them, and writes it down.
 
+use super::camera::LiveCamera;
 use super::ends::End;
+use super::on_air::OnAir;
 use super::shared::Shared;
 use super::starting::{Programme, Source};
-use super::{LiveCamera, OnAir, Viewers};
+use super::viewers::Viewers;
 use crate::broadcast;
 use crate::capture::status::CameraState;
 use crate::clock::{until, wall};

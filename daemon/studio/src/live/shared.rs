@@ -1,7 +1,7 @@
 //! What the studio and the streams' tasks share: settings, hardware, the store, and the list of what is on the air.
 
-use super::OnAir;
 use super::camera::Hardware;
+use super::on_air::OnAir;
 use crate::clock::Clock;
 use crate::feed::Origin;
 use crate::hls::{HlsMetrics, HlsSettings};

@@ -1,8 +1,10 @@
 //! What precedes a stream: the board is asked whether the camera can do what is wanted, and the store gives the stream its origin. Runs as tasks,
 //! because a board takes up to [`LOOKING`] to answer and a card may stall.
 
+use super::camera::LiveCamera;
+use super::error::LiveError;
+use super::handle::Pressed;
 use super::shared::Shared;
-use super::{LiveCamera, LiveError, Pressed};
 use crate::clock::wall;
 use crate::feed::{Feed, Origin};
 use crate::memory_budget::StreamShare;

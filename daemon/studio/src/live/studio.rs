@@ -3,10 +3,11 @@
 
 use super::camera::{Hardware, LiveCamera};
 use super::ends::{self, End, Ends};
+use super::error::LiveError;
+use super::handle::{Gone, LiveHandle, Pressed, Request};
 use super::running::{Finished, Running};
 use super::shared::{LiveSettings, Shared, Tell};
 use super::starting::{self, Asker, Prepared, Programme, Source};
-use super::{Gone, LiveError, LiveHandle, Pressed, Request};
 use crate::clock::{Clock, until, wall};
 use crate::feed::{Feed, Origin};
 use crate::hls::HlsMetrics;

@@ -9,14 +9,19 @@ use crate::capture::status::{CameraState, CaptureCounters, SelfTest};
 use crate::capture::testing;
 use crate::clock::{Clock, SystemClock};
 use crate::config;
-use crate::feed::{FeedHandle, Heartbeat};
+use crate::feed::{Feed, FeedHandle, FeedStatus, Heartbeat, Origin};
 use crate::hls::HlsMetrics;
 use crate::memory_budget::MemoryBudget;
 use crate::snapshot::Snapshots;
 use perch_media::access_unit::AccessUnitAssembler;
 use perch_media::time::{MediaTime, Times};
-use perch_store::{NewUser, PasswordHash, Role, Store};
-use std::sync::{Mutex, mpsc};
+use perch_store::{
+    EndReason, NewStream, NewUser, PasswordHash, Role, Store, StoreError, Stream, StreamId, StreamState,
+    Timestamp, UserId, VideoMode, Visibility,
+};
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
+use tokio::sync::{oneshot, watch};
 
 /// Everything that is waited for comes within this, on a slow machine too.
 const PATIENCE: Duration = Duration::from_mins(1);

@@ -1,0 +1,52 @@
+//! Why the studio refuses.
+
+use crate::capture::ability::Unable;
+use crate::feed::Origin;
+use crate::memory_budget::NoMemory;
+use perch_store::StoreError;
+
+/// Why a stream was not started or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum LiveError {
+    /// None is configured under this name.
+    #[error("there is no camera {camera}; there is {there}")]
+    NoSuchCamera {
+        /// As asked for.
+        camera: String,
+        /// Those that there are.
+        there: String,
+    },
+    /// The camera and the encoder cannot do it.
+    #[error(transparent)]
+    Unable(#[from] Unable),
+    /// Too many streams, or too high a bitrate.
+    #[error(transparent)]
+    NoMemory(#[from] NoMemory),
+    /// Not plugged in, not allowed, no encoder.
+    #[error("{0}")]
+    CameraUnavailable(String),
+    /// The rules of the site, or the store itself.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The kernel gives no random numbers, which the id of a stream without an owner is made of.
+    #[error("no random numbers from the kernel: {0}")]
+    Random(#[from] getrandom::Error),
+    /// Another stream has the origin.
+    #[error("{0} has a stream already")]
+    OriginTaken(Origin),
+    /// Only what is on the air can be pinned.
+    #[error("this stream is not on the air")]
+    NotOnAir,
+    /// It was stopped before it was on the air.
+    #[error("the stream was stopped before it began")]
+    Stopped,
+    /// Too many starts wait for their cameras.
+    #[error("too many streams are being started: try again in a few seconds")]
+    Busy,
+    /// The feed's thread cannot be started.
+    #[error("cannot start the camera's thread: {0}")]
+    Thread(#[from] std::io::Error),
+    /// The daemon ends.
+    #[error("Perch is shutting down")]
+    ShuttingDown,
+}
