@@ -127,6 +127,7 @@ impl Output {
             window: Duration::MAX,
             max_bytes: usize::MAX,
             first_sequence: 0,
+            first_discontinuity: 0,
         };
         Self { directory, window: LiveWindow::new(config), bytes: 0, segments: 0 }
     }

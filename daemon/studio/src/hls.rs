@@ -66,12 +66,21 @@ impl HlsSettings {
     }
 }
 
+/// How long the wall clock has gone since before all runs.
+fn age(wall: SystemTime) -> Duration {
+    wall.duration_since(SystemTime::UNIX_EPOCH + BEFORE_ALL_RUNS).unwrap_or_default()
+}
+
 /// The media sequence number that a run begins with, out of the wall clock: higher than any run before it can have used, of this stream or of
 /// another one at the same address, so that numbers never go back for a player, and nothing has to be written down for that. A board whose
 /// clock was lost in a power cut may begin lower; names are unique all the same.
 fn first_sequence(wall: SystemTime) -> u64 {
-    let age = wall.duration_since(SystemTime::UNIX_EPOCH + BEFORE_ALL_RUNS).unwrap_or_default();
-    (age.as_millis() / SHORTEST_SEGMENT.as_millis()) as u64
+    (age(wall).as_millis() / SHORTEST_SEGMENT.as_millis()) as u64
+}
+
+/// EXT-X-DISCONTINUITY-SEQUENCE of a run's beginning, likewise: one for each hour, so that it stays small.
+fn first_discontinuity(wall: SystemTime) -> u64 {
+    age(wall).as_secs() / 3600
 }
 
 /// Starts a stream's reader; `metrics` are those of all streams. It runs on a thread of its own, because it lasts as
@@ -106,7 +115,7 @@ fn read(
     let goes_on = Arc::<AtomicBool>::default();
     let handle = HlsHandle::new(offer_seen, run.as_str().into(), broadcast.share(), goes_on.clone());
     let (reader, share) = (broadcast.subscribe(WANT), broadcast.share());
-    let stream = Stream::new(settings, run, first_sequence(clock.wall()), offer, metrics, clock, share);
+    let stream = Stream::new(settings, run, offer, metrics, clock, share);
     Ok((handle, stream.run(reader, goes_on)))
 }
 
@@ -141,13 +150,13 @@ impl Stream {
     fn new(
         settings: HlsSettings,
         run: String,
-        first_sequence: u64,
         offer: watch::Sender<Arc<Offer>>,
         metrics: Arc<HlsMetrics>,
         clock: Arc<dyn Clock>,
         share: StreamShare,
     ) -> Self {
         let target_duration = settings.target_duration();
+        let first_sequence = first_sequence(clock.wall());
         let cuts = CutterConfig { segment: settings.segment, target_duration, part: PART };
         Self {
             segmenter: Segmenter::with_writer(cuts, first_sequence, Muxer::new(), InKernel::default()),
@@ -157,6 +166,7 @@ impl Stream {
                 window: settings.window,
                 max_bytes: WINDOW_BYTES,
                 first_sequence,
+                first_discontinuity: first_discontinuity(clock.wall()),
             }),
             share,
             wall: None,

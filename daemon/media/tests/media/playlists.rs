@@ -21,6 +21,7 @@ fn config() -> LiveWindowConfig {
         window: Duration::from_mins(1),
         max_bytes: 1 << 30,
         first_sequence: FIRST,
+        first_discontinuity: 7,
     }
 }
 
@@ -101,7 +102,7 @@ fn the_text_is_what_the_rfc_says() {
          #EXT-X-TARGETDURATION:2\n\
          #EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,HOLD-BACK=6.000\n\
          #EXT-X-MEDIA-SEQUENCE:5000\n\
-         #EXT-X-DISCONTINUITY-SEQUENCE:5000\n\
+         #EXT-X-DISCONTINUITY-SEQUENCE:7\n\
          #EXT-X-INDEPENDENT-SEGMENTS\n\
          #EXT-X-PROGRAM-DATE-TIME:2026-11-22T17:34:56.007Z\n\
          #EXTINF:0.50000,\n\
@@ -137,7 +138,7 @@ fn a_parser_that_we_did_not_write_reads_it() {
     assert!(playlist.segments[0].unknown_tags.iter().any(|tag| tag.tag == "X-SERVER-CONTROL"));
     assert_eq!((playlist.media_sequence, playlist.segments.len()), (FIRST + 10, 30));
     let discontinuities: Vec<_> = (0..30).filter(|&at| playlist.segments[at].discontinuity).collect();
-    assert_eq!((playlist.discontinuity_sequence, discontinuities), (FIRST, vec![5]));
+    assert_eq!((playlist.discontinuity_sequence, discontinuities), (7, vec![5]));
     let first = &playlist.segments[0];
     assert_eq!((first.uri.as_str(), first.duration), ("a1-5010.ts", 2.0));
     let date = first.program_date_time.expect("Safari hangs without it");
@@ -151,7 +152,7 @@ fn a_discontinuity_that_leaves_is_counted() {
     for number in 0..60 {
         window.push(stream.segment(2000, 1000, number == 15 || number == 35));
     }
-    assert_eq!(read_window(&window).discontinuity_sequence, FIRST + 1);
+    assert_eq!(read_window(&window).discontinuity_sequence, 7 + 1);
 }
 
 #[test]

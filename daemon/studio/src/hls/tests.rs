@@ -176,15 +176,8 @@ async fn memory_and_playlist_hold_a_window_and_not_more() {
 async fn dates_follow_the_clock_when_it_is_set_but_not_when_it_is_slewed() {
     let clock = Arc::new(HandClock::at_wall(WALL));
     let (offer, _) = watch::channel(Arc::default());
-    let mut stream = Stream::new(
-        settings(),
-        "a".to_owned(),
-        0,
-        offer,
-        Arc::default(),
-        clock.clone(),
-        StreamShare::usual(),
-    );
+    let mut stream =
+        Stream::new(settings(), "a".to_owned(), offer, Arc::default(), clock.clone(), StreamShare::usual());
     stream.sample_wall_clock();
     let first = stream.wall;
     clock.turn(Duration::from_secs(5));
