@@ -17,7 +17,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
 }
 
 /// For whoever is about to go live.
-const RESTARTS_SOON: &str = "An update is being installed: the board restarts by itself within a few minutes, and what is live then ends.";
+const RESTARTS_SOON: &str = "An update is being installed: the board restarts by itself within a few minutes, and what is live is interrupted until it is back.";
 
 #[derive(Serialize, ToSchema)]
 struct System {

@@ -135,7 +135,7 @@ pub(super) fn live() -> Section<Live> {
                 Is("600"),
                 accept::whole(0..=86_400, "seconds"),
                 |s| &mut s.resume_seconds,
-                "A stream that a power cut ended no longer ago than this goes on when the board is back. 0: never.",
+                "A stream that a power cut or a restart ended no longer ago than this goes on when Perch is back. 0: never.",
             ),
             Key::new(
                 "segment_seconds",

@@ -7,7 +7,7 @@ use crate::capture::controls::KeptControls;
 use crate::capture::source::{Opener, SourceDescription, SourceError};
 use crate::capture::status::{CameraState, CaptureCounters, SelfTest};
 use crate::capture::testing;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, SystemClock, wall};
 use crate::config;
 use crate::feed::{Feed, FeedHandle, FeedStatus, Heartbeat, Origin};
 use crate::hls::HlsMetrics;
@@ -123,68 +123,74 @@ struct House {
     studio: tokio::task::JoinHandle<anyhow::Result<()>>,
 }
 
+/// A studio with one camera, and what opens its board's gate.
+fn studio(store: &Arc<Store>) -> (Studio, LiveHandle, mpsc::Sender<()>) {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let second = Duration::from_secs(1);
+    let settings = LiveSettings {
+        segment: second,
+        window: second * 6,
+        autostart: false,
+        resume_within: second,
+        memory: MemoryBudget::of(256 << 20),
+    };
+    let (gate, shut) = mpsc::channel();
+    let board = BoardHardware { clock: clock.clone(), controls: KeptControls::default() };
+    let (studio, live) = Studio::new(
+        Arc::new([LiveCamera::new(testing::camera())]),
+        Arc::new(Gated { board, gate: Mutex::new(shut) }),
+        store.clone(),
+        settings,
+        Arc::<HlsMetrics>::default(),
+        Arc::new(|_| ()),
+        clock,
+    );
+    (studio, live, gate)
+}
+
+fn user(store: &Store, name: &str) -> UserId {
+    let new = NewUser {
+        username: name.to_owned(),
+        full_name: String::new(),
+        email: String::new(),
+        password: PasswordHash::new("x"),
+    };
+    store.add_user(&new, Role::Streamer, Timestamp::from_unix_millis(1_795_000_000_000)).unwrap().id
+}
+
+fn new_stream(user: UserId, origin: &Origin) -> NewStream {
+    NewStream {
+        user,
+        title: "Owls".to_owned(),
+        description: String::new(),
+        topics: Vec::new(),
+        camera: origin.name(),
+        mode: VideoMode { width: 0, height: 0, frames_per_second: 0, bitrate_kbps: 0 },
+        duration_seconds: None,
+        record: false,
+        visibility: Visibility::Public,
+        relays: Vec::new(),
+    }
+}
+
 impl House {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = Arc::new(Store::open(&dir.path().join("perch.redb")).unwrap());
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let second = Duration::from_secs(1);
-        let settings = LiveSettings {
-            segment: second,
-            window: second * 6,
-            autostart: false,
-            resume_within: second,
-            memory: MemoryBudget::of(256 << 20),
-        };
-        let (gate, shut) = mpsc::channel();
-        let board = BoardHardware { clock: clock.clone(), controls: KeptControls::default() };
-        let camera = LiveCamera::new(config::Camera { name: "front".to_owned(), ..testing::camera() });
-        let (studio, live) = Studio::new(
-            Arc::new([camera]),
-            Arc::new(Gated { board, gate: Mutex::new(shut) }),
-            store.clone(),
-            settings,
-            Arc::<HlsMetrics>::default(),
-            Arc::new(|_| ()),
-            clock,
-        );
+        let (studio, live, gate) = studio(&store);
         let (close, closed) = oneshot::channel::<()>();
         let studio = tokio::spawn(studio.run(async {
             let _ = closed.await;
         }));
-        let user = |name: &str| {
-            let new = NewUser {
-                username: name.to_owned(),
-                full_name: String::new(),
-                email: String::new(),
-                password: PasswordHash::new("x"),
-            };
-            store.add_user(&new, Role::Streamer, Timestamp::from_unix_millis(1_795_000_000_000)).unwrap().id
-        };
-        let users = ["ann", "ben"].map(user).into();
+        let users = ["ann", "ben"].map(|name| user(&store, name)).into();
         Self { _dir: dir, store, live, gate: Some(gate), users, close: Some(close), studio }
-    }
-
-    fn new_stream(&self, user: usize, origin: &Origin) -> NewStream {
-        NewStream {
-            user: self.users[user],
-            title: "Owls".to_owned(),
-            description: String::new(),
-            topics: Vec::new(),
-            camera: origin.name(),
-            mode: VideoMode { width: 0, height: 0, frames_per_second: 0, bitrate_kbps: 0 },
-            duration_seconds: None,
-            record: false,
-            visibility: Visibility::Public,
-            relays: Vec::new(),
-        }
     }
 
     async fn publish(&self, user: usize) -> (Replay, Result<Stream, LiveError>) {
         let replay = Replay::default();
         let origin = Origin::Ingest(self.users[user]);
         let feed = Box::new(ReplayFeed { replay: replay.clone(), user: self.users[user] });
-        let started = self.live.publish(self.new_stream(user, &origin), feed).await;
+        let started = self.live.publish(new_stream(self.users[user], &origin), feed).await;
         (replay, started)
     }
 
@@ -249,7 +255,7 @@ async fn a_board_that_does_not_answer_delays_nobodys_stop() {
     replay.send(320, 240);
     let camera = Origin::Camera("front".into());
     let mode = VideoMode { width: 320, height: 240, frames_per_second: 10, bitrate_kbps: 500 };
-    let asked = NewStream { mode, ..house.new_stream(1, &camera) };
+    let asked = NewStream { mode, ..new_stream(house.users[1], &camera) };
     let live = house.live.clone();
     let starting = tokio::spawn(async move { live.start(asked).await });
     // Answered while the board is being asked, which lasts until the gate opens.
@@ -295,4 +301,19 @@ async fn the_featured_stream_is_the_longest_live_public_one_until_another_is_pin
     for on_air in &**house.live.on_air().borrow() {
         assert!(!on_air.hls.offer().has_ended);
     }
+}
+
+#[tokio::test]
+async fn a_stream_that_is_not_resumed_in_time_ended_when_the_last_run_did() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Arc::new(Store::open(&dir.path().join("perch.redb")).unwrap());
+    let user = user(&store, "ann");
+    let now = wall(&SystemClock).unix_millis();
+    let [began, stopped] = [7200, 3600].map(|ago| Timestamp::from_unix_millis(now - ago * 1000));
+    let front = new_stream(user, &Origin::Camera("front".into()));
+    let stream = store.start_stream(&front, began).unwrap().facts.id;
+    let (mut studio, _live, _gate) = studio(&store);
+    studio.open(Some(stopped)).await.unwrap();
+    let facts = store.stream(stream).unwrap().facts;
+    assert_eq!((facts.end_reason, facts.ended_at), (Some(EndReason::Interruption), Some(stopped)));
 }
