@@ -13,7 +13,7 @@ use http::{Request, Response, StatusCode};
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,13 +70,13 @@ pub(super) async fn serve<S, A, F, B>(
         }
     });
     let connection = http1::Builder::new()
-        .header_read_timeout(None)
+        .timer(TokioTimer::new())
+        .header_read_timeout(deadlines.head)
         .max_buf_size(LONGEST_HEAD)
         .max_headers(MOST_HEADERS)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
-    let mut head_is_overdue = std::pin::pin!(exchange.head_is_overdue(deadlines.head));
     let mut is_told = false;
     loop {
         tokio::select! {
@@ -92,10 +92,6 @@ pub(super) async fn serve<S, A, F, B>(
                 is_told = true;
             }
             () = exchange.place.sent_away() => return,
-            () = &mut head_is_overdue => {
-                exchange.traffic.failed.add(1);
-                return;
-            }
         }
     }
 }
@@ -145,10 +141,10 @@ mod tests {
         })
     }
 
-    fn connect_to(
-        places: &Arc<Places>,
-        answer: impl Fn() -> Response<Full<Bytes>> + Send + Sync + 'static,
-    ) -> Peer {
+    fn connect_to<B>(places: &Arc<Places>, answer: impl Fn() -> Response<B> + Send + Sync + 'static) -> Peer
+    where
+        B: Body<Data = Bytes, Error = Infallible> + Send + 'static,
+    {
         let (Admission::Free(place) | Admission::InsteadOfIdle(place)) = places.take(HERE) else {
             panic!("refused")
         };
@@ -208,6 +204,34 @@ mod tests {
         }
         let (_, took) = peer.read_to_end().await;
         assert!(took <= Deadlines::USUAL.head);
+    }
+
+    /// Says something each minute, for ever, as events do.
+    struct Events(std::pin::Pin<Box<tokio::time::Sleep>>);
+
+    impl Body for Events {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: std::pin::Pin<&mut Self>,
+            cx: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<Option<Result<hyper::body::Frame<Bytes>, Infallible>>> {
+            std::task::ready!(self.0.as_mut().poll(cx));
+            self.0 = Box::pin(tokio::time::sleep(Duration::from_mins(1)));
+            std::task::Poll::Ready(Some(Ok(hyper::body::Frame::data(Bytes::from_static(b"beat")))))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_without_end_is_not_taken_for_an_idle_connection() {
+        let mut peer =
+            connect_to(&places(4), || Response::new(Events(Box::pin(tokio::time::sleep(Duration::ZERO)))));
+        peer.wire.write_all(REQUEST).await.unwrap();
+        let mut heard = Vec::new();
+        while heard.windows(4).filter(|bytes| bytes == b"beat").count() < 5 {
+            assert_ne!(peer.wire.read_buf(&mut heard).await.unwrap(), 0, "it was closed");
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -40,26 +40,14 @@ pub(super) struct Exchange {
     answered: AtomicBool,
     /// The answer, if it is a segment.
     sending: Mutex<Option<Sending>>,
-    /// Since when the peer owes the whole head of a request. `None` while one is being answered.
-    waiting_since: Mutex<Option<Instant>>,
 }
 
 impl Exchange {
     pub(super) fn new(place: Place, traffic: Arc<Traffic>) -> Self {
-        Self {
-            place,
-            traffic,
-            answered: AtomicBool::new(false),
-            sending: Mutex::default(),
-            waiting_since: Mutex::new(Some(Instant::now())),
-        }
+        Self { place, traffic, answered: AtomicBool::new(false), sending: Mutex::default() }
     }
 
-    /// The whole head of a request is here.
     pub(super) fn begin(&self) {
-        *self.waiting_since() = None;
-        // A request that came before the last answer was flushed: that flush is not the end of this one.
-        self.answered.store(false, Ordering::Relaxed);
         self.place.answering();
         self.traffic.requests.add(1);
     }
@@ -73,23 +61,6 @@ impl Exchange {
         self.answered.store(true, Ordering::Relaxed);
     }
 
-    /// Completes when the peer has owed a request for `patience`. hyper's own deadline sets up a timer anew for each request; this one is
-    /// looked at only when it may have run out.
-    pub(super) async fn head_is_overdue(&self, patience: Duration) {
-        loop {
-            let now = Instant::now();
-            let since = self.waiting_since().unwrap_or(now);
-            if now >= since + patience {
-                return;
-            }
-            tokio::time::sleep_until(since + patience).await;
-        }
-    }
-
-    fn waiting_since(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.waiting_since.lock().expect("nothing panics while it holds the lock")
-    }
-
     fn sending(&self) -> MutexGuard<'_, Option<Sending>> {
         self.sending.lock().expect("nothing panics while it holds the lock")
     }
@@ -97,7 +68,6 @@ impl Exchange {
     fn flushed(&self) {
         if self.answered.swap(false, Ordering::Relaxed) {
             *self.sending() = None;
-            *self.waiting_since() = Some(Instant::now());
             self.place.waiting();
         }
     }

@@ -3,14 +3,18 @@
 //! Layout (for decoders elsewhere, such as `webui/timecode.js`). Let W be the width of the picture and c = W / 40 (not
 //! rounded) the side of a square cell. The code is 2 rows of 32 cells. Cell i (row i / 32, column i % 32) covers
 //!
-//!     x from (4 + i % 32) * c  to (5 + i % 32) * c       (from the left edge)
-//!     y from (1 + i / 32) * c  to (2 + i / 32) * c       (from the top edge)
+//! ```text
+//! x from (4 + i % 32) * c  to (5 + i % 32) * c       (from the left edge)
+//! y from (1 + i / 32) * c  to (2 + i / 32) * c       (from the top edge)
+//! ```
 //!
 //! each rounded to the nearest pixel. White (luma 235) is 1, black (luma 16) is 0. The 64 bits, first cell first, are:
 //!
-//!     8   marker 1010 0101; it also calibrates: threshold = middle between its mean white and its mean black
-//!     48  milliseconds since the Unix epoch, most significant bit first
-//!     8   CRC-8 (polynomial x^8 + x^2 + x + 1, initial value 0, not reflected) of the 6 bytes of milliseconds
+//! ```text
+//! 8   marker 1010 0101; it also calibrates: threshold = middle between its mean white and its mean black
+//! 48  milliseconds since the Unix epoch, most significant bit first
+//! 8   CRC-8 (polynomial x^8 + x^2 + x + 1, initial value 0, not reflected) of the 6 bytes of milliseconds
+//! ```
 //!
 //! Read a cell by the mean luma of its inner half. All is relative to W, so a uniformly scaled picture reads the same. At
 //! 320, 640, 1280 and 1920 pixels of width the cells lie on 8- or 16-pixel blocks.
