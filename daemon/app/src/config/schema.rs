@@ -325,7 +325,7 @@ pub(super) fn log() -> Section<Log> {
 pub(super) fn camera() -> Section<Camera> {
     Section {
         name: "camera",
-        about: "A camera; give the table again for each further one. /media/live/ shows the first.",
+        about: "A camera; give the table again for each further one.",
         variables: "PERCH_CAMERA_",
         blank: Camera::default(),
         keys: vec![
@@ -360,7 +360,8 @@ pub(super) fn camera() -> Section<Camera> {
                 Unset(r#"["rpicam-vid", "--codec", "h264", "--inline", "-t", "0", "-o", "-"]"#),
                 accept::command(),
                 |s| &mut s.command,
-                "For source = \"command\": a program that writes H.264 (Annex B) to its standard output. No shell reads it.",
+                "For source = \"command\": a program that writes H.264 to its standard output, as MPEG-TS, whose times are kept, or bare (Annex B). No shell reads \
+                 it.",
             ),
             Key::new(
                 "encoder",
