@@ -41,7 +41,8 @@ def environment(lab, **more):
     """Settings of the button and the lamp."""
     os.makedirs(f"{lab.scratch}/runtime", exist_ok=True)
     return {
-        "PERCH_LIVE_AUTOSTART": "false", "RUNTIME_DIRECTORY": f"{lab.scratch}/runtime",
+        # A daemon that is started anew finds nothing on the air.
+        "PERCH_LIVE_AUTOSTART": "false", "PERCH_LIVE_RESUME_SECONDS": "0", "RUNTIME_DIRECTORY": f"{lab.scratch}/runtime",
         "PERCH_BUTTON_SOURCE": "gpio", "PERCH_BUTTON_CHIP": "panel", "PERCH_BUTTON_LINE": str(BUTTON),
         "PERCH_LAMP_ENABLED": "true", "PERCH_LAMP_CHIP": "lights", "PERCH_LAMP_LINE": str(LAMP),
     } | more
