@@ -52,14 +52,8 @@ pub async fn show(site: &Site, actor: &Actor, username: String) -> Result<(Vec<u
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::TestSite;
+    use crate::testing::{TestSite, png};
     use perch_store::Role;
-
-    fn png() -> Bytes {
-        let mut png = std::io::Cursor::new(Vec::new());
-        image::DynamicImage::new_rgb8(8, 8).write_to(&mut png, image::ImageFormat::Png).unwrap();
-        png.into_inner().into()
-    }
 
     #[tokio::test]
     async fn a_new_picture_has_a_new_version_and_no_picture_is_not_there() {

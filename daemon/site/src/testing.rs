@@ -204,3 +204,10 @@ fn pattern(name: &str) -> Camera {
         keyframe_interval_seconds: 1.0,
     }
 }
+
+/// A small picture as somebody would upload it.
+pub fn png() -> bytes::Bytes {
+    let mut png = std::io::Cursor::new(Vec::new());
+    image::DynamicImage::new_rgb8(8, 8).write_to(&mut png, image::ImageFormat::Png).unwrap();
+    png.into_inner().into()
+}

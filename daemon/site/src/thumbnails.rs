@@ -63,14 +63,8 @@ pub async fn choose(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::TestSite;
+    use crate::testing::{TestSite, png};
     use perch_store::{Role, StreamChange};
-
-    fn png() -> Bytes {
-        let mut png = std::io::Cursor::new(Vec::new());
-        image::DynamicImage::new_rgb8(8, 8).write_to(&mut png, image::ImageFormat::Png).unwrap();
-        png.into_inner().into()
-    }
 
     #[tokio::test]
     async fn a_chosen_picture_is_seen_by_those_who_see_the_stream_and_another_has_another_version() {
