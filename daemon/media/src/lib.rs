@@ -6,6 +6,7 @@ pub mod access_unit;
 pub mod h264;
 pub mod hls;
 pub mod mpegts;
+pub mod recording;
 pub mod sample;
 pub mod time;
 pub mod timeline;
