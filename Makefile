@@ -31,9 +31,9 @@ lab:    ## perchd against real drivers in a virtual machine (daemon/lab)
 	@daemon/setup.sh build
 	daemon/lab/run.sh
 
-bench:  ## Perch and its peers, measured on this machine (daemon/bench)
+bench:  ## Perch and its peers, measured on this machine (daemon/bench); RUNS=5 for medians of five runs
 	@daemon/setup.sh build
-	python3 daemon/bench/run.py
+	python3 daemon/bench/run.py $(if $(RUNS),--runs $(RUNS))
 
 FUZZ_SECONDS ?= 60
 fuzz:   ## every parser of foreign bytes, FUZZ_SECONDS each (daemon/fuzz)

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """`make bench`: measures Perch and its peers on the same input in one run, and writes a table to the terminal and to bench-results/.
 
-    run.py [--only NAME[,NAME…]] [--perchd FILE] [--segment-file FILE]
+    run.py [--only NAME[,NAME…]] [--runs N] [--perchd FILE] [--segment-file FILE]
 
 Exit code 1 when something could not be measured; a missed target is no failure (speed is shown here, not asserted). Loads loopback only, for
-about eight minutes; everything that it starts it stops. To add a measurement: a module that gives a `table.Result`, and a line in MEASUREMENTS.
+about eight minutes a run; everything that it starts it stops. To add a measurement: a module that gives a `table.Result`, and a line in MEASUREMENTS.
 """
 
 import argparse
@@ -105,17 +105,13 @@ def main() -> int:
     for name in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, lambda *_: sys.exit(130))  # through the `finally` of everything that runs
 
-    results: list[table.Result] = []
-    with contextlib.ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="perch-bench-", dir=_memory_file_system())))
-        bench = Bench(arguments.perchd or perchd, arguments.segment_file or segment_file, folder, stack)
-        for name in arguments.only:
-            print(f"measuring: {name} …", file=sys.stderr, flush=True)
-            try:
-                results += MEASUREMENTS[name](bench)
-            except Exception as error:
-                traceback.print_exc()
-                results.append(table.Result(name, "", error=f"{type(error).__name__}: {error}"))
+    runs = []
+    for run in range(1, arguments.runs + 1):
+        print(f"run {run} of {arguments.runs}", file=sys.stderr, flush=True)
+        runs.append(_run(arguments.only, arguments.perchd or perchd, arguments.segment_file or segment_file))
+    results = table.median_of(runs)
+    if arguments.runs > 1:
+        head.append(("runs", f"{arguments.runs}; figures are those of the median run, in brackets the least and the greatest of the runs"))
 
     report = table.render(head, results)
     print(report)
@@ -126,12 +122,36 @@ def main() -> int:
     return 1 if any(result.error for result in results) else 0
 
 
+def _run(names: list[str], perchd: Path, segment_file: Path) -> list[table.Result]:
+    """Every measurement once, with a perchd of its own."""
+    results: list[table.Result] = []
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="perch-bench-", dir=_memory_file_system())))
+        bench = Bench(perchd, segment_file, folder, stack)
+        for name in names:
+            print(f"measuring: {name} …", file=sys.stderr, flush=True)
+            try:
+                results += MEASUREMENTS[name](bench)
+            except Exception as error:
+                traceback.print_exc()
+                results.append(table.Result(name, "", error=f"{type(error).__name__}: {error}"))
+    return results
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measures Perch against its peers on this machine.")
     parser.add_argument("--only", type=_names, default=list(MEASUREMENTS), metavar="NAME[,NAME…]", help=", ".join(MEASUREMENTS))
+    parser.add_argument("--runs", type=_odd, default=1, metavar="N", help="how often, an odd number: the table shows the median run and the spread")
     parser.add_argument("--perchd", type=Path, help="this binary instead of the checkout, built as the package is")
     parser.add_argument("--segment-file", type=Path, help="this binary instead of perch-media's example, built likewise")
     return parser.parse_args()
+
+
+def _odd(text: str) -> int:
+    number = int(text)
+    if number < 1 or number % 2 == 0:
+        raise argparse.ArgumentTypeError("the number of runs is odd, so that one of them is the median")
+    return number
 
 
 def _names(text: str) -> list[str]:

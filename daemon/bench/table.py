@@ -3,7 +3,7 @@
 Must not hold: anything that measures.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass
@@ -14,7 +14,7 @@ class Row:
     perch: str
     peer: str
     compared: str = ""
-    """Perch against the peer, in words: "6.3 × less", "1.08 × (0.97 to 1.12)"."""
+    """Perch against the peer, in words that begin with the ratio, more is better: "6.3 × less", "1.08 × (0.97 to 1.12)"."""
     target: str = ""
     met: bool | None = None
     """None: no target, shown for orientation."""
@@ -30,6 +30,28 @@ class Result:
     notes: list[str] = field(default_factory=list)
     error: str | None = None
     """Why it could not be made. Then there are no rows to trust."""
+
+
+def median_of(runs: list[list[Result]]) -> list[Result]:
+    """The results of several runs as one: each row is that of the median run, with the least and the greatest ratio of all runs. Runs are odd in number;
+    a measurement that failed in one has failed."""
+    if len(runs) == 1:
+        return runs[0]
+    together = []
+    for results in zip(*runs):
+        failed = [result for result in results if result.error]
+        rows = [] if failed else [_median_row(rows) for rows in zip(*(result.rows for result in results))]
+        last = failed[0] if failed else results[-1]
+        together.append(Result(last.title, last.peer, rows, last.notes, last.error))
+    return together
+
+
+def _median_row(rows: tuple[Row, ...]) -> Row:
+    if not all(row.compared[:1].isdigit() for row in rows):
+        return rows[-1]
+    ordered = sorted(rows, key=lambda row: float(row.compared.split()[0].replace(",", "")))
+    least, median, greatest = (row.compared.split(" (")[0] for row in (ordered[0], ordered[len(rows) // 2], ordered[-1]))
+    return replace(ordered[len(rows) // 2], compared=f"{median} ({least.split()[0]} to {greatest.split()[0]})")
 
 
 def render(machine: list[tuple[str, str]], results: list[Result]) -> str:

@@ -31,6 +31,19 @@ class Playlists(unittest.TestCase):
         self.assertEqual((playlist.last_sequence, playlist.seconds), (8, 3.5))
 
 
+class Runs(unittest.TestCase):
+    def test_several_show_the_median_one_and_the_spread(self):
+        def run(ratio, error=None):
+            rows = [table.Row("a", f"{ratio}/s", "1/s", f"{ratio:.2f} × (0.10 to 9.00)", "not slower", ratio >= 1), table.Row("b", str(ratio), "")]
+            return [table.Result("serving", "nginx", rows, error=error)]
+
+        (result,) = table.median_of([run(1.5), run(0.9), run(1.1)])
+        self.assertEqual(result.rows[0], table.Row("a", "1.1/s", "1/s", "1.10 × (0.90 to 1.50)", "not slower", True))
+        self.assertEqual(result.rows[1].perch, "1.1")
+        (failed,) = table.median_of([run(1.5), run(0.9, "no nginx"), run(1.1)])
+        self.assertEqual((failed.rows, failed.error), ([], "no nginx"))
+
+
 class Searching(unittest.TestCase):
     def test_reads_what_rust_prints(self):
         said = "10000 streams\ntext: one letter    614.02µs best,    1.87ms median,    2.62ms worst (20 on the page)\n1 messages in one commit   1ms best, 2ms median, 2.5s worst \n"
