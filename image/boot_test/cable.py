@@ -1,7 +1,7 @@
 """The cable between the board and the computer that tests it: a network of their own, in which nobody gives out addresses and nothing but the board answers.
 
 The computer's end is a tap device in a network namespace, which the whole test runs in; so the board's name is asked for, and its site fetched, the way
-any computer beside it does. What is in here is the computer's end; how QEMU holds the other is machine.py's.
+any computer beside it does. This module is the computer's end; machine.py gives the other end to QEMU.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ _ALREADY = "PERCH_BOOT_TEST_HAS_CABLE"
 
 
 def lay() -> None:
-    """Starts this program anew with the cable plugged in, which takes no rights but those of its own namespace."""
+    """Starts this program anew with the cable plugged in. It takes no rights outside its own namespace."""
     if os.environ.get(_ALREADY) != "1":
         os.execvpe("unshare", ["unshare", "--user", "--map-root-user", "--net", sys.executable, *sys.argv], os.environ | {_ALREADY: "1"})
     for command in (
@@ -59,9 +59,9 @@ def address_in(answer: bytes, number: int) -> str | None:
             return None
         at = 12
         for _ in range(questions):
-            at = _after_name(answer, at) + 4
+            at = _name_at(answer, at)[1] + 4
         for _ in range(answers):
-            at = _after_name(answer, at)
+            at = _name_at(answer, at)[1]
             kind, _, _, length = struct.unpack_from("!2HIH", answer, at)
             at += 10
             if kind == 1 and length == 4:
@@ -70,12 +70,25 @@ def address_in(answer: bytes, number: int) -> str | None:
     return None
 
 
+def names_asked_for(message: bytes) -> list[str]:
+    """The names in a message's questions, in small letters; none in an answer."""
+    names: list[str] = []
+    with contextlib.suppress(struct.error, IndexError):  # cut off
+        _, flags, questions = struct.unpack_from("!3H", message)
+        at = 12
+        for _ in range(0 if flags & 0x8000 else questions):
+            name, at = _name_at(message, at)
+            names.append(name)
+            at += 4
+    return names
+
+
 class Neighbour:
     """Somebody else on the cable whose computer has that name, and says so to whoever asks for it (RFC 6762, section 6), or wants it for himself
     (section 8.1). Use as a context."""
 
     def __init__(self, name: str) -> None:
-        self._name = name_in_labels(name)
+        self._name = name
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._socket.bind(("", _ANSWERED_BY[1]))
@@ -92,25 +105,31 @@ class Neighbour:
         self._socket.close()
 
     def _answer(self) -> None:
-        # Two minutes, his alone.
-        answer = struct.pack("!6H", 0, 0x8400, 0, 1, 0, 0) + self._name + struct.pack("!2HIH", 1, 0x8001, 120, 4) + socket.inet_aton(_HERE)
+        # For 120 s, with the bit that says that nobody else has the name (section 10.2).
+        answer = struct.pack("!6H", 0, 0x8400, 0, 1, 0, 0) + name_in_labels(self._name) + struct.pack("!2HIH", 1, 0x8001, 120, 4) + socket.inet_aton(_HERE)
         with contextlib.suppress(OSError):  # closed
             while True:
-                asked = self._socket.recv(9000)
-                # A question, and not an answer.
-                if len(asked) > 12 and not asked[2] & 0x80 and self._name in asked:
+                if self._name in names_asked_for(self._socket.recv(9000)):
                     self._socket.sendto(answer, _ANSWERED_BY)
 
 
 def name_in_labels(name: str) -> bytes:
-    """As it stands in a message (RFC 1035, section 3.1)."""
+    """A name as a message holds it (RFC 1035, section 3.1)."""
     return b"".join(bytes([len(label)]) + label.encode() for label in name.split(".")) + b"\0"
 
 
-def _after_name(answer: bytes, at: int) -> int:
-    """Names end with an empty label, or with two bytes that point at where the rest was said before."""
-    while answer[at]:
-        if answer[at] >= 0xC0:
-            return at + 2
-        at += 1 + answer[at]
-    return at + 1
+def _name_at(message: bytes, at: int) -> tuple[str, int]:
+    """A name in small letters, and where what comes after it begins. A name may end with a pointer, two bytes that say where in the message its rest stands
+    (RFC 1035, section 4.1.4): whoever asks for several names of one domain spells the domain out once."""
+    labels: list[str] = []
+    after, begin = None, at
+    while length := message[at]:
+        if length >= 0xC0:
+            rest = (length & 0x3F) << 8 | message[at + 1]
+            if rest >= begin:  # A pointer leads back, behind all that was read; any other may lead in a circle.
+                raise IndexError(rest)
+            after, begin, at = after or at + 2, rest, rest
+        else:
+            labels.append(message[at + 1 : at + 1 + length].decode(errors="replace").lower())
+            at += 1 + length
+    return ".".join(labels), after or at + 1

@@ -52,7 +52,10 @@ class Alone:
             self.machine.plug("cable", is_in=True)
             self.machine.name = "perch-2.local"
             site = Site(self.machine)
-            site.wait_for("/api/v1/settings", 90)
+            try:
+                site.wait_for("/api/v1/settings", 90)
+            except Failure as failure:
+                raise Failure(f"{failure}: {self.machine.why_not('avahi-daemon')}") from None
             site.log_in()
             return f"somebody has perch.local: it is perch-2.local, {self.machine.address()}, and its owner logs in there"
 

@@ -73,11 +73,13 @@ class Site:
         until = time.monotonic() + seconds
         last: object = None
         while time.monotonic() < until:
-            with contextlib.suppress(OSError, Failure):
+            try:
                 status, answer = self.ask("GET", path)
                 last = (status, answer)
                 if status == 200 and is_there(answer):
                     return answer
+            except (OSError, Failure) as failure:
+                last = failure
             time.sleep(1)
         raise Failure(f"{path} did not answer as wished within {seconds:.0f} s; the last: {last}")
 

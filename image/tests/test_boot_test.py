@@ -9,7 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "boot_test"))
 
-from cable import address_in
+from cable import address_in, names_asked_for
 from machine import Failure
 from report import Report
 
@@ -77,6 +77,22 @@ class Names(unittest.TestCase):
         for length in range(len(whole)):
             with self.subTest(length):
                 self.assertIsNone(address_in(whole[:length], 7))
+
+    def test_names_are_found_however_they_are_spelled(self) -> None:
+        """A board that tries its names asks for all of them at once, and which comes first, and is spelled out, is chance."""
+        asked_alone = struct.pack("!6H", 0, 0, 1, 0, 0, 0) + QUESTION
+        service = b"\x0ePerch on perch\5_http\4_tcp\5local\0" + struct.pack("!2H", 255, 1)
+        behind_another = struct.pack("!6H", 0, 0, 2, 0, 0, 0) + service + b"\5PERCH\xc0\x26" + struct.pack("!2H", 255, 1)
+        self.assertEqual(names_asked_for(asked_alone), ["perch.local"])
+        self.assertEqual(names_asked_for(behind_another), ["perch on perch._http._tcp.local", "perch.local"])
+
+    def test_no_name_is_asked_for_in_an_answer(self) -> None:
+        self.assertEqual(names_asked_for(answer(records=(record(1, self.ADDRESS),))), [])
+
+    def test_pointers_in_a_circle_end(self) -> None:
+        for name in (b"\xc0\x0c", b"\1a\xc0\x0c", b"\xc0\x0e\xc0\x0c"):
+            with self.subTest(name):
+                self.assertEqual(names_asked_for(struct.pack("!6H", 0, 0, 1, 0, 0, 0) + name + struct.pack("!2H", 1, 1)), [])
 
 
 if __name__ == "__main__":
