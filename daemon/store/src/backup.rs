@@ -7,7 +7,7 @@ use crate::failure::{Failure, Outcome};
 use crate::store::Opened;
 use crate::tables::{self, CAMERA_CLAIMS, COUNTERS, META, STREAM_FACTS, USERS};
 use crate::{Refusal, SigningKey, Store, StoreError, StreamId, Timestamp};
-use crate::{file, media_sequence, schema, sessions, settings, streams};
+use crate::{file, schema, sessions, settings, streams};
 use redb::{
     Database, ReadTransaction, ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _,
 };
@@ -46,24 +46,21 @@ impl Store {
     /// Puts a backup in the place of the store at `path`, which has no accounts yet or does not exist, and is not open. The backup is
     /// checked first and not written to.
     pub fn restore(backup: &Path, path: &Path, now: Timestamp) -> Result<Self, StoreError> {
-        let replaced = if path.exists() { Self::open(path)?.next_if_empty()? } else { 0 };
+        if path.exists() {
+            Self::open(path)?.must_be_empty()?;
+        }
         file::replace(path, |unfinished| {
             std::fs::copy(backup, unfinished)
                 .map_err(|error| StoreError::file_system(backup, "read", error))?;
             // The copy is what is opened, since opening writes; what is wrong with it is wrong with the backup.
-            let checked = Backup::check(unfinished, now).map_err(|error| error.of(backup))?;
-            checked.store.write(|tx| media_sequence::skip_after_restore(tx, replaced))
+            Backup::check(unfinished, now).map(drop).map_err(|error| error.of(backup))
         })?;
         Self::open(path)
     }
 
-    /// The next media sequence number of a store without accounts.
-    fn next_if_empty(&self) -> Result<u64, StoreError> {
+    fn must_be_empty(&self) -> Result<(), StoreError> {
         self.read(|tx| {
-            if !tx.open_table(USERS)?.is_empty()? {
-                return Err(Failure::Refused(Refusal::NotEmpty));
-            }
-            media_sequence::next(tx)
+            if tx.open_table(USERS)?.is_empty()? { Ok(()) } else { Err(Failure::Refused(Refusal::NotEmpty)) }
         })
     }
 
@@ -80,13 +77,11 @@ impl Store {
             Some(Opened::Writable(present)) => present,
             Some(Opened::ReadOnly(_)) | None => (self.open)()?,
         };
-        let carried = Carried::from(&present).map_err(|failure| failure.at(&self.path, "read"));
+        let signing_key = signing_key_at_rest(&present).map_err(|failure| failure.at(&self.path, "read"));
         *opened = Some(Opened::Writable(present));
-        let carried = carried?;
-        backup.store.write(|tx| {
-            media_sequence::skip_after_restore(tx, carried.next_media_sequence)?;
-            settings::put_signing_key(tx, &carried.signing_key)
-        })?;
+        // The daemon that runs has it in use.
+        let signing_key = signing_key?;
+        backup.store.write(|tx| settings::put_signing_key(tx, &signing_key))?;
         file::put_in_place(&backup.path, &self.path, kept)?;
         // `None`: the next caller opens it.
         *opened = backup.store.database.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -94,23 +89,15 @@ impl Store {
     }
 }
 
-/// What goes over from a store into the one that takes its place, because the daemon that runs has it in use.
-struct Carried {
-    next_media_sequence: u64,
-    signing_key: SigningKey,
-}
-
-impl Carried {
-    fn from(database: &Database) -> Outcome<Self> {
-        let tx = database.begin_write()?;
-        if let Some(claim) = tx.open_table(CAMERA_CLAIMS)?.first()? {
-            return Err(Refusal::NotEnded { stream: StreamId::from_number(claim.1.value()) }.into());
-        }
-        let signing_key = settings::signing_key(&tx)?;
-        let next_media_sequence = media_sequence::next(&tx)?;
-        tx.commit()?;
-        Ok(Self { next_media_sequence, signing_key })
+/// The signing key of a store in which every stream has ended.
+fn signing_key_at_rest(database: &Database) -> Outcome<SigningKey> {
+    let tx = database.begin_write()?;
+    if let Some(claim) = tx.open_table(CAMERA_CLAIMS)?.first()? {
+        return Err(Refusal::NotEnded { stream: StreamId::from_number(claim.1.value()) }.into());
     }
+    let signing_key = settings::signing_key(&tx)?;
+    tx.commit()?;
+    Ok(signing_key)
 }
 
 /// A backup that is whole, sound, of the present schema and at rest.

@@ -1,8 +1,8 @@
-//! What Perch remembers, in one redb file: the site's people, streams and chat, and what must be unique for ever.
+//! What Perch remembers, in one redb file: the site's people, streams and chat.
 //!
 //! No tokio: the daemon calls it through `spawn_blocking`, and no transaction outlives a call. Time is an argument, tokens and
-//! passwords come as digests. Every call that writes is one commit, one fdatasync of the card, all or nothing; so callers reserve in
-//! blocks and write in groups ([`Store::append_messages`], [`Store::count_views`]). What a person may do is the caller's; what must hold
+//! passwords come as digests. Every call that writes is one commit, one fdatasync of the card, all or nothing; so callers
+//! write in groups ([`Store::append_messages`], [`Store::count_views`]). What a person may do is the caller's; what must hold
 //! together is here, and [`Store::verify`] recounts it.
 #![forbid(unsafe_code)]
 
@@ -13,7 +13,6 @@ mod failure;
 mod file;
 mod follows;
 mod id;
-mod media_sequence;
 mod messages;
 mod moderation;
 mod new_id;

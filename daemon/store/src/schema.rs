@@ -14,9 +14,9 @@ const SCHEMA_VERSION: &str = "schema_version";
 /// What leads from each version to the next. All that are due run in one transaction, so that a power cut leaves the file as it
 /// was. 0 is a file without tables.
 const STEPS: [fn(&WriteTransaction) -> Outcome<()>; 2] = [
-    // 1: media sequence numbers.
+    // 1: the counter "media_sequence". Nothing reads it any more: segments are named without the store.
     |tx| Ok(tx.open_table(COUNTERS).map(drop)?),
-    // 2: the site. A file of version 1 that never gave a number has no counters yet.
+    // 2: the site. A file of version 1 that counted nothing has no counters yet.
     |tx| {
         tx.open_table(COUNTERS)?;
         tables::make_all(tx)?;

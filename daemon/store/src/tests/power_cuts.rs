@@ -1,12 +1,9 @@
 //! Power cuts: a card that keeps what was synced, and of the writes since then any subset, in whole 512-byte sectors.
 
 use super::{assert_sound, at, message, new_stream, user};
-use crate::media_sequence::MEDIA_SEQUENCE;
-use crate::reads::Reads as _;
-use crate::tables::COUNTERS;
 use crate::{EndReason, Reaction, Store, StoreError, StreamId, schema};
 use proptest::prelude::*;
-use redb::{Database, ReadableTable as _, StorageBackend};
+use redb::{Database, StorageBackend};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -143,27 +140,6 @@ proptest! {
 
     /// Several power cuts at any write, each followed by a repair that may be cut too.
     #[test]
-    fn no_power_cut_gives_a_media_sequence_number_twice(
-        cuts in prop::collection::vec((0..60usize, any::<u64>()), 1..6),
-    ) {
-        let mut bytes = made();
-        let mut next_free = 0;
-        for (calls_left, seed) in cuts {
-            let card = holding(bytes, calls_left);
-            if let Ok(store) = open(&card) {
-                for _ in 0..calls_left {
-                    let Ok(first) = store.reserve_media_sequence(10) else { break };
-                    prop_assert!(first >= next_free, "{first} was given before; {next_free} is free");
-                    next_free = first + 10;
-                }
-            }
-            bytes = card.lock().unwrap().after_power_cut(coin(seed));
-        }
-        let store = open(&holding(bytes, usize::MAX)).expect("a power cut never makes the store unreadable");
-        prop_assert!(store.reserve_media_sequence(1).unwrap() >= next_free);
-    }
-
-    #[test]
     fn no_power_cut_takes_what_was_acknowledged_or_leaves_half_of_it(
         cuts in prop::collection::vec((0..150usize, any::<u64>()), 1..5),
     ) {
@@ -188,27 +164,18 @@ proptest! {
     }
 }
 
-#[test]
-fn the_counter_is_one_number_in_one_table() {
-    // The layout that every later version has to migrate from.
-    let card = Arc::new(Mutex::new(Card { calls_left: usize::MAX, ..Card::default() }));
-    let store = open(&card).unwrap();
-    store.reserve_media_sequence(7).unwrap();
-    let found = store.read(|tx| Ok(tx.reading(COUNTERS)?.get(MEDIA_SEQUENCE)?.map(|next| next.value())));
-    assert_eq!(found.unwrap(), Some(7));
-}
-
 /// redb refuses everything after one failed write, also reading, until it is opened anew.
 #[test]
 fn a_card_that_was_full_for_a_while_does_not_end_the_site() {
     let card = Arc::new(Mutex::new(Card { calls_left: usize::MAX, ..Card::default() }));
     let store = open(&card).unwrap();
-    assert_eq!(store.reserve_media_sequence(7).unwrap(), 0);
+    let ana = user(&store, "ana");
     card.lock().unwrap().calls_left = 0;
     for _ in 0..3 {
-        assert!(matches!(store.reserve_media_sequence(1), Err(StoreError::Io { .. })));
+        assert!(matches!(store.set_avatar(ana, Some(b"picture")), Err(StoreError::Io { .. })));
     }
     card.lock().unwrap().calls_left = usize::MAX;
     assert_eq!(store.topics().unwrap().len(), 8);
-    assert_eq!(store.reserve_media_sequence(1).unwrap(), 7);
+    store.set_avatar(ana, Some(b"picture")).unwrap();
+    assert_eq!(store.avatar(ana).unwrap().unwrap(), b"picture");
 }
