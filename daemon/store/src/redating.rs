@@ -4,9 +4,10 @@
 use crate::failure::Outcome;
 use crate::record::{self, Record};
 use crate::sessions::Session;
-use crate::tables::{MESSAGES, NOTIFICATIONS, RESTRICTIONS, SESSIONS, STREAM_FACTS, USERS};
+use crate::tables::{MESSAGES, NOTIFICATIONS, RECORDINGS, RESTRICTIONS, SESSIONS, STREAM_FACTS, USERS};
 use crate::{
-    Message, Notification, Restriction, Store, StoreError, StreamFacts, Timestamp, User, relation, sessions,
+    Message, Notification, Recording, Restriction, Store, StoreError, StreamFacts, Timestamp, User, relation,
+    sessions,
 };
 use redb::{Key, ReadableTable as _, TableDefinition, WriteTransaction};
 use std::ops::{Range, RangeBounds};
@@ -40,8 +41,8 @@ impl ClockCorrection {
 }
 
 impl Store {
-    /// Dates anew what was dated by a clock that was off: accounts, logins and how long they last, streams, messages, notifications,
-    /// restrictions. Ids stay, and with them the order within a chat.
+    /// Dates anew what was dated by a clock that was off: accounts, logins and how long they last, streams, recordings, messages,
+    /// notifications, restrictions. Ids stay, and with them the order within a chat.
     pub fn correct_times(&self, correction: &ClockCorrection) -> Result<(), StoreError> {
         self.write(|tx| {
             correct_all(tx, USERS, |user: &mut User| correction.correct(&mut user.created_at))?;
@@ -64,6 +65,11 @@ impl Store {
             for session in &put_off {
                 sessions::put_off_tokens(tx, session)?;
             }
+            correct_all(tx, RECORDINGS, |recording: &mut Recording| {
+                let moved = correction.correct(&mut recording.started_at);
+                recording.is_date_provisional &= !moved;
+                moved
+            })?;
             correct_streams(tx, correction)
         })
     }

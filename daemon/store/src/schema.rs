@@ -1,7 +1,7 @@
 //! Which tables the file has, told by one number, and the steps from each number to the next.
 
 use crate::failure::Outcome;
-use crate::tables::{self, COUNTERS, META};
+use crate::tables::{self, COUNTERS, META, RECORDINGS};
 use crate::{StoreError, topic};
 use redb::{Database, ReadableDatabase, TableHandle as _, WriteTransaction};
 use std::path::Path;
@@ -13,7 +13,7 @@ const SCHEMA_VERSION: &str = "schema_version";
 
 /// What leads from each version to the next. All that are due run in one transaction, so that a power cut leaves the file as it
 /// was. 0 is a file without tables.
-const STEPS: [fn(&WriteTransaction) -> Outcome<()>; 2] = [
+const STEPS: [fn(&WriteTransaction) -> Outcome<()>; 3] = [
     // 1: the counter "media_sequence". Nothing reads it any more: segments are named without the store.
     |tx| Ok(tx.open_table(COUNTERS).map(drop)?),
     // 2: the site. A file of version 1 that counted nothing has no counters yet.
@@ -22,6 +22,8 @@ const STEPS: [fn(&WriteTransaction) -> Outcome<()>; 2] = [
         tables::make_all(tx)?;
         topic::add_starting_set(tx)
     },
+    // 3: recordings.
+    |tx| Ok(tx.open_table(RECORDINGS).map(drop)?),
 ];
 
 /// Migrates an older file, fills a new one; refuses a newer or foreign one without writing to it.

@@ -16,7 +16,7 @@ use crate::tables::{
 use crate::{
     Delivery, NotificationKind, Refusal, Store, StoreError, StreamId, StreamState, Timestamp, TopicId, UserId,
 };
-use crate::{new_id, notifications, topic, user};
+use crate::{new_id, notifications, recordings, topic, user};
 use redb::{ReadableTable as _, WriteTransaction};
 
 /// Topics that one stream may be filed under.
@@ -180,7 +180,7 @@ impl Store {
         })
     }
 
-    /// Deletes an ended stream with its messages, reactions, views and all that refers to it.
+    /// Deletes an ended stream with its messages, reactions, views and all that refers to it. The caller removes the files of its recording.
     pub fn delete_stream(&self, stream: StreamId) -> Result<(), StoreError> {
         self.write(|tx| {
             delete(tx, stream)?;
@@ -252,7 +252,7 @@ pub(crate) fn break_off_all(tx: &WriteTransaction, now: Timestamp) -> Outcome<()
     for stream in unfinished {
         end(tx, StreamId::from_number(stream), EndReason::Interruption, now)?;
     }
-    Ok(())
+    recordings::end_all(tx)
 }
 
 /// The facts with the new state, not yet written.
@@ -302,6 +302,7 @@ pub(crate) fn delete(tx: &WriteTransaction, stream: StreamId) -> Outcome<()> {
     tx.open_table(MESSAGES)?.retain_in(relation::of(number), |_, _| false)?;
     let offsets = (number, u64::MIN, u128::MIN)..=(number, u64::MAX, u128::MAX);
     tx.open_table(MESSAGE_OFFSETS)?.retain_in(offsets, |_, ()| false)?;
+    recordings::delete(tx, stream)?;
     tx.open_table(THUMBNAILS)?.remove(number)?;
     tx.open_table(CHAT_RULES)?.remove(number)?;
     tx.open_table(STREAM_DETAILS)?.remove(number)?;

@@ -87,6 +87,8 @@ tables! {
         TOPIC_STREAMS: (u128, u128) => i64;
         /// stream → picture
         THUMBNAILS: u128 => &'static [u8];
+        /// stream → `Recording`
+        RECORDINGS: u128 => &'static [u8];
         /// term, block of 256 ordinals → (ordinal in block, weight)…
         POSTINGS: (&'static str, u32) => &'static [u8];
 

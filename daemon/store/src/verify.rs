@@ -9,11 +9,13 @@ use crate::search::{index, words};
 use crate::sessions::Session;
 use crate::tables::{
     AVATARS, CAMERA_CLAIMS, CHAT_RULES, FILED, FOLLOWS, MESSAGE_OFFSETS, MESSAGES, NOTIFICATIONS, PASSWORDS,
-    REACTED, SESSION_TOKENS, SESSIONS, STREAM_DETAILS, STREAM_FACTS, STREAM_KEY_USERS, STREAM_KEYS,
-    THUMBNAILS, TOKENS, TOPIC_NAMES, TOPICS, USER_SESSIONS, USER_WORDS, USERNAMES, USERS, VIEWS, WATCH_LIST,
+    REACTED, RECORDINGS, SESSION_TOKENS, SESSIONS, STREAM_DETAILS, STREAM_FACTS, STREAM_KEY_USERS,
+    STREAM_KEYS, THUMBNAILS, TOKENS, TOPIC_NAMES, TOPICS, USER_SESSIONS, USER_WORDS, USERNAMES, USERS, VIEWS,
+    WATCH_LIST,
 };
 use crate::{
-    Message, NOTIFICATIONS_PER_USER, Reaction, Store, StoreError, StreamDetails, StreamFacts, StreamState,
+    Message, NOTIFICATIONS_PER_USER, Reaction, Recording, RecordingState, Store, StoreError, StreamDetails,
+    StreamFacts, StreamState,
 };
 use crate::{Topic, User, users};
 use redb::{ReadTransaction, ReadableTable as _, ReadableTableMetadata as _, TableDefinition, Value};
@@ -35,6 +37,7 @@ impl Store {
             check.search_index()?;
             check.messages(&streams)?;
             check.notifications(&users)?;
+            check.recordings(&streams)?;
             check.orphans("avatar", AVATARS, &users)?;
             check.orphans("thumbnail", THUMBNAILS, &streams)?;
             check.orphans("set of chat rules", CHAT_RULES, &streams)?;
@@ -165,6 +168,16 @@ impl Check<'_> {
         self.must(counted.is_empty(), || "there are views or reactions of no stream".to_owned());
         self.must(claims.len()? == unfinished, || "there are cameras claimed by no stream".to_owned());
         Ok(facts.into_keys().collect())
+    }
+
+    fn recordings(&mut self, streams: &Ids) -> Outcome<()> {
+        for (id, recording) in self.records::<Recording>(RECORDINGS)? {
+            let is_known = streams.contains(&id) || recording.state == RecordingState::Deleted;
+            self.must(is_known && recording.stream.number() == id, || {
+                format!("the recording {} is of no stream", recording.name)
+            });
+        }
+        Ok(())
     }
 
     fn topics(&mut self) -> Outcome<Ids> {

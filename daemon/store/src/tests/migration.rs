@@ -1,9 +1,9 @@
 //! A store file that an earlier version wrote opens, and holds what it held.
 
 use super::*;
-use crate::Backup;
 use crate::reads::Reads as _;
 use crate::tables::COUNTERS;
+use crate::{Backup, Recording, RecordingState};
 use flate2::read::GzDecoder;
 use redb::ReadableTable as _;
 use std::io::Read as _;
@@ -11,11 +11,42 @@ use std::path::Path;
 
 /// Written by the code of version 1: `Store::open`, then 4,321 media sequence numbers given. That counter is read by nobody today.
 const VERSION_1: &[u8] = include_bytes!("../../tests/fixtures/schema-1.redb.gz");
+/// Written by the code of version 2: an owner, a stream that has ended with a message, and one that is live.
+const VERSION_2: &[u8] = include_bytes!("../../tests/fixtures/schema-2.redb.gz");
 
-fn store_of_version_1(path: &Path) {
+/// The path of a store file of an earlier version.
+fn unpacked(packed: &[u8]) -> (tempfile::TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("perch.redb");
     let mut bytes = Vec::new();
-    GzDecoder::new(VERSION_1).read_to_end(&mut bytes).unwrap();
-    std::fs::write(path, bytes).unwrap();
+    GzDecoder::new(packed).read_to_end(&mut bytes).unwrap();
+    std::fs::write(&path, bytes).unwrap();
+    (dir, path)
+}
+
+#[test]
+fn a_store_of_version_2_is_migrated_and_can_hold_recordings() {
+    let (_dir, path) = unpacked(VERSION_2);
+    let store = Store::open(&path).unwrap();
+    let [live] = &store.unfinished_streams().unwrap()[..] else { panic!("one stream is live") };
+    assert_eq!(live.details.title, "Night");
+    let recording = Recording {
+        stream: live.facts.id,
+        name: "2026-11-18 Night".to_owned(),
+        parts: 1,
+        bytes: 0,
+        duration_ms: 0,
+        started_at: at(50),
+        state: RecordingState::Recording,
+        is_pinned: false,
+        is_date_provisional: false,
+    };
+    assert_eq!(store.all_recordings().unwrap(), []);
+    store.put_recording(&recording).unwrap();
+    drop(store);
+    let store = Store::open(&path).unwrap();
+    assert_eq!(store.recording(recording.stream).unwrap(), Some(recording));
+    assert_sound(&store);
 }
 
 fn media_sequence(store: &Store) -> Option<u64> {
@@ -24,9 +55,7 @@ fn media_sequence(store: &Store) -> Option<u64> {
 
 #[test]
 fn a_store_of_version_1_is_migrated_and_keeps_what_is_no_longer_read() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("perch.redb");
-    store_of_version_1(&path);
+    let (_dir, path) = unpacked(VERSION_1);
     {
         let store = Store::open(&path).unwrap();
         assert_eq!(media_sequence(&store), Some(4321));
@@ -44,8 +73,8 @@ fn a_store_of_version_1_is_migrated_and_keeps_what_is_no_longer_read() {
 #[test]
 fn backups_that_hold_the_counter_of_segments_are_restored_and_imported() {
     let dir = tempfile::tempdir().unwrap();
-    let [by_hand, backup, kept] = ["by hand", "backup", "kept"].map(|name| dir.path().join(name));
-    store_of_version_1(&by_hand);
+    let [backup, kept] = ["backup", "kept"].map(|name| dir.path().join(name));
+    let (_dir, by_hand) = unpacked(VERSION_1);
     let restored = Store::restore(&by_hand, &dir.path().join("restored"), at(60)).unwrap();
     assert_sound(&restored);
     assert_eq!(media_sequence(&restored), Some(4321));

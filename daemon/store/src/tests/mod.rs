@@ -8,6 +8,7 @@ mod migration;
 mod model;
 mod power_cuts;
 mod read_only;
+mod recording;
 mod redating;
 mod searching;
 mod sessions;
