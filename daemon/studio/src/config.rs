@@ -1,4 +1,4 @@
-//! What a camera is asked for. The command line and the file that set it are the daemon's (`perchd`).
+//! What a camera is asked for, and how recordings are kept. The command line and the file that set it are the daemon's (`perchd`).
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -35,6 +35,30 @@ pub struct Camera {
     pub keyframe_interval_seconds: f64,
 }
 
+/// `[recording]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recording {
+    /// Where recordings lie; `None`: in the data directory.
+    pub folder: Option<PathBuf>,
+    /// What all recordings together may take.
+    pub budget: Budget,
+    /// Bytes of the card that are left free.
+    pub keep_free: u64,
+    /// Days after which a recording is deleted; 0: never.
+    pub keep_days: u32,
+    /// Seconds from one sync of the card to the next while a recording grows: what a power cut costs at most, beside a fragment.
+    pub sync_seconds: f64,
+}
+
+/// What all recordings together may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Budget {
+    /// Of what the card has free, what recordings take already included.
+    Percent(u8),
+    /// Bytes.
+    Bytes(u64),
+}
+
 /// `camera.source`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -61,6 +85,19 @@ pub enum EncoderKind {
     Software,
     /// The camera emits H.264.
     None,
+}
+
+impl Default for Recording {
+    /// What an empty configuration says.
+    fn default() -> Self {
+        Self {
+            folder: None,
+            budget: Budget::Percent(80),
+            keep_free: 500_000_000,
+            keep_days: 0,
+            sync_seconds: 2.0,
+        }
+    }
 }
 
 impl Default for Camera {

@@ -5,6 +5,8 @@ use tokio::sync::watch;
 
 /// The part whose fault it is when the card takes no writes.
 pub const CARD: &str = "card";
+/// The part whose fault it is when a stream that is to be recorded is not.
+pub const RECORDING: &str = "recording";
 
 /// The faults of all parts; clones are the same.
 #[derive(Clone, Debug, Default)]

@@ -1,6 +1,6 @@
 //! What is on the air: feeds (cameras, commands), encoders, the broadcast that fans a stream out, its readers, and going live.
 //!
-//! A [`feed`] publishes access units ([`capture`] is a camera's), [`broadcast`] hands them to readers, [`hls`] and [`snapshot`] are readers, and [`live`] starts and stops
+//! A [`feed`] publishes access units ([`capture`] is a camera's), [`broadcast`] hands them to readers, [`hls`], [`snapshot`] and [`recorder`] are readers, and [`live`] starts and stops
 //! streams and writes what happens to them into the store.
 //!
 //! Must not be here: HTTP, what a person may do, configuration files.
@@ -19,5 +19,6 @@ pub mod feed;
 pub mod hls;
 pub mod live;
 pub mod memory_budget;
+pub mod recorder;
 pub mod shutdown;
 pub mod snapshot;

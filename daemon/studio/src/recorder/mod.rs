@@ -1,0 +1,16 @@
+//! The recorder: a reader of a broadcast that writes fragmented MP4 files on a card, and what becomes of these files.
+//!
+//! The ring of the broadcast is the queue before the card: a reader that a slow card holds up is overtaken when the ring's share of memory is
+//! full, is told so, and marks the gap. Nothing of that reaches the feed or the other readers.
+//!
+//! Must not be here: the boxes of MP4 and the index's coding (`perch-media`), who may watch a recording, HTTP.
+
+mod folder;
+mod keeping;
+mod names;
+mod recordings;
+mod storage;
+
+pub use keeping::Card;
+pub use recordings::{PartFiles, RecordingFiles, Recordings};
+pub use storage::Storage;
