@@ -52,7 +52,7 @@ fn a_backup_of_a_running_site_becomes_another_one() {
     let exported = perchd(&old, "export", &file);
     assert!(exported.status.success(), "{exported:?}");
     assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
-    assert!(refused(&perchd(&old, "export", &file)).contains("is there already"));
+    assert!(refused(&perchd(&old, "export", &file)).contains("already exists"));
     let backup = std::fs::read(&file).unwrap();
     // After the backup, so not in it.
     Person::register(&daemon, "late");
@@ -85,7 +85,7 @@ fn an_import_that_cannot_be_says_why_and_changes_nothing() {
     assert!(running.contains("another perchd runs with this data directory"), "{running}");
     assert_eq!(daemon.stop(), Some(0));
     let taken = refused(&perchd(&site, "import", &file));
-    assert!(taken.contains("has accounts already") && taken.contains("--data-dir"), "{taken}");
+    assert!(taken.contains("already has accounts") && taken.contains("--data-dir"), "{taken}");
 
     let empty = dir.path().join("empty");
     let broken = dir.path().join("broken.backup");

@@ -1,4 +1,4 @@
-//! Measures a store of 10,000 streams: how long each kind of list takes, and what writing costs.
+//! Measures a store of 10,000 streams: the time for each kind of list, and the cost of writing.
 //!
 //!     cargo run --release -p perch-store --example ten_thousand_streams
 
@@ -44,7 +44,7 @@ fn at(seconds: u64) -> Timestamp {
     Timestamp::from_unix_millis(1_795_000_000_000 + seconds.cast_signed() * 1000)
 }
 
-/// Words as people's are: a few are everywhere, most are rare. The cube of an even number is as skewed as that.
+/// Words distributed as in real text: few are common, most are rare. The cube of a uniform number has about that distribution.
 fn word(numbers: &mut u64) -> String {
     *numbers = numbers.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
     let even = (*numbers >> 33) as f64 / f64::from(1_u32 << 31);

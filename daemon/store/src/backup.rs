@@ -1,7 +1,7 @@
-//! Backup and restore. A backup is a store file of its own: one consistent snapshot, taken while the daemon runs and writes,
-//! compact, and opened (and migrated) by the same code as any store. It holds the site at rest: everything that is remembered,
-//! but no logins, not the key that tokens are signed with, and nothing that is on the air. So whoever finds one is not logged in by
-//! it, and whoever restores one does not go live by it.
+//! Backup and restore. A backup is itself a store file: one consistent snapshot, taken while the daemon runs and writes, compact,
+//! and opened (and migrated) by the same code as any store. It holds the site at rest: everything that is remembered, but no
+//! logins, no token-signing key, and no stream on the air. A stolen backup logs nobody in, and a restored one puts nothing on the
+//! air.
 
 use crate::failure::{Failure, Outcome};
 use crate::store::Opened;
@@ -15,15 +15,15 @@ use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 
 impl Store {
-    /// Writes a backup into the file `to`, which must not exist; it appears there only once it is whole. Writers are not held up. What is
-    /// on the air breaks off in it `now`.
+    /// Writes a backup into the file `to`, which must not exist; it appears there only when complete. Writers are not blocked. In
+    /// the backup, streams on the air are interrupted at `now`.
     pub fn back_up(&self, to: &Path, now: Timestamp) -> Result<(), StoreError> {
         self.read(|from| Ok(copy(from, to, now)))?
     }
 
     /// Writes a backup of the store at `path`, which another process (the running daemon) may have open.
     pub fn back_up_file(path: &Path, to: &Path, now: Timestamp) -> Result<(), StoreError> {
-        // Opening would make one where there is none.
+        // `open` would create a missing file.
         std::fs::metadata(path).map_err(|error| StoreError::file_system(path, "read", error))?;
         match Self::open(path) {
             Err(StoreError::InUse { .. }) => {}
@@ -36,15 +36,15 @@ impl Store {
             Some(found) if found > known => {
                 return Err(StoreError::Newer { path: path.to_owned(), found, known });
             }
-            // The daemon that has it open is an older one.
+            // An older daemon has the file open.
             _ => return Err(StoreError::InUse { path: path.to_owned() }),
         }
         let snapshot = database.begin_read().map_err(|error| StoreError::io(path, "read", error.into()))?;
         copy(&snapshot, to, now)
     }
 
-    /// Puts a backup in the place of the store at `path`, which has no accounts yet or does not exist, and is not open. The backup is
-    /// checked first and not written to.
+    /// Replaces the store at `path` with a backup. The store must be closed, and must have no accounts or not exist. The backup
+    /// is checked first, and is not written to.
     pub fn restore(backup: &Path, path: &Path, now: Timestamp) -> Result<Self, StoreError> {
         if path.exists() {
             Self::open(path)?.must_be_empty()?;
@@ -64,14 +64,14 @@ impl Store {
         })
     }
 
-    /// Puts a backup in the place of this store, which goes on with it; all logins are closed. Refused while a stream has not ended,
-    /// and where nobody could look after the site then. What was there lies at `kept` afterwards, as a store file of its own. After a power
-    /// cut either the one or the other is there, whole.
+    /// Replaces this open store with a backup and continues with it; all logins are closed. Refused while a stream has not ended,
+    /// and if the backup has no active owner. The previous store is kept at `kept`, as a store file. After a power cut either the
+    /// one or the other is in place, complete.
     pub fn replace_with(&self, backup: Backup, kept: &Path) -> Result<(), StoreError> {
         if !backup.store.has_owner()? {
             return Err(Refusal::NoOwner.into());
         }
-        // Nobody else is in the store from here on, so that nothing is written into what is put away.
+        // From here on no other caller uses the store, so nothing is written to the file that is moved away.
         let mut opened = self.database.write().unwrap_or_else(PoisonError::into_inner);
         let present = match opened.take() {
             Some(Opened::Writable(present)) => present,
@@ -100,30 +100,30 @@ fn signing_key_at_rest(database: &Database) -> Outcome<SigningKey> {
     Ok(signing_key)
 }
 
-/// A backup that is whole, sound, of the present schema and at rest.
+/// A backup that is complete, undamaged, of the present schema and at rest.
 pub struct Backup {
     pub(crate) store: Store,
     path: PathBuf,
 }
 
-/// What is in a backup, for people to know it by.
+/// A summary of a backup, so that people recognise it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BackupContents {
-    /// What the site calls itself.
+    /// The site's name.
     pub site_name: String,
-    /// Whether somebody could look after the site.
+    /// Whether an active owner is in it.
     pub has_owner: bool,
-    /// How many accounts.
+    /// Number of accounts.
     pub users: u64,
-    /// How many streams.
+    /// Number of streams.
     pub streams: u64,
-    /// How many messages in chats.
+    /// Number of chat messages.
     pub messages: u64,
 }
 
 impl Backup {
-    /// Looks at the file at `path` as a whole. It is the caller's own copy: it is written to, since it is migrated, and what was on
-    /// the air in it broke off `now`, at the latest.
+    /// Checks the whole file at `path`, which must be the caller's own copy: it is written to, because it is migrated. Streams
+    /// that were on the air in it end at `now` at the latest.
     pub fn check(path: &Path, now: Timestamp) -> Result<Self, StoreError> {
         file::sync(path)?;
         let store = file::without_panic(path, || {
@@ -137,7 +137,7 @@ impl Backup {
             if let Some(what) = store.verify()?.into_iter().next() {
                 return Err(StoreError::Damaged { path: path.to_owned(), what });
             }
-            // A store that was copied by hand is a backup, too.
+            // A store file copied by hand is accepted as a backup, too.
             store.write(|tx| {
                 sessions::forget_all(tx)?;
                 settings::forget_signing_key(tx)?;
@@ -148,7 +148,7 @@ impl Backup {
         Ok(Self { store, path: path.to_owned() })
     }
 
-    /// What is in it.
+    /// Summarises the backup.
     pub fn contents(&self) -> Result<BackupContents, StoreError> {
         self.store.read(|tx| {
             Ok(BackupContents {
@@ -167,13 +167,13 @@ fn copy(from: &ReadTransaction, to: &Path, now: Timestamp) -> Result<(), StoreEr
         return Err(StoreError::Exists { path: to.to_owned() });
     }
     file::make(to, |database| {
-        // Whatever goes wrong here is told of the file that is written; the other is open and sound.
+        // An error here is reported for the file being written: the one read from is open and undamaged.
         let run = || -> Outcome<()> {
             let into = database.begin_write()?;
             tables::make_all(&into)?;
             tables::copy(from, &into, META)?;
             tables::copy(from, &into, COUNTERS)?;
-            // What is not to be in it is never written to it: a file remembers what was deleted.
+            // Secrets are never written to it in the first place: deleting them would leave their bytes in the file.
             tables::copy_what_is_backed_up(from, &into)?;
             settings::copy_without_signing_key(from, &into)?;
             streams::break_off_all(&into, now)?;

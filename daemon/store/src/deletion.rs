@@ -1,4 +1,4 @@
-//! An account that goes, and all that goes with it: one transaction, so that nothing of it is left behind half way.
+//! Deletes an account and everything that belongs to it in one transaction, so that nothing is left half deleted.
 
 use crate::failure::Outcome;
 use crate::tables::{
@@ -13,7 +13,7 @@ use redb::{ReadableTable as _, WriteTransaction};
 
 impl Store {
     /// Deletes an account with its streams, messages, reactions, follows and logins. Its views stay counted. Refused while it is
-    /// live, and for the last owner. Gives the streams that are gone, whose recordings the caller removes.
+    /// live, and for the last owner. Returns the deleted streams, whose recordings the caller removes.
     pub fn delete_user(&self, user: UserId) -> Result<Vec<StreamId>, StoreError> {
         self.write(|tx| {
             let account = user::get(tx, user)?;
@@ -33,7 +33,7 @@ impl Store {
             users::index_words(tx, &account, false)?;
             tx.open_table(USERNAMES)?.remove(words::name_key(&account.username).as_str())?;
             tx.open_table(NOTIFICATIONS)?.retain_in(relation::of(user.number()), |_, _| false)?;
-            // Both as who is barred and as whose room it is.
+            // Restrictions on this account, and those in its own chats.
             let number = user.number();
             tx.open_table(RESTRICTIONS)?.retain(|(room, barred), _| room != number && barred != number)?;
             tx.open_table(AVATARS)?.remove(number)?;

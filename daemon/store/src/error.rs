@@ -1,4 +1,4 @@
-//! What can go wrong with the store; each error names the file and what a person can do.
+//! Errors of the store; each names the file and what a person can do.
 
 use crate::Refusal;
 use std::io::ErrorKind;
@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 /// Why the store cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Another process has it.
+    /// Another process has it open.
     #[error("the store {} is in use: another perchd runs with this data directory; stop it, or give --data-dir", path.display())]
     InUse {
         /// The store's file.
         path: PathBuf,
     },
-    /// We may not read or write it.
+    /// perchd may not read or write it.
     #[error("no permission to {action} {}: run perchd as the owner of the data directory, or give another with --data-dir", path.display())]
     Permission {
         /// Read, write, make.
@@ -33,13 +33,13 @@ pub enum StoreError {
         /// From the file system.
         source: std::io::Error,
     },
-    /// The file system is mounted read-only. Linux does that by itself when a card fails.
+    /// The file system is mounted read-only. Linux remounts it so when a card fails.
     #[error("the card takes no writes ({} is on a read-only file system): what changes is not kept; restart the board, and replace the card if this comes back", path.display())]
     ReadOnly {
         /// The file or folder.
         path: PathBuf,
     },
-    /// Anything else between redb and the card.
+    /// Any other error from redb or the card.
     #[error("cannot {action} {}", path.display())]
     Io {
         /// Read, write, make.
@@ -49,38 +49,38 @@ pub enum StoreError {
         /// From redb or the file system.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// Not a store, or no longer one. The file was not touched.
-    #[error("{} is damaged or no store of Perch ({what}); it is left as it is: put a backup in its place, or move it away to begin anew", path.display())]
+    /// Not a store, or damaged. The file was not changed.
+    #[error("{} is damaged or not a Perch store ({what}); it was not changed: replace it with a backup, or move it away to start afresh", path.display())]
     Damaged {
         /// The store's file.
         path: PathBuf,
-        /// What does not fit.
+        /// The check that failed.
         what: String,
     },
-    /// Written by a later Perch. The file was not touched.
-    #[error("the store {} was written by a newer Perch (schema {found}; this one knows up to {known}): install that version, or move the file away to begin anew", path.display())]
+    /// Written by a newer Perch. The file was not changed.
+    #[error("the store {} was written by a newer Perch (schema {found}; this one knows up to {known}): install that version, or move the file away to start afresh", path.display())]
     Newer {
         /// The store's file.
         path: PathBuf,
         /// Its schema version.
         found: u64,
-        /// The newest that we know.
+        /// The newest that this code knows.
         known: u64,
     },
-    /// A record was written by a later Perch.
+    /// A record was written by a newer Perch.
     #[error("the store {} holds a {record} of a newer Perch (version {found}; this one knows up to {known}): install that version", path.display())]
     NewerRecord {
         /// The store's file.
         path: PathBuf,
-        /// What it is.
+        /// The kind of record.
         record: &'static str,
         /// Its version.
         found: u8,
-        /// The newest that we know.
+        /// The newest that this code knows.
         known: u8,
     },
     /// A backup would overwrite a file.
-    #[error("{} is there already: give another name", path.display())]
+    #[error("{} already exists: give another name", path.display())]
     Exists {
         /// The file.
         path: PathBuf,
@@ -88,13 +88,13 @@ pub enum StoreError {
     /// The kernel has no random bytes.
     #[error("no random numbers from the kernel: {what}")]
     Randomness {
-        /// What it said.
+        /// The kernel's error.
         what: String,
     },
-    /// A rule of the site; the store is well.
+    /// A rule of the site refused it; the store itself is fine.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// A counter has come to the end of 64 bits.
+    /// A 64-bit counter is used up.
     #[error("the counter {counter} has no numbers left")]
     Exhausted {
         /// Its name.
@@ -103,7 +103,7 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Sorts an error of redb's into what a person can do about it.
+    /// Maps an error of redb to what a person can do about it.
     pub(crate) fn io(path: &Path, action: &'static str, error: redb::Error) -> Self {
         let path = path.to_owned();
         match error {
@@ -122,12 +122,12 @@ impl StoreError {
         }
     }
 
-    /// True where the card, not what is on it or who asks, is the reason: it may pass, and reading may still work.
+    /// True if the card is the cause, rather than the file's content or the caller: it may pass, and reading may still work.
     pub fn is_of_the_card(&self) -> bool {
         matches!(self, Self::ReadOnly { .. } | Self::Io { .. } | Self::Full { .. } | Self::Permission { .. })
     }
 
-    /// The same error told of another file: the one that a person knows.
+    /// The same error, reported for another file: the one that the person knows.
     pub(crate) fn of(mut self, known: &Path) -> Self {
         match &mut self {
             Self::InUse { path }

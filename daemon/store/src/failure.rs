@@ -1,18 +1,18 @@
-//! What stops a transaction half way, told without the file's name.
+//! What aborts a transaction, without the file's name.
 
 use crate::{Refusal, StoreError};
 use std::path::Path;
 
-/// Why a transaction was given up; becomes a [`StoreError`] where the file's name is known.
+/// Why a transaction was aborted; becomes a [`StoreError`] where the file's name is known.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// Between redb and the card.
+    /// An error from redb or the card.
     Redb(redb::Error),
     /// A rule of the site.
     Refused(Refusal),
-    /// The file holds what this code cannot have written.
+    /// The file holds something that this code cannot have written.
     Damaged(String),
-    /// A record of a later Perch.
+    /// A record of a newer Perch.
     NewerRecord { record: &'static str, found: u8, known: u8 },
     /// No numbers left.
     Exhausted { counter: &'static str },
@@ -54,7 +54,7 @@ impl Failure {
         }
     }
 
-    /// After one failed call to the card redb refuses all others; only opening the file anew helps.
+    /// After one failed call to the card redb refuses all others until the file is opened again.
     pub(crate) fn is_lasting(&self) -> bool {
         matches!(self, Self::Redb(redb::Error::Io(_) | redb::Error::PreviousIo))
     }

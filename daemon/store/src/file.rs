@@ -1,4 +1,4 @@
-//! The store's file: made whole or not at all, opened with a small cache, never overwritten when it cannot be read.
+//! The store's file: created complete or not at all, opened with a small cache, never overwritten when it cannot be read.
 
 use crate::overlay::Overlay;
 use crate::{StoreError, schema};
@@ -8,7 +8,7 @@ use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-/// Cached pages, bytes. The whole daemon has 64 MB on a small board; what the store holds is mostly read once.
+/// Cached pages, bytes. On a small board the whole daemon has 64 MB, and most of the store is read only once.
 const CACHE_BYTES: usize = 8 << 20;
 
 pub(crate) fn open(path: &Path) -> Result<Database, StoreError> {
@@ -25,35 +25,35 @@ pub(crate) fn open(path: &Path) -> Result<Database, StoreError> {
 pub(crate) fn open_existing(path: &Path) -> Result<Database, StoreError> {
     let length = std::fs::metadata(path).map_err(|error| StoreError::file_system(path, "read", error))?.len();
     if length == 0 {
-        // redb would begin anew in it; but a store that lost its bytes is no new store.
+        // redb would initialise the empty file; but a store that lost its content is not a new store.
         return Err(StoreError::Damaged { path: path.to_owned(), what: "it is empty".to_owned() });
     }
     guarded(path, || match shared(builder()).open(path) {
-        // A file system without locks on ranges of bytes: then nobody reads beside.
+        // The file system has no byte-range locks: no other process can read at the same time.
         Err(DatabaseError::Storage(StorageError::Unsupported)) => builder().open(path),
         opened => opened,
     })
 }
 
-/// An error where the file cannot be opened for writing: above all, on a file system that has turned read-only.
+/// An error if the file cannot be opened for writing: usually because the file system has turned read-only.
 pub(crate) fn may_write(path: &Path) -> Result<(), StoreError> {
     let opened = File::options().write(true).open(path);
     opened.map(drop).map_err(|error| StoreError::file_system(path, "write", error))
 }
 
-/// Opened for reading while the card takes no writes: a repair that redb needs to make happens in memory.
+/// Opens the file for reading while the card takes no writes: redb's repair, if it needs one, happens in memory.
 pub(crate) fn open_read_only(path: &Path) -> Result<Database, StoreError> {
     let overlay = Overlay::over(path).map_err(|error| StoreError::file_system(path, "read", error))?;
-    // `create` opens what is there; a file that is empty is refused before.
+    // `create` opens an existing file; an empty one was refused before.
     guarded(path, || builder().create_with_backend(overlay))
 }
 
-/// Read beside the process that writes to it: a snapshot of what that has committed.
+/// Opens a file that another process writes to, for reading its last commit.
 pub(crate) fn open_beside(path: &Path) -> Result<ReadOnlyDatabase, StoreError> {
     guarded(path, || shared(builder()).open_read_only(path))
 }
 
-/// One process writes, others may read meanwhile. A second one that would write is told that it is in use.
+/// One process writes, others may read meanwhile. A second writer gets [`StoreError::InUse`].
 fn shared(mut builder: redb::Builder) -> redb::Builder {
     builder.set_concurrency_mode(ConcurrencyMode::SingleWriter);
     builder
@@ -62,12 +62,12 @@ fn shared(mut builder: redb::Builder) -> redb::Builder {
 pub(crate) fn builder() -> redb::Builder {
     let mut builder = Database::builder();
     builder.set_cache_size(CACHE_BYTES);
-    // Without the check redb trusts a file that was closed in order, and may panic on one altered since.
+    // Without this check redb trusts a file that was closed properly, and may panic on one that was changed afterwards.
     builder.set_check_integrity_on_open(true);
     builder
 }
 
-/// A new store with what `fill` writes into it.
+/// Creates a store with what `fill` writes into it.
 pub(crate) fn make(
     path: &Path,
     fill: impl FnOnce(&Database) -> Result<(), StoreError>,
@@ -75,7 +75,8 @@ pub(crate) fn make(
     replace(path, |unfinished| fill(&guarded(unfinished, || builder().create(unfinished))?))
 }
 
-/// A store appears under its name only when it is whole and on the card: a power cut while it is written leaves what was there.
+/// A store appears under its name only when it is complete and synced: after a power cut in between, the previous file is still
+/// there.
 pub(crate) fn replace(
     path: &Path,
     write: impl FnOnce(&Path) -> Result<(), StoreError>,
@@ -90,7 +91,7 @@ pub(crate) fn replace(
         _ => {}
     }
     if let Err(error) = write(&unfinished) {
-        // What is left is replaced the next time anyway; the error that counts is the first one.
+        // The first error counts; a leftover file is replaced next time.
         let _ = std::fs::remove_file(&unfinished);
         return Err(error);
     }
@@ -98,8 +99,8 @@ pub(crate) fn replace(
     rename(&unfinished, path)
 }
 
-/// Puts the store at `new`, which is on the card and may be open, in the place of the one at `path`, which lies at `kept` from then on.
-/// There is one of them at `path` at any moment.
+/// Puts the store at `new`, which is synced and may be open, in place of the one at `path`, which is kept at `kept`. At any
+/// moment there is one at `path`.
 pub(crate) fn put_in_place(new: &Path, path: &Path, kept: &Path) -> Result<(), StoreError> {
     match std::fs::remove_file(kept) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -107,14 +108,14 @@ pub(crate) fn put_in_place(new: &Path, path: &Path, kept: &Path) -> Result<(), S
         }
         _ => {}
     }
-    // A second name costs nothing; some file systems know none.
+    // A hard link is enough, but some file systems have none.
     std::fs::hard_link(path, kept)
         .or_else(|_| std::fs::copy(path, kept).map(drop))
         .map_err(|error| StoreError::file_system(kept, "make", error))?;
     rename(new, path)
 }
 
-/// On return what was written to the file is on the card.
+/// Syncs the file to the card.
 pub(crate) fn sync(path: &Path) -> Result<(), StoreError> {
     let synced = File::open(path).and_then(|file| file.sync_all());
     synced.map_err(|error| StoreError::file_system(path, "write", error))
@@ -129,7 +130,7 @@ pub(crate) fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// redb's own checks find most damage; a panic over what they miss is damage too, and no reason to end the daemon's thread.
+/// redb's own checks find most damage. If they miss some and redb panics, that is reported as damage and does not end the thread.
 fn guarded<D>(path: &Path, open: impl FnOnce() -> Result<D, DatabaseError>) -> Result<D, StoreError> {
     without_panic(path, || open().map_err(|error| StoreError::io(path, "open", error.into())))
 }
@@ -139,10 +140,7 @@ pub(crate) fn without_panic<T>(
     work: impl FnOnce() -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
-        Err(StoreError::Damaged {
-            path: path.to_owned(),
-            what: "reading it came upon something impossible".to_owned(),
-        })
+        Err(StoreError::Damaged { path: path.to_owned(), what: "redb panicked while reading it".to_owned() })
     })
 }
 

@@ -1,4 +1,4 @@
-//! Who follows whom. Counts are counted, so they cannot drift.
+//! Who follows whom. Counts are computed when asked for, so they cannot drift.
 
 use crate::failure::Outcome;
 use crate::reads::Reads;
@@ -8,7 +8,7 @@ use crate::{
     Delivery, NotificationKind, Refusal, Store, StoreError, Timestamp, User, UserId, notifications, user,
 };
 
-/// How many an account follows and is followed by.
+/// How many accounts an account follows, and how many follow it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FollowCounts {
     /// Accounts that follow it.
@@ -18,7 +18,7 @@ pub struct FollowCounts {
 }
 
 impl Store {
-    /// Follows; gives the notification of it, unless it was so already.
+    /// Makes `who` follow `whom`; returns the notification for `whom`, or `None` if it did so already.
     pub fn follow(&self, who: UserId, whom: UserId, now: Timestamp) -> Result<Option<Delivery>, StoreError> {
         self.write(|tx| {
             if who == whom {
@@ -34,12 +34,12 @@ impl Store {
         })
     }
 
-    /// Stops following; says whether it was so.
+    /// Stops following; returns whether it did follow.
     pub fn unfollow(&self, who: UserId, whom: UserId) -> Result<bool, StoreError> {
         self.write(|tx| Ok(FOLLOWS.untie(tx, who.number(), whom.number())?.is_some()))
     }
 
-    /// Whether the one follows the other.
+    /// Whether `who` follows `whom`.
     pub fn is_following(&self, who: UserId, whom: UserId) -> Result<bool, StoreError> {
         self.read(|tx| Ok(FOLLOWS.value(tx, who.number(), whom.number())?.is_some()))
     }
@@ -54,7 +54,7 @@ impl Store {
         self.read(|tx| others(tx, FOLLOWERS, user, before, limit))
     }
 
-    /// Those an account follows, newest accounts first, at most `limit`, older than `before`.
+    /// Accounts that an account follows, newest accounts first, at most `limit`, older than `before`.
     pub fn following(
         &self,
         user: UserId,
@@ -64,7 +64,7 @@ impl Store {
         self.read(|tx| others(tx, FOLLOWING, user, before, limit))
     }
 
-    /// How many an account follows and is followed by.
+    /// How many accounts an account follows, and how many follow it.
     pub fn follow_counts(&self, user: UserId) -> Result<FollowCounts, StoreError> {
         self.read(|tx| {
             Ok(FollowCounts {

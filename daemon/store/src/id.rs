@@ -1,12 +1,12 @@
-//! Names of things: ULIDs (github.com/ulid/spec), a type for each kind, so that none is taken for another.
-//! They sort by age, as numbers and as text.
+//! Ids: ULIDs (github.com/ulid/spec), a type for each kind, so that they cannot be mixed up. They sort by age, as numbers and as
+//! text.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
 use std::str::FromStr;
 use ulid::Ulid;
 
-/// A point of wall time: milliseconds since 1970-01-01T00:00:00Z, before it negative.
+/// A point of wall time: milliseconds since 1970-01-01T00:00:00Z, negative before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(i64);
@@ -23,7 +23,7 @@ impl Timestamp {
     }
 }
 
-/// A text that is no id: 26 characters of Crockford's base 32 are.
+/// The text is not an id, which is 26 characters of Crockford's base 32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not an id: an id is a ULID of 26 letters and digits")]
 pub struct IdError;
@@ -35,12 +35,12 @@ macro_rules! ids {
         pub struct $name(Ulid);
 
         impl $name {
-            /// From the number that the ULID is.
+            /// From the ULID's number.
             pub const fn from_number(number: u128) -> Self {
                 Self(Ulid(number))
             }
 
-            /// The number that the ULID is.
+            /// The ULID as a number.
             pub const fn number(self) -> u128 {
                 self.0.0
             }

@@ -1,5 +1,5 @@
-//! Chat, by stream. A message's id orders it for everyone; its offset places it beside the recording. A deleted message keeps its
-//! place without its text, so that who reads on after it misses nothing.
+//! Chat, by stream. A message's id gives its order for everyone; its offset gives its position beside the recording. A deleted
+//! message keeps its id and loses its text, so a client that reads on from it misses nothing.
 
 use crate::failure::{Failure, Outcome};
 use crate::reads::Reads;
@@ -34,7 +34,7 @@ impl Record for Message {
     const VERSION: u8 = 1;
 }
 
-/// A message to be stored. The caller has checked that its writer may, and its length and characters.
+/// A message to be stored. The caller has checked that its writer may send it, and its length and characters.
 #[derive(Clone, Debug)]
 pub struct NewMessage {
     /// In whose chat.
@@ -48,8 +48,7 @@ pub struct NewMessage {
 }
 
 impl Store {
-    /// Stores messages in their order, in one commit. Each has an answer of its own: one to a stream that is no more does not
-    /// keep the others back.
+    /// Stores messages in order, in one commit. Each has its own result: one for a deleted stream does not stop the others.
     pub fn append_messages(
         &self,
         new: &[NewMessage],
@@ -65,7 +64,7 @@ impl Store {
         })
     }
 
-    /// At most `limit` messages after `after` (`None`: from the first), oldest first: for who reads on.
+    /// At most `limit` messages after `after` (`None`: from the first), oldest first, to read on from there.
     pub fn messages_after(
         &self,
         stream: StreamId,
@@ -82,7 +81,7 @@ impl Store {
         })
     }
 
-    /// The last `limit` messages before `before` (`None`: up to now), oldest first: a page of history.
+    /// The last `limit` messages before `before` (`None`: the newest), oldest first: a page of history.
     pub fn messages_before(
         &self,
         stream: StreamId,
@@ -102,7 +101,7 @@ impl Store {
         })
     }
 
-    /// At most `limit` messages written in `offsets_ms` (milliseconds into the stream), after `after` in that span: the chat
+    /// At most `limit` messages written in `offsets_ms` (milliseconds into the stream), after `after` within that range: the chat
     /// beside a recording.
     pub fn messages_between(
         &self,
@@ -140,7 +139,7 @@ impl Store {
         self.read(|tx| get(tx, stream, message))
     }
 
-    /// Takes away a message's text; who may is the caller's to know. Deleted once, it stays deleted by the first.
+    /// Deletes a message's text. The caller checks who may do so. A second deletion keeps the first one's `deleted_by`.
     pub fn delete_message(
         &self,
         stream: StreamId,
@@ -188,7 +187,7 @@ fn append(tx: &WriteTransaction, new: &NewMessage, now: Timestamp) -> Outcome<Me
     Ok(message)
 }
 
-/// Removes all that an account wrote: it goes with the account.
+/// Removes all messages of an account that is being deleted.
 pub(crate) fn forget_writer(tx: &WriteTransaction, user: UserId) -> Outcome<()> {
     let mut places = Vec::new();
     for row in tx.open_table(MESSAGES)?.iter()? {

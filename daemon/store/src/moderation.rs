@@ -1,4 +1,4 @@
-//! Who may not speak, or not come in, and how a chat is run. A restriction holds in one streamer's chats, or everywhere.
+//! Mutes, bans and chat rules. A restriction applies in one streamer's chats, or everywhere.
 
 use crate::reads::Reads as _;
 use crate::record::{self, Record};
@@ -7,10 +7,10 @@ use crate::{Store, StoreError, StreamId, Timestamp, UserId, relation, streams, u
 use redb::ReadableTable as _;
 use serde::{Deserialize, Serialize};
 
-/// The key of everywhere: no account has this id, since ids begin with a time.
+/// The key of [`Room::Everywhere`]: no account has this id, since ids begin with a time.
 const EVERYWHERE: u128 = 0;
 
-/// Where a restriction holds.
+/// Where a restriction applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Room {
     /// In all chats of this streamer.
@@ -28,28 +28,28 @@ impl Room {
     }
 }
 
-/// How much is barred; a greater one is stricter.
+/// How strict a restriction is; a greater one is stricter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
-    /// May read, may not write.
+    /// May read, but not write.
     Mute,
-    /// May not come in.
+    /// May not enter.
     Ban,
 }
 
-/// What an account is barred from.
+/// A mute or ban of an account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Restriction {
-    /// Who is barred.
+    /// The restricted account.
     pub user: UserId,
-    /// How much.
+    /// How strict it is.
     pub severity: Severity,
-    /// Until when; `None`: until it is lifted.
+    /// When it ends; `None`: when it is lifted.
     pub until: Option<Timestamp>,
-    /// Who decided.
+    /// Who imposed it.
     pub by: UserId,
-    /// When.
+    /// When it was imposed.
     pub at: Timestamp,
 }
 
@@ -58,14 +58,14 @@ impl Record for Restriction {
     const VERSION: u8 = 1;
 }
 
-/// How a stream's chat is run.
+/// The rules of a stream's chat.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChatRules {
-    /// Seconds that everybody waits between two messages; 0: no wait.
+    /// Seconds that everyone waits between two messages; 0: no wait.
     pub slow_mode_seconds: u32,
-    /// Whether only followers of the streamer write.
+    /// Whether only followers of the streamer may write.
     pub followers_only: bool,
-    /// Whether only people with an account read.
+    /// Whether only people with an account may read.
     pub members_only: bool,
 }
 
@@ -75,7 +75,7 @@ impl Record for ChatRules {
 }
 
 impl Store {
-    /// Mutes or bans; in place of what the account was barred from there before.
+    /// Mutes or bans an account; replaces its earlier restriction in that room.
     pub fn restrict(&self, room: Room, restriction: &Restriction) -> Result<(), StoreError> {
         self.write(|tx| {
             user::get(tx, restriction.user)?;
@@ -83,12 +83,12 @@ impl Store {
         })
     }
 
-    /// Lifts what an account is barred from; says whether there was anything.
+    /// Lifts an account's restriction; returns whether there was one.
     pub fn lift_restriction(&self, room: Room, user: UserId) -> Result<bool, StoreError> {
         self.write(|tx| Ok(tx.open_table(RESTRICTIONS)?.remove((room.number(), user.number()))?.is_some()))
     }
 
-    /// The strictest that holds for an account in a streamer's chats now.
+    /// The strictest restriction that applies to an account in a streamer's chats now.
     pub fn restriction(
         &self,
         streamer: UserId,
@@ -110,7 +110,7 @@ impl Store {
         })
     }
 
-    /// What holds in a room, past or not, at most `limit`, by account.
+    /// A room's restrictions, expired ones included, at most `limit`, by account.
     pub fn restrictions(&self, room: Room, limit: usize) -> Result<Vec<Restriction>, StoreError> {
         self.read(|tx| {
             let table = tx.reading(RESTRICTIONS)?;
@@ -119,12 +119,12 @@ impl Store {
         })
     }
 
-    /// How a stream's chat is run.
+    /// The rules of a stream's chat.
     pub fn chat_rules(&self, stream: StreamId) -> Result<ChatRules, StoreError> {
         self.read(|tx| Ok(record::get(tx, CHAT_RULES, stream.number())?.unwrap_or_default()))
     }
 
-    /// Sets how a stream's chat is run.
+    /// Sets the rules of a stream's chat.
     pub fn set_chat_rules(&self, stream: StreamId, rules: &ChatRules) -> Result<(), StoreError> {
         self.write(|tx| {
             streams::facts(tx, stream)?;

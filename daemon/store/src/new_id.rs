@@ -1,4 +1,4 @@
-//! Makes ids: ULIDs of the caller's time and the kernel's random bytes.
+//! Makes ids: ULIDs from the caller's time and the kernel's random bytes.
 
 use crate::Timestamp;
 use crate::failure::{Failure, Outcome};
@@ -10,7 +10,7 @@ pub(crate) fn at(now: Timestamp) -> Outcome<u128> {
     Ok(Ulid::from_parts(millis, random()?).0)
 }
 
-/// A new ULID that is greater than `last`, even when the wall clock has gone back since.
+/// A new ULID that is greater than `last`, even if the wall clock has gone back since.
 pub(crate) fn after(last: Option<u128>, now: Timestamp) -> Outcome<u128> {
     let fresh = at(now)?;
     match last {

@@ -1,4 +1,4 @@
-//! What an account is told of: written in the transaction of the event itself, so none is lost or told twice.
+//! Notifications to accounts, written in the transaction of the event itself, so none is lost or sent twice.
 
 use crate::failure::Outcome;
 use crate::reads::Reads;
@@ -9,14 +9,14 @@ use crate::{EndReason, NotificationId, Store, StoreError, StreamId, Timestamp, U
 use redb::{ReadableTable as _, WriteTransaction};
 use serde::{Deserialize, Serialize};
 
-/// Notifications kept of one account; older ones go.
+/// Notifications kept for one account; the oldest are dropped.
 pub const NOTIFICATIONS_PER_USER: usize = 200;
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NotificationKind {
-    /// Somebody that the account follows goes live.
+    /// Somebody whom the account follows goes live.
     WentLive {
         /// Who.
         by: UserId,
@@ -28,16 +28,16 @@ pub enum NotificationKind {
         /// Who.
         by: UserId,
     },
-    /// The account's own stream was stopped by something other than itself.
+    /// The account's own stream was stopped by something other than its user.
     StreamStopped {
         /// The stream.
         stream: StreamId,
-        /// By what.
+        /// What stopped it.
         reason: EndReason,
     },
 }
 
-/// Told to one account.
+/// A notification to one account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notification {
     /// Its id.
@@ -50,12 +50,12 @@ pub struct Notification {
     pub kind: NotificationKind,
 }
 
-/// A notification and who is to be told, for those who are there now.
+/// A notification and its recipient, for delivery to open pages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
-    /// Who is told.
+    /// The recipient.
     pub to: UserId,
-    /// Of what.
+    /// The notification.
     pub notification: Notification,
 }
 
@@ -75,12 +75,12 @@ impl Store {
         })
     }
 
-    /// How many the account has not seen.
+    /// How many notifications the account has not seen.
     pub fn unread_notifications(&self, user: UserId) -> Result<usize, StoreError> {
         self.read(|tx| Ok(of(tx, user)?.iter().filter(|notification| !notification.read).count()))
     }
 
-    /// Marks those up to and including `last` as seen; `None`: all. Gives how many are left unseen.
+    /// Marks notifications up to and including `last` as seen; `None`: all. Returns how many remain unseen.
     pub fn read_notifications(
         &self,
         user: UserId,
@@ -111,7 +111,7 @@ fn put(tx: &WriteTransaction, user: UserId, notification: &Notification) -> Outc
     record::put(tx, NOTIFICATIONS, (user.number(), notification.id.number()), notification)
 }
 
-/// Tells `to`. The same thing told again (somebody who follows, stops and follows) replaces what was told before.
+/// Notifies `to`. The same event again (somebody follows, stops and follows) replaces the earlier notification.
 pub(crate) fn notify(
     tx: &WriteTransaction,
     to: UserId,
@@ -135,9 +135,9 @@ pub(crate) fn notify(
     Ok(Delivery { to, notification })
 }
 
-/// Takes back what was told of a stream or an account that is no more.
+/// Removes notifications about a deleted stream or account.
 pub(crate) fn forget(tx: &WriteTransaction, gone: impl Fn(&NotificationKind) -> bool) -> Outcome<()> {
-    // A record that cannot be read is kept for whoever reads it next to complain.
+    // A record that cannot be read is kept, so that the next read reports it.
     let keep = |bytes: &[u8]| {
         record::decode::<Notification>(bytes).map_or(true, |notification| !gone(&notification.kind))
     };

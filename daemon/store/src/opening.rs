@@ -1,4 +1,4 @@
-//! Opening the store: the file, its schema, and the room that is kept back beside it.
+//! Opens the store: the file, its schema, and the reserve beside it.
 
 use crate::reserve::Reserve;
 use crate::store::Opener;
@@ -6,8 +6,8 @@ use crate::{Store, StoreError, file, schema};
 use std::path::Path;
 
 impl Store {
-    /// Opens the store, or makes it where there is none; one of an earlier Perch is migrated. A file that is damaged, foreign or of a
-    /// newer Perch is an error and stays as it is. Reads the whole file, and after a power cut repairs it.
+    /// Opens the store, creating or migrating it if necessary. A damaged or foreign file, or one of a newer Perch, is an error
+    /// and is not changed. Reads the whole file, and repairs it after a power cut.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let database = file::open(path)?;
         schema::bring_up_to_date(&database, path)?;

@@ -1,7 +1,7 @@
-//! A store's file on a card that takes no writes: what redb writes to repair the file stays in memory, the card is only read.
+//! A store's file on a card that takes no writes: what redb writes to repair the file stays in memory, and the card is only read.
 //!
-//! redb marks a file as it opens it, and opens a marked one only after a repair, which writes: a header and the state of its allocator. A file
-//! whose writer met a failing card is always marked, so that no read-only opening of redb's takes it.
+//! redb marks a file while it is open, and opens a marked one only after a repair, which writes the header and the allocator's
+//! state. A file whose writer met a failing card is always marked, so redb's own read-only mode refuses it.
 
 use redb::StorageBackend;
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// What is written is kept in pieces of this size, bytes.
+/// Writes are kept in pieces of this size, bytes.
 const PIECE: usize = 4096;
 
 /// The file, and what was written over it.
@@ -25,24 +25,24 @@ pub(crate) struct Overlay {
 #[derive(Debug)]
 struct Written {
     length: u64,
-    /// By their number in the file.
+    /// By piece number in the file.
     pieces: BTreeMap<u64, Box<[u8; PIECE]>>,
 }
 
 impl Overlay {
-    /// Over the file at `path`, which is only read.
+    /// An overlay on the file at `path`, which is only read.
     pub(crate) fn over(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         let length = file.metadata()?.len();
         Ok(Self { file, written: Mutex::new(Written { length, pieces: BTreeMap::new() }) })
     }
 
-    /// Each change under the lock is one step: a panic leaves nothing half done.
+    /// Each change under the lock is one step, so a panic leaves nothing half done.
     fn written(&self) -> MutexGuard<'_, Written> {
         self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A piece of the file as the card has it, zeros after its end.
+    /// A piece of the file as the card has it, with zeros past its end.
     fn on_the_card(&self, number: u64) -> io::Result<Box<[u8; PIECE]>> {
         let mut piece = Box::new([0; PIECE]);
         let mut filled = 0;
@@ -58,7 +58,8 @@ impl Overlay {
     }
 }
 
-/// The pieces that `length` bytes from `offset` lie in: each one's number, the range within it, and where that lies in the bytes.
+/// The pieces that cover `length` bytes from `offset`: each one's number, the range within it, and where that range begins in the
+/// bytes.
 fn pieces(offset: u64, length: usize) -> impl Iterator<Item = (u64, std::ops::Range<usize>, usize)> {
     let mut done = 0;
     std::iter::from_fn(move || {

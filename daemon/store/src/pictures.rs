@@ -1,4 +1,4 @@
-//! Avatars and thumbnails, as the bytes that are served. Decoding, cropping and re-encoding is the caller's.
+//! Avatars and thumbnails, as the bytes that are served. The caller decodes, crops and re-encodes them.
 
 use crate::failure::Outcome;
 use crate::reads::Reads;
@@ -10,7 +10,7 @@ use redb::{ReadableTable as _, WriteTransaction};
 pub const PICTURE_BYTES: usize = 512 << 10;
 
 impl Store {
-    /// Sets or takes away an avatar; gives its version, 0 for none.
+    /// Sets or removes an avatar; returns its version, 0 for none.
     pub fn set_avatar(&self, user: UserId, picture: Option<&[u8]>) -> Result<u32, StoreError> {
         self.write(|tx| {
             let mut account = user::get(tx, user)?;
@@ -31,14 +31,14 @@ impl Store {
         self.read(|tx| Ok(tx.reading(AVATARS)?.get(user.number())?.map(|picture| picture.value().to_vec())))
     }
 
-    /// Sets a stream's thumbnail to one that a person chose; gives its version.
+    /// Sets a stream's thumbnail to one that a person chose; returns its version.
     pub fn set_thumbnail(&self, stream: StreamId, picture: &[u8]) -> Result<u32, StoreError> {
         self.write(|tx| put_thumbnail(tx, stream, picture, CHOSEN))
     }
 
-    /// Sets a stream's thumbnail to what its camera sees; gives its version, or `None` where a person has chosen one, which stays.
+    /// Sets a stream's thumbnail to a camera picture; returns its version, or `None` if a person has chosen one, which is kept.
     pub fn refresh_thumbnail(&self, stream: StreamId, picture: &[u8]) -> Result<Option<u32>, StoreError> {
-        // Asked before, too: a transaction that writes costs the card a sync.
+        // Checked before writing, too: a write transaction costs the card a sync.
         if self.read(|tx| is_chosen(tx, stream))? {
             return Ok(None);
         }
@@ -50,7 +50,7 @@ impl Store {
         })
     }
 
-    /// Whether a stream's thumbnail is one that a person chose.
+    /// Whether a person chose a stream's thumbnail.
     pub fn has_chosen_thumbnail(&self, stream: StreamId) -> Result<bool, StoreError> {
         self.read(|tx| is_chosen(tx, stream))
     }
@@ -63,9 +63,9 @@ impl Store {
     }
 }
 
-/// The lowest bit of a thumbnail's version says where the picture comes from: the camera …
+/// The lowest bit of a thumbnail's version says where the picture comes from: 0 is the camera.
 const TAKEN: u32 = 0;
-/// … or a person.
+/// 1 is a person.
 const CHOSEN: u32 = 1;
 
 fn is_chosen(tx: &impl Reads, stream: StreamId) -> Outcome<bool> {
@@ -88,7 +88,8 @@ fn bounded(picture: &[u8]) -> Outcome<&[u8]> {
     Ok(picture)
 }
 
-/// Of chance: a count would begin anew when a picture is taken away, or a backup restored, and meet what is cached.
+/// Random: a counter would start again after a picture is removed or a backup restored, and its numbers would match cached
+/// pictures.
 fn version(before: u32, made_of: impl Fn(u32) -> u32) -> Outcome<u32> {
     loop {
         let version = made_of(new_id::random()? as u32);

@@ -1,4 +1,4 @@
-//! Likes and dislikes: one for each person and stream, changeable. The stream's counts change in the same transaction.
+//! Likes and dislikes: one per person and stream, changeable. The stream's counts change in the same transaction.
 
 use crate::failure::{Failure, Outcome};
 use crate::tables::REACTED;
@@ -41,7 +41,7 @@ impl Reaction {
 }
 
 impl Store {
-    /// Sets, changes or takes back a person's reaction; gives the stream's counts after it.
+    /// Sets, changes or removes a person's reaction; returns the stream's new counts.
     pub fn react(
         &self,
         user: UserId,
@@ -75,8 +75,9 @@ pub(crate) fn set(
     };
     if let Some(before) = before {
         let count = Reaction::from_code(before)?.count(&mut facts);
-        *count =
-            count.checked_sub(1).ok_or_else(|| Failure::Damaged("fewer than no reactions".to_owned()))?;
+        *count = count
+            .checked_sub(1)
+            .ok_or_else(|| Failure::Damaged("a negative count of reactions".to_owned()))?;
     }
     if let Some(reaction) = reaction {
         *reaction.count(&mut facts) += 1;

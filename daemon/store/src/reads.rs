@@ -1,9 +1,9 @@
-//! Reading a table, the same way from a snapshot and from a transaction that also writes.
+//! Reads a table from a snapshot and from a write transaction alike.
 
 use crate::failure::Outcome;
 use redb::{Key, ReadTransaction, ReadableTable, TableDefinition, Value, WriteTransaction};
 
-/// What can be read from in the same words: a snapshot, or a transaction that also writes.
+/// A transaction that can be read from: a snapshot, or one that also writes.
 pub(crate) trait Reads {
     fn reading<K: Key + 'static, V: Value + 'static>(
         &self,

@@ -1,5 +1,5 @@
-//! Records: one byte that says which version of its shape, then the fields in postcard's coding
-//! (postcard.jamesmunns.com/wire-format). A field added is a new version, with the step from the one before.
+//! Records: one byte with the version of the record's layout, then the fields in postcard's coding
+//! (postcard.jamesmunns.com/wire-format). A new field needs a new version, and the step from the previous one.
 
 use crate::failure::{Failure, Outcome};
 use crate::reads::Reads;
@@ -9,12 +9,12 @@ use std::borrow::Borrow;
 
 /// A kind of record.
 pub(crate) trait Record: Serialize + DeserializeOwned {
-    /// What it is called in errors.
+    /// Its name in errors.
     const NAME: &'static str;
-    /// The version of its shape that this code writes.
+    /// The layout version that this code writes.
     const VERSION: u8;
 
-    /// Reads a record of an earlier version; `None` for a version that never was.
+    /// Reads a record of an earlier version; `None` for a version that never existed.
     fn from_earlier(_version: u8, _fields: &[u8]) -> Option<Self> {
         None
     }

@@ -1,5 +1,5 @@
-//! Boards have no real-time clock: what happens before the network has told the time is dated provisionally, years off
-//! sometimes. When the time comes, all of it is moved by what the clock was off.
+//! Boards have no real-time clock: events before the network gives the time get provisional dates, sometimes years off. When the
+//! clock is set, these dates are moved by the clock's error.
 
 use crate::failure::Outcome;
 use crate::record::{self, Record};
@@ -12,12 +12,12 @@ use crate::{
 use redb::{Key, ReadableTable as _, TableDefinition, WriteTransaction};
 use std::ops::{Range, RangeBounds};
 
-/// A clock that was off.
+/// A clock that was wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClockCorrection {
-    /// From what it showed when the daemon started up to what it showed when it was set.
+    /// From what it showed when the daemon started, up to what it showed when it was set.
     pub provisional: Range<Timestamp>,
-    /// Milliseconds that it was behind; negative when it was ahead.
+    /// Milliseconds that it was behind; negative if it was ahead.
     pub behind_ms: i64,
 }
 
@@ -30,7 +30,7 @@ impl ClockCorrection {
         Timestamp::from_unix_millis(time.unix_millis().saturating_add(self.behind_ms))
     }
 
-    /// Says whether it moved anything.
+    /// Returns whether it changed the time.
     fn correct(&self, time: &mut Timestamp) -> bool {
         let holds = self.holds(*time);
         if holds {
@@ -75,7 +75,7 @@ impl Store {
     }
 }
 
-/// Chats are long and streams many: only those are looked into that can have been written in.
+/// Chats are long and streams many, so only streams that can have messages from that period are read.
 fn correct_streams(tx: &WriteTransaction, correction: &ClockCorrection) -> Outcome<()> {
     let mut written_in = Vec::new();
     correct_all(tx, STREAM_FACTS, |facts: &mut StreamFacts| {

@@ -1,39 +1,39 @@
-//! The rules of the site that hold inside a transaction, and what the person is told who would break one.
-//! A refusal changed nothing, unless it says so.
+//! The rules of the site that are checked inside a transaction, and what a person who breaks one is told. A refusal changes
+//! nothing, unless it says so.
 
 use crate::{SessionId, StreamId, StreamState, UserId};
 
-/// Why the store did not do what it was asked.
+/// Why the store refused a request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// There is none, or no longer.
+    /// It does not exist, or no longer does.
     #[error("there is no such {what}")]
     NotFound {
         /// User, stream, topic, message, camera.
         what: &'static str,
     },
-    /// Another account has the name, in these or other letter cases.
+    /// Another account has the name, perhaps in other letter cases.
     #[error("the username {username} is taken")]
     UsernameTaken {
-        /// As it was asked for.
+        /// As it was requested.
         username: String,
     },
     /// Another topic has the name.
-    #[error("there is a topic {name} already")]
+    #[error("there is already a topic {name}")]
     TopicTaken {
-        /// As it was asked for.
+        /// As it was requested.
         name: String,
     },
-    /// Setup is done once.
-    #[error("this Perch has an owner already")]
+    /// The owner already exists: setup is done once.
+    #[error("this Perch already has an owner")]
     OwnerExists,
     /// The site is never without an owner.
     #[error("this is the last owner: make somebody else owner first")]
     LastOwner,
-    /// The owner has closed it.
+    /// The owner closed registration.
     #[error("registration is closed: ask the owner for an account")]
     RegistrationClosed,
-    /// Nobody follows themselves.
+    /// An account cannot follow itself.
     #[error("you cannot follow yourself")]
     OwnAccount,
     /// One camera carries one broadcast.
@@ -46,27 +46,27 @@ pub enum Refusal {
         /// Whose stream it is.
         user: UserId,
     },
-    /// A stream does not go that way.
+    /// The stream's state does not allow it.
     #[error("a stream that is {from} cannot become {to}")]
     WrongState {
-        /// What it is.
+        /// Its state.
         from: StreamState,
-        /// What was asked for.
+        /// The requested state.
         to: StreamState,
     },
-    /// It must end first.
+    /// The stream must end first.
     #[error("the stream has not ended: stop it first")]
     NotEnded {
         /// The stream.
         stream: StreamId,
     },
     /// No login has this token.
-    #[error("the refresh token is not known: log in again")]
+    #[error("unknown refresh token: log in again")]
     TokenUnknown,
-    /// It is past its time; the login is closed.
+    /// The token has expired; the login is closed.
     #[error("the refresh token has expired: log in again")]
     TokenExpired,
-    /// It was used before, so two have it: the login is closed, on the card.
+    /// It was used before, so two parties have it: the login is closed, and that is committed.
     #[error("the refresh token was used before: this login is closed, log in again")]
     TokenReused {
         /// The login that was closed.
@@ -74,21 +74,21 @@ pub enum Refusal {
         /// Whose it was.
         user: UserId,
     },
-    /// The account waits for the owner, or was suspended.
+    /// The account waits for the owner's approval, or was suspended.
     #[error("the account is not active")]
     NotActive,
-    /// Too much of something.
+    /// A limit is exceeded.
     #[error("too many {what}: at most {most}")]
     TooMany {
-        /// Of what.
+        /// What there is too much of.
         what: &'static str,
         /// The limit.
         most: usize,
     },
-    /// A backup goes into an empty store only.
-    #[error("this store has accounts already: a backup is restored into an empty one")]
+    /// A backup can be restored into an empty store only.
+    #[error("this store already has accounts: a backup can be restored only into an empty one")]
     NotEmpty,
     /// The site is never without an owner.
-    #[error("nobody is an owner in this backup: nobody could look after the site")]
+    #[error("this backup has no owner: nobody could manage the site")]
     NoOwner,
 }

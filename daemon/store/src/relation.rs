@@ -1,4 +1,4 @@
-//! Who is tied to what, findable from both ends: two tables that one transaction changes together.
+//! A many-to-many relation that can be looked up from both ends: two tables that one transaction changes together.
 
 use crate::failure::Outcome;
 use crate::reads::Reads;
@@ -18,7 +18,7 @@ pub(crate) fn of(one: u128) -> RangeInclusive<(u128, u128)> {
 }
 
 impl Relation {
-    /// Ties them; gives the value they were tied with before.
+    /// Ties the two; returns the value they were tied with before.
     pub(crate) fn tie(
         &self,
         tx: &WriteTransaction,
@@ -31,7 +31,7 @@ impl Relation {
         Ok(before)
     }
 
-    /// Unties them; gives the value they were tied with.
+    /// Unties the two; returns the value they were tied with.
     pub(crate) fn untie(&self, tx: &WriteTransaction, left: u128, right: u128) -> Outcome<Option<i64>> {
         tx.open_table(self.backward)?.remove((right, left))?;
         let before = tx.open_table(self.forward)?.remove((left, right))?.map(|value| value.value());
@@ -42,12 +42,12 @@ impl Relation {
         Ok(tx.reading(self.forward)?.get((left, right))?.map(|value| value.value()))
     }
 
-    /// What `left` is tied to, with the values.
+    /// Everything that `left` is tied to, with the values.
     pub(crate) fn rights(&self, tx: &impl Reads, left: u128) -> Outcome<Vec<(u128, i64)>> {
         others(&tx.reading(self.forward)?, of(left))
     }
 
-    /// What is tied to `right`, with the values.
+    /// Everything that is tied to `right`, with the values.
     pub(crate) fn lefts(&self, tx: &impl Reads, right: u128) -> Outcome<Vec<(u128, i64)>> {
         others(&tx.reading(self.backward)?, of(right))
     }

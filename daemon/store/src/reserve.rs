@@ -1,8 +1,8 @@
-//! Room that is kept back on the card for the store. A login is a write, and so is a deletion: on a card that something else has filled, nobody could
-//! log in to make room.
+//! Space kept back on the card for the store. A login is a write, and so is a deletion: on a full card the owner could not log in
+//! to free space.
 //!
-//! A file beside the store holds that room, and gives it up when hardly any other is left. It is there for the first who need it, and makes no
-//! promise: where it cannot be made, the store does without.
+//! A file beside the store holds that space, and is emptied when little else is left. It is used by whichever commits come first,
+//! and is no guarantee: if it cannot be created, the store works without it.
 
 use crate::file;
 use rustix::fs::{FallocateFlags, fallocate, statvfs};
@@ -12,22 +12,22 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-/// What is kept back, bytes: some hundreds of logins, after which there is nothing more to give.
+/// Space kept back, bytes: enough for some hundreds of logins. After those nothing more can be written.
 const HELD: u64 = 1 << 20;
-/// With less than this left a commit may fail, bytes; one of a few small records writes some tens of KiB.
+/// Below this much free space a commit may fail, bytes: one of a few small records writes some tens of KiB.
 const SCARCE: u64 = 256 << 10;
-/// With more than this left there is some to keep back, bytes.
+/// Above this much free space the reserve is created, bytes.
 const AMPLE: u64 = 16 << 20;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Held,
     Given,
-    /// The file system cannot.
+    /// The file system cannot hold it.
     Impossible,
 }
 
-/// The file that holds the room.
+/// The file that holds the space.
 #[derive(Debug)]
 pub(crate) struct Reserve {
     path: PathBuf,
@@ -35,12 +35,12 @@ pub(crate) struct Reserve {
 }
 
 impl Reserve {
-    /// For the store at `store`; nothing is made yet.
+    /// For the store at `store`; creates nothing yet.
     pub(crate) fn beside(store: &Path) -> Self {
         let mut path = OsString::from(store);
         path.push(".reserve");
         let path = PathBuf::from(path);
-        // An empty one is what a power cut left of it.
+        // An empty file is left over from a power cut.
         let is_held = std::fs::metadata(&path).is_ok_and(|found| found.len() == HELD);
         let state = if is_held { State::Held } else { State::Given };
         Self { path, state: Mutex::new(state) }
@@ -56,7 +56,7 @@ impl Reserve {
     fn suit(&self, free: u64) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         *state = match *state {
-            // What stays because it cannot be removed is tried again before the next commit.
+            // A file that could not be removed is tried again before the next commit.
             State::Held if free < SCARCE => {
                 std::fs::remove_file(&self.path).map_or(State::Held, |()| State::Given)
             }
@@ -68,7 +68,7 @@ impl Reserve {
     fn make(&self) -> io::Result<()> {
         let file = File::create(&self.path)?;
         fallocate(&file, FallocateFlags::empty(), 0, HELD).inspect_err(|_| {
-            // An empty file holds nothing, and is in nobody's way where even this fails.
+            // If even this fails, the empty file takes no space.
             let _ = std::fs::remove_file(&self.path);
         })?;
         Ok(())
@@ -95,14 +95,14 @@ mod tests {
             (AMPLE + 1, Some(HELD)),
             (SCARCE, Some(HELD)),
             (SCARCE - 1, None),
-            // What was given up comes free, and is not taken back at once.
+            // Releasing it frees space, and it is not taken back at once.
             (SCARCE + HELD, None),
             (AMPLE + 1, Some(HELD)),
         ] {
             reserve.suit(free);
             assert_eq!(blocks(&file), held, "with {free} bytes left");
         }
-        // After a restart it is known.
+        // A restart finds it.
         Reserve::beside(&store).suit(0);
         assert_eq!(blocks(&file), None);
     }
@@ -121,7 +121,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("perch.redb.reserve");
         let reserve = Reserve::beside(&dir.path().join("perch.redb"));
-        // A folder in its place.
+        // A folder of the same name.
         std::fs::create_dir(&file).unwrap();
         reserve.suit(AMPLE + 1);
         std::fs::remove_dir(&file).unwrap();

@@ -1,4 +1,4 @@
-//! The watch list: streams that a person keeps for later. Listed through the search (`saved`).
+//! The watch list: streams that a person saved for later. Listed by the search (`saved`).
 
 use crate::tables::WATCH_LIST;
 use crate::{Store, StoreError, StreamId, Timestamp, UserId, streams, user};
@@ -16,7 +16,7 @@ impl Store {
         })
     }
 
-    /// Takes a stream off a person's watch list; says whether it was on it.
+    /// Takes a stream off a person's watch list; returns whether it was on it.
     pub fn unsave_stream(&self, user: UserId, stream: StreamId) -> Result<bool, StoreError> {
         self.write(|tx| Ok(WATCH_LIST.untie(tx, user.number(), stream.number())?.is_some()))
     }

@@ -1,4 +1,4 @@
-//! Which tables the file has, told by one number, and the steps from each number to the next.
+//! The file's schema version, and the step from each version to the next.
 
 use crate::failure::Outcome;
 use crate::tables::{self, COUNTERS, META, RECORDINGS};
@@ -6,7 +6,7 @@ use crate::{StoreError, topic};
 use redb::{Database, ReadableDatabase, TableHandle as _, WriteTransaction};
 use std::path::Path;
 
-/// The version this code reads and writes. A change of the tables adds one and a step in [`STEPS`].
+/// The version this code reads and writes. A change of the tables needs a new version and a step in [`STEPS`].
 pub(crate) const VERSION: u64 = STEPS.len() as u64;
 
 const SCHEMA_VERSION: &str = "schema_version";
@@ -26,7 +26,7 @@ const STEPS: [fn(&WriteTransaction) -> Outcome<()>; 3] = [
     |tx| Ok(tx.open_table(RECORDINGS).map(drop)?),
 ];
 
-/// Migrates an older file, fills a new one; refuses a newer or foreign one without writing to it.
+/// Migrates an older file and fills a new one; refuses a newer or foreign one without writing to it.
 pub(crate) fn bring_up_to_date(database: &Database, path: &Path) -> Result<(), StoreError> {
     let found = match version(database, path)? {
         Some(VERSION) => return Ok(()),
@@ -37,7 +37,7 @@ pub(crate) fn bring_up_to_date(database: &Database, path: &Path) -> Result<(), S
         Some(0) => {
             return Err(StoreError::Damaged {
                 path: path.to_owned(),
-                what: "schema version 0 has never been".to_owned(),
+                what: "schema version 0 never existed".to_owned(),
             });
         }
         Some(found) => found,
@@ -54,13 +54,13 @@ pub(crate) fn bring_up_to_date(database: &Database, path: &Path) -> Result<(), S
     migrate().map_err(|failure| failure.at(path, "write"))
 }
 
-/// Writes the version that is there once more: the smallest write that reaches the card.
+/// Writes the same version again: the smallest write that reaches the card.
 pub(crate) fn touch(tx: &WriteTransaction) -> Outcome<()> {
     tx.open_table(META)?.insert(SCHEMA_VERSION, VERSION)?;
     Ok(())
 }
 
-/// `None`: a file without any table, just made.
+/// `None`: a new file, without any table.
 pub(crate) fn version(database: &impl ReadableDatabase, path: &Path) -> Result<Option<u64>, StoreError> {
     let failed = |error: redb::Error| StoreError::io(path, "read", error);
     let transaction = database.begin_read().map_err(|e| failed(e.into()))?;
@@ -92,7 +92,7 @@ mod tests {
         change(&Database::create(&path).unwrap());
         let before = std::fs::read(&path).unwrap();
         let error = Store::open(&path).unwrap_err();
-        // Opening marks the file as open and clean again; what it holds must be what it held.
+        // Opening marks the file open and then clean; its content must stay the same.
         (error, std::fs::read(&path).unwrap().len() == before.len())
     }
 

@@ -1,5 +1,5 @@
-//! Logins: each is a family of refresh tokens, of which the newest is good once (RFC 9700 §4.14.2, rotation). A used one that
-//! comes again means that two have it; the family is closed then. Only SHA-256 digests of tokens come here.
+//! Logins: each is a family of refresh tokens, of which the newest can be used once (RFC 9700 §4.14.2, rotation). If a used one
+//! is presented again, two parties have it, and the family is closed. The store sees only SHA-256 digests of tokens.
 
 use crate::failure::Outcome;
 use crate::reads::Reads;
@@ -14,7 +14,7 @@ use std::ops::RangeInclusive;
 /// SHA-256 of a refresh token.
 pub type TokenDigest = [u8; 32];
 
-/// Logins of one account; the oldest is closed for one more.
+/// Logins of one account at most; a further one closes the oldest.
 pub const SESSIONS_PER_USER: usize = 50;
 
 /// A login.
@@ -22,17 +22,17 @@ pub const SESSIONS_PER_USER: usize = 50;
 pub struct Session {
     /// Its id.
     pub id: SessionId,
-    /// Whose it is.
+    /// Its account.
     pub user: UserId,
-    /// From what: browser and address, as its user is shown it.
+    /// The browser and address it came from, as shown to its user.
     pub label: String,
     /// When it was opened.
     pub opened_at: Timestamp,
-    /// When its token was renewed last.
+    /// When its token was last renewed.
     pub refreshed_at: Timestamp,
-    /// When its newest token stops being good.
+    /// When its newest token expires.
     pub expires_at: Timestamp,
-    /// The token that is good.
+    /// The digest of the valid token.
     current: TokenDigest,
 }
 
@@ -61,7 +61,7 @@ impl Store {
             if user::get(tx, user)?.standing != Standing::Active {
                 return Err(Refusal::NotActive.into());
             }
-            // Later logins have greater ids, so that the oldest are known whatever the clock showed.
+            // Later logins have greater ids, so the oldest is known whatever the clock showed.
             let last = of(tx, user)?.last().map(|last| last.id.number());
             let id = SessionId::from_number(new_id::after(last, now)?);
             let label = label.to_owned();
@@ -86,7 +86,7 @@ impl Store {
         now: Timestamp,
         expires_at: Timestamp,
     ) -> Result<Session, StoreError> {
-        // The refusals that close the login have to be committed too.
+        // The refusals that close the login must be committed, too.
         let refreshed = self.write(|tx| {
             let Some(mut session) = by_token(tx, token)? else { return Ok(Err(Refusal::TokenUnknown)) };
             if session.current != *token {
@@ -101,14 +101,14 @@ impl Store {
             session.refreshed_at = now;
             session.expires_at = expires_at;
             make_current(tx, &session)?;
-            // Used tokens are remembered, to know them again, for as long as they would have been good.
+            // Used tokens are kept until they would have expired, so that reuse is recognised.
             remove_tokens(tx, session.id, now.unix_millis())?;
             Ok(Ok(session))
         })?;
         refreshed.map_err(StoreError::Refused)
     }
 
-    /// The login, while it is open: what an access token that names it is checked against.
+    /// An open login: access tokens that name it are checked against it.
     pub fn session(&self, session: SessionId) -> Result<Session, StoreError> {
         self.read(|tx| get(tx, session))
     }
@@ -126,7 +126,7 @@ impl Store {
         })
     }
 
-    /// Logs out by any token of the login, current or used; no such token is no error.
+    /// Closes a login by any of its tokens, current or used; an unknown token is no error.
     pub fn close_session_of(&self, token: &TokenDigest) -> Result<(), StoreError> {
         self.write(|tx| match by_token(tx, token)? {
             Some(session) => close(tx, &session),
@@ -134,12 +134,12 @@ impl Store {
         })
     }
 
-    /// Logs out everywhere, but for `keep`.
+    /// Closes all logins of an account except `keep`.
     pub fn close_sessions(&self, user: UserId, keep: Option<SessionId>) -> Result<(), StoreError> {
         self.write(|tx| close_all(tx, user, keep))
     }
 
-    /// Closes the logins that have expired; gives their number.
+    /// Closes expired logins; returns their number.
     pub fn close_expired_sessions(&self, now: Timestamp) -> Result<usize, StoreError> {
         self.write(|tx| {
             let mut expired = Vec::new();
@@ -203,7 +203,7 @@ fn close(tx: &WriteTransaction, session: &Session) -> Outcome<()> {
     Ok(())
 }
 
-/// Lets all tokens of a login end with it, at its new time; used ones are remembered at least as long as they would have been.
+/// Moves the expiry of all tokens of a login to the login's new one, and never to an earlier time.
 pub(crate) fn put_off_tokens(tx: &WriteTransaction, session: &Session) -> Outcome<()> {
     let (id, expires_at) = (session.id.number(), session.expires_at.unix_millis());
     let mut of_session = tx.open_table(SESSION_TOKENS)?;

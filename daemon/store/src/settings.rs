@@ -1,4 +1,4 @@
-//! What the owner has decided for the whole site, and the key that access tokens are signed with.
+//! The owner's settings for the whole site, and the key that signs access tokens.
 
 use crate::failure::{Failure, Outcome};
 use crate::reads::Reads;
@@ -12,10 +12,10 @@ use std::fmt;
 
 const SITE: &str = "site";
 const SIGNING_KEY: &str = "signing_key";
-/// Controls that are kept of one camera; the kernel knows fewer.
+/// Controls kept for one camera; the kernel has fewer.
 const CONTROLS_MOST: usize = 256;
 
-/// Under which name the controls of a camera are kept.
+/// The key under which a camera's controls are stored.
 fn controls_of(camera: &str) -> String {
     format!("camera_controls/{camera}")
 }
@@ -24,23 +24,23 @@ fn controls_of(camera: &str) -> String {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Registration {
-    /// Anybody, and the account may be used at once.
+    /// Anybody; the account may be used at once.
     #[default]
     Open,
-    /// Anybody; the owner approves.
+    /// Anybody; the owner approves each account.
     Approval,
-    /// Nobody; the owner makes accounts.
+    /// Nobody; the owner creates accounts.
     Closed,
 }
 
 /// The site's settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
-    /// What the site calls itself.
+    /// The site's name.
     pub site_name: String,
     /// Who may register.
     pub registration: Registration,
-    /// What a newly registered account may do.
+    /// The role of a newly registered account.
     pub new_user_role: Role,
 }
 
@@ -59,7 +59,7 @@ impl Record for Settings {
     const VERSION: u8 = 1;
 }
 
-/// What people have set of a camera's picture, by the controls' names.
+/// A camera's control settings, by the controls' names.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct CameraControls(BTreeMap<String, i32>);
 
@@ -68,7 +68,7 @@ impl Record for CameraControls {
     const VERSION: u8 = 1;
 }
 
-/// 256 bits that access tokens are signed with; never shown.
+/// 256 random bits that sign access tokens; never shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SigningKey([u8; 32]);
 
@@ -91,7 +91,7 @@ impl Store {
         self.read(read)
     }
 
-    /// Changes the site's settings: `change` is given them as they are.
+    /// Changes the site's settings: `change` gets the present ones.
     pub fn change_settings(&self, change: impl FnOnce(&mut Settings)) -> Result<Settings, StoreError> {
         self.write(|tx| {
             let mut settings = read(tx)?;
@@ -101,7 +101,7 @@ impl Store {
         })
     }
 
-    /// What people have set of a camera's picture, by the controls' names: cameras forget it without power.
+    /// A camera's control settings, by the controls' names. They are kept because cameras forget them without power.
     pub fn camera_controls(&self, camera: &str) -> Result<BTreeMap<String, i32>, StoreError> {
         self.read(|tx| {
             let kept: Option<CameraControls> = record::get(tx, SETTINGS, controls_of(camera).as_str())?;
@@ -109,7 +109,7 @@ impl Store {
         })
     }
 
-    /// Remembers what was set now beside what was set before; gives all of it.
+    /// Adds the new settings to the earlier ones; returns all of them.
     pub fn keep_camera_controls(
         &self,
         camera: &str,
@@ -128,7 +128,7 @@ impl Store {
         })
     }
 
-    /// The signing key; made of chance on the first call, the same for ever after.
+    /// The signing key: created at random on the first call, and kept from then on.
     pub fn signing_key(&self) -> Result<SigningKey, StoreError> {
         self.write(signing_key)
     }

@@ -1,4 +1,4 @@
-//! The open store: what every call of it shares. The calls themselves are in the files named for what they are about.
+//! The open store: what all calls share. The calls themselves are in the files named after their subject.
 
 use crate::reserve::Reserve;
 use crate::{StoreError, file, schema};
@@ -10,23 +10,23 @@ pub(crate) type Opener = Box<dyn Fn() -> Result<Database, StoreError> + Send + S
 
 /// The store's file while it is open.
 pub(crate) enum Opened {
-    /// For reading and writing: the rule.
+    /// For reading and writing: the normal state.
     Writable(Database),
-    /// For reading only: the card refused a write, and has not taken one since.
+    /// For reading only: the card refused a write, and has taken none since.
     ReadOnly(Database),
 }
 
 /// The open store. One process writes to it at a time; share it by reference.
 pub struct Store {
-    /// `None` after the card failed, until the next call opens it anew.
+    /// `None` after the card failed, until the next call opens it again.
     pub(crate) database: RwLock<Option<Opened>>,
     pub(crate) open: Opener,
-    /// `None` for one that is no site's: a test's.
+    /// `None` for a store in tests.
     pub(crate) open_read_only: Option<Opener>,
     pub(crate) path: PathBuf,
-    /// `None` for one that is no site's: a backup, a test's.
+    /// `None` for a backup, and for a store in tests.
     pub(crate) reserve: Option<Reserve>,
-    /// Why the last write failed, where the card was the reason.
+    /// Why the last write failed, if the card was the cause.
     pub(crate) fault: Mutex<Option<String>>,
 }
 
@@ -42,8 +42,8 @@ impl Store {
         }
     }
 
-    /// Tells how the card is doing: an error, in words, while it takes no writes. Costs one call of the file system; after a failed write it tries
-    /// a small one, until the card takes it.
+    /// An error in words while the card takes no writes. Costs one system call; after a failed write it tries a small write each
+    /// time, until one succeeds.
     pub fn check_card(&self) -> Result<(), String> {
         let known = self.fault.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let found = match known {
@@ -54,7 +54,7 @@ impl Store {
         found.map_err(|error| error.to_string())
     }
 
-    /// Remembers how a write ended. A refusal by the site's rules says nothing of the card.
+    /// Records how a write ended. A refusal by the site's rules says nothing about the card.
     pub(crate) fn note(&self, error: Option<&StoreError>) {
         let fault = match error {
             None => None,

@@ -1,5 +1,5 @@
-//! What a stream is: its details, which are written seldom, and its facts, which change while it runs and which every search
-//! reads. Two records, so that a view does not rewrite a description and a search does not read one.
+//! A stream: its details, which change seldom, and its facts, which change while it runs and are read by every search. They are
+//! two records, so that a view does not rewrite a description and a search does not read one.
 
 use crate::record::Record;
 use crate::{StreamId, StreamState, Timestamp, TopicId, UserId};
@@ -13,7 +13,7 @@ pub enum EndReason {
     User,
     /// The site's owner stopped it.
     Owner,
-    /// The duration asked for is over.
+    /// The requested duration is over.
     Duration,
     /// The button on the board.
     Button,
@@ -21,7 +21,7 @@ pub enum EndReason {
     Shutdown,
     /// The card is full.
     Disk,
-    /// The camera or the power was gone, and it was not to be resumed.
+    /// The camera or the power failed, and the stream was not resumed.
     Interruption,
 }
 
@@ -35,75 +35,75 @@ pub enum Visibility {
     Members,
 }
 
-/// What is asked of the camera and the encoder.
+/// The requested picture format and bit rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VideoMode {
     /// Pixels.
     pub width: u32,
     /// Pixels.
     pub height: u32,
-    /// Frames in a second.
+    /// Frames per second.
     pub frames_per_second: u32,
-    /// Kilobits in a second.
+    /// Kilobits per second.
     pub bitrate_kbps: u32,
 }
 
-/// A stream to be started. The caller has checked lengths, characters and what the camera can do.
+/// A stream to be started. The caller has checked lengths, characters and the camera's abilities.
 #[derive(Clone, Debug)]
 pub struct NewStream {
     /// Whose stream it is.
     pub user: UserId,
-    /// What people see first.
+    /// Shown first in every list.
     pub title: String,
     /// May be empty.
     pub description: String,
-    /// What it is filed under.
+    /// The topics it is filed under.
     pub topics: Vec<TopicId>,
-    /// The name of the camera it takes.
+    /// The name of its camera.
     pub camera: String,
-    /// What is asked of the camera.
+    /// The requested mode.
     pub mode: VideoMode,
-    /// After which it ends by itself, if it does.
+    /// Seconds after which it ends by itself; `None`: never.
     pub duration_seconds: Option<u32>,
     /// Whether it is recorded.
     pub record: bool,
     /// Who may watch.
     pub visibility: Visibility,
-    /// Names of the relays it goes to.
+    /// Names of the relays it is sent to.
     pub relays: Vec<String>,
 }
 
-/// What to change of a stream; `None` stays as it is.
+/// Changes to a stream; `None` keeps the present value.
 #[derive(Clone, Debug, Default)]
 pub struct StreamChange {
-    /// What people see first.
+    /// The title.
     pub title: Option<String>,
-    /// What it is about.
+    /// The description.
     pub description: Option<String>,
-    /// What it is filed under.
+    /// The topics it is filed under.
     pub topics: Option<Vec<TopicId>>,
     /// Who may watch.
     pub visibility: Option<Visibility>,
 }
 
-/// What its user said of a stream.
+/// What its user set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamDetails {
-    /// What people see first.
+    /// Shown first in every list.
     pub title: String,
     /// May be empty.
     pub description: String,
     /// The camera's name.
     pub camera: String,
-    /// What was asked of the camera.
+    /// The requested mode.
     pub mode: VideoMode,
-    /// After which it ends by itself, if it does.
+    /// Seconds after which it ends by itself; `None`: never.
     pub duration_seconds: Option<u32>,
     /// Whether it is recorded.
     pub record: bool,
-    /// Names of the relays it goes to.
+    /// Names of the relays it is sent to.
     pub relays: Vec<String>,
-    /// Another number for every thumbnail, 0 for none: part of its address, so that it can be cached for ever.
+    /// A new number for every thumbnail, 0 for none: part of its address, so that it can be cached for ever.
     pub thumbnail_version: u32,
 }
 
@@ -117,15 +117,15 @@ impl Record for StreamDetails {
 pub struct StreamFacts {
     /// Its id.
     pub id: StreamId,
-    /// Its number in the search index; never given twice.
+    /// Its number in the search index; never reused.
     pub(crate) ordinal: u32,
     /// Whose it is.
     pub user: UserId,
     /// Who may watch.
     pub visibility: Visibility,
-    /// Where it is in its life.
+    /// Its state.
     pub state: StreamState,
-    /// When it was asked for.
+    /// When it was started.
     pub created_at: Timestamp,
     /// When its first picture went out.
     pub live_at: Option<Timestamp>,
@@ -148,13 +148,13 @@ impl Record for StreamFacts {
     const VERSION: u8 = 1;
 }
 
-/// A stream, whole.
+/// A stream with its details, facts and topics.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stream {
     /// What happens to it.
     pub facts: StreamFacts,
-    /// What its user said of it.
+    /// What its user set.
     pub details: StreamDetails,
-    /// What it is filed under.
+    /// The topics it is filed under.
     pub topics: Vec<TopicId>,
 }

@@ -1,9 +1,9 @@
-//! Where a stream is in its life, and which way it may go from there.
+//! The states of a stream, and the transitions between them.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// Where a stream is in its life.
+/// The state of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StreamState {
@@ -18,7 +18,7 @@ pub enum StreamState {
 }
 
 impl StreamState {
-    /// A stream becomes what it is again without complaint; it comes back from an interruption, but not from its end.
+    /// A transition to the same state is allowed. A stream returns from an interruption, but not from its end.
     pub(crate) fn may_become(self, to: Self) -> bool {
         self == to
             || match self {

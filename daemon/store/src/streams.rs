@@ -1,5 +1,5 @@
-//! The life of streams: started with a camera, on the air, interrupted, ended, edited, deleted. One camera carries one stream
-//! that has not ended; the claim is taken and given back in the transaction of the event.
+//! The life of streams: started on a camera, on the air, interrupted, ended, edited, deleted. A camera carries at most one stream
+//! that has not ended; the claim is taken and released in the transaction of the event.
 
 use crate::failure::{Failure, Outcome};
 use crate::reads::Reads;
@@ -19,13 +19,13 @@ use crate::{
 use crate::{new_id, notifications, recordings, topic, user};
 use redb::{ReadableTable as _, WriteTransaction};
 
-/// Topics that one stream may be filed under.
+/// Topics of one stream at most.
 pub const TOPICS_PER_STREAM: usize = 8;
 
 const ORDINALS: &str = "streams";
 
 impl Store {
-    /// Starts a stream and takes the camera for it. Of two who ask at once, one gets it; the other learns who has it.
+    /// Starts a stream and claims its camera. If two ask at once, one gets it and the other is told who has it.
     pub fn start_stream(&self, new: &NewStream, now: Timestamp) -> Result<Stream, StoreError> {
         self.write(|tx| {
             user::get(tx, new.user)?;
@@ -89,7 +89,7 @@ impl Store {
         })
     }
 
-    /// The stream that has the camera, if one has.
+    /// The stream that has the camera, if any.
     pub fn stream_on_camera(&self, camera: &str) -> Result<Option<Stream>, StoreError> {
         self.read(|tx| {
             let holder = tx.reading(CAMERA_CLAIMS)?.get(camera)?.map(|id| StreamId::from_number(id.value()));
@@ -97,7 +97,7 @@ impl Store {
         })
     }
 
-    /// The streams that have not ended: at start, those that the last run left.
+    /// The streams that have not ended: at start, those that the previous run left.
     pub fn unfinished_streams(&self) -> Result<Vec<Stream>, StoreError> {
         self.read(|tx| {
             let claims = tx.reading(CAMERA_CLAIMS)?;
@@ -105,7 +105,7 @@ impl Store {
         })
     }
 
-    /// A picture goes out. The first time, followers are notified.
+    /// Pictures go out. The first time, followers are notified.
     pub fn stream_live(&self, stream: StreamId, now: Timestamp) -> Result<Vec<Delivery>, StoreError> {
         self.write(|tx| {
             let mut facts = become_state(tx, stream, StreamState::Live)?;
@@ -124,13 +124,13 @@ impl Store {
         })
     }
 
-    /// Nothing goes out for now.
+    /// No pictures go out for now.
     pub fn stream_interrupted(&self, stream: StreamId) -> Result<(), StoreError> {
         self.write(|tx| put_facts(tx, &become_state(tx, stream, StreamState::Interrupted)?))
     }
 
-    /// The stream is over and its camera free. Its user is notified when something else stopped it. An ended stream stays
-    /// as it ended.
+    /// Ends the stream and releases its camera. Its user is notified if something else stopped it. A stream that has ended keeps
+    /// its first end.
     pub fn end_stream(
         &self,
         stream: StreamId,
@@ -140,7 +140,7 @@ impl Store {
         self.write(|tx| end(tx, stream, reason, now))
     }
 
-    /// Changes what is said of a stream.
+    /// Changes a stream's details.
     pub fn change_stream(&self, stream: StreamId, change: &StreamChange) -> Result<Stream, StoreError> {
         self.write(|tx| {
             let mut facts = facts(tx, stream)?;
@@ -160,7 +160,7 @@ impl Store {
         })
     }
 
-    /// The pictures turned out to have this mode.
+    /// Records the mode that the pictures turned out to have.
     pub fn set_stream_mode(&self, stream: StreamId, mode: VideoMode) -> Result<(), StoreError> {
         self.write(|tx| {
             let details = StreamDetails { mode, ..details(tx, stream)? };
@@ -168,7 +168,7 @@ impl Store {
         })
     }
 
-    /// Remembers `viewers` if there were never more at one time.
+    /// Records `viewers` if it is a new peak.
     pub fn raise_peak_viewers(&self, stream: StreamId, viewers: u32) -> Result<(), StoreError> {
         self.write(|tx| {
             let mut facts = facts(tx, stream)?;
@@ -244,7 +244,7 @@ fn end(
     }
 }
 
-/// Ends what has not ended as a power cut would.
+/// Ends all unfinished streams as a power cut would.
 pub(crate) fn break_off_all(tx: &WriteTransaction, now: Timestamp) -> Outcome<()> {
     let claims = tx.open_table(CAMERA_CLAIMS)?;
     let unfinished: Vec<u128> = claims.iter()?.map(|row| Ok(row?.1.value())).collect::<Outcome<_>>()?;
@@ -283,7 +283,7 @@ fn unfile(tx: &WriteTransaction, stream: StreamId) -> Outcome<()> {
     Ok(())
 }
 
-/// Everything of the stream but the notifications about it.
+/// Deletes everything about the stream except notifications.
 pub(crate) fn delete(tx: &WriteTransaction, stream: StreamId) -> Outcome<()> {
     let facts = facts(tx, stream)?;
     if facts.state != StreamState::Ended {

@@ -1,5 +1,5 @@
-//! Every table of the file. Ids are keys as the numbers they are; `&[u8]` values are versioned records (record.rs).
-//! A change here is a new schema version (schema.rs).
+//! Every table of the file. Ids are keys, as numbers; `&[u8]` values are versioned records (record.rs). A change here needs a new
+//! schema version (schema.rs).
 
 use crate::failure::{Failure, Outcome};
 use crate::relation::Relation;
@@ -15,20 +15,20 @@ macro_rules! tables {
         $($(#[$apart_doc])* pub(crate) const $apart: TableDefinition<'static, $apart_key, $apart_value> =
             TableDefinition::new(stringify!($apart));)*
 
-        /// Makes those that are not there yet.
+        /// Creates the tables that do not exist yet.
         pub(crate) fn make_all(tx: &WriteTransaction) -> Outcome<()> {
             $(tx.open_table($name)?;)*
             $(tx.open_table($apart)?;)*
             Ok(())
         }
 
-        /// Copies every row of what a backup holds as it is.
+        /// Copies every row of the tables that a backup holds unchanged.
         pub(crate) fn copy_what_is_backed_up(from: &ReadTransaction, to: &WriteTransaction) -> Outcome<()> {
             $(copy(from, to, $name)?;)*
             Ok(())
         }
 
-        /// Everything that there is, for comparing.
+        /// All rows, for comparing.
         #[cfg(test)]
         pub(crate) fn rows_of_all(of: &ReadTransaction) -> Outcome<Vec<String>> {
             let mut all = Vec::new();
@@ -41,9 +41,9 @@ macro_rules! tables {
     };
 }
 
-/// The schema's version. Named and shaped as in version 1.
+/// The schema's version. The name and types are those of version 1.
 pub(crate) const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
-/// Numbers that only ever grow. Named and shaped as in version 1.
+/// Numbers that only grow. The name and types are those of version 1.
 pub(crate) const COUNTERS: TableDefinition<&str, u64> = TableDefinition::new("counters");
 
 tables! {
@@ -162,7 +162,7 @@ fn rows<K: Key + 'static, V: Value + 'static>(
     Ok(())
 }
 
-/// The next number of a counter, from 0.
+/// Takes `count` numbers from a counter, which starts at 0; returns the first.
 pub(crate) fn take_number(tx: &WriteTransaction, counter: &'static str, count: u64) -> Outcome<u64> {
     let mut counters = tx.open_table(COUNTERS)?;
     let first = counters.get(counter)?.map_or(0, |next| next.value());

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 /// Topics at most: the page shows them as tabs.
 pub const TOPICS_MOST: usize = 100;
 
-/// What a new store begins with.
+/// The topics of a new store.
 pub(crate) const STARTING_SET: [&str; 8] =
     ["Entertainment", "Gaming", "Business", "Tutorial", "Lifestyle", "Nature", "Workshop", "Home"];
 
@@ -23,7 +23,7 @@ pub struct Topic {
     pub id: TopicId,
     /// Unique without regard to case.
     pub name: String,
-    /// Its place in the row of tabs, smallest first.
+    /// Its position in the row of tabs, smallest first.
     pub position: u32,
 }
 

@@ -1,4 +1,4 @@
-//! The topics of the site: a starting set, managed by the owner from then on.
+//! The topics of the site: a starting set, then managed by the owner.
 
 use crate::search::words;
 use crate::tables::{FILED, TOPIC_NAMES, TOPICS};
@@ -10,7 +10,7 @@ impl Store {
         self.read(topic::all)
     }
 
-    /// Adds a topic behind the others.
+    /// Adds a topic after the others.
     pub fn add_topic(&self, name: &str, now: Timestamp) -> Result<Topic, StoreError> {
         self.write(|tx| {
             let position = topic::all(tx)?.last().map_or(0, |last| last.position.saturating_add(1));
@@ -19,7 +19,7 @@ impl Store {
         })
     }
 
-    /// Renames or moves a topic; `None` stays as it is.
+    /// Renames or moves a topic; `None` keeps the present value.
     pub fn change_topic(
         &self,
         topic: TopicId,
@@ -37,7 +37,7 @@ impl Store {
         })
     }
 
-    /// Removes a topic, and from the streams filed under it.
+    /// Deletes a topic, and removes it from the streams filed under it.
     pub fn delete_topic(&self, topic: TopicId) -> Result<(), StoreError> {
         self.write(|tx| {
             let gone = topic::get(tx, topic)?;

@@ -1,5 +1,5 @@
-//! Reading and writing in one transaction. Nothing outlives the closure it was opened for; a closure that fails leaves the
-//! file as it was.
+//! Reads and writes in one transaction. Nothing outlives the closure it was opened for; a closure that fails leaves the file
+//! unchanged.
 
 use crate::failure::{Failure, Outcome};
 use crate::file;
@@ -9,7 +9,7 @@ use redb::{ReadTransaction, ReadableDatabase as _, WriteTransaction};
 use std::sync::{PoisonError, RwLockReadGuard};
 
 impl Store {
-    /// Runs `work` on a snapshot; writers go on meanwhile.
+    /// Runs `work` on a snapshot; writers continue meanwhile.
     pub(crate) fn read<T>(&self, work: impl FnOnce(&ReadTransaction) -> Outcome<T>) -> Result<T, StoreError> {
         self.on_database("read", |opened| {
             let (Opened::Writable(database) | Opened::ReadOnly(database)) = opened;
@@ -17,7 +17,7 @@ impl Store {
         })
     }
 
-    /// Runs `work` alone among writers; on return what it did is on the card.
+    /// Runs `work` as the only writer; on return its changes are synced to the card.
     pub(crate) fn write<T>(
         &self,
         work: impl FnOnce(&WriteTransaction) -> Outcome<T>,
@@ -54,7 +54,7 @@ impl Store {
         drop(opened);
         done.map_err(|failure| {
             if failure.is_lasting() {
-                // Closed here, opened by the next caller: a card that was full for a while does not end the site.
+                // Closed here, opened again by the next caller: a card that was full for a while does not end the site.
                 self.database.write().unwrap_or_else(PoisonError::into_inner).take();
             }
             failure.at(&self.path, action)
@@ -75,7 +75,7 @@ impl Store {
         Ok(self.database.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Opens the file for writing, or for reading only where the card takes no writes.
+    /// Opens the file for writing, or only for reading if the card takes no writes.
     fn open_anew(&self) -> Result<Opened, StoreError> {
         match (self.open)() {
             Ok(database) => Ok(Opened::Writable(database)),
@@ -87,7 +87,7 @@ impl Store {
         }
     }
 
-    /// Opens a file that is open for reading only for writing again. An error where the card still takes no writes; then reading goes on.
+    /// Reopens a read-only store for writing. An error if the card still takes no writes; reading continues.
     fn writable(&self) -> Result<(), StoreError> {
         let is_read_only = {
             let opened = self.database.read().unwrap_or_else(PoisonError::into_inner);
@@ -96,13 +96,13 @@ impl Store {
         if !is_read_only {
             return Ok(());
         }
-        // Costs one call, where opening the database would read the whole file.
+        // One system call; opening the database would read the whole file.
         file::may_write(&self.path)?;
         let mut opened = self.database.write().unwrap_or_else(PoisonError::into_inner);
         if !matches!(*opened, Some(Opened::ReadOnly(_))) {
             return Ok(());
         }
-        // One process has one handle at a time.
+        // A process can have only one handle at a time.
         *opened = None;
         match (self.open)() {
             Ok(database) => {

@@ -1,5 +1,5 @@
-//! An account and its record. Password hashes and key digests are made by the caller and kept apart from [`User`], so that
-//! no answer carries one by mistake.
+//! An account and its record. The caller makes password hashes and key digests. They are kept apart from [`User`], so that no
+//! response contains one by mistake.
 
 use crate::failure::Outcome;
 use crate::reads::Reads;
@@ -26,24 +26,24 @@ pub enum Role {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
-    /// It may.
+    /// It may be used.
     Active,
     /// It waits for the owner's approval.
     Pending,
-    /// The owner has barred it.
+    /// The owner suspended it.
     Suspended,
 }
 
-/// An account as everybody may be shown it, but for the e-mail address.
+/// An account. Everything but the e-mail address may be shown to everybody.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
     /// Its id.
     pub id: UserId,
-    /// Unique without regard to case; spelled as its owner did.
+    /// Unique without regard to case; keeps the spelling of its owner.
     pub username: String,
-    /// As the person wants to be called; may be empty.
+    /// The name to show; may be empty.
     pub full_name: String,
-    /// May be empty; for the account and the site's owner only.
+    /// May be empty; shown only to the account itself and the site's owner.
     pub email: String,
     /// About the person; may be empty.
     pub bio: String,
@@ -53,7 +53,7 @@ pub struct User {
     pub standing: Standing,
     /// When it was made.
     pub created_at: Timestamp,
-    /// Another number for every avatar, 0 for none: part of its address, so that it can be cached for ever.
+    /// A new number for every avatar, 0 for none: part of its address, so that it can be cached for ever.
     pub avatar_version: u32,
 }
 
@@ -67,7 +67,7 @@ impl Record for User {
 pub struct PasswordHash(String);
 
 impl PasswordHash {
-    /// From the hash's text.
+    /// Takes the hash's text.
     pub fn new(phc: impl Into<String>) -> Self {
         Self(phc.into())
     }
@@ -84,38 +84,38 @@ impl fmt::Debug for PasswordHash {
     }
 }
 
-/// An account to be made. The caller has checked lengths and characters.
+/// An account to be created. The caller has checked lengths and characters.
 #[derive(Clone, Debug)]
 pub struct NewUser {
-    /// As the person spells it.
+    /// In the person's spelling.
     pub username: String,
     /// May be empty.
     pub full_name: String,
     /// May be empty.
     pub email: String,
-    /// Of the password.
+    /// The hash of the password.
     pub password: PasswordHash,
 }
 
-/// Which accounts.
+/// Selects accounts.
 #[derive(Clone, Debug)]
 pub struct UserQuery {
-    /// Words that username or full name must have, each whole or as a beginning; empty: any.
+    /// Words that username or full name must contain, each whole or as a prefix; empty: any.
     pub text: String,
-    /// Of this standing.
+    /// With this standing.
     pub standing: Option<Standing>,
-    /// Older than this one, where the page before ended.
+    /// Older than this one, where the previous page ended.
     pub before: Option<UserId>,
-    /// At most so many.
+    /// The most accounts to return.
     pub limit: usize,
 }
 
-/// What to change of an account; `None` stays as it is.
+/// Changes to an account; `None` keeps the present value.
 #[derive(Clone, Debug, Default)]
 pub struct UserChange {
     /// Another name, or another spelling of it.
     pub username: Option<String>,
-    /// How to be called.
+    /// The name to show.
     pub full_name: Option<String>,
     /// E-mail address.
     pub email: Option<String>,

@@ -1,4 +1,4 @@
-//! Accounts: who there is, under which name, in which role.
+//! Accounts: creating, finding and changing them.
 
 use crate::failure::{Failure, Outcome};
 use crate::reads::Reads;
@@ -12,7 +12,7 @@ use crate::{
 use redb::{ReadableTable as _, WriteTransaction};
 
 impl Store {
-    /// Makes the owner, with setup; once only.
+    /// Creates the owner at setup; possible once.
     pub fn create_owner(&self, new: &NewUser, now: Timestamp) -> Result<User, StoreError> {
         self.write(|tx| {
             if owners(tx)? > 0 {
@@ -22,7 +22,7 @@ impl Store {
         })
     }
 
-    /// Registers an account as the settings allow it: at once, pending the owner's approval, or not at all.
+    /// Registers an account as the settings allow: active at once, pending the owner's approval, or refused.
     pub fn register(&self, new: &NewUser, now: Timestamp) -> Result<User, StoreError> {
         self.write(|tx| {
             let settings = settings::read(tx)?;
@@ -35,7 +35,7 @@ impl Store {
         })
     }
 
-    /// Makes an account whatever the settings say: the owner's doing.
+    /// Creates an account whatever the settings say, for the owner.
     pub fn add_user(&self, new: &NewUser, role: Role, now: Timestamp) -> Result<User, StoreError> {
         self.write(|tx| create(tx, new, role, Standing::Active, now))
     }
@@ -64,7 +64,7 @@ impl Store {
         self.find_users(&UserQuery { text: String::new(), standing: None, before, limit })
     }
 
-    /// The accounts that a query asks for, newest first.
+    /// The accounts that match a query, newest first.
     pub fn find_users(&self, query: &UserQuery) -> Result<Vec<User>, StoreError> {
         self.read(|tx| {
             let users = tx.reading(USERS)?;
@@ -112,7 +112,7 @@ impl Store {
         })
     }
 
-    /// Changes what an account may do. The last owner stays one.
+    /// Changes an account's role. The last owner cannot be demoted.
     pub fn set_role(&self, user: UserId, role: Role) -> Result<User, StoreError> {
         self.write(|tx| {
             let mut account = user::get(tx, user)?;
@@ -125,7 +125,7 @@ impl Store {
         })
     }
 
-    /// Approves, bars or readmits an account; one that is no longer active is logged out everywhere.
+    /// Approves, suspends or readmits an account; one that is no longer active is logged out everywhere.
     pub fn set_standing(&self, user: UserId, standing: Standing) -> Result<User, StoreError> {
         self.write(|tx| {
             let mut account = user::get(tx, user)?;
@@ -147,7 +147,7 @@ impl Store {
         })
     }
 
-    /// Sets a new password and closes the account's logins, but for `keep`.
+    /// Sets a new password and closes the account's logins except `keep`.
     pub fn change_password(
         &self,
         user: UserId,
@@ -161,7 +161,7 @@ impl Store {
         })
     }
 
-    /// Replaces the account's ingest key by the one with this SHA-256 digest; `None` takes it away.
+    /// Replaces the account's ingest key with the one of this SHA-256 digest; `None` removes it.
     pub fn set_stream_key(&self, user: UserId, digest: Option<&[u8; 32]>) -> Result<(), StoreError> {
         self.write(|tx| {
             user::get(tx, user)?;
@@ -179,7 +179,7 @@ impl Store {
         self.read(|tx| Ok(tx.reading(STREAM_KEYS)?.get(user.number())?.is_some()))
     }
 
-    /// Whose ingest key has this SHA-256 digest.
+    /// The account whose ingest key has this SHA-256 digest.
     pub fn user_by_stream_key(&self, digest: &[u8; 32]) -> Result<User, StoreError> {
         self.read(|tx| {
             let user = tx.reading(STREAM_KEY_USERS)?.get(digest)?.map(|user| user.value());
@@ -227,7 +227,7 @@ fn claim_name(tx: &WriteTransaction, user: &User) -> Outcome<()> {
     if taken { Err(Refusal::UsernameTaken { username: user.username.clone() }.into()) } else { Ok(()) }
 }
 
-/// The words an account is found by.
+/// The words by which an account is found.
 pub(crate) fn words_of(user: &User) -> std::collections::BTreeSet<String> {
     words::words(&user.username).chain(words::words(&user.full_name)).collect()
 }
@@ -259,7 +259,7 @@ pub(crate) fn owners(tx: &impl Reads) -> Outcome<usize> {
     Ok(owners)
 }
 
-/// Refuses what would leave the site without an owner.
+/// Refuses a change that would leave the site without an owner.
 pub(crate) fn keep_an_owner(tx: &impl Reads, leaving: &User) -> Outcome<()> {
     if leaving.role == Role::Owner && leaving.standing == Standing::Active && owners(tx)? < 2 {
         return Err(Failure::Refused(Refusal::LastOwner));

@@ -1,5 +1,5 @@
-//! Recounts everything: every count from the rows it counts, every index from the records it points to. For tests, for backups before
-//! they are restored, and for a person who doubts.
+//! Recounts everything: every count from its rows, every index from its records. Used by tests, before a backup is restored, and
+//! for a person who doubts.
 
 use crate::failure::Outcome;
 use crate::reads::Reads as _;
@@ -22,7 +22,7 @@ use redb::{ReadTransaction, ReadableTable as _, ReadableTableMetadata as _, Tabl
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Store {
-    /// What does not fit together, in words; nothing, in a sound store. Reads the whole file.
+    /// All inconsistencies, in words; empty for a sound store. Reads the whole file.
     pub fn verify(&self) -> Result<Vec<String>, StoreError> {
         self.read(|tx| {
             let mut check = Check { tx, wrong: Vec::new() };
@@ -99,7 +99,7 @@ impl Check<'_> {
             let (user, digest) = row?;
             let holder = key_users.get(digest.value())?.map(|holder| holder.value());
             let fits = holder == Some(user.value()) && users.contains_key(&user.value());
-            self.must(fits, || "an ingest key is not its account's".to_owned());
+            self.must(fits, || "an ingest key belongs to another account".to_owned());
         }
         Ok(users.into_keys().collect())
     }
@@ -118,14 +118,14 @@ impl Check<'_> {
             self.must(current == due, || format!("login {} is not found by its token", session.id));
         }
         let fits = of_users.len()? == sessions.len() as u64;
-        self.must(fits, || "there are logins listed that are no more".to_owned());
+        self.must(fits, || "there are closed logins in the list".to_owned());
         self.must(tokens.len()? == session_tokens.len()?, || "tokens and their logins differ".to_owned());
         for row in session_tokens.iter()? {
             let (key, ()) = row.map(|(key, value)| (key, value.value()))?;
             let (session, expires_at, digest) = key.value();
             let token = tokens.get(digest)?.map(|row| row.value());
             let fits = token == Some((session, expires_at)) && sessions.contains_key(&session);
-            self.must(fits, || "a token is not its login's".to_owned());
+            self.must(fits, || "a token belongs to another login".to_owned());
         }
         Ok(())
     }
@@ -134,7 +134,7 @@ impl Check<'_> {
         let facts: BTreeMap<u128, StreamFacts> = self.records(STREAM_FACTS)?;
         let details: BTreeMap<u128, StreamDetails> = self.records(STREAM_DETAILS)?;
         let same = facts.keys().eq(details.keys());
-        self.must(same, || "streams' facts and details are not of the same streams".to_owned());
+        self.must(same, || "some streams have facts without details, or details without facts".to_owned());
         let mut counted: BTreeMap<u128, (u64, u64, u64)> = BTreeMap::new();
         for row in self.tx.open_table(VIEWS)?.iter()? {
             counted.entry(row?.0.value().0).or_default().0 += 1;
@@ -153,20 +153,22 @@ impl Check<'_> {
             let due = counted.remove(id).unwrap_or_default();
             let found = (stream.views, stream.likes, stream.dislikes);
             self.must(found == due, || format!("stream {}: counts {found:?} should be {due:?}", stream.id));
-            self.must(users.contains(&stream.user.number()), || format!("stream {} is nobody's", stream.id));
+            self.must(users.contains(&stream.user.number()), || {
+                format!("stream {} has no account", stream.id)
+            });
             if stream.state != StreamState::Ended
                 && let Some(details) = details.get(id)
             {
                 unfinished += 1;
                 let holder = claims.get(details.camera.as_str())?.map(|holder| holder.value());
-                self.must(holder == Some(*id), || format!("stream {} has not its camera", stream.id));
+                self.must(holder == Some(*id), || format!("stream {} has lost its camera", stream.id));
             }
             let ended = stream.state == StreamState::Ended;
             let fits = ended == stream.ended_at.is_some() && ended == stream.end_reason.is_some();
-            self.must(fits, || format!("stream {}: its end and its state differ", stream.id));
+            self.must(fits, || format!("stream {}: its end and its state disagree", stream.id));
         }
-        self.must(counted.is_empty(), || "there are views or reactions of no stream".to_owned());
-        self.must(claims.len()? == unfinished, || "there are cameras claimed by no stream".to_owned());
+        self.must(counted.is_empty(), || "there are views or reactions without a stream".to_owned());
+        self.must(claims.len()? == unfinished, || "there are camera claims without a stream".to_owned());
         Ok(facts.into_keys().collect())
     }
 
@@ -202,7 +204,7 @@ impl Check<'_> {
             let back = backward.get((right, left))?.map(|back| back.value());
             self.must(back == Some(value.value()), || format!("{what}: one direction is missing"));
             let fits = lefts.contains(&left) && rights.contains(&right);
-            self.must(fits, || format!("{what}: one end is no more"));
+            self.must(fits, || format!("{what}: one end is missing"));
         }
         Ok(())
     }
@@ -219,11 +221,11 @@ impl Check<'_> {
         }
         self.must(wrong == 0, || format!("the search index lacks {wrong} words of streams"));
         let found = index::count(self.tx)?;
-        self.must(found == due, || format!("the search index has {found} entries, {due} are due"));
+        self.must(found == due, || format!("the search index has {found} entries, should have {due}"));
         Ok(())
     }
 
-    /// Rows of what belongs to accounts or streams, and would stay behind.
+    /// Rows that belong to a deleted account or stream.
     fn orphans<V: Value>(
         &mut self,
         what: &str,
@@ -232,7 +234,7 @@ impl Check<'_> {
     ) -> Outcome<()> {
         for row in self.tx.open_table(table)?.iter()? {
             let owner = row?.0.value();
-            self.must(owners.contains(&owner), || format!("there is a {what} of nobody"));
+            self.must(owners.contains(&owner), || format!("there is a {what} without an owner"));
         }
         Ok(())
     }
@@ -247,11 +249,11 @@ impl Check<'_> {
             count += 1;
             let placed = offsets.get((stream, message.offset_ms, id))?.is_some();
             self.must(placed && message.id.number() == id, || {
-                format!("message {} is not in its place", message.id)
+                format!("message {} is missing at its offset", message.id)
             });
-            self.must(streams.contains(&stream), || format!("message {} is of no stream", message.id));
+            self.must(streams.contains(&stream), || format!("message {} has no stream", message.id));
         }
-        self.must(offsets.len()? == count, || "there are places without messages".to_owned());
+        self.must(offsets.len()? == count, || "there are offsets without messages".to_owned());
         Ok(())
     }
 
@@ -261,7 +263,7 @@ impl Check<'_> {
             *counts.entry(row?.0.value().0).or_default() += 1;
         }
         for (user, count) in counts {
-            self.must(users.contains(&user), || "there are notifications to nobody".to_owned());
+            self.must(users.contains(&user), || "there are notifications without an account".to_owned());
             self.must(count <= NOTIFICATIONS_PER_USER, || "an account has too many notifications".to_owned());
         }
         Ok(())

@@ -1,15 +1,15 @@
-//! Views: one for each viewer of a stream, however often they come back.
+//! Views: one for each viewer of a stream, however often they return.
 
 use crate::failure::Failure;
 use crate::tables::VIEWS;
 use crate::{Refusal, Store, StoreError, StreamId, UserId, streams};
 
-/// Somebody who watches: an account, or whoever carries an anonymous token that the caller has digested.
+/// A viewer: an account, or an anonymous token, which the caller has hashed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Viewer(u128);
 
 impl Viewer {
-    /// Without an account: 128 bits of a digest of their token.
+    /// Without an account: 128 bits of the token's digest.
     pub const fn anonymous(digest: u128) -> Self {
         Self(digest)
     }
@@ -26,8 +26,8 @@ impl From<UserId> for Viewer {
 }
 
 impl Store {
-    /// Counts viewers, in one commit; those counted before do not count again, streams that are no more are passed over. Gives
-    /// the number of new ones.
+    /// Counts viewers, in one commit. Repeated viewers do not count again, and deleted streams are skipped. Returns the number of
+    /// new views.
     pub fn count_views(&self, views: &[(StreamId, Viewer)]) -> Result<u64, StoreError> {
         self.write(|tx| {
             let mut new = 0;

@@ -1,5 +1,5 @@
-//! `kill -9` under mixed writes: a child process writes and says what was acknowledged; it is killed at any moment, and the store must
-//! open again, be sound and hold all that was said. 20 rounds, or as many as asked for:
+//! `kill -9` under mixed writes: a child process writes and reports what was acknowledged; it is killed at any moment, and the
+//! store must open again, be sound and hold everything that was reported. 20 rounds, or as many as requested:
 //!
 //!     cargo test -p perch-store --test kill -- --rounds 200
 
@@ -16,7 +16,7 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Mutex;
 
 const ROUNDS: u64 = 20;
-/// Writers in a child: each has a camera of its own.
+/// Writers in a child, each with its own camera.
 const WRITERS: u64 = 2;
 
 fn main() -> ExitCode {
@@ -26,7 +26,7 @@ fn main() -> ExitCode {
             write(Path::new(path), round.parse().expect("the parent gives a number"))
         }
         [flag, rounds] if flag == "--rounds" => survive(rounds.parse().expect("--rounds takes a number")),
-        // As under `cargo test NAME`: a name that is not ours is for others.
+        // As under `cargo test NAME`: another test's name selects nothing here.
         [filter, ..] if !filter.starts_with('-') && !"kill".contains(filter.as_str()) => ExitCode::SUCCESS,
         _ => survive(ROUNDS),
     }
@@ -64,11 +64,11 @@ fn write(path: &Path, round: u64) -> ExitCode {
 
 static OUTPUT: Mutex<()> = Mutex::new(());
 
-/// Only what has been committed is said.
+/// Only committed changes are reported.
 fn acknowledge(what: &str) {
     let _whole_lines = OUTPUT.lock().expect("no writer panics while it speaks");
     let mut out = std::io::stdout();
-    // A parent that is gone is no reason to go on.
+    // Without a parent there is no reason to continue.
     if writeln!(out, "{what}").and_then(|()| out.flush()).is_err() {
         std::process::exit(1);
     }
@@ -83,7 +83,7 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// Until killed, or so long that the parent must be gone.
+    /// Until killed, or until the parent must be gone.
     fn write(&mut self) {
         let camera = format!("camera-{}", self.number);
         if let Some(left) = self.store.stream_on_camera(&camera).unwrap() {
@@ -175,7 +175,7 @@ fn survive(rounds: u64) -> ExitCode {
     let mut numbers = Numbers(2026);
     println!("\nrunning 1 test");
     for round in 0..rounds {
-        // The first line is said before the store is opened: a round in eight is killed while it opens.
+        // The first line is printed before the store is opened: one round in eight is killed while it opens.
         let lines = if round % 8 == 7 { 1 } else { 1 + numbers.next(120) };
         run_and_kill(&path, round, lines, &mut acknowledged);
         check(&path, &acknowledged);
@@ -189,7 +189,7 @@ struct Killed(Child);
 
 impl Drop for Killed {
     fn drop(&mut self) {
-        // SIGKILL; it may have ended of itself, which the check of its output shows.
+        // SIGKILL; the child may have ended by itself, which the check of its output shows.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -206,7 +206,7 @@ fn run_and_kill(path: &Path, round: u64, lines: u64, acknowledged: &mut Vec<Stri
     let mut output = BufReader::new(child.0.stdout.take().unwrap());
     let mut read = 0;
     let mut line = String::new();
-    // After the kill, what was said before it is still in the pipe and counts too.
+    // What was reported before the kill is still in the pipe, and counts too.
     loop {
         line.clear();
         if output.read_line(&mut line).unwrap() == 0 {
@@ -223,7 +223,7 @@ fn run_and_kill(path: &Path, round: u64, lines: u64, acknowledged: &mut Vec<Stri
     assert!(read >= lines, "the child ended by itself in round {round}, after {read} lines");
 }
 
-/// Everything ever acknowledged, not only of this round.
+/// Everything ever acknowledged, in all rounds.
 fn check(path: &Path, acknowledged: &[String]) {
     let store = Store::open(path).unwrap();
     assert_eq!(store.verify().unwrap(), Vec::<String>::new());
@@ -263,7 +263,7 @@ fn check(path: &Path, acknowledged: &[String]) {
         let kept = store.messages_after(stream, None, usize::MAX).unwrap();
         let kept: BTreeMap<MessageId, String> =
             kept.into_iter().map(|message| (message.id, message.text)).collect();
-        // More than acknowledged may be there: committed, but killed before it was said.
+        // There may be more than was acknowledged: committed, but killed before it was reported.
         for (id, text) in &expected {
             assert_eq!(kept.get(id), Some(text), "message {id} of stream {stream}");
         }

@@ -1,5 +1,5 @@
-//! The inverted index: word → streams, with the weight of the field it stands in. Streams are numbered in the order they were made
-//! (ordinals), and a word's streams stand together in blocks of 256 numbers, so that a common word is few rows.
+//! The inverted index: word → streams, with the weight of the field that holds it. Streams are numbered in the order of their
+//! creation (ordinals), and a word's streams are stored in blocks of 256 ordinals, so that a common word needs few rows.
 
 use crate::StreamDetails;
 use crate::failure::Outcome;
@@ -9,19 +9,19 @@ use crate::tables::POSTINGS;
 use redb::{ReadableTable as _, WriteTransaction};
 use std::collections::BTreeMap;
 
-/// How much a word counts by where it stands.
+/// The weight of a word, by the field that holds it.
 pub(crate) const TITLE: u8 = 8;
 pub(crate) const NAME: u8 = 4;
 const DESCRIPTION: u8 = 1;
-/// A whole word counts this many times more than its beginning.
+/// A whole word counts this many times as much as its prefix.
 pub(crate) const WHOLE_WORD: u8 = 2;
 
-/// Words of one stream that are indexed: bounds what a long description costs.
+/// Indexed words of one stream: limits the cost of a long description.
 const WORDS_MOST: usize = 512;
 
 const BLOCK: u32 = 256;
 
-/// The words a stream is found by, each with its best weight.
+/// The words by which a stream is found, each with its best weight.
 pub(crate) fn terms(details: &StreamDetails) -> BTreeMap<String, u8> {
     let mut terms = BTreeMap::new();
     for (text, weight) in [(&details.title, TITLE), (&details.description, DESCRIPTION)] {
@@ -34,7 +34,7 @@ pub(crate) fn terms(details: &StreamDetails) -> BTreeMap<String, u8> {
     terms
 }
 
-/// Brings the index from what a stream was (`None`: it is new) to what it is (`None`: it is gone).
+/// Updates the index from a stream's old details (`None`: it is new) to its present ones (`None`: it is deleted).
 pub(crate) fn reindex(
     tx: &WriteTransaction,
     ordinal: u32,
@@ -60,7 +60,7 @@ pub(crate) fn reindex(
     Ok(())
 }
 
-/// A block is pairs of (place in the block, weight), by place.
+/// A block is a list of (ordinal in the block, weight), sorted by ordinal.
 fn post(block: &mut Vec<u8>, place: u8, weight: Option<u8>) {
     let pairs = block.as_chunks::<2>().0;
     match (pairs.binary_search_by_key(&place, |pair| pair[0]), weight) {
@@ -71,7 +71,7 @@ fn post(block: &mut Vec<u8>, place: u8, weight: Option<u8>) {
     }
 }
 
-/// Tells `found` the ordinal and the weight of every stream that has a word beginning with `prefix`.
+/// Calls `found` with the ordinal and the weight of every stream that has a word beginning with `prefix`.
 pub(crate) fn find(tx: &impl Reads, prefix: &str, mut found: impl FnMut(u32, u8)) -> Outcome<()> {
     let table = tx.reading(POSTINGS)?;
     for row in table.range((prefix, 0)..)? {
@@ -99,7 +99,7 @@ pub(crate) fn weight(tx: &impl Reads, term: &str, ordinal: u32) -> Outcome<Optio
     }))
 }
 
-/// How many entries the index has.
+/// The number of entries in the index.
 pub(crate) fn count(tx: &impl Reads) -> Outcome<usize> {
     let mut count = 0;
     for row in tx.reading(POSTINGS)?.iter()? {

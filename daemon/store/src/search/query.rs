@@ -1,5 +1,5 @@
-//! One query for all lists of streams. The text gives scores by ordinal; one pass over the facts of all streams, which are small,
-//! applies every other condition and keeps what sorts below the cursor; only the page's own streams are then read whole.
+//! One query for all lists of streams. The text gives scores by ordinal. One pass over the facts of all streams, which are small,
+//! applies the other conditions and keeps what sorts below the cursor. Only the streams of the page are then read whole.
 
 use crate::failure::Outcome;
 use crate::reads::Reads;
@@ -18,17 +18,17 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::str::FromStr;
 
-/// Words of a query that count; the others are passed over.
+/// Words of a query that count; further ones are ignored.
 const QUERY_WORDS_MOST: usize = 8;
 
-/// Which streams, and in which order.
+/// Selects and sorts streams.
 #[derive(Clone, Debug)]
 pub struct StreamQuery {
-    /// Words that title, description, user or topics must have, each whole or as a beginning; empty: any.
+    /// Words that title, description, user or topics must contain, each whole or as a prefix; empty: any.
     pub text: String,
     /// Filed under this topic.
     pub topic: Option<TopicId>,
-    /// Live or over.
+    /// Live or ended.
     pub state: Option<StateFilter>,
     /// Of this account.
     pub user: Option<UserId>,
@@ -38,13 +38,13 @@ pub struct StreamQuery {
     pub liked: Option<UserId>,
     /// On the watch list of this account.
     pub saved: Option<UserId>,
-    /// Whether members-only streams are shown: the asker has an account.
+    /// Whether members-only streams are included: the asker has an account.
     pub members: bool,
     /// The order.
     pub sort: Sort,
-    /// Where the page before ended.
+    /// Where the previous page ended.
     pub after: Option<Cursor>,
-    /// Streams of a page.
+    /// Streams per page.
     pub limit: usize,
 }
 
@@ -66,7 +66,7 @@ impl Default for StreamQuery {
     }
 }
 
-/// Which half of their life streams are in.
+/// Selects streams by state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StateFilter {
     /// Not ended.
@@ -75,30 +75,30 @@ pub enum StateFilter {
     Ended,
 }
 
-/// In which order streams are listed; among equals the newest is first.
+/// How streams are sorted; among equals the newest comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sort {
-    /// Youngest first.
+    /// Newest first.
     Newest,
     /// Most viewers first.
     Views,
-    /// Those on the air first.
+    /// Streams on the air first.
     LiveFirst,
-    /// Best match of the text first; without a text as [`Sort::Newest`].
+    /// Best match of the text first; without a text, as [`Sort::Newest`].
     Relevance,
 }
 
 /// One page of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page<T> {
-    /// What is on it.
+    /// Its items.
     pub items: Vec<T>,
-    /// Where the next begins, if there is one.
+    /// Where the next page begins, if there is one.
     pub next: Option<Cursor>,
 }
 
-/// Where a page ended: the sort key of its last stream. As text 64 hexadecimal digits, which mean nothing to the bearer; a forged one
-/// only begins elsewhere. A stream whose views change between two pages may move over the edge.
+/// Where a page ended: the sort key of its last stream. As text, 64 hexadecimal digits without meaning to the client; a forged
+/// one only starts elsewhere. A stream whose views change between two pages may be listed twice or not at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cursor {
     first: u64,
@@ -106,9 +106,9 @@ pub struct Cursor {
     id: u128,
 }
 
-/// A text that is no cursor.
+/// The text is not a cursor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a cursor: take next_cursor from the page before")]
+#[error("not a cursor: take next_cursor from the previous page")]
 pub struct CursorError;
 
 impl fmt::Display for Cursor {
@@ -134,7 +134,7 @@ impl FromStr for Cursor {
 }
 
 impl Store {
-    /// A page of the streams that a query asks for.
+    /// A page of the streams that match a query.
     pub fn find_streams(&self, query: &StreamQuery) -> Result<Page<Stream>, StoreError> {
         self.read(|tx| {
             let mut keys = matching(tx, query)?;
@@ -154,7 +154,7 @@ impl Store {
     }
 }
 
-/// The sort keys of the streams that fit and come after the cursor.
+/// The sort keys of the streams that match and come after the cursor.
 fn matching(tx: &ReadTransaction, query: &StreamQuery) -> Outcome<Vec<Cursor>> {
     let scores = Scores::of(tx, &query.text)?;
     let among = among(tx, query)?;
@@ -190,7 +190,7 @@ fn matching(tx: &ReadTransaction, query: &StreamQuery) -> Outcome<Vec<Cursor>> {
     Ok(keys)
 }
 
-/// The sets that a stream has to be in.
+/// The sets that a stream must be in.
 fn among(tx: &ReadTransaction, query: &StreamQuery) -> Outcome<Vec<HashSet<u128>>> {
     let ids = |pairs: Vec<(u128, i64)>| pairs.into_iter().map(|(id, _)| id).collect();
     let mut sets = Vec::new();
@@ -233,7 +233,7 @@ struct Scores {
 }
 
 impl Scores {
-    /// `None`: the text has no words, so that every stream matches.
+    /// `None`: the text has no words, so every stream matches.
     fn of(tx: &ReadTransaction, text: &str) -> Outcome<Option<Self>> {
         let mut scores = Self { texts: Vec::new(), users: Vec::new(), topics: Vec::new() };
         for word in words(text).take(QUERY_WORDS_MOST) {

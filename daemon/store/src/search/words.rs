@@ -1,17 +1,17 @@
-//! Text as it is searched: words without case, accents and compatibility forms (Unicode UAX #15), and names as they are told apart.
+//! Normalises text for searching (words without case, accents and compatibility forms, Unicode UAX #15) and names for comparing.
 
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
-/// Letters of a word that count; a longer word is found by its beginning.
+/// Letters of a word that count; a longer word is found by its first letters.
 const LETTERS_MOST: usize = 32;
 
-/// A name as it is told apart from others: without regard to case and compatibility forms, but with its accents.
+/// A name's key for comparing: ignores case and compatibility forms, but not accents.
 pub(crate) fn name_key(name: &str) -> String {
     name.trim().nfkc().flat_map(char::to_lowercase).nfkc().collect()
 }
 
-/// The words of a text, in their order. Ideographs and kana, which no space parts, are words of one letter each.
+/// The words of a text, in order. Ideographs and kana, which are written without spaces, are words of one letter each.
 pub(crate) fn words(text: &str) -> impl Iterator<Item = String> {
     let mut letters = text.nfkd().filter(|&c| !is_combining_mark(c) && !is_joined(c)).peekable();
     std::iter::from_fn(move || {
@@ -41,7 +41,7 @@ fn stands_alone(c: char) -> bool {
     matches!(c, '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{20000}'..='\u{3ffff}')
 }
 
-/// Lower case; letters that Unicode does not take apart, but people do.
+/// Lower case, and letters that Unicode does not decompose, but people do.
 fn fold(letter: char, word: &mut String) {
     for lower in letter.to_lowercase().filter(|&c| !is_combining_mark(c)) {
         match lower {

@@ -47,7 +47,7 @@ fn a_backup_is_one_moment_and_restores_into_an_empty_store() {
     assert_eq!(restored.sessions(ana.id).unwrap(), [], "everybody logs in again");
     assert_eq!(std::fs::read(&backup).unwrap(), kept, "a backup is not written to");
 
-    // And where there is none.
+    // And without a store.
     let fresh = Store::restore(&backup, &dir.path().join("fresh"), at(60)).unwrap();
     assert!(fresh.user_by_name("ana").is_ok());
 }
@@ -66,7 +66,7 @@ fn a_backup_logs_nobody_in_and_puts_nothing_on_the_air() {
         assert!(!bytes.windows(32).any(|window| window == secret));
     }
 
-    // A store that was copied by hand is a backup, too.
+    // A store file copied by hand is accepted as a backup, too.
     drop(store);
     let by_hand = dir.path().join("by hand");
     std::fs::copy(dir.path().join("old"), &by_hand).unwrap();
@@ -98,7 +98,7 @@ fn a_store_that_is_open_elsewhere_is_backed_up_beside() {
     let restored = Store::restore(&backup, &dir.path().join("restored"), at(60)).unwrap();
     assert_eq!(restored.messages_after(stream, None, 9).unwrap().len(), 1);
 
-    // And while nobody has it open.
+    // And while no process has it open.
     let again = dir.path().join("again");
     Store::back_up_file(&path, &again, at(50)).unwrap();
     let restored = Store::restore(&again, &dir.path().join("restored too"), at(60)).unwrap();
@@ -213,7 +213,7 @@ fn every_cut_of_a_backup_is_refused() {
     fill(&store);
     store.back_up(&backup, at(50)).unwrap();
     let whole = std::fs::read(&backup).unwrap();
-    // Where a sector ends, and beside it: what a connection or a card that is full leaves is no more special than that.
+    // At a sector's end, and beside it: an interrupted upload or a full card cuts a file anywhere.
     for length in (0..whole.len()).filter(|length| [0, 1, 511].contains(&(length % 512))) {
         std::fs::write(&cut, &whole[..length]).unwrap();
         let error = Backup::check(&cut, at(60)).err().unwrap_or_else(|| panic!("{length} bytes are taken"));
@@ -241,7 +241,7 @@ proptest! {
         prop_assert_eq!(first, second);
     }
 
-    /// A byte that changed on the way is found, or changes nothing.
+    /// A changed byte is found, or changes nothing.
     #[test]
     fn a_backup_that_was_altered_is_refused_or_the_same(place in any::<prop::sample::Index>(), bits in 1..=255_u8) {
         let dir = tempfile::tempdir().unwrap();

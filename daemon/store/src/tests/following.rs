@@ -52,7 +52,7 @@ fn followers_are_told_once_when_a_stream_goes_live() {
     assert_eq!(store.read_notifications(bob, Some(news[0].id)).unwrap(), 0);
     assert_eq!(store.unread_notifications(bob).unwrap(), 0);
 
-    // Of what is no more nobody is told.
+    // Nobody is notified of what no longer exists.
     store.end_stream(stream, EndReason::User, at(40)).unwrap();
     store.delete_stream(stream).unwrap();
     assert_eq!(store.notifications(bob, None, 10).unwrap(), []);

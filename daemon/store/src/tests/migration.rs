@@ -1,4 +1,4 @@
-//! A store file that an earlier version wrote opens, and holds what it held.
+//! A store file written by an earlier version opens, and has its content.
 
 use super::*;
 use crate::reads::Reads as _;

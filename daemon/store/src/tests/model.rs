@@ -1,4 +1,4 @@
-//! The store against a model that is too simple to be wrong: maps and sets, and a search that looks at every stream.
+//! The store against a model too simple to be wrong: maps and sets, and a search that looks at every stream.
 
 use super::*;
 use crate::search::words::words;
@@ -11,7 +11,7 @@ const USERS: usize = 4;
 const TITLES: [&str; 6] = ["Owl café", "owls at Night", "Garden", "Night garden owl", "Über Caf", "x"];
 const QUERIES: [&str; 7] = ["", "owl", "CAF", "night o", "gard", "u1", "nature"];
 
-/// Places are taken modulo what there is, so that every number is somebody.
+/// Indices are taken modulo the number of items, so that every number names one.
 #[derive(Clone, Debug)]
 pub(super) enum Step {
     Follow(usize, usize),
@@ -84,7 +84,7 @@ impl Model {
         self.saved.retain(|(_, of)| *of != stream);
     }
 
-    /// Does the step in both; the store must refuse exactly where the model would.
+    /// Applies the step to both; the store must refuse exactly where the model would.
     fn take(&mut self, store: &Store, step: &Step, now: i64) {
         match *step {
             Step::Follow(a, b) => {
@@ -241,7 +241,7 @@ impl Model {
                 }
             }
             if query.sort == Sort::Relevance {
-                // The model does not rank: it says which, the search's own tests say in which order.
+                // The model does not rank: it tells which streams match, and the search's own tests check their order.
                 let sorted = |mut ids: Vec<StreamId>| {
                     ids.sort();
                     ids
@@ -310,7 +310,7 @@ impl Model {
     }
 }
 
-/// Takes the steps in an empty store.
+/// Applies the steps to an empty store.
 pub(super) fn play(store: &Store, steps: &[Step]) -> (Model, BTreeMap<UserId, String>) {
     store.create_owner(&new_user("owner"), at(0)).unwrap();
     let mut model = Model::default();

@@ -1,4 +1,4 @@
-//! Power cuts: a card that keeps what was synced, and of the writes since then any subset, in whole 512-byte sectors.
+//! Power cuts: a card keeps what was synced, and any subset of the writes since then, in whole 512-byte sectors.
 
 use super::{assert_sound, at, message, new_stream, user};
 use crate::{EndReason, Reaction, Store, StoreError, StreamId, schema};
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 const SECTOR: usize = 512;
 
-/// What the card holds for sure, what it was told since, and after how many calls it loses power.
+/// What the card holds for certain, what was written since, and after how many calls the power fails.
 #[derive(Debug, Default)]
 struct Card {
     synced: Vec<u8>,
@@ -121,7 +121,7 @@ fn coin(seed: u64) -> impl FnMut() -> bool {
     }
 }
 
-/// A stream with a message and a like; gives what it has acknowledged, as far as it came.
+/// A stream with a message and a like; returns what was acknowledged until then.
 fn write_some(store: &Store, number: u64) -> Option<(StreamId, u64)> {
     let ana = store.user_by_name("ana").ok()?.id;
     if let Some(left) = store.stream_on_camera("front").ok()? {
@@ -138,7 +138,7 @@ fn write_some(store: &Store, number: u64) -> Option<(StreamId, u64)> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
-    /// Several power cuts at any write, each followed by a repair that may be cut too.
+    /// Several power cuts at any write, each followed by a repair that may be interrupted, too.
     #[test]
     fn no_power_cut_takes_what_was_acknowledged_or_leaves_half_of_it(
         cuts in prop::collection::vec((0..150usize, any::<u64>()), 1..5),
@@ -150,7 +150,7 @@ proptest! {
         for (calls_left, seed) in cuts {
             let card = holding(bytes, calls_left);
             if let Ok(store) = open(&card) {
-                // Once the power is gone nothing succeeds any more; `calls_left` bounds how often something does.
+                // Without power nothing succeeds; `calls_left` limits how often anything does.
                 acknowledged.extend((0..).map_while(|number| write_some(&store, number)));
             }
             bytes = card.lock().unwrap().after_power_cut(coin(seed));

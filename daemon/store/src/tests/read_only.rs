@@ -1,4 +1,4 @@
-//! A card that turns read-only while the store is open. The file system itself is in the daemon's test `read_only_card`.
+//! A card that turns read-only while the store is open. The daemon's test `read_only_card` uses a real file system.
 
 use super::{at, new_stream, user};
 use crate::{EndReason, Store, StoreError, file};
@@ -28,7 +28,7 @@ fn reading_goes_on_and_writing_too_once_the_card_takes_writes_again() {
     let stream = store.start_stream(&new_stream(ana, "front", "Owls"), at(1)).unwrap().facts.id;
     assert_eq!(store.check_card(), Ok(()));
 
-    // What a failed write does: the file is closed, and the next call opens it anew.
+    // A failed write closes the file, and the next call opens it again.
     fails.store(true, Ordering::Relaxed);
     store.database.write().unwrap().take();
     for _ in 0..2 {

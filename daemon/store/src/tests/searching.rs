@@ -123,7 +123,7 @@ fn pages_follow_each_other_without_gap_or_repetition() {
             let page = store.find_streams(&query).unwrap();
             seen.extend(page.items.iter().map(|stream| stream.details.title.clone()));
             let Some(next) = page.next else { break };
-            // A new stream in between moves nothing that comes after.
+            // A new stream in between shifts nothing that comes after.
             query.after = Some(next.to_string().parse().unwrap());
         }
         let newest_first: Vec<_> = names.iter().rev().cloned().collect();

@@ -81,7 +81,7 @@ fn logins_and_the_used_tokens_they_remember_are_bounded() {
     assert_eq!(store.sessions(ana).unwrap().len(), SESSIONS_PER_USER);
     assert_eq!(refusal(store.refresh_session(&[0; 32], &[99; 32], at(60), at(DAY))), Refusal::TokenUnknown);
 
-    // A token that could no longer be good by its own time is no longer remembered.
+    // A token is forgotten once it would have expired.
     store.refresh_session(&[1; 32], &[101; 32], at(60), at(3 * DAY)).unwrap();
     store.refresh_session(&[101; 32], &[102; 32], at(2 * DAY), at(4 * DAY)).unwrap();
     assert_eq!(

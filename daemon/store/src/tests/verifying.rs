@@ -1,4 +1,4 @@
-//! A check that finds nothing proves nothing, unless it finds what is there to be found.
+//! Each kind of damage must be found by the check.
 
 use super::*;
 use crate::failure::Outcome;
