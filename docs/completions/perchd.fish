@@ -26,91 +26,91 @@ end
 
 complete -c perchd -n "__fish_perchd_needs_command" -l config -d 'Configuration file [default: /etc/perch/perch.toml, which may be missing]' -r -F
 complete -c perchd -n "__fish_perchd_needs_command" -l data-dir -d 'Folder for everything Perch keeps [also: `PERCH_DATA_DIR`]' -r
-complete -c perchd -n "__fish_perchd_needs_command" -l listen -d 'Address to listen on, such as [::]:8080; give it again for more [also: `PERCH_LISTEN`]' -r
+complete -c perchd -n "__fish_perchd_needs_command" -l listen -d 'Address to listen on, such as [::]:8080; repeat it for more [also: `PERCH_LISTEN`]' -r
 complete -c perchd -n "__fish_perchd_needs_command" -s h -l help -d 'Print help'
 complete -c perchd -n "__fish_perchd_needs_command" -s V -l version -d 'Print version'
-complete -c perchd -n "__fish_perchd_needs_command" -f -a "run" -d 'Run the daemon (what happens without a command, too)'
-complete -c perchd -n "__fish_perchd_needs_command" -f -a "check-config" -d 'Check the configuration and print every problem with its line; exit 1 on any'
-complete -c perchd -n "__fish_perchd_needs_command" -f -a "probe" -d 'List cameras, encoders and GPIO chips, what each configured camera would run with, and why not with something else'
-complete -c perchd -n "__fish_perchd_needs_command" -f -a "setup-code" -d 'Print the first-run code, while there is no owner yet'
-complete -c perchd -n "__fish_perchd_needs_command" -f -a "user" -d 'Make and change accounts'
-complete -c perchd -n "__fish_perchd_needs_command" -f -a "export" -d 'Write a backup of the store, also while the daemon runs'
-complete -c perchd -n "__fish_perchd_needs_command" -f -a "import" -d 'Begin with a backup, where there are no accounts yet; not while the daemon runs'
+complete -c perchd -n "__fish_perchd_needs_command" -f -a "run" -d 'Run the daemon (the default without a command)'
+complete -c perchd -n "__fish_perchd_needs_command" -f -a "check-config" -d 'Check the configuration and print every problem with its line; exit 1 if there is any'
+complete -c perchd -n "__fish_perchd_needs_command" -f -a "probe" -d 'List cameras, encoders and GPIO chips, what each configured camera would use, and why not something else'
+complete -c perchd -n "__fish_perchd_needs_command" -f -a "setup-code" -d 'Print the first-run code, until there is an owner'
+complete -c perchd -n "__fish_perchd_needs_command" -f -a "user" -d 'Create, change and list accounts'
+complete -c perchd -n "__fish_perchd_needs_command" -f -a "export" -d 'Write a backup of the store; works while the daemon runs'
+complete -c perchd -n "__fish_perchd_needs_command" -f -a "import" -d 'Restore a backup into a store without accounts; not while the daemon runs'
 complete -c perchd -n "__fish_perchd_needs_command" -f -a "openapi" -d 'Print the `OpenAPI` document of the HTTP interface'
 complete -c perchd -n "__fish_perchd_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c perchd -n "__fish_perchd_using_subcommand run" -l config -d 'Configuration file [default: /etc/perch/perch.toml, which may be missing]' -r -F
 complete -c perchd -n "__fish_perchd_using_subcommand run" -l data-dir -d 'Folder for everything Perch keeps [also: `PERCH_DATA_DIR`]' -r
-complete -c perchd -n "__fish_perchd_using_subcommand run" -l listen -d 'Address to listen on, such as [::]:8080; give it again for more [also: `PERCH_LISTEN`]' -r
+complete -c perchd -n "__fish_perchd_using_subcommand run" -l listen -d 'Address to listen on, such as [::]:8080; repeat it for more [also: `PERCH_LISTEN`]' -r
 complete -c perchd -n "__fish_perchd_using_subcommand run" -s h -l help -d 'Print help'
 complete -c perchd -n "__fish_perchd_using_subcommand check-config" -l config -d 'Configuration file [default: /etc/perch/perch.toml, which may be missing]' -r -F
 complete -c perchd -n "__fish_perchd_using_subcommand check-config" -l data-dir -d 'Folder for everything Perch keeps [also: `PERCH_DATA_DIR`]' -r
-complete -c perchd -n "__fish_perchd_using_subcommand check-config" -l listen -d 'Address to listen on, such as [::]:8080; give it again for more [also: `PERCH_LISTEN`]' -r
-complete -c perchd -n "__fish_perchd_using_subcommand check-config" -l example -d 'Print a configuration file with every key, its meaning and its default, and check nothing'
+complete -c perchd -n "__fish_perchd_using_subcommand check-config" -l listen -d 'Address to listen on, such as [::]:8080; repeat it for more [also: `PERCH_LISTEN`]' -r
+complete -c perchd -n "__fish_perchd_using_subcommand check-config" -l example -d 'Print a configuration file with every key, its meaning and its default, without checking anything'
 complete -c perchd -n "__fish_perchd_using_subcommand check-config" -s h -l help -d 'Print help'
 complete -c perchd -n "__fish_perchd_using_subcommand probe" -l config -d 'Configuration file [default: /etc/perch/perch.toml, which may be missing]' -r -F
 complete -c perchd -n "__fish_perchd_using_subcommand probe" -l data-dir -d 'Folder for everything Perch keeps [also: `PERCH_DATA_DIR`]' -r
-complete -c perchd -n "__fish_perchd_using_subcommand probe" -l listen -d 'Address to listen on, such as [::]:8080; give it again for more [also: `PERCH_LISTEN`]' -r
-complete -c perchd -n "__fish_perchd_using_subcommand probe" -l json -d 'For programs'
+complete -c perchd -n "__fish_perchd_using_subcommand probe" -l listen -d 'Address to listen on, such as [::]:8080; repeat it for more [also: `PERCH_LISTEN`]' -r
+complete -c perchd -n "__fish_perchd_using_subcommand probe" -l json -d 'Print JSON, for programs'
 complete -c perchd -n "__fish_perchd_using_subcommand probe" -s h -l help -d 'Print help'
 complete -c perchd -n "__fish_perchd_using_subcommand setup-code" -l config -d 'Configuration file [default: /etc/perch/perch.toml, which may be missing]' -r -F
 complete -c perchd -n "__fish_perchd_using_subcommand setup-code" -l data-dir -d 'Folder for everything Perch keeps [also: `PERCH_DATA_DIR`]' -r
-complete -c perchd -n "__fish_perchd_using_subcommand setup-code" -l listen -d 'Address to listen on, such as [::]:8080; give it again for more [also: `PERCH_LISTEN`]' -r
+complete -c perchd -n "__fish_perchd_using_subcommand setup-code" -l listen -d 'Address to listen on, such as [::]:8080; repeat it for more [also: `PERCH_LISTEN`]' -r
 complete -c perchd -n "__fish_perchd_using_subcommand setup-code" -s h -l help -d 'Print help'
 complete -c perchd -n "__fish_perchd_using_subcommand user; and not __fish_seen_subcommand_from add passwd role list help" -l config -d 'Configuration file [default: /etc/perch/perch.toml, which may be missing]' -r -F
 complete -c perchd -n "__fish_perchd_using_subcommand user; and not __fish_seen_subcommand_from add passwd role list help" -l data-dir -d 'Folder for everything Perch keeps [also: `PERCH_DATA_DIR`]' -r
-complete -c perchd -n "__fish_perchd_using_subcommand user; and not __fish_seen_subcommand_from add passwd role list help" -l listen -d 'Address to listen on, such as [::]:8080; give it again for more [also: `PERCH_LISTEN`]' -r
+complete -c perchd -n "__fish_perchd_using_subcommand user; and not __fish_seen_subcommand_from add passwd role list help" -l listen -d 'Address to listen on, such as [::]:8080; repeat it for more [also: `PERCH_LISTEN`]' -r
 complete -c perchd -n "__fish_perchd_using_subcommand user; and not __fish_seen_subcommand_from add passwd role list help" -s h -l help -d 'Print help'
-complete -c perchd -n "__fish_perchd_using_subcommand user; and not __fish_seen_subcommand_from add passwd role list help" -f -a "add" -d 'Make an account; its password is asked for, or read from standard input'
-complete -c perchd -n "__fish_perchd_using_subcommand user; and not __fish_seen_subcommand_from add passwd role list help" -f -a "passwd" -d 'Give an account a new password, and log it out everywhere'
-complete -c perchd -n "__fish_perchd_using_subcommand user; and not __fish_seen_subcommand_from add passwd role list help" -f -a "role" -d 'Change what an account may do'
+complete -c perchd -n "__fish_perchd_using_subcommand user; and not __fish_seen_subcommand_from add passwd role list help" -f -a "add" -d 'Create an account; its password is typed, or read from standard input'
+complete -c perchd -n "__fish_perchd_using_subcommand user; and not __fish_seen_subcommand_from add passwd role list help" -f -a "passwd" -d 'Set an account\'s password and log it out everywhere'
+complete -c perchd -n "__fish_perchd_using_subcommand user; and not __fish_seen_subcommand_from add passwd role list help" -f -a "role" -d 'Change an account\'s role'
 complete -c perchd -n "__fish_perchd_using_subcommand user; and not __fish_seen_subcommand_from add passwd role list help" -f -a "list" -d 'List the accounts: name, role, standing'
 complete -c perchd -n "__fish_perchd_using_subcommand user; and not __fish_seen_subcommand_from add passwd role list help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c perchd -n "__fish_perchd_using_subcommand user; and __fish_seen_subcommand_from add" -l role -d 'What it may do' -r -f -a "viewer\t'Watches, chats, follows'
+complete -c perchd -n "__fish_perchd_using_subcommand user; and __fish_seen_subcommand_from add" -l role -d 'What the account may do' -r -f -a "viewer\t'Watches, chats, follows'
 streamer\t'Also goes live'
 owner\t'Also runs the site'"
 complete -c perchd -n "__fish_perchd_using_subcommand user; and __fish_seen_subcommand_from add" -l config -d 'Configuration file [default: /etc/perch/perch.toml, which may be missing]' -r -F
 complete -c perchd -n "__fish_perchd_using_subcommand user; and __fish_seen_subcommand_from add" -l data-dir -d 'Folder for everything Perch keeps [also: `PERCH_DATA_DIR`]' -r
-complete -c perchd -n "__fish_perchd_using_subcommand user; and __fish_seen_subcommand_from add" -l listen -d 'Address to listen on, such as [::]:8080; give it again for more [also: `PERCH_LISTEN`]' -r
+complete -c perchd -n "__fish_perchd_using_subcommand user; and __fish_seen_subcommand_from add" -l listen -d 'Address to listen on, such as [::]:8080; repeat it for more [also: `PERCH_LISTEN`]' -r
 complete -c perchd -n "__fish_perchd_using_subcommand user; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c perchd -n "__fish_perchd_using_subcommand user; and __fish_seen_subcommand_from passwd" -l config -d 'Configuration file [default: /etc/perch/perch.toml, which may be missing]' -r -F
 complete -c perchd -n "__fish_perchd_using_subcommand user; and __fish_seen_subcommand_from passwd" -l data-dir -d 'Folder for everything Perch keeps [also: `PERCH_DATA_DIR`]' -r
-complete -c perchd -n "__fish_perchd_using_subcommand user; and __fish_seen_subcommand_from passwd" -l listen -d 'Address to listen on, such as [::]:8080; give it again for more [also: `PERCH_LISTEN`]' -r
+complete -c perchd -n "__fish_perchd_using_subcommand user; and __fish_seen_subcommand_from passwd" -l listen -d 'Address to listen on, such as [::]:8080; repeat it for more [also: `PERCH_LISTEN`]' -r
 complete -c perchd -n "__fish_perchd_using_subcommand user; and __fish_seen_subcommand_from passwd" -s h -l help -d 'Print help'
 complete -c perchd -n "__fish_perchd_using_subcommand user; and __fish_seen_subcommand_from role" -l config -d 'Configuration file [default: /etc/perch/perch.toml, which may be missing]' -r -F
 complete -c perchd -n "__fish_perchd_using_subcommand user; and __fish_seen_subcommand_from role" -l data-dir -d 'Folder for everything Perch keeps [also: `PERCH_DATA_DIR`]' -r
-complete -c perchd -n "__fish_perchd_using_subcommand user; and __fish_seen_subcommand_from role" -l listen -d 'Address to listen on, such as [::]:8080; give it again for more [also: `PERCH_LISTEN`]' -r
+complete -c perchd -n "__fish_perchd_using_subcommand user; and __fish_seen_subcommand_from role" -l listen -d 'Address to listen on, such as [::]:8080; repeat it for more [also: `PERCH_LISTEN`]' -r
 complete -c perchd -n "__fish_perchd_using_subcommand user; and __fish_seen_subcommand_from role" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c perchd -n "__fish_perchd_using_subcommand user; and __fish_seen_subcommand_from list" -l config -d 'Configuration file [default: /etc/perch/perch.toml, which may be missing]' -r -F
 complete -c perchd -n "__fish_perchd_using_subcommand user; and __fish_seen_subcommand_from list" -l data-dir -d 'Folder for everything Perch keeps [also: `PERCH_DATA_DIR`]' -r
-complete -c perchd -n "__fish_perchd_using_subcommand user; and __fish_seen_subcommand_from list" -l listen -d 'Address to listen on, such as [::]:8080; give it again for more [also: `PERCH_LISTEN`]' -r
+complete -c perchd -n "__fish_perchd_using_subcommand user; and __fish_seen_subcommand_from list" -l listen -d 'Address to listen on, such as [::]:8080; repeat it for more [also: `PERCH_LISTEN`]' -r
 complete -c perchd -n "__fish_perchd_using_subcommand user; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
-complete -c perchd -n "__fish_perchd_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "add" -d 'Make an account; its password is asked for, or read from standard input'
-complete -c perchd -n "__fish_perchd_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "passwd" -d 'Give an account a new password, and log it out everywhere'
-complete -c perchd -n "__fish_perchd_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "role" -d 'Change what an account may do'
+complete -c perchd -n "__fish_perchd_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "add" -d 'Create an account; its password is typed, or read from standard input'
+complete -c perchd -n "__fish_perchd_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "passwd" -d 'Set an account\'s password and log it out everywhere'
+complete -c perchd -n "__fish_perchd_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "role" -d 'Change an account\'s role'
 complete -c perchd -n "__fish_perchd_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the accounts: name, role, standing'
 complete -c perchd -n "__fish_perchd_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c perchd -n "__fish_perchd_using_subcommand export" -l config -d 'Configuration file [default: /etc/perch/perch.toml, which may be missing]' -r -F
 complete -c perchd -n "__fish_perchd_using_subcommand export" -l data-dir -d 'Folder for everything Perch keeps [also: `PERCH_DATA_DIR`]' -r
-complete -c perchd -n "__fish_perchd_using_subcommand export" -l listen -d 'Address to listen on, such as [::]:8080; give it again for more [also: `PERCH_LISTEN`]' -r
+complete -c perchd -n "__fish_perchd_using_subcommand export" -l listen -d 'Address to listen on, such as [::]:8080; repeat it for more [also: `PERCH_LISTEN`]' -r
 complete -c perchd -n "__fish_perchd_using_subcommand export" -s h -l help -d 'Print help'
 complete -c perchd -n "__fish_perchd_using_subcommand import" -l config -d 'Configuration file [default: /etc/perch/perch.toml, which may be missing]' -r -F
 complete -c perchd -n "__fish_perchd_using_subcommand import" -l data-dir -d 'Folder for everything Perch keeps [also: `PERCH_DATA_DIR`]' -r
-complete -c perchd -n "__fish_perchd_using_subcommand import" -l listen -d 'Address to listen on, such as [::]:8080; give it again for more [also: `PERCH_LISTEN`]' -r
+complete -c perchd -n "__fish_perchd_using_subcommand import" -l listen -d 'Address to listen on, such as [::]:8080; repeat it for more [also: `PERCH_LISTEN`]' -r
 complete -c perchd -n "__fish_perchd_using_subcommand import" -s h -l help -d 'Print help'
 complete -c perchd -n "__fish_perchd_using_subcommand openapi" -l config -d 'Configuration file [default: /etc/perch/perch.toml, which may be missing]' -r -F
 complete -c perchd -n "__fish_perchd_using_subcommand openapi" -l data-dir -d 'Folder for everything Perch keeps [also: `PERCH_DATA_DIR`]' -r
-complete -c perchd -n "__fish_perchd_using_subcommand openapi" -l listen -d 'Address to listen on, such as [::]:8080; give it again for more [also: `PERCH_LISTEN`]' -r
+complete -c perchd -n "__fish_perchd_using_subcommand openapi" -l listen -d 'Address to listen on, such as [::]:8080; repeat it for more [also: `PERCH_LISTEN`]' -r
 complete -c perchd -n "__fish_perchd_using_subcommand openapi" -s h -l help -d 'Print help'
-complete -c perchd -n "__fish_perchd_using_subcommand help; and not __fish_seen_subcommand_from run check-config probe setup-code user export import openapi help" -f -a "run" -d 'Run the daemon (what happens without a command, too)'
-complete -c perchd -n "__fish_perchd_using_subcommand help; and not __fish_seen_subcommand_from run check-config probe setup-code user export import openapi help" -f -a "check-config" -d 'Check the configuration and print every problem with its line; exit 1 on any'
-complete -c perchd -n "__fish_perchd_using_subcommand help; and not __fish_seen_subcommand_from run check-config probe setup-code user export import openapi help" -f -a "probe" -d 'List cameras, encoders and GPIO chips, what each configured camera would run with, and why not with something else'
-complete -c perchd -n "__fish_perchd_using_subcommand help; and not __fish_seen_subcommand_from run check-config probe setup-code user export import openapi help" -f -a "setup-code" -d 'Print the first-run code, while there is no owner yet'
-complete -c perchd -n "__fish_perchd_using_subcommand help; and not __fish_seen_subcommand_from run check-config probe setup-code user export import openapi help" -f -a "user" -d 'Make and change accounts'
-complete -c perchd -n "__fish_perchd_using_subcommand help; and not __fish_seen_subcommand_from run check-config probe setup-code user export import openapi help" -f -a "export" -d 'Write a backup of the store, also while the daemon runs'
-complete -c perchd -n "__fish_perchd_using_subcommand help; and not __fish_seen_subcommand_from run check-config probe setup-code user export import openapi help" -f -a "import" -d 'Begin with a backup, where there are no accounts yet; not while the daemon runs'
+complete -c perchd -n "__fish_perchd_using_subcommand help; and not __fish_seen_subcommand_from run check-config probe setup-code user export import openapi help" -f -a "run" -d 'Run the daemon (the default without a command)'
+complete -c perchd -n "__fish_perchd_using_subcommand help; and not __fish_seen_subcommand_from run check-config probe setup-code user export import openapi help" -f -a "check-config" -d 'Check the configuration and print every problem with its line; exit 1 if there is any'
+complete -c perchd -n "__fish_perchd_using_subcommand help; and not __fish_seen_subcommand_from run check-config probe setup-code user export import openapi help" -f -a "probe" -d 'List cameras, encoders and GPIO chips, what each configured camera would use, and why not something else'
+complete -c perchd -n "__fish_perchd_using_subcommand help; and not __fish_seen_subcommand_from run check-config probe setup-code user export import openapi help" -f -a "setup-code" -d 'Print the first-run code, until there is an owner'
+complete -c perchd -n "__fish_perchd_using_subcommand help; and not __fish_seen_subcommand_from run check-config probe setup-code user export import openapi help" -f -a "user" -d 'Create, change and list accounts'
+complete -c perchd -n "__fish_perchd_using_subcommand help; and not __fish_seen_subcommand_from run check-config probe setup-code user export import openapi help" -f -a "export" -d 'Write a backup of the store; works while the daemon runs'
+complete -c perchd -n "__fish_perchd_using_subcommand help; and not __fish_seen_subcommand_from run check-config probe setup-code user export import openapi help" -f -a "import" -d 'Restore a backup into a store without accounts; not while the daemon runs'
 complete -c perchd -n "__fish_perchd_using_subcommand help; and not __fish_seen_subcommand_from run check-config probe setup-code user export import openapi help" -f -a "openapi" -d 'Print the `OpenAPI` document of the HTTP interface'
 complete -c perchd -n "__fish_perchd_using_subcommand help; and not __fish_seen_subcommand_from run check-config probe setup-code user export import openapi help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c perchd -n "__fish_perchd_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "add" -d 'Make an account; its password is asked for, or read from standard input'
-complete -c perchd -n "__fish_perchd_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "passwd" -d 'Give an account a new password, and log it out everywhere'
-complete -c perchd -n "__fish_perchd_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "role" -d 'Change what an account may do'
+complete -c perchd -n "__fish_perchd_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "add" -d 'Create an account; its password is typed, or read from standard input'
+complete -c perchd -n "__fish_perchd_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "passwd" -d 'Set an account\'s password and log it out everywhere'
+complete -c perchd -n "__fish_perchd_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "role" -d 'Change an account\'s role'
 complete -c perchd -n "__fish_perchd_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "list" -d 'List the accounts: name, role, standing'

@@ -17,7 +17,7 @@ _perchd() {
     _arguments "${_arguments_options[@]}" : \
 '--config=[Configuration file \[default\: /etc/perch/perch.toml, which may be missing\]]:FILE:_files' \
 '--data-dir=[Folder for everything Perch keeps \[also\: \`PERCH_DATA_DIR\`\]]:DIR:_default' \
-'*--listen=[Address to listen on, such as \[\:\:\]\:8080; give it again for more \[also\: \`PERCH_LISTEN\`\]]:ADDR:_default' \
+'*--listen=[Address to listen on, such as \[\:\:\]\:8080; repeat it for more \[also\: \`PERCH_LISTEN\`\]]:ADDR:_default' \
 '-h[Print help]' \
 '--help[Print help]' \
 '-V[Print version]' \
@@ -35,7 +35,7 @@ _perchd() {
 _arguments "${_arguments_options[@]}" : \
 '--config=[Configuration file \[default\: /etc/perch/perch.toml, which may be missing\]]:FILE:_files' \
 '--data-dir=[Folder for everything Perch keeps \[also\: \`PERCH_DATA_DIR\`\]]:DIR:_default' \
-'*--listen=[Address to listen on, such as \[\:\:\]\:8080; give it again for more \[also\: \`PERCH_LISTEN\`\]]:ADDR:_default' \
+'*--listen=[Address to listen on, such as \[\:\:\]\:8080; repeat it for more \[also\: \`PERCH_LISTEN\`\]]:ADDR:_default' \
 '-h[Print help]' \
 '--help[Print help]' \
 && ret=0
@@ -44,8 +44,8 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 '--config=[Configuration file \[default\: /etc/perch/perch.toml, which may be missing\]]:FILE:_files' \
 '--data-dir=[Folder for everything Perch keeps \[also\: \`PERCH_DATA_DIR\`\]]:DIR:_default' \
-'*--listen=[Address to listen on, such as \[\:\:\]\:8080; give it again for more \[also\: \`PERCH_LISTEN\`\]]:ADDR:_default' \
-'--example[Print a configuration file with every key, its meaning and its default, and check nothing]' \
+'*--listen=[Address to listen on, such as \[\:\:\]\:8080; repeat it for more \[also\: \`PERCH_LISTEN\`\]]:ADDR:_default' \
+'--example[Print a configuration file with every key, its meaning and its default, without checking anything]' \
 '-h[Print help]' \
 '--help[Print help]' \
 && ret=0
@@ -54,8 +54,8 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 '--config=[Configuration file \[default\: /etc/perch/perch.toml, which may be missing\]]:FILE:_files' \
 '--data-dir=[Folder for everything Perch keeps \[also\: \`PERCH_DATA_DIR\`\]]:DIR:_default' \
-'*--listen=[Address to listen on, such as \[\:\:\]\:8080; give it again for more \[also\: \`PERCH_LISTEN\`\]]:ADDR:_default' \
-'--json[For programs]' \
+'*--listen=[Address to listen on, such as \[\:\:\]\:8080; repeat it for more \[also\: \`PERCH_LISTEN\`\]]:ADDR:_default' \
+'--json[Print JSON, for programs]' \
 '-h[Print help]' \
 '--help[Print help]' \
 && ret=0
@@ -64,7 +64,7 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 '--config=[Configuration file \[default\: /etc/perch/perch.toml, which may be missing\]]:FILE:_files' \
 '--data-dir=[Folder for everything Perch keeps \[also\: \`PERCH_DATA_DIR\`\]]:DIR:_default' \
-'*--listen=[Address to listen on, such as \[\:\:\]\:8080; give it again for more \[also\: \`PERCH_LISTEN\`\]]:ADDR:_default' \
+'*--listen=[Address to listen on, such as \[\:\:\]\:8080; repeat it for more \[also\: \`PERCH_LISTEN\`\]]:ADDR:_default' \
 '-h[Print help]' \
 '--help[Print help]' \
 && ret=0
@@ -73,7 +73,7 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 '--config=[Configuration file \[default\: /etc/perch/perch.toml, which may be missing\]]:FILE:_files' \
 '--data-dir=[Folder for everything Perch keeps \[also\: \`PERCH_DATA_DIR\`\]]:DIR:_default' \
-'*--listen=[Address to listen on, such as \[\:\:\]\:8080; give it again for more \[also\: \`PERCH_LISTEN\`\]]:ADDR:_default' \
+'*--listen=[Address to listen on, such as \[\:\:\]\:8080; repeat it for more \[also\: \`PERCH_LISTEN\`\]]:ADDR:_default' \
 '-h[Print help]' \
 '--help[Print help]' \
 ":: :_perchd__subcmd__user_commands" \
@@ -88,12 +88,12 @@ _arguments "${_arguments_options[@]}" : \
         case $line[1] in
             (add)
 _arguments "${_arguments_options[@]}" : \
-'--role=[What it may do]:ROLE:((viewer\:"Watches, chats, follows"
+'--role=[What the account may do]:ROLE:((viewer\:"Watches, chats, follows"
 streamer\:"Also goes live"
 owner\:"Also runs the site"))' \
 '--config=[Configuration file \[default\: /etc/perch/perch.toml, which may be missing\]]:FILE:_files' \
 '--data-dir=[Folder for everything Perch keeps \[also\: \`PERCH_DATA_DIR\`\]]:DIR:_default' \
-'*--listen=[Address to listen on, such as \[\:\:\]\:8080; give it again for more \[also\: \`PERCH_LISTEN\`\]]:ADDR:_default' \
+'*--listen=[Address to listen on, such as \[\:\:\]\:8080; repeat it for more \[also\: \`PERCH_LISTEN\`\]]:ADDR:_default' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 ':username -- Up to 20 letters, digits, _, - and :_default' \
@@ -103,21 +103,21 @@ owner\:"Also runs the site"))' \
 _arguments "${_arguments_options[@]}" : \
 '--config=[Configuration file \[default\: /etc/perch/perch.toml, which may be missing\]]:FILE:_files' \
 '--data-dir=[Folder for everything Perch keeps \[also\: \`PERCH_DATA_DIR\`\]]:DIR:_default' \
-'*--listen=[Address to listen on, such as \[\:\:\]\:8080; give it again for more \[also\: \`PERCH_LISTEN\`\]]:ADDR:_default' \
+'*--listen=[Address to listen on, such as \[\:\:\]\:8080; repeat it for more \[also\: \`PERCH_LISTEN\`\]]:ADDR:_default' \
 '-h[Print help]' \
 '--help[Print help]' \
-':username -- Whose:_default' \
+':username -- The account:_default' \
 && ret=0
 ;;
 (role)
 _arguments "${_arguments_options[@]}" : \
 '--config=[Configuration file \[default\: /etc/perch/perch.toml, which may be missing\]]:FILE:_files' \
 '--data-dir=[Folder for everything Perch keeps \[also\: \`PERCH_DATA_DIR\`\]]:DIR:_default' \
-'*--listen=[Address to listen on, such as \[\:\:\]\:8080; give it again for more \[also\: \`PERCH_LISTEN\`\]]:ADDR:_default' \
+'*--listen=[Address to listen on, such as \[\:\:\]\:8080; repeat it for more \[also\: \`PERCH_LISTEN\`\]]:ADDR:_default' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
-':username -- Whose:_default' \
-':role -- What it may do:((viewer\:"Watches, chats, follows"
+':username -- The account:_default' \
+':role -- The new role:((viewer\:"Watches, chats, follows"
 streamer\:"Also goes live"
 owner\:"Also runs the site"))' \
 && ret=0
@@ -126,7 +126,7 @@ owner\:"Also runs the site"))' \
 _arguments "${_arguments_options[@]}" : \
 '--config=[Configuration file \[default\: /etc/perch/perch.toml, which may be missing\]]:FILE:_files' \
 '--data-dir=[Folder for everything Perch keeps \[also\: \`PERCH_DATA_DIR\`\]]:DIR:_default' \
-'*--listen=[Address to listen on, such as \[\:\:\]\:8080; give it again for more \[also\: \`PERCH_LISTEN\`\]]:ADDR:_default' \
+'*--listen=[Address to listen on, such as \[\:\:\]\:8080; repeat it for more \[also\: \`PERCH_LISTEN\`\]]:ADDR:_default' \
 '-h[Print help]' \
 '--help[Print help]' \
 && ret=0
@@ -175,27 +175,27 @@ esac
 _arguments "${_arguments_options[@]}" : \
 '--config=[Configuration file \[default\: /etc/perch/perch.toml, which may be missing\]]:FILE:_files' \
 '--data-dir=[Folder for everything Perch keeps \[also\: \`PERCH_DATA_DIR\`\]]:DIR:_default' \
-'*--listen=[Address to listen on, such as \[\:\:\]\:8080; give it again for more \[also\: \`PERCH_LISTEN\`\]]:ADDR:_default' \
+'*--listen=[Address to listen on, such as \[\:\:\]\:8080; repeat it for more \[also\: \`PERCH_LISTEN\`\]]:ADDR:_default' \
 '-h[Print help]' \
 '--help[Print help]' \
-':file -- The file to make:_files' \
+':file -- The file to create:_files' \
 && ret=0
 ;;
 (import)
 _arguments "${_arguments_options[@]}" : \
 '--config=[Configuration file \[default\: /etc/perch/perch.toml, which may be missing\]]:FILE:_files' \
 '--data-dir=[Folder for everything Perch keeps \[also\: \`PERCH_DATA_DIR\`\]]:DIR:_default' \
-'*--listen=[Address to listen on, such as \[\:\:\]\:8080; give it again for more \[also\: \`PERCH_LISTEN\`\]]:ADDR:_default' \
+'*--listen=[Address to listen on, such as \[\:\:\]\:8080; repeat it for more \[also\: \`PERCH_LISTEN\`\]]:ADDR:_default' \
 '-h[Print help]' \
 '--help[Print help]' \
-':file -- What `export` or the page made:_files' \
+':file -- A backup from `export` or from the page:_files' \
 && ret=0
 ;;
 (openapi)
 _arguments "${_arguments_options[@]}" : \
 '--config=[Configuration file \[default\: /etc/perch/perch.toml, which may be missing\]]:FILE:_files' \
 '--data-dir=[Folder for everything Perch keeps \[also\: \`PERCH_DATA_DIR\`\]]:DIR:_default' \
-'*--listen=[Address to listen on, such as \[\:\:\]\:8080; give it again for more \[also\: \`PERCH_LISTEN\`\]]:ADDR:_default' \
+'*--listen=[Address to listen on, such as \[\:\:\]\:8080; repeat it for more \[also\: \`PERCH_LISTEN\`\]]:ADDR:_default' \
 '-h[Print help]' \
 '--help[Print help]' \
 && ret=0
@@ -288,13 +288,13 @@ esac
 (( $+functions[_perchd_commands] )) ||
 _perchd_commands() {
     local commands; commands=(
-'run:Run the daemon (what happens without a command, too)' \
-'check-config:Check the configuration and print every problem with its line; exit 1 on any' \
-'probe:List cameras, encoders and GPIO chips, what each configured camera would run with, and why not with something else' \
-'setup-code:Print the first-run code, while there is no owner yet' \
-'user:Make and change accounts' \
-'export:Write a backup of the store, also while the daemon runs' \
-'import:Begin with a backup, where there are no accounts yet; not while the daemon runs' \
+'run:Run the daemon (the default without a command)' \
+'check-config:Check the configuration and print every problem with its line; exit 1 if there is any' \
+'probe:List cameras, encoders and GPIO chips, what each configured camera would use, and why not something else' \
+'setup-code:Print the first-run code, until there is an owner' \
+'user:Create, change and list accounts' \
+'export:Write a backup of the store; works while the daemon runs' \
+'import:Restore a backup into a store without accounts; not while the daemon runs' \
 'openapi:Print the \`OpenAPI\` document of the HTTP interface' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
@@ -313,13 +313,13 @@ _perchd__subcmd__export_commands() {
 (( $+functions[_perchd__subcmd__help_commands] )) ||
 _perchd__subcmd__help_commands() {
     local commands; commands=(
-'run:Run the daemon (what happens without a command, too)' \
-'check-config:Check the configuration and print every problem with its line; exit 1 on any' \
-'probe:List cameras, encoders and GPIO chips, what each configured camera would run with, and why not with something else' \
-'setup-code:Print the first-run code, while there is no owner yet' \
-'user:Make and change accounts' \
-'export:Write a backup of the store, also while the daemon runs' \
-'import:Begin with a backup, where there are no accounts yet; not while the daemon runs' \
+'run:Run the daemon (the default without a command)' \
+'check-config:Check the configuration and print every problem with its line; exit 1 if there is any' \
+'probe:List cameras, encoders and GPIO chips, what each configured camera would use, and why not something else' \
+'setup-code:Print the first-run code, until there is an owner' \
+'user:Create, change and list accounts' \
+'export:Write a backup of the store; works while the daemon runs' \
+'import:Restore a backup into a store without accounts; not while the daemon runs' \
 'openapi:Print the \`OpenAPI\` document of the HTTP interface' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
@@ -368,9 +368,9 @@ _perchd__subcmd__help__subcmd__setup-code_commands() {
 (( $+functions[_perchd__subcmd__help__subcmd__user_commands] )) ||
 _perchd__subcmd__help__subcmd__user_commands() {
     local commands; commands=(
-'add:Make an account; its password is asked for, or read from standard input' \
-'passwd:Give an account a new password, and log it out everywhere' \
-'role:Change what an account may do' \
+'add:Create an account; its password is typed, or read from standard input' \
+'passwd:Set an account'\''s password and log it out everywhere' \
+'role:Change an account'\''s role' \
 'list:List the accounts\: name, role, standing' \
     )
     _describe -t commands 'perchd help user commands' commands "$@"
@@ -423,9 +423,9 @@ _perchd__subcmd__setup-code_commands() {
 (( $+functions[_perchd__subcmd__user_commands] )) ||
 _perchd__subcmd__user_commands() {
     local commands; commands=(
-'add:Make an account; its password is asked for, or read from standard input' \
-'passwd:Give an account a new password, and log it out everywhere' \
-'role:Change what an account may do' \
+'add:Create an account; its password is typed, or read from standard input' \
+'passwd:Set an account'\''s password and log it out everywhere' \
+'role:Change an account'\''s role' \
 'list:List the accounts\: name, role, standing' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
@@ -439,9 +439,9 @@ _perchd__subcmd__user__subcmd__add_commands() {
 (( $+functions[_perchd__subcmd__user__subcmd__help_commands] )) ||
 _perchd__subcmd__user__subcmd__help_commands() {
     local commands; commands=(
-'add:Make an account; its password is asked for, or read from standard input' \
-'passwd:Give an account a new password, and log it out everywhere' \
-'role:Change what an account may do' \
+'add:Create an account; its password is typed, or read from standard input' \
+'passwd:Set an account'\''s password and log it out everywhere' \
+'role:Change an account'\''s role' \
 'list:List the accounts\: name, role, standing' \
 'help:Print this message or the help of the given subcommand(s)' \
     )

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 #![allow(
     unreachable_pub,
-    reason = "nothing outside a program reaches in: `pub` here says that another module uses it"
+    reason = "nothing outside a binary can use it: `pub` here means that another module does"
 )]
 
 mod button;

@@ -1,5 +1,5 @@
-//! What the packages ship beside the program and is made from it: its manual and the shells' completions. These tests hold the files of the
-//! repository to the program; `WRITE_SHIPPED=1 cargo test --package perchd shipped` makes the files anew.
+//! The files in the packages that are generated from the program: its manual pages and shell completions. These tests check that
+//! the repository's files are up to date; `WRITE_SHIPPED=1 cargo test --package perchd shipped` writes them again.
 
 use crate::{cmd, config};
 use clap_complete::Shell;
@@ -13,7 +13,7 @@ fn held(file: &str, made: &str) {
     let shipped = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         shipped == made,
-        "docs/{file} is not up to date: WRITE_SHIPPED=1 cargo test --package perchd shipped"
+        "docs/{file} is out of date; run: WRITE_SHIPPED=1 cargo test --package perchd shipped"
     );
 }
 

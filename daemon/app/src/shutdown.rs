@@ -1,25 +1,26 @@
-//! The end of the daemon: what asks for it, and steps that each have a deadline (design §2). The order is `cmd::run`'s.
+//! Shutting down: the signals that ask for it, and steps that each have a deadline (design §2). `cmd::run` has their order.
 
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// For all streams to come to their end: cameras, readers, and the end written to the store.
+/// All streams end: cameras stop, readers finish, the end is written to the store.
 pub const STREAMS: Duration = Duration::from_secs(6);
-/// For the sockets of the chats to say goodbye.
+/// The chats' sockets are closed with a farewell.
 pub const CHATS: Duration = Duration::from_secs(2);
-/// For connections to finish what they are being sent.
+/// Connections finish their responses.
 pub const CONNECTIONS: Duration = Duration::from_secs(5);
-/// For the store to be synced and closed.
+/// The store is synced and closed.
 pub const STORE: Duration = Duration::from_secs(3);
-/// For the lamp to be switched off.
+/// The lamp is switched off.
 pub const LAMP: Duration = Duration::from_secs(1);
-/// For threads that still block; those that hang are left to the kernel. All together less than the unit's `TimeoutStopSec`.
+/// Threads that still block; those that hang are left to the kernel. All deadlines together are below the unit's
+/// `TimeoutStopSec`.
 pub const THREADS: Duration = Duration::from_secs(1);
 
-/// Exit code of a daemon that was told twice: 128 + SIGINT, as shells have it.
+/// Exit code after a second signal: 128 + SIGINT, as shells have it.
 const TOLD_TWICE: i32 = 130;
 
-/// The signals that end the daemon: SIGTERM from systemd, SIGINT from a keyboard, SIGHUP from a terminal that closes.
+/// The signals that end the daemon: SIGTERM from systemd, SIGINT from a keyboard, SIGHUP from a closing terminal.
 pub struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -27,7 +28,7 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Takes the signals over. Inside the runtime.
+    /// Installs the handlers. Call it inside the runtime.
     pub fn new() -> std::io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
@@ -36,7 +37,7 @@ impl Signals {
         })
     }
 
-    /// Waits for the next one and names it.
+    /// Waits for the next signal and returns its name.
     pub async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
@@ -49,7 +50,7 @@ impl Signals {
     pub fn arm(mut self) {
         tokio::spawn(async move {
             let name = self.next().await;
-            tracing::warn!("{name} again: leaving at once");
+            tracing::warn!("{name} again: exiting at once");
             std::process::exit(TOLD_TWICE);
         });
     }

@@ -120,7 +120,11 @@ fn a_store_that_is_no_store_is_kept_and_told() {
     std::fs::write(&store, "my notes").unwrap();
     let output = perchd(&["--listen", "127.0.0.1:0", "--data-dir", dir.path().to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(error_of(&output).contains("perch.redb is damaged or not a Perch store"), "{}", error_of(&output));
+    assert!(
+        error_of(&output).contains("perch.redb is damaged or not a Perch store"),
+        "{}",
+        error_of(&output)
+    );
     assert_eq!(std::fs::read_to_string(&store).unwrap(), "my notes");
 }
 

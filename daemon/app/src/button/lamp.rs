@@ -1,4 +1,4 @@
-//! The lamp: what it shows is a value made of how things are ([`Seen`]), and a task keeps the line to it.
+//! The lamp: [`Seen`] determines the pattern, and a task drives the line accordingly.
 
 use crate::config;
 use crate::system::notify;
@@ -15,30 +15,30 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-/// How the lamp is named among the faults.
+/// The lamp's name among the faults.
 const LAMP: &str = "lamp";
-/// A lamp that cannot be had is tried again after this.
+/// Pause before a lamp that cannot be opened is tried again.
 const RETRY: Duration = Duration::from_secs(2);
-/// How often it is looked whether the card is nearly full and the cameras' threads give signs of life.
+/// How often the card's free space and the camera threads' signs of life are checked.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// What the lamp speaks of.
+/// What the lamp indicates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Seen {
     /// Something does not work.
     fault: bool,
-    /// The card has little room left.
+    /// The card is nearly full.
     nearly_full: bool,
-    /// The state of what is on the air that says most.
+    /// The most telling state of the streams on the air.
     stream: Option<StreamState>,
 }
 
-/// How the lamp goes on and off, again and again.
+/// A repeating on-off pattern.
 #[derive(Debug, PartialEq, Eq)]
 struct Pattern {
     /// Whether it begins lit.
     lit: bool,
-    /// Milliseconds until it changes, and so on; an even number of them. None: it stays so.
+    /// Milliseconds to each change; an even number of entries. Empty: it never changes.
     changes: &'static [u64],
 }
 
@@ -47,7 +47,7 @@ const ON: Pattern = Pattern { lit: true, changes: &[] };
 const SLOW: Pattern = Pattern { lit: true, changes: &[1000, 1000] };
 const FAST: Pattern = Pattern { lit: true, changes: &[100, 100] };
 const DOUBLE: Pattern = Pattern { lit: true, changes: &[100, 150, 100, 1650] };
-/// The same on a lamp that is lit: it can be seen that one is live, too.
+/// Inverted, for a lamp that is lit: it shows that a stream is live, too.
 const DOUBLE_DARK: Pattern = Pattern { lit: false, changes: &[100, 150, 100, 1650] };
 
 impl Seen {
@@ -64,7 +64,7 @@ impl Seen {
 }
 
 impl Pattern {
-    /// Whether it is lit so long after its beginning, and when that changes.
+    /// Whether the lamp is lit this long after the pattern began, and the time until the next change.
     fn at(&self, since: Duration) -> (bool, Option<Duration>) {
         let round: u64 = self.changes.iter().sum();
         if round == 0 {
@@ -84,11 +84,11 @@ impl Pattern {
     }
 }
 
-/// What the lamp looks at.
+/// What the lamp watches.
 pub struct Watched {
     /// What is on the air.
     pub on_air: watch::Receiver<Arc<[OnAir]>>,
-    /// What does not work; the lamp's own faults are told here as well.
+    /// What does not work; the lamp's own fault is reported here, too.
     pub faults: Faults,
     /// The card.
     pub board: Board,
@@ -96,7 +96,7 @@ pub struct Watched {
     pub clock: Arc<dyn Clock>,
 }
 
-/// Shows how things are until `closing` completes, and is off then. `None`: there is no lamp.
+/// Shows the state until `closing` completes, then switches the lamp off. `None`: no lamp is configured.
 pub fn run<C: Future<Output = ()> + Send>(
     config: &config::Lamp,
     watched: Watched,
@@ -153,13 +153,13 @@ async fn show(
     }
 }
 
-/// Looks at things without ever waiting for the card.
+/// Watches the state without ever waiting for the card.
 struct Eyes {
     watched: Watched,
     faults: watch::Receiver<std::collections::BTreeMap<&'static str, String>>,
     seen: Seen,
     period: tokio::time::Interval,
-    /// The card is being asked; one that stalls says nothing meanwhile.
+    /// The running query for free space; `None` between queries. While a card stalls, the last result stands.
     asking: Option<JoinHandle<bool>>,
 }
 
@@ -172,7 +172,7 @@ impl Eyes {
     fn look(&mut self) -> Seen {
         self.faults.mark_unchanged();
         let on_air = self.watched.on_air.borrow_and_update();
-        // Live says more than starting, starting more than ended.
+        // Live tells more than starting, starting more than ended.
         let stream = on_air.iter().map(|on_air| on_air.state).min_by_key(|state| match state {
             StreamState::Live => 0,
             StreamState::Starting => 1,
@@ -186,7 +186,7 @@ impl Eyes {
         self.seen
     }
 
-    /// Waits until it is worth looking again.
+    /// Waits until something may have changed.
     async fn news(&mut self) {
         let Self { watched, faults, seen, period, asking } = self;
         let asked = async {
@@ -210,7 +210,7 @@ impl Eyes {
     }
 }
 
-/// Nobody writes it any more: that is no reason to look again and again.
+/// Waits for a change. Once the sender is gone it never completes, so that the loop does not spin.
 async fn changed<T>(watched: &mut watch::Receiver<T>) {
     if watched.changed().await.is_err() {
         std::future::pending::<()>().await;
@@ -257,7 +257,7 @@ mod tests {
         assert_eq!(DOUBLE_DARK.at(ms(100)), (true, Some(ms(250))));
     }
 
-    /// Writes down when it was switched, in milliseconds since the start; fails as often as it is told.
+    /// Records switching times, in milliseconds since the start; fails as often as requested.
     #[derive(Clone)]
     struct Paper {
         began: Instant,

@@ -1,4 +1,4 @@
-//! The button's thread: opens the contact, waits for changes, recognises presses, and keeps trying while there is none.
+//! The button's thread: opens the contact, waits for changes, recognises presses, and tries again while the button is missing.
 
 use perch_device::contact::{Contact, ContactError};
 use perch_device::press::{Press, PressTimes, Presses};
@@ -8,30 +8,30 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// How the button is named among the faults.
+/// The button's name among the faults.
 const BUTTON: &str = "button";
-/// A button that cannot be had is tried again after this.
+/// Pause before a button that cannot be opened is tried again.
 const RETRY: Duration = Duration::from_secs(2);
-/// Waits are no longer, so that the thread sees the end, and mends what a lost change left wrong.
+/// The longest wait, so that the thread notices the end and corrects the state after a lost change.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-const STUCK: &str = "The button is pressed all the time: check its wiring, and active and bias in [button]. It does nothing until it is let go.";
+const STUCK: &str = "The button is pressed all the time: check its wiring, and active and bias in [button]. It does nothing until it is released.";
 
-/// Opens the contact; asked again after each failure.
+/// Opens the contact; called again after each failure.
 pub(super) type Open = Box<dyn FnMut() -> Result<Box<dyn Contact>, ContactError> + Send>;
 
 /// What the thread needs.
 pub(super) struct Listener {
     pub(super) open: Open,
     pub(super) times: PressTimes,
-    /// Gone when nobody is interested any more.
+    /// Closed when nobody listens any more.
     pub(super) tell: mpsc::Sender<Press>,
     pub(super) faults: Faults,
     pub(super) clock: Arc<dyn Clock>,
 }
 
 impl Listener {
-    /// Until nobody is interested.
+    /// Runs until nobody listens.
     pub(super) fn run(mut self) {
         while !self.tell.is_closed() {
             let heard = (self.open)().and_then(|mut contact| self.hear(&mut *contact));
@@ -61,7 +61,7 @@ impl Listener {
             if let Some(press) = press
                 && self.tell.try_send(press).is_err()
             {
-                tracing::info!("a press of the button is left out: the one before is still being done");
+                tracing::info!("a press of the button is ignored: the previous one is still being handled");
             }
         }
         Ok(())
@@ -76,13 +76,13 @@ mod tests {
     use std::collections::VecDeque;
     use std::path::PathBuf;
 
-    /// A contact whose changes are known before; turns the clock while it is waited for. When they are over it is gone.
+    /// A contact whose changes are given in advance; waiting for them turns the clock. After the last one it is gone.
     struct Script {
         clock: Arc<HandClock>,
         /// Milliseconds, and whether it is closed from then on.
         changes: VecDeque<(u64, bool)>,
         closed: bool,
-        /// Whose changes are not told, only seen.
+        /// Changes are not reported by `wait`, only visible in `is_closed`.
         deaf: bool,
     }
 
@@ -120,7 +120,7 @@ mod tests {
     /// Whether it is closed at first, whether it is deaf, and its changes.
     type Opening = (bool, bool, Vec<(u64, bool)>);
 
-    /// Runs through scripts, one after another for each opening; what was pressed, and the faults after each.
+    /// Runs through the scripts, one for each opening; returns the presses, and the faults after each opening.
     fn run(scripts: Vec<Opening>) -> (Vec<Press>, Vec<String>) {
         let clock = Arc::new(HandClock::default());
         let (tell, presses) = mpsc::channel(16);

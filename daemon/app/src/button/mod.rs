@@ -1,10 +1,10 @@
 //! The button on the board (or a pedal), and the lamp beside it.
 //!
-//! A thread of its own ([`listen`]) waits for the contact and recognises presses; a task here does what they ask for, by the same
-//! [`LiveHandle`] as the page and the API. [`lamp`] shows how things are. A button that is missing, stuck or forbidden is a *fault* in
-//! words ([`Faults`]); the daemon goes on without it.
+//! A thread of its own ([`listen`]) waits for the contact and recognises presses; a task here acts on them through the same
+//! [`LiveHandle`] as the page and the API. [`lamp`] shows the state. A missing, stuck or inaccessible button is a *fault* in
+//! words ([`Faults`]), and the daemon runs on without it.
 //!
-//! Must not be here: what starts and stops streams (`live`), how lines are driven (perch-device).
+//! Not here: what starts and stops streams (`live`), and how lines are driven (perch-device).
 
 mod lamp;
 mod listen;
@@ -27,16 +27,16 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-/// One press waits while another is done; more are impatience.
+/// One press may wait while another is handled; further ones are ignored.
 const WAITING: usize = 1;
 /// Of the button's thread, which does little.
 const STACK: usize = 256 << 10;
-/// systemd has begun to end us by then, or nobody heeds the button.
+/// If perchd still runs this long after asking for a power-off, `perch-poweroff.path` is not enabled.
 const HEEDED: Duration = Duration::from_secs(20);
-/// The fault of what a press asked for, apart from the button's own.
+/// The fault of an action that a press asked for, separate from the button's own.
 const PRESS: &str = "press of the button";
 
-/// The button and the lamp while they work.
+/// The running button and lamp.
 pub struct Panel {
     button: Option<JoinHandle<()>>,
     lamp: Option<JoinHandle<()>>,
@@ -44,7 +44,7 @@ pub struct Panel {
 }
 
 impl Panel {
-    /// Listens to the button and lights the lamp, as far as they are configured. Inside the runtime.
+    /// Starts the button and the lamp as far as they are configured. Call it inside the runtime.
     pub fn start(
         button: &config::Button,
         lamp: &config::Lamp,
@@ -56,7 +56,7 @@ impl Panel {
         let presses = listen_to(button, faults.clone(), clock)?;
         let (lamp_goes_off, off) = oneshot::channel::<()>();
         let lamp = lamp::run(lamp, watched, async {
-            // An error is the panel gone, and that is the end too.
+            // An error means that the panel is gone, which also ends it.
             let _ = off.await;
         });
         Ok(Self {
@@ -66,25 +66,25 @@ impl Panel {
         })
     }
 
-    /// Nothing comes of the button any more.
+    /// Ignores the button from now on.
     pub fn let_go_of_the_button(&mut self) {
         if let Some(button) = self.button.take() {
             button.abort();
         }
     }
 
-    /// Ends it all; the lamp is off then.
+    /// Stops everything; the lamp is off afterwards.
     pub async fn switch_off(mut self) {
         self.let_go_of_the_button();
         drop(self.lamp_goes_off);
         if let Some(lamp) = self.lamp {
-            // One that broke down has said so.
+            // A panic was logged already.
             let _ = lamp.await;
         }
     }
 }
 
-/// Starts the button's thread, which lasts as long as its presses are received. `None`: there is no button.
+/// Starts the button's thread, which runs as long as its presses are received. `None`: no button is configured.
 fn listen_to(
     config: &config::Button,
     faults: Faults,
@@ -125,19 +125,19 @@ async fn act(mut presses: mpsc::Receiver<Press>, live: LiveHandle, power: PowerS
             press = presses.recv() => press,
             () = until(heeded_by) => {
                 heeded_by = None;
-                // Whoever enables the unit now does not want to be switched off for it.
+                // Enabling the unit later must not switch the board off.
                 power.take_back();
                 faults.tell(PRESS, power::NOBODY_HEEDS);
                 continue;
             }
         };
         match press {
-            // The thread lasts as long as it is heard, so it broke down.
-            None => return faults.tell(PRESS, "The button's thread broke down: restart perchd."),
+            // The thread runs as long as the receiver exists, so it panicked.
+            None => return faults.tell(PRESS, "The button's thread failed: restart perchd."),
             Some(Press::Short) => start_or_stop(&live, &faults).await,
             Some(Press::Long) => match power.switch_off() {
                 Ok(()) => {
-                    tracing::info!("the button was held: the board is to be switched off");
+                    tracing::info!("the button was held: asking to switch the board off");
                     heeded_by = Some(Instant::now() + HEEDED);
                 }
                 Err(why) => faults.tell(PRESS, &why.to_string()),
@@ -150,13 +150,15 @@ async fn start_or_stop(live: &LiveHandle, faults: &Faults) {
     match live.press().await {
         Ok(pressed) => {
             match pressed {
-                Pressed::Started(stream) => tracing::info!(%stream, "the button starts a stream"),
-                Pressed::Ending(streams) => tracing::info!(?streams, "the button ends what is on the air"),
+                Pressed::Started(stream) => tracing::info!(%stream, "the button started a stream"),
+                Pressed::Ending(streams) => {
+                    tracing::info!(?streams, "the button stopped the streams on the air")
+                }
             }
             faults.clear(PRESS);
         }
         Err(error) => {
-            faults.tell(PRESS, &format!("The button was pressed, and nothing could go live: {error}."));
+            faults.tell(PRESS, &format!("The button was pressed, but no stream could start: {error}."));
         }
     }
 }

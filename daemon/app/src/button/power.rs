@@ -1,17 +1,18 @@
-//! Switching the board off. perchd may not: it leaves a word in its runtime directory, and systemd's `perch-poweroff.path` sees it.
+//! Switches the board off. perchd has no right to do so: it writes a file into its runtime directory, and systemd's
+//! `perch-poweroff.path` acts on it.
 
 use std::path::PathBuf;
 
-/// The word's name in the runtime directory; `perch-poweroff.path` watches for it.
+/// The file's name in the runtime directory; `perch-poweroff.path` watches for it.
 const WORD: &str = "poweroff";
 
-pub(super) const NOBODY_HEEDS: &str = "The button was held to switch the board off, and nothing happens: \
+pub(super) const NOBODY_HEEDS: &str = "The button was held to switch the board off, but nothing happened: \
     enable perch-poweroff.path (sudo systemctl enable --now perch-poweroff.path).";
 
 /// Asks for the board to be switched off.
 #[derive(Clone, Debug)]
 pub struct PowerSwitch {
-    /// systemd's `RuntimeDirectory=`; `None` where no service manager runs us.
+    /// systemd's `RuntimeDirectory=`; `None` without a service manager.
     directory: Option<PathBuf>,
 }
 
@@ -19,15 +20,15 @@ pub struct PowerSwitch {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum PowerError {
     #[error(
-        "The button was held to switch the board off, which works only where Perch runs as a service of systemd."
+        "The button was held to switch the board off, but that works only if Perch runs as a systemd service."
     )]
     NoService,
-    #[error("The button was held to switch the board off, and {} cannot be written: {source}.", path.display())]
+    #[error("The button was held to switch the board off, but {} cannot be written: {source}.", path.display())]
     Word { path: PathBuf, source: std::io::Error },
 }
 
 impl PowerSwitch {
-    /// `directories` is what systemd says in `RUNTIME_DIRECTORY`: absolute, with colons between several.
+    /// `directories` is systemd's `RUNTIME_DIRECTORY`: absolute paths, separated by colons.
     pub fn new(directories: Option<&str>) -> Self {
         let first = directories.and_then(|all| all.split(':').next());
         Self { directory: first.filter(|directory| directory.starts_with('/')).map(PathBuf::from) }
@@ -42,12 +43,12 @@ impl PowerSwitch {
         std::fs::write(&path, "the button was held\n").map_err(|source| PowerError::Word { path, source })
     }
 
-    /// Nobody has heeded it.
+    /// Removes the file that nothing acted on.
     pub(super) fn take_back(&self) {
         if let Some(path) = self.word()
             && let Err(error) = std::fs::remove_file(&path)
         {
-            tracing::warn!("{} cannot be taken back: {error}", path.display());
+            tracing::warn!("cannot remove {}: {error}", path.display());
         }
     }
 }
@@ -72,7 +73,7 @@ mod tests {
     fn without_a_service_manager_it_is_said() {
         for none in [None, Some(""), Some("relative")] {
             let why = PowerSwitch::new(none).switch_off().unwrap_err().to_string();
-            assert!(why.contains("service of systemd"), "{why}");
+            assert!(why.contains("systemd service"), "{why}");
         }
         let why = PowerSwitch::new(Some("/nowhere/at/all")).switch_off().unwrap_err().to_string();
         assert!(why.contains("/nowhere/at/all/poweroff cannot be written"), "{why}");

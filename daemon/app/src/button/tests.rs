@@ -7,10 +7,10 @@ use perch_studio::live::{BoardHardware, LiveCamera, LiveSettings, OnAir, Studio}
 use perch_studio::memory_budget::MemoryBudget;
 use tokio::sync::watch;
 
-/// Everything that is waited for comes within this, on a slow machine too.
+/// Everything awaited comes within this, even on a slow machine.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// A button before a camera that shows the test pattern.
+/// A button and a camera that shows the test pattern.
 struct Board {
     dir: tempfile::TempDir,
     store: Arc<Store>,
@@ -59,7 +59,7 @@ impl Board {
         Self { dir, store, press, on_air, faults }
     }
 
-    /// Waits until a stream other than those is in that state.
+    /// Waits until a stream other than `others` is in that state.
     async fn sees(&mut self, state: StreamState, others: &[StreamId]) -> StreamId {
         let matches = |on_air: &&OnAir| on_air.state == state && !others.contains(&on_air.stream);
         let seen = self.on_air.wait_for(|all| all.iter().any(|on_air| matches(&on_air)));
@@ -87,7 +87,7 @@ async fn short_presses_start_and_end_streams_and_a_quick_one_waits_its_turn() {
     board.press.send(Press::Short).await.unwrap();
     let first = board.sees(StreamState::Live, &[]).await;
     assert_eq!(board.store.stream(first).unwrap().facts.user, owner.id);
-    // The second of these comes while the first stream still ends.
+    // The second press comes while the first stream is still ending.
     board.press.send(Press::Short).await.unwrap();
     board.press.send(Press::Short).await.unwrap();
     let second = board.sees(StreamState::Live, &[first]).await;

@@ -1,5 +1,5 @@
-//! `perchd export` and `perchd import`: a backup of everything that is remembered, in one file, and a new beginning with it. Both go to the store's file
-//! itself: a running daemon is not disturbed by the first, and refuses the second.
+//! `perchd export` and `perchd import`: write a backup of everything into one file, and start from such a file. Both use the
+//! store's file directly: export does not disturb a running daemon, and import is refused while one runs.
 
 use super::{run, say};
 use crate::config::Config;
@@ -10,19 +10,19 @@ use perch_studio::clock::wall;
 use rustix::fs::Mode;
 use std::path::Path;
 
-/// What people say whose import was refused.
-const SITE_IN_USE: &str = "nothing was changed: import where nobody has an account yet, with --data-dir of a new folder, \
+/// Advice after a refused import.
+const SITE_IN_USE: &str = "nothing was changed: import into a new folder with --data-dir, \
      or stop perchd, move the old store away, and import again";
 
-/// Writes a backup into `file`, which must not exist; for nobody else's eyes, since it holds what guards the accounts.
+/// Writes a backup into `file`, which must not exist; only its owner may read it, since it holds password hashes.
 pub(super) fn export(config: &Config, file: &Path) -> anyhow::Result<()> {
-    // The command is a process of its own, and makes nothing else.
+    // The process runs only this command and creates no other file.
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
     Store::back_up_file(&run::store_file(&config.server.data_dir), file, wall(&SystemClock))
         .with_context(|| format!("no backup was written to {}", file.display()))
 }
 
-/// Puts the backup in the place of a store without accounts.
+/// Replaces a store without accounts with the backup.
 pub(super) fn import(config: &Config, file: &Path) -> anyhow::Result<()> {
     run::make_folder(&config.server.data_dir)?;
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
@@ -32,6 +32,6 @@ pub(super) fn import(config: &Config, file: &Path) -> anyhow::Result<()> {
         restored => restored.with_context(|| format!("{} was not imported", file.display()))?,
     };
     let name = store.settings()?.site_name;
-    say(&format!("{name} is restored. Everybody has to log in again.\n"));
+    say(&format!("{name} is restored. Everyone has to log in again.\n"));
     Ok(())
 }

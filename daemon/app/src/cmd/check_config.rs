@@ -3,11 +3,11 @@
 use crate::config::{self, Config, Sources};
 use std::process::ExitCode;
 
-/// Prints every problem, one a line.
+/// Prints every problem, one per line.
 pub(super) fn check(sources: &Sources) -> ExitCode {
     match Config::load(sources) {
         Ok(_) => {
-            super::say("configuration is good\n");
+            super::say("the configuration is valid\n");
             ExitCode::SUCCESS
         }
         Err(problems) => {

@@ -1,5 +1,5 @@
-//! Where a command like `perchd user` asks: a daemon that runs with this data directory holds the store, so it is asked over its console's socket; where
-//! none runs, the command opens the store and asks the use cases of the site itself.
+//! Runs commands like `perchd user` against the site. A running daemon holds the store, so it is asked over its console socket;
+//! without one, the command opens the store and calls the site's use cases itself.
 
 use super::run;
 use crate::config::Config;
@@ -19,13 +19,13 @@ use tokio::net::UnixStream;
 
 /// Who answers a command.
 pub(super) enum Reached {
-    /// The daemon that runs.
+    /// The running daemon.
     Daemon(Daemon),
     /// The site at rest, in this process.
     Here(Box<Site>),
 }
 
-/// Finds out who answers. Inside a runtime.
+/// Finds out who answers. Call it inside a runtime.
 pub(super) async fn reach(config: &Config) -> anyhow::Result<Reached> {
     let daemon = Daemon { socket: config.server.data_dir.join(SOCKET) };
     match UnixStream::connect(&daemon.socket).await {
@@ -52,7 +52,8 @@ pub(super) struct Daemon {
 }
 
 impl Daemon {
-    /// Asks for something in JSON, over a connection of its own; the answer's JSON, or the problem as an error. Null where the answer has no body.
+    /// Sends a JSON request over a connection of its own; returns the response's JSON, or the problem as an error. Null for a
+    /// response without a body.
     pub(super) async fn ask(
         &self,
         method: Method,

@@ -1,17 +1,17 @@
-//! perchd(1), made from the command line and from what only people can say of it.
+//! perchd(1), generated from the command line and from the sections below.
 
 use clap::{ArgAction, Command};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, italic, roman};
 
-/// What the command line does not know of itself: heading, then paragraphs; one with a colon after its first word is an entry.
+/// Sections that the command line cannot give: heading, then entries of a term and its text.
 const SECTIONS: &[(&str, &[(&str, &str)])] = &[
     (
         "EXIT STATUS",
         &[
-            ("0", "All went well; after a signal too."),
-            ("1", "What went wrong is on standard error. systemd starts the daemon again."),
-            ("78", "Flags, environment or configuration are wrong. systemd leaves it at that."),
+            ("0", "Success, or ended by a signal."),
+            ("1", "Failure; the reason is on standard error. systemd restarts the daemon."),
+            ("78", "Flags, environment or configuration are wrong. systemd does not restart the daemon."),
         ],
     ),
     (
@@ -20,43 +20,37 @@ const SECTIONS: &[(&str, &[(&str, &str)])] = &[
             ("/etc/perch/perch.toml", "The configuration: perch.toml(5)."),
             (
                 "/var/lib/perch",
-                "Everything that is kept: accounts, streams, chats. perchd export makes a backup of it, and so does the page.",
+                "Everything that Perch keeps: accounts, streams, chats. Back it up with perchd export or on the page.",
             ),
             (
                 "/var/lib/perch/before-restore.backup",
-                "What the last restore on the page replaced. To take that back: stop perchd, move perch.redb away, and perchd import this.",
+                "The store that the last restore on the page replaced. To undo the restore: stop perchd, move perch.redb away, and perchd import this.",
             ),
             (
                 "/var/lib/perch/perch.redb.reserve",
-                "Room that is kept back, so that its owner can log in on a card that has become full. May be removed at any time.",
+                "Space kept back, so that the owner can log in when the card is full. May be removed at any time.",
             ),
-            (
-                "/usr/share/doc/perch/examples",
-                "Drop-ins for the units, which do nothing until they are copied.",
-            ),
+            ("/usr/share/doc/perch/examples", "Drop-ins for the units; copy one to use it."),
         ],
     ),
     (
         "PORT 80",
         &[(
             "perchd.socket",
-            "has systemd listen on port 80 and hand it to the daemon, which needs no right of its own for that. The addresses of \
-             server.listen are served beside it. Where another program has port 80, that unit fails and the rest goes on; \
-             systemctl mask --now perchd.socket gives the port up, systemctl edit perchd.socket changes it.",
+            "makes systemd listen on port 80 and pass it to the daemon, which needs no extra privilege for that. The addresses of \
+             server.listen are served, too. If another program uses port 80, only this unit fails; \
+             systemctl mask --now perchd.socket releases the port, systemctl edit perchd.socket changes it.",
         )],
     ),
     (
         "WHEN IT HANGS",
         &[
-            ("the encoder", "is closed and opened anew by the daemon itself, within seconds."),
-            (
-                "the daemon",
-                "is ended and started again by systemd when it has not fed the watchdog for 15 seconds.",
-            ),
+            ("the encoder", "is reopened by the daemon itself, within seconds."),
+            ("the daemon", "is restarted by systemd if it has not fed the watchdog for 15 seconds."),
             (
                 "the board",
-                "is left alone after ten such ends in a quarter of an hour, and perchd.service has failed: systemctl restart perchd. A \
-                 driver that hangs inside the kernel is only cured by a reboot; whoever wants that to happen by itself says so with\n\
+                "is left alone: after ten such restarts within 15 minutes perchd.service fails, until systemctl restart perchd. A \
+                 driver that hangs inside the kernel needs a reboot; to have that happen by itself, run\n\
                  cd /etc/systemd/system; mkdir -p perchd.service.d; cp /usr/share/doc/perch/examples/reboot.conf perchd.service.d; \
                  systemctl daemon-reload",
             ),
@@ -64,7 +58,7 @@ const SECTIONS: &[(&str, &[(&str, &str)])] = &[
     ),
 ];
 
-/// The page, as troff reads it.
+/// The page in troff.
 pub(crate) fn manual() -> String {
     let mut command = super::command();
     command.build();
@@ -93,11 +87,11 @@ pub(crate) fn manual() -> String {
         bold("systemctl"),
         roman("(1)"),
     ]);
-    // Its preamble is there already.
+    // Without the preamble, which the page already has.
     String::from_utf8(out).expect("troff is text") + &rest.to_roff()
 }
 
-/// What can be typed after `perchd`, with its own arguments and options.
+/// Every subcommand, with its own arguments and options.
 fn leaves(page: &mut Roff, before: &str, command: &Command) {
     let name = format!("{before}{}", command.get_name());
     if command.get_name() == "help" {

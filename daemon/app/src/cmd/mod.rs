@@ -1,5 +1,5 @@
-//! The command line (design §3). Each command is a file here; this one reads the flags and tells the commands apart.
-//! `anyhow` ends here: a command's error is said once, with its whole chain, and becomes an exit code.
+//! The command line (design §3): parses the flags and dispatches to a file for each command. `anyhow` is used only here and in
+//! the commands: an error is printed once, with its whole chain, and becomes an exit code.
 
 mod backup;
 mod check_config;
@@ -21,7 +21,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// `EX_CONFIG` of sysexits.h: flags or configuration are wrong. systemd is told not to restart on it.
+/// `EX_CONFIG` of sysexits.h: flags or configuration are wrong. The unit file tells systemd not to restart on it.
 const EXIT_CONFIG: u8 = 78;
 
 /// A camera's picture in every browser of the LAN.
@@ -34,7 +34,7 @@ struct Cli {
     /// Folder for everything Perch keeps [also: `PERCH_DATA_DIR`]
     #[arg(long, global = true, value_name = "DIR")]
     data_dir: Option<String>,
-    /// Address to listen on, such as [::]:8080; give it again for more [also: `PERCH_LISTEN`]
+    /// Address to listen on, such as [::]:8080; repeat it for more [also: `PERCH_LISTEN`]
     #[arg(long, global = true, value_name = "ADDR")]
     listen: Vec<String>,
     #[command(subcommand)]
@@ -43,53 +43,53 @@ struct Cli {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Run the daemon (what happens without a command, too)
+    /// Run the daemon (the default without a command)
     Run,
-    /// Check the configuration and print every problem with its line; exit 1 on any
+    /// Check the configuration and print every problem with its line; exit 1 if there is any
     CheckConfig {
-        /// Print a configuration file with every key, its meaning and its default, and check nothing
+        /// Print a configuration file with every key, its meaning and its default, without checking anything
         #[arg(long)]
         example: bool,
     },
-    /// List cameras, encoders and GPIO chips, what each configured camera would run with, and why not with something else
+    /// List cameras, encoders and GPIO chips, what each configured camera would use, and why not something else
     Probe {
-        /// For programs
+        /// Print JSON, for programs
         #[arg(long)]
         json: bool,
     },
-    /// Print the first-run code, while there is no owner yet
+    /// Print the first-run code, until there is an owner
     SetupCode,
-    /// Make and change accounts
+    /// Create, change and list accounts
     User {
         #[command(subcommand)]
         command: user::UserCommand,
     },
-    /// Write a backup of the store, also while the daemon runs
+    /// Write a backup of the store; works while the daemon runs
     Export {
-        /// The file to make
+        /// The file to create
         file: PathBuf,
     },
-    /// Begin with a backup, where there are no accounts yet; not while the daemon runs
+    /// Restore a backup into a store without accounts; not while the daemon runs
     Import {
-        /// What `export` or the page made
+        /// A backup from `export` or from the page
         file: PathBuf,
     },
     /// Print the `OpenAPI` document of the HTTP interface
     Openapi,
 }
 
-/// The command line, for what is made from it.
+/// The command line, for generated files.
 #[cfg(test)]
 pub(crate) fn command() -> clap::Command {
     <Cli as clap::CommandFactory>::command()
 }
 
-/// Reads the command line and does what it says.
+/// Parses the command line and runs the command.
 pub(crate) fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // Nobody is left to tell if the terminal is gone.
+            // If the terminal is gone, nobody can be told.
             let _ = error.print();
             return if error.use_stderr() { ExitCode::from(EXIT_CONFIG) } else { ExitCode::SUCCESS };
         }
@@ -134,7 +134,7 @@ impl Cli {
     }
 }
 
-/// What a command ends with.
+/// How a command fails.
 enum CommandError {
     /// Flags, environment or configuration are wrong.
     Config(anyhow::Error),
@@ -148,7 +148,7 @@ impl From<anyhow::Error> for CommandError {
     }
 }
 
-/// Runs a command with a configuration that has been checked.
+/// Runs a command with a checked configuration.
 fn with_config(
     sources: &Sources,
     command: impl FnOnce(&Config) -> Result<(), CommandError>,
@@ -158,11 +158,11 @@ fn with_config(
 
 /// Writes to standard output.
 fn say(text: &str) {
-    // `perchd probe | head` closes the pipe early; that is no failure of ours.
+    // `perchd probe | head` closes the pipe early, which is no error.
     let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
-/// Says the error once, with its whole chain.
+/// Prints the error once, with its whole chain.
 fn exit_code(result: Result<(), CommandError>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,5 +1,5 @@
-//! `perchd probe`: what this board has (GPIO chips, too), what each configured camera would run with, and why not with something else. It shows
-//! the daemon's own decision (`perch_studio::capture::choice`) to a person or, with `--json`, to a program.
+//! `perchd probe`: this board's cameras, encoders and GPIO chips, what each configured camera would use, and why not something
+//! else. It shows the daemon's own decision (`perch_studio::capture::choice`), as text or, with `--json`, as JSON.
 
 use crate::config::{self, Config, EncoderKind, SourceKind};
 use perch_device::contact::ContactError;
@@ -11,18 +11,18 @@ use serde::Serialize;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-/// Everything that is shown. The field names are the interface of `--json`.
+/// Everything that is shown. The field names are the `--json` interface.
 #[derive(Serialize)]
 struct Shown {
     cameras: Vec<ShownCamera>,
     encoders: Vec<ShownEncoder>,
-    /// Memory that encoders share; null where the kernel has no such allocator.
+    /// Memory that encoders share; null if the kernel has no such allocator.
     contiguous_memory: Option<ShownMemory>,
     /// For the button and the lamp.
     gpio_chips: Vec<ShownChip>,
-    /// The Raspberry Pi whose header is driven through its registers; null on any other board.
+    /// The Raspberry Pi whose header is driven through its registers; null on other boards.
     gpio_header: Option<String>,
-    /// Nodes that could not be asked.
+    /// Device files that could not be queried.
     problems: Vec<ShownProblem>,
     /// The choice for each `[[camera]]` of the configuration.
     configured: Vec<Configured>,
@@ -33,10 +33,10 @@ struct ShownCamera {
     device: PathBuf,
     name: String,
     driver: String,
-    /// For the configuration: it stays the same when the node's number changes.
+    /// For the configuration: stays the same when the device's number changes.
     stable_device: Option<PathBuf>,
     needs_libcamera: bool,
-    /// It gives two fields, taken at different moments, in each picture.
+    /// Each picture has two fields, taken at different moments.
     interlaced: bool,
     formats: Vec<ShownFormat>,
 }
@@ -52,7 +52,7 @@ struct ShownFormat {
 
 #[derive(Serialize)]
 struct ShownMode {
-    /// Pixels; the smallest where there is a range.
+    /// Pixels; the smallest of a range.
     width: u32,
     height: u32,
     /// The largest of a range.
@@ -88,7 +88,7 @@ struct ShownChip {
 
 #[derive(Serialize)]
 struct ShownProblem {
-    /// Null where `detail` names it.
+    /// Null if `detail` names it.
     device: Option<PathBuf>,
     detail: String,
 }
@@ -113,9 +113,9 @@ struct Configured {
     name: String,
     source: SourceKind,
     encoder: EncoderKind,
-    /// In words; null when nothing can run.
+    /// In words; null if nothing can be used.
     choice: Option<String>,
-    /// What is missing and what the owner can do; null when something can run.
+    /// What is missing and what the owner can do; null if something can be used.
     error: Option<String>,
     /// Why the others were not chosen.
     reasons: Vec<String>,
@@ -162,10 +162,10 @@ impl Shown {
         }
         text.list("GPIO chips, for a button and a lamp", &self.gpio_chips, "none found", ShownChip::write);
         if let Some(model) = &self.gpio_header {
-            text.line(1, &format!("the header is that of a {model}: lines go by their GPIO (BCM) numbers"));
+            text.line(1, &format!("the header is that of a {model}: lines have their GPIO (BCM) numbers"));
         }
         if !self.problems.is_empty() {
-            text.list("Could not be asked", &self.problems, "", |problem, text| match &problem.device {
+            text.list("Could not be queried", &self.problems, "", |problem, text| match &problem.device {
                 Some(device) => text.line(1, &format!("{}: {}", device.display(), problem.detail)),
                 None => text.line(1, &problem.detail),
             });
@@ -321,7 +321,7 @@ impl ShownEncoder {
     }
 }
 
-/// Indented lines of 110 characters at most.
+/// Indented lines of at most 110 characters.
 #[derive(Default)]
 struct Text(String);
 
@@ -416,7 +416,7 @@ Encoders
 Contiguous memory for encoders: 60 MB free of 64 MB
 GPIO chips, for a button and a lamp
   gpiochip0 (pinctrl-bcm2711), lines 0 to 57
-  the header is that of a Raspberry Pi 4 B: lines go by their GPIO (BCM) numbers
+  the header is that of a Raspberry Pi 4 B: lines have their GPIO (BCM) numbers
 Camera \"front\" would run with C270 (/dev/video2), MJPEG 1280x720 at 29.97 frames per second, coded in software
     (OpenH264)
   C270 (/dev/video2) does not code H.264 itself.

@@ -1,4 +1,4 @@
-//! `perchd run`: puts the daemon together, in the order of the data, and takes it apart again.
+//! `perchd run`: starts the daemon's parts in the order of the data's flow, and stops them in reverse.
 
 use super::CommandError;
 use crate::button::{Panel, PowerSwitch, Watched};
@@ -36,13 +36,13 @@ use tokio::sync::oneshot;
 /// The store's name in the data directory.
 const STORE: &str = "perch.redb";
 
-/// Runs until a signal ends it, or a part that the rest cannot do without: then systemd starts it anew.
+/// Runs until a signal, or until a part fails that the others need; systemd then restarts it.
 pub(super) fn run(config: &Config) -> Result<(), CommandError> {
     log::start(config.log.level).map_err(|error| CommandError::Config(error.into()))?;
-    let inherited = perch_web::Inherited::take().context("cannot take systemd's sockets over")?;
+    let inherited = perch_web::Inherited::take().context("cannot take over systemd's sockets")?;
     perch_device::memory::heap::give_back();
     notify::starting();
-    // Opening it writes to it.
+    // Read before the store is opened, which changes the file's time.
     let last_alive = last_alive(&config.server.data_dir);
     let store = Arc::new(open_store(&config.server.data_dir)?);
     let runtime = runtime().context("cannot start the runtime")?;
@@ -58,9 +58,9 @@ async fn run_until_told(
     last_alive: Option<Timestamp>,
 ) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let mut signals = Signals::new().context("cannot take the signals over")?;
+    let mut signals = Signals::new().context("cannot install the signal handlers")?;
     let accounts = Arc::new(Accounts::open(&store, &config.server.data_dir, &clock)?);
-    // Before any camera starts: a port that is taken is the likeliest mistake.
+    // Before any camera starts: a port in use is the likeliest mistake.
     let server = Server::bind(&config.server, inherited)?;
 
     let (mut studio, site) = site(config, accounts.clone(), store.clone(), clock.clone());
@@ -73,7 +73,7 @@ async fn run_until_told(
     let mut panel = panel(config, &site).context("cannot start the button's thread")?;
     let (stop_studio, studio_stopped) = oneshot::channel::<()>();
     let mut studio = tokio::spawn(studio.run(async {
-        // An error is the sender gone, and that is the end too.
+        // An error means that the sender is gone, which also ends it.
         let _ = studio_stopped.await;
     }));
     let (stop_site, site_stopped) = oneshot::channel::<()>();
@@ -88,7 +88,7 @@ async fn run_until_told(
     let telling = tokio::spawn(notify::tell(told, clock.clone()));
     let asked = store.clone();
     let probing = tokio::spawn(store_probe.run(move || {
-        // An error is an answer, and whoever needs the store hears of it.
+        // The result does not matter here: whoever needs the store gets its error.
         let _ = asked.settings();
     }));
     let thumbnails = tokio::spawn(thumbnails);
@@ -101,8 +101,8 @@ async fn run_until_told(
             tracing::info!("{name}: shutting down");
             Ok(())
         }
-        ended = &mut studio => Err(anyhow!("going live broke down: {ended:?}")),
-        ended = &mut serving => Err(anyhow!("the site ended: {ended:?}")),
+        ended = &mut studio => Err(anyhow!("the studio failed: {ended:?}")),
+        ended = &mut serving => Err(anyhow!("the HTTP server ended: {ended:?}")),
     };
 
     signals.arm();
@@ -114,12 +114,12 @@ async fn run_until_told(
     thumbnails.abort();
     panel.let_go_of_the_button();
     notify::stopping();
-    // The site goes last, so that players can still fetch the end of the stream.
+    // HTTP stops last, so that players can still fetch the end of the stream.
     drop(stop_studio);
     if !studio.is_finished() {
         step("ending the streams", shutdown::STREAMS, studio).await;
     }
-    // What would never end by itself.
+    // These requests would never end by themselves.
     notices.close();
     step("closing the chats", shutdown::CHATS, chat.close()).await;
     drop(stop_site);
@@ -144,7 +144,7 @@ fn panel(config: &Config, site: &Site) -> std::io::Result<Panel> {
     Panel::start(&config.button, &config.lamp, power, site.live.clone(), watched)
 }
 
-/// The site as it is while no daemon runs: everything that is remembered, and no camera.
+/// The site without a running daemon: the store, and no camera.
 pub(super) fn site_at_rest(
     config: &Config,
     store: Arc<Store>,
@@ -215,21 +215,21 @@ fn site(
     (studio, site)
 }
 
-/// What people have set of the cameras' pictures. A camera has a picture without them, too.
+/// The saved camera controls. A camera works without them.
 fn kept_controls(config: &Config, store: &Store) -> KeptControls {
     let controls = KeptControls::default();
     for camera in &config.cameras {
         match store.camera_controls(&camera.name) {
             Ok(values) => controls.keep(&camera.name, values),
             Err(error) => {
-                tracing::error!(camera = camera.name, "what was set of the camera is lost: {error}");
+                tracing::error!(camera = camera.name, "the camera's saved settings cannot be read: {error}");
             }
         }
     }
     controls
 }
 
-/// When the last run wrote to the store last: about when it ended, if nobody ended it.
+/// When the store was last written to: about when the previous run ended, if it was not shut down.
 fn last_alive(data_dir: &Path) -> Option<Timestamp> {
     let written = std::fs::metadata(store_file(data_dir)).ok()?.modified().ok()?;
     let millis = written.duration_since(UNIX_EPOCH).ok()?.as_millis();
@@ -246,18 +246,15 @@ pub(super) fn store_file(data_dir: &Path) -> PathBuf {
     data_dir.join(STORE)
 }
 
-/// The data directory, for nobody else's eyes: sessions, messages and stream keys will be in it.
+/// Creates the data directory, readable only by its owner: it holds sessions, messages and stream keys.
 pub(super) fn make_folder(dir: &Path) -> anyhow::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
     std::fs::DirBuilder::new().recursive(true).mode(0o750).create(dir).with_context(|| {
-        format!(
-            "cannot make the data directory {}: give one that you may write to with --data-dir",
-            dir.display()
-        )
+        format!("cannot create the data directory {}: give a writable one with --data-dir", dir.display())
     })
 }
 
-/// Few threads with small stacks: a board has little memory, and the work per request is small.
+/// Few threads with small stacks: a board has little memory, and each request needs little work.
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     tokio::runtime::Builder::new_multi_thread()

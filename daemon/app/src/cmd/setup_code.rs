@@ -1,4 +1,4 @@
-//! `perchd setup-code`: the first-run code, alone on standard output, while there is no owner yet.
+//! `perchd setup-code`: prints the first-run code on standard output, until there is an owner.
 
 use super::say;
 use crate::config::Config;
@@ -10,7 +10,7 @@ pub(super) fn print(config: &Config) -> anyhow::Result<()> {
     match setup_code::read(&path) {
         Some(code) => say(&format!("{code}\n")),
         None => bail!(
-            "no setup code in {}: Perch has an owner already, or has not run yet, or you may not read it",
+            "no setup code in {}: Perch already has an owner, or has not run yet, or you may not read the folder",
             path.display()
         ),
     }

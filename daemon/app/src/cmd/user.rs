@@ -1,5 +1,5 @@
-//! `perchd user`: accounts from the machine's own console. A password is never an argument, where every process could read it: it is typed without an
-//! echo, or comes on standard input.
+//! `perchd user`: accounts from the machine's own console. A password is never an argument, which every process could read: it is
+//! typed without echo, or read from standard input.
 
 use super::console::{self, Daemon, Reached};
 use super::say;
@@ -14,37 +14,37 @@ use rustix::termios::{LocalModes, OptionalActions, isatty, tcgetattr, tcsetattr}
 use serde_json::{Value, json};
 use std::io::{BufRead as _, Write as _, stderr, stdin};
 
-/// Accounts that are asked for at once.
+/// Accounts per request.
 const PAGE: usize = 100;
 
-/// What to do with accounts.
+/// Commands for accounts.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum UserCommand {
-    /// Make an account; its password is asked for, or read from standard input
+    /// Create an account; its password is typed, or read from standard input
     Add {
         /// Up to 20 letters, digits, _, - and .
         username: String,
-        /// What it may do
+        /// What the account may do
         #[arg(long, value_enum, default_value = "streamer")]
         role: RoleName,
     },
-    /// Give an account a new password, and log it out everywhere
+    /// Set an account's password and log it out everywhere
     Passwd {
-        /// Whose
+        /// The account
         username: String,
     },
-    /// Change what an account may do
+    /// Change an account's role
     Role {
-        /// Whose
+        /// The account
         username: String,
-        /// What it may do
+        /// The new role
         role: RoleName,
     },
     /// List the accounts: name, role, standing
     List,
 }
 
-/// A role as it is typed.
+/// A role, as typed.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 pub(super) enum RoleName {
     /// Watches, chats, follows
@@ -65,7 +65,7 @@ impl From<RoleName> for Role {
     }
 }
 
-/// A command with all that it needs.
+/// A command with everything it needs.
 enum Task<'a> {
     Add { username: &'a str, password: String, role: RoleName },
     Passwd { username: &'a str, password: String },
@@ -74,7 +74,7 @@ enum Task<'a> {
 }
 
 pub(super) fn run(config: &Config, command: &UserCommand) -> anyhow::Result<()> {
-    // Typed before the store is opened, where no daemon runs: nobody else can open it meanwhile.
+    // Typed before the store is opened: while this process has it open, no other can.
     let task = match command {
         UserCommand::Add { username, role } => Task::Add { username, password: new_password()?, role: *role },
         UserCommand::Passwd { username } => Task::Passwd { username, password: new_password()? },
@@ -90,7 +90,7 @@ pub(super) fn run(config: &Config, command: &UserCommand) -> anyhow::Result<()> 
     })
 }
 
-/// Lets the daemon that runs do it.
+/// Has the running daemon do it.
 async fn ask(daemon: &Daemon, task: Task<'_>) -> anyhow::Result<()> {
     match task {
         Task::Add { username, password, role } => {
@@ -174,7 +174,7 @@ fn word(value: &impl serde::Serialize) -> String {
     serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
-/// Everything but letters, digits and `-_.` as `%XX`.
+/// Percent-encodes everything except letters, digits and `-_.`.
 fn in_path(text: &str) -> String {
     let encode = |byte: u8| match byte {
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => char::from(byte).to_string(),
@@ -188,8 +188,8 @@ fn new_password() -> anyhow::Result<String> {
         return read_line();
     }
     let password = without_echo("New password: ")?;
-    if without_echo("The same again: ")? != password {
-        bail!("these were two different passwords: nothing was changed");
+    if without_echo("Repeat the password: ")? != password {
+        bail!("the passwords differ: nothing was changed");
     }
     Ok(password)
 }
@@ -200,9 +200,9 @@ fn without_echo(prompt: &str) -> anyhow::Result<String> {
     let before = tcgetattr(stdin()).context("cannot read the terminal's settings")?;
     let mut silent = before.clone();
     silent.local_modes.remove(LocalModes::ECHO);
-    tcsetattr(stdin(), OptionalActions::Flush, &silent).context("cannot turn the terminal's echo off")?;
+    tcsetattr(stdin(), OptionalActions::Flush, &silent).context("cannot turn off the terminal's echo")?;
     let line = read_line();
-    tcsetattr(stdin(), OptionalActions::Now, &before).context("cannot turn the terminal's echo on again")?;
+    tcsetattr(stdin(), OptionalActions::Now, &before).context("cannot turn the terminal's echo back on")?;
     eprintln!();
     line
 }

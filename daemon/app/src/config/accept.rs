@@ -1,4 +1,4 @@
-//! What a value may be: each kind reads one TOML value and can say in words what it accepts. Knows no key by name.
+//! The kinds of values: each reads one TOML value and says in words what it accepts. It knows no key.
 
 use super::problem::did_you_mean;
 use perch_device::key::Key;
@@ -10,7 +10,7 @@ use toml::de::DeValue;
 /// A kind of value: how to read it, and the words for what it accepts ("must be …").
 pub(super) struct Accept<V> {
     pub(super) words: String,
-    /// The words to choose from, where there is a fixed choice.
+    /// The words to choose from, if the choice is fixed.
     choices: Vec<&'static str>,
     read: Box<Read<V>>,
 }
@@ -22,7 +22,7 @@ impl<V> Accept<V> {
         Self { words: words.into(), choices: Vec::new(), read: Box::new(read) }
     }
 
-    /// The value, or what is wrong with it and what would be right.
+    /// Reads the value; the error says what is wrong and what would be right.
     pub(super) fn read(&self, value: &DeValue<'_>) -> Result<V, String> {
         (self.read)(value).ok_or_else(|| {
             let meant = value
@@ -47,7 +47,7 @@ pub(super) fn whole<V: TryFrom<i64> + 'static>(range: RangeInclusive<i64>, unit:
     })
 }
 
-/// An even number of pixels within bounds: 4:2:0 chroma has half of them.
+/// An even number of pixels within bounds: 4:2:0 chroma has half as many.
 pub(super) fn pixels(range: RangeInclusive<i64>) -> Accept<u32> {
     let words = format!("an even number of pixels from {} to {}", range.start(), range.end());
     Accept::new(words, move |value| {
@@ -68,7 +68,7 @@ pub(super) fn number(range: RangeInclusive<f64>, unit: &str) -> Accept<f64> {
     })
 }
 
-/// One of a few words.
+/// One of a fixed set of words.
 pub(super) fn one_of<V: Copy + 'static>(choices: &'static [(&'static str, V)]) -> Accept<V> {
     let words: Vec<&'static str> = choices.iter().map(|(word, _)| *word).collect();
     let quoted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
@@ -80,7 +80,7 @@ pub(super) fn one_of<V: Copy + 'static>(choices: &'static [(&'static str, V)]) -
     accept
 }
 
-/// A word that can stand in an address and in a metric's label.
+/// A word that can be used in an address and in a metric's label.
 pub(super) fn name() -> Accept<String> {
     Accept::new("1 to 32 of a-z, 0-9 and -", |value| {
         let name = value.as_str()?;
@@ -90,34 +90,34 @@ pub(super) fn name() -> Accept<String> {
     })
 }
 
-/// A path of the file system.
+/// A file system path.
 pub(super) fn path() -> Accept<PathBuf> {
     Accept::new("a path", |value| {
         value.as_str().filter(|path| !path.is_empty() && !path.contains('\0')).map(PathBuf::from)
     })
 }
 
-/// As [`path`], for a key that may be left out.
+/// As [`path`], for a key that may be missing.
 pub(super) fn optional_path() -> Accept<Option<PathBuf>> {
     let path = path();
     Accept::new(path.words.clone(), move |value| (path.read)(value).map(Some))
 }
 
-/// A chip by name, label or node, for a key that may be left out.
+/// A chip by name, label or device file, for a key that may be missing.
 pub(super) fn optional_chip() -> Accept<Option<String>> {
     Accept::new("a chip's name, label or path", |value| {
         value.as_str().filter(|chip| !chip.trim().is_empty()).map(|chip| Some(chip.to_owned()))
     })
 }
 
-/// A key by the kernel's name for it.
+/// A key by the kernel's name.
 pub(super) fn key() -> Accept<Key> {
     Accept::new("a key's name as in linux/input-event-codes.h, such as \"KEY_B\"", |value| {
         Key::from_name(value.as_str()?)
     })
 }
 
-/// Addresses with ports, one at least.
+/// One or more addresses with ports.
 pub(super) fn addresses() -> Accept<Vec<SocketAddr>> {
     Accept::new(r#"a list of addresses with ports such as ["[::]:8080", "127.0.0.1:80"]"#, |value| {
         let addresses = value.as_array()?;
@@ -126,7 +126,7 @@ pub(super) fn addresses() -> Accept<Vec<SocketAddr>> {
     })
 }
 
-/// A program and its arguments; no shell reads them.
+/// A program and its arguments, run without a shell.
 pub(super) fn command() -> Accept<Vec<String>> {
     Accept::new(r#"a program and its arguments such as ["rpicam-vid", "-o", "-"]"#, |value| {
         let words = value.as_array()?;
@@ -147,7 +147,7 @@ fn integer(value: &DeValue<'_>) -> Option<i64> {
     i64::from_str_radix(integer.as_str(), integer.radix()).ok()
 }
 
-/// A value as a person wrote it, cut to a line's length.
+/// A value as written, cut to the length of a line.
 fn found(value: &DeValue<'_>) -> String {
     let text = match value {
         DeValue::String(text) => format!("\"{text}\""),

@@ -1,4 +1,4 @@
-//! The documented configuration file, made from the schema: `perchd check-config --example > systemd/perch.toml`.
+//! The documented configuration file, generated from the schema: `perchd check-config --example > systemd/perch.toml`.
 
 use super::schema::{self, Preset, Section};
 
@@ -8,7 +8,7 @@ const HEAD: &str = "\
 # and the flags --listen and --data-dir go before the environment.
 ";
 
-/// The whole file: every key, what it is for, what it accepts, its environment variable and its default.
+/// The whole file: every key with its meaning, accepted values, environment variable and default.
 pub fn example() -> String {
     let mut out = HEAD.to_owned();
     section(&mut out, &schema::server(), "[server]");
@@ -41,7 +41,7 @@ fn section<S>(out: &mut String, section: &Section<S>, header: &str) {
     }
 }
 
-/// As comment lines of 100 characters at most, broken between words.
+/// As comment lines of at most 100 characters, broken between words.
 fn wrapped(text: &str, write: &mut impl FnMut(&str)) {
     let mut line = String::from("#");
     for word in text.split(' ') {
@@ -67,7 +67,7 @@ mod tests {
     #[test]
     fn the_shipped_file_is_the_one_that_the_schema_writes() {
         let text = std::fs::read_to_string(shipped()).unwrap();
-        assert!(text == example(), "make it anew: perchd check-config --example > systemd/perch.toml");
+        assert!(text == example(), "out of date; run: perchd check-config --example > systemd/perch.toml");
     }
 
     #[test]

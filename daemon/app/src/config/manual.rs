@@ -1,9 +1,9 @@
-//! perch.toml(5), made from the schema like the documented file itself.
+//! perch.toml(5), generated from the schema, as the documented file is.
 
 use super::schema::{self, Preset, Section};
 use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
 
-/// The page, as troff reads it.
+/// The page in troff.
 pub fn manual() -> String {
     let mut page = Roff::new();
     page.control("TH", ["perch.toml", "5", "", "Perch", "File formats"]);
@@ -37,7 +37,7 @@ fn section<S>(page: &mut Roff, section: &Section<S>, header: &str) {
         page.control("TP", []);
         let value: [Inline; 2] = match key.preset {
             Preset::Default(value) => [bold(key.name), roman(format!(" = {value}"))],
-            Preset::Unset(value) => [bold(key.name), roman(format!(" is not set; {value} would be a value"))],
+            Preset::Unset(value) => [bold(key.name), roman(format!(" is not set; for example {value}"))],
         };
         page.text(value);
         page.text([roman(key.about)]);

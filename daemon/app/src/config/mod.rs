@@ -1,9 +1,9 @@
 //! `perch.toml` after validation: plain data with every default filled in (design §3).
 //!
-//! [`values`] are the plain data; [`schema`] says once what each key is, accepts and defaults to; [`accept`] turns one TOML
-//! value into one Rust value or says what it accepts; [`read`] merges flags, environment, file and defaults and collects
-//! every [`problem`]; [`example()`] writes the documented file. Values reach the rest of the daemon only checked. No clock and
-//! no hardware here.
+//! [`values`] holds the data; [`schema`] describes each key once, with its accepted values and default; [`accept`] turns one TOML
+//! value into one Rust value, or says what it accepts; [`read`] merges flags, environment, file and defaults and collects every
+//! [`problem`]; [`example()`] writes the documented file. The rest of the daemon gets only checked values. No clock and no
+//! hardware here.
 
 mod accept;
 mod example;

@@ -1,4 +1,4 @@
-//! What is wrong with a configuration, in words that a person can act on.
+//! Errors in the configuration, in words that a person can act on.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,35 +6,35 @@ use std::path::PathBuf;
 /// Where a value was written.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
-    /// In the file, at a line counted from 1.
+    /// In a line of the file.
     Line {
         /// The configuration file.
         file: PathBuf,
-        /// Counted from 1.
+        /// The first line is 1.
         line: usize,
     },
-    /// The file itself cannot be read.
+    /// The file itself, which cannot be read.
     File(PathBuf),
-    /// In an environment variable of this name.
+    /// In this environment variable.
     Variable(String),
-    /// In a command-line flag, `--listen`.
+    /// In this command-line flag, such as `--listen`.
     Flag(&'static str),
     /// Nowhere: it follows from defaults.
     Default,
 }
 
-/// One thing that is wrong.
+/// One error in the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
     /// Where to look.
     pub place: Place,
-    /// `camera.width`; empty when the line itself cannot be read as TOML.
+    /// Such as `camera.width`; empty if the line is not TOML.
     pub key: String,
-    /// What is wrong and what would be right.
+    /// What is wrong, and what would be right.
     pub what: String,
 }
 
-/// Everything that is wrong, in the order of the file; never empty when returned as an error.
+/// All errors, in the order of the file; never empty when returned.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct Problems(pub Vec<Problem>);
 

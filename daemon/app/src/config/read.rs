@@ -1,5 +1,5 @@
-//! Merges flags, environment, file and defaults (each goes before the next) into a [`Config`], and collects every
-//! [`Problem`] on the way: a wrong value is reported and its default taken, so that the rest is checked too.
+//! Merges flags, environment, file and defaults (each overrides the next) into a [`Config`], and collects every [`Problem`]: a
+//! wrong value is reported and replaced by its default, so that the rest is checked, too.
 
 use super::problem::{Place, Problem, Problems, did_you_mean};
 use super::schema::{self, Key, Section};
@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
-/// The file that is read when `--config` names none; it may be missing.
+/// The file that is read without `--config`; it may be missing.
 const DEFAULT_FILE: &str = "/etc/perch/perch.toml";
-/// No honest configuration is longer.
+/// Far more than a real configuration needs.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
 /// Where settings come from.
@@ -33,12 +33,12 @@ pub struct FlagValue {
     pub flag: &'static str,
     /// `server.listen`
     pub key: &'static str,
-    /// As given; several for a list.
+    /// The values as given; several for a list.
     pub values: Vec<String>,
 }
 
 impl Config {
-    /// Reads and checks everything; all problems at once, in the order of the file.
+    /// Reads and checks everything; returns all problems at once, in the order of the file.
     pub fn load(sources: &Sources) -> Result<Self, Problems> {
         let file = sources.file.clone().unwrap_or_else(|| DEFAULT_FILE.into());
         match read_file(&file, sources.file.is_some()) {
@@ -47,7 +47,7 @@ impl Config {
         }
     }
 
-    /// As [`Config::load`], with the file's text already read.
+    /// As [`Config::load`], for a text that has been read already.
     fn from_text(text: &str, file: &Path, sources: &Sources) -> Result<Self, Problems> {
         let mut reader = Reader {
             text,
@@ -69,7 +69,7 @@ fn read_file(file: &Path, named: bool) -> Result<String, Problem> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && !named => return Ok(String::new()),
         Err(error) => return Err(problem(format!("cannot be read: {error}"))),
         Ok(meta) if meta.len() > MAX_FILE_BYTES => {
-            return Err(problem(format!("is {} bytes long; {MAX_FILE_BYTES} at most are read", meta.len())));
+            return Err(problem(format!("is {} bytes long; the limit is {MAX_FILE_BYTES}", meta.len())));
         }
         Ok(_) => {}
     }
@@ -89,9 +89,9 @@ struct Reader<'a> {
     file: &'a Path,
     sources: &'a Sources,
     problems: Vec<Problem>,
-    /// Keys (`camera[0].width`) that were reported: nothing is concluded from their values.
+    /// Keys (`camera[0].width`) that were reported; checks across keys skip them.
     bad_keys: BTreeSet<String>,
-    /// Where each key that somebody set was set last.
+    /// Where each key that somebody set was last set.
     places: BTreeMap<String, Place>,
 }
 
@@ -116,7 +116,7 @@ impl Reader<'_> {
             let known = ["server", "live", "button", "lamp", "limits", "log", "camera"];
             self.unknown(name, "", "section", &known);
         }
-        // What the parser guessed on a line that it could not read is no second error.
+        // A value that the parser guessed on an unreadable line is not reported as well.
         let mut first_on_line = unreadable.clone();
         self.problems.retain(|p| !unreadable.contains(&p.place) || first_on_line.remove(&p.place));
         for camera in &mut cameras {
@@ -135,7 +135,7 @@ impl Reader<'_> {
         value
     }
 
-    /// `[[name]]`: as many as there are; one of defaults when there is none. Environment and flags set the first.
+    /// `[[name]]`: one value for each table; without any table, one of defaults. Environment and flags set the first.
     fn tables<S: Clone + 'static>(
         &mut self,
         section: &Section<S>,
@@ -203,7 +203,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The first of the `possible` readings of a value that the key accepts; else the complaint about the first.
+    /// Takes the first of the `possible` readings that the key accepts; else reports the error of the first.
     fn assign<S: 'static>(
         &mut self,
         key: &Key<S>,
@@ -232,13 +232,13 @@ impl Reader<'_> {
         let key = if path.is_empty() { word.to_string() } else { format!("{path}.{word}") };
         let what = match did_you_mean(word, known) {
             Some(meant) => format!("unknown {noun}; did you mean \"{meant}\"?"),
-            None => format!("unknown {noun}; known here: {}", known.join(", ")),
+            None => format!("unknown {noun}; known are: {}", known.join(", ")),
         };
         let place = self.line(name.span().start);
         self.problem(place, &key, what);
     }
 
-    /// What no single key can tell.
+    /// Checks that involve several keys.
     fn cross_check(&mut self, config: &Config) {
         let live = &config.live;
         self.demand(
@@ -250,13 +250,13 @@ impl Reader<'_> {
         self.demand(
             &["button.source", "button.input"],
             button.source != ButtonSource::Key || button.input.is_some(),
-            || "source = \"key\" needs input = \"/dev/input/by-id/…\"".to_owned(),
+            || "source = \"key\" requires input = \"/dev/input/by-id/…\"".to_owned(),
         );
         let same_line = (&button.chip, button.line) == (&lamp.chip, lamp.line);
         self.demand(
             &["lamp.line", "button.line"],
             !(lamp.enabled && button.source == ButtonSource::Gpio && same_line),
-            || "is the button's line already: the lamp needs one of its own".to_owned(),
+            || "is already the button's line: the lamp needs another one".to_owned(),
         );
         for (n, camera) in config.cameras.iter().enumerate() {
             let key = |name: &str| format!("camera[{n}].{name}");
@@ -265,25 +265,25 @@ impl Reader<'_> {
             let before = &config.cameras[..n];
             self.demand(&[&name], before.iter().all(|other| other.name != camera.name), || {
                 format!(
-                    "\"{}\" is the name of another camera already; every camera needs its own",
+                    "\"{}\" is already the name of another camera; every camera needs its own",
                     camera.name
                 )
             });
             let is_command = camera.source == SourceKind::Command;
             self.demand(&[&source, &command], !is_command || !camera.command.is_empty(), || {
-                "source = \"command\" needs command = [\"PROGRAM\", \"ARGUMENT\", …]".to_owned()
+                "source = \"command\" requires command = [\"PROGRAM\", \"ARGUMENT\", …]".to_owned()
             });
             self.demand(&[&command, &source], is_command || camera.command.is_empty(), || {
-                "is used with source = \"command\" only; set that, or leave command out".to_owned()
+                "works only with source = \"command\"; set that, or remove command".to_owned()
             });
             let takes_device = matches!(camera.source, SourceKind::Auto | SourceKind::V4l2);
             self.demand(&[&device, &source], takes_device || camera.device.is_none(), || {
-                "is used with source = \"v4l2\" or \"auto\" only; set that, or leave device out".to_owned()
+                "works only with source = \"v4l2\" or \"auto\"; set one of them, or remove device".to_owned()
             });
             self.demand(
                 &[&encoder, &source],
                 !is_command || matches!(camera.encoder, EncoderKind::Auto | EncoderKind::None),
-                || "a command writes H.264 itself: use encoder = \"none\" or leave it out".to_owned(),
+                || "a command writes H.264 itself: use encoder = \"none\" or remove it".to_owned(),
             );
             self.demand(
                 &[&encoder, &source],
@@ -293,7 +293,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Reports `what` at the first of `keys` that somebody set, unless one of them is wrong by itself.
+    /// Unless `holds`, reports `what` at the first of `keys` that somebody set, except if one of them has an error of its own.
     fn demand(&mut self, keys: &[&str], holds: bool, what: impl FnOnce() -> String) {
         if holds || keys.iter().any(|key| self.bad_keys.contains(*key)) {
             return;
@@ -303,7 +303,7 @@ impl Reader<'_> {
     }
 
     fn problem(&mut self, place: Place, key: &str, what: String) {
-        // The number of a table is of use with several of them, and its line says it better.
+        // The table's number is left out: the line shows which table it is.
         let key = key.split('[').next().map_or_else(String::new, |table| match key.split_once("].") {
             Some((_, name)) => format!("{table}.{name}"),
             None => table.to_owned(),
@@ -324,7 +324,7 @@ impl Reader<'_> {
     }
 }
 
-/// What the text of an environment variable may stand for: TOML, bare text, or a list with commas.
+/// The possible meanings of an environment variable's text: TOML, plain text, or a comma-separated list.
 fn readings(text: &str) -> Vec<DeValue<'_>> {
     let mut readings: Vec<DeValue<'_>> =
         DeValue::parse(text).ok().map(Spanned::into_inner).into_iter().collect();

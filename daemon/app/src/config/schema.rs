@@ -1,5 +1,5 @@
-//! Every key of `perch.toml`, described once: name, default, what it accepts, what it is for, and where its value goes.
-//! The reader, its messages, the environment's names and the shipped example are all made from this table.
+//! Every key of `perch.toml`, described once: name, default, accepted values, meaning, and the field that gets its value. The
+//! reader, its messages, the names of environment variables and the shipped example are generated from this table.
 
 use super::accept::{self, Accept};
 use super::values::{Button, ButtonSource, Config, Lamp, Live, Log};
@@ -21,15 +21,15 @@ pub(super) struct Key<S> {
     assign: Assign<S>,
 }
 
-/// Reads a value into its field of the section, or says what would be right.
+/// Reads a value into its field of the section; the error says what would be right.
 type Assign<S> = Box<dyn Fn(&mut S, &DeValue<'_>) -> Result<(), String>>;
 
-/// What stands for a key when nobody sets it, as TOML.
+/// What a key has when nobody sets it, as TOML.
 #[derive(Clone, Copy)]
 pub(super) enum Preset {
     /// This value.
     Default(&'static str),
-    /// Nothing; this would be a possible value.
+    /// Nothing; this is an example of a value.
     Unset(&'static str),
 }
 
@@ -62,14 +62,14 @@ impl<S: 'static> Key<S> {
 pub(super) struct Section<S> {
     pub(super) name: &'static str,
     pub(super) about: &'static str,
-    /// What its environment variables begin with.
+    /// The prefix of its environment variables.
     pub(super) variables: &'static str,
     pub(super) keys: Vec<Key<S>>,
     blank: S,
 }
 
 impl<S: Clone + 'static> Section<S> {
-    /// The section as it is when nobody sets anything.
+    /// The section when nobody sets anything.
     pub(super) fn defaults(&self) -> S {
         let mut section = self.blank.clone();
         for key in &self.keys {
@@ -87,7 +87,7 @@ use Preset::{Default as Is, Unset};
 pub(super) fn server() -> Section<Server> {
     Section {
         name: "server",
-        about: "Where the site is.",
+        about: "The site's addresses, folder and connections.",
         variables: "PERCH_",
         blank: Server { listen: Vec::new(), data_dir: PathBuf::new(), max_connections: 0 },
         keys: vec![
@@ -96,21 +96,21 @@ pub(super) fn server() -> Section<Server> {
                 Is(r#"["[::]:8080"]"#),
                 accept::addresses(),
                 |s| &mut s.listen,
-                "Addresses to listen on, beside port 80 where perchd.socket has it. [::] is every address of this machine, IPv4 included.",
+                "Addresses to listen on, in addition to port 80 if perchd.socket is enabled. [::] means every address of this machine, IPv4 included.",
             ),
             Key::new(
                 "data_dir",
                 Is(r#""/var/lib/perch""#),
                 accept::path(),
                 |s| &mut s.data_dir,
-                "Folder for everything Perch keeps. Made when it is missing.",
+                "Folder for everything Perch keeps. Created if it is missing.",
             ),
             Key::new(
                 "max_connections",
                 Is("2048"),
                 accept::whole(16..=100_000, ""),
                 |s| &mut s.max_connections,
-                "Open connections at most; further ones are refused.",
+                "Maximum number of open connections; further ones are refused.",
             ),
         ],
     }
@@ -119,7 +119,7 @@ pub(super) fn server() -> Section<Server> {
 pub(super) fn live() -> Section<Live> {
     Section {
         name: "live",
-        about: "How the live stream is cut into segments.",
+        about: "Starting, resuming and segmenting live streams.",
         variables: "PERCH_LIVE_",
         blank: Live { autostart: false, resume_seconds: 0, segment_seconds: 0.0, window_seconds: 0.0 },
         keys: vec![
@@ -135,33 +135,33 @@ pub(super) fn live() -> Section<Live> {
                 Is("600"),
                 accept::whole(0..=86_400, "seconds"),
                 |s| &mut s.resume_seconds,
-                "A stream that a power cut or a restart ended no longer ago than this goes on when Perch is back. 0: never.",
+                "A stream interrupted by a power cut or a restart goes on if Perch is back within this time. 0: never.",
             ),
             Key::new(
                 "segment_seconds",
                 Is("2"),
                 accept::number(0.5..=10.0, "seconds"),
                 |s| &mut s.segment_seconds,
-                "Length of a segment. Shorter is less delay for viewers, and more requests.",
+                "Length of a segment. Shorter segments mean less delay for viewers, and more requests.",
             ),
             Key::new(
                 "window_seconds",
                 Is("60"),
                 accept::number(6.0..=600.0, "seconds"),
                 |s| &mut s.window_seconds,
-                "How far back a viewer can go. Kept in memory: 60 s at 2500 kbit/s are 19 MB. At least 3 segments.",
+                "How far back a viewer can go; at least 3 segments. Kept in memory: 60 s at 2500 kbit/s take 19 MB.",
             ),
         ],
     }
 }
 
 const LEVELS: &[(&str, gpio::Level)] = &[("low", gpio::Level::Low), ("high", gpio::Level::High)];
-const CHIP: &str = "GPIO chip of the line; left out, it is the board's header. perchd probe lists the chips.";
+const CHIP: &str = "GPIO chip of the line. Default: the board's header. perchd probe lists the chips.";
 
 pub(super) fn button() -> Section<Button> {
     Section {
         name: "button",
-        about: "A button on the board, or a pedal: a short press goes live or ends what is live, a long one switches the board off.",
+        about: "A button on the board, or a pedal: a short press starts or stops the stream, a long one switches the board off.",
         variables: "PERCH_BUTTON_",
         blank: Button {
             source: ButtonSource::Off,
@@ -184,7 +184,7 @@ pub(super) fn button() -> Section<Button> {
                     ("key", ButtonSource::Key),
                 ]),
                 |s| &mut s.source,
-                "What it is: a button at a GPIO line, or a key of a keyboard or a foot pedal.",
+                "A button on a GPIO line, a key of a keyboard or foot pedal, or none.",
             ),
             Key::new("chip", Unset(r#""gpiochip0""#), accept::optional_chip(), |s| &mut s.chip, CHIP),
             Key::new(
@@ -192,15 +192,15 @@ pub(super) fn button() -> Section<Button> {
                 Is("3"),
                 accept::whole(0..=1023, ""),
                 |s| &mut s.line,
-                "Number of the line; on a Raspberry Pi's header the GPIO (BCM) number. A button between GPIO 3 (pin 5) and ground \
-                 (pin 6) also switches a Raspberry Pi on again; it is one of the I2C bus, if that is used.",
+                "Number of the line; on a Raspberry Pi's header, the GPIO (BCM) number. A button between GPIO 3 (pin 5) and ground \
+                 (pin 6) also switches a Raspberry Pi on again, but the I2C bus uses GPIO 3, too.",
             ),
             Key::new(
                 "active",
                 Is(r#""low""#),
                 accept::one_of(LEVELS),
                 |s| &mut s.active,
-                "Level of the line while the button is pressed: low for one between the line and ground.",
+                "Level of the line while the button is pressed: low for a button between the line and ground.",
             ),
             Key::new(
                 "bias",
@@ -211,30 +211,36 @@ pub(super) fn button() -> Section<Button> {
                     ("none", Bias::None),
                 ]),
                 |s| &mut s.bias,
-                "Resistor inside the chip that holds the line while nobody presses.",
+                "The chip's internal resistor, which holds the line while the button is not pressed.",
             ),
             Key::new(
                 "input",
                 Unset(r#""/dev/input/by-id/usb-PCsensor_FootSwitch-event-kbd""#),
                 accept::optional_path(),
                 |s| &mut s.input,
-                "For source = \"key\": the keyboard or pedal. The service may not read any until it is allowed to: systemctl edit \
+                "For source = \"key\": the keyboard or pedal. The service may read it only after systemctl edit \
                  perchd, with DeviceAllow=char-input r and SupplementaryGroups=input under [Service].",
             ),
-            Key::new("key", Is(r#""KEY_B""#), accept::key(), |s| &mut s.key, "Which of its keys."),
+            Key::new(
+                "key",
+                Is(r#""KEY_B""#),
+                accept::key(),
+                |s| &mut s.key,
+                "The key that serves as the button.",
+            ),
             Key::new(
                 "debounce_milliseconds",
                 Is("20"),
                 accept::whole(1..=500, "ms"),
                 |s| &mut s.debounce_milliseconds,
-                "A contact counts once it has been still for so long.",
+                "A change counts once the contact has been stable for this time.",
             ),
             Key::new(
                 "long_press_seconds",
                 Is("5"),
                 accept::whole(0..=30, "seconds"),
                 |s| &mut s.long_press_seconds,
-                "Held so long, the button switches the board off. 0: never.",
+                "Holding the button this long switches the board off. 0: never.",
             ),
         ],
     }
@@ -243,19 +249,25 @@ pub(super) fn button() -> Section<Button> {
 pub(super) fn lamp() -> Section<Lamp> {
     Section {
         name: "lamp",
-        about: "A lamp at a GPIO line. On: live. Slow blinking: starting, or waiting for the camera. Fast: a fault, which the page \
-                explains. Double: the card is nearly full.",
+        about: "A lamp on a GPIO line. On: live. Slow blinking: starting, or waiting for the camera. Fast: a fault, which the page \
+                explains. Double blinks: the card is nearly full.",
         variables: "PERCH_LAMP_",
         blank: Lamp { enabled: false, chip: None, line: 0, active: gpio::Level::High },
         keys: vec![
-            Key::new("enabled", Is("false"), accept::flag(), |s| &mut s.enabled, "Whether there is one."),
+            Key::new(
+                "enabled",
+                Is("false"),
+                accept::flag(),
+                |s| &mut s.enabled,
+                "Whether a lamp is connected.",
+            ),
             Key::new("chip", Unset(r#""gpiochip0""#), accept::optional_chip(), |s| &mut s.chip, CHIP),
             Key::new(
                 "line",
                 Is("17"),
                 accept::whole(0..=1023, ""),
                 |s| &mut s.line,
-                "Number of the line, as the button's. A light-emitting diode needs a resistor (330 ohms) in its way to ground.",
+                "Number of the line, as for the button. A light-emitting diode needs a series resistor (330 ohms).",
             ),
             Key::new(
                 "active",
@@ -271,7 +283,7 @@ pub(super) fn lamp() -> Section<Lamp> {
 pub(super) fn limits() -> Section<Limits> {
     Section {
         name: "limits",
-        about: "How much one person may ask of the site. Segments of the stream are not counted.",
+        about: "Rate limits for each person. Segments of the stream are not counted.",
         variables: "PERCH_LIMITS_",
         blank: Limits { requests_per_second: 0, writes_per_second: 0, registrations_per_hour: 0 },
         keys: vec![
@@ -280,21 +292,21 @@ pub(super) fn limits() -> Section<Limits> {
                 Is("50"),
                 accept::whole(1..=1_000_000, "requests"),
                 |s| &mut s.requests_per_second,
-                "Requests of one login, or of one address that is not logged in; five times as many at once.",
+                "Requests of one login, or of one address without a login; a burst may be five times as many.",
             ),
             Key::new(
                 "writes_per_second",
                 Is("10"),
                 accept::whole(1..=1_000_000, "requests"),
                 |s| &mut s.writes_per_second,
-                "Those of them that change something.",
+                "Requests that change something; they also count above.",
             ),
             Key::new(
                 "registrations_per_hour",
                 Is("60"),
                 accept::whole(1..=1_000_000, "accounts"),
                 |s| &mut s.registrations_per_hour,
-                "New accounts from one address; those that the owner makes are not counted.",
+                "New accounts from one address; accounts that the owner creates are not counted.",
             ),
         ],
     }
@@ -303,7 +315,7 @@ pub(super) fn limits() -> Section<Limits> {
 pub(super) fn log() -> Section<Log> {
     Section {
         name: "log",
-        about: "What is written to the journal, or to standard error where there is no journal.",
+        about: "Log messages, written to the journal, or to standard error without a journal.",
         variables: "PERCH_LOG_",
         blank: Log { level: Level::INFO },
         keys: vec![Key::new(
@@ -317,7 +329,7 @@ pub(super) fn log() -> Section<Log> {
                 ("trace", Level::TRACE),
             ]),
             |s| &mut s.level,
-            "Least severe messages that are still written. PERCH_LOG or RUST_LOG, such as info,perch_studio::hls=debug, go before it.",
+            "Least severe level that is written. PERCH_LOG or RUST_LOG, such as info,perch_studio::hls=debug, override it.",
         )],
     }
 }
@@ -325,7 +337,7 @@ pub(super) fn log() -> Section<Log> {
 pub(super) fn camera() -> Section<Camera> {
     Section {
         name: "camera",
-        about: "A camera; give the table again for each further one.",
+        about: "A camera; repeat the table for each further one.",
         variables: "PERCH_CAMERA_",
         blank: Camera::default(),
         keys: vec![
@@ -346,22 +358,22 @@ pub(super) fn camera() -> Section<Camera> {
                     ("test-pattern", SourceKind::TestPattern),
                 ]),
                 |s| &mut s.source,
-                "Where pictures come from. auto takes the first camera that `perchd probe` finds, else the test pattern.",
+                "Source of the pictures. auto takes the first camera that `perchd probe` finds, else the test pattern.",
             ),
             Key::new(
                 "device",
                 Unset(r#""/dev/v4l/by-id/usb-046d_HD_Pro_Webcam_C920-video-index0""#),
                 accept::optional_path(),
                 |s| &mut s.device,
-                "Which camera, for auto and v4l2. A link in /dev/v4l/by-id stays the same when the camera is plugged in elsewhere.",
+                "The camera, for auto and v4l2. A link in /dev/v4l/by-id stays the same when the camera is plugged in elsewhere.",
             ),
             Key::new(
                 "command",
                 Unset(r#"["rpicam-vid", "--codec", "h264", "--inline", "-t", "0", "-o", "-"]"#),
                 accept::command(),
                 |s| &mut s.command,
-                "For source = \"command\": a program that writes H.264 to its standard output, as MPEG-TS, whose times are kept, or bare (Annex B). No shell reads \
-                 it.",
+                "For source = \"command\": a program that writes H.264 to its standard output: as MPEG-TS, whose timestamps are kept, or as Annex B. It is run \
+                 without a shell.",
             ),
             Key::new(
                 "encoder",
@@ -373,16 +385,22 @@ pub(super) fn camera() -> Section<Camera> {
                     ("none", EncoderKind::None),
                 ]),
                 |s| &mut s.encoder,
-                "What codes them. auto: H.264 from the camera itself, else the board's encoder, else software.",
+                "The encoder. auto: H.264 from the camera itself, else the board's encoder, else software.",
             ),
-            Key::new("width", Is("1280"), accept::pixels(WIDTH), |s| &mut s.width, "Size of the picture."),
-            Key::new("height", Is("720"), accept::pixels(HEIGHT), |s| &mut s.height, "Size of the picture."),
+            Key::new("width", Is("1280"), accept::pixels(WIDTH), |s| &mut s.width, "Width of the picture."),
+            Key::new(
+                "height",
+                Is("720"),
+                accept::pixels(HEIGHT),
+                |s| &mut s.height,
+                "Height of the picture.",
+            ),
             Key::new(
                 "frames_per_second",
                 Is("30"),
                 accept::number(1.0..=120.0, ""),
                 |s| &mut s.frames_per_second,
-                "Frame rate to ask for.",
+                "Frame rate to request.",
             ),
             Key::new(
                 "bitrate_kbps",
@@ -396,14 +414,14 @@ pub(super) fn camera() -> Section<Camera> {
                 Is("2"),
                 accept::number(0.5..=10.0, "seconds"),
                 |s| &mut s.keyframe_interval_seconds,
-                "Time from key frame to key frame. live.segment_seconds goes before it where that is shorter.",
+                "Time between key frames; live.segment_seconds is used instead if it is shorter.",
             ),
         ],
     }
 }
 
 impl Default for Config {
-    /// What an empty file gives.
+    /// The values of an empty file.
     fn default() -> Self {
         Self {
             server: server().defaults(),
@@ -447,7 +465,7 @@ mod tests {
 
     #[test]
     fn the_default_camera_is_the_studios() {
-        // The studio's tests run with its own default: it has to be what perchd runs with.
+        // The studio's tests use its own default, so it must equal perchd's.
         assert_eq!(camera().defaults(), Camera::default());
         let unset =
             Camera { name: String::new(), width: 64, height: 64, bitrate_kbps: 100, ..Camera::default() };

@@ -1,4 +1,4 @@
-//! The configuration's values as plain data, checked before they get here. Design §3 fixes names and units.
+//! The configuration as plain data, already checked. Design §3 fixes names and units.
 
 use perch_device::gpio::{Bias, Level};
 use perch_device::key::Key;
@@ -26,23 +26,23 @@ pub struct Config {
     pub cameras: Vec<Camera>,
 }
 
-/// `[live]`: how the live stream is cut.
+/// `[live]`: starting, resuming and segmenting streams.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Live {
     /// Go live when the daemon starts.
     pub autostart: bool,
-    /// A stream that was cut off no longer ago goes on as the same; 0: never.
+    /// A stream interrupted no longer ago than this goes on; 0: never.
     pub resume_seconds: u32,
     /// Length of a segment, seconds.
     pub segment_seconds: f64,
-    /// What the playlist offers, seconds.
+    /// Length of the playlist, seconds.
     pub window_seconds: f64,
 }
 
-/// `[button]`: starts and stops without a page.
+/// `[button]`: starts and stops a stream without the page.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Button {
-    /// What kind of button.
+    /// The kind of button.
     pub source: ButtonSource,
     /// GPIO chip; `None`: the board's header.
     pub chip: Option<String>,
@@ -50,22 +50,22 @@ pub struct Button {
     pub line: u32,
     /// Level of the line while it is pressed.
     pub active: Level,
-    /// Resistor of the chip.
+    /// The chip's internal resistor.
     pub bias: Bias,
-    /// Keyboard or pedal, for `key`.
+    /// Keyboard or pedal, for `source = "key"`.
     pub input: Option<PathBuf>,
-    /// Which of its keys.
+    /// The key that serves as the button.
     pub key: Key,
-    /// A level that lasts less is a bounce.
+    /// A shorter change is a bounce.
     pub debounce_milliseconds: u32,
-    /// Held so long it switches the board off; 0: never.
+    /// Holding it this long switches the board off; 0: never.
     pub long_press_seconds: u32,
 }
 
 /// `button.source`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ButtonSource {
-    /// There is none.
+    /// No button.
     Off,
     /// A GPIO line.
     Gpio,
@@ -73,10 +73,10 @@ pub enum ButtonSource {
     Key,
 }
 
-/// `[lamp]`: shows how things are.
+/// `[lamp]`: shows the state of the board and its stream.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lamp {
-    /// Whether there is one.
+    /// Whether a lamp is connected.
     pub enabled: bool,
     /// GPIO chip; `None`: the board's header.
     pub chip: Option<String>,
@@ -86,9 +86,9 @@ pub struct Lamp {
     pub active: Level,
 }
 
-/// `[log]`: what is said.
+/// `[log]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Log {
-    /// Least severe level that is still written.
+    /// Least severe level that is written.
     pub level: tracing::Level,
 }

@@ -1,4 +1,5 @@
-//! Looks after the card while the daemon runs: one that takes no writes is a fault in words, on the page, by the lamp and in `/readyz`.
+//! Watches the card while the daemon runs: one that takes no writes is reported as a fault, on the page, by the lamp and in
+//! `/readyz`.
 
 use perch_store::Store;
 use perch_studio::faults::{CARD, Faults};
@@ -6,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 
-/// How soon a card that fails is told of, and one that works again.
+/// How soon a failing card is reported, and a working one again.
 const LOOK: Duration = Duration::from_secs(5);
 
 /// Runs until it is aborted.

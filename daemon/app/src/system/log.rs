@@ -1,6 +1,6 @@
-//! Where the log goes: to the journal with priorities and fields when systemd reads our standard error, else to standard
-//! error in lines. What is said is decided by `PERCH_LOG` or `RUST_LOG` (targets and levels, such as `info,perch_studio::hls=debug`),
-//! else by `[log] level`.
+//! The log's destination: the journal, with priorities and fields, if systemd reads our standard error; else lines on standard
+//! error. `PERCH_LOG` or `RUST_LOG` (targets and levels, such as `info,perch_studio::hls=debug`) select what is logged, else
+//! `[log] level`.
 
 use std::io::IsTerminal as _;
 use std::os::unix::fs::MetadataExt as _;
@@ -11,24 +11,24 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 /// Why the log cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
-    /// The variable's text is no list of directives.
+    /// The variable's text is not a list of directives.
     #[error(
         "{variable}: must be a level or directives such as info,perch_studio::hls=debug, found \"{found}\""
     )]
     Directives {
-        /// Which variable.
+        /// The variable's name.
         variable: &'static str,
         /// Its text.
         found: String,
         /// From the parser.
         source: tracing_subscriber::filter::ParseError,
     },
-    /// Somebody set one up before.
-    #[error("the log is set up already")]
+    /// A logger is already installed.
+    #[error("the log is already set up")]
     Twice(#[from] tracing_subscriber::util::TryInitError),
 }
 
-/// Sets up the process's log, and has panics written to it too.
+/// Sets up the process's log; panics are logged, too.
 pub fn start(level: tracing::Level) -> Result<(), LogError> {
     let registry = tracing_subscriber::registry().with(filter(level, |name| std::env::var(name).ok())?);
     let journal = journal_reads_stderr().then(tracing_journald::layer).and_then(Result::ok);
@@ -39,7 +39,7 @@ pub fn start(level: tracing::Level) -> Result<(), LogError> {
         let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(terminal);
         registry.with(lines).try_init()?;
     }
-    // A panic ends its thread or task; who waits for that one decides what becomes of it. Here it is only said.
+    // A panic ends its thread or task, and the one that waits for it decides what follows. Here it is only logged.
     std::panic::set_hook(Box::new(|panic| {
         let message = panic.payload_as_str().unwrap_or("no message");
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
@@ -49,7 +49,7 @@ pub fn start(level: tracing::Level) -> Result<(), LogError> {
     Ok(())
 }
 
-/// By target and level alone: filters on spans and fields would bring a regular expression engine along.
+/// Filters by target and level only: filters on spans and fields would need a regular expression engine.
 fn filter(level: tracing::Level, variable: impl Fn(&str) -> Option<String>) -> Result<Targets, LogError> {
     for name in ["PERCH_LOG", "RUST_LOG"] {
         if let Some(found) = variable(name).filter(|text| !text.is_empty()) {
@@ -59,7 +59,7 @@ fn filter(level: tracing::Level, variable: impl Fn(&str) -> Option<String>) -> R
     Ok(Targets::new().with_default(level))
 }
 
-/// Says why a command ends, on standard error; to the journal as an error, for lines without a mark are mere information to it
+/// Prints why a command failed on standard error. In the journal it is marked as an error: it takes unmarked lines as information
 /// (`sd-daemon(3)`).
 pub fn complain(text: &str) {
     eprintln!("{}", complaint(text, journal_reads_stderr()));
@@ -73,8 +73,8 @@ fn complaint(text: &str, to_journal: bool) -> String {
     }
 }
 
-/// `JOURNAL_STREAM` names device and inode of the journal's end of our standard error (systemd.exec(5)); a child that
-/// inherited the variable but writes elsewhere must not be fooled by it.
+/// `JOURNAL_STREAM` has the device and inode of the journal's end of our standard error (systemd.exec(5)). They are compared,
+/// because a child may inherit the variable and write elsewhere.
 fn journal_reads_stderr() -> bool {
     let Ok(named) = std::env::var("JOURNAL_STREAM") else { return false };
     let Ok(actual) = std::fs::metadata("/proc/self/fd/2") else { return false };

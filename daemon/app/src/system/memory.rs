@@ -6,7 +6,7 @@ use tokio::time::sleep;
 
 /// Everything has started by then.
 const STARTED: Duration = Duration::from_secs(20);
-/// Between two passes over the heap; each takes about a millisecond.
+/// Between two passes over the heap, each of about a millisecond.
 const PERIOD: Duration = Duration::from_mins(10);
 
 /// Runs until it is aborted.

@@ -1,4 +1,4 @@
-//! The daemon as a service of its machine: its log, its memory, what systemd is told. Nothing of HTTP is here.
+//! The daemon as a service of its machine: log, memory, messages to systemd. Nothing about HTTP.
 
 pub mod card;
 pub mod log;

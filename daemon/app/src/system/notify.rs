@@ -1,9 +1,9 @@
-//! What systemd is told, and when (`sd_notify(3)`). Without systemd it all goes nowhere.
+//! Messages to systemd (`sd_notify(3)`). Without systemd they go nowhere.
 //!
-//! - `READY=1` once: when the first segment can be served, or at once where nothing goes live by itself.
+//! - `READY=1` once: when the first segment can be served, or at once if no stream starts by itself.
 //! - Until then `EXTEND_TIMEOUT_USEC=`, as long as the cameras' threads live: a board that waits for its camera is not
 //!   killed by the start timeout, one that hangs is.
-//! - `WATCHDOG=1` only while access units move, or while a known "no camera" is reported and waited out; and while the store answers.
+//! - `WATCHDOG=1` only while access units move or a missing camera is reported and waited for, and while the store answers.
 //! - `STATUS=` in words, whenever it changes. `STOPPING=1` at the end.
 
 use perch_site::store_probe::StoreProbe;
@@ -18,23 +18,24 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// A capture thread that gave no sign of life for so long hangs. Opening a slow camera is silent for 8 s at most.
+/// A capture thread without a sign of life for this long hangs. Opening a slow camera takes 8 s at most.
 pub const HANGS: Duration = Duration::from_secs(10);
-/// A store that owes an answer for so long hangs. Cards stall for 8 s at times, and a commit may take several such stalls.
+/// A store without an answer for this long hangs. Cards stall for 8 s at times, and a commit may meet several such stalls.
 const STORE_HANGS: Duration = Duration::from_secs(30);
-/// How often things are looked at where no watchdog asks for more; seconds of the start timeout that each look asks for.
+/// Time between two checks without a shorter watchdog interval; also how much each check extends the start timeout.
 const USUAL_PERIOD: Duration = Duration::from_secs(5);
 const EXTENSION: Duration = Duration::from_secs(30);
 
-/// What there is to tell of.
+/// What systemd is told about.
 pub struct Told {
-    /// What is on the air: `READY=1` waits for what is there at the start; anything else is told anew when it changes.
+    /// The streams on the air. `READY=1` waits for those at the start; later changes update `STATUS=`.
     pub on_air: watch::Receiver<Arc<[OnAir]>>,
     /// Whether the store still answers.
     pub store_probe: StoreProbe,
 }
 
-/// Tells systemd until dropped. Must run beside everything else, on the runtime: if that hangs, so does the watchdog.
+/// Sends messages until dropped. It must run on the runtime with everything else, so that a hanging runtime stops the watchdog
+/// messages.
 pub async fn tell(told: Told, clock: Arc<dyn Clock>) {
     let watchdog = sd_notify::watchdog_enabled();
     let mut period = tokio::time::interval(watchdog.map_or(USUAL_PERIOD, |w| (w / 2).min(USUAL_PERIOD)));
@@ -54,7 +55,7 @@ pub async fn tell(told: Told, clock: Arc<dyn Clock>) {
         };
         send(&teller.messages(looked));
         let changed = async {
-            // Nobody writes it any more: that is no reason to look again and again.
+            // The sender is gone: never completes, so that the loop does not spin.
             if on_air.changed().await.is_err() {
                 std::future::pending::<()>().await;
             }
@@ -73,25 +74,25 @@ pub async fn tell(told: Told, clock: Arc<dyn Clock>) {
     }
 }
 
-/// The feeds that are to give signs of life. One that hung at the end of its stream was left behind.
+/// The feeds that must give signs of life. One that hung at the end of its stream is no longer watched.
 pub fn running(on_air: &[OnAir]) -> Vec<FeedStatus> {
     let running = on_air.iter().filter(|on_air| on_air.state != StreamState::Ended);
     let feeds = running.map(|on_air| on_air.feed.clone());
     feeds.filter(|feed| *feed.state().borrow() != CameraState::Stopped).collect()
 }
 
-/// Since the one that was silent longest gave a sign of life.
+/// Time since the longest-silent feed gave a sign of life.
 pub fn silent_for(running: &[FeedStatus], now: Duration) -> Duration {
     let silent_for = |feed: &FeedStatus| now.saturating_sub(feed.heartbeat().last_progress());
     running.iter().map(silent_for).max().unwrap_or_default()
 }
 
-/// Says that the beginning has begun: before anything can be looked at, a slow card's store is opened.
+/// Reports the start: opening the store on a slow card comes before the first check.
 pub fn starting() {
     send(&[Message::Status("starting".to_owned())]);
 }
 
-/// Says that the end has begun.
+/// Reports the end.
 pub fn stopping() {
     send(&[Message::Stopping, Message::Status("shutting down".to_owned())]);
 }
@@ -117,17 +118,17 @@ enum Message {
     Stopping,
 }
 
-/// What was seen at one look.
+/// The result of one check.
 struct Looked {
     ready: bool,
     status: String,
-    /// Of the camera that was silent longest.
+    /// For the longest-silent camera.
     silent_for: Duration,
-    /// How long the store has owed an answer.
+    /// How long the store has not answered.
     store_waits: Duration,
 }
 
-/// Decides what to say; knows what was said before.
+/// Decides what to send; remembers what was sent.
 #[derive(Default)]
 struct Teller {
     watchdog: bool,
@@ -179,7 +180,7 @@ fn send(messages: &[Message]) {
         return;
     }
     if let Err(error) = sd_notify::notify(&states) {
-        tracing::debug!(%error, "systemd cannot be told");
+        tracing::debug!(%error, "cannot notify systemd");
     }
 }
 

@@ -34,25 +34,25 @@ fn every_kind_of_drift_is_found() {
     finds("counts", |tx, _, stream| Ok(tx.open_table(tables::VIEWS)?.insert((stream, 77), ()).map(drop)?));
     finds("counts", |tx, user, stream| tables::REACTED.untie(tx, stream, user).map(drop));
     finds("two directions", |tx, _, _| Ok(tx.open_table(tables::FOLLOWERS)?.pop_first().map(drop)?));
-    finds("one end is no more", |tx, user, _| tables::FOLLOWS.tie(tx, user, 5, 0).map(drop));
+    finds("one end is missing", |tx, user, _| tables::FOLLOWS.tie(tx, user, 5, 0).map(drop));
     finds("not found by its name", |tx, _, _| {
         Ok(tx.open_table(tables::USERNAMES)?.remove("ana").map(drop)?)
     });
     finds("lacks 1 words", |tx, _, _| Ok(tx.open_table(tables::POSTINGS)?.remove(("front", 0)).map(drop)?));
-    finds("are due", |tx, _, _| {
+    finds("should have", |tx, _, _| {
         Ok(tx.open_table(tables::POSTINGS)?.insert(("x", 0), &[0, 1][..]).map(drop)?)
     });
-    finds("has not its camera", |tx, _, _| {
+    finds("has lost its camera", |tx, _, _| {
         Ok(tx.open_table(tables::CAMERA_CLAIMS)?.remove("front").map(drop)?)
     });
-    finds("claimed by no stream", |tx, _, _| {
+    finds("claims without a stream", |tx, _, _| {
         Ok(tx.open_table(tables::CAMERA_CLAIMS)?.insert("x", 5).map(drop)?)
     });
-    finds("not in its place", |tx, _, _| {
+    finds("missing at its offset", |tx, _, _| {
         Ok(tx.open_table(tables::MESSAGE_OFFSETS)?.pop_first().map(drop)?)
     });
     finds("not found by its token", |tx, _, _| Ok(tx.open_table(tables::TOKENS)?.pop_first().map(drop)?));
-    finds("avatar of nobody", |tx, _, _| {
+    finds("avatar without an owner", |tx, _, _| {
         Ok(tx.open_table(tables::AVATARS)?.insert(5, &[1][..]).map(drop)?)
     });
     finds("without accounts", |tx, user, _| Ok(tx.open_table(tables::USERS)?.remove(user).map(drop)?));

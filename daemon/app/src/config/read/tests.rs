@@ -38,7 +38,7 @@ fn every_problem_is_told_at_once_with_its_line_and_what_would_be_right() {
         "perch.toml:6: live.segment_seconds: must be a number from 0.5 to 10 seconds, found 0.1",
         r#"perch.toml:9: camera.source: must be one of "auto", "v4l2", "command", "test-pattern", found "v4l"; did you mean "v4l2"?"#,
         "perch.toml:10: camera.width: must be an even number of pixels from 64 to 4096, found 1281",
-        "perch.toml:12: relays: unknown section; known here: server, live, button, lamp, limits, log, camera",
+        "perch.toml:12: relays: unknown section; known are: server, live, button, lamp, limits, log, camera",
     ];
     assert_eq!(problems, expected);
 }
@@ -93,9 +93,9 @@ fn keys_that_contradict_each_other_are_told_at_their_line() {
     let problems = load("[live]\nsegment_seconds = 5\nwindow_seconds = 10\n[[camera]]\nsource = \"command\"\nencoder = \"software\"\n[[camera]]\ncommand = [\"x\"]\n").unwrap_err();
     let expected = [
         "perch.toml:3: live.window_seconds: must be at least 3 segments, 15 seconds",
-        r#"perch.toml:5: camera.source: source = "command" needs command = ["PROGRAM", "ARGUMENT", …]"#,
-        r#"perch.toml:6: camera.encoder: a command writes H.264 itself: use encoder = "none" or leave it out"#,
-        r#"perch.toml:8: camera.command: is used with source = "command" only; set that, or leave command out"#,
+        r#"perch.toml:5: camera.source: source = "command" requires command = ["PROGRAM", "ARGUMENT", …]"#,
+        r#"perch.toml:6: camera.encoder: a command writes H.264 itself: use encoder = "none" or remove it"#,
+        r#"perch.toml:8: camera.command: works only with source = "command"; set that, or remove command"#,
     ];
     let named: Vec<&str> =
         problems.iter().map(String::as_str).filter(|p| !p.contains("another camera")).collect();
@@ -157,13 +157,13 @@ proptest! {
 fn a_button_and_a_lamp_need_lines_of_their_own_and_a_pedal_its_device() {
     assert_eq!(
         load("[button]\nsource = \"key\"\n").unwrap_err(),
-        [r#"perch.toml:2: button.source: source = "key" needs input = "/dev/input/by-id/…""#]
+        [r#"perch.toml:2: button.source: source = "key" requires input = "/dev/input/by-id/…""#]
     );
     let both =
         |lamp: &str| load(&format!("[button]\nsource = \"gpio\"\nline = 17\n[lamp]\nenabled = true\n{lamp}"));
     assert_eq!(
         both("line = 17\n").unwrap_err(),
-        ["perch.toml:6: lamp.line: is the button's line already: the lamp needs one of its own"]
+        ["perch.toml:6: lamp.line: is already the button's line: the lamp needs another one"]
     );
     assert_eq!(both("line = 27\n").unwrap().lamp.line, 27);
     assert!(both("chip = \"gpiochip1\"\n").is_ok(), "17 of another chip");
