@@ -1,7 +1,7 @@
-//! Gets the page ready to be embedded: compresses every file of `webui/` beside itself and puts the hash of all of them into
-//! the addresses of the assets, so that browsers may keep them for ever.
+//! Prepares the page for embedding: compresses every file of `webui/` and puts the hash of all of them into the addresses of the
+//! assets, so that browsers may cache them for ever.
 //!
-//! gzip alone: browsers take Brotli only over TLS, and on a LAN there is none.
+//! gzip only: browsers accept Brotli only over TLS, which a LAN site does not have.
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -10,7 +10,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
-/// What a browser gets; scripts, types and checksums in the same folder are for people.
+/// Files for browsers; scripts, types and checksums in the same folder are for people.
 const EXTENSIONS: [&str; 5] = ["html", "css", "js", "svg", "txt"];
 
 fn main() -> io::Result<()> {

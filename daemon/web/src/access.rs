@@ -1,7 +1,7 @@
-//! Who may do what: one table of every address (`rules`), and the layer that keeps it. An address without a rule does not answer, so that
-//! nothing is open by oversight; `tests/rights.rs` walks the table over HTTP.
+//! Authorisation: one table with a rule for every address (`rules`), and the layer that enforces it. An address without a rule is
+//! not answered, so nothing is open by oversight; `tests/rights.rs` checks the table over HTTP.
 //!
-//! What a rule cannot say, because it depends on whose thing is asked for, its note says in words and its handler keeps.
+//! If a right depends on the requested thing, such as its owner, the rule's note says so in words and the handler checks it.
 
 use super::authentication;
 use super::caller::{Caller, Peer};
@@ -17,7 +17,7 @@ use http::{HeaderMap, Method};
 use perch_site::SiteError;
 use perch_store::Role;
 
-/// Lets a request through to its handler, with its [`Caller`], or refuses it.
+/// Passes a request with its [`Caller`] to its handler, or refuses it.
 pub(super) async fn guard(state: Shared, matched: MatchedPath, request: Request, next: Next) -> Response {
     match admit(&state, &matched, request).await {
         Ok(request) => next.run(request).await,
@@ -57,13 +57,13 @@ fn may(right: Right, caller: &Caller) -> bool {
     }
 }
 
-/// A WebSocket is opened by a GET, and then writes.
+/// A WebSocket is opened with a GET, and then writes.
 fn changes_something(request: &Request) -> bool {
     !matches!(*request.method(), Method::GET | Method::HEAD) || request.headers().contains_key(UPGRADE)
 }
 
-/// Whether a request comes from our own page, or from no page at all. Browsers send `Sec-Fetch-Site` (over HTTPS and on this machine) or `Origin`
-/// with everything that could change something; programs send neither.
+/// True if a request comes from our own page, or from no page at all. Browsers send `Sec-Fetch-Site` (over HTTPS and on this
+/// machine) or `Origin` with every request that could change something; programs send neither.
 fn is_same_site(headers: &HeaderMap) -> bool {
     if let Some(site) = headers.get("sec-fetch-site") {
         return site == "same-origin" || site == "none";

@@ -65,10 +65,10 @@ struct PendingAccount {
     standing: Standing,
 }
 
-/// Makes an account, and logs in.
+/// Creates an account and logs in.
 #[utoipa::path(post, path = "/api/v1/auth/register", tag = "accounts", request_body = NewAccount,
-    responses((status = 201, description = "The account is made and logged in", body = LoggedIn),
-        (status = 202, description = "The account is made, and the owner has to approve it", body = PendingAccount),
+    responses((status = 201, description = "The account is created and logged in", body = LoggedIn),
+        (status = 202, description = "The account is created and waits for the owner's approval", body = PendingAccount),
         (status = 409, description = "The name is taken", body = ProblemDocument, content_type = "application/problem+json")))]
 async fn register(
     state: Shared,
@@ -105,9 +105,10 @@ async fn log_in(
     Ok(login::answer(StatusCode::OK, login))
 }
 
-/// Exchanges the refresh token of the cookie for the next one, and gives a new access token. A token that was used before closes its login.
+/// Exchanges the refresh token in the cookie for a new one, and returns a new access token. A token that was used before closes
+/// its login.
 #[utoipa::path(post, path = "/api/v1/auth/refresh", tag = "accounts",
-    responses((status = 200, description = "The login goes on", body = LoggedIn)))]
+    responses((status = 200, description = "The login is renewed", body = LoggedIn)))]
 async fn refresh(state: Shared, headers: HeaderMap) -> Result<Response, Problem> {
     let Some(token) = cookies::refresh_token(&headers) else { return Ok(over(Problem::NoRefreshToken)) };
     match sessions::refresh(&state.site, &token).await {
@@ -117,23 +118,23 @@ async fn refresh(state: Shared, headers: HeaderMap) -> Result<Response, Problem>
     }
 }
 
-/// This login is over: the browser need not try again, and what is left of it must not stand in the way.
+/// The login is over. The cookies are removed, so that the browser neither tries again nor sends them on.
 fn over(problem: Problem) -> Response {
     let mut response = IntoResponse::into_response(problem);
     cookies::forget(response.headers_mut());
     response
 }
 
-/// How far to log out.
+/// What to log out.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct LogOut {
-    /// On all devices.
+    /// All devices.
     #[serde(default)]
     everywhere: bool,
 }
 
-/// Logs out, also where there was no login.
+/// Logs out; without a login it does nothing.
 #[utoipa::path(post, path = "/api/v1/auth/logout", tag = "accounts", request_body = Option<LogOut>,
     responses((status = 204, description = "Logged out")))]
 async fn log_out(

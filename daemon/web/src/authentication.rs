@@ -1,4 +1,4 @@
-//! Finds out who asks: by the token that a request shows, or by the socket that it came over.
+//! Identifies the caller: by the request's token, or by the socket it came over.
 
 use super::caller::{Caller, Peer};
 use super::cookies;
@@ -10,10 +10,10 @@ use perch_site::accounts::logins::Login;
 use perch_site::sessions;
 use perch_site::{Actor, Site, SiteError};
 
-/// Makes a login, too.
+/// Also creates a login.
 const SETUP: &str = "/api/v1/setup";
 
-/// Looks at the request's token.
+/// Checks the request's token.
 pub(super) async fn find_out(
     site: &Site,
     peer: Peer,
@@ -32,16 +32,16 @@ pub(super) async fn find_out(
     Ok(Caller::new(actor, peer, headers))
 }
 
-/// Whether a token matters at an address (as the router writes it). An old one must keep nobody from what makes a new one, nor from the
-/// page that asks for it.
+/// Whether the token matters at an address (as the router writes it). An expired one must not block the address that issues a new
+/// one, nor the page that asks for it.
 fn looks_at_token(path: &str) -> bool {
     !(path.starts_with(cookies::AUTH_PATH) || path == SETUP || page::is_part(path))
 }
 
-/// The login that a request shows a token of: `Authorization: Bearer`, else the cookie.
+/// The login named by a request's token: `Authorization: Bearer`, else the cookie.
 ///
-/// A program's token must be good. A browser sends its cookie whether it matters or not: one that has expired while the login is open is told so,
-/// since it can be renewed; one of a closed login is as good as none.
+/// A program's token must be valid. A browser sends its cookie with every request: if it has expired while the login is open, the
+/// browser is told so, since it can renew it; if the login is closed, the cookie is ignored.
 pub(super) async fn login_of(site: &Site, headers: &HeaderMap) -> Result<Option<Login>, Problem> {
     if let Some(authorization) = headers.get(AUTHORIZATION) {
         let token = authorization.to_str().ok().and_then(bearer_token).ok_or(SiteError::Unauthenticated)?;
@@ -54,7 +54,7 @@ pub(super) async fn login_of(site: &Site, headers: &HeaderMap) -> Result<Option<
     }
 }
 
-/// The token that a request shows, good or not: enough to log out with.
+/// The request's token, valid or not: enough to log out with.
 pub(super) fn shown_token(headers: &HeaderMap) -> Option<&str> {
     let shown = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(bearer_token);
     shown.or_else(|| cookies::access_token(headers))

@@ -1,4 +1,4 @@
-//! Avatars: `/api/v1/me/avatar`, `/api/v1/users/{username}/avatar`; and how any picture is taken in.
+//! Avatars: `/api/v1/me/avatar`, `/api/v1/users/{username}/avatar`; and the upload of pictures in general.
 
 use super::caching;
 use super::caller::Caller;
@@ -25,7 +25,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
     OpenApiRouter::new().routes(routes!(put, delete)).routes(routes!(show))
 }
 
-/// A picture that somebody sends. Memory for it was free before it was read.
+/// An uploaded picture. Memory for it was reserved before it was read.
 pub(super) struct PictureUpload {
     pub(super) bytes: Bytes,
     _place: OwnedSemaphorePermit,
@@ -41,7 +41,7 @@ impl FromRequest<Arc<State>> for PictureUpload {
     }
 }
 
-/// Answers with a JPEG that has this version. Under an address that names the version it is kept for ever.
+/// Responds with a JPEG of this version. At an address that names the version it may be cached for ever.
 pub(super) fn answer(jpeg: Vec<u8>, version: u32, asked: Option<u32>, known: &HeaderMap) -> Response {
     let tag = HeaderValue::try_from(format!("\"{version:x}\"")).expect("digits are a header value");
     let mut response = if caching::is_known(known, &tag) {
@@ -55,7 +55,7 @@ pub(super) fn answer(jpeg: Vec<u8>, version: u32, asked: Option<u32>, known: &He
     response
 }
 
-/// Gives oneself a face: the middle of a PNG, JPEG or WebP picture of at most 8 MiB and 40 megapixels.
+/// Sets the caller's avatar: the middle of a PNG, JPEG or WebP picture of at most 8 MiB and 40 megapixels.
 #[utoipa::path(put, path = "/api/v1/me/avatar", tag = "me",
     request_body(content((Vec<u8> = "image/png"), (Vec<u8> = "image/jpeg"), (Vec<u8> = "image/webp"))),
     responses((status = 200, description = "The account with its new picture", body = Me)))]
@@ -64,25 +64,25 @@ async fn put(state: Shared, caller: Caller, upload: PictureUpload) -> Result<Res
     Ok(json::fresh(&Me::from(me)))
 }
 
-/// Takes one's picture away.
-#[utoipa::path(delete, path = "/api/v1/me/avatar", tag = "me", responses((status = 204, description = "There is none")))]
+/// Removes the caller's avatar.
+#[utoipa::path(delete, path = "/api/v1/me/avatar", tag = "me", responses((status = 204, description = "The avatar is removed")))]
 async fn delete(state: Shared, caller: Caller) -> Result<StatusCode, Problem> {
     avatars::remove(&state.site, &caller.actor).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Which picture.
+/// Selects the picture's version.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct Version {
-    /// As in `avatar_url`: under this address there will never be another picture.
+    /// As in `avatar_url`: the picture at this address never changes.
     v: Option<u32>,
 }
 
-/// Somebody's picture, 256 × 256.
+/// A user's avatar, 256 × 256 pixels.
 #[utoipa::path(get, path = "/api/v1/users/{username}/avatar", tag = "people", params(("username" = String, Path), Version),
-    responses((status = 200, description = "The picture", body = Vec<u8>, content_type = "image/jpeg"), (status = 304, description = "As before (If-None-Match)")))]
+    responses((status = 200, description = "The picture", body = Vec<u8>, content_type = "image/jpeg"), (status = 304, description = "Unchanged (If-None-Match)")))]
 async fn show(
     state: Shared,
     caller: Caller,

@@ -1,5 +1,5 @@
-//! `/api/v1/backup` and `/api/v1/restore`: everything that is remembered, as a file, and the way back. A restore has two steps: the file is taken in
-//! and looked at, which changes nothing; then the owner, who has seen what is in it, puts it in the place of what there is.
+//! `/api/v1/backup` and `/api/v1/restore`: the whole site as a file, and back. A restore has two steps: the file is uploaded and
+//! checked, which changes nothing; then the owner, who has seen what it contains, replaces the site with it.
 
 use super::caller::Caller;
 use super::cookies;
@@ -29,14 +29,15 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// Of a backup that is taken in. A site of years, with pictures and chats, has less; what is in it, only all of it can tell.
+/// For an uploaded backup: far more than years of pictures and chats need. Only the whole file can be checked, so no part is
+/// checked early.
 const TERMS: Terms = Terms { most: 1 << 30, head: 0, look: |_| Ok(()) };
 
 pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
     OpenApiRouter::new().routes(routes!(download)).routes(routes!(take_in, restore, discard))
 }
 
-/// One's own password, again.
+/// The caller's password, again.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Confirmation {
@@ -44,7 +45,8 @@ struct Confirmation {
     password: Password,
 }
 
-/// Makes a backup of everything that is remembered: settings, accounts, streams, chats. Passwords are in it as hashes, logins are not. Keep it safe.
+/// Makes a backup of the whole site: settings, accounts, streams, chats. It contains passwords as hashes, and no logins. Keep it
+/// safe.
 #[utoipa::path(post, path = "/api/v1/backup", tag = "backup", request_body = Confirmation,
     responses((status = 200, description = "The backup", body = Vec<u8>, content_type = "application/octet-stream")))]
 async fn download(
@@ -74,31 +76,31 @@ fn send(file: File, turn: Turn) -> Body {
     }))
 }
 
-/// The day, as it stands in a file's name.
+/// The date for the file's name.
 fn date(now: Timestamp) -> String {
     let time = OffsetDateTime::from_unix_timestamp(now.unix_millis().div_euclid(1000));
     time.unwrap_or(OffsetDateTime::UNIX_EPOCH).date().to_string()
 }
 
-/// A backup that was taken in, and can be restored.
+/// An uploaded backup that can be restored.
 #[derive(Serialize, ToSchema)]
 struct TakenIn {
-    /// To restore it by.
+    /// Names it for the restore.
     id: String,
-    /// What the site in it calls itself.
+    /// The name of the site in it.
     site_name: String,
-    /// How many accounts are in it.
+    /// Number of accounts.
     users: u64,
-    /// How many streams.
+    /// Number of streams.
     streams: u64,
-    /// How many messages in chats.
+    /// Number of chat messages.
     messages: u64,
 }
 
-/// Takes a backup in and looks at it as a whole; changes nothing. What was taken in before is thrown away.
+/// Uploads and checks a backup; changes nothing. It replaces an earlier upload.
 #[utoipa::path(put, path = "/api/v1/restore", tag = "backup",
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
-    responses((status = 200, description = "It can be restored", body = TakenIn)))]
+    responses((status = 200, description = "The backup can be restored", body = TakenIn)))]
 async fn take_in(state: Shared, caller: Caller, request: Request) -> Result<Response, Problem> {
     let Incoming { file, turn } = backup::begin(&state.site, &caller.actor).await?;
     if let Err(problem) = receive(request.into_body(), file, &TERMS).await {
@@ -110,7 +112,7 @@ async fn take_in(state: Shared, caller: Caller, request: Request) -> Result<Resp
     Ok(json::fresh(&TakenIn { id, site_name, users, streams, messages }))
 }
 
-/// Which backup, and one's own password.
+/// The backup to restore, and the caller's password.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Restore {
@@ -120,11 +122,11 @@ struct Restore {
     password: Password,
 }
 
-/// Puts the backup that was taken in in the place of all that is remembered. Everybody has to log in again, with the password of the backup. Refused
-/// while a stream is on the air: nobody's stream ends by surprise, or is missing from its own chat.
+/// Replaces the whole site with the uploaded backup. Everyone has to log in again, with the password from the backup. Refused
+/// while a stream is on the air, because it would end, and its record would be lost.
 #[utoipa::path(post, path = "/api/v1/restore", tag = "backup", request_body = Restore,
-    responses((status = 204, description = "It is restored"),
-        (status = 404, description = "There is no such backup (any more)", body = ProblemDocument, content_type = "application/problem+json"),
+    responses((status = 204, description = "The backup is restored"),
+        (status = 404, description = "No such backup, or no longer", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 409, description = "A stream is on the air", body = ProblemDocument, content_type = "application/problem+json")))]
 async fn restore(
     state: Shared,
@@ -137,8 +139,8 @@ async fn restore(
     Ok(response)
 }
 
-/// Throws away what was taken in, if something was.
-#[utoipa::path(delete, path = "/api/v1/restore", tag = "backup", responses((status = 204, description = "There is nothing to restore")))]
+/// Discards the uploaded backup, if any.
+#[utoipa::path(delete, path = "/api/v1/restore", tag = "backup", responses((status = 204, description = "No backup is waiting")))]
 async fn discard(state: Shared, caller: Caller) -> Result<StatusCode, Problem> {
     backup::discard(&state.site, &caller.actor).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -1,4 +1,4 @@
-//! What an answer is made of: shared bytes on the hot path, axum's body elsewhere.
+//! Response bodies: shared bytes on the hot path, axum's body elsewhere.
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -6,7 +6,7 @@ use hyper::body::{Frame, SizeHint};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// Body of an answer. Bytes go to the socket as they are, without a box and without a copy.
+/// A response body. Bytes go to the socket without boxing and without a copy.
 pub(super) enum Body {
     Bytes(Full<Bytes>),
     Routed(axum::body::Body),

@@ -1,18 +1,18 @@
-//! What caches may keep, and for how long (RFC 9111, RFC 9110 §13).
+//! Caching headers (RFC 9111, RFC 9110 §13).
 
 use http::header::IF_NONE_MATCH;
 use http::{HeaderMap, HeaderValue};
 
-/// Under this address there will never be anything else.
+/// For addresses whose content never changes.
 pub(super) const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 
-/// The tag without its mark of weakness: all that a weak comparison looks at.
+/// The tag without its weakness mark, which a weak comparison ignores.
 fn opaque(tag: &str) -> &str {
     let tag = tag.trim();
     tag.strip_prefix("W/").unwrap_or(tag)
 }
 
-/// Whether the client already has what `tag` names (`If-None-Match`, weak comparison).
+/// True if the client already has the version that `tag` names (`If-None-Match`, weak comparison).
 pub(super) fn is_known(headers: &HeaderMap, tag: &HeaderValue) -> bool {
     let Ok(tag) = tag.to_str() else { return false };
     headers

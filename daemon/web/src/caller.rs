@@ -1,4 +1,4 @@
-//! Who asks, as handlers take it as an argument. `authentication` finds it out, once for each request.
+//! The caller, as handlers take it as an argument. `authentication` identifies it once per request.
 
 use axum::extract::FromRequestParts;
 use http::HeaderMap;
@@ -12,9 +12,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 /// The other end of the connection.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Peer {
-    /// Whoever reaches a port of ours.
+    /// A client on one of our ports.
     Network(SocketAddr),
-    /// The machine's own console: whoever may write to the socket in the data directory, as `perchd user` does.
+    /// The machine's own console: a client that may write to the socket in the data directory, as `perchd user` does.
     Console,
 }
 
@@ -28,7 +28,7 @@ impl fmt::Display for Peer {
 }
 
 impl Peer {
-    /// Whether the request comes from this machine, and not through a proxy on it for somebody else.
+    /// True if the request comes from this machine, and not through a proxy on it for another client.
     fn is_local(self, headers: &HeaderMap) -> bool {
         let forwarded = ["forwarded", "x-forwarded-for", "x-real-ip", "via"]
             .iter()
@@ -36,7 +36,7 @@ impl Peer {
         self.address().is_loopback() && !forwarded
     }
 
-    /// IPv4 addresses as such, whatever the socket.
+    /// The peer's address; IPv4 addresses as such, whatever the socket.
     pub(super) fn address(self) -> IpAddr {
         match self {
             Self::Network(address) => address.ip().to_canonical(),
@@ -45,7 +45,7 @@ impl Peer {
     }
 }
 
-/// Who asks, and whether a program on the machine itself does.
+/// The caller, and whether it is a program on the machine itself.
 #[derive(Debug, Clone)]
 pub(super) struct Caller {
     /// For the use cases of the site.
@@ -54,32 +54,32 @@ pub(super) struct Caller {
 }
 
 impl Caller {
-    /// Somebody at `peer`.
+    /// The caller at `peer`.
     pub(super) fn new(actor: Actor, peer: Peer, headers: &HeaderMap) -> Self {
         Self { actor, is_local: peer.is_local(headers) }
     }
 
-    /// Somebody without a login.
+    /// A caller without a login.
     pub(super) const fn nobody(address: IpAddr) -> Self {
         Self { actor: Actor::Anonymous { address }, is_local: false }
     }
 
-    /// Whose login it is; `None` is somebody whom we do not know.
+    /// The caller's login; `None` without one.
     pub(super) const fn login(&self) -> Option<&Login> {
         self.actor.login()
     }
 
-    /// The login, for what is for members only.
+    /// The login, or an error for a caller without one.
     pub(super) const fn member(&self) -> Result<&Login, SiteError> {
         self.actor.member()
     }
 
-    /// From where; of a proxy, where one stands between.
+    /// The caller's address, or its proxy's.
     pub(super) const fn address(&self) -> IpAddr {
         self.actor.address()
     }
 
-    /// A program on the machine itself.
+    /// True for a program on the machine itself.
     pub(super) const fn is_local(&self) -> bool {
         self.is_local
     }
@@ -89,7 +89,7 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        // The access layer stands before every handler; without it nobody is anybody.
+        // The access layer runs before every handler and sets the caller; without it the caller has no rights.
         let nobody = || Self::nobody(Ipv4Addr::UNSPECIFIED.into());
         Ok(parts.extensions.get().cloned().unwrap_or_else(nobody))
     }

@@ -1,4 +1,4 @@
-//! `/api/v1/cameras`: every camera, how it is doing in words, why it runs the way it does, and what can be asked of it.
+//! `/api/v1/cameras`: every camera with its state in words, why it runs as it does, and what can be requested of it.
 
 use super::caller::Caller;
 use super::controls::ControlItem;
@@ -24,7 +24,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(show))
 }
 
-/// A list as all lists of the API are; there are never so many cameras that they need pages.
+/// A list like all lists of the API; there are never so many cameras that they need pages.
 #[derive(Serialize, ToSchema)]
 #[schema(as = CameraList)]
 struct List {
@@ -38,14 +38,14 @@ struct Item {
     /// The same as its name.
     id: String,
     name: String,
-    /// What the configuration asks for.
+    /// As configured.
     #[schema(value_type = String)]
     source: SourceKind,
     /// `starting`, `live`, `waiting`, `stopped`.
     state: &'static str,
-    /// In words: what is missing, with the way out; empty when live.
+    /// In words: what is missing and what to do; empty when live.
     detail: String,
-    /// What runs; absent (null) until something does.
+    /// What is running; null until something is.
     #[schema(required)]
     camera: Option<String>,
     #[schema(required)]
@@ -56,41 +56,41 @@ struct Item {
     height: Option<u32>,
     #[schema(required)]
     frames_per_second: Option<f64>,
-    /// The id of the stream that has it, where the caller may know of one.
+    /// The id of the stream that uses it, if the caller may know it.
     #[schema(required)]
     stream: Option<String>,
-    /// Whose stream that is.
+    /// The user of that stream.
     #[schema(required)]
     user: Option<UserRef>,
     #[serde(flatten)]
     self_test: SelfTest,
 }
 
-/// A camera and what can be asked of it.
+/// A camera and what can be requested of it.
 #[derive(Serialize, ToSchema)]
 struct Camera {
     #[serde(flatten)]
     item: Item,
-    /// Null while the camera is not there; `detail` says what is the matter.
+    /// Null while the camera is missing; `detail` says why.
     #[schema(required)]
     ability: Option<AbilityItem>,
-    /// What can be set of the picture; empty where nothing can.
+    /// The picture's controls; empty if there are none.
     controls: Vec<ControlItem>,
 }
 
-/// What a stream may ask of the camera.
+/// What a stream may request of the camera.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Ability)]
 struct AbilityItem {
-    /// Sizes to choose from, largest first.
+    /// Sizes, largest first.
     modes: Vec<ModeItem>,
-    /// Every size within a range can be asked for, beside the modes.
+    /// A range in which every size can be requested, in addition to the modes.
     #[schema(required)]
     sizes: Option<Sizes>,
     bitrate_kbps: Bounds,
 }
 
-/// A size, pixels, and how many frames per second there may be of it, highest first.
+/// A size in pixels, and its frame rates, highest first.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Mode)]
 struct ModeItem {
@@ -99,7 +99,7 @@ struct ModeItem {
     frames_per_second: Vec<u32>,
 }
 
-/// A range of sizes, pixels, and the frames per second to choose from, highest first.
+/// A range of sizes in pixels, and the frame rates, highest first.
 #[derive(Serialize, ToSchema)]
 struct Sizes {
     width: Range,
@@ -107,7 +107,7 @@ struct Sizes {
     frames_per_second: Vec<u32>,
 }
 
-/// Numbers from `min` to `max`, `step` apart.
+/// Numbers from `min` to `max`, in steps of `step`.
 #[derive(Serialize, ToSchema)]
 struct Range {
     min: u32,
@@ -171,18 +171,18 @@ impl From<Ability> for AbilityItem {
     }
 }
 
-/// Every camera, how it is doing, and why it runs the way it does.
+/// Every camera with its state, and why it runs as it does.
 #[utoipa::path(get, path = "/api/v1/cameras", tag = "cameras",
-    responses((status = 200, description = "The cameras", body = List), (status = 304, description = "As before (If-None-Match)")))]
+    responses((status = 200, description = "The cameras", body = List), (status = 304, description = "Unchanged (If-None-Match)")))]
 pub(super) async fn list(state: Shared, caller: Caller, headers: HeaderMap) -> Result<Response, Problem> {
     let cameras = cameras::list(&state.site, &caller.actor).await?;
     let items = cameras.into_iter().map(|(camera, holder)| Item::new(camera, holder.as_ref())).collect();
     Ok(json::tagged(&List { items, next_cursor: None }, &headers))
 }
 
-/// A camera, what can be asked of it, and why it runs the way it does.
+/// A camera, what can be requested of it, and why it runs as it does.
 #[utoipa::path(get, path = "/api/v1/cameras/{id}", tag = "cameras", params(("id" = String, Path, description = "The camera's name")),
-    responses((status = 200, description = "The camera", body = Camera), (status = 304, description = "As before (If-None-Match)")))]
+    responses((status = 200, description = "The camera", body = Camera), (status = 304, description = "Unchanged (If-None-Match)")))]
 async fn show(
     state: Shared,
     caller: Caller,

@@ -1,5 +1,5 @@
-//! `/api/v1/streams/{id}/chat`: a seat in a chat over a WebSocket. Everything that waits for the peer has a deadline: its pings, its reading, its
-//! goodbye. Who may come in is `chat`'s to say, and that the page is ours `access`'s.
+//! `/api/v1/streams/{id}/chat`: a connection to a chat over a WebSocket. Everything that waits for the peer has a deadline:
+//! pings, reads, the closing handshake. `perch_site::chat` decides who may enter, and `access` checks that our own page asks.
 
 mod line;
 
@@ -29,17 +29,17 @@ use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// Between pings; a peer that is silent from one to the next is gone.
+/// Between pings; a peer that is silent from one to the next is disconnected.
 const PING: Duration = Duration::from_secs(20);
 /// For the peer to take what is sent.
 const WRITE: Duration = Duration::from_secs(10);
-/// For the peer to say goodbye as well.
+/// For the peer to answer a close frame.
 const GOODBYE: Duration = Duration::from_secs(1);
-/// Room for reading and writing of each connection, in bytes.
+/// Read and write buffer of each connection, bytes.
 const BUFFER: usize = 4 << 10;
-/// The longest line is a presence of 50 people.
+/// Bytes; the longest line is a presence of 50 people.
 const MOST_BUFFERED: usize = 128 << 10;
-/// Frames that a peer may send at once, and between frames in the long run.
+/// Frames that a peer may send at once; one more is allowed every [`FRAMES_APART`].
 const FRAMES: u32 = 20;
 const FRAMES_APART: Duration = Duration::from_millis(200);
 
@@ -52,20 +52,21 @@ pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct From {
-    /// The id of the last message that was heard: what was said since comes first, instead of the newest 50.
+    /// The id of the last message received: later ones are sent first, instead of the newest 50.
     #[param(value_type = Option<String>)]
     after: Option<MessageId>,
 }
 
 /// A stream's chat, over WebSocket; lines of JSON.
 ///
-/// The daemon says `{"type":"welcome","rules","you","may_write","viewers"}` first, then `message` (as in the list of messages; with `client_id` for who
-/// sent it), `delete` (`id`), `presence` (`viewers`, `people`), `reaction` (`likes`, `dislikes`), `rules` (`rules`, `may_write`), `error` (`code`,
-/// `detail`, `client_id`) and `ended`. A client says `{"type":"message","text","client_id"}` and `{"type":"delete","id"}`. Messages come to everybody in
-/// the same order, once they are stored.
+/// The daemon first sends `{"type":"welcome","rules","you","may_write","viewers"}`, then `message` (as in the list of messages;
+/// with `client_id` for its sender), `delete` (`id`), `presence` (`viewers`, `people`), `reaction` (`likes`, `dislikes`), `rules`
+/// (`rules`, `may_write`), `error` (`code`, `detail`, `client_id`) and `ended`. A client sends
+/// `{"type":"message","text","client_id"}` and `{"type":"delete","id"}`. Everyone gets messages in the same order, once they are
+/// stored.
 #[utoipa::path(get, path = "/api/v1/streams/{id}/chat", tag = "chat", params(("id" = String, Path), From),
     responses((status = 101, description = "The WebSocket is open"),
-        (status = 426, description = "The request is not for a WebSocket", body = ProblemDocument, content_type = "application/problem+json")))]
+        (status = 426, description = "The request does not ask for a WebSocket", body = ProblemDocument, content_type = "application/problem+json")))]
 async fn open(
     state: Shared,
     caller: Caller,
@@ -85,11 +86,11 @@ async fn open(
         .on_upgrade(|socket| converse(socket, seat)))
 }
 
-/// How a connection ends that we end.
+/// The close frame of a connection that we end.
 type Goodbye = (CloseCode, &'static str);
 
 async fn converse(mut socket: WebSocket, mut seat: Seat) {
-    // A peer that is gone hears no goodbye.
+    // A peer that is gone needs no close frame.
     let Some((code, reason)) = talk(&mut socket, &mut seat).await else { return };
     let close = Frame::Close(Some(CloseFrame { code, reason: Utf8Bytes::from_static(reason) }));
     let both = async {
@@ -97,18 +98,18 @@ async fn converse(mut socket: WebSocket, mut seat: Seat) {
             while let Some(Ok(_)) = socket.recv().await {}
         }
     };
-    // In time or not, it is over.
+    // In time or not, the connection ends here.
     let _ = timeout(GOODBYE, both).await;
 }
 
-/// Until one of both has enough; `None` when the peer is gone.
+/// Runs until either side ends it; `None` when the peer is gone.
 async fn talk(socket: &mut WebSocket, seat: &mut Seat) -> Option<Goodbye> {
     loop {
         match seat.past().await {
             Ok(Some(texts)) => send(socket, texts).await?,
             Ok(None) => break,
             Err(error) => {
-                tracing::warn!("the past of a chat cannot be read: {error}");
+                tracing::warn!("a chat's history cannot be read: {error}");
                 return Some((close_code::ERROR, "internal"));
             }
         }
@@ -146,7 +147,7 @@ async fn talk(socket: &mut WebSocket, seat: &mut Seat) -> Option<Goodbye> {
     }
 }
 
-/// Several lines in one go; `None` when the peer does not take them.
+/// Sends several lines in one write; `None` if the peer does not take them.
 async fn send(socket: &mut WebSocket, texts: impl IntoIterator<Item = Text>) -> Option<()> {
     let sending = async {
         for text in texts {
@@ -158,7 +159,7 @@ async fn send(socket: &mut WebSocket, texts: impl IntoIterator<Item = Text>) -> 
     timeout(WRITE, sending).await.ok()?.ok()
 }
 
-/// What the peer says; an answer to it alone, or the end.
+/// Handles a frame from the peer: returns a reply for this peer alone, or the end.
 async fn hear(
     frame: Option<Result<Frame, axum::Error>>,
     seat: &Seat,
@@ -169,7 +170,7 @@ async fn hear(
         Some(Ok(Frame::Binary(_))) => {
             return ControlFlow::Break(Some((close_code::UNSUPPORTED, "text_only")));
         }
-        // The answer to a goodbye is sent by itself when the socket is read on, as `converse` does.
+        // The reply to a close frame is sent while the socket is read on, as `converse` does.
         Some(Ok(Frame::Close(_))) => return ControlFlow::Break(Some((close_code::NORMAL, ""))),
         Some(Err(_)) | None => return ControlFlow::Break(None),
     };
@@ -189,8 +190,8 @@ async fn hear(
             ChatError::Store(perch_store::StoreError::Refused(refusal)) => ("not_found", refusal.to_string()),
             ChatError::NoRoom | ChatError::Closing => ("ended", "the chat is over".to_owned()),
             ChatError::Store(_) | ChatError::Full | ChatError::Crowded => {
-                tracing::error!("a line of a chat failed: {refused}");
-                ("internal", "this did not work: perchd's log says why".to_owned())
+                tracing::error!("a chat line failed: {refused}");
+                ("internal", "this failed: see perchd's log".to_owned())
             }
         };
         error(code, &detail, client_id.as_deref())

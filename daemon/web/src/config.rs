@@ -1,13 +1,13 @@
-//! What the site's connections are set to. The command line and the file that set it are the daemon's (`perchd`).
+//! Settings of the site's connections. The daemon (`perchd`) reads them from its command line and file.
 
 use std::path::PathBuf;
 
-/// `[server]`: where the site is.
+/// `[server]`: the site's addresses, folder and connections.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Server {
     /// Addresses to listen on.
     pub listen: Vec<std::net::SocketAddr>,
-    /// Everything Perch keeps.
+    /// Folder for everything Perch keeps.
     pub data_dir: PathBuf,
     /// Open connections at most; more are refused at accept.
     pub max_connections: usize,

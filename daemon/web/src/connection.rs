@@ -19,27 +19,27 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-/// How long a peer may take. A segment has a deadline of its own: [`SegmentAnswer`].
+/// How long a peer may take. A segment has its own deadline: [`SegmentAnswer`].
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Deadlines {
-    /// From accept, and again from the end of each answer, until the whole head of the next request is here.
+    /// From accept, and again from the end of each response, until the next request's head is complete.
     pub(super) head: Duration,
-    /// Without taking a single byte of an answer.
+    /// Without a byte of a response being taken.
     pub(super) stall: Duration,
 }
 
 impl Deadlines {
-    /// A player asks every few seconds, and a head comes in one packet: 15 s spare both the slow and the busy. A
-    /// phone may be out of reach of its access point for a while: 20 s.
+    /// A player asks every few seconds, and a head fits in one packet, so 15 s are enough for slow and busy peers. A phone may be
+    /// out of reach of its access point for a while: 20 s.
     pub(super) const USUAL: Self = Self { head: Duration::from_secs(15), stall: Duration::from_secs(20) };
 }
 
-/// A head that is longer is refused (431); cookies and a long query fit in.
+/// A longer head is refused (431); cookies and a long query fit.
 const LONGEST_HEAD: usize = 16 * 1024;
 const MOST_HEADERS: usize = 64;
 
-/// Answers requests until the peer closes, breaks a rule of HTTP or a deadline, is closed for somebody else, or the server stops. A connection that
-/// becomes a WebSocket takes the stream and its place with it.
+/// Answers requests until the peer closes, breaks HTTP or misses a deadline, the connection is closed in favour of another, or
+/// the server stops. A connection that becomes a WebSocket keeps the stream and its place.
 pub(super) async fn serve<S, A, F, B>(
     stream: S,
     place: Place,
@@ -62,7 +62,7 @@ pub(super) async fn serve<S, A, F, B>(
         let exchange = &exchange;
         async move {
             let mut response = answer.await;
-            // A WebSocket has its own pings. It is never idle between two requests, so its place is never given to another connection.
+            // A WebSocket has its own pings. It is never idle between requests, so its place is not given to another connection.
             if response.status() != StatusCode::SWITCHING_PROTOCOLS {
                 exchange.answered(response.extensions_mut().remove::<SegmentAnswer>());
             }
@@ -131,7 +131,7 @@ mod tests {
         connect_to(places, move || Response::new(Full::new(body.clone())))
     }
 
-    /// A connection that answers every request with a segment, to be taken within 10 s.
+    /// A connection that answers every request with a segment, which must be taken within 10 s.
     fn connect_to_segments(places: &Arc<Places>, segment: Bytes) -> Peer {
         connect_to(places, move || {
             let mut response = Response::new(Full::new(segment.clone()));
@@ -157,7 +157,7 @@ mod tests {
     }
 
     impl Peer {
-        /// Reads until the server closes; the bytes, and how long that took.
+        /// Reads until the server closes; returns the bytes, and how long that took.
         async fn read_to_end(&mut self) -> (Vec<u8>, Duration) {
             let (start, mut read) = (Instant::now(), Vec::new());
             self.wire.read_to_end(&mut read).await.unwrap();
@@ -206,7 +206,7 @@ mod tests {
         assert!(took <= Deadlines::USUAL.head);
     }
 
-    /// Says something each minute, for ever, as events do.
+    /// Sends something each minute, for ever, as events do.
     struct Events(std::pin::Pin<Box<tokio::time::Sleep>>);
 
     impl Body for Events {
@@ -245,7 +245,7 @@ mod tests {
         assert_eq!(peer.traffic.failed.get(), 1);
     }
 
-    /// Takes 256 bytes every 5 s, as somebody would who wants to hold a segment for as long as may be; gives how long that went well.
+    /// Takes 256 bytes every 5 s, to hold a segment for as long as possible; returns how long that worked.
     async fn take_slowly(peer: &mut Peer) -> Duration {
         let start = Instant::now();
         peer.wire.write_all(REQUEST).await.unwrap();
@@ -295,7 +295,7 @@ mod tests {
         assert_eq!(peer.traffic.failed.get(), 0);
     }
 
-    /// A segment's bytes as they are counted.
+    /// A segment's bytes, counted in the memory budget.
     struct Counted {
         bytes: Vec<u8>,
         _held: perch_studio::memory_budget::Held,
@@ -313,7 +313,7 @@ mod tests {
         let places = Places::new(100, &memory);
         let traffic = Arc::<Traffic>::default();
         let cutting = tokio::spawn(cut_oldest_answers(memory.clone(), places.clone(), traffic.clone()));
-        // A quarter of what may be retired, each.
+        // Each is a quarter of what may be retired.
         let segment = || {
             let held = memory.hold(Part::Retired, 1 << 18);
             Bytes::from_owner(Counted { bytes: vec![b'x'; 1 << 18], _held: held })

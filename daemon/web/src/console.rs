@@ -1,5 +1,5 @@
-//! The console: a socket in the data directory, on which the machine's own commands (`perchd user`) ask the running daemon as its owner would over the
-//! network. Where no daemon runs, a command asks the use cases of the site itself.
+//! The console: a socket in the data directory, through which the machine's own commands (`perchd user`) ask the running daemon
+//! with the owner's rights. Without a daemon, a command calls the site's use cases itself.
 
 use super::caller::Peer;
 use super::router::Answers;
@@ -21,9 +21,9 @@ use tokio::sync::Semaphore;
 
 /// The socket's name in the data directory.
 pub const SOCKET: &str = "control.sock";
-/// Commands at once: nobody types faster.
+/// Commands at once; people type them one at a time.
 const AT_ONCE: usize = 8;
-/// Until a command has said what it wants.
+/// For a command's request to arrive.
 const HEAD: Duration = Duration::from_secs(5);
 
 /// The console's socket; removed when dropped.
@@ -32,7 +32,8 @@ pub(super) struct Listening {
     path: PathBuf,
 }
 
-/// Opens the socket. Whoever has the store open is the one daemon of this data directory, so a socket that lies there is left over.
+/// Opens the socket. The caller has the store open and so is the only daemon of this data directory: an existing socket is left
+/// over.
 pub(super) fn listen(data_dir: &Path) -> io::Result<Listening> {
     let path = data_dir.join(SOCKET);
     match std::fs::remove_file(&path) {
@@ -53,7 +54,7 @@ impl Listening {
             let stream = match self.listener.accept().await {
                 Ok((stream, _)) => stream,
                 Err(error) => {
-                    tracing::debug!(%error, "a command left before it was heard");
+                    tracing::debug!(%error, "a command disconnected before its request was read");
                     tokio::time::sleep(Duration::from_millis(100)).await;
                     continue;
                 }
@@ -81,18 +82,18 @@ impl Listening {
 
 impl Drop for Listening {
     fn drop(&mut self) {
-        // Another run removes what is left over.
+        // A leftover socket is removed by the next run.
         let _ = std::fs::remove_file(&self.path);
     }
 }
 
-/// The file's permissions say it already; this holds also in the moment before they are set.
+/// The file's permissions ensure this, except in the moment before they are set.
 fn is_ours(stream: &UnixStream) -> bool {
     let ours = rustix::process::geteuid().as_raw();
     stream.peer_cred().is_ok_and(|peer| peer.uid() == ours || peer.uid() == 0)
 }
 
-/// Asks the daemon at the other end of its console's socket once.
+/// Sends one request to the daemon at the other end of its console socket.
 ///
 /// # Errors
 ///

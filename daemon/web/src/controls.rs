@@ -1,4 +1,4 @@
-//! `/api/v1/cameras/{id}/controls`: brightness, exposure, focus and whatever else a camera lets be set, while it runs and while it does not.
+//! `/api/v1/cameras/{id}/controls`: a camera's controls such as brightness, exposure and focus, whether or not it is running.
 
 use super::caller::Caller;
 use super::input::{Json, Path};
@@ -23,33 +23,33 @@ pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
     OpenApiRouter::new().routes(routes!(set))
 }
 
-/// Something of a camera that can be set.
+/// A control of a camera.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Control)]
 pub(super) struct ControlItem {
-    /// What it is called in requests: the same for every camera of this kind.
+    /// Its name in requests: the same for every camera of this kind.
     id: String,
     /// The driver's name for people.
     name: String,
     /// `integer`, `boolean`, `menu` or `button`.
     #[schema(value_type = String)]
     kind: &'static str,
-    /// Null where there is none to read, as with buttons. Of a boolean 0 or 1, of a menu the value of one of its items.
+    /// Null if it cannot be read, as with buttons. 0 or 1 for a boolean, the value of an item for a menu.
     #[schema(required)]
     value: Option<i32>,
     min: i32,
     max: i32,
     step: u32,
     default: i32,
-    /// Of a menu.
+    /// For a menu.
     items: Vec<MenuItem>,
-    /// Can be looked at only.
+    /// Cannot be set.
     read_only: bool,
-    /// Without effect now: an automatic has taken over, mostly.
+    /// Without effect now, mostly because an automatic mode is on.
     inactive: bool,
 }
 
-/// What a menu offers.
+/// An item of a menu.
 #[derive(Serialize, ToSchema)]
 struct MenuItem {
     value: i32,
@@ -80,13 +80,13 @@ impl From<Control> for ControlItem {
     }
 }
 
-/// The controls, as they stand now.
+/// The controls with their present values.
 #[derive(Serialize, ToSchema)]
 struct Controls {
     controls: Vec<ControlItem>,
 }
 
-/// What to set, by the controls' ids.
+/// Values to set, by the controls' ids.
 #[derive(Debug)]
 struct Changes(Values);
 
@@ -97,7 +97,7 @@ impl<'de> Deserialize<'de> for Changes {
             type Value = Changes;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object of controls and their values")
+                f.write_str("an object of control ids and values")
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Changes, A::Error> {
@@ -105,7 +105,7 @@ impl<'de> Deserialize<'de> for Changes {
                 while let Some((key, Value(value))) = map.next_entry::<String, Value>()? {
                     if values.len() == MOST_CHANGES {
                         return Err(A::Error::custom(format!(
-                            "at most {MOST_CHANGES} controls are set at once"
+                            "at most {MOST_CHANGES} controls can be set at once"
                         )));
                     }
                     if values.insert(key.clone(), value).is_some() {
@@ -161,11 +161,11 @@ impl<'de> Deserialize<'de> for Value {
     }
 }
 
-/// Sets controls of a camera, all or none: `{"brightness": 10, "white_balance_automatic": false}`. They are kept, and set again whenever
-/// the camera is opened. Drivers round to a control's steps.
+/// Sets controls of a camera, all or none: `{"brightness": 10, "white_balance_automatic": false}`. The values are saved, and set
+/// again whenever the camera is opened. Drivers round to a control's steps.
 #[utoipa::path(patch, path = "/api/v1/cameras/{id}/controls", tag = "cameras", params(("id" = String, Path, description = "The camera's name")),
     request_body = std::collections::HashMap<String, ControlValue>,
-    responses((status = 200, description = "How all of them stand now", body = Controls)))]
+    responses((status = 200, description = "All controls with their present values", body = Controls)))]
 async fn set(
     state: Shared,
     caller: Caller,

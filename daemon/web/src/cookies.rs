@@ -1,37 +1,38 @@
-//! The cookies: two of a login and one of a viewer (RFC 6265bis): no script can read them, and other sites' writes do not carry them.
+//! The cookies: two for a login and one for a viewer (RFC 6265bis). Scripts cannot read them, and other sites' writes do not
+//! carry them.
 
 use http::header::{COOKIE, SET_COOKIE};
 use http::{HeaderMap, HeaderValue};
 use perch_site::accounts::secret::RandomToken;
 use perch_site::accounts::tokens::REFRESH_SECONDS;
 
-/// Where the refresh token is sent to; nowhere else.
+/// The only path to which the refresh token is sent.
 pub(super) const AUTH_PATH: &str = "/api/v1/auth/";
 
 const ACCESS: &str = "perch_access";
 const REFRESH: &str = "perch_refresh";
 const VIEWER: &str = "perch_viewer";
-/// A year: a viewer who comes back is the same.
+/// A year, in which a returning viewer is recognised.
 const VIEWER_SECONDS: i64 = 365 * 24 * 3600;
 
-/// The access token that the browser keeps.
+/// The access token in the browser's cookie.
 pub(super) fn access_token(headers: &HeaderMap) -> Option<&str> {
     find(headers, ACCESS)
 }
 
-/// The refresh token that the browser keeps.
+/// The refresh token in the browser's cookie.
 pub(super) fn refresh_token(headers: &HeaderMap) -> Option<RandomToken> {
     find(headers, REFRESH).and_then(RandomToken::shown)
 }
 
-/// Who watches without an account, as the page's first answer named them: for counting alone.
+/// The id of a viewer without an account, assigned with the page's first response and used only for counting.
 pub(super) fn viewer(headers: &HeaderMap) -> Option<u128> {
     let token = find(headers, VIEWER)?;
     let is_ours = token.len() == 32 && token.bytes().all(|byte| byte.is_ascii_hexdigit());
     u128::from_str_radix(token, 16).ok().filter(|_| is_ours)
 }
 
-/// Names a viewer who has no name yet.
+/// Assigns an id to a viewer who has none.
 pub(super) fn name_viewer(asked: &HeaderMap, headers: &mut HeaderMap) {
     let mut token = [0; 16];
     if viewer(asked).is_none() && getrandom::fill(&mut token).is_ok() {
@@ -47,13 +48,13 @@ pub(super) fn find<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     pairs.find(|(known, _)| *known == name).map(|(_, value)| value)
 }
 
-/// Lets the browser keep a login. The access cookie outlives its token, so that an old one can be told from none.
+/// Stores a login in the browser. The access cookie outlives its token, so that an expired token can be told from none.
 pub(super) fn keep(headers: &mut HeaderMap, access: &str, refresh: &RandomToken) {
     set(headers, ACCESS, access, "/", REFRESH_SECONDS);
     set(headers, REFRESH, refresh.expose(), AUTH_PATH.trim_end_matches('/'), REFRESH_SECONDS);
 }
 
-/// Lets the browser forget its login.
+/// Removes the login from the browser.
 pub(super) fn forget(headers: &mut HeaderMap) {
     set(headers, ACCESS, "", "/", 0);
     set(headers, REFRESH, "", AUTH_PATH.trim_end_matches('/'), 0);

@@ -1,5 +1,5 @@
-//! `/api/v1/me/events`: notifications as they happen, as Server-Sent Events (HTML Living Standard §9.2). A page that lost its connection comes back
-//! with the last id it has seen, and is told what it missed. A connection lasts as long as its login.
+//! `/api/v1/me/events`: notifications as they happen, as Server-Sent Events (HTML Living Standard §9.2). A page that reconnects
+//! sends the last id it has seen, and gets what it missed. A connection lasts at most as long as its login.
 
 use super::caller::Caller;
 use super::notifications::{Notification, Unread};
@@ -25,7 +25,7 @@ use tokio::sync::mpsc;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// Between two signs of life, so that nothing on the way takes the connection for dead.
+/// Between two signs of life, so that proxies do not drop an idle connection.
 const BEAT: Duration = Duration::from_secs(15);
 /// Events on their way into the socket; the rest waits in the listener's own queue.
 const QUEUE: usize = 8;
@@ -34,7 +34,8 @@ pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
     OpenApiRouter::new().routes(routes!(listen))
 }
 
-/// Tells of notifications as they happen: events `notification` (as in the list) and `unread` (`{"unread": 3}`), the latter also at once.
+/// Sends notifications as they happen: events `notification` (as in the list) and `unread` (`{"unread": 3}`), the latter also at
+/// the start.
 #[utoipa::path(get, path = "/api/v1/me/events", tag = "me", params(("Last-Event-ID" = Option<String>, Header, description = "The last notification that was seen")),
     responses((status = 200, description = "Server-Sent Events, without end", body = String, content_type = "text/event-stream")))]
 async fn listen(state: Shared, caller: Caller, headers: HeaderMap) -> Result<Response, Problem> {
@@ -45,8 +46,8 @@ async fn listen(state: Shared, caller: Caller, headers: HeaderMap) -> Result<Res
     let teller = Teller { state: state.0, login, events, last };
     tokio::spawn(async move {
         if let Err(Over::Failed(problem)) = teller.tell(listener).await {
-            // Its page comes back and asks again; what is ours has been logged where it happened.
-            tracing::debug!(%problem, "a page is no longer told of notifications");
+            // The page reconnects and asks again; our own errors were logged where they happened.
+            tracing::debug!(%problem, "a page gets no more notifications");
         }
     });
     let headers = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store")];
@@ -62,11 +63,11 @@ struct Teller {
     last: Option<NotificationId>,
 }
 
-/// Why a connection has no more events.
+/// Why a connection ends.
 enum Over {
     /// Its page has gone.
     Gone,
-    /// Something does not work.
+    /// An error.
     Failed(Problem),
 }
 
@@ -77,7 +78,7 @@ impl<E: Into<Problem>> From<E> for Over {
 }
 
 impl Teller {
-    /// Until the page, its login or the daemon is gone.
+    /// Runs until the page, its login or the daemon is gone.
     async fn tell(mut self, mut listener: Listener) -> Result<(), Over> {
         let mut logins = self.state.accounts().logins.changes();
         let mut beat = tokio::time::interval(BEAT);
@@ -89,7 +90,7 @@ impl Teller {
                     Some(Heard::Recount) => self.count().await?,
                     None => return Ok(()),
                 },
-                // An error is the daemon's end.
+                // An error means that the daemon ends.
                 changed = logins.changed() => if changed.is_err() || !self.is_logged_in().await? {
                     return Ok(());
                 },
@@ -99,7 +100,7 @@ impl Teller {
         }
     }
 
-    /// What happened since the page was here last, and the count.
+    /// Sends what happened since the page last connected, and the count.
     async fn catch_up(&mut self) -> Result<(), Over> {
         let (user, last) = (self.login.user, self.last);
         if let Some(last) = last {
@@ -113,7 +114,7 @@ impl Teller {
     }
 
     async fn notify(&mut self, told: &perch_store::Notification) -> Result<(), Over> {
-        // Caught up with, and heard as well.
+        // Already sent by `catch_up`.
         if self.last.is_some_and(|last| told.id <= last) {
             return Ok(());
         }
@@ -134,7 +135,7 @@ impl Teller {
         Ok(sessions::is_open(&self.state.site, &self.login).await?)
     }
 
-    /// Waits while the page is slow; its connection is closed when it takes nothing at all.
+    /// Waits while the page is slow; the connection is closed if it takes nothing at all.
     async fn send(&self, event: Bytes) -> Result<(), Over> {
         self.events.send(event).await.map_err(|_| Over::Gone)
     }
@@ -147,7 +148,7 @@ fn event<T: Serialize>(kind: &str, id: Option<NotificationId>, data: &T) -> Byte
     Bytes::from(format!("event: {kind}\n{id}data: {data}\n\n"))
 }
 
-/// Events as the body of an answer.
+/// Events as a response body.
 struct Events(mpsc::Receiver<Bytes>);
 
 impl hyper::body::Body for Events {

@@ -1,4 +1,4 @@
-//! Following: `/api/v1/users/{username}/follow`, who follows whom, and `/api/v1/me/subscriptions`.
+//! Following: `/api/v1/users/{username}/follow`, followers and followed users, and `/api/v1/me/subscriptions`.
 
 use super::caller::Caller;
 use super::input::{Path, Query};
@@ -26,15 +26,15 @@ pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
         .routes(routes!(subscriptions))
 }
 
-/// Which page of a list of people.
+/// Selects a page of a list of people.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct Page {
-    /// People of a page.
+    /// People per page.
     #[param(minimum = 1, maximum = 100)]
     limit: Option<usize>,
-    /// `next_cursor` of the page before.
+    /// `next_cursor` of the previous page.
     cursor: Option<String>,
 }
 
@@ -44,16 +44,16 @@ impl Page {
     }
 }
 
-/// Follows somebody; who does already goes on.
+/// Follows a user; repeating it changes nothing.
 #[utoipa::path(put, path = "/api/v1/users/{username}/follow", tag = "people", params(("username" = String, Path)),
     responses((status = 204, description = "Followed"),
-        (status = 409, description = "Nobody follows themselves", body = ProblemDocument, content_type = "application/problem+json")))]
+        (status = 409, description = "The caller's own account", body = ProblemDocument, content_type = "application/problem+json")))]
 async fn follow(state: Shared, caller: Caller, Path(username): Path<String>) -> Result<StatusCode, Problem> {
     follows::follow(&state.site, &caller.actor, username).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Stops following somebody, also where it was not so.
+/// Stops following a user; without following it does nothing.
 #[utoipa::path(delete, path = "/api/v1/users/{username}/follow", tag = "people", params(("username" = String, Path)),
     responses((status = 204, description = "Not followed")))]
 async fn unfollow(
@@ -65,7 +65,7 @@ async fn unfollow(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Who follows somebody.
+/// A user's followers.
 #[utoipa::path(get, path = "/api/v1/users/{username}/followers", tag = "people", params(("username" = String, Path), Page),
     responses((status = 200, description = "Newest accounts first", body = List<Neighbour>)))]
 async fn followers(
@@ -77,7 +77,7 @@ async fn followers(
     people(&state, &caller, username, &page, Which::Followers).await
 }
 
-/// Whom somebody follows.
+/// The users that a user follows.
 #[utoipa::path(get, path = "/api/v1/users/{username}/following", tag = "people", params(("username" = String, Path), Page),
     responses((status = 200, description = "Newest accounts first", body = List<Neighbour>)))]
 async fn following(
@@ -89,12 +89,12 @@ async fn following(
     people(&state, &caller, username, &page, Which::Following).await
 }
 
-/// Somebody in a list of followers, or of those followed.
+/// A person in a list of followers or followed users.
 #[derive(Serialize, ToSchema)]
 struct Neighbour {
     #[serde(flatten)]
     user: UserRef,
-    /// By the asker; null where nobody is logged in, and of oneself.
+    /// Whether the caller follows them; null without a login, and for the caller's own account.
     #[schema(required)]
     is_following: Option<bool>,
 }
@@ -118,17 +118,17 @@ async fn people(
     Ok(json::fresh(&List::of(found.await?, &asked, |found| found.user.id, Neighbour::from)))
 }
 
-/// Somebody that one follows.
+/// A user whom the caller follows.
 #[derive(Serialize, ToSchema)]
 struct Subscription {
     #[serde(flatten)]
     user: UserRef,
-    /// The id of the stream that is on the air.
+    /// The id of the user's stream that is on the air.
     #[schema(required)]
     live_stream: Option<String>,
 }
 
-/// Whom one follows: those on the air first, all on the first page, there are never many.
+/// The users whom the caller follows. The first page begins with all who are on the air; they are few.
 #[utoipa::path(get, path = "/api/v1/me/subscriptions", tag = "me", params(Page),
     responses((status = 200, description = "Those on the air first, then newest accounts first", body = List<Subscription>)))]
 async fn subscriptions(state: Shared, caller: Caller, Query(page): Query<Page>) -> Result<Response, Problem> {

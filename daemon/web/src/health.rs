@@ -1,5 +1,5 @@
-//! `/healthz`: the process answers. `/readyz`: the first segment can be served, the store answers, and the card takes writes. `/metrics`: counters,
-//! for this machine and its owner (`access`).
+//! `/healthz`: the process answers. `/readyz`: the first segment can be served, the store answers, and the card takes writes.
+//! `/metrics`: counters, for this machine and its owner (`access`).
 
 use super::not_live::why_nothing_is_live;
 use super::problem::Problem;
@@ -11,7 +11,7 @@ use perch_studio::faults::CARD;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A card stalls for 8 s at times; requests that need the store are told after 10 s that it is slow.
+/// A card stalls for 8 s at times; after 10 s without an answer the store counts as hanging.
 const STORE_HANGS: Duration = Duration::from_secs(10);
 
 type Text = ([(http::HeaderName, &'static str); 2], &'static str);

@@ -1,5 +1,5 @@
-//! What people send: read within bounds of size and time, into the type that a handler asks for; what does not fit is a problem that
-//! names the field.
+//! Requests: bodies, queries and paths, read within limits of size and time into the type that a handler asks for. An error names
+//! the field.
 
 use super::problem::Problem;
 use axum::extract::rejection::QueryRejection;
@@ -12,14 +12,14 @@ use hyper::body::Body as _;
 use serde::de::DeserializeOwned;
 use std::time::Duration;
 
-/// Of a body in JSON: the longest description is a few thousand characters.
+/// Of a JSON body, bytes: the longest description is a few thousand characters.
 const JSON_BYTES: usize = 64 << 10;
-/// For a body of JSON to arrive.
+/// For a JSON body to arrive.
 const JSON_TIME: Duration = Duration::from_secs(20);
 /// For an uploaded picture to arrive, over a weak wireless network.
 const UPLOAD_TIME: Duration = Duration::from_mins(2);
 
-/// A body in JSON. Types derive `Deserialize` with `deny_unknown_fields`.
+/// A JSON body. Its types derive `Deserialize` with `deny_unknown_fields`.
 #[derive(Debug)]
 pub(super) struct Json<T>(pub(super) T);
 
@@ -36,7 +36,7 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Json<T> {
     }
 }
 
-/// A body in JSON, or none.
+/// A JSON body, or none.
 #[derive(Debug)]
 pub(super) struct OptionalJson<T>(pub(super) Option<T>);
 
@@ -68,13 +68,13 @@ async fn read(request: Request, most: usize, time: Duration) -> Result<Bytes, Pr
     match tokio::time::timeout(time, body.collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Problem::TooLarge { most }),
-        Ok(Err(_)) => Err(Problem::InvalidBody("the body broke off".to_owned())),
+        Ok(Err(_)) => Err(Problem::InvalidBody("the body is incomplete".to_owned())),
         Err(_) => Err(Problem::TooSlow),
     }
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    // serde reads structures out of lists, too; nobody should find that out.
+    // serde also reads structures from lists, which the API does not allow.
     if bytes.trim_ascii_start().starts_with(b"[") {
         return Err(Problem::field("body", "must be an object, not a list"));
     }
@@ -95,12 +95,12 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     Ok(value)
 }
 
-/// serde names unknown, missing and repeated fields in its message alone.
+/// serde names unknown, missing and repeated fields only in its message.
 fn quoted(message: &str) -> Option<&str> {
     message.split('`').nth(1)
 }
 
-/// Where in the text it stands is for debuggers, the field's name for people.
+/// Removes the position in the text: people need the field's name only.
 fn without_place(message: &str) -> &str {
     message.rsplit_once(" at line ").map_or(message, |(before, _)| before)
 }
@@ -123,7 +123,7 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Query<T> {
     }
 }
 
-/// What stands in the address. An id that cannot be one names nothing.
+/// The parameters of the path. A malformed id is treated as an unknown one.
 #[derive(Debug)]
 pub(super) struct Path<T>(pub(super) T);
 
@@ -183,7 +183,7 @@ mod tests {
         Json::from_request(request, &()).await
     }
 
-    /// A body of which nothing ever comes.
+    /// A body from which nothing ever arrives.
     struct Endless;
 
     impl hyper::body::Body for Endless {

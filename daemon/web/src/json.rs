@@ -1,4 +1,4 @@
-//! Answers in JSON.
+//! JSON responses.
 
 use super::caching;
 use axum::response::{IntoResponse, Response};
@@ -10,30 +10,30 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// A point of time in an answer: RFC 3339, UTC, milliseconds.
+/// A point of time in a response: RFC 3339, UTC, milliseconds.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Time(pub(super) Timestamp);
 
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let nanos = i128::from(self.0.unix_millis()) * 1_000_000;
-        // A clock may be set to anything; what no calendar has is shown as its beginning.
+        // A clock may be set to anything; a time outside the calendar is shown as 1970.
         let time = OffsetDateTime::from_unix_timestamp_nanos(nanos).unwrap_or(OffsetDateTime::UNIX_EPOCH);
         serializer.serialize_str(&time.format(&Rfc3339).map_err(serde::ser::Error::custom)?)
     }
 }
 
-/// What is another each time it is asked for.
+/// A response that must not be cached.
 pub(super) fn fresh<T: Serialize>(value: &T) -> Response {
     ([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")], text_of(value)).into_response()
 }
 
-/// What was made just now.
+/// A response for something just created.
 pub(super) fn made<T: Serialize>(value: &T) -> Response {
     (StatusCode::CREATED, fresh(value)).into_response()
 }
 
-/// What pages ask for again and again and what seldom changes: those who have it already are told so.
+/// A response that pages request often and that seldom changes: a client that has it gets 304.
 pub(super) fn tagged<T: Serialize>(value: &T, known: &HeaderMap) -> Response {
     let text = text_of(value);
     let mut hasher = DefaultHasher::new();

@@ -1,7 +1,8 @@
-//! The site: what goes over HTTP, and who may ask for it.
+//! The site over HTTP, and who may ask for what.
 //!
-//! `server`, `connection`, `patient_stream` and `places` are about connections; `media` is the hot path; everything else goes through
-//! `router` and past `access`, which says who may. All of it sees handles of the rest of the daemon, never a reader's or a camera's insides.
+//! `server`, `connection`, `patient_stream` and `places` handle connections; `media` is the hot path; everything else goes
+//! through `router` and `access`, which checks rights. They use handles of the rest of the daemon, never the internals of a
+//! reader or a camera.
 #![forbid(unsafe_code)]
 #![allow(
     unreachable_pub,

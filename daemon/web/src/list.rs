@@ -1,26 +1,27 @@
-//! Lists, a page at a time (design §4): `?limit=&cursor=`, answered with `{"items": […], "next_cursor": …}`.
+//! Lists in pages (design §4): `?limit=&cursor=`, answered with `{"items": […], "next_cursor": …}`.
 
 use super::problem::Problem;
 use serde::Serialize;
 use std::str::FromStr;
 use utoipa::ToSchema;
 
-/// Items of a page, unless asked otherwise.
+/// Items per page by default.
 const USUAL: usize = 20;
-/// Items of a page at most.
+/// Items per page at most.
 const MOST: usize = 100;
 
 /// One page.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct List<T> {
     items: Vec<T>,
-    /// Asks for the next page; null on the last one.
+    /// Selects the next page; null on the last one.
     #[schema(required)]
     next_cursor: Option<String>,
 }
 
 impl<T> List<T> {
-    /// A page out of `rows`, of which [one more](Asked::and_one) was looked for than a page has. `id` is what the next page goes on from.
+    /// A page of `rows`, which has [one row more](Asked::and_one) than the page if there is a next page. `id` of the page's last
+    /// row becomes the cursor.
     pub(super) fn of<R, I: ToString>(
         mut rows: Vec<R>,
         asked: &Asked<I>,
@@ -33,7 +34,7 @@ impl<T> List<T> {
         Self { items: rows.into_iter().map(item).collect(), next_cursor }
     }
 
-    /// One that is never so long that it needs pages.
+    /// A list that is never long enough for pages.
     pub(super) fn whole(items: Vec<T>) -> Self {
         Self { items, next_cursor: None }
     }
@@ -45,23 +46,23 @@ impl<T> List<T> {
     }
 }
 
-/// Which page is asked for.
+/// The requested page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Asked<I> {
     pub(super) limit: usize,
-    /// The last item of the page before.
+    /// The last item of the previous page.
     pub(super) before: Option<I>,
 }
 
 impl<I: FromStr> Asked<I> {
-    /// From the parameters of a query.
+    /// From the query's parameters.
     pub(super) fn new(limit: Option<usize>, cursor: Option<&str>) -> Result<Self, Problem> {
         let limit = limit.unwrap_or(USUAL);
         if !(1..=MOST).contains(&limit) {
-            return Err(Problem::InvalidQuery(format!("limit is 1 to {MOST}")));
+            return Err(Problem::InvalidQuery(format!("limit must be from 1 to {MOST}")));
         }
         let read = |cursor: &str| {
-            let what = "cursor is next_cursor of the page before";
+            let what = "cursor must be the previous page's next_cursor";
             cursor.parse().map_err(|_| Problem::InvalidQuery(what.to_owned()))
         };
         Ok(Self { limit, before: cursor.map(read).transpose()? })
@@ -69,7 +70,7 @@ impl<I: FromStr> Asked<I> {
 }
 
 impl<I> Asked<I> {
-    /// How many rows to look for, to know whether there is another page.
+    /// How many rows to read, to know whether there is another page.
     pub(super) const fn and_one(&self) -> usize {
         self.limit + 1
     }

@@ -1,4 +1,4 @@
-//! How a login that was opened or went on is answered: tokens in cookies for browsers, the access token in the body for programs.
+//! Responses for an opened or renewed login: tokens in cookies for browsers, the access token in the body for programs.
 
 use super::cookies;
 use super::json;
@@ -11,7 +11,7 @@ use perch_site::sessions;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// A login. Its refresh token is in the cookie `perch_refresh`, for this site's `/api/v1/auth` alone.
+/// A login. Its refresh token is in the cookie `perch_refresh`, which is sent to `/api/v1/auth` only.
 #[derive(Serialize, ToSchema)]
 pub(super) struct LoggedIn {
     /// For `Authorization: Bearer`; also in the cookie `perch_access`.
@@ -21,7 +21,7 @@ pub(super) struct LoggedIn {
     user: Me,
 }
 
-/// Answers with a login.
+/// Responds with a login.
 pub(super) fn answer(status: StatusCode, login: sessions::LoggedIn) -> Response {
     let access_token = login.access_token.expose();
     let user = Me::from(login.me);

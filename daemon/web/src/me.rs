@@ -1,4 +1,4 @@
-//! `/api/v1/me`: oneself. Password and logins are `sessions`', the picture is `avatar`'s.
+//! `/api/v1/me`: the caller's account. `sessions` has password and logins, `avatar` the picture.
 
 use super::caller::Caller;
 use super::cookies;
@@ -23,15 +23,15 @@ pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
     OpenApiRouter::new().routes(routes!(show, change, delete)).routes(routes!(make_stream_key))
 }
 
-/// One's own account.
+/// The caller's account.
 #[utoipa::path(get, path = "/api/v1/me", tag = "me",
-    responses((status = 200, description = "The account", body = Me), (status = 304, description = "As before (If-None-Match)")))]
+    responses((status = 200, description = "The account", body = Me), (status = 304, description = "Unchanged (If-None-Match)")))]
 async fn show(state: Shared, caller: Caller, headers: HeaderMap) -> Result<Response, Problem> {
     let me = me::show(&state.site, &caller.actor).await?;
     Ok(json::tagged(&Me::from(me), &headers))
 }
 
-/// What to change of one's account; what is missing stays as it is.
+/// Changes to the account; missing fields keep their value.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Change {
@@ -45,7 +45,7 @@ struct Change {
     bio: Option<String>,
 }
 
-/// Changes one's profile.
+/// Changes the caller's profile.
 #[utoipa::path(patch, path = "/api/v1/me", tag = "me", request_body = Change,
     responses((status = 200, description = "The account", body = Me),
         (status = 409, description = "The name is taken", body = ProblemDocument, content_type = "application/problem+json")))]
@@ -56,7 +56,7 @@ async fn change(state: Shared, caller: Caller, Json(change): Json<Change>) -> Re
     Ok(json::fresh(&Me::from(me)))
 }
 
-/// One's own password.
+/// The caller's password.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Farewell {
@@ -64,10 +64,10 @@ struct Farewell {
     password: Password,
 }
 
-/// Deletes one's account with everything in it: streams, messages, follows. A stream that is on the air ends first.
+/// Deletes the caller's account with its streams, messages and follows. A stream on the air ends first.
 #[utoipa::path(delete, path = "/api/v1/me", tag = "me", request_body = Farewell,
-    responses((status = 204, description = "It is gone"),
-        (status = 409, description = "The last owner stays", body = ProblemDocument, content_type = "application/problem+json")))]
+    responses((status = 204, description = "The account is deleted"),
+        (status = 409, description = "The last owner cannot be deleted", body = ProblemDocument, content_type = "application/problem+json")))]
 async fn delete(state: Shared, caller: Caller, Json(farewell): Json<Farewell>) -> Result<Response, Problem> {
     me::delete(&state.site, &caller.actor, farewell.password).await?;
     let mut response = StatusCode::NO_CONTENT.into_response();
@@ -75,14 +75,14 @@ async fn delete(state: Shared, caller: Caller, Json(farewell): Json<Farewell>) -
     Ok(response)
 }
 
-/// What a program streams with.
+/// The key with which a program sends a stream.
 #[derive(Serialize, ToSchema)]
 struct StreamKey {
-    /// Shown this once.
+    /// Shown only now.
     stream_key: String,
 }
 
-/// Makes a key for programs that send a stream; the one before is good no longer.
+/// Creates a key for programs that send a stream; it replaces the previous one.
 #[utoipa::path(post, path = "/api/v1/me/stream-key", tag = "me",
     responses((status = 201, description = "The new key", body = StreamKey)))]
 async fn make_stream_key(state: Shared, caller: Caller) -> Result<Response, Problem> {

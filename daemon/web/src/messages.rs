@@ -1,4 +1,4 @@
-//! `/api/v1/streams/{id}/messages`: what was said in a chat, beside the recording.
+//! `/api/v1/streams/{id}/messages`: a chat's messages, beside the recording.
 
 use super::caller::Caller;
 use super::chat::Message;
@@ -16,31 +16,31 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// Messages of a page, unless asked otherwise, and at most.
+/// Messages per page: by default, and at most.
 const USUAL: usize = 20;
 const MOST: usize = 100;
-/// No stream is longer, in seconds: a hundred years.
+/// Longer than any stream, seconds: a hundred years.
 const LONGEST: f64 = 3.2e9;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(delete))
 }
 
-/// Which messages.
+/// Selects messages.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct Which {
-    /// Seconds into the stream, included.
+    /// Seconds into the stream, inclusive.
     #[param(minimum = 0)]
     from: Option<f64>,
-    /// Seconds into the stream, not included.
+    /// Seconds into the stream, exclusive.
     #[param(minimum = 0)]
     to: Option<f64>,
-    /// Messages of a page; 20 unless told.
+    /// Messages per page; 20 by default.
     #[param(minimum = 1, maximum = 100)]
     limit: Option<usize>,
-    /// `next_cursor` of the page before.
+    /// `next_cursor` of the previous page.
     cursor: Option<String>,
 }
 
@@ -48,19 +48,19 @@ impl Which {
     fn milliseconds(seconds: Option<f64>, otherwise: u64) -> Result<u64, Problem> {
         let Some(seconds) = seconds else { return Ok(otherwise) };
         if !(0.0..=LONGEST).contains(&seconds) {
-            return Err(Problem::InvalidQuery("from and to are seconds into the stream".to_owned()));
+            return Err(Problem::InvalidQuery("from and to must be seconds into the stream".to_owned()));
         }
         Ok((seconds * 1000.0).round() as u64)
     }
 
-    /// Offset and id of the last message of the page before.
+    /// Offset and id of the previous page's last message.
     fn after(&self) -> Result<Option<(u64, MessageId)>, Problem> {
         let Some(cursor) = &self.cursor else { return Ok(None) };
         let read = || {
             let (offset, id) = cursor.split_once('-')?;
             Some((offset.parse().ok()?, id.parse().ok()?))
         };
-        let what = "cursor is next_cursor of the page before";
+        let what = "cursor must be the previous page's next_cursor";
         read().map(Some).ok_or_else(|| Problem::InvalidQuery(what.to_owned()))
     }
 }
@@ -73,7 +73,7 @@ struct Messages<'a> {
     next_cursor: Option<String>,
 }
 
-/// What was said during a stream, in its order.
+/// The messages of a stream's chat, in order.
 #[utoipa::path(get, path = "/api/v1/streams/{id}/messages", tag = "chat", params(("id" = String, Path), Which),
     responses((status = 200, description = "A page of messages", body = Messages)))]
 async fn list(
@@ -85,7 +85,7 @@ async fn list(
     let offsets = Which::milliseconds(which.from, 0)?..Which::milliseconds(which.to, u64::MAX)?;
     let (after, limit) = (which.after()?, which.limit.unwrap_or(USUAL));
     if !(1..=MOST).contains(&limit) {
-        return Err(Problem::InvalidQuery(format!("limit is 1 to {MOST}")));
+        return Err(Problem::InvalidQuery(format!("limit must be from 1 to {MOST}")));
     }
     // One more than a page has, to know whether there is another page.
     let which = messages::Which { offsets_ms: offsets, after, limit: limit + 1 };
@@ -98,7 +98,7 @@ async fn list(
     Ok(json::fresh(&Messages { items, next_cursor }))
 }
 
-/// Takes a message's text away; one that is deleted stays so.
+/// Deletes a message's text; deleting it again changes nothing.
 #[utoipa::path(delete, path = "/api/v1/streams/{id}/messages/{message}", tag = "chat",
     params(("id" = String, Path), ("message" = String, Path)), responses((status = 204, description = "Deleted")))]
 async fn delete(

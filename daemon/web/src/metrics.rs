@@ -1,4 +1,4 @@
-//! `/metrics`: counters of the whole daemon in the text format of Prometheus, read where they are kept at each scrape.
+//! `/metrics`: counters of the whole daemon in the text format of Prometheus, read at each scrape from where they are kept.
 
 use super::places::Places;
 use super::traffic::Traffic;
@@ -18,7 +18,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// All that is measured.
+/// All metrics.
 pub(super) struct Metrics(Registry);
 
 impl Metrics {
@@ -27,7 +27,7 @@ impl Metrics {
         let listing = site.hls_metrics.listing_seconds.clone();
         registry.register(
             "segment_listing_seconds",
-            "From an IDR leaving the encoder to the segment that it completes being listed",
+            "Time from an IDR leaving the encoder until the segment it completes is listed",
             listing,
         );
         registry.register_collector(Box::new(Daemon {
@@ -40,7 +40,7 @@ impl Metrics {
         Self(registry)
     }
 
-    /// All counters as they stand now.
+    /// All present values.
     pub(super) fn text(&self) -> String {
         let mut text = String::with_capacity(8 * 1024);
         encode(&mut text, &self.0).expect("a String takes any text");
@@ -58,19 +58,17 @@ struct Daemon {
 
 type OfCamera = fn(&CaptureCounters) -> &AtomicU64;
 
-/// Name, meaning, and where it is kept.
+/// Name, help text, and the counter.
 const OF_CAMERAS: [(&str, &str, OfCamera); 7] = [
     ("access_units", "Coded pictures published", |counters| &counters.access_units),
     ("key_frames", "Key frames among the coded pictures", |counters| &counters.key_frames),
-    ("b_pictures", "Pictures with B slices, shown in another order than they come in", |counters| {
+    ("b_pictures", "Pictures with B slices, whose display order differs from decoding order", |counters| {
         &counters.b_pictures
     }),
     ("coded_bytes", "Bytes of coded pictures", |counters| &counters.bytes),
-    ("seams", "Discontinuities: the source was opened anew or changed its format", |counters| {
-        &counters.seams
-    }),
-    ("source_reopened", "Times that a source was opened anew after a failure", |counters| &counters.reopened),
-    ("capture_times_changed", "Time stamps that jumped and were put right", |counters| {
+    ("seams", "Discontinuities: the source was reopened or changed its format", |counters| &counters.seams),
+    ("source_reopened", "Times that a source was reopened after a failure", |counters| &counters.reopened),
+    ("capture_times_changed", "Timestamps that jumped and were corrected", |counters| {
         &counters.times_changed
     }),
 ];
@@ -95,7 +93,7 @@ impl Collector for Daemon {
                     .encode(family.encode_family(&labels)?)?;
             }
         }
-        let help = "Pictures thrown away, and frames that the driver dropped";
+        let help = "Pictures discarded, and frames that the driver dropped";
         let mut family = encoder.encode_descriptor("capture_errors", help, None, MetricType::Counter)?;
         for camera in &*self.cameras {
             for (kind, counter) in ERRORS {
@@ -105,7 +103,7 @@ impl Collector for Daemon {
             }
         }
         let mut family =
-            encoder.encode_descriptor("camera_live", "1 while pictures come", None, MetricType::Gauge)?;
+            encoder.encode_descriptor("camera_live", "1 while pictures arrive", None, MetricType::Gauge)?;
         for camera in &*self.cameras {
             let live = matches!(*camera.handle().state().borrow(), CameraState::Live { .. });
             ConstGauge::new(i64::from(live))
@@ -122,25 +120,21 @@ impl Daemon {
         let hls = &self.hls;
         for (name, help, value) in [
             ("segments", "Segments listed", &hls.segments),
-            (
-                "hls_lagged",
-                "Access units that were gone before they could be put into a segment",
-                &hls.lagged,
-            ),
+            ("hls_lagged", "Access units that were lost before they were put into a segment", &hls.lagged),
         ] {
             let value = ConstCounter::new(value.load(Ordering::Relaxed));
             value.encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)?;
         }
         let bytes = ConstGauge::new(hls.window_bytes.load(Ordering::Relaxed));
-        let help = "Bytes of the segments kept in memory";
+        let help = "Bytes of segments in memory";
         bytes.encode(encoder.encode_descriptor("window_bytes", help, None, MetricType::Gauge)?)
     }
 
     fn encode_memory(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let bytes = ConstGauge::new(self.memory.bytes());
-        let help = "Memory that streams and connections may use together";
+        let help = "Memory that streams and connections may use together, bytes";
         bytes.encode(encoder.encode_descriptor("memory_budget_bytes", help, None, MetricType::Gauge)?)?;
-        let help = "Memory that they use";
+        let help = "Memory that streams and connections use, bytes";
         let mut family = encoder.encode_descriptor("memory_used_bytes", help, None, MetricType::Gauge)?;
         for part in Part::ALL {
             ConstGauge::new(self.memory.used(part))
@@ -152,9 +146,17 @@ impl Daemon {
     fn encode_traffic(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let traffic = &self.traffic;
         for (name, help, counter) in [
-            ("http_connections", "Connections let in", &traffic.accepted),
-            ("http_connections_refused", "Connections refused for want of a place", &traffic.refused),
-            ("http_connections_sent_away", "Idle connections that made room", &traffic.sent_away),
+            ("http_connections", "Connections accepted", &traffic.accepted),
+            (
+                "http_connections_refused",
+                "Connections refused because all places were taken",
+                &traffic.refused,
+            ),
+            (
+                "http_connections_sent_away",
+                "Idle connections closed in favour of new ones",
+                &traffic.sent_away,
+            ),
             (
                 "http_connections_failed",
                 "Connections closed over malformed HTTP or a deadline",
@@ -162,12 +164,12 @@ impl Daemon {
             ),
             (
                 "http_answers_cut",
-                "Answers cut because slow viewers held too many segments that are no longer listed",
+                "Responses cut because slow viewers held too many segments that are no longer listed",
                 &traffic.cut,
             ),
-            ("http_accept_errors", "Connections that the kernel could not hand over", &traffic.accept_errors),
+            ("http_accept_errors", "Failed accept calls", &traffic.accept_errors),
             ("http_requests", "Requests", &traffic.requests),
-            ("http_sent_bytes", "Bytes of answers", &traffic.bytes_sent),
+            ("http_sent_bytes", "Bytes of responses", &traffic.bytes_sent),
         ] {
             let value = ConstCounter::new(counter.get());
             value.encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)?;

@@ -1,4 +1,4 @@
-//! Who may not speak, or not come in, and how a chat is run: `/api/v1/streams/{id}/chat-rules` and `…/restrictions` are for the chats of a streamer,
+//! Mutes, bans and chat rules: `/api/v1/streams/{id}/chat-rules` and `…/restrictions` are for the chats of a streamer,
 //! `/api/v1/restrictions` is for the whole site.
 
 use super::caller::Caller;
@@ -27,20 +27,20 @@ pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
         .routes(routes!(restrict_everywhere, lift_everywhere))
 }
 
-/// What to change of a chat's rules; what is left out stays as it is.
+/// Changes to a chat's rules; missing fields keep their value.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct RulesChange {
-    /// Between two messages of a person; 0: no slow mode.
+    /// Seconds between two messages of a person; 0: no slow mode.
     #[schema(minimum = 0, maximum = 3600)]
     slow_mode_seconds: Option<u32>,
-    /// Whether only followers of the streamer write.
+    /// Whether only followers of the streamer may write.
     followers_only: Option<bool>,
-    /// Whether only people with an account read.
+    /// Whether only people with an account may read.
     members_only: Option<bool>,
 }
 
-/// How a chat is run.
+/// The rules of a chat.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ChatRules)]
 struct Rules {
@@ -49,19 +49,19 @@ struct Rules {
     members_only: bool,
 }
 
-/// What somebody is barred from.
+/// A mute or ban.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewRestriction {
-    /// `mute`: may read; `ban`: may not come in.
+    /// `mute`: may read; `ban`: may not enter.
     #[schema(value_type = String)]
     severity: Severity,
-    /// For how long; left out: until it is lifted.
+    /// How long it lasts; missing: until it is lifted.
     #[schema(minimum = 1, maximum = 31_622_400)]
     seconds: Option<u32>,
 }
 
-/// What somebody is barred from.
+/// A person's mute or ban.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Restriction)]
 struct ShownRestriction {
@@ -69,14 +69,14 @@ struct ShownRestriction {
     /// `mute` or `ban`.
     #[schema(value_type = String)]
     severity: Severity,
-    /// Null: until it is lifted.
+    /// When it ends; null: when it is lifted.
     #[schema(required, value_type = Option<String>, format = DateTime)]
     until: Option<Time>,
     #[schema(value_type = String, format = DateTime)]
     at: Time,
 }
 
-/// All that holds now.
+/// All present restrictions.
 #[derive(Serialize, ToSchema)]
 struct Restrictions {
     items: Vec<ShownRestriction>,
@@ -84,9 +84,9 @@ struct Restrictions {
     next_cursor: Option<String>,
 }
 
-/// Changes how a stream's chat is run.
+/// Changes the rules of a stream's chat.
 #[utoipa::path(patch, path = "/api/v1/streams/{id}/chat-rules", tag = "chat", params(("id" = String, Path)), request_body = RulesChange,
-    responses((status = 200, description = "The rules as they are now", body = Rules)))]
+    responses((status = 200, description = "The new rules", body = Rules)))]
 async fn change_rules(
     state: Shared,
     caller: Caller,
@@ -100,18 +100,18 @@ async fn change_rules(
     Ok(json::fresh(&Rules { slow_mode_seconds, followers_only, members_only }))
 }
 
-/// Who is barred from the streamer's chats.
+/// The people restricted in the streamer's chats.
 #[utoipa::path(get, path = "/api/v1/streams/{id}/restrictions", tag = "chat", params(("id" = String, Path)),
-    responses((status = 200, description = "All that holds now", body = Restrictions)))]
+    responses((status = 200, description = "All present restrictions", body = Restrictions)))]
 async fn list(state: Shared, caller: Caller, Path(stream): Path<StreamId>) -> Result<Response, Problem> {
     show(&state, &caller, Where::ChatsOf(stream)).await
 }
 
-/// Mutes or bans somebody in all chats of the streamer, in place of what was before.
+/// Mutes or bans a person in all chats of the streamer; replaces an earlier restriction there.
 #[utoipa::path(put, path = "/api/v1/streams/{id}/restrictions/{username}", tag = "chat",
     params(("id" = String, Path), ("username" = String, Path)), request_body = NewRestriction,
     responses((status = 204, description = "Barred"),
-        (status = 409, description = "Nobody bars themselves", body = ProblemDocument, content_type = "application/problem+json")))]
+        (status = 409, description = "The caller's own account", body = ProblemDocument, content_type = "application/problem+json")))]
 async fn restrict(
     state: Shared,
     caller: Caller,
@@ -122,9 +122,9 @@ async fn restrict(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Lifts what somebody is barred from in the streamer's chats, also where there is nothing.
+/// Lifts a person's restriction in the streamer's chats; without one it does nothing.
 #[utoipa::path(delete, path = "/api/v1/streams/{id}/restrictions/{username}", tag = "chat",
-    params(("id" = String, Path), ("username" = String, Path)), responses((status = 204, description = "Not barred")))]
+    params(("id" = String, Path), ("username" = String, Path)), responses((status = 204, description = "No restriction")))]
 async fn lift(
     state: Shared,
     caller: Caller,
@@ -134,17 +134,17 @@ async fn lift(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Who is barred from all chats.
+/// The people restricted in all chats.
 #[utoipa::path(get, path = "/api/v1/restrictions", tag = "chat",
-    responses((status = 200, description = "All that holds now", body = Restrictions)))]
+    responses((status = 200, description = "All present restrictions", body = Restrictions)))]
 async fn list_everywhere(state: Shared, caller: Caller) -> Result<Response, Problem> {
     show(&state, &caller, Where::Everywhere).await
 }
 
-/// Mutes or bans somebody in all chats.
+/// Mutes or bans a person in all chats.
 #[utoipa::path(put, path = "/api/v1/restrictions/{username}", tag = "chat", params(("username" = String, Path)), request_body = NewRestriction,
     responses((status = 204, description = "Barred"),
-        (status = 409, description = "Nobody bars themselves", body = ProblemDocument, content_type = "application/problem+json")))]
+        (status = 409, description = "The caller's own account", body = ProblemDocument, content_type = "application/problem+json")))]
 async fn restrict_everywhere(
     state: Shared,
     caller: Caller,
@@ -155,9 +155,9 @@ async fn restrict_everywhere(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Lifts what somebody is barred from in all chats, also where there is nothing.
+/// Lifts a person's restriction in all chats; without one it does nothing.
 #[utoipa::path(delete, path = "/api/v1/restrictions/{username}", tag = "chat", params(("username" = String, Path)),
-    responses((status = 204, description = "Not barred")))]
+    responses((status = 204, description = "No restriction")))]
 async fn lift_everywhere(
     state: Shared,
     caller: Caller,

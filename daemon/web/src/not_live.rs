@@ -5,9 +5,9 @@ use perch_studio::capture::status::CameraState;
 /// Why nothing is live while the camera is in this state.
 pub(super) fn why_nothing_is_live(state: &CameraState) -> String {
     match state {
-        CameraState::Starting => "the camera is being started: try again in a second".to_owned(),
+        CameraState::Starting => "the camera is starting: try again in a second".to_owned(),
         CameraState::Live { .. } => {
-            "the camera runs, the first segment is being made: try again in a second".to_owned()
+            "the camera is running, and the first segment follows: try again in a second".to_owned()
         }
         CameraState::Waiting { reason } => format!("waiting for the camera: {reason}"),
         CameraState::Stopped => "nothing is live".to_owned(),

@@ -1,4 +1,4 @@
-//! `/api/v1/me/notifications`: what one is told of. Live delivery is `events`.
+//! `/api/v1/me/notifications`: the caller's notifications. `events` delivers them live.
 
 use super::caller::Caller;
 use super::input::{Json, Query};
@@ -20,7 +20,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(read))
 }
 
-/// Something that one is told of.
+/// A notification.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Notification {
     #[schema(value_type = String)]
@@ -28,12 +28,13 @@ pub(super) struct Notification {
     #[schema(value_type = String, format = DateTime)]
     at: Time,
     read: bool,
-    /// `went_live`: somebody whom one follows; `followed`: by somebody; `stream_stopped`: one's own, by something else.
+    /// `went_live`: a followed user went live; `followed`: a user follows the caller; `stream_stopped`: the caller's stream was
+    /// stopped by something else.
     kind: &'static str,
-    /// Who goes live, or follows.
+    /// Who went live, or follows.
     #[schema(required)]
     by: Option<UserRef>,
-    /// Which stream.
+    /// The stream.
     #[schema(required)]
     stream: Option<StreamRef>,
     /// What stopped it: `owner`, `disk`.
@@ -41,7 +42,7 @@ pub(super) struct Notification {
     reason: Option<EndReason>,
 }
 
-/// A stream in a line.
+/// A stream, in short.
 #[derive(Debug, Serialize, ToSchema)]
 struct StreamRef {
     #[schema(value_type = String)]
@@ -68,19 +69,19 @@ impl From<Told> for Notification {
     }
 }
 
-/// Which page.
+/// Selects a page.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct Page {
-    /// Notifications of a page.
+    /// Notifications per page.
     #[param(minimum = 1, maximum = 100)]
     limit: Option<usize>,
-    /// `next_cursor` of the page before.
+    /// `next_cursor` of the previous page.
     cursor: Option<String>,
 }
 
-/// What one was told of, newest first; the newest 200 are kept.
+/// The caller's notifications, newest first; the newest 200 are kept.
 #[utoipa::path(get, path = "/api/v1/me/notifications", tag = "me", params(Page),
     responses((status = 200, description = "The notifications", body = List<Notification>)))]
 async fn list(state: Shared, caller: Caller, Query(page): Query<Page>) -> Result<Response, Problem> {
@@ -89,16 +90,16 @@ async fn list(state: Shared, caller: Caller, Query(page): Query<Page>) -> Result
     Ok(json::fresh(&List::of(told, &asked, |told| told.notification.id, Notification::from)))
 }
 
-/// How far one has read.
+/// What has been read.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct ReadUpTo {
-    /// The last one that was read; all, where it is missing.
+    /// The last notification that was read; all, if missing.
     #[schema(value_type = Option<String>)]
     last: Option<NotificationId>,
 }
 
-/// How many are left.
+/// How many are unread.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Unread {
     pub(super) unread: usize,
@@ -106,7 +107,7 @@ pub(super) struct Unread {
 
 /// Marks notifications as read.
 #[utoipa::path(post, path = "/api/v1/me/notifications/read", tag = "me", request_body = ReadUpTo,
-    responses((status = 200, description = "What is left", body = Unread)))]
+    responses((status = 200, description = "How many are left", body = Unread)))]
 async fn read(state: Shared, caller: Caller, Json(up_to): Json<ReadUpTo>) -> Result<Response, Problem> {
     let unread = notifications::read(&state.site, &caller.actor, up_to.last).await?;
     Ok(json::fresh(&Unread { unread }))

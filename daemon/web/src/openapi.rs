@@ -1,5 +1,5 @@
-//! The API's document (`OpenAPI` 3.1): the addresses come from the handlers' own descriptions, who may use them from the table of rights, and what can go
-//! wrong anywhere is added here, once.
+//! The API's document (`OpenAPI` 3.1): addresses come from the handlers' descriptions, rights from the table of rules; responses
+//! that any request may get are added here, once.
 
 use super::caching;
 use super::rights::rule_of;
@@ -22,12 +22,12 @@ use utoipa::openapi::{
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// What went wrong (RFC 9457).
+/// A problem (RFC 9457).
 #[derive(ToSchema)]
 #[schema(as = Problem)]
 #[expect(dead_code, reason = "it describes what problem.rs writes")]
 pub(super) struct ProblemDocument {
-    /// Always `about:blank`: `code` tells problems apart.
+    /// Always `about:blank`: `code` distinguishes problems.
     r#type: String,
     /// The status in words.
     title: String,
@@ -39,7 +39,7 @@ pub(super) struct ProblemDocument {
     code: String,
     /// For people.
     detail: String,
-    /// Which field of the request is wrong, where one is.
+    /// The field of the request that is wrong, if any.
     field: Option<String>,
 }
 
@@ -64,7 +64,7 @@ async fn show(state: Shared, headers: HeaderMap) -> Response {
     response
 }
 
-/// Completes the document that the handlers' descriptions make.
+/// Completes the document generated from the handlers.
 pub(super) fn complete(mut api: OpenApi) -> OpenApi {
     api.info = InfoBuilder::new()
         .title("Perch")
@@ -85,7 +85,7 @@ pub(super) fn complete(mut api: OpenApi) -> OpenApi {
     api
 }
 
-/// Another name for every operation: `get_me_sessions`.
+/// A unique name for every operation: `get_me_sessions`.
 fn name_of(method: &http::Method, path: &str) -> String {
     let parts = path.trim_start_matches("/api/v1").split(['/', '.']);
     let parts = parts.map(|part| part.trim_matches(['{', '}', '*'])).filter(|part| !part.is_empty());
@@ -106,13 +106,13 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = (http::Method, &mut O
     .filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
 }
 
-/// Adds who may, and what can go wrong with any such request.
+/// Adds the right, and the problems of any such request.
 fn complete_operation(operation: &mut Operation, rule: Option<&Rule>) {
     let mut usual = vec![
-        (StatusCode::UNAUTHORIZED, "nobody is logged in, or the access token has expired"),
-        (StatusCode::FORBIDDEN, "the account may not, or another site's page asks"),
+        (StatusCode::UNAUTHORIZED, "not logged in, or the access token has expired"),
+        (StatusCode::FORBIDDEN, "not allowed for this account, or requested by another site's page"),
         (StatusCode::TOO_MANY_REQUESTS, "too many requests, see Retry-After"),
-        (StatusCode::INTERNAL_SERVER_ERROR, "a failure of Perch; the log says why"),
+        (StatusCode::INTERNAL_SERVER_ERROR, "an internal error; see the log"),
         (StatusCode::SERVICE_UNAVAILABLE, "busy or not ready, see Retry-After"),
         (StatusCode::INSUFFICIENT_STORAGE, "the card is full"),
     ];
@@ -123,18 +123,18 @@ fn complete_operation(operation: &mut Operation, rule: Option<&Rule>) {
             .any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.parameter_in == place))
     };
     if has_any(ParameterIn::Query) {
-        usual.push((StatusCode::BAD_REQUEST, "a parameter of the query cannot be read"));
+        usual.push((StatusCode::BAD_REQUEST, "invalid query parameter"));
     }
     if has_any(ParameterIn::Path) {
         usual.push((StatusCode::NOT_FOUND, "there is nothing at this address"));
     }
     if operation.request_body.is_some() {
         usual.extend([
-            (StatusCode::BAD_REQUEST, "the body cannot be read"),
+            (StatusCode::BAD_REQUEST, "unreadable body"),
             (StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time"),
             (StatusCode::PAYLOAD_TOO_LARGE, "the body is too large"),
-            (StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body is of another kind"),
-            (StatusCode::UNPROCESSABLE_ENTITY, "a field does not fit"),
+            (StatusCode::UNSUPPORTED_MEDIA_TYPE, "wrong content type"),
+            (StatusCode::UNPROCESSABLE_ENTITY, "invalid field"),
         ]);
     }
     for (status, description) in usual {
@@ -173,7 +173,7 @@ mod tests {
     use crate::router::document;
     use std::collections::BTreeSet;
 
-    /// What is no part of the API, beside the page: what players fetch, and what other programs on the machine ask.
+    /// Not part of the API, besides the page: what players fetch, and what other programs on the machine ask for.
     const UNDOCUMENTED: [&str; 4] = ["/media/{id}/{name}", "/healthz", "/readyz", "/metrics"];
 
     #[test]

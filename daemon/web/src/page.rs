@@ -1,8 +1,8 @@
-//! The page, out of the binary: the document is asked for anew each time, everything it refers to carries the hash of the whole
-//! page in its address and may be kept for ever. `build.rs` prepares both, compressed.
+//! The page, embedded in the binary. The browser revalidates the document each time; every file it refers to has the hash of the
+//! whole page in its address and may be cached for ever. `build.rs` prepares both, compressed.
 //!
-//! Every screen has an address of its own, at which the same document answers; which screen that is, the page knows
-//! (`webui/page.js`). Addresses of no screen stay unknown.
+//! Every screen has an address of its own, at which the same document is served; `webui/page.js` chooses the screen. Addresses of
+//! no screen are not found.
 
 use super::problem::Problem;
 use super::{caching, cookies};
@@ -16,12 +16,12 @@ use std::borrow::Cow;
 #[folder = "$OUT_DIR/webui"]
 struct Files;
 
-/// The screen that chooses a Wi-Fi.
+/// The screen for choosing a Wi-Fi network.
 pub(super) const WIFI: &str = "/wifi";
-/// Hash over all files of the page.
+/// A hash of all files of the page.
 const VERSION: &str = env!("PERCH_PAGE_VERSION");
 
-/// Addresses of the page's screens, as `webui/page.js` lists them; each has its rule in `rules.rs`.
+/// Addresses of the page's screens, as in `webui/page.js`; each has its rule in `rules.rs`.
 pub(super) const SCREENS: [&str; 14] = [
     "/",
     "/watch/{id}",
@@ -39,10 +39,10 @@ pub(super) const SCREENS: [&str; 14] = [
     WIFI,
 ];
 
-/// Where the router keeps what a screen refers to.
+/// The router's address for the files of the page.
 pub(super) const ASSETS: &str = "/assets/{version}/{*path}";
 
-/// Whether an address, as the router writes it, is one of the page's own.
+/// True for an address (as the router writes it) that belongs to the page.
 pub(super) fn is_part(path: &str) -> bool {
     path == ASSETS || SCREENS.contains(&path)
 }

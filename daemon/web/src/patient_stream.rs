@@ -1,7 +1,7 @@
-//! A connection's bytes, with the deadlines that hyper lacks. A peer that takes nothing for too long is dropped. So is one that takes too long for a
-//! whole segment, even if it takes a little all the time: the segment stays in memory until it is sent.
-//! It also sees when an answer has left, which is when its place may be given to somebody else, and hands the pages of a segment to
-//! the socket where hyper would have them copied.
+//! A connection's bytes, with the deadlines that hyper lacks. A peer that takes nothing for too long is dropped. So is one that
+//! takes too long for a whole segment, even if it keeps taking a little: the segment stays in memory until it is sent. It also
+//! notices when a response has left, after which its place may be given to another connection, and passes a segment's pages to
+//! the socket, where hyper would copy them.
 
 use super::places::Place;
 use super::send_pages::SendPages;
@@ -17,16 +17,16 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-/// How an answer that is a segment goes out; an extension of the response.
+/// How a segment is sent; an extension of the response.
 #[derive(Clone)]
 pub(super) struct SegmentAnswer {
-    /// What the body lies in, where the kernel can send it without a copy.
+    /// The memory that holds the body, if the kernel can send it without a copy.
     pub(super) pages: Option<Arc<KernelMemory>>,
-    /// The peer has to take all of it within this.
+    /// The peer must take all of it within this time.
     pub(super) within: Duration,
 }
 
-/// A segment on its way.
+/// A segment being sent.
 struct Sending {
     pages: Option<Arc<KernelMemory>>,
     until: Instant,
@@ -36,9 +36,9 @@ struct Sending {
 pub(super) struct Exchange {
     pub(super) place: Place,
     pub(super) traffic: Arc<Traffic>,
-    /// The service has given its answer to hyper; the next complete flush ends the exchange.
+    /// The service has given its response to hyper; the next complete flush ends the exchange.
     answered: AtomicBool,
-    /// The answer, if it is a segment.
+    /// The response, if it is a segment.
     sending: Mutex<Option<Sending>>,
 }
 
@@ -52,7 +52,7 @@ impl Exchange {
         self.traffic.requests.add(1);
     }
 
-    /// The service has given its answer; `segment` if it is one.
+    /// The service has given its response; `segment` if it is one.
     pub(super) fn answered(&self, segment: Option<SegmentAnswer>) {
         if let Some(SegmentAnswer { pages, within }) = segment {
             self.place.sending_segment();
@@ -89,7 +89,7 @@ impl<S: SendPages> PatientStream<S> {
         Self { inner, exchange, patience, stall, stalled: false }
     }
 
-    /// What a write comes to: progress takes the deadline for the next byte away, not the one for the whole segment.
+    /// Judges a write: progress resets the deadline for the next byte, not the one for the whole segment.
     fn judge(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         match written {
             Poll::Ready(result) => {
@@ -107,16 +107,13 @@ impl<S: SendPages> PatientStream<S> {
                     self.stall.as_mut().reset(until.map_or(stalls_at, |until| until.min(stalls_at)));
                 }
                 ready!(self.stall.as_mut().poll(cx));
-                Poll::Ready(Err(io::Error::new(
-                    io::ErrorKind::TimedOut,
-                    "the peer takes nothing, or too little",
-                )))
+                Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the peer takes data too slowly")))
             }
         }
     }
 }
 
-/// What is left of an answer that was broken off is of no use to the peer, and would stay in the kernel's buffers for minutes.
+/// The rest of an aborted response is of no use to the peer, and would stay in the kernel's buffers for minutes.
 impl<S: SendPages> Drop for PatientStream<S> {
     fn drop(&mut self) {
         if self.exchange.answered.load(Ordering::Relaxed) {
@@ -135,7 +132,7 @@ impl<S: AsyncRead + SendPages + Unpin> AsyncRead for PatientStream<S> {
     }
 }
 
-/// The first of `slices` that lies in `pages`, and where in them.
+/// The first of `slices` that lies in `pages`, and its offset in them.
 fn find_in_pages(pages: &KernelMemory, slices: &[IoSlice<'_>]) -> Option<(usize, u64)> {
     slices
         .iter()
@@ -158,7 +155,7 @@ impl<S: AsyncWrite + SendPages + Unpin> AsyncWrite for PatientStream<S> {
         let found = pages.as_deref().and_then(|pages| Some((pages, find_in_pages(pages, slices)?)));
         let written = match found {
             Some((pages, (0, offset))) => self.inner.poll_send_pages(cx, pages, offset, slices[0].len()),
-            // The head goes first, and waits for the body to fill its packet.
+            // The head is sent first; the kernel holds it back to fill the packet with the body.
             Some((_, (before, _))) => self.inner.poll_send_with_more_to_come(cx, &slices[..before]),
             None => Pin::new(&mut self.inner).poll_write_vectored(cx, slices),
         };
@@ -170,7 +167,7 @@ impl<S: AsyncWrite + SendPages + Unpin> AsyncWrite for PatientStream<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // hyper flushes the stream only after it has written all that it holds.
+        // hyper flushes the stream only after it has written everything it holds.
         let flushed = ready!(Pin::new(&mut self.inner).poll_flush(cx));
         self.exchange.flushed();
         Poll::Ready(flushed)

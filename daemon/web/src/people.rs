@@ -1,4 +1,4 @@
-//! People as the API shows them.
+//! People in the API.
 
 use super::json::Time;
 use perch_site::profile::{OwnProfile, Profile};
@@ -6,12 +6,12 @@ use perch_store::{Role, Standing, User as Account};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// A person in a line: beside a stream, a message, a notification.
+/// A person in short: beside a stream, a message, a notification.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct UserRef {
     pub(super) username: String,
     pub(super) full_name: String,
-    /// Another address for every picture; null where there is none.
+    /// A new address for every picture; null without one.
     #[schema(required)]
     pub(super) avatar_url: Option<String>,
 }
@@ -37,12 +37,12 @@ pub(super) struct User {
     created_at: Time,
     followers: u64,
     following: u64,
-    /// How many there are, as far as the asker may see them.
+    /// Number of streams, as far as the caller may see them.
     streams: u64,
-    /// The id of the stream that is on the air.
+    /// The id of the user's stream that is on the air.
     #[schema(required)]
     live_stream: Option<String>,
-    /// Null where nobody is logged in, and of oneself.
+    /// Whether the caller follows them; null without a login, and for the caller's own account.
     #[schema(required)]
     is_following: Option<bool>,
 }
@@ -63,7 +63,7 @@ impl From<Profile> for User {
     }
 }
 
-/// Oneself.
+/// The caller's account.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Me {
     #[serde(flatten)]
@@ -73,7 +73,7 @@ pub(super) struct Me {
     #[schema(value_type = String)]
     standing: Standing,
     unread_notifications: u64,
-    /// Whether an ingest key has been made.
+    /// Whether the account has an ingest key.
     has_stream_key: bool,
 }
 

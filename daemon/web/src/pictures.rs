@@ -1,4 +1,5 @@
-//! `/api/v1/cameras/{id}/snapshot.jpg` and `/api/v1/streams/{id}/thumbnail.jpg`: what a camera sees now, and what a stream is listed with.
+//! `/api/v1/cameras/{id}/snapshot.jpg` and `/api/v1/streams/{id}/thumbnail.jpg`: what a camera sees now, and the picture that a
+//! stream is listed with.
 
 use super::avatar::PictureUpload;
 use super::caching;
@@ -20,9 +21,9 @@ use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// Width of a snapshot where nobody asks for another, pixels.
+/// Default width of a snapshot, pixels.
 const USUAL_WIDTH: u32 = 1280;
-/// By the caller alone, and never without asking.
+/// Cached by the client only, and revalidated each time.
 const ASK_AGAIN: HeaderValue = HeaderValue::from_static("private, no-cache");
 const WIDTHS: std::ops::RangeInclusive<u32> = 16..=4096;
 
@@ -30,12 +31,12 @@ pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
     OpenApiRouter::new().routes(routes!(snapshot)).routes(routes!(thumbnail, choose))
 }
 
-/// How large.
+/// The requested width.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct Size {
-    /// Pixels, or a little more; never more than the camera gives.
+    /// Pixels; the result may be a little wider, but never wider than the camera's picture.
     #[param(minimum = 16, maximum = 4096)]
     width: Option<u32>,
     /// Anything: for browsers, which would not load the same address again.
@@ -43,9 +44,9 @@ struct Size {
     at: Option<String>,
 }
 
-/// What the camera sees, at most a second (or the time between two key frames) old.
+/// What the camera sees now, at most a second (or one key frame interval) old.
 #[utoipa::path(get, path = "/api/v1/cameras/{id}/snapshot.jpg", tag = "cameras", params(("id" = String, Path, description = "The camera's name"), Size),
-    responses((status = 200, description = "The picture", body = Vec<u8>, content_type = "image/jpeg"), (status = 304, description = "As before (If-None-Match)")))]
+    responses((status = 200, description = "The picture", body = Vec<u8>, content_type = "image/jpeg"), (status = 304, description = "Unchanged (If-None-Match)")))]
 async fn snapshot(
     state: Shared,
     caller: Caller,
@@ -56,7 +57,7 @@ async fn snapshot(
     let width = size.width.unwrap_or(USUAL_WIDTH);
     if !WIDTHS.contains(&width) || size.at.is_some_and(|at| at.len() > 32) {
         return Err(Problem::Query(
-            "width is a number of pixels from 16 to 4096, at is at most 32 characters",
+            "width must be from 16 to 4096 pixels, and at must have at most 32 characters",
         ));
     }
     let snapshot = snapshots::take(&state.site, &caller.actor, &id, width).await?;
@@ -65,7 +66,7 @@ async fn snapshot(
     Ok(jpeg(snapshot.jpeg, tag, ASK_AGAIN, &headers))
 }
 
-/// Answers with a picture, or that the caller has it.
+/// Responds with a picture, or with 304 if the client has it.
 fn jpeg(jpeg: Bytes, tag: HeaderValue, kept: HeaderValue, known: &HeaderMap) -> Response {
     let mut response = if caching::is_known(known, &tag) {
         StatusCode::NOT_MODIFIED.into_response()
@@ -77,18 +78,18 @@ fn jpeg(jpeg: Bytes, tag: HeaderValue, kept: HeaderValue, known: &HeaderMap) -> 
     response
 }
 
-/// Which picture.
+/// Selects the picture's version.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct Version {
-    /// As in `thumbnail_url`: under this address there will never be another picture.
+    /// As in `thumbnail_url`: the picture at this address never changes.
     v: Option<u32>,
 }
 
-/// The picture that a stream is listed with: what its user chose, else what its camera saw last; 640 pixels wide.
+/// The picture that a stream is listed with: the one its user chose, else the last one from its camera; 640 pixels wide.
 #[utoipa::path(get, path = "/api/v1/streams/{id}/thumbnail.jpg", tag = "streams", params(("id" = String, Path, description = "The stream's id"), Version),
-    responses((status = 200, description = "The picture", body = Vec<u8>, content_type = "image/jpeg"), (status = 304, description = "As before (If-None-Match)")))]
+    responses((status = 200, description = "The picture", body = Vec<u8>, content_type = "image/jpeg"), (status = 304, description = "Unchanged (If-None-Match)")))]
 async fn thumbnail(
     state: Shared,
     caller: Caller,
@@ -103,10 +104,10 @@ async fn thumbnail(
     Ok(jpeg(found.jpeg.into(), tag, kept, &headers))
 }
 
-/// Lists a stream with another picture from now on: the middle of a PNG, JPEG or WebP picture of at most 8 MiB and 40 megapixels.
+/// Sets the stream's thumbnail: the middle of a PNG, JPEG or WebP picture of at most 8 MiB and 40 megapixels.
 #[utoipa::path(put, path = "/api/v1/streams/{id}/thumbnail.jpg", tag = "streams", params(("id" = String, Path, description = "The stream's id")),
     request_body(content((Vec<u8> = "image/png"), (Vec<u8> = "image/jpeg"), (Vec<u8> = "image/webp"))),
-    responses((status = 200, description = "The stream as it is now", body = StreamItem)))]
+    responses((status = 200, description = "The changed stream", body = StreamItem)))]
 async fn choose(
     state: Shared,
     caller: Caller,

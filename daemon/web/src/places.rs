@@ -1,10 +1,9 @@
-//! Which connections may be open: a bounded number of places, of which no address holds more than half, so that one machine
-//! never shuts the others out.
+//! Limits open connections: a fixed number of places, of which one address holds at most half, so that one machine cannot shut
+//! out the others.
 //!
-//! When the places are full, the connection that has been idle longest is closed for the newcomer: ten thousand idle connections
-//! do not keep a viewer out. A connection whose request is being answered is not
-//! sent away for a newcomer; when all are, the newcomer is refused. Only where slow viewers together hold too much memory is the
-//! longest of their answers cut.
+//! When all places are taken, the connection that has been idle longest is closed in favour of the new one, so ten thousand idle
+//! connections do not keep a viewer out. A connection whose request is being answered is not closed for a new one; if all are,
+//! the new one is refused. Only when slow viewers together hold too much memory is the longest-running of their responses cut.
 
 use perch_studio::memory_budget::{CONNECTION_BYTES, Held, MemoryBudget, Part};
 use std::collections::HashMap;
@@ -18,7 +17,7 @@ use tokio::sync::Notify;
 pub(super) struct Places {
     most: usize,
     most_per_address: usize,
-    /// Orders the waiting connections without a clock.
+    /// A counter that orders the waiting connections without a clock.
     turn: AtomicU64,
     memory: MemoryBudget,
     taken: Mutex<Taken>,
@@ -31,13 +30,13 @@ struct Taken {
     per_address: HashMap<IpAddr, usize>,
 }
 
-/// What a connection's task shares with the other connections.
+/// The part of a connection's state that the other connections see.
 #[derive(Debug)]
 struct Occupant {
     address: IpAddr,
-    /// The turn at which its last answer was out; [`ANSWERING`] while a request is under way.
+    /// The turn at which its last response was finished; [`ANSWERING`] during a request.
     waiting_since: AtomicU64,
-    /// The turn at which the segment that it is being sent began; [`NO_SEGMENT`] otherwise.
+    /// The turn at which its present segment began; [`NO_SEGMENT`] otherwise.
     sending_since: AtomicU64,
     leave: Notify,
 }
@@ -45,7 +44,7 @@ struct Occupant {
 const ANSWERING: u64 = u64::MAX;
 const NO_SEGMENT: u64 = u64::MAX;
 
-/// One place, held by one connection; given back on drop.
+/// One place, held by one connection; released on drop.
 pub(super) struct Place {
     places: Arc<Places>,
     number: u64,
@@ -53,9 +52,9 @@ pub(super) struct Place {
     _memory: Held,
 }
 
-/// What came of a new connection's request for a place.
+/// The result of a new connection's request for a place.
 pub(super) enum Admission {
-    /// There was a place.
+    /// A place was free.
     Free(Place),
     /// An idle connection was closed for it.
     InsteadOfIdle(Place),
@@ -64,7 +63,7 @@ pub(super) enum Admission {
 }
 
 impl Places {
-    /// `most` places, or fewer where there is no memory for so many.
+    /// `most` places, or fewer if memory does not suffice.
     pub(super) fn new(most: usize, memory: &MemoryBudget) -> Arc<Self> {
         let most = most.min(memory.connections()).max(2);
         Arc::new(Self {
@@ -122,7 +121,7 @@ impl Places {
         Place { places: Arc::clone(self), number, occupant, _memory: memory }
     }
 
-    /// Ends the connection that has been sent one segment for longest. False where none is sent a segment.
+    /// Closes the connection that has been receiving one segment for longest. False if there is none.
     pub(super) fn cut_oldest_answer(&self) -> bool {
         let mut taken = self.taken();
         let since = |occupant: &Occupant| occupant.sending_since.load(Ordering::Relaxed);
@@ -169,23 +168,23 @@ impl Taken {
 }
 
 impl Place {
-    /// A request is being answered: this connection stays.
+    /// A request is being answered: this connection stays open.
     pub(super) fn answering(&self) {
         self.occupant.waiting_since.store(ANSWERING, Ordering::Relaxed);
     }
 
-    /// The answer is a segment, and begins to go out.
+    /// The response is a segment, and begins to go out.
     pub(super) fn sending_segment(&self) {
         self.occupant.sending_since.store(self.places.next_turn(), Ordering::Relaxed);
     }
 
-    /// The answer is out: from now on it may be sent away.
+    /// The response is finished: from now on the connection may be closed for another.
     pub(super) fn waiting(&self) {
         self.occupant.sending_since.store(NO_SEGMENT, Ordering::Relaxed);
         self.occupant.waiting_since.store(self.places.next_turn(), Ordering::Relaxed);
     }
 
-    /// Completes when somebody else needs the place, or its memory.
+    /// Completes when another connection needs the place or its memory.
     pub(super) async fn sent_away(&self) {
         self.occupant.leave.notified().await;
     }
@@ -197,7 +196,7 @@ impl Drop for Place {
     }
 }
 
-/// The network that counts as one address: an IPv4 address, or the /64 that an IPv6 host picks its addresses from.
+/// The network that counts as one address: an IPv4 address, or the /64 from which an IPv6 host picks its addresses.
 fn network_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
@@ -279,7 +278,7 @@ mod tests {
         let places = places(8);
         let crowd: Vec<_> = (0..4).map(|n| place(places.take(address(n)))).collect();
         crowd.iter().for_each(Place::answering);
-        assert!(!places.cut_oldest_answer(), "nobody is sent a segment");
+        assert!(!places.cut_oldest_answer(), "no segment is being sent");
         for index in [2, 0, 1] {
             crowd[index].sending_segment();
         }

@@ -1,5 +1,5 @@
-//! Everything that can be wrong with a request, and how it is told: `application/problem+json` (RFC 9457) with a
-//! `code` that never changes once it is published. This is the one file that maps errors to HTTP.
+//! Everything that can be wrong with a request, and its response: `application/problem+json` (RFC 9457) with a `code` that never
+//! changes once published. Only this file maps errors to HTTP.
 
 use super::body::Body;
 use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, UPGRADE, WWW_AUTHENTICATE};
@@ -22,114 +22,114 @@ use serde_json::{Value, json};
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
-/// Until a connection to a chat may have become free.
+/// Until a connection to a chat may be free.
 const CROWDED: Duration = Duration::from_secs(10);
 
 /// What is wrong.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Problem {
-    /// No such address, or nothing behind it that the caller may know of.
+    /// No such address, or nothing there that the caller may see.
     #[error("there is nothing at this address")]
     NotFound,
-    /// The address is there, the method is not.
-    #[error("this address answers {allowed} only")]
+    /// The address exists, but not for this method.
+    #[error("this address accepts only {allowed}")]
     Method { allowed: String },
-    /// No stream, and why.
+    /// The stream is not live; the text says why.
     #[error("{0}")]
     NotLive(String),
-    /// The segment was never made, or has left the window.
-    #[error("this segment is not in the live window (any more): read the playlist anew")]
+    /// The segment never existed, or has left the window.
+    #[error("this segment is not in the live window, or no longer: reload the playlist")]
     NoSuchSegment,
-    /// A query parameter that cannot be read.
+    /// An invalid query parameter.
     #[error("{0}")]
     Query(&'static str),
-    /// A query that cannot be read.
-    #[error("the query cannot be read: {0}")]
+    /// An invalid query.
+    #[error("invalid query: {0}")]
     InvalidQuery(String),
-    /// `_HLS_msn` beyond what a client may ask for (RFC 8216bis §6.2.5.2).
+    /// `_HLS_msn` is beyond what a client may request (RFC 8216bis §6.2.5.2).
     #[error(
-        "_HLS_msn asks for segment {asked}, the playlist ends with {last}: at most two ahead can be waited for"
+        "_HLS_msn asks for segment {asked}, but the playlist ends with {last}: it may be at most two ahead"
     )]
     TooFarAhead { asked: u64, last: u64 },
-    /// A blocking reload that took longer than three target durations.
+    /// A blocking reload took longer than three target durations.
     #[error("the next segment did not come in time: the camera may be stuck")]
     Overdue,
     /// A byte range outside the segment.
     #[error("the segment has {length} bytes")]
     Range { length: usize },
-    /// More blocking reloads than the server keeps waiting.
-    #[error("too many players wait for the next segment at once")]
+    /// More blocking reloads wait than the server allows.
+    #[error("too many players are waiting for the next segment")]
     TooManyWaiting,
-    /// A picture that cannot be shown as another kind of picture, and why.
+    /// A picture that cannot be converted; the text says why.
     #[error("{0}")]
     Undecodable(String),
-    /// Not ready, and why.
+    /// Not ready; the text says why.
     #[error("{0}")]
     NotReady(String),
 
-    /// No refresh token came.
+    /// No refresh token was sent.
     #[error("no refresh token: log in again")]
     NoRefreshToken,
-    /// For this machine alone.
-    #[error("only this machine itself and the owner may read this")]
+    /// Only for this machine and the owner.
+    #[error("only the owner and programs on this machine may read this")]
     LocalOnly,
     /// Another site's page asks.
-    #[error("a page of another site asks for this: Perch takes changes from its own page only")]
+    #[error("this request comes from another site's page: Perch accepts changes only from its own")]
     CrossSite,
-    /// A body that cannot be read at all.
+    /// An unreadable body.
     #[error("{0}")]
     InvalidBody(String),
-    /// A field that does not fit.
+    /// An invalid field.
     #[error("{field}: {why}")]
     Field { field: String, why: String },
-    /// More bytes than are taken.
-    #[error("at most {most} bytes are taken here")]
+    /// The body is too large.
+    #[error("the body may have at most {most} bytes")]
     TooLarge { most: usize },
-    /// Another kind of body.
+    /// The body has the wrong content type.
     #[error("the body must be {expected}")]
     UnsupportedMediaType { expected: &'static str },
     /// The body did not arrive in time.
     #[error("the body did not arrive in time")]
     TooSlow,
 
-    /// It is not there, and why.
+    /// It does not exist; the text says why.
     #[error("{0}")]
     CameraUnavailable(String),
 
-    /// A WebSocket is spoken here.
-    #[error("this address speaks WebSocket (RFC 6455) only")]
+    /// The address is a WebSocket.
+    #[error("this address accepts only WebSocket connections (RFC 6455)")]
     UpgradeRequired,
-    /// Barred from a chat.
+    /// Not allowed in this chat; the text says why.
     #[error("{0}")]
     Banned(String),
 
-    /// Too many streams at once for the board's memory.
+    /// The board's memory does not suffice for another stream.
     #[error(transparent)]
     NoMemory(NoMemory),
-    /// A use case of the site refuses.
+    /// A use case of the site refused the request.
     #[error(transparent)]
     Site(SiteError),
-    /// No space left for what was asked.
-    #[error("the card is full: nothing was kept")]
+    /// The card has no space left.
+    #[error("the card is full: nothing was saved")]
     StoreFull,
     /// The card takes no writes.
-    #[error("the card takes no writes: nothing was kept")]
+    #[error("the card takes no writes: nothing was saved")]
     StoreReadOnly,
-    /// Only what is on the air can be featured.
+    /// Only a stream on the air can be featured.
     #[error("this stream is not on the air")]
     StreamNotOnAir,
-    /// Something of ours failed; the log says what.
-    #[error("this did not work, and that is not your fault: perchd's log says why")]
+    /// An internal error; details are in the log.
+    #[error("this failed because of an error in Perch: see perchd's log")]
     Internal,
 }
 
 impl Problem {
-    /// A field that does not fit, and why.
+    /// An invalid field, and why.
     pub(super) fn field(field: impl Into<String>, why: impl Into<String>) -> Self {
         Self::Field { field: field.into(), why: why.into() }
     }
 
-    /// A failure of ours: logged here, once; nothing of it is told.
+    /// An internal error: logged here, once, and not shown to the client.
     pub(super) fn internal(error: &dyn std::error::Error) -> Self {
         let chain: Vec<String> =
             std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect();
@@ -137,7 +137,7 @@ impl Problem {
         Self::Internal
     }
 
-    /// A file of ours that could not be written: `error`, because of `cause`.
+    /// A file of ours could not be written: `error`, caused by `cause`.
     pub(super) fn unwritten(error: &dyn std::error::Error, cause: &io::Error) -> Self {
         let internal = Self::internal(error);
         match cause.kind() {
@@ -181,7 +181,7 @@ impl Problem {
         }
     }
 
-    /// The answer. Never cached: what is wrong now may be right in a second.
+    /// The response. Never cached: the problem may be gone in a second.
     pub(super) fn into_response(self) -> Response<Body> {
         let (status, code) = self.kind();
         let mut text = json!({
@@ -237,7 +237,7 @@ impl Problem {
     }
 }
 
-/// Status and code of what a use case refuses.
+/// Status and code for a refusal by a use case.
 fn refused(error: &SiteError) -> (StatusCode, &'static str) {
     use StatusCode as S;
     match error {
@@ -258,7 +258,7 @@ fn refused(error: &SiteError) -> (StatusCode, &'static str) {
         SiteError::Refused(refusal) => rule(refusal),
         SiteError::Busy(_) => (S::SERVICE_UNAVAILABLE, "busy"),
         SiteError::StoreBusy => (S::SERVICE_UNAVAILABLE, "store_busy"),
-        // `Problem::from` has made another problem of each of these.
+        // `Problem::from` has turned each of these into another problem.
         SiteError::Field(_)
         | SiteError::Store(_)
         | SiteError::Live(_)
@@ -273,7 +273,7 @@ fn refused(error: &SiteError) -> (StatusCode, &'static str) {
     }
 }
 
-/// Status and code of a rule that the store keeps.
+/// Status and code for a refusal by the store.
 fn rule(refusal: &Refusal) -> (StatusCode, &'static str) {
     use StatusCode as S;
     match refusal {
@@ -383,7 +383,7 @@ impl From<SnapshotError> for Problem {
         match error {
             SnapshotError::NotLive => Self::NotLive(error.to_string()),
             SnapshotError::Undecodable(error) => Self::Undecodable(error.to_string()),
-            SnapshotError::Busy => Self::Site(SiteError::Busy("other pictures are being made")),
+            SnapshotError::Busy => Self::Site(SiteError::Busy("other pictures are being prepared")),
         }
     }
 }
@@ -403,7 +403,7 @@ impl From<PictureError> for Problem {
             PictureError::TooLarge | PictureError::Damaged { .. } => {
                 Self::field("picture", error.to_string())
             }
-            PictureError::Busy => Self::Site(SiteError::Busy("others' pictures are being read")),
+            PictureError::Busy => Self::Site(SiteError::Busy("other uploaded pictures are being processed")),
         }
     }
 }
@@ -439,7 +439,7 @@ macro_rules! by_way_of_site {
 
 by_way_of_site!(BackupBusy, BeginError, Busy, Refusal, TooMany, TooManyListeners, UpdateBusy);
 
-/// Two problems are the same when people and programs are told the same.
+/// Two problems are equal if clients get the same response.
 #[cfg(test)]
 impl PartialEq for Problem {
     fn eq(&self, other: &Self) -> bool {

@@ -1,20 +1,20 @@
-//! Byte ranges (RFC 9110 §14) of one part; a request for several is answered with the whole, as the RFC allows.
+//! Single byte ranges (RFC 9110 §14); a request for several gets the whole, as the RFC allows.
 
 use super::problem::Problem;
 use http::HeaderValue;
 
-/// What of a file is sent.
+/// The part of a file to send.
 #[derive(Debug, PartialEq)]
 pub(super) enum Part {
     Whole,
-    /// Both ends included.
+    /// Both ends inclusive.
     Bytes {
         first: usize,
         last: usize,
     },
 }
 
-/// Reads the header `Range` for something of `length` bytes.
+/// Parses the header `Range` for `length` bytes.
 pub(super) fn parse(range: &HeaderValue, length: usize) -> Result<Part, Problem> {
     let Some((first, last)) = range
         .to_str()
@@ -39,7 +39,7 @@ pub(super) fn parse(range: &HeaderValue, length: usize) -> Result<Part, Problem>
     if first < length { Ok(Part::Bytes { first, last }) } else { Err(Problem::Range { length }) }
 }
 
-/// The header `Content-Range` of such a part.
+/// The header `Content-Range` for such a part.
 pub(super) fn content_range(first: usize, last: usize, length: usize) -> HeaderValue {
     HeaderValue::try_from(format!("bytes {first}-{last}/{length}")).expect("digits are a header value")
 }

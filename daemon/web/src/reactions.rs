@@ -1,4 +1,4 @@
-//! `/api/v1/streams/{id}/reaction` and `/save`: what one thinks of a stream, and one's watch list.
+//! `/api/v1/streams/{id}/reaction` and `/save`: the caller's reaction to a stream, and the watch list.
 
 use super::caller::Caller;
 use super::input::{Json, Path};
@@ -20,7 +20,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
     OpenApiRouter::new().routes(routes!(react)).routes(routes!(save, unsave))
 }
 
-/// What one thinks of it.
+/// The reaction.
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum Opinion {
@@ -37,7 +37,7 @@ struct Asked {
     reaction: Opinion,
 }
 
-/// What people think of it.
+/// A stream's reactions.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Reactions)]
 struct Counts {
@@ -47,9 +47,9 @@ struct Counts {
     my_reaction: &'static str,
 }
 
-/// Likes a stream, dislikes it, or takes that back. One opinion for each person.
+/// Likes or dislikes a stream, or removes the reaction. A person has one reaction per stream.
 #[utoipa::path(put, path = "/api/v1/streams/{id}/reaction", tag = "streams", params(("id" = String, Path, description = "The stream's id")), request_body = Asked,
-    responses((status = 200, description = "What people think of it now", body = Counts)))]
+    responses((status = 200, description = "The new counts", body = Counts)))]
 async fn react(
     state: Shared,
     caller: Caller,
@@ -65,7 +65,7 @@ async fn react(
     Ok(json::fresh(&Counts { likes: facts.likes, dislikes: facts.dislikes, my_reaction: word(reaction) }))
 }
 
-/// Puts a stream on one's watch list.
+/// Puts a stream on the caller's watch list.
 #[utoipa::path(put, path = "/api/v1/streams/{id}/save", tag = "streams", params(("id" = String, Path, description = "The stream's id")),
     responses((status = 204, description = "It is on the list")))]
 async fn save(state: Shared, caller: Caller, Path(id): Path<StreamId>) -> Result<StatusCode, Problem> {
@@ -73,9 +73,9 @@ async fn save(state: Shared, caller: Caller, Path(id): Path<StreamId>) -> Result
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Takes a stream off one's watch list.
+/// Takes a stream off the caller's watch list.
 #[utoipa::path(delete, path = "/api/v1/streams/{id}/save", tag = "streams", params(("id" = String, Path, description = "The stream's id")),
-    responses((status = 204, description = "It is not on the list (any more)")))]
+    responses((status = 204, description = "It is not on the list")))]
 async fn unsave(state: Shared, caller: Caller, Path(id): Path<StreamId>) -> Result<StatusCode, Problem> {
     watch_list::remove(&state.site, &caller.actor, id).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -1,8 +1,8 @@
-//! The rest of a request that is answered already. A connection that is closed while its peer still sends is reset, and the reset takes the answer along
-//! (RFC 9112 §9.6): whoever gave a large file that is refused at its beginning would learn of nothing but a broken connection. So the rest is read, and
-//! thrown away.
+//! Reads the rest of a request that has been answered. If a connection is closed while its peer still sends, it is reset, and the
+//! peer loses the response (RFC 9112 §9.6): a client whose large upload is refused early would see only a broken connection. So
+//! the rest is read and discarded.
 //!
-//! Must not be here: how much of a body is taken where it is wanted (`receiving`).
+//! Not here: how much of a body a handler accepts (`receiving`).
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -15,17 +15,17 @@ use std::time::Duration;
 
 /// For all of it: a large file over a wireless network.
 const PATIENCE: Duration = Duration::from_mins(2);
-/// For the next piece of it. Who has seen the answer may send no more.
+/// For the next piece. A peer that has seen the response may send no more.
 const STALL: Duration = Duration::from_secs(5);
 
-/// A body that is read to its end also when nobody wants it any more.
+/// A body that is read to its end even if the handler does not want it.
 pub(super) struct ReadOn<B>
 where
     B: Body<Data = Bytes> + Send + Unpin + 'static,
 {
-    /// `None` when there is no more of it.
+    /// `None` at its end.
     body: Option<B>,
-    /// Who asks first whether to send (RFC 9110 §10.1.1) does not send when the answer is there.
+    /// The client sent `Expect: 100-continue` (RFC 9110 §10.1.1); after the response it sends no body.
     asks_first: bool,
 }
 
@@ -93,7 +93,7 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    /// A body that never ends, a piece each time that `pause` is over; and how many were taken of it.
+    /// A body that never ends, one piece every `pause`; and the number of pieces taken.
     fn endless(
         pause: Duration,
     ) -> (impl Body<Data = Bytes, Error = Infallible> + Send + Unpin, Arc<AtomicU64>) {

@@ -1,6 +1,6 @@
-//! A file that somebody sends, on its way into one of ours: within bounds of size and time, and never more of it in memory than a chunk.
+//! Receives an uploaded file into one of ours: within limits of size and time, with at most one chunk in memory.
 //!
-//! Must not be here: what the file is, and what becomes of it.
+//! Not here: what the file is, and what happens to it.
 
 use super::problem::Problem;
 use axum::body::Body;
@@ -11,22 +11,22 @@ use std::fs::File;
 use std::io::Write as _;
 use std::time::Duration;
 
-/// For the next piece of it to arrive.
+/// For the next piece to arrive.
 const STALL: Duration = Duration::from_secs(20);
 /// For all of it, over a weak wireless network.
 const ARRIVAL: Duration = Duration::from_hours(1);
 
-/// What is taken.
+/// What is accepted.
 pub(super) struct Terms {
-    /// In bytes.
+    /// Maximum size, bytes.
     pub(super) most: usize,
-    /// So much is looked at before the rest is waited for; less is there of a shorter file.
+    /// Bytes that are checked before the rest is received; a shorter file has fewer.
     pub(super) head: usize,
-    /// Whether it can go on after a beginning like this.
+    /// Checks the beginning; an error ends the upload.
     pub(super) look: fn(&[u8]) -> Result<(), Problem>,
 }
 
-/// Writes what arrives into `file`; gives that back when all of it is there.
+/// Writes what arrives into `file`; returns the file when complete.
 pub(super) async fn receive(body: Body, file: File, terms: &Terms) -> Result<File, Problem> {
     if body.size_hint().lower() > terms.most as u64 {
         return Err(Problem::TooLarge { most: terms.most });
@@ -39,7 +39,7 @@ async fn write_all_of(mut body: Body, mut file: File, terms: &Terms) -> Result<F
     loop {
         let frame = tokio::time::timeout(STALL, body.frame()).await.map_err(|_| Problem::TooSlow)?;
         let Some(frame) = frame else { break };
-        let frame = frame.map_err(|_| Problem::InvalidBody("the body broke off".to_owned()))?;
+        let frame = frame.map_err(|_| Problem::InvalidBody("the body is incomplete".to_owned()))?;
         let Ok(data) = frame.into_data() else { continue };
         length += data.len();
         if length > terms.most {
@@ -84,7 +84,7 @@ mod tests {
         },
     };
 
-    /// What arrives piece by piece, and whether it ends then.
+    /// A body of these pieces, which then ends or stalls.
     fn pieces(pieces: &[&[u8]], ends: bool) -> Body {
         let pieces: Vec<_> =
             pieces.iter().map(|piece| Ok::<_, Infallible>(Bytes::copy_from_slice(piece))).collect();
@@ -130,7 +130,7 @@ mod tests {
         let more = [b"good".as_slice(), &[7; 60], &[7; 37]];
         assert_eq!(received(pieces(&more, false)).await.unwrap_err(), too_large, "as it comes");
         assert_eq!(received(pieces(&[b"good"], false)).await.unwrap_err(), Problem::TooSlow, "it stalls");
-        // A few bytes each time before the patience is over, for ever.
+        // A few bytes each time, just within the deadline, for ever.
         let trickle = Body::from_stream(stream::unfold((), async |()| {
             tokio::time::sleep(STALL / 2).await;
             Some((Ok::<_, Infallible>(Bytes::from_static(b"good")), ()))

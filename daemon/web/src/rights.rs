@@ -1,4 +1,4 @@
-//! Looks addresses up in the table of rights.
+//! Looks up addresses in the table of rights.
 
 use super::rules::{RULES, Rule};
 use http::Method;

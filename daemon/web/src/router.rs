@@ -1,4 +1,4 @@
-//! Which address is answered by whom. Everything but the stream's bytes goes past the layer of `access`.
+//! Routes addresses to handlers. Everything except a stream's bytes goes through `access`.
 
 use super::access;
 use super::body::Body;
@@ -28,7 +28,7 @@ use tower::Service;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
-/// Only what is ours, nothing inline. `blob:` is how hls.js feeds a video; everything else is closed.
+/// Only our own files, nothing inline. hls.js feeds a video through `blob:`; everything else is forbidden.
 const CONTENT_SECURITY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self' blob:; connect-src 'self'; \
      base-uri 'none'; form-action 'self'; frame-ancestors 'self'",
@@ -74,12 +74,12 @@ pub fn openapi_text() -> String {
     document().to_pretty_json().expect("the document is plain data")
 }
 
-/// The document as it is served.
+/// The document as served.
 fn served_document() -> Bytes {
     Bytes::from(document().to_json().expect("the document is plain data"))
 }
 
-/// What is not of the API.
+/// Addresses outside the API.
 fn pages() -> Router<Arc<State>> {
     let screens =
         page::SCREENS.iter().fold(Router::new(), |router, path| router.route(path, get(page::index)));
@@ -90,7 +90,7 @@ fn pages() -> Router<Arc<State>> {
         .route("/metrics", get(health::metrics))
 }
 
-/// Answers every request of the site; clones are the same.
+/// Answers every request of the site; clones share everything.
 #[derive(Clone)]
 pub(super) struct Answers {
     media: Arc<Media>,
@@ -130,7 +130,7 @@ impl Answers {
                 self.media.answer(path, peer, &request).await
             } else {
                 request.extensions_mut().insert(peer);
-                // Boxed: else the answer to each playlist takes as much memory as the largest handler's, and is moved about with it.
+                // Boxed: otherwise each playlist's future would have the size of the largest handler's, and be moved with it.
                 Box::pin(self.route(request)).await
             };
         if let Some(line) = line {
@@ -156,7 +156,7 @@ impl Answers {
     }
 }
 
-/// A line of the access log: neither query nor headers nor bodies, which may hold what is nobody's business.
+/// A line of the access log: without query, headers and body, which may be private.
 struct AccessLine {
     peer: Peer,
     method: Method,
@@ -164,7 +164,7 @@ struct AccessLine {
 }
 
 impl AccessLine {
-    /// `None` where nobody reads it.
+    /// `None` if the log level hides it.
     fn of<B>(peer: Peer, request: &Request<B>) -> Option<Self> {
         tracing::enabled!(tracing::Level::DEBUG).then(|| Self {
             peer,

@@ -1,13 +1,13 @@
-//! The table of rights: plain data, which `tests/rights.rs` reads as well.
+//! The table of rights: plain data, which `tests/rights.rs` reads, too.
 
-/// Who may.
+/// Who may use an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Right {
-    /// Also people without an account.
+    /// Everyone, also without an account.
     Anyone,
-    /// Whoever is logged in.
+    /// Everyone who is logged in.
     Member,
-    /// Those who may go live: streamers and owners.
+    /// Accounts that may go live: streamers and owners.
     Streamer,
     /// Owners.
     Owner,
@@ -20,10 +20,10 @@ pub enum Right {
 pub struct Rule {
     /// GET includes HEAD.
     pub method: &'static str,
-    /// As the router and the API's document write it.
+    /// As in the router and in the API's document.
     pub path: &'static str,
     pub right: Right,
-    /// What the handler narrows further, in words.
+    /// How the handler narrows the right, in words.
     pub note: &'static str,
 }
 
@@ -35,9 +35,9 @@ use Right::{Anyone, LocalOrOwner, Member, Owner, Streamer};
 
 /// Every address.
 pub const RULES: &[Rule] = &[
-    // The page and the machine's own questions.
+    // The page and the machine itself.
     rule("GET", "/", Anyone, ""),
-    rule("GET", "/watch/{id}", Anyone, "the page alone: what it shows has its own rules"),
+    rule("GET", "/watch/{id}", Anyone, "the page only: its content has its own rules"),
     rule("GET", "/u/{username}", Anyone, ""),
     rule("GET", "/u/{username}/followers", Anyone, ""),
     rule("GET", "/u/{username}/following", Anyone, ""),
@@ -56,46 +56,46 @@ pub const RULES: &[Rule] = &[
     rule("GET", "/metrics", LocalOrOwner, ""),
     rule("GET", "/api/v1/openapi.json", Anyone, ""),
     rule("GET", "/api/v1/system", Anyone, ""),
-    rule("GET", "/api/v1/system/wifi", Anyone, "owners; before there is one, whoever is on the access point"),
-    rule("PUT", "/api/v1/system/wifi", Anyone, "owners; before there is one, whoever is on the access point"),
+    rule("GET", "/api/v1/system/wifi", Anyone, "owners; before there is one, everyone on the access point"),
+    rule("PUT", "/api/v1/system/wifi", Anyone, "owners; before there is one, everyone on the access point"),
     rule("GET", "/api/v1/system/update", Owner, ""),
     rule("PUT", "/api/v1/system/update", Owner, ""),
-    // Accounts' doors.
+    // Setup, settings, logins.
     rule("GET", "/api/v1/settings", Anyone, ""),
     rule("PATCH", "/api/v1/settings", Owner, ""),
-    rule("POST", "/api/v1/backup", Owner, "with one's own password"),
+    rule("POST", "/api/v1/backup", Owner, "with the caller's password"),
     rule("PUT", "/api/v1/restore", Owner, ""),
-    rule("POST", "/api/v1/restore", Owner, "with one's own password"),
+    rule("POST", "/api/v1/restore", Owner, "with the caller's password"),
     rule("DELETE", "/api/v1/restore", Owner, ""),
     rule("POST", "/api/v1/setup", Anyone, "with the setup code, once"),
-    rule("POST", "/api/v1/auth/register", Anyone, "as the owner allows"),
+    rule("POST", "/api/v1/auth/register", Anyone, "if the owner allows it"),
     rule("POST", "/api/v1/auth/login", Anyone, "with name and password"),
     rule("POST", "/api/v1/auth/refresh", Anyone, "with the refresh token"),
-    rule("POST", "/api/v1/auth/logout", Anyone, "one's own login, or all of one's own"),
-    rule("POST", "/api/v1/me/password", Member, "with one's own password"),
-    rule("GET", "/api/v1/me/sessions", Member, "one's own"),
-    rule("DELETE", "/api/v1/me/sessions/{id}", Member, "one's own"),
+    rule("POST", "/api/v1/auth/logout", Anyone, "the caller's login, or all of them"),
+    rule("POST", "/api/v1/me/password", Member, "with the caller's password"),
+    rule("GET", "/api/v1/me/sessions", Member, "the caller's"),
+    rule("DELETE", "/api/v1/me/sessions/{id}", Member, "the caller's"),
     // People.
-    rule("GET", "/api/v1/me", Member, "oneself"),
-    rule("PATCH", "/api/v1/me", Member, "oneself"),
-    rule("DELETE", "/api/v1/me", Member, "oneself, with one's own password"),
-    rule("PUT", "/api/v1/me/avatar", Member, "one's own"),
-    rule("DELETE", "/api/v1/me/avatar", Member, "one's own"),
-    rule("POST", "/api/v1/me/stream-key", Streamer, "one's own"),
-    rule("GET", "/api/v1/me/subscriptions", Member, "one's own"),
-    rule("GET", "/api/v1/me/notifications", Member, "one's own"),
-    rule("POST", "/api/v1/me/notifications/read", Member, "one's own"),
-    rule("GET", "/api/v1/me/events", Member, "one's own"),
+    rule("GET", "/api/v1/me", Member, "the caller's"),
+    rule("PATCH", "/api/v1/me", Member, "the caller's"),
+    rule("DELETE", "/api/v1/me", Member, "the caller's, with the password"),
+    rule("PUT", "/api/v1/me/avatar", Member, "the caller's"),
+    rule("DELETE", "/api/v1/me/avatar", Member, "the caller's"),
+    rule("POST", "/api/v1/me/stream-key", Streamer, "the caller's"),
+    rule("GET", "/api/v1/me/subscriptions", Member, "the caller's"),
+    rule("GET", "/api/v1/me/notifications", Member, "the caller's"),
+    rule("POST", "/api/v1/me/notifications/read", Member, "the caller's"),
+    rule("GET", "/api/v1/me/events", Member, "the caller's"),
     rule("GET", "/api/v1/users", Owner, ""),
     rule("POST", "/api/v1/users", Owner, ""),
-    rule("GET", "/api/v1/users/{username}", Anyone, "pending and suspended accounts are seen by owners"),
+    rule("GET", "/api/v1/users/{username}", Anyone, "only owners see pending and suspended accounts"),
     rule("PATCH", "/api/v1/users/{username}", Owner, ""),
     rule("DELETE", "/api/v1/users/{username}", Owner, ""),
     rule("GET", "/api/v1/users/{username}/avatar", Anyone, "as the account"),
     rule("GET", "/api/v1/users/{username}/followers", Anyone, "as the account"),
     rule("GET", "/api/v1/users/{username}/following", Anyone, "as the account"),
-    rule("PUT", "/api/v1/users/{username}/follow", Member, "as oneself"),
-    rule("DELETE", "/api/v1/users/{username}/follow", Member, "as oneself"),
+    rule("PUT", "/api/v1/users/{username}/follow", Member, "for the caller"),
+    rule("DELETE", "/api/v1/users/{username}/follow", Member, "for the caller"),
     // Topics.
     rule("GET", "/api/v1/topics", Anyone, ""),
     rule("POST", "/api/v1/topics", Owner, ""),
@@ -104,13 +104,13 @@ pub const RULES: &[Rule] = &[
     // Cameras.
     rule("GET", "/api/v1/cameras", Anyone, ""),
     rule("GET", "/api/v1/cameras/{id}", Streamer, ""),
-    rule("PATCH", "/api/v1/cameras/{id}/controls", Streamer, "whose stream has the camera, and the owner"),
-    rule("GET", "/api/v1/cameras/{id}/snapshot.jpg", Anyone, "of a stream for members: members"),
+    rule("PATCH", "/api/v1/cameras/{id}/controls", Streamer, "the user of the camera's stream, and owners"),
+    rule("GET", "/api/v1/cameras/{id}/snapshot.jpg", Anyone, "during a members-only stream: members"),
     // Streams.
-    rule("GET", "/media/{id}/{name}", Anyone, "of a members-only stream: whoever is logged in"),
-    rule("GET", "/api/v1/streams", Anyone, "members-only streams: whoever is logged in"),
-    rule("POST", "/api/v1/streams", Streamer, "with an account of one's own"),
-    rule("GET", "/api/v1/streams/{id}", Anyone, "a members-only stream: whoever is logged in"),
+    rule("GET", "/media/{id}/{name}", Anyone, "of a members-only stream: members"),
+    rule("GET", "/api/v1/streams", Anyone, "members-only streams: members"),
+    rule("POST", "/api/v1/streams", Streamer, "with an account, not from the console"),
+    rule("GET", "/api/v1/streams/{id}", Anyone, "a members-only stream: members"),
     rule("PATCH", "/api/v1/streams/{id}", Member, "its user or the owner"),
     rule("DELETE", "/api/v1/streams/{id}", Member, "its user or the owner"),
     rule("POST", "/api/v1/streams/{id}/stop", Member, "its user or the owner"),
@@ -119,7 +119,7 @@ pub const RULES: &[Rule] = &[
     rule("PUT", "/api/v1/streams/{id}/reaction", Member, ""),
     rule("PUT", "/api/v1/streams/{id}/save", Member, ""),
     rule("DELETE", "/api/v1/streams/{id}/save", Member, ""),
-    rule("GET", "/api/v1/streams/{id}/thumbnail.jpg", Anyone, "of a stream for members: members"),
+    rule("GET", "/api/v1/streams/{id}/thumbnail.jpg", Anyone, "of a members-only stream: members"),
     rule("PUT", "/api/v1/streams/{id}/thumbnail.jpg", Member, "its user or the owner"),
     // Chat.
     rule("GET", "/api/v1/streams/{id}/chat", Anyone, "as the stream and its chat's rules allow"),
@@ -128,7 +128,7 @@ pub const RULES: &[Rule] = &[
         "DELETE",
         "/api/v1/streams/{id}/messages/{message}",
         Member,
-        "one's own; its streamer and owners any",
+        "the caller's own; its streamer and owners: any",
     ),
     rule("PATCH", "/api/v1/streams/{id}/chat-rules", Member, "its streamer and owners"),
     rule("GET", "/api/v1/streams/{id}/restrictions", Member, "its streamer and owners"),

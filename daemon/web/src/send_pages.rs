@@ -1,4 +1,4 @@
-//! Sending without copying: the pages of [`KernelMemory`] are handed to the socket by sendfile(2).
+//! Sends without copying: sendfile(2) passes the pages of [`KernelMemory`] to the socket.
 
 use perch_device::memory::KernelMemory;
 use rustix::net::sockopt::set_socket_linger;
@@ -9,9 +9,9 @@ use std::time::Duration;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
-/// A stream whose far end can be sent pages.
+/// A stream that can send pages.
 pub(super) trait SendPages {
-    /// Sends up to `length` bytes of `pages` from `offset` on; how many were taken.
+    /// Sends up to `length` bytes of `pages` from `offset`; returns how many were taken.
     fn poll_send_pages(
         &mut self,
         cx: &mut Context<'_>,
@@ -20,14 +20,14 @@ pub(super) trait SendPages {
         length: usize,
     ) -> Poll<io::Result<usize>>;
 
-    /// Writes `slices`; the last packet may wait a moment for what comes next.
+    /// Writes `slices`; the kernel may hold the last packet until more data follows.
     fn poll_send_with_more_to_come(
         &mut self,
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>>;
 
-    /// Has the kernel throw away what it has yet to send when the stream is closed, and reset the connection.
+    /// Makes closing the stream discard unsent data and reset the connection.
     fn discard_unsent(&self);
 }
 
@@ -57,7 +57,7 @@ impl SendPages for TcpStream {
     }
 
     fn discard_unsent(&self) {
-        // Without it the kernel takes longer, that is all.
+        // Without it the kernel only takes longer.
         let _ = set_socket_linger(self, Some(Duration::ZERO));
     }
 }
@@ -70,7 +70,7 @@ fn poll_when_writable(
     loop {
         ready!(stream.poll_write_ready(cx))?;
         match stream.try_io(Interest::WRITABLE, &write) {
-            // It was writable once; wait until it is again.
+            // The socket's readiness was stale; wait for it again.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             result => return Poll::Ready(result),
         }

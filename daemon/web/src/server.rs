@@ -1,6 +1,6 @@
-//! Where connections come in: the accept loop, and the end of it all.
+//! The accept loop and the shutdown of connections.
 //!
-//! Must not be here: where the sockets come from (`sockets`), what is answered (see `router` and `live`).
+//! Not here: where the sockets come from (`sockets`), and what is answered (`router`, `media`).
 
 use super::caller::Peer;
 use super::connection::{self, Deadlines};
@@ -21,15 +21,15 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-/// Descriptors that are not viewers: cameras, the store, recordings, the log, listening sockets.
+/// File descriptors for other uses: cameras, the store, recordings, the log, listening sockets.
 const DESCRIPTORS_OF_OTHERS: u64 = 96;
-/// When there are no descriptors or no memory, trying at once would be a busy loop.
+/// Without descriptors or memory, an immediate retry would be a busy loop.
 const AFTER_FAILED_ACCEPT: Duration = Duration::from_millis(100);
 
 /// For a connection's task to end. Twenty a second are faster than segments retire.
 const AFTER_CUT: Duration = Duration::from_millis(50);
 
-/// Sockets that are bound, and the rules for whom to let in.
+/// Bound sockets, and the rules for admitting connections.
 pub struct Server {
     listeners: Vec<TcpListener>,
     console: Option<Listening>,
@@ -38,7 +38,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Binds every address of the configuration, beside what systemd has bound. Must be called inside the runtime.
+    /// Binds every address of the configuration, in addition to systemd's sockets. Call it inside the runtime.
     pub fn bind(config: &config::Server, inherited: Inherited) -> Result<Self, ServeError> {
         let listeners = sockets::open(&config.listen, inherited)?;
         let console = console::listen(&config.data_dir)
@@ -46,7 +46,7 @@ impl Server {
                 tracing::warn!("commands such as `perchd user` cannot reach this daemon: {error}");
             })
             .ok();
-        // Last: who reads this may run a command at once.
+        // Last: a reader of this line may run a command at once.
         for address in listeners.iter().filter_map(|listener| listener.local_addr().ok()) {
             tracing::info!("listening on http://{address}");
         }
@@ -54,8 +54,8 @@ impl Server {
         Ok(Self { listeners, console, most_connections, traffic: Arc::default() })
     }
 
-    /// Shows `site` until `stop` completes; then idle connections close at once and the others get `patience` to finish
-    /// what they are answering.
+    /// Serves `site` until `stop` completes; then idle connections close at once, and the others get `patience` to finish their
+    /// response.
     pub async fn serve(self, site: Site, stop: impl Future<Output = ()>, patience: Duration) {
         let places = Places::new(self.most_connections, &site.memory);
         let memory = site.memory.clone();
@@ -90,15 +90,15 @@ impl Server {
     }
 }
 
-/// Keeps what slow viewers hold of retired segments within its part of the memory: the answer that is under way longest is cut, and the next
-/// one if that did not suffice.
+/// Limits the retired segments held by slow viewers to their part of the memory: cuts the longest-running response, and the next
+/// one if that was not enough.
 pub(super) async fn cut_oldest_answers(memory: MemoryBudget, places: Arc<Places>, traffic: Arc<Traffic>) {
     loop {
         memory.retired_is_over().await;
         if places.cut_oldest_answer() {
             traffic.cut.add(1);
         }
-        // Its memory is free when its task has ended.
+        // Its memory is released when its task has ended.
         tokio::time::sleep(AFTER_CUT).await;
     }
 }
@@ -106,7 +106,7 @@ pub(super) async fn cut_oldest_answers(memory: MemoryBudget, places: Arc<Places>
 async fn accept(listener: &TcpListener, traffic: &Traffic) -> Option<(TcpStream, SocketAddr)> {
     match listener.accept().await {
         Ok(accepted) => Some(accepted),
-        // The peer was gone before we came.
+        // The peer had already gone.
         Err(error)
             if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) =>
         {
@@ -114,7 +114,7 @@ async fn accept(listener: &TcpListener, traffic: &Traffic) -> Option<(TcpStream,
         }
         Err(error) => {
             if traffic.accept_errors.get().is_multiple_of(100) {
-                tracing::warn!(%error, "cannot accept connections for the moment");
+                tracing::warn!(%error, "cannot accept connections at the moment");
             }
             traffic.accept_errors.add(1);
             tokio::time::sleep(AFTER_FAILED_ACCEPT).await;
@@ -132,7 +132,7 @@ fn admit(stream: &TcpStream, peer: SocketAddr, places: &Arc<Places>, traffic: &T
         }
         Admission::Refused => {
             traffic.refused.add(1);
-            // One try, for the client's sake; the connection closes whatever becomes of it.
+            // One attempt, for the client's sake; the connection closes in any case.
             let _ = stream.try_write(
                 b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
             );
@@ -140,12 +140,12 @@ fn admit(stream: &TcpStream, peer: SocketAddr, places: &Arc<Places>, traffic: &T
         }
     };
     traffic.accepted.add(1);
-    // Answers are written whole; Nagle's algorithm would only hold back their last packet.
+    // Responses are written whole; Nagle's algorithm would only delay their last packet.
     let _ = stream.set_nodelay(true);
     Some(place)
 }
 
-/// As many connections as there can be descriptors, after raising our own limit to what the system allows.
+/// The number of connections that the descriptors allow, after raising our own limit to what the system permits.
 fn affordable_connections() -> usize {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, ..limit };

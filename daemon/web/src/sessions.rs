@@ -1,4 +1,4 @@
-//! `/api/v1/me/sessions` and `/api/v1/me/password`: where one is logged in, and with what.
+//! `/api/v1/me/sessions` and `/api/v1/me/password`: the caller's logins and password.
 
 use super::caller::Caller;
 use super::input::{Json, Path};
@@ -20,7 +20,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(close)).routes(routes!(change_password))
 }
 
-/// One's logins, of which there are never so many that they need pages.
+/// The caller's logins, never so many that they need pages.
 #[derive(Serialize, ToSchema)]
 struct Sessions {
     items: Vec<Login>,
@@ -38,12 +38,12 @@ struct Login {
     label: String,
     #[schema(value_type = String, format = DateTime)]
     opened_at: Time,
-    /// When it was used last, to within 15 minutes.
+    /// When it was last used, to within 15 minutes.
     #[schema(value_type = String, format = DateTime)]
     refreshed_at: Time,
     #[schema(value_type = String, format = DateTime)]
     expires_at: Time,
-    /// The one that asks.
+    /// The login that asks.
     is_current: bool,
 }
 
@@ -60,7 +60,7 @@ impl Login {
     }
 }
 
-/// Where one is logged in, the newest login first.
+/// The caller's logins, newest first.
 #[utoipa::path(get, path = "/api/v1/me/sessions", tag = "me", responses((status = 200, description = "The logins", body = Sessions)))]
 async fn list(state: Shared, caller: Caller) -> Result<Response, Problem> {
     let current = caller.login().and_then(|login| login.session);
@@ -69,7 +69,7 @@ async fn list(state: Shared, caller: Caller) -> Result<Response, Problem> {
     Ok(json::fresh(&Sessions { items, next_cursor: None }))
 }
 
-/// Logs out elsewhere.
+/// Closes one of the caller's logins.
 #[utoipa::path(delete, path = "/api/v1/me/sessions/{id}", tag = "me", params(("id" = String, Path, description = "The login's id")),
     responses((status = 204, description = "It is closed")))]
 async fn close(state: Shared, caller: Caller, Path(id): Path<SessionId>) -> Result<StatusCode, Problem> {
@@ -77,7 +77,7 @@ async fn close(state: Shared, caller: Caller, Path(id): Path<SessionId>) -> Resu
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// The old password and the new.
+/// The old and the new password.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct PasswordChange {
@@ -87,7 +87,7 @@ struct PasswordChange {
     new_password: Password,
 }
 
-/// Changes the password, and logs out everywhere else.
+/// Changes the password, and closes all other logins.
 #[utoipa::path(post, path = "/api/v1/me/password", tag = "me", request_body = PasswordChange,
     responses((status = 204, description = "The password is changed, all other logins are closed")))]
 async fn change_password(

@@ -1,4 +1,4 @@
-//! `/api/v1/settings`: what the owner has decided for the site.
+//! `/api/v1/settings`: the owner's settings for the site.
 
 use super::caller::Caller;
 use super::input::Json;
@@ -26,10 +26,10 @@ struct Settings {
     /// Who may register: `open`, `approval` (the owner approves) or `closed`.
     #[schema(value_type = String)]
     registration: Registration,
-    /// What a newly registered account may do: `viewer` or `streamer`.
+    /// The role of a newly registered account: `viewer` or `streamer`.
     #[schema(value_type = String)]
     new_user_role: Role,
-    /// There is no owner yet: `/api/v1/setup` makes one.
+    /// There is no owner yet: `/api/v1/setup` creates one.
     needs_setup: bool,
 }
 
@@ -40,14 +40,14 @@ impl From<settings::Settings> for Settings {
     }
 }
 
-/// What the site calls itself, who may register, and whether it must be set up first.
+/// The site's name, who may register, and whether it needs setup.
 #[utoipa::path(get, path = "/api/v1/settings", tag = "settings",
-    responses((status = 200, description = "The settings", body = Settings), (status = 304, description = "As before (If-None-Match)")))]
+    responses((status = 200, description = "The settings", body = Settings), (status = 304, description = "Unchanged (If-None-Match)")))]
 async fn show(state: Shared, headers: HeaderMap) -> Result<Response, Problem> {
     Ok(json::tagged(&Settings::from(settings::show(&state.site).await?), &headers))
 }
 
-/// What to change of the settings; what is missing stays as it is.
+/// Changes to the settings; missing fields keep their value.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct SettingsChange {

@@ -1,4 +1,4 @@
-//! `POST /api/v1/setup`: makes the owner, once, for whoever has the setup code.
+//! `POST /api/v1/setup`: creates the owner, once, for the person with the setup code.
 
 use super::caller::Caller;
 use super::input::Json;
@@ -32,10 +32,10 @@ struct NewOwner {
     password: Password,
 }
 
-/// Makes the owner, and logs in.
+/// Creates the owner and logs in.
 #[utoipa::path(post, path = "/api/v1/setup", tag = "accounts", request_body = NewOwner,
-    responses((status = 201, description = "The owner is made and logged in", body = LoggedIn),
-        (status = 409, description = "There is an owner already", body = inline(crate::openapi::ProblemDocument), content_type = "application/problem+json")))]
+    responses((status = 201, description = "The owner is created and logged in", body = LoggedIn),
+        (status = 409, description = "There is already an owner", body = inline(crate::openapi::ProblemDocument), content_type = "application/problem+json")))]
 async fn set_up(
     state: Shared,
     caller: Caller,

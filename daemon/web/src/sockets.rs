@@ -1,14 +1,14 @@
-//! Where listening sockets come from: the addresses of the configuration, and what systemd has bound before us (`perchd.socket`:
-//! port 80, for which perchd then needs no capability).
+//! Listening sockets: the addresses of the configuration, and those that systemd has bound (`perchd.socket`: port 80, for which
+//! perchd then needs no capability).
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use tokio::net::{TcpListener, TcpSocket};
 
-/// Connections that the kernel holds for us between two rounds of the accept loop.
+/// Connections that the kernel queues between two rounds of the accept loop.
 const BACKLOG: u32 = 1024;
 
-/// Why the site cannot be opened.
+/// Why listening failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// Another program listens there.
@@ -21,18 +21,16 @@ pub enum ServeError {
         "no permission to listen on {0}: ports under 1024 need CAP_NET_BIND_SERVICE; choose one above, such as 8080"
     )]
     Permission(SocketAddr),
-    /// Such an address is not on this machine.
+    /// This machine does not have such an address.
     #[error("cannot listen on {address}: {error}")]
     Other {
         /// As configured.
         address: SocketAddr,
-        /// The kernel's word.
+        /// From the kernel.
         error: io::Error,
     },
-    /// What systemd handed over is not what we take.
-    #[error(
-        "systemd handed over something that nobody can connect to: {0}; perchd.socket must have ListenStream= with ports only"
-    )]
+    /// systemd passed an unusable socket.
+    #[error("systemd passed an unusable socket: {0}; perchd.socket must have only ListenStream= with ports")]
     Inherited(io::Error),
 }
 
@@ -41,7 +39,7 @@ pub enum ServeError {
 pub struct Inherited(Vec<std::net::TcpListener>);
 
 impl Inherited {
-    /// Takes them over. Once, and before there are threads: it reads the environment, and clears it for our children.
+    /// Takes them over. Call it once, before any thread starts: it reads the environment and clears it for child processes.
     pub fn take() -> Result<Self, ServeError> {
         let mut handed_over = listenfd::ListenFd::from_env();
         let taken = (0..handed_over.len()).map(|index| handed_over.take_tcp_listener(index));
@@ -49,7 +47,7 @@ impl Inherited {
         sockets.map(Self).map_err(ServeError::Inherited)
     }
 
-    /// Whether who connects to `address` comes in here already.
+    /// Whether these sockets already serve `address`.
     fn covers(&self, address: SocketAddr) -> bool {
         self.0.iter().filter_map(|socket| socket.local_addr().ok()).any(|bound| {
             let everywhere = bound.ip().is_unspecified() && (bound.is_ipv6() || address.is_ipv4());
@@ -58,7 +56,7 @@ impl Inherited {
     }
 }
 
-/// Binds every one of `addresses`; those that systemd has bound come after them. Must be called inside the runtime.
+/// Binds every one of `addresses`; systemd's sockets come after them. Call it inside the runtime.
 pub fn open(addresses: &[SocketAddr], inherited: Inherited) -> Result<Vec<TcpListener>, ServeError> {
     let ours = addresses.iter().filter(|address| !inherited.covers(**address));
     let mut listeners = ours.map(|address| listen(*address, addresses)).collect::<Result<Vec<_>, _>>()?;
@@ -71,7 +69,7 @@ pub fn open(addresses: &[SocketAddr], inherited: Inherited) -> Result<Vec<TcpLis
 
 fn listen(address: SocketAddr, all: &[SocketAddr]) -> Result<TcpListener, ServeError> {
     match try_listen(address, all) {
-        // A kernel without IPv6 still has viewers.
+        // Without IPv6 in the kernel, IPv4 is enough.
         Err(error) if rustix_error(&error) == Some(rustix::io::Errno::AFNOSUPPORT) && any_v6(address) => {
             let v4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port()));
             tracing::warn!("this machine has no IPv6: listening on {v4} instead of {address}");
@@ -84,7 +82,7 @@ fn listen(address: SocketAddr, all: &[SocketAddr]) -> Result<TcpListener, ServeE
 fn try_listen(address: SocketAddr, all: &[SocketAddr]) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     if any_v6(address) {
-        // `[::]` means everybody, whatever the machine's setting, unless the IPv4 side has its own socket.
+        // `[::]` means every address, whatever the machine's setting, unless IPv4 has a socket of its own.
         let v4_apart = all.iter().any(|other| other.is_ipv4() && other.port() == address.port());
         rustix::net::sockopt::set_ipv6_v6only(&socket, v4_apart)?;
     }

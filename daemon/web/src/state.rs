@@ -1,4 +1,4 @@
-//! What the handlers share: the site, and what HTTP alone needs beside it.
+//! State shared by the handlers: the site, and what only HTTP needs.
 
 use super::last_look::LastLook;
 use super::metrics::Metrics;
@@ -10,17 +10,17 @@ use perch_store::{Store, Timestamp};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-/// What the handlers share.
+/// State shared by the handlers.
 pub(super) struct State {
     pub(super) site: Site,
     pub(super) metrics: Metrics,
     pub(super) started: Duration,
     pub(super) last_look: LastLook,
-    /// The API's document, as it goes out; made when it is first asked for.
+    /// The API's document as served; generated on first use.
     pub(super) openapi: LazyLock<Bytes>,
 }
 
-/// How a handler takes it.
+/// How a handler takes the state.
 pub(super) type Shared = axum::extract::State<Arc<State>>;
 
 impl State {
@@ -38,7 +38,7 @@ impl State {
         &self.site.accounts
     }
 
-    /// Wall time, as the store writes it.
+    /// The wall time, in the store's type.
     pub(super) fn now(&self) -> Timestamp {
         self.site.now()
     }

@@ -1,4 +1,4 @@
-//! How the site's connections are told that it ends, and how it knows when they have gone.
+//! Tells the connections that the site stops, and waits until they are closed.
 
 use tokio::sync::watch;
 
@@ -6,7 +6,7 @@ use tokio::sync::watch;
 #[derive(Debug)]
 pub(super) struct Stopping(watch::Sender<bool>);
 
-/// A connection's view of it, which it keeps as long as it lasts.
+/// A connection's receiver, kept as long as the connection lasts.
 #[derive(Debug)]
 pub(super) struct Watcher(watch::Receiver<bool>);
 
@@ -19,7 +19,7 @@ impl Stopping {
         Watcher(self.0.subscribe())
     }
 
-    /// Tells all connections; comes back when they are gone.
+    /// Tells all connections to stop; returns when they are closed.
     pub(super) async fn shutdown(&self) {
         self.0.send_replace(true);
         self.0.closed().await;
@@ -27,9 +27,9 @@ impl Stopping {
 }
 
 impl Watcher {
-    /// Comes back once the site ends.
+    /// Returns when the site stops.
     pub(super) async fn told(&mut self) {
-        // Nobody there to tell any more is the end too.
+        // A dropped sender means the end, too.
         let _ = self.0.wait_for(|is_stopping| *is_stopping).await;
     }
 }

@@ -1,4 +1,4 @@
-//! A stream as the API shows it.
+//! A stream in the API.
 
 use super::json::Time;
 use super::people::UserRef;
@@ -7,7 +7,7 @@ use perch_store::{EndReason, Reaction, Stream, StreamId, StreamState, Topic, Vis
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// What a stream is filed under.
+/// A topic of a stream.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(as = StreamTopic)]
 pub(super) struct TopicRef {
@@ -15,7 +15,7 @@ pub(super) struct TopicRef {
     name: String,
 }
 
-/// A stream: on the air, or over.
+/// A stream, on the air or ended.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Stream)]
 pub(super) struct StreamItem {
@@ -25,15 +25,15 @@ pub(super) struct StreamItem {
     description: String,
     topics: Vec<TopicRef>,
     user: UserRef,
-    /// Where its pictures come from: a camera's id.
+    /// The id of its camera.
     camera: String,
-    /// Pixels, of the pictures as they are.
+    /// The actual picture's width, pixels.
     width: u32,
     height: u32,
     /// Frames per second.
     fps: u32,
     bitrate_kbps: u32,
-    /// After which it ends by itself.
+    /// Seconds after which it ends by itself.
     #[schema(required)]
     duration_seconds: Option<u32>,
     record: bool,
@@ -53,29 +53,29 @@ pub(super) struct StreamItem {
     live_at: Option<Time>,
     #[schema(value_type = Option<String>, format = DateTime, required)]
     ended_at: Option<Time>,
-    /// Since it is live, or how long it was.
+    /// Seconds since it went live, or its length.
     elapsed_seconds: u64,
     views: u64,
-    /// Who watch now.
+    /// Present viewers.
     viewers: u32,
     peak_viewers: u32,
     likes: u64,
     dislikes: u64,
-    /// `like`, `dislike` or `none`; null where nobody is logged in.
+    /// `like`, `dislike` or `none`; null without a login.
     #[schema(required)]
     my_reaction: Option<&'static str>,
-    /// Whether it is on one's watch list; null where nobody is logged in.
+    /// Whether it is on the caller's watch list; null without a login.
     #[schema(required)]
     saved: Option<bool>,
     #[schema(required)]
     thumbnail_url: Option<String>,
-    /// Whether it is the one at `/media/live/`: `chosen` by Perch or `pinned` by an owner; else null.
+    /// Whether it is the stream at `/media/live/`: `chosen` by Perch or `pinned` by an owner; else null.
     #[schema(required)]
     featured: Option<&'static str>,
-    /// Null when there is nothing to play (any more).
+    /// Null if there is nothing to play.
     #[schema(required)]
     playlist_url: Option<String>,
-    /// Whether the asker may change, stop and delete it.
+    /// Whether the caller may change, stop and delete it.
     may_edit: bool,
 }
 
@@ -124,7 +124,7 @@ impl From<SeenStream> for StreamItem {
     }
 }
 
-/// A reaction as the API names it.
+/// The API's word for a reaction.
 pub(super) fn word(reaction: Option<Reaction>) -> &'static str {
     match reaction {
         Some(Reaction::Like) => "like",

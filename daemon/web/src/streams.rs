@@ -1,4 +1,4 @@
-//! `/api/v1/streams`: going live, finding streams, changing and ending them.
+//! `/api/v1/streams`: going live; finding, changing and ending streams.
 
 use super::caller::Caller;
 use super::input::{Json, Path, Query};
@@ -18,11 +18,11 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// Characters of the words that are looked for.
+/// Characters of the search words at most.
 const QUERY_CHARACTERS: usize = 200;
-/// Streams of a page, unless asked otherwise.
+/// Streams per page by default.
 const LIMIT: usize = 20;
-/// Streams of a page at most.
+/// Streams per page at most.
 const LIMIT_MOST: usize = 100;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
@@ -38,22 +38,22 @@ pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
 #[schema(as = StreamList)]
 struct List {
     items: Vec<StreamItem>,
-    /// For the next page; null on the last.
+    /// Selects the next page; null on the last one.
     #[schema(required)]
     next_cursor: Option<String>,
 }
 
-/// Which half of their life.
+/// Selects streams by state.
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum Half {
     /// Not ended.
     Live,
-    /// Over.
+    /// Ended.
     Recorded,
 }
 
-/// In which order.
+/// How streams are sorted.
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum Order {
@@ -72,12 +72,12 @@ enum Flag {
     No,
 }
 
-/// What is looked for.
+/// Selects streams.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct Find {
-    /// Words of title, description, user and topics, each whole or its beginning.
+    /// Words of title, description, user and topics, each whole or as a prefix.
     #[param(max_length = 200)]
     q: Option<String>,
     /// A topic's id.
@@ -86,21 +86,21 @@ struct Find {
     state: Option<Half>,
     /// A username.
     user: Option<String>,
-    /// Of those whom one follows.
+    /// Only of users whom the caller follows.
     #[param(inline)]
     following: Option<Flag>,
-    /// That one likes.
+    /// Only those that the caller likes.
     #[param(inline)]
     liked: Option<Flag>,
-    /// On one's watch list.
+    /// Only those on the caller's watch list.
     #[param(inline)]
     saved: Option<Flag>,
-    /// With words: `relevance`, else `newest`.
+    /// Default: `relevance` with words, else `newest`.
     #[param(inline)]
     sort: Option<Order>,
     #[param(minimum = 1, maximum = 100)]
     limit: Option<usize>,
-    /// `next_cursor` of the page before.
+    /// `next_cursor` of the previous page.
     cursor: Option<String>,
 }
 
@@ -108,7 +108,7 @@ impl Find {
     fn search(self) -> Result<Search, Problem> {
         let text = self.q.unwrap_or_default();
         if text.chars().count() > QUERY_CHARACTERS {
-            return Err(no_query("q has at most 200 characters"));
+            return Err(no_query("q must have at most 200 characters"));
         }
         let topic = self.topic.map(|topic| topic.parse()).transpose();
         let after = self.cursor.map(|cursor| cursor.parse::<Cursor>()).transpose();
@@ -139,7 +139,7 @@ impl Find {
     }
 }
 
-/// What one goes live with. What is not given is as configured.
+/// A stream to start. Missing fields are as configured.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = NewStream)]
@@ -152,14 +152,14 @@ struct Start {
     /// Ids of topics.
     #[serde(default)]
     topics: Vec<String>,
-    /// A camera's id; the first, where none is given.
+    /// A camera's id; default: the first.
     camera: Option<String>,
     width: Option<u32>,
     height: Option<u32>,
     /// Frames per second.
     fps: Option<u32>,
     bitrate_kbps: Option<u32>,
-    /// After which the stream ends by itself.
+    /// Seconds after which the stream ends by itself.
     #[schema(minimum = 10, maximum = 2_678_400)]
     duration_seconds: Option<u32>,
     #[serde(default)]
@@ -172,7 +172,7 @@ struct Start {
     relays: Vec<String>,
 }
 
-/// What to change; what is not given stays.
+/// Changes; missing fields keep their value.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = StreamChange)]
@@ -188,9 +188,9 @@ struct Change {
     visibility: Option<Visibility>,
 }
 
-/// Finds streams: by words, topic, state, user, and what one follows, likes or has saved.
+/// Finds streams by words, topic, state and user, and by what the caller follows, likes or has saved.
 #[utoipa::path(get, path = "/api/v1/streams", tag = "streams", params(Find),
-    responses((status = 200, description = "A page of streams", body = List), (status = 304, description = "As before (If-None-Match)")))]
+    responses((status = 200, description = "A page of streams", body = List), (status = 304, description = "Unchanged (If-None-Match)")))]
 async fn list(
     state: Shared,
     caller: Caller,
@@ -205,10 +205,10 @@ async fn list(
     Ok(json::tagged(&list, &headers))
 }
 
-/// Goes live: takes the camera and sets it up as asked.
+/// Goes live: claims the camera and configures it as requested.
 #[utoipa::path(post, path = "/api/v1/streams", tag = "streams", request_body = Start,
     responses((status = 201, description = "The stream is starting", body = StreamItem),
-        (status = 409, description = "Somebody else has the camera, or it is not there", body = super::openapi::ProblemDocument, content_type = "application/problem+json")))]
+        (status = 409, description = "The camera is in use or missing", body = super::openapi::ProblemDocument, content_type = "application/problem+json")))]
 async fn start(state: Shared, caller: Caller, Json(asked): Json<Start>) -> Result<Response, Problem> {
     let wanted = GoLive {
         title: asked.title,
@@ -231,7 +231,7 @@ async fn start(state: Shared, caller: Caller, Json(asked): Json<Start>) -> Resul
 
 /// One stream.
 #[utoipa::path(get, path = "/api/v1/streams/{id}", tag = "streams", params(("id" = String, Path, description = "The stream's id")),
-    responses((status = 200, description = "The stream", body = StreamItem), (status = 304, description = "As before (If-None-Match)")))]
+    responses((status = 200, description = "The stream", body = StreamItem), (status = 304, description = "Unchanged (If-None-Match)")))]
 async fn show(
     state: Shared,
     caller: Caller,
@@ -242,9 +242,9 @@ async fn show(
     Ok(json::tagged(&StreamItem::from(seen), &headers))
 }
 
-/// Changes what is said of a stream, and who may watch it.
+/// Changes a stream's details, and who may watch it.
 #[utoipa::path(patch, path = "/api/v1/streams/{id}", tag = "streams", params(("id" = String, Path, description = "The stream's id")), request_body = Change,
-    responses((status = 200, description = "The stream as it is now", body = StreamItem)))]
+    responses((status = 200, description = "The changed stream", body = StreamItem)))]
 async fn change(
     state: Shared,
     caller: Caller,
@@ -257,18 +257,18 @@ async fn change(
     Ok(json::fresh(&StreamItem::from(seen)))
 }
 
-/// Deletes a stream that has ended, with its chat and all that refers to it.
+/// Deletes an ended stream with its chat and everything that refers to it.
 #[utoipa::path(delete, path = "/api/v1/streams/{id}", tag = "streams", params(("id" = String, Path, description = "The stream's id")),
-    responses((status = 204, description = "It is gone"),
+    responses((status = 204, description = "The stream is deleted"),
         (status = 409, description = "It has not ended", body = super::openapi::ProblemDocument, content_type = "application/problem+json")))]
 async fn delete(state: Shared, caller: Caller, Path(id): Path<StreamId>) -> Result<StatusCode, Problem> {
     streams::delete(&state.site, &caller.actor, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Ends a stream; the answer comes when it has ended. One that has ended before stays as it ended.
+/// Ends a stream; the response comes when it has ended. An ended stream does not change.
 #[utoipa::path(post, path = "/api/v1/streams/{id}/stop", tag = "streams", params(("id" = String, Path, description = "The stream's id")),
-    responses((status = 200, description = "The stream as it ended", body = StreamItem)))]
+    responses((status = 200, description = "The ended stream", body = StreamItem)))]
 async fn stop(state: Shared, caller: Caller, Path(id): Path<StreamId>) -> Result<Response, Problem> {
     let seen = streams::stop(&state.site, &caller.actor, id).await?;
     Ok(json::fresh(&StreamItem::from(seen)))
@@ -283,7 +283,7 @@ async fn pin(state: Shared, caller: Caller, Path(id): Path<StreamId>) -> Result<
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Leaves it to Perch which stream is at `/media/live/`: the public one that is live the longest.
+/// Lets Perch choose the stream at `/media/live/`: the public one that has been live longest.
 #[utoipa::path(delete, path = "/api/v1/streams/{id}/featured", tag = "streams", params(("id" = String, Path, description = "The stream's id")),
     responses((status = 204, description = "It is not pinned"),
         (status = 409, description = "It is not on the air", body = super::openapi::ProblemDocument, content_type = "application/problem+json")))]

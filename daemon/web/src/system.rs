@@ -1,4 +1,4 @@
-//! `GET /api/v1/system`: the daemon and the machine under it.
+//! `GET /api/v1/system`: the daemon and its machine.
 
 use super::json::{self, Time};
 use super::state::{Shared, State};
@@ -16,32 +16,32 @@ pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
     OpenApiRouter::new().routes(routes!(show))
 }
 
-/// For whoever is about to go live.
-const RESTARTS_SOON: &str = "An update is being installed: the board restarts by itself within a few minutes, and what is live is interrupted until it is back.";
+/// Shown to a user who is about to go live.
+const RESTARTS_SOON: &str = "An update is being installed: the board restarts within a few minutes, which interrupts live streams until it is back.";
 
 #[derive(Serialize, ToSchema)]
 struct System {
     version: &'static str,
-    /// Wall time of the daemon, RFC 3339: for the difference to the reader's own clock.
+    /// The daemon's wall time, RFC 3339, for comparison with the client's clock.
     #[schema(value_type = String, format = DateTime)]
     time: Time,
-    /// Since the daemon's start.
+    /// Seconds since the daemon's start.
     uptime_seconds: u64,
-    /// Which Wi-Fi it is in is chosen here, by `/api/v1/system/wifi`.
+    /// `/api/v1/system/wifi` can choose the board's Wi-Fi network.
     chooses_wifi: bool,
-    /// Updates of the system are installed here, by `/api/v1/system/update`.
+    /// `/api/v1/system/update` can install updates of the system.
     takes_updates: bool,
-    /// Absent while the daemon ends.
+    /// Missing while the daemon shuts down.
     #[serde(flatten)]
     board: Option<BoardReport>,
 }
 
-/// The daemon and the machine under it.
+/// The daemon and its machine.
 #[utoipa::path(get, path = "/api/v1/system", tag = "system",
-    responses((status = 200, description = "How they are", body = System)))]
+    responses((status = 200, description = "The report", body = System)))]
 pub(super) async fn show(state: Shared) -> Response {
     let axum::extract::State(of_board) = state.clone();
-    // Some files of `/sys` ask the firmware, which takes its time, and a card may stall.
+    // Some files of `/sys` query the firmware, which takes time, and a card may stall.
     let mut board = tokio::task::spawn_blocking(move || of_board.last_look.again(&of_board.site)).await.ok();
     if let Some(board) = &mut board {
         board.warnings.extend(state.site.faults.in_words());

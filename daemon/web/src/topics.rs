@@ -1,4 +1,4 @@
-//! `/api/v1/topics`: what streams are filed under; the owner's to arrange.
+//! `/api/v1/topics`: the topics of streams, managed by the owner.
 
 use super::caller::Caller;
 use super::input::{Json, Path};
@@ -21,7 +21,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
     OpenApiRouter::new().routes(routes!(list, add)).routes(routes!(change, delete))
 }
 
-/// What streams are filed under.
+/// A topic of streams.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct Topic {
     #[schema(value_type = String)]
@@ -37,7 +37,7 @@ impl From<perch_store::Topic> for Topic {
 
 /// All topics, in the order of their tabs.
 #[utoipa::path(get, path = "/api/v1/topics", tag = "topics",
-    responses((status = 200, description = "The topics", body = List<Topic>), (status = 304, description = "As before (If-None-Match)")))]
+    responses((status = 200, description = "The topics", body = List<Topic>), (status = 304, description = "Unchanged (If-None-Match)")))]
 async fn list(state: Shared, headers: HeaderMap) -> Result<Response, Problem> {
     let listed = topics::list(&state.site).await?;
     Ok(json::tagged(&List::whole(listed.into_iter().map(Topic::from).collect()), &headers))
@@ -51,22 +51,22 @@ struct NewTopic {
     name: String,
 }
 
-/// Adds a topic behind the others.
+/// Adds a topic after the others.
 #[utoipa::path(post, path = "/api/v1/topics", tag = "topics", request_body = NewTopic,
     responses((status = 201, description = "The topic", body = Topic),
-        (status = 409, description = "There is one of this name, or too many", body = ProblemDocument, content_type = "application/problem+json")))]
+        (status = 409, description = "The name is taken, or there are too many topics", body = ProblemDocument, content_type = "application/problem+json")))]
 async fn add(state: Shared, caller: Caller, Json(new): Json<NewTopic>) -> Result<Response, Problem> {
     let topic = topics::add(&state.site, &caller.actor, &new.name).await?;
     Ok(json::made(&Topic::from(topic)))
 }
 
-/// What to change of a topic; what is missing stays as it is.
+/// Changes to a topic; missing fields keep their value.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct TopicChange {
     #[schema(min_length = 1, max_length = 40)]
     name: Option<String>,
-    /// Its place in the row of tabs, from 0.
+    /// Its position in the row of tabs, from 0.
     #[schema(minimum = 0, maximum = 99)]
     position: Option<u32>,
 }
@@ -74,7 +74,7 @@ struct TopicChange {
 /// Renames or moves a topic.
 #[utoipa::path(patch, path = "/api/v1/topics/{id}", tag = "topics", params(("id" = String, Path)), request_body = TopicChange,
     responses((status = 200, description = "The topic", body = Topic),
-        (status = 409, description = "There is one of this name", body = ProblemDocument, content_type = "application/problem+json")))]
+        (status = 409, description = "The name is taken", body = ProblemDocument, content_type = "application/problem+json")))]
 async fn change(
     state: Shared,
     caller: Caller,
@@ -86,9 +86,9 @@ async fn change(
     Ok(json::fresh(&Topic::from(topic)))
 }
 
-/// Removes a topic; the streams that were filed under it stay.
+/// Deletes a topic; its streams stay.
 #[utoipa::path(delete, path = "/api/v1/topics/{id}", tag = "topics", params(("id" = String, Path)),
-    responses((status = 204, description = "It is gone")))]
+    responses((status = 204, description = "The topic is deleted")))]
 async fn delete(state: Shared, caller: Caller, Path(id): Path<TopicId>) -> Result<StatusCode, Problem> {
     topics::delete(&state.site, &caller.actor, id).await?;
     Ok(StatusCode::NO_CONTENT)

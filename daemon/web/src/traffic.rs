@@ -1,4 +1,4 @@
-//! What went over the network since the start. Connections count, `/metrics` reads.
+//! Counters of connections and bytes since the start, for `/metrics`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -19,20 +19,20 @@ impl Counter {
 /// Counters of the server.
 #[derive(Debug, Default)]
 pub(super) struct Traffic {
-    /// Connections let in.
+    /// Connections accepted.
     pub(super) accepted: Counter,
-    /// Connections refused because everybody was being answered.
+    /// Connections refused because all others were being answered.
     pub(super) refused: Counter,
-    /// Idle connections that made room.
+    /// Idle connections closed in favour of new ones.
     pub(super) sent_away: Counter,
     /// Connections closed over malformed HTTP, a deadline, or a reader that took nothing.
     pub(super) failed: Counter,
-    /// Answers cut because slow viewers held too much memory.
+    /// Responses cut because slow viewers held too much memory.
     pub(super) cut: Counter,
-    /// `accept` that failed for want of descriptors or memory.
+    /// `accept` calls that failed for lack of descriptors or memory.
     pub(super) accept_errors: Counter,
     /// Requests answered.
     pub(super) requests: Counter,
-    /// Bytes handed to the kernel.
+    /// Bytes passed to the kernel.
     pub(super) bytes_sent: Counter,
 }

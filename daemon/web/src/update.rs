@@ -1,4 +1,5 @@
-//! `/api/v1/system/update`: takes an update of the whole system in, where this machine installs updates through Perch, and tells how it goes.
+//! `/api/v1/system/update`: uploads an update of the whole system, if this machine installs updates through Perch, and reports
+//! its progress.
 
 use super::caller::Caller;
 use super::json;
@@ -18,9 +19,9 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// Larger than both of a card's systems could ever be.
+/// More than both systems on a card could ever need.
 const MOST_BYTES: usize = 768 << 20;
-const NO_UPDATE: &str = "this is no update of Perch: choose the file that ends in .update";
+const NO_UPDATE: &str = "this is not a Perch update: choose the file that ends in .update";
 
 const TERMS: Terms = Terms {
     most: MOST_BYTES,
@@ -35,29 +36,29 @@ pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
     OpenApiRouter::new().routes(routes!(show, take_in))
 }
 
-/// Where an update is.
+/// The state of an update.
 #[derive(Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum Now {
     /// There is none.
     Idle,
-    /// Somebody sends one.
+    /// It is being uploaded.
     Arriving,
-    /// It is checked, and written beside the system that runs.
+    /// It is being checked, and written beside the running system.
     Installing,
     /// It is written; the board restarts into it.
     Restarting,
-    /// The system that runs is on trial.
+    /// The running system is on trial.
     Trial,
-    /// It has passed, and is kept.
+    /// The trial succeeded: the system is kept.
     Kept,
     /// Nothing was changed.
     Refused,
-    /// It did not become ready: the system from before runs again.
+    /// It did not become ready: the previous system runs again.
     Left,
 }
 
-/// How the last update goes, or went.
+/// The last update's state.
 #[derive(Serialize, ToSchema)]
 struct UpdateReport {
     state: Now,
@@ -65,9 +66,9 @@ struct UpdateReport {
     problem: Option<String>,
 }
 
-/// How the last update goes, or what came of it.
+/// The last update's state or result.
 #[utoipa::path(get, path = "/api/v1/system/update", tag = "system",
-    responses((status = 200, description = "How it goes", body = UpdateReport),
+    responses((status = 200, description = "The report", body = UpdateReport),
         (status = 404, description = "This machine takes no updates through Perch", body = inline(ProblemDocument), content_type = "application/problem+json")))]
 async fn show(state: Shared) -> Result<Response, Problem> {
     let (state, problem) = match at_hand(&state)?.state() {
@@ -83,13 +84,14 @@ async fn show(state: Shared) -> Result<Response, Problem> {
     Ok(json::fresh(&UpdateReport { state, problem }))
 }
 
-/// Takes an update in and has it installed: it is checked and written beside the system that runs, and the board restarts into it within minutes. When
-/// Perch becomes ready in it, it is kept; otherwise the board comes back to the system from before. Refused while a stream is on the air: it would end.
+/// Uploads and installs an update: it is checked and written beside the running system, and the board restarts into it within
+/// minutes. If Perch becomes ready in it, it is kept; otherwise the board returns to the previous system. Refused while a stream
+/// is on the air, because it would be interrupted.
 #[utoipa::path(put, path = "/api/v1/system/update", tag = "system",
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses((status = 202, description = "It has arrived, and is being installed"),
         (status = 404, description = "This machine takes no updates through Perch", body = inline(ProblemDocument), content_type = "application/problem+json"),
-        (status = 409, description = "A stream is on the air, or another update is on its way", body = inline(ProblemDocument), content_type = "application/problem+json")))]
+        (status = 409, description = "A stream is on the air, or another update is in progress", body = inline(ProblemDocument), content_type = "application/problem+json")))]
 async fn take_in(state: Shared, caller: Caller, request: Request) -> Result<StatusCode, Problem> {
     let updates = at_hand(&state)?.clone();
     let username = caller.member()?.username.clone();
@@ -97,7 +99,7 @@ async fn take_in(state: Shared, caller: Caller, request: Request) -> Result<Stat
     let begun = tokio::task::spawn_blocking(move || updates.begin()).await;
     let (incoming, file) = begun.map_err(|error| Problem::internal(&error))??;
     let file = receive(request.into_body(), file, &TERMS).await?;
-    // Somebody may have gone live while it came.
+    // A stream may have started during the upload.
     refuse_on_air(&state)?;
     let handed_over = tokio::task::spawn_blocking(move || {
         incoming.hand_over(&file)?;
@@ -108,12 +110,12 @@ async fn take_in(state: Shared, caller: Caller, request: Request) -> Result<Stat
     Ok(StatusCode::ACCEPTED)
 }
 
-/// Where this machine takes them.
+/// The updates, if this machine takes them.
 fn at_hand(state: &State) -> Result<&Arc<Updates>, Problem> {
     state.site.updates.as_ref().ok_or(Problem::NotFound)
 }
 
-/// Nobody's stream ends by surprise.
+/// Refuses while a stream is on the air.
 fn refuse_on_air(state: &State) -> Result<(), Problem> {
     let on_air = state.site.live.on_air();
     let is_on_air = on_air.borrow().iter().any(|stream| stream.state != StreamState::Ended);

@@ -1,4 +1,4 @@
-//! `/api/v1/users`: somebody's profile, and the owner's management of accounts.
+//! `/api/v1/users`: profiles, and the owner's management of accounts.
 
 use super::caller::Caller;
 use super::input::{Json, Path, Query};
@@ -19,16 +19,16 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// Characters of the words that accounts are looked for by.
+/// Characters of the search words at most.
 const QUERY_CHARACTERS: usize = 100;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
     OpenApiRouter::new().routes(routes!(list, add)).routes(routes!(show, change, delete))
 }
 
-/// Somebody's profile.
+/// A user's profile.
 #[utoipa::path(get, path = "/api/v1/users/{username}", tag = "people", params(("username" = String, Path)),
-    responses((status = 200, description = "The person", body = User), (status = 304, description = "As before (If-None-Match)")))]
+    responses((status = 200, description = "The person", body = User), (status = 304, description = "Unchanged (If-None-Match)")))]
 async fn show(
     state: Shared,
     caller: Caller,
@@ -39,7 +39,7 @@ async fn show(
     Ok(json::tagged(&User::from(profile), &headers))
 }
 
-/// An account as its site's owner sees it.
+/// An account as the site's owner sees it.
 #[derive(Serialize, ToSchema)]
 struct ManagedUser {
     #[serde(flatten)]
@@ -67,21 +67,21 @@ impl From<Account> for ManagedUser {
     }
 }
 
-/// Which accounts.
+/// Selects accounts.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct Which {
-    /// Words of the username or full name, each whole or as a beginning.
+    /// Words of the username or full name, each whole or as a prefix.
     #[param(max_length = 100)]
     q: Option<String>,
     /// `active`, `pending` or `suspended`.
     #[param(value_type = Option<String>)]
     standing: Option<Standing>,
-    /// Accounts of a page.
+    /// Accounts per page.
     #[param(minimum = 1, maximum = 100)]
     limit: Option<usize>,
-    /// `next_cursor` of the page before.
+    /// `next_cursor` of the previous page.
     cursor: Option<String>,
 }
 
@@ -92,14 +92,14 @@ async fn list(state: Shared, caller: Caller, Query(which): Query<Which>) -> Resu
     let asked = Asked::<UserId>::new(which.limit, which.cursor.as_deref())?;
     let text = which.q.unwrap_or_default();
     if text.chars().count() > QUERY_CHARACTERS {
-        return Err(Problem::InvalidQuery(format!("q has at most {QUERY_CHARACTERS} characters")));
+        return Err(Problem::InvalidQuery(format!("q must have at most {QUERY_CHARACTERS} characters")));
     }
     let query = UserQuery { text, standing: which.standing, before: asked.before, limit: asked.and_one() };
     let users = users::find(&state.site, &caller.actor, query).await?;
     Ok(json::fresh(&List::of(users, &asked, |user| user.id, ManagedUser::from)))
 }
 
-/// An account that the owner makes.
+/// An account that the owner creates.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct AddedUser {
@@ -112,7 +112,7 @@ struct AddedUser {
     role: Role,
 }
 
-/// Makes an account, whatever the settings say of registration.
+/// Creates an account, whatever the settings say about registration.
 #[utoipa::path(post, path = "/api/v1/users", tag = "people", request_body = AddedUser,
     responses((status = 201, description = "The account", body = ManagedUser),
         (status = 409, description = "The name is taken", body = ProblemDocument, content_type = "application/problem+json")))]
@@ -122,25 +122,25 @@ async fn add(state: Shared, caller: Caller, Json(added): Json<AddedUser>) -> Res
     Ok(json::made(&ManagedUser::from(user)))
 }
 
-/// What the owner changes of an account; what is missing stays as it is.
+/// The owner's changes to an account; missing fields keep their value.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct ManagedChange {
     /// `viewer`, `streamer` or `owner`.
     #[schema(value_type = Option<String>)]
     role: Option<Role>,
-    /// `active` approves or readmits; `suspended` logs out everywhere and ends what is on the air.
+    /// `active` approves or readmits; `suspended` logs out everywhere and ends the account's streams.
     #[schema(value_type = Option<String>)]
     standing: Option<Standing>,
-    /// A new one; logs out everywhere.
+    /// A new password; logs out everywhere.
     #[schema(value_type = Option<String>, min_length = 8, max_length = 128)]
     password: Option<Password>,
 }
 
-/// Changes what an account may do.
+/// Changes an account's role, standing or password.
 #[utoipa::path(patch, path = "/api/v1/users/{username}", tag = "people", params(("username" = String, Path)), request_body = ManagedChange,
     responses((status = 200, description = "The account", body = ManagedUser),
-        (status = 409, description = "The last owner stays", body = ProblemDocument, content_type = "application/problem+json")))]
+        (status = 409, description = "The last owner must stay one", body = ProblemDocument, content_type = "application/problem+json")))]
 async fn change(
     state: Shared,
     caller: Caller,
@@ -153,10 +153,10 @@ async fn change(
     Ok(json::fresh(&ManagedUser::from(user)))
 }
 
-/// Deletes an account with everything in it. A stream that is on the air ends first.
+/// Deletes an account with everything in it. A stream on the air ends first.
 #[utoipa::path(delete, path = "/api/v1/users/{username}", tag = "people", params(("username" = String, Path)),
-    responses((status = 204, description = "It is gone"),
-        (status = 409, description = "The last owner stays", body = ProblemDocument, content_type = "application/problem+json")))]
+    responses((status = 204, description = "The account is deleted"),
+        (status = 409, description = "The last owner cannot be deleted", body = ProblemDocument, content_type = "application/problem+json")))]
 async fn delete(state: Shared, caller: Caller, Path(username): Path<String>) -> Result<StatusCode, Problem> {
     users::delete(&state.site, &caller.actor, username).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -1,5 +1,5 @@
-//! `/api/v1/system/wifi`: which wireless network the board is in, where that is Perch's to choose; and the access point of a board that knows none,
-//! on which every other address leads to the page that asks for it.
+//! `/api/v1/system/wifi`: the board's wireless network, if Perch manages it; and the access point of a board that knows none,
+//! where every other address redirects to the page for choosing one.
 
 use super::caller::{Caller, Peer};
 use super::input::Json;
@@ -20,18 +20,19 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// What this screen needs; everything else leads to it, for somebody on the access point. Changes are not among it: each asks for a login or a code.
+/// Addresses that this screen needs; on the access point all others redirect to it. Addresses that change something are not
+/// listed: each asks for a login or a code.
 const SHOWN: [&str; 5] = [page::WIFI, "/login", "/api/v1/settings", "/api/v1/system/wifi", "/api/v1/me"];
 
 pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
     OpenApiRouter::new().routes(routes!(show, choose))
 }
 
-/// How the Wi-Fi is.
+/// The state of the Wi-Fi.
 #[derive(Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum Now {
-    /// An access point itself, for somebody to choose a network.
+    /// It is an access point, for choosing a network.
     AccessPoint,
     Joining,
     Joined,
@@ -39,15 +40,15 @@ enum Now {
     Idle,
 }
 
-/// A network in reach.
+/// A network in range.
 #[derive(Serialize, ToSchema)]
 struct Network {
     ssid: String,
     #[schema(maximum = 100)]
     signal_percent: u8,
-    /// It wants a password.
+    /// It needs a password.
     secured: bool,
-    /// False: of a kind that Perch cannot join (WPA3 alone, or with a login of its own).
+    /// False: a kind that Perch cannot join (WPA3 only, or with its own login page or user names).
     joinable: bool,
 }
 
@@ -55,22 +56,22 @@ struct Network {
 #[derive(Serialize, ToSchema)]
 struct WifiReport {
     state: Now,
-    /// What it is in, what it joins, or what it calls itself as an access point.
+    /// The network it is in or joins, or the name of its access point.
     ssid: Option<String>,
     /// Why the last network could not be joined.
     problem: Option<String>,
-    /// As heard before the access point was opened, the strongest first.
+    /// As heard before the access point was opened, strongest first.
     networks: Vec<Network>,
-    /// Where Perch will be found.
+    /// Perch's address there.
     address: String,
-    /// What makes the owner's account: for whoever is on the access point of a board that has no owner.
+    /// The code that creates the owner's account, on the access point of a board without an owner.
     setup_code: Option<String>,
 }
 
-/// The board's Wi-Fi, and the networks in reach. On the access point of a board without an owner for everybody, otherwise for owners.
+/// The board's Wi-Fi, and the networks in range. For owners; on the access point of a board without an owner, for everyone.
 #[utoipa::path(get, path = "/api/v1/system/wifi", tag = "system",
-    responses((status = 200, description = "How it is", body = WifiReport),
-        (status = 404, description = "This machine's Wi-Fi is not Perch's to choose", body = inline(crate::openapi::ProblemDocument), content_type = "application/problem+json")))]
+    responses((status = 200, description = "The report", body = WifiReport),
+        (status = 404, description = "Perch does not manage this machine's Wi-Fi", body = inline(crate::openapi::ProblemDocument), content_type = "application/problem+json")))]
 async fn show(state: Shared, caller: Caller) -> Result<Response, Problem> {
     let (wifi, report) = at_hand(&state)?;
     let is_first = admit(&state, wifi, &caller).await?;
@@ -94,24 +95,25 @@ async fn show(state: Shared, caller: Caller) -> Result<Response, Problem> {
     }))
 }
 
-/// The network to be in.
+/// The network to join.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct ChosenNetwork {
     #[schema(min_length = 1, max_length = 32)]
     ssid: String,
-    /// None, or an empty one, for an open network.
+    /// Missing or empty for an open network.
     #[schema(value_type = Option<String>, format = Password, max_length = 63)]
     password: Option<Password>,
-    /// Where the board is, in two capitals (ISO 3166-1): what may be sent there.
+    /// The board's country, in two capitals (ISO 3166-1), which determines the permitted channels.
     #[schema(pattern = "^[A-Z]{2}$")]
     country: Option<String>,
 }
 
-/// Chooses the network. The board leaves what it is in within seconds; when the new one cannot be joined, it is an access point again and says why.
+/// Joins a network. The board leaves its present one within seconds; if it cannot join the new one, it becomes an access point
+/// again and says why.
 #[utoipa::path(put, path = "/api/v1/system/wifi", tag = "system", request_body = ChosenNetwork,
-    responses((status = 204, description = "It will be joined"),
-        (status = 404, description = "This machine's Wi-Fi is not Perch's to choose", body = inline(crate::openapi::ProblemDocument), content_type = "application/problem+json")))]
+    responses((status = 204, description = "The board is about to join it"),
+        (status = 404, description = "Perch does not manage this machine's Wi-Fi", body = inline(crate::openapi::ProblemDocument), content_type = "application/problem+json")))]
 async fn choose(
     state: Shared,
     caller: Caller,
@@ -125,13 +127,13 @@ async fn choose(
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-/// Where it is Perch's to choose.
+/// The Wi-Fi, if Perch manages it.
 pub(super) fn at_hand(state: &State) -> Result<(&Wifi, Report), Problem> {
     let wifi = state.site.wifi.as_ref().ok_or(Problem::NotFound)?;
     Ok((wifi, wifi.report().ok_or(Problem::NotFound)?))
 }
 
-/// Lets owners in; and whoever is on the access point while nobody can be an owner. Whether it is one of these.
+/// Admits owners, and everyone on the access point while there is no owner. True in the second case, for an owner on it, too.
 async fn admit(state: &State, wifi: &Wifi, caller: &Caller) -> Result<bool, Problem> {
     let is_first = wifi.access_point_of(caller.address()).is_some() && !state.store(Store::has_owner).await?;
     match caller.login() {
@@ -142,8 +144,8 @@ async fn admit(state: &State, wifi: &Wifi, caller: &Caller) -> Result<bool, Prob
     }
 }
 
-/// Where somebody on the access point is led to instead. Phones ask for addresses of their makers to find out whether they are on the internet, and
-/// show the page that they are led to by itself.
+/// Where a client on the access point is redirected. Phones request addresses of their makers to detect internet access, and show
+/// the page to which they are redirected.
 pub(super) fn leads_away(wifi: Option<&Wifi>, peer: Peer, method: &Method, path: &str) -> Option<Response> {
     let us = wifi?.access_point_of(peer.address())?;
     let is_shown = SHOWN.contains(&path) || path.starts_with("/assets/");

@@ -150,9 +150,9 @@ async fn start_or_stop(live: &LiveHandle, faults: &Faults) {
     match live.press().await {
         Ok(pressed) => {
             match pressed {
-                Pressed::Started(stream) => tracing::info!(%stream, "the button started a stream"),
+                Pressed::Started(stream) => tracing::info!(%stream, "the button starts a stream"),
                 Pressed::Ending(streams) => {
-                    tracing::info!(?streams, "the button stopped the streams on the air")
+                    tracing::info!(?streams, "the button stops what is on the air")
                 }
             }
             faults.clear(PRESS);

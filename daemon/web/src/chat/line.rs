@@ -1,4 +1,4 @@
-//! What goes over a chat's WebSocket, as JSON: each line has a `type`.
+//! The lines of a chat's WebSocket, as JSON: each has a `type`.
 
 use crate::json::Time;
 use crate::people::UserRef;
@@ -7,23 +7,23 @@ use perch_store::{ChatRules, MessageId, User};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Of the mark that a client puts on its message, in bytes.
+/// A client's mark on its message, bytes.
 const CLIENT_ID_BYTES: usize = 64;
-/// What a line of a client may have: a message whose characters are all written as escapes, and its mark.
+/// A client's line, bytes: a message whose characters are all written as escapes, and its mark.
 pub(super) const LINE_BYTES: usize = 8 << 10;
 const _: () = assert!(MESSAGE_CHARACTERS * 12 + CLIENT_ID_BYTES * 6 + 64 < LINE_BYTES);
 
-/// A message of a chat.
+/// A chat message.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Message<'a> {
     #[schema(value_type = String)]
     id: MessageId,
-    /// Null when the account is deleted.
+    /// Null if the account is deleted.
     #[schema(required)]
     user: Option<UserRef>,
-    /// Empty when it is deleted.
+    /// Empty if it is deleted.
     text: &'a str,
-    /// Into the stream.
+    /// Seconds into the stream.
     offset_seconds: f64,
     #[schema(value_type = String, format = DateTime)]
     sent_at: Time,
@@ -43,7 +43,7 @@ impl<'a> Message<'a> {
     }
 }
 
-/// What the daemon says.
+/// Lines from the daemon.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Line<'a> {
@@ -83,7 +83,7 @@ enum Line<'a> {
     },
 }
 
-/// Renders what happens in a chat.
+/// Renders an event of a chat.
 pub fn line(event: &Event<'_>) -> Text {
     let line = match *event {
         Event::Welcome { rules, you, may_write, viewers } => {
@@ -104,7 +104,7 @@ pub fn line(event: &Event<'_>) -> Text {
     serde_json::to_string(&line).expect("plain data is always JSON").into()
 }
 
-/// What a client says.
+/// Lines from a client.
 #[derive(Debug, PartialEq, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum Said {
@@ -113,14 +113,14 @@ pub(super) enum Said {
 }
 
 impl Said {
-    /// What is wrong with it, in words, where it cannot be read.
+    /// Parses a line; the error says in words what is wrong.
     pub(super) fn read(text: &str) -> Result<Self, String> {
         match serde_json::from_str(text) {
             Ok(Self::Message { client_id: Some(client_id), .. }) if client_id.len() > CLIENT_ID_BYTES => {
                 Err(format!("client_id: at most {CLIENT_ID_BYTES} bytes"))
             }
             Ok(said) => Ok(said),
-            Err(error) => Err(format!("this is no line of a chat: {error}")),
+            Err(error) => Err(format!("this is not a chat line: {error}")),
         }
     }
 }
