@@ -6,7 +6,7 @@ const MILLISECONDS_A_DAY: i64 = 86_400_000;
 
 /// Shows milliseconds since 1970 as UTC, to the millisecond.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct DateTime(pub(super) i64);
+pub(crate) struct DateTime(pub(crate) i64);
 
 impl fmt::Display for DateTime {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -13,6 +13,7 @@ mod segment_writer;
 mod segmenter;
 
 pub use cutter::{Cut, Cutter, CutterConfig, CutterCounters, Ended, Picture, Place};
+pub(crate) use date_time::DateTime;
 pub use live_window::{LiveWindow, LiveWindowConfig, WallOffset};
 pub use media_playlist::{MediaPlaylist, MediaSegment, ServerControl};
 pub use multivariant_playlist::{MultivariantPlaylist, Variant};

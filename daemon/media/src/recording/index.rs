@@ -9,7 +9,7 @@
 //! has_duration`, with its duration where it is not the one before it in the track and its composition offset where it is not 0.
 
 use super::{Break, Fragment, Mark, Run, SampleEntry, varint};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 
 /// The first bytes of an index, with the version of its form in the last one.
 const MAGIC: [u8; 8] = *b"perchix\x01";
@@ -216,6 +216,15 @@ impl<R: Read> Reader<R> {
     }
 }
 
+impl<R: Read + Seek> Reader<R> {
+    /// Reads on after an end: what was torn before may be whole now, because its part is still being written.
+    pub fn go_on(&mut self) -> io::Result<()> {
+        self.from.seek(SeekFrom::Start(self.at))?;
+        self.has_ended = false;
+        Ok(())
+    }
+}
+
 impl<R: Read> Iterator for Reader<R> {
     type Item = Result<Fragment, IndexError>;
 
@@ -388,6 +397,19 @@ mod tests {
                 encoder.push(fragment, &mut again);
             }
             prop_assert_eq!(again, bytes);
+        }
+
+        #[test]
+        fn an_index_that_grows_is_read_on(fragments in fragments(), cut in 0.0..1.0) {
+            let bytes = written(&fragments);
+            let cut = HEADER_BYTES + ((bytes.len() - HEADER_BYTES) as f64 * cut) as usize;
+            // A file that ends at `cut` at first, and is whole later.
+            let mut reader = Reader::new(io::Cursor::new(bytes[..cut].to_vec())).unwrap();
+            let mut all: Vec<_> = reader.by_ref().map_while(Result::ok).collect();
+            *reader.from.get_mut() = bytes;
+            reader.go_on().unwrap();
+            all.extend(reader.map(Result::unwrap));
+            prop_assert_eq!(all, fragments);
         }
 
         #[test]

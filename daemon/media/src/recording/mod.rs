@@ -6,6 +6,7 @@
 //! Must not be here: the boxes of MP4 (`cmaf`), files, what is kept and for how long.
 
 pub mod index;
+pub mod playlist;
 mod varint;
 
 /// Ticks a second of a video track. An audio track counts in samples.

@@ -1,0 +1,262 @@
+//! The media playlist of a recording (RFC 8216bis §4.4): byte ranges of its parts, from their indexes alone. It grows with a recording that is
+//! still being written and is rendered whenever somebody asks. A segment takes 40 bytes of memory, whatever it holds.
+
+use super::index::Header;
+use super::{Break, Fragment, VIDEO_TIMESCALE};
+use crate::hls::DateTime;
+use std::fmt;
+use std::time::Duration;
+
+/// A date is written again where it differs by more from the dates and durations before it: the clock was set, or the stream paused.
+const DATE_TOLERANCE_MS: i64 = 500;
+/// Likewise the stream's own time in [`Playlist::jumps`]. Chat that is this much out of step is not noticed.
+const OFFSET_TOLERANCE_MS: u64 = 250;
+/// Updates may leave out what is older than this many target durations; fewer are not allowed (RFC 8216bis §4.4.3.8).
+const SKIP_TARGETS: u64 = 6;
+
+/// What a recording's playlist is made from: its parts and segments, in order.
+#[derive(Clone, Debug, Default)]
+pub struct Playlist {
+    parts: Vec<Part>,
+    segments: Vec<Segment>,
+    /// The next fragment begins a segment, whatever its mark says.
+    is_cut: bool,
+    has_ended: bool,
+    /// EXT-X-TARGETDURATION may not change while a playlist grows, so it is fixed by the first one rendered or set.
+    target: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Part {
+    number: u32,
+    init_bytes: u32,
+    /// Index of its first segment.
+    first_segment: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Segment {
+    at: u64,
+    bytes: u64,
+    /// Of its pictures, in ticks of the video's timescale.
+    duration: u64,
+    wall_ms: i64,
+    stream_offset_ms: u64,
+    discontinuity: bool,
+    is_independent: bool,
+}
+
+/// Where a recording's time and its stream's time part: a pause at a seam, or pictures lost in a gap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Jump {
+    /// In the recording, in milliseconds from its beginning.
+    pub at_ms: u64,
+    /// In the stream, in milliseconds from its beginning, at the same picture.
+    pub stream_offset_ms: u64,
+}
+
+/// Bits per second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bandwidth {
+    /// Of the segment with the most.
+    pub peak: u64,
+    /// Over the whole.
+    pub average: u64,
+}
+
+impl Playlist {
+    /// The playlist of a recording that may still grow. No segment is longer than `target` seconds, rounded.
+    pub fn new(target: u64) -> Self {
+        Self { target, ..Self::default() }
+    }
+
+    /// The fragments that follow are of this part.
+    pub fn begin_part(&mut self, header: &Header) {
+        let first_segment = self.segments.len();
+        self.parts.push(Part { number: header.part, init_bytes: header.init_bytes, first_segment });
+        self.is_cut = true;
+    }
+
+    /// Adds the part's next fragment.
+    pub fn push(&mut self, fragment: &Fragment) {
+        let Fragment { at, bytes, mark, video, .. } = fragment;
+        let (bytes, duration) = (u64::from(*bytes), video.duration());
+        let begins = self.is_cut || mark.begins_segment || mark.before != Break::None;
+        let discontinuity = !self.segments.is_empty() && (self.is_cut || mark.before == Break::Seam);
+        match self.segments.last_mut() {
+            // Up to its last byte: foreign bytes between two fragments are sent as well, and players skip unknown boxes.
+            Some(open) if !begins => {
+                open.bytes = (at + bytes).saturating_sub(open.at);
+                open.duration += duration;
+            }
+            _ => self.segments.push(Segment {
+                at: *at,
+                bytes,
+                duration,
+                wall_ms: mark.wall_ms,
+                stream_offset_ms: mark.stream_offset_ms,
+                discontinuity,
+                is_independent: mark.is_independent,
+            }),
+        }
+        self.is_cut = false;
+    }
+
+    /// Nothing more will come: the last segment is whole, and the playlist ends with it.
+    pub const fn end(&mut self) {
+        self.has_ended = true;
+    }
+
+    /// Segments that players are told of. The newest one may still grow while the recording does.
+    fn listed(&self) -> &[Segment] {
+        let open = usize::from(!self.has_ended);
+        &self.segments[..self.segments.len().saturating_sub(open)]
+    }
+
+    /// True before there is a whole segment.
+    pub fn is_empty(&self) -> bool {
+        self.listed().is_empty()
+    }
+
+    /// How many segments are listed.
+    pub fn len(&self) -> usize {
+        self.listed().len()
+    }
+
+    /// Of all pictures, also those of a segment that is not whole yet.
+    pub fn duration(&self) -> Duration {
+        time(self.segments.iter().map(|segment| segment.duration).sum())
+    }
+
+    /// Of all segments, the headers of MP4 included. `None` before there is one.
+    pub fn bandwidth(&self) -> Option<Bandwidth> {
+        let rate = |bytes: u64, ticks: u64| (bytes * 8).saturating_mul(VIDEO_TIMESCALE.into()) / ticks.max(1);
+        let peak = self.segments.iter().map(|segment| rate(segment.bytes, segment.duration)).max()?;
+        let sum = |of: fn(&Segment) -> u64| self.segments.iter().map(of).sum();
+        Some(Bandwidth { peak, average: rate(sum(|segment| segment.bytes), sum(|segment| segment.duration)) })
+    }
+
+    /// The stream's time along the recording's: between two jumps both go on alike. The first is at the beginning.
+    pub fn jumps(&self) -> Vec<Jump> {
+        let mut jumps: Vec<Jump> = Vec::new();
+        let mut ticks = 0;
+        for segment in &self.segments {
+            let at_ms = milliseconds(ticks);
+            let offset = segment.stream_offset_ms;
+            let is_as_expected = jumps.last().is_some_and(|last| {
+                (last.stream_offset_ms + at_ms - last.at_ms).abs_diff(offset) <= OFFSET_TOLERANCE_MS
+            });
+            if !is_as_expected {
+                jumps.push(Jump { at_ms, stream_offset_ms: offset });
+            }
+            ticks += segment.duration;
+        }
+        jumps
+    }
+
+    /// The playlist's text. `is_update`: the client has an earlier one and asks for what is new (`_HLS_skip=YES`).
+    pub fn text(&self, is_update: bool) -> String {
+        Text { of: self, is_update }.to_string()
+    }
+
+    /// EXT-X-TARGETDURATION: no segment's duration, rounded, is more.
+    fn target_duration(&self) -> u64 {
+        let longest = self.listed().iter().map(|segment| segment.duration).max().unwrap_or(0);
+        let rounded = (longest + u64::from(VIDEO_TIMESCALE) / 2) / u64::from(VIDEO_TIMESCALE);
+        if self.has_ended { rounded.max(1) } else { rounded.max(self.target).max(1) }
+    }
+
+    /// How many of the oldest segments an update leaves out.
+    fn skipped(&self, target: u64) -> usize {
+        let mut kept = 0;
+        let until = SKIP_TARGETS * target * u64::from(VIDEO_TIMESCALE);
+        let listed = self.listed();
+        let newest = listed.iter().rev().take_while(|segment| {
+            let is_kept = kept < until;
+            kept += segment.duration;
+            is_kept
+        });
+        listed.len() - newest.count()
+    }
+}
+
+struct Text<'a> {
+    of: &'a Playlist,
+    is_update: bool,
+}
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Playlist { parts, has_ended, .. } = self.of;
+        let segments = self.of.listed();
+        let target = self.of.target_duration();
+        let skipped = if self.is_update && !has_ended { self.of.skipped(target) } else { 0 };
+        // EXT-X-SKIP needs version 9; EXT-X-MAP in a playlist of pictures 6 (§8).
+        let version = if skipped > 0 { 9 } else { 6 };
+        writeln!(out, "#EXTM3U\n#EXT-X-VERSION:{version}\n#EXT-X-TARGETDURATION:{target}")?;
+        if *has_ended {
+            writeln!(out, "#EXT-X-PLAYLIST-TYPE:VOD")?;
+        } else {
+            writeln!(out, "#EXT-X-PLAYLIST-TYPE:EVENT")?;
+            writeln!(out, "#EXT-X-SERVER-CONTROL:CAN-SKIP-UNTIL={}", SKIP_TARGETS * target)?;
+        }
+        writeln!(out, "#EXT-X-MEDIA-SEQUENCE:0")?;
+        if segments.iter().all(|segment| segment.is_independent) {
+            writeln!(out, "#EXT-X-INDEPENDENT-SEGMENTS")?;
+        }
+        if skipped > 0 {
+            writeln!(out, "#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped}")?;
+        }
+        let mut next_parts = parts.iter().peekable();
+        let mut part = 0;
+        let mut ticks = 0;
+        let mut expected_wall: Option<i64> = None;
+        for (number, segment) in segments.iter().enumerate() {
+            let mut map = None;
+            while let Some(begun) = next_parts.next_if(|next| next.first_segment <= number) {
+                (part, map) = (begun.number, Some(begun));
+            }
+            let (from, until) = (ticks, ticks + segment.duration);
+            let is_dated = !segment.discontinuity
+                && expected_wall.is_some_and(|expected| {
+                    expected.abs_diff(segment.wall_ms).cast_signed() <= DATE_TOLERANCE_MS
+                });
+            if number >= skipped {
+                if segment.discontinuity {
+                    writeln!(out, "#EXT-X-DISCONTINUITY")?;
+                }
+                if let Some(Part { number, init_bytes, .. }) = map {
+                    writeln!(out, "#EXT-X-MAP:URI=\"{number}.mp4\",BYTERANGE=\"{init_bytes}@0\"")?;
+                }
+                if !is_dated {
+                    writeln!(out, "#EXT-X-PROGRAM-DATE-TIME:{}", DateTime(segment.wall_ms))?;
+                }
+                // Ends are rounded, not durations: so errors do not add up over hours.
+                let duration = time(until).saturating_sub(time(from));
+                writeln!(out, "#EXTINF:{}.{:05},", duration.as_secs(), duration.subsec_micros() / 10)?;
+                writeln!(out, "#EXT-X-BYTERANGE:{}@{}\n{part}.mp4", segment.bytes, segment.at)?;
+            }
+            let date = if is_dated { expected_wall.unwrap_or(segment.wall_ms) } else { segment.wall_ms };
+            expected_wall = Some(date + (milliseconds(until) - milliseconds(from)).cast_signed());
+            ticks = until;
+        }
+        if *has_ended {
+            writeln!(out, "#EXT-X-ENDLIST")?;
+        }
+        Ok(())
+    }
+}
+
+/// To the nearest hundredth of a millisecond, which a playlist is written in.
+const fn time(ticks: u64) -> Duration {
+    // Of 90,000 ticks a second, nine are a tenth of a millisecond.
+    Duration::from_micros((ticks * 10 + 4) / 9 * 10)
+}
+
+const fn milliseconds(ticks: u64) -> u64 {
+    ticks / 90
+}
+
+#[cfg(test)]
+#[path = "playlist/tests.rs"]
+mod tests;
