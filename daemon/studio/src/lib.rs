@@ -19,6 +19,7 @@ pub mod feed;
 pub mod hls;
 pub mod live;
 pub mod memory_budget;
+pub mod playback;
 pub mod recorder;
 pub mod shutdown;
 pub mod snapshot;

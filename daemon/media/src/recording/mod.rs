@@ -5,6 +5,7 @@
 //!
 //! Must not be here: the boxes of MP4 (`cmaf`), files, what is kept and for how long.
 
+pub mod codecs;
 pub mod index;
 pub mod playlist;
 mod varint;

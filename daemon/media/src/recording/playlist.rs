@@ -22,7 +22,7 @@ pub struct Playlist {
     /// The next fragment begins a segment, whatever its mark says.
     is_cut: bool,
     has_ended: bool,
-    /// EXT-X-TARGETDURATION may not change while a playlist grows, so it is fixed by the first one rendered or set.
+    /// EXT-X-TARGETDURATION may not change while a playlist grows.
     target: u64,
 }
 
@@ -65,9 +65,9 @@ pub struct Bandwidth {
 }
 
 impl Playlist {
-    /// The playlist of a recording that may still grow. No segment is longer than `target` seconds, rounded.
-    pub fn new(target: u64) -> Self {
-        Self { target, ..Self::default() }
+    /// No segment is longer than so many seconds, rounded: what EXT-X-TARGETDURATION says while the recording grows.
+    pub fn set_target(&mut self, seconds: u64) {
+        self.target = self.target.max(seconds);
     }
 
     /// The fragments that follow are of this part.

@@ -16,7 +16,9 @@ struct Writing {
 
 impl Writing {
     fn new() -> Self {
-        Self { playlist: Playlist::new(2), at: 0, offset_ms: 0 }
+        let mut playlist = Playlist::default();
+        playlist.set_target(2);
+        Self { playlist, at: 0, offset_ms: 0 }
     }
 
     fn part(mut self, number: u32) -> Self {

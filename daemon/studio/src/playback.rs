@@ -1,0 +1,206 @@
+//! Recordings as players want them: playlists out of the indexes beside a recording's parts, and the parts themselves.
+//!
+//! A playlist is kept in memory for as long as somebody plays its recording, so that one that grows is read on and not read again.
+//!
+//! Must not be here: who may watch, HTTP, how a recording is written (`recorder`).
+
+use crate::recorder::{PartFiles, RecordingFiles};
+use perch_media::recording::codecs::codecs;
+use perch_media::recording::index::{IndexError, Reader};
+use perch_media::recording::playlist::{Bandwidth, Jump, Playlist};
+use perch_store::StreamId;
+use std::fs::File;
+use std::io::{self, BufReader, Read as _};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Recordings whose playlists are kept in memory. Ten hours take 0.7 MB.
+const KEPT: usize = 4;
+/// No header of a part is longer: it has no samples.
+const LONGEST_HEADER: u32 = 64 << 10;
+
+/// Opens recordings for those who watch them. Its calls read the card, and block.
+#[derive(Debug, Default)]
+pub struct Playback {
+    /// The one that was asked for last is the last.
+    opened: Mutex<Vec<(StreamId, Arc<Mutex<Opened>>)>>,
+}
+
+/// What there is of a recording now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outline {
+    /// The sum of the durations of its pictures.
+    pub duration: Duration,
+    /// Where its time and the stream's part.
+    pub jumps: Vec<Jump>,
+    /// Of its first part (RFC 6381).
+    pub codecs: Option<String>,
+    /// `None` before there is a segment.
+    pub bandwidth: Option<Bandwidth>,
+}
+
+/// A part to be sent.
+#[derive(Clone, Debug)]
+pub struct OpenPart {
+    /// A fragmented MP4 file.
+    pub file: Arc<File>,
+    /// As long as it is now.
+    pub length: u64,
+}
+
+impl Playback {
+    /// The media playlist; `is_update`: of what is new only, where the recording grows. `target`: seconds that no segment of one that grows is longer
+    /// than, rounded. `None`: there is no whole segment yet.
+    pub fn playlist(
+        &self,
+        stream: StreamId,
+        files: &RecordingFiles,
+        target: u64,
+        is_update: bool,
+    ) -> io::Result<Option<String>> {
+        self.with(stream, files, target, |opened| {
+            let playlist = &opened.playlist;
+            Ok((!playlist.is_empty()).then(|| playlist.text(is_update)))
+        })
+    }
+
+    /// What there is of it now.
+    pub fn outline(&self, stream: StreamId, files: &RecordingFiles) -> io::Result<Outline> {
+        self.with(stream, files, 0, |opened| {
+            let codecs = match (&opened.codecs, files.parts.first()) {
+                (None, Some(part)) => codecs_of(part)?,
+                (known, _) => known.clone(),
+            };
+            opened.codecs.clone_from(&codecs);
+            let playlist = &opened.playlist;
+            Ok(Outline {
+                duration: playlist.duration(),
+                jumps: playlist.jumps(),
+                codecs,
+                bandwidth: playlist.bandwidth(),
+            })
+        })
+    }
+
+    /// Opens a part by its number, from 1. `None`: there is none of this number.
+    pub fn part(files: &RecordingFiles, number: u32) -> io::Result<Option<OpenPart>> {
+        let index = (number as usize).checked_sub(1);
+        let Some(part) = index.and_then(|index| files.parts.get(index)) else { return Ok(None) };
+        let file = File::open(&part.media)?;
+        let length = file.metadata()?.len();
+        Ok(Some(OpenPart { file: Arc::new(file), length }))
+    }
+
+    fn with<T>(
+        &self,
+        stream: StreamId,
+        files: &RecordingFiles,
+        target: u64,
+        work: impl FnOnce(&mut Opened) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let opened = {
+            let mut all = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+            let known = all.iter().position(|(known, _)| *known == stream).map(|at| all.remove(at).1);
+            let opened = known.unwrap_or_default();
+            if all.len() >= KEPT {
+                all.remove(0);
+            }
+            all.push((stream, Arc::clone(&opened)));
+            opened
+        };
+        // A panic leaves a playlist that may lack a fragment: it is made anew.
+        let mut opened = opened.lock().unwrap_or_else(|poisoned| {
+            let mut opened = poisoned.into_inner();
+            *opened = Opened::default();
+            opened
+        });
+        opened.read_on(files, target)?;
+        work(&mut opened)
+    }
+}
+
+/// A recording whose indexes have been read.
+#[derive(Debug, Default)]
+struct Opened {
+    playlist: Playlist,
+    codecs: Option<String>,
+    /// Of the part that is read.
+    part: usize,
+    reader: Option<Reader<BufReader<File>>>,
+    /// All of it was read, and it does not grow.
+    is_whole: bool,
+}
+
+impl Opened {
+    /// Reads what the indexes hold by now.
+    fn read_on(&mut self, files: &RecordingFiles, target: u64) -> io::Result<()> {
+        if self.is_whole && files.is_growing {
+            // A stream that goes on after a restart.
+            *self = Self::default();
+        }
+        if self.is_whole {
+            return Ok(());
+        }
+        self.playlist.set_target(target);
+        while let Some(part) = files.parts.get(self.part) {
+            let is_last = self.part + 1 == files.parts.len();
+            if !self.read_part(part)? && is_last && files.is_growing {
+                return Ok(());
+            }
+            if is_last {
+                break;
+            }
+            self.part += 1;
+            self.reader = None;
+        }
+        if !files.is_growing {
+            self.playlist.end();
+            self.is_whole = true;
+            self.reader = None;
+        }
+        Ok(())
+    }
+
+    /// Reads what is new of a part's index. False where the index has not even a header yet.
+    fn read_part(&mut self, part: &PartFiles) -> io::Result<bool> {
+        let reader = match &mut self.reader {
+            Some(reader) => {
+                reader.go_on()?;
+                reader
+            }
+            none => {
+                let reader = match Reader::new(BufReader::new(File::open(&part.index)?)) {
+                    Ok(reader) => reader,
+                    Err(IndexError::Io(error)) => return Err(error),
+                    Err(error) => {
+                        tracing::debug!("{}: {error}", part.index.display());
+                        return Ok(false);
+                    }
+                };
+                self.playlist.begin_part(&reader.header());
+                none.insert(reader)
+            }
+        };
+        for fragment in reader {
+            match fragment {
+                Ok(fragment) => self.playlist.push(&fragment),
+                // It is being written, or was torn by a power cut: what comes before is good.
+                Err(IndexError::Torn { .. } | IndexError::NotAnIndex) => break,
+                Err(IndexError::Io(error)) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+}
+
+fn codecs_of(part: &PartFiles) -> io::Result<Option<String>> {
+    let Ok(index) = Reader::new(BufReader::new(File::open(&part.index)?)) else { return Ok(None) };
+    let length = index.header().init_bytes.min(LONGEST_HEADER);
+    let mut header = Vec::new();
+    File::open(&part.media)?.take(length.into()).read_to_end(&mut header)?;
+    Ok(codecs(&header))
+}
+
+#[cfg(test)]
+#[path = "playback/tests.rs"]
+mod tests;

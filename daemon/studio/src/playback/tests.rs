@@ -1,0 +1,137 @@
+use super::*;
+use perch_media::recording::index::{Encoder, Header};
+use perch_media::recording::{Break, Fragment, Mark, Run, SampleEntry};
+use std::io::Write as _;
+use std::path::Path;
+
+/// A part that is written on a card: its header and fragments of one second each, one a segment.
+struct Part {
+    files: PartFiles,
+    index: File,
+    encoder: Encoder,
+    seconds: u32,
+}
+
+const INIT: &[u8] = b"....ftyp....moov....avcC\x01\x42\xc0\x1f";
+
+impl Part {
+    fn new(dir: &Path, number: u32) -> Self {
+        let file = |extension| dir.join(format!("{number}.{extension}"));
+        let files = PartFiles { media: file("mp4"), index: file("index") };
+        std::fs::write(&files.media, INIT).unwrap();
+        let header = Header { stream: [0; 16], part: number, init_bytes: INIT.len() as u32 };
+        let mut index = File::create(&files.index).unwrap();
+        index.write_all(&header.encode()).unwrap();
+        Self { files, index, encoder: Encoder::new(&header), seconds: 0 }
+    }
+
+    fn record(&mut self) -> Vec<u8> {
+        let sample = SampleEntry { bytes: 900, duration: 90_000, composition_offset: 0, is_key: true };
+        let mark = Mark {
+            begins_segment: true,
+            is_independent: true,
+            before: Break::None,
+            stream_offset_ms: u64::from(self.seconds) * 1000,
+            wall_ms: 0,
+        };
+        let video = Run { decode_time: 0, data_at: 100, samples: vec![sample] };
+        let at = INIT.len() as u64 + u64::from(self.seconds) * 1000;
+        let mut record = Vec::new();
+        self.encoder.push(&Fragment { at, bytes: 1000, mark, video, audio: None }, &mut record);
+        self.seconds += 1;
+        record
+    }
+
+    fn write(&mut self, seconds: u32) {
+        for _ in 0..seconds {
+            let record = self.record();
+            self.index.write_all(&record).unwrap();
+        }
+    }
+}
+
+fn stream(number: u128) -> StreamId {
+    StreamId::from_number(number)
+}
+
+fn files(parts: &[&Part], is_growing: bool) -> RecordingFiles {
+    RecordingFiles { parts: parts.iter().map(|part| part.files.clone()).collect(), is_growing }
+}
+
+fn listed(playback: &Playback, of: u128, files: &RecordingFiles) -> usize {
+    let text = playback.playlist(stream(of), files, 2, false).unwrap().unwrap_or_default();
+    assert_eq!(text.contains("ENDLIST"), !files.is_growing && !text.is_empty());
+    text.matches("#EXTINF").count()
+}
+
+#[test]
+fn a_recording_that_grows_is_read_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let playback = Playback::default();
+    let mut one = Part::new(dir.path(), 1);
+    assert_eq!(listed(&playback, 1, &files(&[&one], true)), 0);
+    one.write(3);
+    assert_eq!(listed(&playback, 1, &files(&[&one], true)), 2, "the third may still grow");
+    let record = one.record();
+    one.index.write_all(&record[..5]).unwrap();
+    assert_eq!(listed(&playback, 1, &files(&[&one], true)), 2, "it is being written");
+    one.index.write_all(&record[5..]).unwrap();
+    assert_eq!(listed(&playback, 1, &files(&[&one], true)), 3);
+    let mut two = Part::new(dir.path(), 2);
+    two.write(1);
+    assert_eq!(listed(&playback, 1, &files(&[&one, &two], true)), 4);
+    assert_eq!(listed(&playback, 1, &files(&[&one, &two], false)), 5);
+    // The stream goes on after a restart.
+    two.write(2);
+    assert_eq!(listed(&playback, 1, &files(&[&one, &two], true)), 6);
+}
+
+#[test]
+fn the_outline_tells_what_players_ask() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut one = Part::new(dir.path(), 1);
+    one.write(3);
+    let outline = Playback::default().outline(stream(1), &files(&[&one], false)).unwrap();
+    assert_eq!(outline.duration, Duration::from_secs(3));
+    assert_eq!(outline.codecs.as_deref(), Some("avc1.42c01f"));
+    assert_eq!(outline.jumps, [Jump { at_ms: 0, stream_offset_ms: 0 }]);
+    assert_eq!(outline.bandwidth, Some(Bandwidth { peak: 8000, average: 8000 }));
+}
+
+#[test]
+fn a_part_whose_index_is_damaged_leaves_the_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let playback = Playback::default();
+    let [mut one, mut two, mut three] = [1, 2, 3].map(|number| Part::new(dir.path(), number));
+    for part in [&mut one, &mut two, &mut three] {
+        part.write(2);
+    }
+    std::fs::write(&two.files.index, b"garbage").unwrap();
+    assert_eq!(listed(&playback, 1, &files(&[&one, &two, &three], false)), 4);
+    assert_eq!(listed(&playback, 2, &files(&[&two], false)), 0);
+    std::fs::remove_file(&two.files.index).unwrap();
+    assert!(playback.playlist(stream(3), &files(&[&two], false), 2, false).is_err());
+}
+
+#[test]
+fn only_so_many_are_kept_in_memory() {
+    let dir = tempfile::tempdir().unwrap();
+    let playback = Playback::default();
+    let mut part = Part::new(dir.path(), 1);
+    part.write(2);
+    for number in 0..20 {
+        assert_eq!(listed(&playback, number, &files(&[&part], false)), 2);
+    }
+    assert_eq!(playback.opened.lock().unwrap().len(), KEPT);
+}
+
+#[test]
+fn a_part_is_opened_by_its_number() {
+    let dir = tempfile::tempdir().unwrap();
+    let one = Part::new(dir.path(), 1);
+    let files = files(&[&one], false);
+    assert_eq!(Playback::part(&files, 1).unwrap().unwrap().length, INIT.len() as u64);
+    for number in [0, 2, u32::MAX] {
+        assert!(Playback::part(&files, number).unwrap().is_none(), "{number}");
+    }
+}
