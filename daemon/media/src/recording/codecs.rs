@@ -5,17 +5,17 @@
 /// `init`: the part's `ftyp` and `moov`.
 pub fn codecs(init: &[u8]) -> Option<String> {
     // AVCDecoderConfigurationRecord: version 1, then profile, constraints and level (ISO/IEC 14496-15 §5.3.3.1.2).
-    let [1, profile, constraints, level] = *after(init, b"avcC")?.first_chunk()? else { return None };
+    let [1, profile, constraints, level] = *after(init, *b"avcC")?.first_chunk()? else { return None };
     let mut codecs = format!("avc1.{profile:02x}{constraints:02x}{level:02x}");
     // Perch writes AAC-LC only.
-    if after(init, b"mp4a").is_some() {
+    if after(init, *b"mp4a").is_some() {
         codecs.push_str(",mp4a.40.2");
     }
     Some(codecs)
 }
 
 /// The content of the first box of this kind. A header of ours is less than 2 KiB and has nothing else with such a name in it.
-fn after<'a>(init: &'a [u8], kind: &[u8; 4]) -> Option<&'a [u8]> {
+fn after(init: &[u8], kind: [u8; 4]) -> Option<&[u8]> {
     let at = init.windows(4).position(|bytes| bytes == kind)?;
     Some(&init[at + 4..])
 }

@@ -6,6 +6,7 @@ mod access_units;
 mod active_sets;
 mod demuxer;
 mod foreign_transport_stream;
+mod fragmented_mp4;
 mod h264_writer;
 mod parameter_sets;
 mod playlists;

@@ -4,14 +4,15 @@ use crate::h264_writer::annex_b;
 use perch_media::access_unit::{AccessUnit, AccessUnitAssembler, Entry};
 use perch_media::h264::annex_b::nal_units;
 use perch_media::time::MediaTime;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 /// Frames per second of the clips, and ticks from frame to frame.
-const RATE: i64 = 30;
-const PERIOD: i64 = MediaTime::HZ / RATE;
+pub(crate) const RATE: i64 = 30;
+pub(crate) const PERIOD: i64 = MediaTime::HZ / RATE;
 
 /// Runs ffmpeg or ffprobe; its standard output.
-fn run(program: &str, arguments: &str) -> Vec<u8> {
+pub(crate) fn run(program: &str, arguments: &str) -> Vec<u8> {
     let output = Command::new(program)
         .args(["-v", "error"])
         .args(arguments.split_whitespace())
@@ -25,6 +26,13 @@ fn run(program: &str, arguments: &str) -> Vec<u8> {
 /// Four seconds of moving pictures as x264 codes them with these options; the NAL units of each access unit, in decoding order, and each
 /// one's presentation time in frames, by ffprobe.
 fn clip(name: &str, options: &str) -> (Vec<u8>, Vec<i64>) {
+    let (stream, order, container) = clip_with_container(name, options);
+    std::fs::remove_dir_all(container.parent().unwrap()).unwrap();
+    (stream, order)
+}
+
+/// Likewise, with a container (Matroska) of the same pictures, alone in a folder that the caller removes.
+pub(crate) fn clip_with_container(name: &str, options: &str) -> (Vec<u8>, Vec<i64>, PathBuf) {
     let directory = std::env::temp_dir().join(format!("perch-{name}-{}", std::process::id()));
     std::fs::create_dir_all(&directory).unwrap();
     let file = |ending: &str| directory.join(format!("clip.{ending}")).display().to_string();
@@ -43,13 +51,11 @@ fn clip(name: &str, options: &str) -> (Vec<u8>, Vec<i64>) {
         .lines()
         .map(|line| (line.trim_matches(',').parse::<f64>().unwrap() * RATE as f64).round() as i64)
         .collect();
-    let stream = std::fs::read(bytes).unwrap();
-    std::fs::remove_dir_all(directory).unwrap();
-    (stream, order)
+    (std::fs::read(bytes).unwrap(), order, container.into())
 }
 
 /// The access units of a stream of which each picture comes a period after the one before, as programs write.
-fn assemble(stream: &[u8], late: impl Fn(i64) -> i64) -> (Vec<AccessUnit>, AccessUnitAssembler) {
+pub(crate) fn assemble(stream: &[u8], late: impl Fn(i64) -> i64) -> (Vec<AccessUnit>, AccessUnitAssembler) {
     let mut assembler = AccessUnitAssembler::with_frame_rate(0, Some(RATE as f64));
     let (mut units, mut number, mut picture) = (Vec::new(), 0_i64, Vec::new());
     for unit in nal_units(stream) {

@@ -1,0 +1,16 @@
+//! Fragmented MP4 as CMAF wants it (ISO/IEC 23000-19): one file with a video track and, where there is sound, an audio track. Written fragment by
+//! fragment, and read back after a power cut.
+//!
+//! Must not be here: files, when a fragment ends, what a recording is (`recording`).
+
+mod boxes;
+mod fragment;
+mod init_segment;
+mod mark;
+mod scan;
+mod tracks;
+
+pub use fragment::FragmentBuilder;
+pub use init_segment::init_segment;
+pub use scan::{ScanError, Scanned, Scanner};
+pub use tracks::{AUDIO_TRACK, VIDEO_TRACK};
