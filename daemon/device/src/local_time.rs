@@ -2,8 +2,8 @@
 
 /// Seconds that local time is ahead of UTC at `unix_seconds`. 0 where the C library does not know.
 pub fn offset_seconds(unix_seconds: i64) -> i32 {
-    #[allow(clippy::useless_conversion, reason = "time_t has 32 bits on some boards")]
-    let Ok(time) = libc::time_t::try_from(unix_seconds) else { return 0 };
+    #[allow(clippy::unnecessary_cast, reason = "time_t has 32 bits on some boards")]
+    let time = unix_seconds as libc::time_t;
     // SAFETY: a `tm` is numbers and a pointer that may be null; all zeros is a value of it.
     let mut local: libc::tm = unsafe { std::mem::zeroed() };
     // SAFETY: both pointers are to live values of this function. localtime_r reads the environment, which nothing in perchd ever sets.

@@ -17,10 +17,11 @@ use crate::users::{self, NewAccount};
 use perch_store::{EndReason, NewStream, Role, Store, StoreError, StreamId, VideoMode, Visibility};
 use perch_studio::capture::controls::KeptControls;
 use perch_studio::clock::{Clock, HandClock, SystemClock};
-use perch_studio::config::{Camera, EncoderKind, SourceKind};
+use perch_studio::config::{Camera, EncoderKind, Recording, SourceKind};
 use perch_studio::faults::Faults;
 use perch_studio::live::{BoardHardware, LiveCamera, LiveSettings, Studio};
 use perch_studio::memory_budget::MemoryBudget;
+use perch_studio::recorder::Recordings;
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Deref;
 use std::sync::Arc;
@@ -103,10 +104,14 @@ impl TestSite {
         let controls = KeptControls::default();
         let hardware = Arc::new(BoardHardware { clock: Arc::new(SystemClock), controls: controls.clone() });
         let hls_metrics = Arc::default();
+        let faults = Faults::default();
+        let recordings =
+            Recordings::new(&Recording::default(), dir.path(), store.clone(), clock.clone(), faults.clone());
         let (studio, live) = Studio::new(
             cameras.clone(),
             hardware,
             store.clone(),
+            recordings.clone(),
             settings,
             Arc::clone(&hls_metrics),
             Arc::new(|_| ()),
@@ -128,7 +133,8 @@ impl TestSite {
             snapshots: Arc::default(),
             controls,
             hls_metrics,
-            faults: Faults::default(),
+            recordings,
+            faults,
             memory,
             store_probe: crate::store_probe::StoreProbe::new(clock.clone()),
             board: Board::new("/", dir.path()),

@@ -4,9 +4,10 @@
 //! length. A recording whose stream is deleted stays as a row until its files are gone, so that a power cut leaves no files that nobody knows.
 
 use crate::failure::Outcome;
+use crate::reads::Reads;
 use crate::record::{self, Record};
-use crate::tables::RECORDINGS;
-use crate::{Refusal, Store, StoreError, StreamId, Timestamp, UserId, streams};
+use crate::tables::{RECORDINGS, STREAM_FACTS};
+use crate::{Refusal, Store, StoreError, StreamFacts, StreamId, Timestamp, UserId};
 use redb::{ReadableTable as _, WriteTransaction};
 use serde::{Deserialize, Serialize};
 
@@ -65,7 +66,7 @@ impl Store {
     /// Writes what is known of a recording. Refused where its stream or the recording itself was deleted.
     pub fn put_recording(&self, recording: &Recording) -> Result<(), StoreError> {
         self.write(|tx| {
-            streams::facts(tx, recording.stream)?;
+            facts(tx, recording.stream)?;
             if let Some(known) = get(tx, recording.stream)?
                 && known.state == RecordingState::Deleted
             {
@@ -114,7 +115,7 @@ impl Store {
                     continue;
                 }
                 let is_asked_for = match query.user {
-                    Some(user) => streams::facts(tx, recording.stream)?.user == user,
+                    Some(user) => facts(tx, recording.stream)?.user == user,
                     None => true,
                 };
                 if is_asked_for {
@@ -149,7 +150,11 @@ impl Store {
     }
 }
 
-fn get(tx: &impl crate::reads::Reads, stream: StreamId) -> Outcome<Option<Recording>> {
+fn facts(tx: &impl Reads, stream: StreamId) -> Outcome<StreamFacts> {
+    record::get(tx, STREAM_FACTS, stream.number())?.ok_or_else(|| Refusal::NotFound { what: "stream" }.into())
+}
+
+fn get(tx: &impl Reads, stream: StreamId) -> Outcome<Option<Recording>> {
     record::get(tx, RECORDINGS, stream.number())
 }
 

@@ -5,6 +5,7 @@ use perch_studio::clock::SystemClock;
 use perch_studio::hls::HlsMetrics;
 use perch_studio::live::{BoardHardware, LiveCamera, LiveSettings, OnAir, Studio};
 use perch_studio::memory_budget::MemoryBudget;
+use perch_studio::recorder::Recordings;
 use tokio::sync::watch;
 
 /// Everything awaited comes within this, even on a slow machine.
@@ -41,10 +42,14 @@ impl Board {
             ..config::Camera::default()
         };
         let hardware = BoardHardware { clock: clock.clone(), controls: KeptControls::default() };
+        let faults = Faults::default();
+        let kept = perch_studio::config::Recording::default();
+        let recordings = Recordings::new(&kept, dir.path(), store.clone(), clock.clone(), faults.clone());
         let (studio, live) = Studio::new(
             Arc::new([LiveCamera::new(camera)]),
             Arc::new(hardware),
             store.clone(),
+            recordings,
             settings,
             Arc::<HlsMetrics>::default(),
             Arc::new(|_| ()),
@@ -53,7 +58,6 @@ impl Board {
         tokio::spawn(studio.run(std::future::pending()));
         let on_air = live.on_air();
         let (press, presses) = mpsc::channel(4);
-        let faults = Faults::default();
         let power = PowerSwitch::new(dir.path().to_str());
         tokio::spawn(act(presses, live, power, faults.clone()));
         Self { dir, store, press, on_air, faults }

@@ -25,6 +25,7 @@ use perch_studio::faults::Faults;
 use perch_studio::hls::HlsMetrics;
 use perch_studio::live::{BoardHardware, LiveCamera, LiveSettings, Studio, Tell};
 use perch_studio::memory_budget::{MemoryBudget, limit};
+use perch_studio::recorder::Recordings;
 use perch_studio::shutdown::step;
 use perch_studio::snapshot::thumbnails;
 use perch_web::Server;
@@ -178,10 +179,19 @@ fn site(
         let notices = notices.clone();
         Arc::new(move |deliveries| notices.deliver(&deliveries))
     };
+    let faults = Faults::default();
+    let recordings = Recordings::new(
+        &config.recording,
+        &config.server.data_dir,
+        store.clone(),
+        clock.clone(),
+        faults.clone(),
+    );
     let (studio, live) = Studio::new(
         cameras.clone(),
         hardware,
         store.clone(),
+        recordings.clone(),
         settings,
         hls_metrics.clone(),
         tell,
@@ -198,7 +208,8 @@ fn site(
         controls,
         hls_metrics,
         memory,
-        faults: Faults::default(),
+        recordings,
+        faults,
         board: Board::new("/", &config.server.data_dir),
         backups: Arc::new(Backups::new(&config.server.data_dir)),
         wifi: Wifi::new(runtime_directories.as_deref(), clock.clone()),

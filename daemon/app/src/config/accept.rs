@@ -2,6 +2,7 @@
 
 use super::problem::did_you_mean;
 use perch_device::key::Key;
+use perch_studio::config::Budget;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -78,6 +79,38 @@ pub(super) fn one_of<V: Copy + 'static>(choices: &'static [(&'static str, V)]) -
     });
     accept.choices = words;
     accept
+}
+
+/// A number of bytes with its unit: `"500 MB"`. Units are decimal, as on the package of a card.
+pub(super) fn bytes() -> Accept<u64> {
+    Accept::new(r#"a size such as "500 MB" or "20 GB""#, |value| size(value.as_str()?))
+}
+
+/// A share of the free card, or a size.
+pub(super) fn budget() -> Accept<Budget> {
+    Accept::new(r#"a share such as "80%" or a size such as "20 GB""#, |value| {
+        let text = value.as_str()?;
+        match text.strip_suffix('%') {
+            Some(percent) => {
+                let percent = percent.trim_end().parse().ok()?;
+                (1..=100).contains(&percent).then_some(Budget::Percent(percent))
+            }
+            None => size(text).filter(|bytes| *bytes > 0).map(Budget::Bytes),
+        }
+    })
+}
+
+fn size(text: &str) -> Option<u64> {
+    let unit_at = text.find(|letter: char| letter.is_ascii_alphabetic())?;
+    let (number, unit) = text.split_at(unit_at);
+    let unit = match unit {
+        "MB" => 1e6,
+        "GB" => 1e9,
+        "TB" => 1e12,
+        _ => return None,
+    };
+    let number: f64 = number.trim_end().parse().ok()?;
+    (0.0..=1e6).contains(&number).then_some((number * unit) as u64)
 }
 
 /// A word that can be used in an address and in a metric's label.
@@ -209,6 +242,28 @@ mod tests {
         assert_eq!(read(&command(), r#"["a", ""]"#), Ok(vec!["a".to_owned(), String::new()]));
         for wrong in ["[]", r#"[""]"#, r#""a b""#, r#"["a", 1]"#, r#"["a\u0000"]"#] {
             assert!(read(&command(), wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn sizes_and_shares_have_units() {
+        assert_eq!(read(&bytes(), r#""500 MB""#), Ok(500_000_000));
+        assert_eq!(read(&bytes(), r#""1.5TB""#), Ok(1_500_000_000_000));
+        assert_eq!(read(&bytes(), r#""0 MB""#), Ok(0));
+        assert_eq!(read(&budget(), r#""80%""#), Ok(Budget::Percent(80)));
+        assert_eq!(read(&budget(), r#""20 GB""#), Ok(Budget::Bytes(20_000_000_000)));
+        for wrong in [
+            "80",
+            r#""80""#,
+            r#""101%""#,
+            r#""0%""#,
+            r#""0 GB""#,
+            r#""20 GiB""#,
+            r#""-1 GB""#,
+            r#""GB""#,
+            r#""nan GB""#,
+        ] {
+            assert!(read(&budget(), wrong).is_err(), "{wrong}");
         }
     }
 

@@ -13,6 +13,7 @@ pub fn example() -> String {
     let mut out = HEAD.to_owned();
     section(&mut out, &schema::server(), "[server]");
     section(&mut out, &schema::live(), "[live]");
+    section(&mut out, &schema::recording(), "[recording]");
     section(&mut out, &schema::button(), "[button]");
     section(&mut out, &schema::lamp(), "[lamp]");
     section(&mut out, &schema::limits(), "[limits]");
@@ -98,6 +99,7 @@ mod tests {
         };
         assert!(with("device", "v4l2").cameras[0].device.is_some());
         assert_eq!(with("command", "command").cameras[0].command[0], "rpicam-vid");
+        assert_eq!(with("folder", "auto").recording.folder, Some("/mnt/disk/perch".into()));
         assert!(with("input", "key").button.input.is_some());
         let chip = with("chip", "auto");
         assert_eq!((chip.button.chip, chip.lamp.chip), (Some("gpiochip0".into()), Some("gpiochip0".into())));

@@ -107,13 +107,14 @@ impl Reader<'_> {
         let mut root = document.into_inner();
         let server = self.table(&schema::server(), root.remove("server"));
         let live = self.table(&schema::live(), root.remove("live"));
+        let recording = self.table(&schema::recording(), root.remove("recording"));
         let button = self.table(&schema::button(), root.remove("button"));
         let lamp = self.table(&schema::lamp(), root.remove("lamp"));
         let limits = self.table(&schema::limits(), root.remove("limits"));
         let log = self.table(&schema::log(), root.remove("log"));
         let mut cameras = self.tables(&schema::camera(), root.remove("camera"));
         for (name, _) in &root {
-            let known = ["server", "live", "button", "lamp", "limits", "log", "camera"];
+            let known = ["server", "live", "recording", "button", "lamp", "limits", "log", "camera"];
             self.unknown(name, "", "section", &known);
         }
         // A value that the parser guessed on an unreadable line is not reported as well.
@@ -122,7 +123,7 @@ impl Reader<'_> {
         for camera in &mut cameras {
             camera.keyframe_interval_seconds = camera.keyframe_interval_seconds.min(live.segment_seconds);
         }
-        Config { server, live, button, lamp, limits, log, cameras }
+        Config { server, live, recording, button, lamp, limits, log, cameras }
     }
 
     /// `[name]`

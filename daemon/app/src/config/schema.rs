@@ -5,7 +5,7 @@ use super::accept::{self, Accept};
 use super::values::{Button, ButtonSource, Config, Lamp, Live, Log};
 use perch_device::gpio::{self, Bias};
 use perch_site::config::Limits;
-use perch_studio::config::{BITRATE_KBPS, Camera, EncoderKind, HEIGHT, SourceKind, WIDTH};
+use perch_studio::config::{BITRATE_KBPS, Budget, Camera, EncoderKind, HEIGHT, Recording, SourceKind, WIDTH};
 use perch_web::config::Server;
 use std::path::PathBuf;
 use toml::de::DeValue;
@@ -150,6 +150,62 @@ pub(super) fn live() -> Section<Live> {
                 accept::number(6.0..=600.0, "seconds"),
                 |s| &mut s.window_seconds,
                 "How far back a viewer can go; at least 3 segments. Kept in memory: 60 s at 2500 kbit/s take 19 MB.",
+            ),
+        ],
+    }
+}
+
+pub(super) fn recording() -> Section<Recording> {
+    Section {
+        name: "recording",
+        about: "Where streams are recorded, and which recordings are kept. Whoever goes live chooses whether a stream is recorded.",
+        variables: "PERCH_RECORDING_",
+        blank: Recording {
+            folder: None,
+            budget: Budget::Bytes(0),
+            keep_free: 0,
+            keep_days: 0,
+            sync_seconds: 0.0,
+        },
+        keys: vec![
+            Key::new(
+                "folder",
+                Unset(r#""/mnt/disk/perch""#),
+                accept::optional_path(),
+                |s| &mut s.folder,
+                "Folder for recordings; left out, it is \"recordings\" in server.data_dir. For a disk, make a folder on it for Perch: while that is \
+                 missing, so is the disk. The service may write there once it is allowed to: systemctl edit perchd, with \
+                 ReadWritePaths=/mnt/disk/perch under [Service].",
+            ),
+            Key::new(
+                "budget",
+                Is(r#""80%""#),
+                accept::budget(),
+                |s| &mut s.budget,
+                "What all recordings together may take: a share of what the card has free without them, or a size. Beyond it the oldest that \
+                 is not pinned is deleted.",
+            ),
+            Key::new(
+                "keep_free",
+                Is(r#""500 MB""#),
+                accept::bytes(),
+                |s| &mut s.keep_free,
+                "Room on the card that recordings leave free, whatever the budget.",
+            ),
+            Key::new(
+                "keep_days",
+                Is("0"),
+                accept::whole(0..=36_500, "days"),
+                |s| &mut s.keep_days,
+                "Recordings older than this are deleted, unless they are pinned. 0: never.",
+            ),
+            Key::new(
+                "sync_seconds",
+                Is("2"),
+                accept::number(0.5..=60.0, "seconds"),
+                |s| &mut s.sync_seconds,
+                "How often what is recorded is put on the card for good. A power cut costs that much of a recording, and a second more. Longer \
+                 wears the card less.",
             ),
         ],
     }
@@ -426,6 +482,7 @@ impl Default for Config {
         Self {
             server: server().defaults(),
             live: Live::default(),
+            recording: recording().defaults(),
             button: Button::default(),
             lamp: Lamp::default(),
             limits: limits().defaults(),
@@ -462,6 +519,11 @@ impl Default for Log {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn recordings_are_kept_by_default_as_in_the_studios_tests() {
+        assert_eq!(recording().defaults(), Recording::default());
+    }
 
     #[test]
     fn the_default_camera_is_the_studios() {

@@ -3,7 +3,7 @@
 use perch_device::gpio::{Bias, Level};
 use perch_device::key::Key;
 use perch_site::config::Limits;
-use perch_studio::config::Camera;
+use perch_studio::config::{Camera, Recording};
 use perch_web::config::Server;
 use std::path::PathBuf;
 
@@ -14,6 +14,8 @@ pub struct Config {
     pub server: Server,
     /// `[live]`
     pub live: Live,
+    /// `[recording]`
+    pub recording: Recording,
     /// `[button]`
     pub button: Button,
     /// `[lamp]`

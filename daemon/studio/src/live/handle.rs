@@ -94,12 +94,14 @@ impl LiveHandle {
         self.tell(|done| Request::Change { stream, visibility, done }).await;
     }
 
-    /// A stream that had ended was deleted from the store; comes back when its pictures cannot be fetched any more.
+    /// A stream that had ended was deleted from the store; comes back when its pictures cannot be fetched any more, and
+    /// the files of its recording are removed where the card lets them be.
     pub async fn stream_deleted(&self, stream: StreamId) {
         self.tell(|done| Request::Forget { gone: Gone::Stream(stream), done }).await;
     }
 
-    /// An account was deleted from the store with all its streams; comes back when their pictures cannot be fetched any more.
+    /// An account was deleted from the store with all its streams; comes back as [`Self::stream_deleted`]
+    /// does.
     pub async fn user_deleted(&self, user: UserId) {
         self.tell(|done| Request::Forget { gone: Gone::User(user), done }).await;
     }

@@ -6,6 +6,7 @@ use crate::clock::Clock;
 use crate::feed::Origin;
 use crate::hls::{HlsMetrics, HlsSettings};
 use crate::memory_budget::{MemoryBudget, NoMemory, StreamShare};
+use crate::recorder::Recordings;
 use perch_store::{Delivery, Store, StoreError, StreamId, StreamState, VideoMode};
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,6 +44,7 @@ pub(super) struct Shared {
     pub(super) hls_metrics: Arc<HlsMetrics>,
     pub(super) tell: Tell,
     pub(super) store: Arc<Store>,
+    pub(super) recordings: Recordings,
     pub(super) on_air: watch::Sender<Arc<[OnAir]>>,
 }
 

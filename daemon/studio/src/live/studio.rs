@@ -11,6 +11,7 @@ use super::starting::{self, Asker, Prepared, Programme, Source};
 use crate::clock::{Clock, until, wall};
 use crate::feed::{Feed, Origin};
 use crate::hls::HlsMetrics;
+use crate::recorder::Recordings;
 use anyhow::{Context as _, anyhow};
 use perch_store::{EndReason, NewStream, Store, Stream, StreamId, StreamState, Timestamp, UserId};
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -81,6 +82,7 @@ impl Studio {
         cameras: Arc<[LiveCamera]>,
         hardware: Arc<dyn Hardware>,
         store: Arc<Store>,
+        recordings: Recordings,
         settings: LiveSettings,
         hls_metrics: Arc<HlsMetrics>,
         tell: Tell,
@@ -88,7 +90,7 @@ impl Studio {
     ) -> (Self, LiveHandle) {
         let (asked, requests) = mpsc::channel(REQUESTS);
         let (on_air, seen) = watch::channel(Arc::from([]));
-        let shared = Shared { clock, hardware, settings, hls_metrics, tell, store, on_air };
+        let shared = Shared { clock, hardware, settings, hls_metrics, tell, store, recordings, on_air };
         let studio = Self {
             shared: Arc::new(shared),
             cameras,
@@ -210,7 +212,12 @@ impl Studio {
                     Gone::Stream(stream) => on_air.stream == stream,
                     Gone::User(user) => on_air.user == Some(user),
                 });
-                let _ = done.send(());
+                let recordings = self.shared.recordings.clone();
+                self.jobs.spawn(async move {
+                    recordings.remove_deleted().await;
+                    let _ = done.send(());
+                    Done::Told
+                });
             }
             Request::Pin { stream, is_pinned, answer } => {
                 let pinned = self.tasks.contains_key(&stream).then(|| self.shared.pin(stream, is_pinned));

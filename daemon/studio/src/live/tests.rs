@@ -9,9 +9,11 @@ use crate::capture::status::{CameraState, CaptureCounters, SelfTest};
 use crate::capture::testing;
 use crate::clock::{Clock, SystemClock, wall};
 use crate::config;
+use crate::faults::Faults;
 use crate::feed::{Feed, FeedHandle, FeedStatus, Heartbeat, Origin};
 use crate::hls::HlsMetrics;
 use crate::memory_budget::MemoryBudget;
+use crate::recorder::Recordings;
 use crate::snapshot::Snapshots;
 use perch_media::access_unit::AccessUnitAssembler;
 use perch_media::time::{MediaTime, Times};
@@ -19,6 +21,7 @@ use perch_store::{
     EndReason, NewStream, NewUser, PasswordHash, Role, Store, StoreError, Stream, StreamId, StreamState,
     Timestamp, UserId, VideoMode, Visibility,
 };
+use std::path::Path;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
@@ -124,7 +127,7 @@ struct House {
 }
 
 /// A studio with one camera, and what opens its board's gate.
-fn studio(store: &Arc<Store>) -> (Studio, LiveHandle, mpsc::Sender<()>) {
+fn studio(store: &Arc<Store>, data_dir: &Path) -> (Studio, LiveHandle, mpsc::Sender<()>) {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let second = Duration::from_secs(1);
     let settings = LiveSettings {
@@ -136,10 +139,18 @@ fn studio(store: &Arc<Store>) -> (Studio, LiveHandle, mpsc::Sender<()>) {
     };
     let (gate, shut) = mpsc::channel();
     let board = BoardHardware { clock: clock.clone(), controls: KeptControls::default() };
+    let recordings = Recordings::new(
+        &config::Recording::default(),
+        data_dir,
+        store.clone(),
+        clock.clone(),
+        Faults::default(),
+    );
     let (studio, live) = Studio::new(
         Arc::new([LiveCamera::new(testing::camera())]),
         Arc::new(Gated { board, gate: Mutex::new(shut) }),
         store.clone(),
+        recordings,
         settings,
         Arc::<HlsMetrics>::default(),
         Arc::new(|_| ()),
@@ -177,7 +188,7 @@ impl House {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = Arc::new(Store::open(&dir.path().join("perch.redb")).unwrap());
-        let (studio, live, gate) = studio(&store);
+        let (studio, live, gate) = studio(&store, dir.path());
         let (close, closed) = oneshot::channel::<()>();
         let studio = tokio::spawn(studio.run(async {
             let _ = closed.await;
@@ -312,7 +323,7 @@ async fn a_stream_that_is_not_resumed_in_time_ended_when_the_last_run_did() {
     let [began, stopped] = [7200, 3600].map(|ago| Timestamp::from_unix_millis(now - ago * 1000));
     let front = new_stream(user, &Origin::Camera("front".into()));
     let stream = store.start_stream(&front, began).unwrap().facts.id;
-    let (mut studio, _live, _gate) = studio(&store);
+    let (mut studio, _live, _gate) = studio(&store, dir.path());
     studio.open(Some(stopped)).await.unwrap();
     let facts = store.stream(stream).unwrap().facts;
     assert_eq!((facts.end_reason, facts.ended_at), (Some(EndReason::Interruption), Some(stopped)));

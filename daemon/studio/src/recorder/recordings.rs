@@ -12,7 +12,6 @@ use crate::config;
 use crate::faults::{Faults, RECORDING};
 use perch_store::{Recording, RecordingQuery, RecordingState, Store, StoreError, StreamId};
 use std::collections::BTreeMap;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -147,6 +146,15 @@ impl Recordings {
             }
         }
         Ok(())
+    }
+
+    /// The same, as a task; what fails is logged.
+    pub(crate) async fn remove_deleted(&self) {
+        let recordings = self.clone();
+        let removed = tokio::task::spawn_blocking(move || recordings.remove_what_is_deleted()).await;
+        if let Ok(Err(error)) = removed {
+            tracing::warn!("files of deleted recordings are removed later: {error}");
+        }
     }
 
     /// Deletes what is too old, and what is beyond the budget.

@@ -38,7 +38,7 @@ fn every_problem_is_told_at_once_with_its_line_and_what_would_be_right() {
         "perch.toml:6: live.segment_seconds: must be a number from 0.5 to 10 seconds, found 0.1",
         r#"perch.toml:9: camera.source: must be one of "auto", "v4l2", "command", "test-pattern", found "v4l"; did you mean "v4l2"?"#,
         "perch.toml:10: camera.width: must be an even number of pixels from 64 to 4096, found 1281",
-        "perch.toml:12: relays: unknown section; known are: server, live, button, lamp, limits, log, camera",
+        "perch.toml:12: relays: unknown section; known are: server, live, recording, button, lamp, limits, log, camera",
     ];
     assert_eq!(problems, expected);
 }
