@@ -8,9 +8,12 @@
 mod folder;
 mod keeping;
 mod names;
+mod packer;
+mod part;
 mod recordings;
 mod storage;
 
 pub use keeping::Card;
-pub use recordings::{PartFiles, RecordingFiles, Recordings};
+pub use part::PartFiles;
+pub use recordings::{RecordingFiles, Recordings};
 pub use storage::Storage;

@@ -6,6 +6,7 @@
 use super::folder::Folder;
 use super::keeping::{self, Limits, used};
 use super::names;
+use super::part::PartFiles;
 use super::storage::Storage;
 use crate::clock::{Clock, wall};
 use crate::config;
@@ -14,15 +15,6 @@ use perch_store::{Recording, RecordingQuery, RecordingState, Store, StoreError, 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-/// The files of a part.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PartFiles {
-    /// A fragmented MP4 file that any player opens.
-    pub media: PathBuf,
-    /// The index of its fragments (`perch_media::recording::index`).
-    pub index: PathBuf,
-}
 
 /// The files of a recording.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,0 +1,156 @@
+//! Gathers pictures into pieces: what becomes a fragment. A value: no file, no clock.
+//!
+//! The cutter that cuts HLS decides where pieces begin, with parts of a second: a segment is one piece or more.
+
+use perch_media::access_unit::{AccessUnit, VideoFormat};
+use perch_media::hls::{Cut, Cutter, CutterConfig, Picture, Place};
+use perch_media::recording::Break;
+use perch_media::time::{MediaDuration, MediaTime};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Length of a fragment: a power cut costs one at most beside what was not synced.
+const FRAGMENT: Duration = Duration::from_secs(1);
+/// Of a single picture before a seam.
+const ONE_PICTURE: MediaDuration = MediaDuration::from_ticks(3000);
+
+/// Pictures that follow each other, about a second of them.
+#[derive(Clone, Debug)]
+pub(super) struct Piece {
+    /// One at least.
+    pub(super) pictures: Vec<AccessUnit>,
+    /// Decoding time of what follows; after the last picture's.
+    pub(super) end: MediaTime,
+    pub(super) begins_segment: bool,
+    pub(super) is_independent: bool,
+    pub(super) before: Break,
+}
+
+impl Piece {
+    pub(super) fn format(&self) -> &Arc<VideoFormat> {
+        &self.pictures[0].format
+    }
+}
+
+/// Gathers one stream's pictures.
+#[derive(Debug)]
+pub(super) struct Packer {
+    cutter: Cutter,
+    format: Option<Arc<VideoFormat>>,
+    current: Option<Piece>,
+    /// Pictures are missing before the next piece.
+    has_lost: bool,
+}
+
+impl Packer {
+    /// `target_duration` in seconds, as HLS announces it.
+    pub(super) fn new(segment: Duration, target_duration: u64) -> Self {
+        let config = CutterConfig { segment, target_duration, part: FRAGMENT };
+        Self { cutter: Cutter::new(config), format: None, current: None, has_lost: false }
+    }
+
+    /// Takes the next picture; gives the piece that ends before it.
+    pub(super) fn push(&mut self, unit: &AccessUnit) -> Option<Piece> {
+        let format_changed = self.format.as_ref().is_some_and(|format| !unit.format.continues(format));
+        if format_changed || self.format.is_none() {
+            self.format = Some(Arc::clone(&unit.format));
+        }
+        let dts = unit.times.dts;
+        let Cut { place, .. } =
+            self.cutter.push(Picture { dts, is_entry: unit.is_entry(), epoch: unit.epoch, format_changed });
+        let (begins_segment, is_independent, is_seam) = match place {
+            Place::Nowhere => return self.end(None),
+            Place::SamePart => {
+                self.current.as_mut()?.pictures.push(unit.clone());
+                return None;
+            }
+            Place::NewPart { independent } => (false, independent, false),
+            Place::NewSegment { discontinuity, independent } => (true, independent, discontinuity),
+        };
+        let whole = self.end((!is_seam).then_some(dts));
+        let before = match (std::mem::take(&mut self.has_lost), is_seam) {
+            (true, _) => Break::Gap,
+            (false, true) => Break::Seam,
+            (false, false) => Break::None,
+        };
+        let pictures = vec![unit.clone()];
+        self.current = Some(Piece { pictures, end: dts, begins_segment, is_independent, before });
+        whole
+    }
+
+    /// Pictures were lost here: gives the piece that ends before them.
+    pub(super) fn lose(&mut self) -> Option<Piece> {
+        self.cutter.finish();
+        self.has_lost = true;
+        self.end(None)
+    }
+
+    /// The stream has ended, or will not go on for a while: gives what there is. Should it go on, it does so after a seam.
+    pub(super) fn finish(&mut self) -> Option<Piece> {
+        self.cutter.finish();
+        self.end(None)
+    }
+
+    /// Ends the current piece at the next picture, or as long after its last as that is after the one before it.
+    fn end(&mut self, next: Option<MediaTime>) -> Option<Piece> {
+        let mut piece = self.current.take()?;
+        let [.., last] = &piece.pictures[..] else { return None };
+        let last = last.times.dts;
+        let before = piece.pictures.iter().rev().nth(1).map(|unit| unit.times.dts);
+        piece.end = next.unwrap_or_else(|| last + before.map_or(ONE_PICTURE, |before| last - before));
+        Some(piece)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::testing::access_unit;
+
+    /// Ten pictures a second, an IDR first in each.
+    fn packed(packer: &mut Packer, tenths: std::ops::Range<i64>) -> Vec<Piece> {
+        tenths.filter_map(|tenth| packer.push(&access_unit(tenth * 9000, tenth % 10 == 0, 1000))).collect()
+    }
+
+    fn packer() -> Packer {
+        Packer::new(Duration::from_secs(2), 2)
+    }
+
+    fn ticks(piece: &Piece) -> i64 {
+        (piece.end - piece.pictures[0].times.dts).ticks()
+    }
+
+    #[test]
+    fn a_piece_is_a_second_and_none_is_missing() {
+        let mut packer = packer();
+        let mut pieces = packed(&mut packer, 0..100);
+        pieces.extend(packer.finish());
+        assert_eq!(pieces.iter().map(|piece| piece.pictures.len()).sum::<usize>(), 100);
+        assert!(pieces.iter().all(|piece| ticks(piece) == 90_000 && piece.is_independent), "{pieces:?}");
+        assert!(pieces.iter().all(|piece| piece.before == Break::None));
+        assert_eq!(pieces.iter().filter(|piece| piece.begins_segment).count(), 7, "short ones at first");
+    }
+
+    #[test]
+    fn a_lost_picture_is_a_gap_and_a_pause_a_seam() {
+        let mut packer = packer();
+        packed(&mut packer, 0..15);
+        let before = packer.lose().unwrap();
+        assert_eq!((before.pictures.len(), ticks(&before)), (5, 45_000));
+        packed(&mut packer, 20..25);
+        let mut pieces = packed(&mut packer, 70..75);
+        pieces.extend(packer.finish());
+        pieces.extend(packed(&mut packer, 80..90));
+        pieces.extend(packer.finish());
+        let breaks: Vec<_> = pieces.iter().map(|piece| (piece.before, ticks(piece))).collect();
+        assert_eq!(breaks, [(Break::Gap, 45_000), (Break::Seam, 45_000), (Break::Seam, 90_000)]);
+    }
+
+    #[test]
+    fn a_single_picture_lasts_as_long_as_one_does() {
+        let mut packer = packer();
+        packed(&mut packer, 0..1);
+        assert_eq!(ticks(&packer.finish().unwrap()), 3000);
+        assert!(packer.finish().is_none());
+    }
+}
