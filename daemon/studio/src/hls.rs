@@ -1,4 +1,4 @@
-//! The hls reader: access units out of a broadcast, segments and playlists into memory (RFC 8216bis). No card is written for live.
+//! The hls reader: samples out of a broadcast, segments and playlists into memory (RFC 8216bis). No card is written for live.
 //!
 //! One thread owns segmenter and window. After each segment it publishes a new [`Offer`] as a whole; [`HlsHandle`]s share it, so a
 //! request costs a reference count, whatever it is for.
@@ -19,6 +19,7 @@ use perch_media::hls::{
     CutterConfig, LiveWindow, LiveWindowConfig, MultivariantPlaylist, Segment, Segmenter, WallOffset,
 };
 use perch_media::mpegts::Muxer;
+use perch_media::sample::Sample;
 use perch_media::time::MediaTime;
 use std::io;
 use std::sync::Arc;
@@ -226,9 +227,11 @@ impl Stream {
     }
 
     fn take(&mut self, published: &Published) {
-        // Segments carry pictures alone.
-        let Some(unit) = published.sample.video() else { return };
-        match self.segmenter.push(unit) {
+        let pushed = match &published.sample {
+            Sample::Video(unit) => self.segmenter.push(unit),
+            Sample::Audio(frame) => self.segmenter.push_sound(frame).map(|()| None),
+        };
+        match pushed {
             Ok(Some(segment)) => self.list(segment, published.published_at),
             Ok(None) => {}
             Err(error) => tracing::error!("a segment is missing from the stream: {error}"),

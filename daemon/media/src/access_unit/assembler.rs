@@ -240,7 +240,7 @@ impl AccessUnitAssembler {
         }
         self.waiting_for_entry = false;
         let data = if picture.is_interrupted { without_interruptions(data) } else { data.slice(place) };
-        Ok(Some(AccessUnit { times, entry, data, format, epoch: self.epoch }))
+        Ok(Some(AccessUnit { times, entry, data, format, epoch: self.epoch, sound: None }))
     }
 
     /// Whether a decoder can start at the picture. At a recovery point without gradual refresh the picture must be an I picture.

@@ -1,6 +1,7 @@
 //! An access unit and its format, as values.
 
 use crate::h264::sps::{Chroma, Sps};
+use crate::sample::AudioFormat;
 use crate::time::Times;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -111,6 +112,9 @@ pub struct AccessUnit {
     /// Counts the seams (camera replugged, encoder rebuilt, other size) before this picture: another
     /// number than the previous access unit's is a discontinuity.
     pub epoch: u32,
+    /// The format of the sound that goes with the picture, told by the feed; `None` where there is none. A container that announces its
+    /// tracks before their samples can know from its first picture what to announce.
+    pub sound: Option<Arc<AudioFormat>>,
 }
 
 /// Where a decoder may start.

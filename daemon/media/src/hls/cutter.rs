@@ -47,7 +47,7 @@ pub struct Picture {
     pub is_entry: bool,
     /// Another number than the picture's before is a seam.
     pub epoch: u32,
-    /// Its parameter sets are others than the picture's before.
+    /// Its parameter sets or its tracks are others than those before: an entry point is a seam then (RFC 8216bis §4.4.4.3).
     pub format_changed: bool,
 }
 

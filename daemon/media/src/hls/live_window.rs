@@ -201,7 +201,7 @@ impl<D> LiveWindow<D> {
             uri: uri.to_owned(),
             bandwidth: self.offered.iter().map(Segment::bitrate).max()?,
             average_bandwidth: (self.bytes as f64 * 8.0 / seconds).round() as u64,
-            codecs: newest.format.codecs(),
+            codecs: newest.codecs(),
             resolution: (newest.format.width, newest.format.height),
             frame_rate: f64::from(pictures) / seconds,
         })

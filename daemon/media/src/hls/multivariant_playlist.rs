@@ -18,7 +18,7 @@ pub struct Variant {
     pub bandwidth: u64,
     /// Mean bits per second.
     pub average_bandwidth: u64,
-    /// RFC 6381, as `avc1.42c01f`.
+    /// RFC 6381, as `avc1.42c01f,mp4a.40.2`.
     pub codecs: String,
     /// Width and height in pixels.
     pub resolution: (u32, u32),

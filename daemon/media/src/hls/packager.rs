@@ -2,19 +2,36 @@
 
 use crate::access_unit::AccessUnit;
 use crate::mpegts::Muxer;
+use crate::sample::{AudioFormat, AudioFrame};
 
-/// Writes one stream's pictures into a container that is cut into segments.
+/// Writes one stream's pictures and sound into a container that is cut into segments.
 pub trait Packager {
-    /// Appends what a segment begins with. After a `discontinuity` the times do not follow from those before.
-    fn begin_segment(&mut self, discontinuity: bool, out: &mut Vec<u8>);
+    /// Whether the container can carry such sound.
+    fn carries(&self, sound: &AudioFormat) -> bool;
+
+    /// Appends what a segment begins with; `has_sound` changes at a `discontinuity` alone, after which the times do not follow from those
+    /// before.
+    fn begin_segment(&mut self, discontinuity: bool, has_sound: bool, out: &mut Vec<u8>);
 
     /// Appends a picture.
     fn write(&mut self, unit: &AccessUnit, out: &mut Vec<u8>);
+
+    /// Takes a frame of sound, and appends it now or with what comes next.
+    fn write_sound(&mut self, frame: &AudioFrame, out: &mut Vec<u8>);
+
+    /// Appends what was taken and not yet appended: the segment is over.
+    fn end_segment(&mut self, out: &mut Vec<u8>);
 }
 
 /// MPEG-TS: every segment begins with PAT and PMT (RFC 8216bis §3.1.1).
 impl Packager for Muxer {
-    fn begin_segment(&mut self, discontinuity: bool, out: &mut Vec<u8>) {
+    /// ADTS names a rate by its index.
+    fn carries(&self, sound: &AudioFormat) -> bool {
+        sound.sampling_frequency_index().is_some()
+    }
+
+    fn begin_segment(&mut self, discontinuity: bool, has_sound: bool, out: &mut Vec<u8>) {
+        self.announce_sound(has_sound);
         if discontinuity {
             self.mark_seam();
         }
@@ -23,5 +40,13 @@ impl Packager for Muxer {
 
     fn write(&mut self, unit: &AccessUnit, out: &mut Vec<u8>) {
         self.write(unit, out);
+    }
+
+    fn write_sound(&mut self, frame: &AudioFrame, out: &mut Vec<u8>) {
+        self.write_sound(frame, out);
+    }
+
+    fn end_segment(&mut self, out: &mut Vec<u8>) {
+        self.flush_sound(out);
     }
 }

@@ -8,6 +8,7 @@ use super::packager::Packager;
 use super::segment_writer::{InMemory, SegmentWriter};
 use crate::access_unit::{AccessUnit, VideoFormat};
 use crate::mpegts::Muxer;
+use crate::sample::{AudioFormat, AudioFrame};
 use crate::time::MediaTime;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -39,6 +40,8 @@ pub struct Segment<D = Bytes> {
     pub pictures: u32,
     /// Parameter sets at its beginning: size and codecs.
     pub format: Arc<VideoFormat>,
+    /// The sound in it, if any.
+    pub sound: Option<Arc<AudioFormat>>,
 }
 
 impl<D> Segment<D> {
@@ -54,7 +57,18 @@ impl<D> Segment<D> {
             independent: self.independent,
             pictures: self.pictures,
             format: self.format,
+            sound: self.sound,
         }
+    }
+
+    /// For the CODECS attribute (RFC 8216bis §4.4.6.2).
+    pub fn codecs(&self) -> String {
+        let mut codecs = self.format.codecs();
+        if let Some(sound) = &self.sound {
+            codecs += ",";
+            codecs += sound.codecs();
+        }
+        codecs
     }
 
     /// Bits per second over the segment, container included.
@@ -91,8 +105,11 @@ pub struct Segmenter<W = InMemory, P = Muxer> {
     /// Bytes of the current segment that the writer has yet to get. Kept between segments for its allocation.
     packed: Vec<u8>,
     current: Option<Current>,
+    first_sequence: u64,
     next_sequence: u64,
     format: Option<Arc<VideoFormat>>,
+    /// As the last segment announced it; changed at seams alone.
+    sound: Option<Arc<AudioFormat>>,
     /// The segment before could not be kept.
     has_lost_segment: bool,
 }
@@ -107,6 +124,8 @@ struct Current {
     independent: bool,
     pictures: u32,
     format: Arc<VideoFormat>,
+    sound: Option<Arc<AudioFormat>>,
+    epoch: u32,
 }
 
 impl Segmenter {
@@ -125,8 +144,10 @@ impl<W: SegmentWriter, P: Packager> Segmenter<W, P> {
             writer,
             packed: Vec::new(),
             current: None,
+            first_sequence,
             next_sequence: first_sequence,
             format: None,
+            sound: None,
             has_lost_segment: false,
         }
     }
@@ -159,6 +180,8 @@ impl<W: SegmentWriter, P: Packager> Segmenter<W, P> {
             self.format = Some(Arc::clone(&unit.format));
         }
         let is_entry = unit.is_entry();
+        let tracks_changed = self.current.is_some() && self.sound_of(unit) != self.sound.as_ref();
+        let format_changed = format_changed || tracks_changed;
         let picture = Picture { dts: unit.times.dts, is_entry, epoch: unit.epoch, format_changed };
         let Cut { ended, place } = self.cutter.push(picture);
         let whole = ended.map(|ended| self.close(ended)).transpose();
@@ -170,6 +193,23 @@ impl<W: SegmentWriter, P: Packager> Segmenter<W, P> {
         Ok(whole?.flatten())
     }
 
+    /// Takes the next frame of sound, into the segment that is running. One that does not belong to its pictures is left out: it comes before
+    /// them, after a seam that they have yet to pass, or in a format that was not announced. Errors as of [`Self::push`].
+    pub fn push_sound(&mut self, frame: &AudioFrame) -> Result<(), SegmentError<W::Error>> {
+        let belongs = |current: &Current| {
+            current.epoch == frame.epoch && current.sound.as_deref() == Some(&*frame.format)
+        };
+        if !self.current.as_ref().is_some_and(belongs) {
+            return Ok(());
+        }
+        self.packager.write_sound(frame, &mut self.packed);
+        self.hand_over()
+    }
+
+    fn sound_of<'a>(&self, unit: &'a AccessUnit) -> Option<&'a Arc<AudioFormat>> {
+        unit.sound.as_ref().filter(|sound| self.packager.carries(sound))
+    }
+
     /// The stream has ended, or will not go on for a while: gives what there is of the segment being written.
     pub fn finish(&mut self) -> Result<Option<Segment<W::Whole>>, W::Error> {
         let Some(ended) = self.cutter.finish() else { return Ok(None) };
@@ -177,8 +217,13 @@ impl<W: SegmentWriter, P: Packager> Segmenter<W, P> {
     }
 
     fn open(&mut self, unit: &AccessUnit, discontinuity: bool, independent: bool) {
+        // Of a stream that has no segment yet, nothing was announced.
+        let is_first = self.next_sequence == self.first_sequence;
         let discontinuity = discontinuity | std::mem::take(&mut self.has_lost_segment);
-        self.packager.begin_segment(discontinuity, &mut self.packed);
+        if discontinuity || is_first {
+            self.sound = self.sound_of(unit).cloned();
+        }
+        self.packager.begin_segment(discontinuity, self.sound.is_some(), &mut self.packed);
         self.packager.write(unit, &mut self.packed);
         self.current = Some(Current {
             written: 0,
@@ -187,6 +232,8 @@ impl<W: SegmentWriter, P: Packager> Segmenter<W, P> {
             independent,
             pictures: 1,
             format: Arc::clone(&unit.format),
+            sound: self.sound.clone(),
+            epoch: unit.epoch,
         });
     }
 
@@ -194,6 +241,12 @@ impl<W: SegmentWriter, P: Packager> Segmenter<W, P> {
         let Some(current) = &mut self.current else { return Ok(()) };
         self.packager.write(unit, &mut self.packed);
         current.pictures += 1;
+        self.hand_over()
+    }
+
+    /// Gives the writer what there is, once it is much.
+    fn hand_over(&mut self) -> Result<(), SegmentError<W::Error>> {
+        let Some(current) = &mut self.current else { return Ok(()) };
         if self.packed.len() < CHUNK_BYTES {
             return Ok(());
         }
@@ -217,6 +270,7 @@ impl<W: SegmentWriter, P: Packager> Segmenter<W, P> {
 
     fn close(&mut self, ended: Ended) -> Result<Option<Segment<W::Whole>>, W::Error> {
         let Some(current) = self.current.take() else { return Ok(None) };
+        self.packager.end_segment(&mut self.packed);
         let bytes = current.written + self.packed.len();
         let written = self.writer.write(&self.packed);
         self.packed.clear();
@@ -241,6 +295,7 @@ impl<W: SegmentWriter, P: Packager> Segmenter<W, P> {
             independent: current.independent,
             pictures: current.pictures,
             format: current.format,
+            sound: current.sound,
         }))
     }
 }

@@ -1,13 +1,15 @@
-//! MPEG transport stream (ISO/IEC 13818-1), as HLS carries it: one program, H.264 now, AAC's PID foreseen.
+//! MPEG transport stream (ISO/IEC 13818-1), as HLS carries it: one program with H.264, and AAC where there is sound.
 //!
 //! Must not be here: when a segment begins or ends.
 
+mod adts;
 mod demuxer;
 mod muxer;
 mod packet;
 mod pids;
 mod psi;
 mod section;
+mod sound;
 
 pub use demuxer::{Demuxer, DemuxerCounters, Found, TimedPicture, TransportStreamError, is_transport_stream};
 pub use muxer::{DECODING_DELAY, Muxer};

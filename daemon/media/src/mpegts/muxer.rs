@@ -1,13 +1,15 @@
 //! Access units into transport packets: PES (ISO/IEC 13818-1 §2.4.3.6), PCR, continuity counters.
 //!
 //! Every picture is one PES packet of open length. An access unit delimiter comes before every picture, and the parameter
-//! sets come before every IDR and wherever they changed, whatever the source did.
+//! sets come before every IDR and wherever they changed, whatever the source did. The PCR stays with the video, whether there is sound or not.
 
 use super::packet::{PACKET_BYTES, PAYLOAD_BYTES, Packet, push_full_header, render};
 use super::pids::VIDEO_PID;
-use super::psi::{H264, tables};
+use super::psi::{AAC, H264, tables};
+use super::sound::Sound;
 use crate::access_unit::{AccessUnit, VideoFormat};
 use crate::h264::annex_b::START_CODE;
+use crate::sample::AudioFrame;
 use crate::time::{MediaDuration, MediaTime};
 use mpeg2ts::es::StreamId;
 use mpeg2ts::pes::PesHeader;
@@ -41,6 +43,10 @@ const PCR_BYTES: usize = 6;
 #[derive(Debug)]
 pub struct Muxer {
     tables: [Packet; 2],
+    /// `version_number` of the PMT.
+    version: u8,
+    has_sound: bool,
+    sound: Sound,
     table_continuity: u8,
     video_continuity: u8,
     last_pcr: Option<MediaTime>,
@@ -58,10 +64,13 @@ impl Default for Muxer {
 }
 
 impl Muxer {
-    /// A stream with one H.264 track.
+    /// A stream with one H.264 track, and no sound until it is announced.
     pub fn new() -> Self {
         Self {
-            tables: tables(&[H264]),
+            tables: tables(&[H264], 0),
+            version: 0,
+            has_sound: false,
+            sound: Sound::default(),
             table_continuity: 0,
             video_continuity: 0,
             last_pcr: None,
@@ -82,15 +91,39 @@ impl Muxer {
         self.table_continuity = (self.table_continuity + 1) & 0x0f;
     }
 
+    /// From the next tables on there is sound, or none. A PMT that announces other streams than the one before has a new version.
+    pub fn announce_sound(&mut self, has_sound: bool) {
+        if self.has_sound == has_sound {
+            return;
+        }
+        self.has_sound = has_sound;
+        self.version = self.version.wrapping_add(1);
+        self.tables = tables(if has_sound { &[H264, AAC] } else { &[H264] }, self.version);
+    }
+
     /// The next picture's times do not follow from the last one's: it will carry the `discontinuity_indicator`.
-    pub const fn mark_seam(&mut self) {
+    pub fn mark_seam(&mut self) {
+        self.sound.discard();
         self.at_seam = true;
         self.last_pcr = None;
         self.last_dts = None;
     }
 
+    /// Takes a frame of sound, which has to be announced. It is appended with the frames that follow: several share a PES packet.
+    pub fn write_sound(&mut self, frame: &AudioFrame, out: &mut Vec<u8>) {
+        if self.has_sound {
+            self.sound.push(frame, out);
+        }
+    }
+
+    /// Appends the frames of sound that wait for others.
+    pub fn flush_sound(&mut self, out: &mut Vec<u8>) {
+        self.sound.flush(out);
+    }
+
     /// Appends a picture.
     pub fn write(&mut self, unit: &AccessUnit, out: &mut Vec<u8>) {
+        self.sound.flush_before(unit.times.dts, out);
         self.bridge_clock(unit.times.dts, out);
         self.make_prefix(unit);
         let prefix = std::mem::take(&mut self.prefix);
@@ -198,7 +231,7 @@ fn adaptation_field(discontinuity: bool, pcr: Option<MediaTime>) -> AdaptationFi
     }
 }
 
-fn wire_timestamp(time: MediaTime) -> Timestamp {
+pub(super) fn wire_timestamp(time: MediaTime) -> Timestamp {
     Timestamp::new((time + DECODING_DELAY).wrapped()).expect("33 bits")
 }
 

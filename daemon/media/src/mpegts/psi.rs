@@ -1,7 +1,7 @@
 //! Program association and program map (ISO/IEC 13818-1 §2.4.4), as ready-made packets.
 
 use super::packet::{PACKET_BYTES, Packet, Pid, render};
-use super::pids::{PMT_PID, VIDEO_PID};
+use super::pids::{AUDIO_PID, PMT_PID, VIDEO_PID};
 use mpeg2ts::es::StreamType;
 use mpeg2ts::ts::payload::{Pat, Pmt};
 use mpeg2ts::ts::{EsInfo, ProgramAssociation, TsPayload, VersionNumber};
@@ -18,8 +18,13 @@ pub(super) struct ElementaryStream {
 /// H.264 on the video PID.
 pub(super) const H264: ElementaryStream = ElementaryStream { pid: VIDEO_PID, stream_type: StreamType::H264 };
 
-/// PAT and PMT for a program of these streams; the PCR goes with the video.
-pub(super) fn tables(streams: &[ElementaryStream]) -> [Packet; 2] {
+/// AAC in ADTS on the audio PID.
+pub(super) const AAC: ElementaryStream =
+    ElementaryStream { pid: AUDIO_PID, stream_type: StreamType::AdtsAac };
+
+/// PAT and PMT for a program of these streams; the PCR goes with the video. Another set of streams needs another `version`, which counts
+/// modulo 32 (§2.4.4.9): demuxers may pass over a PMT whose version they know.
+pub(super) fn tables(streams: &[ElementaryStream], version: u8) -> [Packet; 2] {
     let pat = Pat {
         transport_stream_id: 1,
         version_number: VersionNumber::new(),
@@ -28,7 +33,7 @@ pub(super) fn tables(streams: &[ElementaryStream]) -> [Packet; 2] {
     let pmt = Pmt {
         program_num: PROGRAM,
         pcr_pid: Some(Pid::of(VIDEO_PID)),
-        version_number: VersionNumber::new(),
+        version_number: VersionNumber::from_u8(version & VersionNumber::MAX).expect("5 bits"),
         program_info: Vec::new(),
         es_info: streams
             .iter()

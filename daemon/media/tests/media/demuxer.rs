@@ -28,6 +28,10 @@ pub(crate) struct Demuxed {
     pub(crate) tables: usize,
     /// PIDs and types of the streams that the last PMT announced.
     pub(crate) streams: Vec<(u16, StreamType)>,
+    /// `version_number` of that PMT.
+    pub(crate) version: u8,
+    /// PES packets of the second stream.
+    pub(crate) sound: Vec<Pes>,
 }
 
 /// Reads streams that follow each other; counters go on from one to the next.
@@ -51,8 +55,11 @@ impl Demuxer {
                 self.pmt_pid = Some(read_pat(section(&packet)));
             } else if Some(pid) == self.pmt_pid {
                 found.streams = read_pmt(section(&packet));
+                found.version = packet.payload().expect("a table")[6] >> 1 & 0x1f;
                 video_pid = found.streams.first().map(|(pid, _)| *pid);
                 found.tables += 1;
+            } else if found.streams.get(1).is_some_and(|(audio_pid, _)| pid == *audio_pid) {
+                read_audio(&packet, &mut found.sound);
             } else {
                 assert_eq!(Some(pid), video_pid, "a packet of no announced stream");
                 read_video(&packet, &mut found);
@@ -95,6 +102,20 @@ fn read_pmt(section: &[u8]) -> Vec<(u16, StreamType)> {
         pmt.streams().map(|stream| (u16::from(stream.elementary_pid()), stream.stream_type())).collect();
     assert_eq!(Some(u16::from(pmt.pcr_pid())), streams.first().map(|(pid, _)| *pid));
     streams
+}
+
+fn read_audio(packet: &Packet<'_>, found: &mut Vec<Pes>) {
+    let payload = packet.payload().expect("no clock on the sound's PID");
+    if !packet.payload_unit_start_indicator() {
+        found.last_mut().expect("a PES packet goes on").data.extend_from_slice(payload);
+        return;
+    }
+    let header = PesHeader::from_bytes(payload).expect("PES header");
+    assert!(matches!(header.pes_packet_length(), PesLength::Bounded(_)), "only video may leave it open");
+    let PesContents::Parsed(Some(contents)) = header.contents() else { panic!("PES header's flags") };
+    let Ok(PtsDts::PtsOnly(Ok(pts))) = contents.pts_dts() else { panic!("a PTS alone") };
+    let (pts, data) = (pts.value(), contents.payload().to_vec());
+    found.push(Pes { pts, dts: pts, data, random_access: false, discontinuity: false });
 }
 
 fn read_video(packet: &Packet<'_>, found: &mut Demuxed) {

@@ -9,11 +9,11 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 /// ffmpeg's standard output.
-fn ffmpeg(arguments: &[&str], input: &[u8]) -> Vec<u8> {
+pub(crate) fn ffmpeg(arguments: &[&str], input: &[u8]) -> Vec<u8> {
     run(Command::new("ffmpeg").args(["-loglevel", "error", "-nostdin"]).args(arguments), input)
 }
 
-fn run(program: &mut Command, input: &[u8]) -> Vec<u8> {
+pub(crate) fn run(program: &mut Command, input: &[u8]) -> Vec<u8> {
     let mut child =
         program.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("ffmpeg is installed");
     let mut stdin = child.stdin.take().expect("piped");
@@ -36,7 +36,7 @@ fn with_b_frames() -> &'static [u8] {
 }
 
 /// Everything that comes out, whatever the size of the pieces.
-fn demux(stream: &[u8], piece_bytes: usize) -> (Vec<Found>, Demuxer) {
+pub(crate) fn demux(stream: &[u8], piece_bytes: usize) -> (Vec<Found>, Demuxer) {
     let mut demuxer = Demuxer::new();
     let mut found = Vec::new();
     for piece in stream.chunks(piece_bytes.max(1)) {
@@ -48,7 +48,7 @@ fn demux(stream: &[u8], piece_bytes: usize) -> (Vec<Found>, Demuxer) {
     (found, demuxer)
 }
 
-fn pictures(found: &[Found]) -> Vec<&TimedPicture> {
+pub(crate) fn pictures(found: &[Found]) -> Vec<&TimedPicture> {
     found
         .iter()
         .filter_map(|found| if let Found::Picture(picture) = found { Some(picture) } else { None })

@@ -12,4 +12,5 @@ mod parameter_sets;
 mod playlists;
 mod reordering;
 mod segments;
+mod sound;
 mod transport_stream;

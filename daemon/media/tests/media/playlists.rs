@@ -50,6 +50,7 @@ impl Stream {
             discontinuity,
             independent: true,
             pictures: (milliseconds * 30 / 1000) as u32,
+            sound: None,
             format: Arc::new(VideoFormat {
                 sps: Bytes::new(),
                 pps: Bytes::new(),

@@ -36,7 +36,14 @@ pub fn access_unit(ticks: i64, is_idr: bool, bytes: usize) -> AccessUnit {
     let mut data = vec![0x55; bytes.max(5)];
     data[..5].copy_from_slice(&[0, 0, 0, 1, if is_idr { 0x65 } else { 0x41 }]);
     let entry = if is_idr { Entry::Idr } else { Entry::None };
-    AccessUnit { times: Times::at(at), entry, data: data.into(), format: format.clone(), epoch: 0 }
+    AccessUnit {
+        times: Times::at(at),
+        entry,
+        data: data.into(),
+        format: format.clone(),
+        epoch: 0,
+        sound: None,
+    }
 }
 
 /// A camera as the configuration would describe it.
