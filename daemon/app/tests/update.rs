@@ -170,7 +170,7 @@ fn an_owner_installs_an_update_and_is_told_how_it_goes() {
         for state in ["installing", "restarting", "trial"] {
             board.says(&format!("{state}\n"));
             assert_eq!(owner.get(ADDRESS).json(), json!({"state": state, "problem": null}));
-            assert_eq!(warnings().contains("restarts by itself"), state != "trial", "{}", warnings());
+            assert_eq!(warnings().contains("restarts within"), state != "trial", "{}", warnings());
             let refused = send(&owner, &made);
             assert_eq!((refused.status, refused.code().as_str()), (409, "update_under_way"));
         }

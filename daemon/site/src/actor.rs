@@ -1,6 +1,7 @@
-//! Who asks for something: every use case of the site takes an [`Actor`], whether it came over HTTP, over a WebSocket or from the command line.
+//! The actor who asks for something: every use case takes an [`Actor`], whether the request came over HTTP, a WebSocket or the
+//! command line.
 //!
-//! Must not be here: how an actor proves who it is (`accounts`), or cookies and headers (perch-web).
+//! Not here: how an actor is authenticated (`accounts`), cookies and headers (perch-web).
 
 use crate::accounts::logins::Login;
 use crate::error::SiteError;
@@ -11,24 +12,24 @@ use std::net::{IpAddr, Ipv4Addr};
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Actor {
-    /// Somebody who is not logged in.
+    /// Without a login.
     Anonymous {
-        /// The peer's address; a proxy's, where one stands between.
+        /// The peer's address, or its proxy's.
         address: IpAddr,
     },
-    /// Somebody who is logged in.
+    /// With a login.
     Account {
-        /// The account and its role, as the store had them when the request came.
+        /// The account and its role, as stored when the request came.
         login: Login,
-        /// The peer's address; a proxy's, where one stands between.
+        /// The peer's address, or its proxy's.
         address: IpAddr,
     },
-    /// The console of the machine itself (`perchd user`). It may do what an owner may, but it has no account: nothing can be made in its name.
+    /// The machine's own console (`perchd user`). It has an owner's rights but no account, so nothing can be created in its name.
     Console,
 }
 
 impl Actor {
-    /// The login; `None` for anonymous people and the console.
+    /// The login; `None` for anonymous actors and the console.
     pub const fn login(&self) -> Option<&Login> {
         match self {
             Self::Account { login, .. } => Some(login),
@@ -36,12 +37,12 @@ impl Actor {
         }
     }
 
-    /// The account's id; `None` for anonymous people and the console.
+    /// The account's id; `None` for anonymous actors and the console.
     pub fn user(&self) -> Option<UserId> {
         self.login().map(|login| login.user)
     }
 
-    /// The role that decides what the actor may do; `None` for anonymous people.
+    /// The role that decides what the actor may do; `None` for anonymous actors.
     pub fn role(&self) -> Option<Role> {
         match self {
             Self::Anonymous { .. } => None,
@@ -55,17 +56,17 @@ impl Actor {
         self.role() == Some(Role::Owner)
     }
 
-    /// True for everybody who may see what is for members only.
+    /// True for actors who may see members-only content.
     pub const fn is_member(&self) -> bool {
         !matches!(self, Self::Anonymous { .. })
     }
 
-    /// True for the person itself, for owners and for the console.
+    /// True for this account, owners and the console.
     pub fn may_act_for(&self, user: UserId) -> bool {
         self.user() == Some(user) || self.is_owner()
     }
 
-    /// The login, for what is done in an account's own name.
+    /// The login, for actions in an account's own name.
     ///
     /// # Errors
     ///
@@ -78,7 +79,7 @@ impl Actor {
         }
     }
 
-    /// Lets owners and the console pass.
+    /// An error unless the actor is an owner or the console.
     ///
     /// # Errors
     ///
@@ -87,7 +88,7 @@ impl Actor {
         self.has_role(|role| role == Role::Owner)
     }
 
-    /// Lets those pass who may go live: streamers, owners and the console.
+    /// An error unless the actor may go live: streamers, owners and the console.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Avatars: one picture of each person.
+//! Avatars: one picture per person.
 
 use crate::actor::Actor;
 use crate::error::SiteError;
@@ -8,15 +8,16 @@ use crate::site::Site;
 use bytes::Bytes;
 use perch_store::{Refusal, StoreError};
 
-/// Makes the actor's avatar out of an uploaded picture (PNG, JPEG, WebP). Hold a [place](crate::picture::Pictures::place) for the upload.
+/// Sets the actor's avatar from an uploaded picture (PNG, JPEG, WebP). Hold a [place](crate::picture::Pictures::place) for the
+/// upload.
 ///
 /// # Errors
 ///
-/// `Picture` for what is none or too large, `Unauthenticated`, and `Forbidden` for the console.
+/// `Picture` for an unreadable or too large file, `Unauthenticated`, and `Forbidden` for the console.
 pub async fn set(site: &Site, actor: &Actor, upload: Bytes) -> Result<OwnProfile, SiteError> {
     let user = actor.member()?.user;
     let jpeg = site.pictures.make(upload, Purpose::Avatar).await?;
-    // Logins in memory and chats keep the address of the picture as well.
+    // Logins in memory and chats also keep the avatar's version.
     site.change_accounts(move |store| {
         store.set_avatar(user, Some(&jpeg))?;
         OwnProfile::of(store, user)
@@ -24,7 +25,7 @@ pub async fn set(site: &Site, actor: &Actor, upload: Bytes) -> Result<OwnProfile
     .await
 }
 
-/// Takes the actor's avatar away.
+/// Removes the actor's avatar.
 ///
 /// # Errors
 ///
@@ -34,11 +35,11 @@ pub async fn remove(site: &Site, actor: &Actor) -> Result<(), SiteError> {
     site.change_accounts(move |store| store.set_avatar(user, None).map(drop)).await
 }
 
-/// Somebody's avatar: a JPEG, and its version.
+/// A user's avatar: a JPEG and its version.
 ///
 /// # Errors
 ///
-/// `Refused` with `NotFound` where the actor may not know of the account, and where it has no picture.
+/// `Refused` with `NotFound` if the account is hidden from the actor or has no avatar.
 pub async fn show(site: &Site, actor: &Actor, username: String) -> Result<(Vec<u8>, u32), SiteError> {
     let actor = actor.clone();
     site.store(move |store| {

@@ -1,5 +1,6 @@
-//! Making a backup of everything that is remembered, and restoring one; for owners. A restore has two steps: a file is taken in and looked at, which
-//! changes nothing; then the owner, who has seen what is in it, puts it in the place of what there is. The files are [`backups`](crate::backups)'.
+//! Making and restoring backups of the whole site, for owners. A restore has two steps: the file is uploaded and checked, which
+//! changes nothing; then the owner, who has seen what it contains, replaces the site with it. [`backups`](crate::backups) has the
+//! files.
 
 use crate::accounts::secret::Password;
 use crate::actor::Actor;
@@ -10,21 +11,22 @@ use crate::site::Site;
 use perch_store::BackupContents;
 use std::fs::File;
 
-/// A backup on its way out.
+/// A backup to download.
 pub struct Outgoing {
-    /// It has no name any more, and is gone when it is closed.
+    /// Its name is already removed, so it disappears when closed.
     pub file: File,
     /// Bytes.
     pub length: u64,
-    /// To be held until the file is closed: there is one backup at a time.
+    /// Hold it until the file is closed: only one backup may exist at a time.
     pub turn: Turn,
 }
 
-/// Makes a backup. Passwords are in it as hashes, logins are not.
+/// Makes a backup. It contains passwords as hashes, and no logins.
 ///
 /// # Errors
 ///
-/// Those of [`password::confirm`], `Forbidden` for everybody but owners, `Busy` while another one is made or taken in, and `Backup`.
+/// Those of [`password::confirm`], `Forbidden` unless the actor is an owner, `Busy` during another backup or restore, and
+/// `Backup`.
 pub async fn make(site: &Site, actor: &Actor, own: Password) -> Result<Outgoing, SiteError> {
     actor.owner()?;
     password::confirm(site, actor, own).await?;
@@ -35,19 +37,19 @@ pub async fn make(site: &Site, actor: &Actor, own: Password) -> Result<Outgoing,
     Ok(Outgoing { file, length, turn })
 }
 
-/// A backup on its way in.
+/// A backup being uploaded.
 pub struct Incoming {
-    /// Takes its bytes.
+    /// Receives its bytes.
     pub file: File,
-    /// To be held until [`look`] or [`give_up`].
+    /// Hold it until [`look`] or [`give_up`].
     pub turn: Turn,
 }
 
-/// Makes room for a backup that is sent. What was taken in before is thrown away.
+/// Prepares the upload of a backup. An earlier upload is discarded.
 ///
 /// # Errors
 ///
-/// `Unauthenticated`, `Forbidden`, `Busy` while another one is made or taken in, and `Backup`.
+/// `Unauthenticated`, `Forbidden`, `Busy` during another backup or restore, and `Backup`.
 pub async fn begin(site: &Site, actor: &Actor) -> Result<Incoming, SiteError> {
     actor.owner()?;
     let backups = site.backups.clone();
@@ -56,22 +58,23 @@ pub async fn begin(site: &Site, actor: &Actor) -> Result<Incoming, SiteError> {
     Ok(Incoming { file, turn })
 }
 
-/// Looks at what has come as a whole; changes nothing else. Gives the id to restore it by, and what is in it. What cannot be restored is thrown away.
+/// Checks the uploaded file as a whole; changes nothing else. Returns an id for the restore, and a summary. A file that cannot be
+/// restored is deleted.
 ///
 /// # Errors
 ///
-/// `Backup`, also for a file that is none.
+/// `Backup`, also for a file that is not a backup.
 pub async fn look(site: &Site, turn: Turn) -> Result<(String, BackupContents), SiteError> {
     let (backups, now) = (site.backups.clone(), site.now());
     site.store(move |_| {
-        // The request may be given up; its turn lasts until the file is looked at.
+        // The request may be cancelled; the turn is held until the check has finished.
         let _turn = turn;
         backups.look(now)
     })
     .await
 }
 
-/// Throws away what has come of a backup that did not come whole.
+/// Discards an incomplete upload.
 ///
 /// # Errors
 ///
@@ -85,22 +88,22 @@ pub async fn give_up(site: &Site, turn: Turn) -> Result<(), SiteError> {
     .await
 }
 
-/// Throws away the backup that was taken in, if one was.
+/// Discards the uploaded backup, if any.
 ///
 /// # Errors
 ///
-/// `Unauthenticated`, `Forbidden`, `Busy` while another one is made or taken in, and `Backup`.
+/// `Unauthenticated`, `Forbidden`, `Busy` during another backup or restore, and `Backup`.
 pub async fn discard(site: &Site, actor: &Actor) -> Result<(), SiteError> {
     actor.owner()?;
     give_up(site, site.backups.turn()?).await
 }
 
-/// Puts the backup that was taken in in the place of all that is remembered. Everybody has to log in again, with the password of the backup.
+/// Replaces the whole site with the uploaded backup. Everyone has to log in again, with the password from the backup.
 ///
 /// # Errors
 ///
-/// Those of [`password::confirm`]; `Refused` while a stream is on the air, so that nobody's stream ends by surprise; `Refused` with `NotFound` where
-/// no backup has this id; `Busy` and `Backup`.
+/// Those of [`password::confirm`]; `Refused` while a stream is on the air, because it would end; `Refused` with `NotFound` if no
+/// backup has this id; `Busy` and `Backup`.
 pub async fn restore(site: &Site, actor: &Actor, id: String, own: Password) -> Result<(), SiteError> {
     actor.owner()?;
     password::confirm(site, actor, own).await?;

@@ -1,7 +1,7 @@
-//! Backups on their way out of the running daemon and into it: files in the data directory, one at a time, there for as long as they are
-//! needed.
+//! Files of backups that the running daemon makes and restores: in the data directory, one at a time, deleted as soon as
+//! possible.
 //!
-//! Must not be here: what is in a backup and how it takes the store's place (`perch-store`), who may ask, and HTTP (`http/backups`).
+//! Not here: a backup's content and how it replaces the store (perch-store), rights (`backup`), HTTP (perch-web).
 
 use crate::accounts::secret::RandomToken;
 use perch_store::{Backup, BackupContents, Refusal, Store, StoreError, Timestamp};
@@ -12,50 +12,50 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// A backup while it is sent away; it has lost its name by the time its first byte leaves.
+/// A backup for download; the name is removed before the first byte is sent.
 const OUTGOING: &str = "outgoing.backup";
-/// One that somebody sends, until it is restored or thrown away.
+/// An uploaded backup, until it is restored or discarded.
 const INCOMING: &str = "incoming.backup";
-/// What the last restore replaced, for `perchd import`.
+/// The store that the last restore replaced, for `perchd import`.
 const KEPT: &str = "before-restore.backup";
-/// Read or written at once.
+/// Bytes read or written in one step.
 pub const CHUNK_BYTES: usize = 256 << 10;
 
-/// Why there is no backup, or why it was not restored.
+/// Why a backup was not made or restored.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
-    /// The file is none that can be restored, and why.
+    /// The file cannot be restored; the text says why.
     #[error("{0}")]
     Unusable(String),
-    /// The store, or a rule of the site.
+    /// An error of the store, or a refusal.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The data directory.
-    #[error("a backup in the data directory: {0}")]
+    /// An error in the data directory.
+    #[error("cannot write a backup in the data directory: {0}")]
     File(#[from] io::Error),
     /// The kernel gives no random numbers.
     #[error("no random numbers from the kernel: {0}")]
     Random(#[from] getrandom::Error),
 }
 
-/// One at a time: each takes as much of the card as the store.
+/// Only one at a time: each takes as much of the card as the store.
 #[derive(Debug, thiserror::Error)]
-#[error("another backup is on its way")]
+#[error("another backup is in progress")]
 pub struct BackupBusy;
 
-/// The turn of one; given back when dropped.
+/// The right to make or restore a backup; released on drop.
 pub type Turn = OwnedSemaphorePermit;
 
-/// Backups on their way.
+/// The backups of one daemon.
 pub struct Backups {
     data_dir: PathBuf,
     turn: Arc<Semaphore>,
-    /// The id of what lies in [`INCOMING`], once it is checked.
+    /// The id of the file at [`INCOMING`], once it is checked.
     received: Mutex<Option<String>>,
 }
 
 impl Backups {
-    /// In this data directory; removes what a run before left half way.
+    /// For this data directory; removes files that an earlier run left unfinished.
     pub fn new(data_dir: &Path) -> Self {
         for name in [INCOMING, OUTGOING, &format!("{OUTGOING}.new")] {
             if let Err(error) = remove(&data_dir.join(name)) {
@@ -65,12 +65,12 @@ impl Backups {
         Self { data_dir: data_dir.to_owned(), turn: Arc::new(Semaphore::new(1)), received: Mutex::default() }
     }
 
-    /// Waits for nobody.
+    /// Does not wait.
     pub fn turn(&self) -> Result<Turn, BackupBusy> {
         self.turn.clone().try_acquire_owned().map_err(|_| BackupBusy)
     }
 
-    /// Makes a backup; the file is gone when it is closed. Gives its length as well. Blocks.
+    /// Makes a backup; the file disappears when it is closed. Also returns its length. Blocks.
     pub fn make(&self, store: &Store, now: Timestamp) -> Result<(File, u64), BackupError> {
         let path = self.data_dir.join(OUTGOING);
         remove(&path)?;
@@ -82,14 +82,14 @@ impl Backups {
         Ok((file, length))
     }
 
-    /// An empty file for what somebody sends; for nobody else's eyes. What lay there is thrown away. Blocks.
+    /// An empty file for an upload, readable only by its owner. Replaces an earlier upload. Blocks.
     pub fn begin(&self) -> Result<File, BackupError> {
         self.discard()?;
         let path = self.data_dir.join(INCOMING);
         Ok(fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?)
     }
 
-    /// Looks at what was sent as a whole: the id to restore it by, and what is in it. What cannot be restored is thrown away. Blocks.
+    /// Checks the uploaded file: returns an id for the restore, and a summary. A file that cannot be restored is deleted. Blocks.
     pub fn look(&self, now: Timestamp) -> Result<(String, BackupContents), BackupError> {
         let looked = || {
             let contents = self.checked(now)?.contents()?;
@@ -112,13 +112,13 @@ impl Backups {
         }
     }
 
-    /// Throws away what was sent. Blocks.
+    /// Discards the upload. Blocks.
     pub fn discard(&self) -> Result<(), BackupError> {
         *self.received() = None;
         Ok(remove(&self.data_dir.join(INCOMING))?)
     }
 
-    /// Puts the backup with this id in the place of the store, which goes on with it. Refused, it can be tried again. Blocks.
+    /// Replaces the store's content with the backup of this id. After a refusal it can be tried again. Blocks.
     pub fn restore(&self, store: &Store, id: &str, now: Timestamp) -> Result<(), BackupError> {
         if self.received().as_deref() != Some(id) {
             return Err(StoreError::from(Refusal::NotFound { what: "backup" }).into());
@@ -137,18 +137,18 @@ impl Backups {
     }
 }
 
-/// The next of a file, and the file. Blocks.
+/// The next chunk of a file, and the file. Blocks.
 pub fn read_on(mut file: File) -> io::Result<(Vec<u8>, File)> {
     let mut chunk = Vec::with_capacity(CHUNK_BYTES);
     file.by_ref().take(CHUNK_BYTES as u64).read_to_end(&mut chunk)?;
     Ok((chunk, file))
 }
 
-/// What is wrong with what somebody sent, in words for them; where it lies on the card is not their business.
+/// The error for the person who uploaded the file; its path on the card stays private.
 fn about_the_file(error: StoreError) -> BackupError {
     match error {
         StoreError::Damaged { what, .. } => BackupError::Unusable(format!(
-            "this is no backup of a Perch, or it is damaged or cut short ({what})"
+            "this is not a Perch backup, or it is damaged or incomplete ({what})"
         )),
         StoreError::Newer { found, known, .. } => newer("schema", found, known),
         StoreError::NewerRecord { record, found, known, .. } => newer(record, found.into(), known.into()),
@@ -162,7 +162,7 @@ fn newer(what: &str, found: u64, known: u64) -> BackupError {
     ))
 }
 
-/// Also where there is none.
+/// A missing file is no error.
 fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
@@ -216,7 +216,7 @@ mod tests {
         fs::write(dir.path().join(INCOMING), "half").unwrap();
         let backups = Backups::new(dir.path());
         assert!(!dir.path().join(INCOMING).exists());
-        // One of a site that nobody has set up.
+        // A backup of a site before setup.
         Store::open(&dir.path().join("new.redb")).unwrap().back_up(&dir.path().join(INCOMING), NOW).unwrap();
         let error = backups.look(NOW).unwrap_err();
         assert!(matches!(&error, BackupError::Unusable(why) if why.contains("owner")), "{error}");

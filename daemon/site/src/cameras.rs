@@ -1,4 +1,4 @@
-//! Cameras as people see them: how each is doing, which stream has it, and what can be asked of it.
+//! Cameras as people see them: each one's state, its stream, and what can be requested of it.
 
 use crate::actor::Actor;
 use crate::error::SiteError;
@@ -9,26 +9,26 @@ use perch_studio::capture::ability::Ability;
 use perch_studio::capture::controls::{self, Control};
 use perch_studio::live::LiveCamera;
 
-/// The stream that has a camera.
+/// The stream that uses a camera.
 #[derive(Debug, Clone)]
 pub struct Holder {
     /// The camera's name.
     pub camera: String,
-    /// Which stream.
+    /// The stream.
     pub stream: StreamId,
-    /// Whose stream it is.
+    /// The stream's user.
     pub user: User,
 }
 
-/// A camera and what can be asked of it.
+/// A camera and what can be requested of it.
 pub struct AbleCamera<'a> {
     /// The camera.
     pub camera: &'a LiveCamera,
-    /// The stream that has it.
+    /// The stream that uses it.
     pub holder: Option<Holder>,
-    /// `None` while the camera is not there; its state says what is the matter.
+    /// `None` while the camera is missing; its state says why.
     pub ability: Option<Ability>,
-    /// What can be set of the picture; empty where nothing can.
+    /// The picture's controls; empty if there are none.
     pub controls: Vec<Control>,
 }
 
@@ -41,7 +41,7 @@ pub fn named<'a>(site: &'a Site, name: &str) -> Result<&'a LiveCamera, SiteError
     site.cameras.iter().find(|camera| camera.config.name == name).ok_or(SiteError::NotFound)
 }
 
-/// Every camera, with the stream that has it where the actor may know of that.
+/// Every camera, with its stream if the actor may know of it.
 ///
 /// # Errors
 ///
@@ -59,7 +59,7 @@ pub async fn list<'a>(
     Ok(with_holder.collect())
 }
 
-/// A camera and what can be asked of it, for those who may go live.
+/// A camera and what can be requested of it, for those who may go live.
 ///
 /// # Errors
 ///
@@ -68,7 +68,7 @@ pub async fn show<'a>(site: &'a Site, actor: &Actor, name: &str) -> Result<AbleC
     actor.streamer()?;
     let camera = named(site, name)?;
     let wanted = camera.config.clone();
-    // What is the matter with a camera that is not there is told by its state.
+    // A missing camera is no error here: its state says what is wrong.
     let looked = site
         .turns
         .hardware(move || (Ability::find_out(&wanted).ok(), controls::list(&wanted).unwrap_or_default()));
@@ -79,7 +79,7 @@ pub async fn show<'a>(site: &'a Site, actor: &Actor, name: &str) -> Result<AbleC
     Ok(AbleCamera { camera, holder, ability, controls })
 }
 
-/// Which streams have the cameras, as far as the actor may know.
+/// The streams that use the cameras, as far as the actor may know.
 fn holders(store: &Store, actor: &Actor) -> Result<Vec<Holder>, StoreError> {
     let mut streams = store.unfinished_streams()?;
     streams.retain(|stream| stream::may_see(actor, stream.facts.visibility));

@@ -1,11 +1,11 @@
-//! What the site's limits are set to. The command line and the file that set them are the daemon's (`perchd`).
+//! The site's rate limits. The daemon (`perchd`) reads them from its command line and file.
 
-/// `[limits]`: how much one person may ask.
+/// `[limits]`: rate limits for each person.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Limits {
     /// Requests of one login or address.
     pub requests_per_second: u32,
-    /// Those of them that change something.
+    /// Requests that change something; they count in both limits.
     pub writes_per_second: u32,
     /// New accounts from one address.
     pub registrations_per_hour: u32,

@@ -1,4 +1,4 @@
-//! Controls of cameras: brightness, exposure, focus. What people set is kept, and set again whenever the camera is opened.
+//! Camera controls: brightness, exposure, focus. Their values are saved, and set again whenever the camera is opened.
 
 use crate::actor::Actor;
 use crate::cameras;
@@ -7,12 +7,12 @@ use crate::site::Site;
 use perch_store::StoreError;
 use perch_studio::capture::controls::{self, Control, Values};
 
-/// Sets controls of a camera, all or none, and keeps them; for owners, and for those whose stream has the camera. Gives all of its controls as they
-/// stand now.
+/// Sets controls of a camera, all or none, and saves them; for owners, and for the user whose stream has the camera. Returns all
+/// of its controls with their present values.
 ///
 /// # Errors
 ///
-/// `NotFound`, `Unauthenticated`, `Forbidden`, and `Controls` where the camera is not there or refuses.
+/// `NotFound`, `Unauthenticated`, `Forbidden`, and `Controls` if the camera is missing or refuses.
 pub async fn set(
     site: &Site,
     actor: &Actor,
@@ -43,7 +43,7 @@ pub async fn set(
     Ok(stand)
 }
 
-/// What was asked for, as the driver took it: it rounds to a control's steps. A button has no value to keep.
+/// The requested values as the driver took them: it rounds to a control's steps. A button has no value to save.
 fn as_taken<'a>(asked: &Values, stand: impl Iterator<Item = (&'a str, Option<i32>)>) -> Values {
     stand
         .filter(|(key, _)| asked.contains_key(*key))
@@ -64,7 +64,7 @@ mod tests {
         let ben = site.account("ben", Role::Streamer).await;
         let olga = site.account("olga", Role::Owner).await;
         site.stream(&ann, "front");
-        // A test pattern has no controls: the camera is asked, and refuses or has nothing to set.
+        // A test pattern has no controls, so a permitted request fails at the camera.
         for (actor, camera, may) in [
             (&ann, "front", true),
             (&ann, "back", false),

@@ -1,4 +1,4 @@
-//! Everything that a use case of the site can refuse or fail with. How each is told over HTTP is perch-web's (`problem`).
+//! Every error and refusal of a use case. perch-web's `problem` maps them to HTTP.
 
 use crate::accounts::attempts::TooMany;
 use crate::accounts::passwords;
@@ -14,10 +14,10 @@ use perch_studio::live::LiveError;
 use perch_studio::snapshot::SnapshotError;
 use std::time::Duration;
 
-/// Why a use case was not done.
+/// Why a use case failed.
 #[derive(Debug, thiserror::Error)]
 pub enum SiteError {
-    /// It does not exist, or the actor may not know that it does.
+    /// It does not exist, or is hidden from the actor.
     #[error("there is nothing at this address")]
     NotFound,
     /// It needs a login.
@@ -26,35 +26,35 @@ pub enum SiteError {
     /// The login is open, but its access token is older than 15 minutes.
     #[error("the access token has expired: refresh it")]
     TokenExpired,
-    /// No such name, or not its password; which of the two is not told.
-    #[error("no account has this username and password")]
+    /// Unknown name or wrong password; the error does not say which.
+    #[error("wrong username or password")]
     WrongLogin,
     /// Not the actor's own password.
     #[error("this is not your password")]
     WrongPassword,
     /// Not the setup code.
-    #[error("this is not the setup code: perchd's log shows it, and `perchd setup-code`")]
+    #[error("wrong setup code: perchd's log and `perchd setup-code` show it")]
     WrongSetupCode,
     /// The owner has not approved the account yet.
-    #[error("the owner of this Perch has to approve the account first")]
+    #[error("the owner must approve your account first")]
     PendingApproval,
     /// The owner has suspended the account.
-    #[error("the owner of this Perch has suspended the account")]
+    #[error("the owner has suspended your account")]
     Suspended,
     /// The actor may not do it.
     #[error("your account may not do this")]
     Forbidden,
-    /// Too many tries in a short time.
+    /// Too many attempts in a short time.
     #[error("too many requests: wait {} s", whole_seconds(*wait))]
     TooMany {
-        /// Until the next try is heard.
+        /// Time until the next attempt is allowed.
         wait: Duration,
     },
-    /// A field does not fit.
+    /// An invalid field.
     #[error(transparent)]
     Field(#[from] FieldError),
     /// Another stream has the camera.
-    #[error("{username} is live with the camera {camera}")]
+    #[error("{username} is live on the camera {camera}")]
     CameraTaken {
         /// The camera's name.
         camera: String,
@@ -63,16 +63,16 @@ pub enum SiteError {
         /// Whose stream it is.
         username: String,
     },
-    /// A restart would end a stream that is on the air.
-    #[error("a stream is on the air, and an update restarts the board: end the stream first")]
+    /// A restart would interrupt a stream that is on the air.
+    #[error("an update restarts the board: end the stream that is on the air first")]
     OnAir,
-    /// A rule that the store keeps.
+    /// A refusal by the store.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// More at once than the board can do; what, in words.
+    /// The board cannot do more at once; the text says of what.
     #[error("{0}: try again in a moment")]
     Busy(&'static str),
-    /// The store's calls take longer than 10 s: the card does not keep up.
+    /// The store's calls take longer than 10 s: the card is too slow.
     #[error("the card is slow at the moment: try again in a moment")]
     StoreBusy,
     /// The store failed; never a [`Refusal`].
@@ -87,30 +87,30 @@ pub enum SiteError {
     /// A camera's controls could not be set.
     #[error(transparent)]
     Controls(#[from] SetError),
-    /// There is no picture of a camera now.
+    /// The camera has no picture now.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
-    /// An uploaded picture was not taken.
+    /// An uploaded picture was refused.
     #[error(transparent)]
     Picture(#[from] PictureError),
     /// A backup was not made, or cannot be restored.
     #[error(transparent)]
     Backup(#[from] BackupError),
-    /// Another update is on its way.
+    /// Another update is in progress.
     #[error(transparent)]
     UpdateBusy(#[from] UpdateBusy),
-    /// The files of an update cannot be written.
+    /// An update's file cannot be written.
     #[error(transparent)]
     UpdateFile(#[from] UpdateFileError),
     /// The kernel gives no random numbers.
     #[error("no random numbers from the kernel: {0}")]
     Random(#[from] getrandom::Error),
-    /// A thread that worked on it panicked, or the daemon ends.
+    /// A worker thread panicked, or the daemon is stopping.
     #[error("the work was not finished: {0}")]
     Unfinished(#[from] tokio::task::JoinError),
 }
 
-/// Whole seconds, rounded up: whoever waits so long has waited long enough.
+/// Whole seconds, rounded up, so that waiting this long is enough.
 pub const fn whole_seconds(wait: Duration) -> u64 {
     wait.as_secs() + (wait.subsec_nanos() > 0) as u64
 }
@@ -138,13 +138,13 @@ impl From<passwords::Busy> for SiteError {
 
 impl From<BackupBusy> for SiteError {
     fn from(_: BackupBusy) -> Self {
-        Self::Busy("another backup is on its way")
+        Self::Busy("another backup is in progress")
     }
 }
 
 impl From<TooManyListeners> for SiteError {
     fn from(_: TooManyListeners) -> Self {
-        Self::Busy("too many pages of this account are open")
+        Self::Busy("this account has too many open pages")
     }
 }
 

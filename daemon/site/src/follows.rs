@@ -1,4 +1,4 @@
-//! Following: who follows whom, and whom one follows.
+//! Following users.
 
 use crate::actor::Actor;
 use crate::error::SiteError;
@@ -7,11 +7,11 @@ use crate::site::Site;
 use perch_store::{Store, StoreError, StreamId, User, UserId};
 use std::collections::HashMap;
 
-/// Follows somebody, who is told; whoever does already goes on.
+/// Follows a user, who is notified; repeating it changes nothing.
 ///
 /// # Errors
 ///
-/// `Refused` where nobody has the name and for oneself, `Unauthenticated`, and `Forbidden` for the console.
+/// `Refused` for an unknown name and for the actor's own, `Unauthenticated`, and `Forbidden` for the console.
 pub async fn follow(site: &Site, actor: &Actor, username: String) -> Result<(), SiteError> {
     let (who, now) = (actor.member()?.user, site.now());
     let actor = actor.clone();
@@ -21,16 +21,16 @@ pub async fn follow(site: &Site, actor: &Actor, username: String) -> Result<(), 
     });
     let (delivery, whom) = followed.await?;
     site.notices.deliver(&delivery);
-    // A chat may be for followers alone.
+    // A chat may be for followers only.
     site.chat.look_again(Some(whom));
     Ok(())
 }
 
-/// Stops following somebody, also where it was not so, and of an account that was suspended since.
+/// Stops following a user, also a suspended one; without following it does nothing.
 ///
 /// # Errors
 ///
-/// `Refused` where nobody has the name, `Unauthenticated`, and `Forbidden` for the console.
+/// `Refused` for an unknown name, `Unauthenticated`, and `Forbidden` for the console.
 pub async fn unfollow(site: &Site, actor: &Actor, username: String) -> Result<(), SiteError> {
     let who = actor.member()?.user;
     let unfollowed = site.store(move |store| {
@@ -43,29 +43,29 @@ pub async fn unfollow(site: &Site, actor: &Actor, username: String) -> Result<()
     Ok(())
 }
 
-/// Which people of somebody's are listed.
+/// Selects followers or followed users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Which {
-    /// Those who follow the person.
+    /// Users who follow this one.
     Followers,
-    /// Those whom the person follows.
+    /// Users whom this one follows.
     Following,
 }
 
-/// Somebody in a list of followers, or of those followed.
+/// A person in a list of followers or followed users.
 #[derive(Debug)]
 pub struct Neighbour {
     /// The account.
     pub user: User,
-    /// By the actor; `None` without an account, and of oneself.
+    /// Whether the actor follows them; `None` without an account, and for the actor's own.
     pub is_following: Option<bool>,
 }
 
-/// At most `limit` people who follow somebody, or whom somebody follows: newest accounts first, made before the account `before`.
+/// At most `limit` followers of a user, or users it follows: newest accounts first, created before the account `before`.
 ///
 /// # Errors
 ///
-/// `Refused` with `NotFound`, also for an account that the actor may not know of.
+/// `Refused` with `NotFound`, also for an account hidden from the actor.
 pub async fn neighbours(
     site: &Site,
     actor: &Actor,
@@ -90,17 +90,17 @@ pub async fn neighbours(
     .await
 }
 
-/// Whom somebody follows.
+/// Users whom an account follows.
 #[derive(Debug, Default)]
 pub struct Subscriptions {
-    /// All who are on the air, by name, with their streams; on the first page alone.
+    /// All who are on the air, by name, with their streams; only on the first page.
     pub on_air: Vec<(User, StreamId)>,
     /// The others, newest accounts first.
     pub quiet: Vec<User>,
 }
 
-/// Whom the actor follows: all who are on the air where `before` is `None` (there are never many), and at least `limit` of the others, where
-/// there are so many, made before the account `before`.
+/// The users whom the actor follows: all who are on the air if `before` is `None` (they are few), and at most `limit` others or a
+/// few more, created before the account `before`.
 ///
 /// # Errors
 ///
@@ -132,7 +132,7 @@ fn subscribed(
         }
         on_air.sort_by(|(one, _), (other, _)| one.username.cmp(&other.username));
     }
-    // Among those that are found may be all who are on the air.
+    // All who are on the air may be among the rows read.
     let found = store.following(user, before, limit + live.len())?;
     let quiet = found.into_iter().filter(|user| !live.contains_key(&user.id)).collect();
     Ok(Subscriptions { on_air, quiet })
@@ -176,7 +176,7 @@ mod tests {
         let ann = site.account("ann", Role::Streamer).await;
         let mut others = Vec::new();
         for name in ["ben", "cid", "dan", "eve", "fay"] {
-            // Ids are in the order of the milliseconds in which they were made.
+            // Ids have the order of the milliseconds in which they were made.
             site.clock.turn(std::time::Duration::from_millis(1));
             others.push(site.account(name, Role::Streamer).await);
         }

@@ -1,4 +1,4 @@
-//! Going live: what a stream is started with where nothing else is asked for.
+//! Going live, and the defaults of a new stream.
 
 use crate::actor::Actor;
 use crate::error::SiteError;
@@ -10,10 +10,10 @@ use perch_store::{NewStream, Refusal, StoreError, VideoMode, Visibility};
 use perch_studio::live::{LiveCamera, LiveError};
 use std::ops::RangeInclusive;
 
-/// Seconds after which a stream may end by itself: nobody means less than 10 s or more than a month.
+/// Seconds after which a stream may end by itself: 10 s to 31 days.
 const DURATION_SECONDS: RangeInclusive<u32> = 10..=31 * 24 * 3600;
 
-/// What somebody goes live with. What is `None` is as the camera is configured.
+/// A stream to start. `None` takes the camera's configured value.
 #[derive(Debug, Clone, Default)]
 pub struct GoLive {
     /// 1 to 100 characters.
@@ -22,7 +22,7 @@ pub struct GoLive {
     pub description: String,
     /// Ids of topics.
     pub topics: Vec<String>,
-    /// A camera's name; `None`: the first that is configured.
+    /// A camera's name; `None`: the first one.
     pub camera: Option<String>,
     /// Pixels.
     pub width: Option<u32>,
@@ -32,22 +32,22 @@ pub struct GoLive {
     pub frames_per_second: Option<u32>,
     /// Kilobits (1000 bits) per second.
     pub bitrate_kbps: Option<u32>,
-    /// Seconds after which it ends by itself; `None`: it does not.
+    /// Seconds after which it ends by itself; `None`: never.
     pub duration_seconds: Option<u32>,
     /// Whether it is recorded.
     pub record: bool,
-    /// Who may watch; `None`: everybody.
+    /// Who may watch; `None`: everyone.
     pub visibility: Option<Visibility>,
     /// Names of relays.
     pub relays: Vec<String>,
 }
 
-/// Goes live in the actor's name: takes the camera and sets it up as asked. Comes back as soon as the stream is starting.
+/// Goes live in the actor's name: claims the camera and configures it as requested. Returns as soon as the stream is starting.
 ///
 /// # Errors
 ///
-/// `Unauthenticated`, `Forbidden` for viewers and for the console (it has no account whose stream it could be), `Field` of what does not fit,
-/// `CameraTaken`, and `Live` where the camera is not there.
+/// `Unauthenticated`, `Forbidden` for viewers and for the console (which has no account), `Field` for an invalid value,
+/// `CameraTaken`, and `Live` if the camera is missing.
 pub async fn start(site: &Site, actor: &Actor, asked: GoLive) -> Result<SeenStream, SiteError> {
     actor.streamer()?;
     let user = actor.member()?.user;
@@ -56,7 +56,7 @@ pub async fn start(site: &Site, actor: &Actor, asked: GoLive) -> Result<SeenStre
         return Err(refused("duration_seconds", "must be from 10 seconds to 31 days"));
     }
     if !asked.relays.is_empty() {
-        return Err(refused("relays", "there are no relays"));
+        return Err(refused("relays", "no relays are configured"));
     }
     let title = stream_text::title(&asked.title)?;
     let description = stream_text::description(&asked.description)?;

@@ -1,7 +1,7 @@
-//! People: accounts, what they may write, chat, notifications, pictures, backups, and the appliance that the site runs on. Everything is asked for
-//! by an [`Actor`] and refused with a [`SiteError`].
+//! People: accounts, texts, chat, notifications, pictures, backups, and the appliance that the site runs on. Everything is
+//! requested by an [`Actor`]; a refusal is a [`SiteError`].
 //!
-//! Must not be here: HTTP and JSON of the API, how media is made.
+//! Not here: HTTP, the API's JSON, how media is made.
 #![forbid(unsafe_code)]
 #![allow(
     unreachable_pub,

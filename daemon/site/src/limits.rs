@@ -1,5 +1,5 @@
-//! How much one actor may ask: requests a second, and fewer that change something, with a reserve for the start of a page. Logins have limits of
-//! their own (`accounts/attempts`). Segments are not counted: a viewer cannot ask for more than there is.
+//! Rate limits for each actor: requests a second, and fewer that change something, with a reserve for loading a page. Logins have
+//! limits of their own (`accounts/attempts`). Segments are not counted: a viewer can only request those that exist.
 
 use crate::accounts::attempts::network;
 use crate::actor::Actor;
@@ -17,12 +17,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-/// The reserve is what this many seconds allow.
+/// The burst is what this many seconds allow.
 const RESERVE_SECONDS: u32 = 5;
-/// After so many requests those who have been quiet are forgotten.
+/// After this many requests, idle actors are forgotten.
 const TIDY_AFTER: u32 = 10_000;
 
-/// Whom a request is counted for.
+/// The subject that a request is counted for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Subject {
     Account(UserId),
@@ -40,7 +40,7 @@ impl From<&Actor> for Subject {
     }
 }
 
-/// The daemon's clock as governor wants it.
+/// The daemon's clock as governor needs it.
 #[derive(Clone)]
 struct Ticks(Arc<dyn Clock>);
 
@@ -54,7 +54,7 @@ impl GovernorClock for Ticks {
 
 type Limiter = RateLimiter<Subject, HashMapStateStore<Subject>, Ticks, NoOpMiddleware<Duration>>;
 
-/// The limits, and what was counted of late.
+/// The limits and the recent counts.
 pub struct Limits {
     clock: Arc<dyn Clock>,
     requests: Limiter,
@@ -86,11 +86,11 @@ impl Limits {
         }
     }
 
-    /// Counts a request, which may change something (`writes`).
+    /// Counts a request; `writes` if it may change something.
     ///
     /// # Errors
     ///
-    /// `TooMany` when the actor has asked for more than the limits allow.
+    /// `TooMany` when the actor exceeds a limit.
     pub fn admit(&self, actor: &Actor, writes: bool) -> Result<(), SiteError> {
         let subject = Subject::from(actor);
         if self.since_tidied.fetch_add(1, Ordering::Relaxed) == TIDY_AFTER {
@@ -110,7 +110,7 @@ impl Limits {
     ///
     /// # Errors
     ///
-    /// `TooMany` when the address has made more accounts within the hour than the limits allow.
+    /// `TooMany` when the address has created too many accounts within the hour.
     pub fn admit_registration(&self, address: IpAddr) -> Result<(), SiteError> {
         self.check(&self.registrations, &Subject::Address(network(address)))
     }
@@ -128,7 +128,7 @@ mod tests {
 
     fn limits() -> (Arc<HandClock>, Limits) {
         let clock = Arc::new(HandClock::default());
-        // Governor counts from its own zero.
+        // Governor's first instant must be later than its zero.
         clock.turn(Duration::from_hours(1));
         let config =
             config::Limits { requests_per_second: 10, writes_per_second: 2, registrations_per_hour: 3 };

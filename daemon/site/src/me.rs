@@ -1,4 +1,4 @@
-//! One's own account: what its person changes, deletes and makes.
+//! The actor's own account: changing it, deleting it, its stream key.
 
 use crate::accounts::secret::{Password, RandomToken};
 use crate::actor::Actor;
@@ -11,7 +11,7 @@ use crate::text;
 use crate::users;
 use perch_store::{EndReason, UserChange};
 
-/// Characters that people may say of themselves.
+/// Characters of a biography at most.
 const BIO_CHARACTERS: usize = 1000;
 
 /// The actor's account.
@@ -24,11 +24,11 @@ pub async fn show(site: &Site, actor: &Actor) -> Result<OwnProfile, SiteError> {
     site.store(move |store| OwnProfile::of(store, user)).await
 }
 
-/// Changes the actor's profile; what is `None` stays as it is.
+/// Changes the actor's profile; `None` keeps the present value.
 ///
 /// # Errors
 ///
-/// `Field` of what does not fit, `Refused` for a name that is taken.
+/// `Field` for an invalid value, `Refused` for a name that is taken.
 pub async fn change(site: &Site, actor: &Actor, change: UserChange) -> Result<OwnProfile, SiteError> {
     let user = actor.member()?.user;
     let change = UserChange {
@@ -44,7 +44,7 @@ pub async fn change(site: &Site, actor: &Actor, change: UserChange) -> Result<Ow
     .await
 }
 
-/// Deletes the actor's account with everything in it: streams, messages, follows. A stream that is on the air ends first.
+/// Deletes the actor's account with its streams, messages and follows. A stream on the air ends first.
 ///
 /// # Errors
 ///
@@ -55,7 +55,7 @@ pub async fn delete(site: &Site, actor: &Actor, own: Password) -> Result<(), Sit
     users::delete_account(site, user, EndReason::User).await
 }
 
-/// Makes a key for programs that send a stream; the one before is good no longer. The store keeps its digest alone.
+/// Creates a key for programs that send a stream; it replaces the previous one. The store keeps only its digest.
 ///
 /// # Errors
 ///

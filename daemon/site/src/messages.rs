@@ -1,4 +1,4 @@
-//! What was said in a stream's chat, beside its recording, and taking a message back. Saying something is `chat`'s.
+//! Reading and deleting the messages of a stream's chat. Sending is in `chat`.
 
 use crate::actor::Actor;
 use crate::error::SiteError;
@@ -7,22 +7,22 @@ use perch_store::{Message, MessageId, StreamId, User};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Which messages of a stream.
+/// Selects messages of a stream.
 #[derive(Debug, Clone)]
 pub struct Which {
-    /// When they were said, milliseconds into the stream.
+    /// When they were sent, milliseconds into the stream.
     pub offsets_ms: Range<u64>,
-    /// Offset in milliseconds and id of the last message of the page before.
+    /// Offset in milliseconds and id of the previous page's last message.
     pub after: Option<(u64, MessageId)>,
-    /// Messages at most.
+    /// The most messages to return.
     pub limit: usize,
 }
 
-/// What was said during a stream, in its order, with the writers that still have an account.
+/// The messages of a stream's chat, in order, with the writers that still have an account.
 ///
 /// # Errors
 ///
-/// `Chat` where the stream's or its chat's rules do not let the actor read, `Refused` with `NotFound`.
+/// `Chat` if the rules of the stream or its chat forbid reading, `Refused` with `NotFound`.
 pub async fn list(
     site: &Site,
     actor: &Actor,
@@ -33,7 +33,7 @@ pub async fn list(
     Ok(site.chat.messages(stream, actor.login().cloned(), offsets_ms, after, limit).await?)
 }
 
-/// Deletes a message's text: one's own; in one's own chat, or as an owner, anybody's. One that is deleted stays so.
+/// Deletes a message's text: the actor's own, any in the actor's own chat, and any for owners. Deleting it again changes nothing.
 ///
 /// # Errors
 ///

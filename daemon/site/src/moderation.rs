@@ -1,4 +1,4 @@
-//! Who may not write in a chat, or not come in, and how a chat is run. A streamer moderates the own chats, owners moderate all.
+//! Mutes, bans and chat rules. A streamer moderates their own chats, owners moderate all.
 
 use crate::actor::Actor;
 use crate::error::SiteError;
@@ -10,45 +10,45 @@ use perch_store::{
 
 /// Seconds of slow mode at most.
 const SLOWEST_SECONDS: u32 = 3600;
-/// Seconds of a restriction at most, a year; a longer one is left without an end.
+/// Seconds of a restriction at most: a year. A longer one should have no end.
 const LONGEST_SECONDS: u32 = 366 * 86_400;
-/// Restrictions that are listed at most.
+/// Restrictions listed at most.
 const LISTED: usize = 1000;
 
-/// Where somebody is barred.
+/// Where a restriction applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Where {
-    /// In all chats of the account whose stream this is.
+    /// In all chats of this stream's user.
     ChatsOf(StreamId),
     /// In all chats; for owners.
     Everywhere,
 }
 
-/// What to change of a chat's rules; what is `None` stays as it is.
+/// Changes to a chat's rules; `None` keeps the present value.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RulesChange {
     /// Seconds between two messages of a person; 0: no slow mode.
     pub slow_mode_seconds: Option<u32>,
-    /// Whether only followers of the streamer write.
+    /// Whether only followers of the streamer may write.
     pub followers_only: Option<bool>,
-    /// Whether only people with an account read.
+    /// Whether only people with an account may read.
     pub members_only: Option<bool>,
 }
 
-/// What somebody is to be barred from.
+/// A new restriction.
 #[derive(Debug, Clone, Copy)]
 pub struct NewRestriction {
-    /// From writing, or from coming in.
+    /// A mute or a ban.
     pub severity: Severity,
-    /// For how long; `None`: until it is lifted.
+    /// Its duration; `None`: until it is lifted.
     pub seconds: Option<u32>,
 }
 
-/// Changes how a stream's chat is run.
+/// Changes the rules of a stream's chat.
 ///
 /// # Errors
 ///
-/// `Field` of `slow_mode_seconds`, `Refused` with `NotFound`, `Forbidden` for everybody but the streamer and owners.
+/// `Field` for `slow_mode_seconds`, `Refused` with `NotFound`, `Forbidden` unless the actor is the streamer or an owner.
 pub async fn change_rules(
     site: &Site,
     actor: &Actor,
@@ -76,11 +76,11 @@ pub async fn change_rules(
     Ok(rules)
 }
 
-/// The restrictions that hold now, each with whom it bars.
+/// The present restrictions, each with its account.
 ///
 /// # Errors
 ///
-/// `Refused` with `NotFound`, `Unauthenticated`, `Forbidden` for whoever does not moderate there.
+/// `Refused` with `NotFound`, `Unauthenticated`, `Forbidden` unless the actor moderates there.
 pub async fn restrictions(
     site: &Site,
     actor: &Actor,
@@ -99,12 +99,12 @@ pub async fn restrictions(
     .await
 }
 
-/// Mutes or bans somebody, in place of what was before.
+/// Mutes or bans an account; replaces an earlier restriction there.
 ///
 /// # Errors
 ///
-/// `Field` of `seconds`; `Refused` with `OwnAccount`, since nobody bars themselves, nor the streamer from the own chats; `Forbidden` for whoever
-/// does not moderate there, for the console, and where an owner is to be barred.
+/// `Field` for `seconds`; `Refused` with `OwnAccount` for the actor's own account and for a streamer in their own chats;
+/// `Forbidden` unless the actor moderates there, for the console, and against an owner.
 pub async fn restrict(
     site: &Site,
     actor: &Actor,
@@ -113,7 +113,7 @@ pub async fn restrict(
     new: NewRestriction,
 ) -> Result<(), SiteError> {
     if new.seconds.is_some_and(|seconds| !(1..=LONGEST_SECONDS).contains(&seconds)) {
-        let why = format!("1 to {LONGEST_SECONDS}, or left out");
+        let why = format!("must be from 1 to {LONGEST_SECONDS}, or missing");
         return Err(FieldError { field: "seconds", why }.into());
     }
     let (actor, now) = (actor.clone(), site.now());
@@ -126,11 +126,11 @@ pub async fn restrict(
     Ok(())
 }
 
-/// Lifts what somebody is barred from, also where there is nothing.
+/// Lifts an account's restriction; without one it does nothing.
 ///
 /// # Errors
 ///
-/// `Refused` with `NotFound`, `Unauthenticated`, `Forbidden` for whoever does not moderate there.
+/// `Refused` with `NotFound`, `Unauthenticated`, `Forbidden` unless the actor moderates there.
 pub async fn lift(site: &Site, actor: &Actor, place: Where, username: String) -> Result<(), SiteError> {
     let actor = actor.clone();
     let lifted = site.store(move |store| {
@@ -142,7 +142,7 @@ pub async fn lift(site: &Site, actor: &Actor, place: Where, username: String) ->
     Ok(())
 }
 
-/// Whose stream it is, for somebody who moderates there.
+/// The stream's user, if the actor moderates their chats.
 fn moderated(store: &Store, actor: &Actor, stream: StreamId) -> Result<UserId, SiteError> {
     let streamer = store.stream(stream)?.facts.user;
     if actor.may_act_for(streamer) { Ok(streamer) } else { Err(SiteError::Forbidden) }
@@ -167,7 +167,7 @@ fn bar(
     if user.id == by || room == Room::Of(user.id) {
         return Err(Refusal::OwnAccount.into());
     }
-    // Owners are above the rules of all chats: a restriction would have no effect.
+    // Owners are exempt from the rules of all chats, so a restriction would have no effect.
     if user.role == Role::Owner {
         return Err(SiteError::Forbidden);
     }

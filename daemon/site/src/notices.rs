@@ -1,5 +1,5 @@
-//! Notifications, delivered to those who are there now. The store has written each one before it comes here, so nothing is lost when nobody
-//! listens, or when a listener is too slow: it is told to count anew. What an event looks like on the wire is `http::events`'.
+//! Delivers notifications to open pages. The store has written each one before, so nothing is lost if no page is open or a page
+//! is too slow: a slow one is told to count again. perch-web's `events` has the wire format.
 
 use perch_store::{Delivery, Notification, UserId};
 use std::collections::HashMap;
@@ -7,28 +7,28 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
-/// What one listener may be behind. More than a person is told of in a moment; beyond that only the count matters.
+/// Notifications a listener may lag behind; beyond that only the count matters.
 const QUEUE: usize = 16;
-/// Open pages of one person that are told; each holds a connection.
+/// Open pages of one person that are notified; each holds a connection.
 const LISTENERS_PER_USER: usize = 10;
 
-/// What a listener hears.
+/// A message to a listener.
 #[derive(Debug, Clone)]
 pub enum Heard {
-    /// Something happened.
+    /// A notification.
     Told(Arc<Notification>),
-    /// The number of unread ones may be another: some were read elsewhere, or went by unheard.
+    /// The unread count may have changed: notifications were read elsewhere, or the listener lagged.
     Recount,
 }
 
-/// More pages of one person than are told.
+/// A person has too many open pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("too many open pages of one account")]
+#[error("this account has too many open pages")]
 pub struct TooManyListeners;
 
-/// Who listens; one for the daemon.
+/// The listeners; one for the daemon.
 pub struct Notices {
-    /// `None` once the daemon ends.
+    /// `None` once the daemon is stopping.
     people: Mutex<Option<HashMap<UserId, broadcast::Sender<Heard>>>>,
 }
 
@@ -39,26 +39,26 @@ impl Default for Notices {
 }
 
 impl Notices {
-    /// Tells those who listen what the store has written for them. Never waits.
+    /// Sends notifications that the store has written to open pages. Never waits.
     pub fn deliver<'a>(&self, deliveries: impl IntoIterator<Item = &'a Delivery>) {
         let people = self.people();
         let Some(people) = people.as_ref().filter(|people| !people.is_empty()) else { return };
         for delivery in deliveries {
             if let Some(listeners) = people.get(&delivery.to) {
-                // An error is that the last page was closed just now.
+                // An error means that the last page has just closed.
                 let _ = listeners.send(Heard::Told(Arc::new(delivery.notification.clone())));
             }
         }
     }
 
-    /// Tells a person's other pages that the number of unread ones has changed.
+    /// Tells a person's open pages that the unread count has changed.
     pub fn recount(&self, user: UserId) {
         if let Some(listeners) = self.people().as_ref().and_then(|people| people.get(&user)) {
             let _ = listeners.send(Heard::Recount);
         }
     }
 
-    /// Listens for a person, from now on.
+    /// Listens for a person's notifications from now on.
     pub fn listen(&self, user: UserId) -> Result<Listener, TooManyListeners> {
         let mut people = self.people();
         let Some(people) = people.as_mut() else { return Ok(Listener(broadcast::channel(1).1)) };
@@ -70,7 +70,7 @@ impl Notices {
         Ok(Listener(listeners.subscribe()))
     }
 
-    /// Ends all listening, and what would begin.
+    /// Ends all listeners, present and future.
     pub fn close(&self) {
         *self.people() = None;
     }
@@ -84,7 +84,7 @@ impl Notices {
 pub struct Listener(broadcast::Receiver<Heard>);
 
 impl Listener {
-    /// What happens next; `None` when the daemon ends. Nothing is lost when it is cancelled.
+    /// The next message; `None` when the daemon stops. Cancelling loses nothing.
     pub async fn next(&mut self) -> Option<Heard> {
         match self.0.recv().await {
             Ok(heard) => Some(heard),

@@ -1,4 +1,4 @@
-//! Notifications of people. Who is told as it happens is `notices`.
+//! Reading notifications. `notices` delivers them live.
 
 use crate::actor::Actor;
 use crate::error::SiteError;
@@ -7,14 +7,14 @@ use perch_store::{
     Notification, NotificationId, NotificationKind, Refusal, Store, StoreError, Stream, User, UserId,
 };
 
-/// A notification, with those in it.
+/// A notification with its user and stream.
 #[derive(Debug)]
 pub struct Told {
-    /// As it is kept.
+    /// The stored notification.
     pub notification: Notification,
-    /// Who goes live, or follows; `None` also where that account was deleted.
+    /// Who went live, or follows; `None` also if that account was deleted.
     pub by: Option<User>,
-    /// Which stream; `None` also where it was deleted.
+    /// The stream; `None` also if it was deleted.
     pub stream: Option<Stream>,
 }
 
@@ -31,7 +31,7 @@ impl Told {
     }
 }
 
-/// What was deleted between two looks is not there.
+/// `None` if it was deleted in the meantime.
 fn if_there<T>(found: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
     match found {
         Ok(found) => Ok(Some(found)),
@@ -59,7 +59,7 @@ pub async fn list(
     .await
 }
 
-/// A notification with those in it, for a page that hears of it as it happens.
+/// A notification with its user and stream, for live delivery.
 ///
 /// # Errors
 ///
@@ -68,7 +68,7 @@ pub async fn with_people(site: &Site, notification: Notification) -> Result<Told
     site.store(move |store| Told::of(store, notification)).await
 }
 
-/// How many notifications of `user` were not read.
+/// How many notifications of `user` are unread.
 ///
 /// # Errors
 ///
@@ -77,7 +77,7 @@ pub async fn unread(site: &Site, user: UserId) -> Result<usize, SiteError> {
     site.store(move |store| store.unread_notifications(user)).await
 }
 
-/// Marks the actor's notifications as read, up to `last`, or all; returns how many are left.
+/// Marks the actor's notifications as read, up to `last` or all; returns how many remain unread.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! Passwords of accounts: what may be one, asking an actor for its own again, and changing it.
+//! Passwords of accounts: their rules, confirming an actor's own, and changing it.
 
 use crate::accounts::secret::Password;
 use crate::actor::Actor;
@@ -6,7 +6,7 @@ use crate::error::SiteError;
 use crate::site::Site;
 use crate::text::{self, FieldError};
 
-/// Passes a password that an account may have on.
+/// Returns the password if an account may have it.
 ///
 /// # Errors
 ///
@@ -16,11 +16,11 @@ pub fn acceptable(field: &'static str, password: Password) -> Result<Password, F
     Ok(password)
 }
 
-/// Asks for the actor's own password again, before something that cannot be undone. Wrong ones are counted as failed logins.
+/// Checks the actor's own password before an action that cannot be undone. Wrong ones count as failed logins.
 ///
 /// # Errors
 ///
-/// `WrongPassword`, `TooMany` after too many wrong ones, and `Unauthenticated` or `Forbidden` where no account is logged in.
+/// `WrongPassword`, `TooMany` after too many wrong ones, and `Unauthenticated` or `Forbidden` without a logged-in account.
 pub async fn confirm(site: &Site, actor: &Actor, password: Password) -> Result<(), SiteError> {
     let login = actor.member()?;
     let attempt = site.accounts.attempts.begin(&login.username, actor.address(), true)?;
@@ -37,7 +37,7 @@ pub async fn confirm(site: &Site, actor: &Actor, password: Password) -> Result<(
 ///
 /// # Errors
 ///
-/// `Field` of `new_password` for one that no account may have, and those of [`confirm`].
+/// `Field` for an unacceptable `new_password`, and those of [`confirm`].
 pub async fn change(site: &Site, actor: &Actor, old: Password, new: Password) -> Result<(), SiteError> {
     let login = actor.member()?;
     let (user, session) = (login.user, login.session);

@@ -1,7 +1,7 @@
-//! Pictures that people upload, avatars and thumbnails: decoded within bounds, turned upright, cropped, scaled and written anew as JPEG, so that
-//! nothing of what came in goes out again: no metadata, no place where the photo was taken, no trick in a file's corners.
+//! Uploaded pictures, for avatars and thumbnails: decoded within limits, turned upright, cropped, scaled and re-encoded as JPEG.
+//! Nothing else of the upload is passed on: no metadata, no location, no hidden data.
 //!
-//! Who may upload is `http`'s; where pictures are kept is the store's. Pictures of cameras do not come here.
+//! Not here: rights (`avatars`, `thumbnails`), storage (perch-store), pictures from cameras (perch-studio).
 
 use bytes::Bytes;
 use image::codecs::jpeg::JpegEncoder;
@@ -17,17 +17,17 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Bytes of an upload at most.
 pub const UPLOAD_BYTES: usize = 8 << 20;
-/// Pixels of a picture at most, whatever its file says or weighs.
+/// Pixels of a picture at most, however small its file.
 const PIXELS: u64 = 40_000_000;
-/// Memory that decoding one may take: its pixels with 8 bits a colour, and some for the decoder.
+/// Memory for decoding one picture: its pixels with 8 bits a colour, and some for the decoder.
 const DECODING_BYTES: u64 = 192 << 20;
-/// What people do not see the loss of.
+/// JPEG quality; its losses are not visible.
 const QUALITY: u8 = 85;
-/// Behind what is transparent; JPEG has no holes.
+/// The background of transparent parts, which JPEG does not have.
 const PAPER: u8 = 255;
-/// Uploads that are held in memory at once: four of 8 MiB.
+/// Uploads held in memory at once: four of 8 MiB.
 const UPLOADS: usize = 4;
-/// For a place among them, and for a turn at the decoder.
+/// For one of these places, and for the decoder's turn.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a picture is for.
@@ -49,30 +49,30 @@ impl Purpose {
     }
 }
 
-/// Why an upload became no picture.
+/// Why a picture was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PictureError {
-    /// Something else.
-    #[error("this is no picture that Perch reads: upload a PNG, JPEG or WebP file")]
+    /// It has another format.
+    #[error("Perch cannot read this file: upload a PNG, JPEG or WebP picture")]
     NoPicture,
     /// Too many pixels, or too many bytes a pixel.
     #[error(
-        "the picture is too large to unpack: scale it down below {} megapixels, with 8 bits a colour",
+        "the picture is too large: scale it down to less than {} megapixels with 8 bits per colour",
         PIXELS / 1_000_000
     )]
     TooLarge,
-    /// It begins like one, and does not go on like one.
+    /// It has the beginning of a picture, but cannot be decoded.
     #[error("the picture is damaged: {what}")]
     Damaged {
-        /// What the decoder said.
+        /// The decoder's error.
         what: String,
     },
-    /// Others' pictures come first, and it takes long.
-    #[error("others' pictures are being read")]
+    /// Other pictures were waiting first for too long.
+    #[error("other uploaded pictures are being processed")]
     Busy,
 }
 
-/// Reads pictures, one at a time: memory is for one.
+/// Processes pictures one at a time, to bound memory.
 pub struct Pictures {
     uploads: Arc<Semaphore>,
     turn: Arc<Semaphore>,
@@ -85,22 +85,22 @@ impl Default for Pictures {
 }
 
 impl Pictures {
-    /// A place in memory for an upload, to be held until it has been [made](Self::make).
+    /// A place in memory for an upload; hold it until [`make`](Self::make) returns.
     pub async fn place(&self) -> Result<OwnedSemaphorePermit, PictureError> {
         wait_for(&self.uploads).await
     }
 
-    /// Makes the JPEG that is kept out of what was uploaded, on a thread that may block.
+    /// Makes the stored JPEG from an upload, on a thread that may block.
     pub async fn make(&self, upload: Bytes, purpose: Purpose) -> Result<Vec<u8>, PictureError> {
         let turn = wait_for(&self.turn).await?;
         let work = move || {
-            // A request may be given up; its turn lasts until the memory is free again.
+            // The request may be cancelled; the turn is held until the memory is released.
             let _turn = turn;
             make(&upload, purpose)
         };
         let made = tokio::task::spawn_blocking(work).await;
         made.unwrap_or_else(|error| {
-            tracing::error!("a decoder failed at a picture: {error}");
+            tracing::error!("a picture decoder failed: {error}");
             Err(PictureError::Damaged { what: "it cannot be read".to_owned() })
         })
     }
@@ -111,7 +111,7 @@ async fn wait_for(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Pictu
     place.map_err(|_| PictureError::Busy)?.map_err(|_| PictureError::Busy)
 }
 
-/// The same, here and now. Takes up to some seconds and [`DECODING_BYTES`].
+/// The same, on this thread. Takes up to some seconds and [`DECODING_BYTES`].
 fn make(upload: &[u8], purpose: Purpose) -> Result<Vec<u8>, PictureError> {
     let (picture, orientation) = decode(upload)?;
     let upright = fit(&picture, orientation, purpose.size());
@@ -127,7 +127,7 @@ fn decode(upload: &[u8]) -> Result<(DynamicImage, Orientation), PictureError> {
         ImageError::Limits(_) => PictureError::TooLarge,
         error => PictureError::Damaged { what: error.to_string() },
     };
-    // By its first bytes: neither a name nor a media type makes a picture.
+    // The format is detected from the first bytes, not from a name or media type.
     let mut reader =
         ImageReader::new(Cursor::new(upload)).with_guessed_format().map_err(|_| PictureError::NoPicture)?;
     let is_read = reader.format().is_some_and(|format| format.reading_enabled());
@@ -145,22 +145,22 @@ fn decode(upload: &[u8]) -> Result<(DynamicImage, Orientation), PictureError> {
     if width == 0 || height == 0 {
         return Err(PictureError::Damaged { what: "it has no pixels".to_owned() });
     }
-    // One that cannot be read turns nothing.
+    // A picture with an unreadable orientation is not turned.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let picture = DynamicImage::from_decoder(decoder).map_err(refused)?;
     Ok((picture, orientation))
 }
 
-/// The middle of a picture in the asked shape, upright, on paper.
+/// The middle of a picture in the requested shape, upright, on the background.
 fn fit(picture: &DynamicImage, orientation: Orientation, (width, height): (u32, u32)) -> DynamicImage {
     use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
-    // Scaled first and turned afterwards: turning copies the picture.
+    // Scaled before turning, because turning copies the picture.
     let lies = matches!(orientation, Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH);
     let (width, height) = if lies { (height, width) } else { (width, height) };
     let (left, top, across, down) = middle(picture.dimensions(), (width, height));
     let view = picture.view(left, top, across, down);
     let scaled = if across > 2 * width {
-        // Averaging over the bulk is fast, and the filter is for what remains.
+        // Most of the reduction is done by fast averaging, the rest by the filter.
         let rough = imageops::thumbnail(&*view, 2 * width, 2 * height);
         imageops::resize(&rough, width, height, FilterType::CatmullRom)
     } else {
@@ -175,7 +175,7 @@ fn fit(picture: &DynamicImage, orientation: Orientation, (width, height): (u32, 
     upright
 }
 
-/// Left, top, width and height of the largest part in the middle that has the shape.
+/// Left, top, width and height of the largest centred part that has the shape.
 fn middle((width, height): (u32, u32), shape: (u32, u32)) -> (u32, u32, u32, u32) {
     let scaled = |length: u32, by: u32, over: u32| {
         let length = u64::from(length) * u64::from(by) / u64::from(over);

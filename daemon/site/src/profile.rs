@@ -1,9 +1,9 @@
-//! People as others see them, and as they see themselves.
+//! Profiles as others see them, and as their owners do.
 
 use crate::actor::Actor;
 use perch_store::{Refusal, Standing, Store, StoreError, StreamId, User, UserId, Visibility};
 
-/// An account as somebody sees it.
+/// An account as an actor sees it.
 #[derive(Debug, Clone)]
 pub struct Profile {
     /// The account.
@@ -14,14 +14,14 @@ pub struct Profile {
     pub following: u64,
     /// Its streams, as far as the actor may see them.
     pub streams: u64,
-    /// Its stream that is on the air, where the actor may see it.
+    /// Its stream that is on the air, if the actor may see it.
     pub live_stream: Option<StreamId>,
-    /// Whether the actor follows it; `None` without an account, and of oneself.
+    /// Whether the actor follows it; `None` without an account, and for the actor's own.
     pub is_following: Option<bool>,
 }
 
 impl Profile {
-    /// As `actor` sees `user`.
+    /// `user` as `actor` sees it.
     ///
     /// # Errors
     ///
@@ -44,23 +44,23 @@ impl Profile {
     }
 }
 
-/// An account as it sees itself.
+/// An account as its owner sees it.
 #[derive(Debug, Clone)]
 pub struct OwnProfile {
     /// What others see, too.
     pub profile: Profile,
-    /// Notifications that were not read.
+    /// Unread notifications.
     pub unread_notifications: u64,
     /// Whether there is a key for programs that send a stream.
     pub has_stream_key: bool,
 }
 
 impl OwnProfile {
-    /// As the account `user` sees itself.
+    /// The account `user` as its owner sees it.
     ///
     /// # Errors
     ///
-    /// `NotFound` where there is no such account, and those of the store.
+    /// `NotFound` for an unknown account, and those of the store.
     pub fn of(store: &Store, user: UserId) -> Result<Self, StoreError> {
         let account = store.user(user)?;
         let counts = store.follow_counts(user)?;
@@ -80,13 +80,13 @@ impl OwnProfile {
     }
 }
 
-/// Whether `actor` follows `user`; `None` without an account, and of oneself.
+/// Whether `actor` follows `user`; `None` without an account, and for the actor's own.
 pub fn is_following(store: &Store, actor: &Actor, user: UserId) -> Result<Option<bool>, StoreError> {
     let other = actor.user().filter(|actor| *actor != user);
     other.map(|actor| store.is_following(actor, user)).transpose()
 }
 
-/// The account with this name, as far as the actor may know of it: accounts that wait for approval or are suspended are seen by owners alone.
+/// The account with this name, if the actor may see it: only owners see pending and suspended accounts.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! What people think of streams. The people in a stream's chat are told its sums.
+//! Likes and dislikes. Open chats of the stream get the new counts.
 
 use crate::actor::Actor;
 use crate::error::SiteError;
@@ -6,7 +6,7 @@ use crate::site::Site;
 use crate::stream;
 use perch_store::{Reaction, StreamFacts, StreamId};
 
-/// Likes a stream, dislikes it, or takes that back (`None`); one reaction for each account. Gives the stream with its new sums.
+/// Likes or dislikes a stream, or removes the reaction (`None`); one per account. Returns the stream with its new counts.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! Making an account of one's own, as the owner's settings allow.
+//! Registration of new accounts, as the owner's settings allow.
 
 use crate::accounts::secret::Password;
 use crate::actor::Actor;
@@ -12,7 +12,7 @@ use perch_store::{NewUser, Refusal, Registration, Standing, Store, StoreError, U
 /// Characters of a person's name.
 const FULL_NAME_CHARACTERS: usize = 100;
 
-/// Somebody who registers.
+/// A new account.
 #[derive(Debug)]
 pub struct NewPerson {
     /// Up to 20 characters.
@@ -25,20 +25,21 @@ pub struct NewPerson {
     pub email: String,
 }
 
-/// What came of it.
+/// The result of a registration.
 #[derive(Debug)]
 pub enum Registered {
-    /// The account is made and logged in.
+    /// The account is created and logged in.
     LoggedIn(Box<LoggedIn>),
-    /// The account is made, and the owner has to approve it.
+    /// The account is created and waits for the owner's approval.
     Pending(Box<User>),
 }
 
-/// Makes an account and logs it in. `agent` is the name that the browser or program gives itself.
+/// Creates an account and logs it in. `agent` is the name that the browser or program gives itself.
 ///
 /// # Errors
 ///
-/// `Field` of what does not fit, `Refused` where the name is taken or registration is closed, `TooMany` for many accounts from one address.
+/// `Field` for an invalid value, `Refused` if the name is taken or registration is closed, `TooMany` for many accounts from one
+/// address.
 pub async fn register(
     site: &Site,
     actor: &Actor,
@@ -49,7 +50,7 @@ pub async fn register(
     let password = password::acceptable("password", person.password)?;
     let full_name = full_name(&person.full_name)?;
     let email = text::email(&person.email)?;
-    // Before the hash is paid for.
+    // Checked before the expensive hash.
     let name = username.clone();
     site.store(move |store| may_register(store, &name)).await?;
     site.limits.admit_registration(actor.address())?;
@@ -64,7 +65,7 @@ pub async fn register(
     }
 }
 
-/// A person's name; may be empty.
+/// Checks a person's name; may be empty.
 pub(crate) fn full_name(text: &str) -> Result<String, FieldError> {
     text::name("full_name", text, 0..=FULL_NAME_CHARACTERS)
 }
@@ -128,7 +129,7 @@ mod tests {
         }
         let refused = try_as(&site, "another").await;
         assert!(matches!(refused, Err(SiteError::TooMany { .. })), "{refused:?}");
-        // A name that is taken costs nothing and is told as such.
+        // A taken name is refused without counting.
         let taken = try_as(&site, "user0").await;
         assert!(matches!(taken, Err(SiteError::Refused(Refusal::UsernameTaken { .. }))), "{taken:?}");
     }

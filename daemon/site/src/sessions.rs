@@ -1,5 +1,5 @@
-//! Logins: logging in, going on with a refresh token, logging out, and the list of where one is logged in. What guards them against guessing and
-//! forgery is `accounts`.
+//! Logins: logging in, refreshing, logging out, and the list of one's logins. `accounts` protects them against guessing and
+//! forgery.
 
 use crate::accounts::logins::Login;
 use crate::accounts::secret::{Password, RandomToken};
@@ -16,19 +16,19 @@ use perch_store::{
 use perch_studio::clock::wall;
 use std::net::IpAddr;
 
-/// Characters of a browser's name for itself, as its user sees it in the list of logins.
+/// Characters of a browser's own name in the list of logins.
 const LABEL_CHARACTERS: usize = 120;
-/// Stands between browser and address in the label of a login.
+/// Separates browser and address in a login's label.
 const FROM: &str = " from ";
-/// Characters of a username that is looked up; no account has a longer one.
+/// Characters of a username to look up; no account has a longer one.
 const LONGEST_NAME: usize = 64;
 
-/// A login that was opened or went on.
+/// An opened or refreshed login.
 #[derive(Debug)]
 pub struct LoggedIn {
-    /// Good for [`ACCESS_SECONDS`](crate::accounts::tokens::ACCESS_SECONDS).
+    /// Valid for [`ACCESS_SECONDS`](crate::accounts::tokens::ACCESS_SECONDS).
     pub access_token: AccessToken,
-    /// Good once, for [`REFRESH_SECONDS`].
+    /// Valid once, for [`REFRESH_SECONDS`].
     pub refresh_token: RandomToken,
     /// The account.
     pub me: OwnProfile,
@@ -38,7 +38,7 @@ pub struct LoggedIn {
 pub struct AccessToken(String);
 
 impl AccessToken {
-    /// The token, for its one owner.
+    /// The token, for its owner only.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -82,11 +82,11 @@ pub async fn log_in(
     }
 }
 
-/// An account that somebody wants to log in to.
+/// The account of a login attempt.
 struct Found {
     user: User,
     password: PasswordHash,
-    /// There is a login from this address.
+    /// The account has logged in from this address before.
     is_known: bool,
 }
 
@@ -101,7 +101,7 @@ fn find(store: &Store, username: &str, address: IpAddr) -> Result<Option<Found>,
     Ok(Some(Found { password: store.password(user.id)?, user, is_known }))
 }
 
-/// Opens a login of an account that has shown who it is.
+/// Opens a login of an authenticated account.
 pub(crate) async fn open(
     site: &Site,
     user: UserId,
@@ -115,7 +115,7 @@ pub(crate) async fn open(
         let has_most = store.sessions(user)?.len() >= SESSIONS_PER_USER;
         let session = store.open_session(user, &digest, &label, now, expiry(now))?;
         if has_most {
-            // One more has closed the oldest.
+            // A further login may have closed the oldest.
             accounts.logins.forget();
         }
         Ok::<_, StoreError>((session.id, OwnProfile::of(store, user)?))
@@ -125,21 +125,21 @@ pub(crate) async fn open(
     Ok(LoggedIn { access_token, refresh_token, me })
 }
 
-/// Exchanges a refresh token for the next one, and gives a new access token.
+/// Exchanges a refresh token for the next one, and issues a new access token.
 ///
 /// # Errors
 ///
-/// `Refused` for a token that is unknown or has expired, and for one that was used before: that closes its login.
+/// `Refused` for an unknown or expired token, and for one that was used before, which closes its login.
 pub async fn refresh(site: &Site, token: &RandomToken) -> Result<LoggedIn, SiteError> {
     let refresh_token = RandomToken::new()?;
     let (digest, next_digest) = (token.digest(), refresh_token.digest());
     let (accounts, clock) = (site.accounts.clone(), site.clock.clone());
     let refreshed = site.store(move |store| {
-        // A clock that has just been set must not make every login look old.
+        // A clock that has just been set must not make every login look expired.
         accounts.wall_clock.correct(store)?;
         let now = wall(&*clock);
         let session = store.refresh_session(&digest, &next_digest, now, expiry(now)).inspect_err(|_| {
-            // A token that came twice, or too late, has closed its login.
+            // A reused or expired token has closed its login.
             accounts.logins.forget();
         })?;
         Ok::<_, StoreError>((session.id, session.user, now, OwnProfile::of(store, session.user)?))
@@ -149,11 +149,11 @@ pub async fn refresh(site: &Site, token: &RandomToken) -> Result<LoggedIn, SiteE
     Ok(LoggedIn { access_token, refresh_token, me })
 }
 
-/// The open login that an access token is of; `None` where the token is not ours, or its login is closed.
+/// The open login named by an access token; `None` if the token is not ours or its login is closed.
 ///
 /// # Errors
 ///
-/// `TokenExpired` where the login is open and can be refreshed.
+/// `TokenExpired` if the login is open and can be refreshed.
 pub async fn of_token(site: &Site, token: &str) -> Result<Option<Login>, SiteError> {
     let Some(bearer) = site.accounts.tokens.read(token, site.now()) else { return Ok(None) };
     let mut login = site.accounts.logins.known(bearer.session);
@@ -169,7 +169,7 @@ async fn open_login(site: &Site, session: SessionId) -> Result<Option<Login>, Si
     site.store(move |store| accounts.logins.open(store, session)).await
 }
 
-/// True while the login that was found before is still open, and of the same account.
+/// True while an earlier login is still open, and of the same account.
 ///
 /// # Errors
 ///
@@ -180,18 +180,18 @@ pub async fn is_open(site: &Site, login: &Login) -> Result<bool, SiteError> {
     Ok(open.is_some_and(|open| open.user == login.user))
 }
 
-/// What a login may be closed by.
+/// Selects the login to close.
 #[derive(Debug, Default)]
 pub struct LogOut<'a> {
-    /// An access token of it; an expired one is enough.
+    /// Its access token; an expired one is enough.
     pub access_token: Option<&'a str>,
     /// Its refresh token.
     pub refresh_token: Option<RandomToken>,
-    /// Closes all logins of the access token's account.
+    /// Close all logins of the access token's account.
     pub everywhere: bool,
 }
 
-/// Logs out, also where there was no login.
+/// Logs out; without a login it does nothing.
 ///
 /// # Errors
 ///
@@ -231,7 +231,7 @@ pub async fn list(site: &Site, actor: &Actor) -> Result<Vec<Session>, SiteError>
 ///
 /// # Errors
 ///
-/// `Refused` with `NotFound`, also for other people's logins: they are nobody's business.
+/// `Refused` with `NotFound`, also for other accounts' logins, so as not to reveal them.
 pub async fn close(site: &Site, actor: &Actor, session: SessionId) -> Result<(), SiteError> {
     let user = actor.member()?.user;
     site.change_accounts(move |store| {
@@ -247,7 +247,7 @@ fn expiry(now: Timestamp) -> Timestamp {
     Timestamp::from_unix_millis(now.unix_millis().saturating_add(1000 * REFRESH_SECONDS))
 }
 
-/// What its user sees a login as: the browser's own name, and the address, by which it is [known](Found::is_known) again.
+/// A login's label for its user: the browser's own name, and the address, by which it is [known](Found::is_known) later.
 fn label(agent: &str, address: IpAddr) -> String {
     let agent: String = agent.chars().take(LABEL_CHARACTERS).collect();
     format!("{agent}{FROM}{address}")
@@ -322,7 +322,7 @@ mod tests {
         log_out(&site, how).await.unwrap();
         assert_eq!(of_token(&site, other.access_token.expose()).await.unwrap(), None);
         assert!(site.is_open(&ben).await);
-        // By the refresh token alone, and where there is nothing to close.
+        // By the refresh token alone, and without a login.
         let login = ann(&site).await;
         for _ in 0..2 {
             let refresh_token = Some(login.refresh_token.clone());

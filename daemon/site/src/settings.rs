@@ -1,4 +1,4 @@
-//! What the owner has decided for the site.
+//! The owner's settings for the site.
 
 use crate::actor::Actor;
 use crate::error::SiteError;
@@ -7,13 +7,13 @@ use crate::text::{self, FieldError};
 use perch_store::{Registration, Role, Store, StoreError};
 use std::ops::RangeInclusive;
 
-/// Characters of the site's name, which stands in the page's title.
+/// Characters of the site's name, which is shown in the page's title.
 const SITE_NAME_CHARACTERS: RangeInclusive<usize> = 1..=50;
 
-/// The settings, and whether the site must be set up first.
+/// The settings, and whether the site needs setup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// What the owner has decided.
+    /// The owner's settings.
     pub decided: perch_store::Settings,
     /// There is no owner yet.
     pub needs_setup: bool,
@@ -25,7 +25,7 @@ impl Settings {
     }
 }
 
-/// The settings; for everybody.
+/// The settings; for everyone.
 ///
 /// # Errors
 ///
@@ -34,14 +34,14 @@ pub async fn show(site: &Site) -> Result<Settings, SiteError> {
     site.store(Settings::of).await
 }
 
-/// What to change; `None` stays as it is.
+/// Changes; `None` keeps the present value.
 #[derive(Debug, Default)]
 pub struct SettingsChange {
     /// 1 to 50 characters.
     pub site_name: Option<String>,
     /// Who may register.
     pub registration: Option<Registration>,
-    /// What a newly registered account may do; never `Owner`.
+    /// The role of a newly registered account; never `Owner`.
     pub new_user_role: Option<Role>,
 }
 
@@ -49,13 +49,13 @@ pub struct SettingsChange {
 ///
 /// # Errors
 ///
-/// `Field` of what does not fit, `Unauthenticated` and `Forbidden`.
+/// `Field` for an invalid value, `Unauthenticated` and `Forbidden`.
 pub async fn change(site: &Site, actor: &Actor, change: SettingsChange) -> Result<Settings, SiteError> {
     actor.owner()?;
     let site_name =
         change.site_name.map(|name| text::name("site_name", &name, SITE_NAME_CHARACTERS)).transpose()?;
     if change.new_user_role == Some(Role::Owner) {
-        let why = "must be viewer or streamer: nobody registers as an owner".to_owned();
+        let why = "must be viewer or streamer: nobody can register as an owner".to_owned();
         return Err(FieldError { field: "new_user_role", why }.into());
     }
     site.store(move |store| {

@@ -1,4 +1,4 @@
-//! Setup: makes the first owner, once, for whoever has the setup code.
+//! Setup: creates the first owner, once, for the person with the setup code.
 
 use crate::accounts::secret::Password;
 use crate::actor::Actor;
@@ -9,13 +9,13 @@ use crate::site::Site;
 use crate::text;
 use perch_store::{NewUser, Refusal, Store, StoreError};
 
-/// What guesses at the code are counted under; no username has a space.
+/// The name under which guesses of the code are counted; no username has a space.
 const SUBJECT: &str = "setup code";
 
 /// The first owner.
 #[derive(Debug)]
 pub struct NewOwner {
-    /// As it was typed.
+    /// As typed.
     pub setup_code: String,
     /// Up to 20 characters.
     pub username: String,
@@ -23,16 +23,16 @@ pub struct NewOwner {
     pub password: Password,
 }
 
-/// Makes the owner, and logs in. `agent` is the name that the browser or program gives itself.
+/// Creates the owner and logs in. `agent` is the name that the browser or program gives itself.
 ///
 /// # Errors
 ///
-/// `Refused` where there is an owner, `WrongSetupCode`, `TooMany` after too many wrong ones, `Field` of what does not fit.
+/// `Refused` if there is an owner, `WrongSetupCode`, `TooMany` after too many wrong ones, `Field` for an invalid value.
 pub async fn set_up(site: &Site, actor: &Actor, new: NewOwner, agent: &str) -> Result<LoggedIn, SiteError> {
     if site.store(Store::has_owner).await? {
         return Err(Refusal::OwnerExists.into());
     }
-    // Counted for each address alone: strangers on the LAN must not be able to keep the owner from setting up.
+    // Counted per address only: strangers on the LAN must not be able to block the owner.
     let attempt = site.accounts.attempts.begin(SUBJECT, actor.address(), true)?;
     if !site.accounts.setup_code.is(&new.setup_code) {
         return Err(SiteError::WrongSetupCode);

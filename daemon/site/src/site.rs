@@ -1,7 +1,7 @@
-//! The site: handles of everything that use cases work with. A use case is a function beside its noun (`users`, `topics`), which takes the site,
-//! the actor and what is asked for.
+//! The site: handles of everything that use cases need. A use case is a function in the file of its noun (`users`, `topics`),
+//! which takes the site, the actor and the request.
 //!
-//! Must not be here: what HTTP alone needs (perch-web's `state`), or a rule of the site.
+//! Not here: what only HTTP needs (perch-web's `state`), and rules of the site.
 
 use crate::accounts::Accounts;
 use crate::appliance::board::Board;
@@ -28,15 +28,15 @@ use std::sync::Arc;
 
 /// Handles of the daemon's parts; one for the daemon.
 pub struct Site {
-    /// Starts and stops streams, and tells what is on the air.
+    /// Starts and stops streams, and knows which are on the air.
     pub live: LiveHandle,
     /// The chats of streams that are on the air.
     pub chat: ChatHandle,
-    /// The configured cameras; `/media/live/` shows the first.
+    /// The configured cameras.
     pub cameras: Arc<[LiveCamera]>,
     /// Pictures of the cameras.
     pub snapshots: Arc<Snapshots>,
-    /// The controls that people have set of the cameras.
+    /// The saved camera controls.
     pub controls: KeptControls,
     /// Counters of all streams.
     pub hls_metrics: Arc<HlsMetrics>,
@@ -44,36 +44,36 @@ pub struct Site {
     pub recordings: Recordings,
     /// What does not work now.
     pub faults: Faults,
-    /// What memory is used for.
+    /// How the memory is used.
     pub memory: MemoryBudget,
-    /// The machine under the daemon.
+    /// The machine.
     pub board: Board,
-    /// The machine's Wi-Fi, where Perch may choose its network.
+    /// The machine's Wi-Fi, if Perch manages it.
     pub wifi: Option<Wifi>,
-    /// Updates of the system, where Perch may install them.
+    /// Updates of the system, if Perch installs them.
     pub updates: Option<Arc<Updates>>,
     /// Monotonic and wall time.
     pub clock: Arc<dyn Clock>,
-    /// What Perch remembers. Use cases call it by [`Site::store`].
+    /// The store. Use cases call it through [`Site::store`].
     pub store: Arc<Store>,
-    /// Tells whether the store still answers.
+    /// Tells whether the store answers.
     pub store_probe: StoreProbe,
-    /// Backups of the store that are being made or restored.
+    /// Backups being made or restored.
     pub backups: Arc<Backups>,
     /// Passwords, tokens, open logins.
     pub accounts: Arc<Accounts>,
-    /// Notifications, told to open pages as they happen.
+    /// Delivers notifications to open pages.
     pub notices: Arc<Notices>,
-    /// Decodes the pictures that people upload.
+    /// Processes uploaded pictures.
     pub pictures: Pictures,
-    /// How much one actor may ask.
+    /// Rate limits.
     pub limits: Limits,
     /// Turns for calls that block.
     pub turns: Turns,
 }
 
 impl Site {
-    /// Wall time, as the store writes it.
+    /// The wall time, in the store's type.
     pub fn now(&self) -> Timestamp {
         wall(&*self.clock)
     }
@@ -96,7 +96,8 @@ impl Site {
         self.turns.store(move || work(&store)).await?.map_err(SiteError::from)
     }
 
-    /// Like [`Site::store`], for work that changes logins, roles, standings, usernames or passwords: the logins kept in memory are read again after it.
+    /// Like [`Site::store`], for work that changes logins, roles, standings, usernames or passwords: the logins in memory are
+    /// read again afterwards.
     ///
     /// # Errors
     ///
@@ -113,7 +114,7 @@ impl Site {
         let accounts = self.accounts.clone();
         self.store(move |store| {
             let done = work(store);
-            // Here, and not after the await: the request may be given up, the change is not.
+            // Here, and not after the await: the request may be cancelled, but the change still happens.
             accounts.logins.forget();
             done
         })

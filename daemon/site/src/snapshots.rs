@@ -1,4 +1,4 @@
-//! What a camera sees now, as a picture, for whoever may watch the stream that has it.
+//! Snapshots of cameras, for everyone who may watch their stream.
 
 use crate::actor::Actor;
 use crate::cameras;
@@ -8,11 +8,11 @@ use crate::stream;
 use perch_store::StreamState;
 use perch_studio::snapshot::{Snapshot, SnapshotError};
 
-/// A picture of what the camera sees, `width` pixels wide or a little more; at most a second, or the time between two key frames, old.
+/// What the camera sees, `width` pixels wide or a little more; at most a second (or one key frame interval) old.
 ///
 /// # Errors
 ///
-/// `NotFound`, `Unauthenticated` where its stream is for members, and `Snapshot` where nothing is on the air or no picture can be made.
+/// `NotFound`, `Unauthenticated` if its stream is for members, and `Snapshot` if nothing is on the air or no picture can be made.
 pub async fn take(site: &Site, actor: &Actor, camera: &str, width: u32) -> Result<Snapshot, SiteError> {
     let found = cameras::named(site, camera)?.handle();
     let visibility = {

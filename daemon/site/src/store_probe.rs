@@ -1,42 +1,42 @@
-//! Whether the store still answers. A probe asks it every few seconds, the way every request does: on a thread of the runtime that may block. So
-//! it finds a card or a store that hangs, and also that no such thread is left.
+//! Checks whether the store answers. A probe calls it every few seconds as requests do: on a thread of the runtime that may
+//! block. So it detects a card or store that hangs, and also that no such thread is free.
 //!
-//! Must not be here: what is done about it (`/readyz`, the watchdog), and errors of the store, which are answers.
+//! Not here: the consequences (`/readyz`, the watchdog). Errors of the store count as answers.
 
 use perch_studio::clock::Clock;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Between an answer and the next question.
+/// Between an answer and the next call.
 const PERIOD: Duration = Duration::from_secs(5);
 
-/// What the probe found; clones are the same.
+/// The probe's result; clones share it.
 #[derive(Clone)]
 pub struct StoreProbe {
     clock: Arc<dyn Clock>,
-    /// Monotonic time of the question that has not been answered.
+    /// Monotonic time of a call without an answer.
     asked_at: Arc<Mutex<Option<Duration>>>,
 }
 
 impl StoreProbe {
-    /// One that has asked nothing yet.
+    /// A probe that has not called yet.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self { clock, asked_at: Arc::default() }
     }
 
-    /// How long the store has owed an answer; zero where it owes none.
+    /// How long a call has waited for its answer; zero without one.
     pub fn waits(&self) -> Duration {
         self.asked_at().map_or(Duration::ZERO, |asked_at| self.clock.monotonic().saturating_sub(asked_at))
     }
 
-    /// Asks until dropped. `ask` calls the store and may block; one call at a time.
+    /// Runs until dropped. `ask` calls the store and may block; one call at a time.
     pub async fn run(self, ask: impl Fn() + Send + Sync + 'static) {
         let ask = Arc::new(ask);
         loop {
             *self.asked_at() = Some(self.clock.monotonic());
             let ask = ask.clone();
             if let Err(error) = tokio::task::spawn_blocking(move || ask()).await {
-                tracing::error!("the store cannot be asked: {error}");
+                tracing::error!("the store cannot be probed: {error}");
             }
             *self.asked_at() = None;
             tokio::time::sleep(PERIOD).await;
@@ -55,7 +55,7 @@ mod tests {
     use perch_studio::clock::HandClock;
     use std::sync::mpsc;
 
-    /// A probe of a store whose calls return when the test says so, and the calls that were made.
+    /// A probe of a store whose calls return on the test's command, and the number of calls.
     struct Probed {
         probe: StoreProbe,
         clock: Arc<HandClock>,
@@ -71,7 +71,7 @@ mod tests {
         let returned = Mutex::new(returned);
         tokio::spawn(probe.clone().run(move || {
             called.send(()).unwrap();
-            // An error is the end of the test.
+            // An error means that the test has ended.
             let _ = returned.lock().unwrap().recv();
         }));
         Probed { probe, clock, calls, returns }

@@ -1,4 +1,4 @@
-//! A stream as somebody sees it, and who may see and change one.
+//! A stream as an actor sees it, and who may see and change it.
 
 use crate::actor::Actor;
 use crate::error::SiteError;
@@ -12,21 +12,21 @@ use std::sync::Arc;
 /// A stream as an actor sees it now.
 #[derive(Debug, Clone)]
 pub struct SeenStream {
-    /// As it is: what is stored, and what only the studio knows so far.
+    /// The stored stream, updated with what only the studio knows so far.
     pub stream: Stream,
-    /// What it is filed under.
+    /// The topics it is filed under.
     pub topics: Vec<Topic>,
-    /// Whose stream it is.
+    /// The stream's user.
     pub user: User,
-    /// Seconds since it is live, or how many it was; 0 before its first picture.
+    /// Seconds since it went live, or its length; 0 before its first picture.
     pub elapsed_seconds: u64,
-    /// Who watch now.
+    /// Present viewers.
     pub viewers: u32,
-    /// Whether there is something to play.
+    /// Whether it can be played.
     pub is_playable: bool,
     /// Why it is the one at `/media/live/`, if it is.
     pub featured: Option<Featured>,
-    /// What the actor has said of it; `None` without an account.
+    /// The actor's reaction and watch list; `None` without an account.
     pub own: Option<OwnMarks>,
     /// Whether the actor may change, stop and delete it.
     pub may_edit: bool,
@@ -35,22 +35,22 @@ pub struct SeenStream {
 /// Why a stream is the one at `/media/live/`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Featured {
-    /// The studio chose it: the public one that is live the longest.
+    /// The studio chose it: the public one that has been live longest.
     Chosen,
     /// An owner pinned it.
     Pinned,
 }
 
-/// What one account has said of a stream.
+/// What one account has set on a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OwnMarks {
-    /// Whether it is liked, or disliked.
+    /// Its like or dislike.
     pub reaction: Option<Reaction>,
     /// Whether it is on the watch list.
     pub is_saved: bool,
 }
 
-/// Who looks, when, and at what is on the air: what it takes to show streams beside what is stored of them.
+/// What is needed to show stored streams to an actor: the actor, the time, and the streams on the air.
 #[derive(Debug, Clone)]
 pub struct Perspective {
     actor: Actor,
@@ -59,13 +59,13 @@ pub struct Perspective {
 }
 
 impl Perspective {
-    /// The actor's, now.
+    /// For the actor, now.
     pub fn of(site: &Site, actor: &Actor) -> Self {
         let on_air = site.live.on_air().borrow().clone();
         Self { actor: actor.clone(), on_air, now: site.now() }
     }
 
-    /// The stream from here. Blocks.
+    /// The stream as the actor sees it. Blocks.
     ///
     /// # Errors
     ///
@@ -100,16 +100,16 @@ fn own_marks(store: &Store, user: UserId, stream: StreamId) -> Result<OwnMarks, 
     Ok(OwnMarks { reaction: store.reaction(user, stream)?, is_saved: store.is_saved(user, stream)? })
 }
 
-/// Whether the actor may know of streams with this visibility: streams for members are there for members only.
+/// Whether the actor may see streams of this visibility: members-only streams need an account.
 pub const fn may_see(actor: &Actor, visibility: Visibility) -> bool {
     matches!(visibility, Visibility::Public) || actor.is_member()
 }
 
-/// The stream, where the actor may know of it. Blocks.
+/// The stream, if the actor may see it. Blocks.
 ///
 /// # Errors
 ///
-/// `Refused` with `NotFound`, also where the actor may not know of it.
+/// `Refused` with `NotFound`, also if it is hidden from the actor.
 pub fn visible(store: &Store, actor: &Actor, id: StreamId) -> Result<Stream, SiteError> {
     let stream = store.stream(id)?;
     if may_see(actor, stream.facts.visibility) {
@@ -119,7 +119,7 @@ pub fn visible(store: &Store, actor: &Actor, id: StreamId) -> Result<Stream, Sit
     }
 }
 
-/// The stream, where the actor may change it: its user, and owners. Blocks.
+/// The stream, if the actor may change it: its user, and owners. Blocks.
 ///
 /// # Errors
 ///
@@ -159,7 +159,7 @@ mod tests {
             assert_eq!(editable(&site.store, actor, public).is_ok(), edits, "{actor}");
             let hidden = editable(&site.store, actor, hidden);
             assert_eq!(hidden.is_ok(), edits, "{actor}");
-            // Whoever may not see it is not told that it is there.
+            // A hidden stream looks like a missing one.
             let is_forbidden = matches!(hidden, Err(SiteError::Forbidden));
             assert_eq!(is_forbidden, sees_hidden && !edits, "{actor}");
         }
@@ -182,7 +182,7 @@ mod tests {
         assert_eq!(seen.own, Some(OwnMarks { reaction: Some(Reaction::Like), is_saved: false }));
         assert_eq!(seen.user.username, "ann");
         assert_eq!(see(&site.nobody).own, None);
-        // The console may do what an owner may, and has no account that could like anything.
+        // The console has an owner's rights, but no account that could like anything.
         let console = see(&Actor::Console);
         assert_eq!((console.own, console.may_edit), (None, true));
         site.store.end_stream(id, EndReason::User, site.now()).unwrap();

@@ -1,4 +1,4 @@
-//! What is said of a stream: its title, its description and the topics that it is filed under.
+//! Checks a stream's title, description and topics.
 
 use crate::error::SiteError;
 use crate::text::{self, FieldError};
@@ -10,7 +10,7 @@ const TITLE_CHARACTERS: usize = 100;
 /// Characters of a description at most.
 const DESCRIPTION_CHARACTERS: usize = 5000;
 
-/// The title as it is kept.
+/// The title in its stored form.
 ///
 /// # Errors
 ///
@@ -19,7 +19,7 @@ pub fn title(text: &str) -> Result<String, FieldError> {
     text::line("title", text, 1..=TITLE_CHARACTERS)
 }
 
-/// The description as it is kept.
+/// The description in its stored form.
 ///
 /// # Errors
 ///
@@ -28,11 +28,11 @@ pub fn description(text: &str) -> Result<String, FieldError> {
     text::paragraph("description", text, DESCRIPTION_CHARACTERS)
 }
 
-/// The topics with these ids, each once. Blocks.
+/// The topics with these ids, without duplicates. Blocks.
 ///
 /// # Errors
 ///
-/// `Field` of `topics`: too many, or one that there is not; and those of the store.
+/// `Field` for `topics`: too many, or an unknown one; and those of the store.
 pub fn topics(store: &Store, asked: &[String]) -> Result<Vec<TopicId>, SiteError> {
     let refused = |why: String| SiteError::from(FieldError { field: "topics", why });
     if asked.len() > TOPICS_PER_STREAM {

@@ -1,4 +1,4 @@
-//! Streams: finding them, changing what is said of one, ending and deleting one. Going live is [`going_live`](crate::going_live).
+//! Finding, changing, ending and deleting streams. [`going_live`](crate::going_live) starts them.
 
 use crate::actor::Actor;
 use crate::error::SiteError;
@@ -10,45 +10,45 @@ use perch_store::{
     Visibility,
 };
 
-/// Which streams are looked for, and in which order.
+/// Selects and sorts streams.
 #[derive(Debug, Clone)]
 pub struct Search {
-    /// Words that title, description, user or topics have, each whole or its beginning; empty: any.
+    /// Words that title, description, user or topics must contain, each whole or as a prefix; empty: any.
     pub text: String,
-    /// Filed under it.
+    /// Filed under this topic.
     pub topic: Option<TopicId>,
-    /// Not ended, or over.
+    /// Live or ended.
     pub state: Option<StateFilter>,
     /// Of the account with this name.
     pub username: Option<String>,
-    /// Of accounts that the actor follows.
+    /// Only of accounts that the actor follows.
     pub following: bool,
-    /// That the actor likes.
+    /// Only those that the actor likes.
     pub liked: bool,
-    /// On the actor's watch list.
+    /// Only those on the actor's watch list.
     pub saved: bool,
     /// The order.
     pub sort: Sort,
-    /// Where the page before ended.
+    /// Where the previous page ended.
     pub after: Option<Cursor>,
-    /// Streams of a page.
+    /// Streams per page.
     pub limit: usize,
 }
 
-/// One page of what was found.
+/// A page of streams.
 #[derive(Debug)]
 pub struct FoundStreams {
     /// As the actor sees them.
     pub streams: Vec<SeenStream>,
-    /// Where the next page goes on; `None` on the last one.
+    /// Where the next page begins; `None` on the last one.
     pub next: Option<Cursor>,
 }
 
-/// Finds streams that the actor may know of.
+/// Finds streams that the actor may see.
 ///
 /// # Errors
 ///
-/// `Unauthenticated`, or `Forbidden` for the console, where something of the actor's own account is asked for.
+/// `Unauthenticated`, or `Forbidden` for the console, if the search refers to the actor's own account.
 pub async fn find(site: &Site, actor: &Actor, search: Search) -> Result<FoundStreams, SiteError> {
     let own = |asked: bool| asked.then(|| actor.member().map(|login| login.user)).transpose();
     let mut query = StreamQuery {
@@ -69,7 +69,7 @@ pub async fn find(site: &Site, actor: &Actor, search: Search) -> Result<FoundStr
         if let Some(username) = search.username {
             match store.user_by_name(&username) {
                 Ok(user) => query.user = Some(user.id),
-                // Nobody has this name: nobody's streams.
+                // An unknown name has no streams.
                 Err(StoreError::Refused(_)) => return Ok(FoundStreams { streams: Vec::new(), next: None }),
                 Err(error) => return Err(error),
             }
@@ -85,7 +85,7 @@ pub async fn find(site: &Site, actor: &Actor, search: Search) -> Result<FoundStr
 ///
 /// # Errors
 ///
-/// `Refused` with `NotFound`, also where the actor may not know of it.
+/// `Refused` with `NotFound`, also if it is hidden from the actor.
 pub async fn show(site: &Site, actor: &Actor, id: StreamId) -> Result<SeenStream, SiteError> {
     let (perspective, actor) = (Perspective::of(site, actor), actor.clone());
     site.store(move |store| {
@@ -95,7 +95,7 @@ pub async fn show(site: &Site, actor: &Actor, id: StreamId) -> Result<SeenStream
     .await
 }
 
-/// What to change of a stream; what is `None` stays as it is.
+/// Changes to a stream; `None` keeps the present value.
 #[derive(Debug, Clone, Default)]
 pub struct ChangeStream {
     /// 1 to 100 characters.
@@ -108,11 +108,11 @@ pub struct ChangeStream {
     pub visibility: Option<Visibility>,
 }
 
-/// Changes what is said of a stream, and who may watch it; for its user and owners.
+/// Changes a stream's details, and who may watch it; for its user and owners.
 ///
 /// # Errors
 ///
-/// `Field` of what does not fit, `Refused` with `NotFound`, `Forbidden`.
+/// `Field` for an invalid value, `Refused` with `NotFound`, `Forbidden`.
 pub async fn change(
     site: &Site,
     actor: &Actor,
@@ -136,11 +136,11 @@ pub async fn change(
     Ok(changed)
 }
 
-/// Ends a stream, for its user and owners; comes back when it has ended. One that has ended before stays as it ended.
+/// Ends a stream, for its user and owners; returns when it has ended. An ended stream does not change.
 ///
 /// # Errors
 ///
-/// `Refused` with `NotFound`, `Forbidden`, and `Live` where the studio cannot end it.
+/// `Refused` with `NotFound`, `Forbidden`, and `Live` if the studio cannot end it.
 pub async fn stop(site: &Site, actor: &Actor, id: StreamId) -> Result<SeenStream, SiteError> {
     let asker = actor.clone();
     let stream = site.store(move |store| stream::editable(store, &asker, id)).await?;
@@ -151,19 +151,20 @@ pub async fn stop(site: &Site, actor: &Actor, id: StreamId) -> Result<SeenStream
     site.store(move |store| perspective.see(store, stream)).await
 }
 
-/// Pins a stream that is on the air to `/media/live/`, or leaves the choice to the studio again; for owners. A pin is kept in memory: it ends with its
-/// stream, and with the daemon.
+/// Pins a stream on the air to `/media/live/`, or lets the studio choose again; for owners. A pin is only in memory: it ends with
+/// its stream, and with the daemon.
 ///
 /// # Errors
 ///
-/// `Unauthenticated`, `Forbidden`, `Refused` with `NotFound`, and `Live` where the stream is not on the air.
+/// `Unauthenticated`, `Forbidden`, `Refused` with `NotFound`, and `Live` if the stream is not on the air.
 pub async fn pin(site: &Site, actor: &Actor, id: StreamId, is_pinned: bool) -> Result<(), SiteError> {
     actor.owner()?;
     site.store(move |store| store.stream(id)).await?;
     Ok(site.live.pin(id, is_pinned).await?)
 }
 
-/// Deletes a stream that has ended, with its chat and all that refers to it; for its user and owners. Its pictures are gone at once.
+/// Deletes an ended stream with its chat and everything that refers to it; for its user and owners. Its pictures are gone at
+/// once.
 ///
 /// # Errors
 ///
@@ -175,7 +176,7 @@ pub async fn delete(site: &Site, actor: &Actor, id: StreamId) -> Result<(), Site
         Ok::<_, SiteError>(store.delete_stream(id)?)
     });
     deleted.await?;
-    // Only now: the end of a stream that could not be deleted can still be watched.
+    // Only after the deletion: if it fails, the stream's end can still be watched.
     site.live.stream_deleted(id).await;
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! A site for the tests of use cases: a store in a folder of its own, a clock that is turned by hand, and a studio whose cameras show the test pattern.
+//! A site for tests of use cases: a store in a folder of its own, a clock turned by hand, and a studio whose cameras show the
+//! test pattern.
 
 use crate::accounts::Accounts;
 use crate::accounts::secret::Password;
@@ -27,18 +28,18 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Everybody's password.
+/// The password of every account.
 pub const PASSWORD: &str = "correct horse";
 
-/// Where everybody sits.
+/// The address of every actor.
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
-/// A password as somebody types it.
+/// A password as typed.
 pub fn password(text: &str) -> Password {
     Password::new(text.to_owned())
 }
 
-/// A site of its own. Its studio runs on the test's runtime.
+/// A site for one test. Its studio runs on the test's runtime.
 pub struct TestSite {
     site: Site,
     /// Somebody without a login.
@@ -56,7 +57,7 @@ impl Deref for TestSite {
     }
 }
 
-/// A runtime does not end before the readers of every stream have: what is on the air is stopped, also where a test has failed.
+/// A runtime ends only after the readers of every stream, so streams are stopped even after a failed test.
 impl Drop for TestSite {
     fn drop(&mut self) {
         let on_air = self.site.live.on_air().borrow().clone();
@@ -65,7 +66,7 @@ impl Drop for TestSite {
         }
         let stopping = async {
             for stream in on_air.iter() {
-                // Those that a test has deleted are not there to be stopped.
+                // Streams that the test deleted need no stop.
                 let _ = self.site.live.stop(stream.stream, EndReason::Shutdown).await;
             }
         };
@@ -74,20 +75,20 @@ impl Drop for TestSite {
 }
 
 impl TestSite {
-    /// Accounts that one address makes in an hour.
+    /// Accounts that one address may create in an hour.
     pub const REGISTRATIONS_PER_HOUR: u32 = 3;
 
-    /// A site that was never set up. Inside a runtime.
+    /// A site before setup. Call it inside a runtime.
     pub fn new() -> Self {
         Self::with_cameras(&[])
     }
 
-    /// A site that was never set up, with cameras that show the test pattern. Inside a runtime of several threads, where one of them goes live.
+    /// A site before setup, with cameras that show the test pattern. Going live needs a runtime of several threads.
     pub fn with_cameras(names: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = Arc::new(Store::open(&dir.path().join("perch.redb")).unwrap());
         let hand = Arc::new(HandClock::at_wall(Duration::from_secs(1_795_000_000)));
-        // Governor counts from its own zero.
+        // Governor's first instant must be later than its zero.
         hand.turn(Duration::from_hours(1));
         let clock: Arc<dyn Clock> = hand.clone();
         let accounts = Arc::new(Accounts::open(&store, dir.path(), &clock).unwrap());
@@ -152,7 +153,7 @@ impl TestSite {
         Self { site, nobody: Actor::Anonymous { address: HERE }, clock: hand, _dir: dir }
     }
 
-    /// Makes an account, and logs it in.
+    /// Creates an account and logs it in.
     pub async fn account(&self, username: &str, role: Role) -> Actor {
         let new = NewAccount { username: username.to_owned(), password: password(PASSWORD), role };
         users::add(self, &Actor::Console, new).await.unwrap();
@@ -172,12 +173,12 @@ impl TestSite {
         sessions::is_open(self, actor.login().unwrap()).await.unwrap()
     }
 
-    /// Asks the store here and now.
+    /// Calls the store on this thread.
     pub fn store_now<T>(&self, work: impl FnOnce(&Store) -> Result<T, StoreError>) -> Result<T, StoreError> {
         work(&self.site.store)
     }
 
-    /// A stream of the actor's that the store takes for unfinished.
+    /// A stream of the actor's that is unfinished in the store.
     pub fn stream(&self, actor: &Actor, camera: &str) -> StreamId {
         let new = NewStream {
             user: actor.user().unwrap(),
@@ -211,7 +212,7 @@ fn pattern(name: &str) -> Camera {
     }
 }
 
-/// A small picture as somebody would upload it.
+/// A small picture to upload.
 pub fn png() -> bytes::Bytes {
     let mut png = std::io::Cursor::new(Vec::new());
     image::DynamicImage::new_rgb8(8, 8).write_to(&mut png, image::ImageFormat::Png).unwrap();

@@ -1,7 +1,8 @@
-//! What people may write, and in which form it is kept: NFC (UAX #15), trimmed, bounded in characters, without what would disturb the text around
-//! it or pass one name off as another (UTS #39). Every text that comes from outside goes through here once, before it is stored.
+//! Rules for texts from people, and their stored form: NFC (UAX #15), trimmed, limited in length, without characters that disturb
+//! the text around them or make one name look like another (UTS #39). Every text from outside is checked here once, before it is
+//! stored.
 //!
-//! Which field has which bounds is its handler's; what is on an HTTP status is `http::problem`'s.
+//! Not here: the limits of each field, and HTTP statuses.
 
 use std::ops::RangeInclusive;
 use unicode_normalization::UnicodeNormalization as _;
@@ -12,12 +13,12 @@ use unicode_security::{MixedScript as _, RestrictionLevel, RestrictionLevelDetec
 pub const USERNAME_CHARACTERS: RangeInclusive<usize> = 1..=20;
 /// Of a password, in characters.
 pub const PASSWORD_CHARACTERS: RangeInclusive<usize> = 8..=128;
-/// Of an e-mail address, in bytes: what a mail server takes (RFC 5321 §4.5.3.1, with its brackets).
+/// Of an e-mail address, in bytes: the limit of mail servers (RFC 5321 §4.5.3.1, with its brackets).
 const EMAIL_BYTES: usize = 254;
-/// Marks on one letter; the most that a written language puts there, with some to spare. More of them paint over the lines around.
+/// Combining marks on one letter; more than any written language needs. A larger number paints over the lines around.
 const MARKS_MOST: usize = 8;
 
-/// Names that would be taken for the site itself, or for an address of it.
+/// Names that could be mistaken for the site itself, or for one of its addresses.
 const RESERVED: [&str; 15] = [
     "admin",
     "administrator",
@@ -36,7 +37,7 @@ const RESERVED: [&str; 15] = [
     "system",
 ];
 
-/// What is wrong with a field.
+/// An invalid field.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {why}")]
 pub struct FieldError {
@@ -61,12 +62,12 @@ pub fn line(
     bounded(field, cleaned(field, text, false)?, characters)
 }
 
-/// A text of several lines, which may be empty: descriptions, what people say of themselves.
+/// A text of several lines, which may be empty: descriptions, biographies.
 pub fn paragraph(field: &'static str, text: &str, characters_most: usize) -> Result<String, FieldError> {
     bounded(field, cleaned(field, &text.replace("\r\n", "\n"), true)?, 0..=characters_most)
 }
 
-/// How a person, or the site, wants to be called; may be empty where `characters` says so. No invisible characters, and no word that mixes
+/// A name of a person or the site; may be empty if `characters` allows it. No invisible characters, and no word that mixes
 /// alphabets which look alike.
 pub fn name(
     field: &'static str,
@@ -81,10 +82,10 @@ pub fn name(
     Ok(name)
 }
 
-/// A username: letters and digits of any one script, `_`, `-` and `.`; not a name of the site itself.
+/// A username: letters and digits of one script, `_`, `-` and `.`; not a reserved name.
 pub fn username(text: &str) -> Result<String, FieldError> {
     const FIELD: &str = "username";
-    // Compatibility forms are told apart by nobody: wide letters become letters.
+    // Compatibility forms look the same, so wide letters become normal ones.
     let name: String = text.nfkc().collect();
     let name = bounded(FIELD, cleaned(FIELD, &name, false)?, USERNAME_CHARACTERS)?;
     let fits = |c: char| c.is_alphanumeric() || is_combining_mark(c) || matches!(c, '_' | '-' | '.');
@@ -108,7 +109,7 @@ pub fn username(text: &str) -> Result<String, FieldError> {
     Ok(name)
 }
 
-/// A new password. Any characters; it is not kept as it is, so nothing of it is changed.
+/// A new password. Any characters are allowed, and it is hashed unchanged.
 pub fn password(field: &'static str, text: &str) -> Result<(), FieldError> {
     if PASSWORD_CHARACTERS.contains(&text.chars().count()) {
         return Ok(());
@@ -117,7 +118,7 @@ pub fn password(field: &'static str, text: &str) -> Result<(), FieldError> {
     Err(FieldError::new(field, format!("must have {least} to {most} characters")))
 }
 
-/// An e-mail address, or nothing. Whether it is somebody's is not known before a letter has come back.
+/// An e-mail address, or nothing. Whether it exists is not checked.
 pub fn email(text: &str) -> Result<String, FieldError> {
     const FIELD: &str = "email";
     let address = cleaned(FIELD, text, false)?;
@@ -141,7 +142,7 @@ pub fn email(text: &str) -> Result<String, FieldError> {
     Ok(address)
 }
 
-/// In the form it is kept in, or what is in it that may be in no text.
+/// The stored form; the error names a forbidden character.
 fn cleaned(field: &'static str, text: &str, has_lines: bool) -> Result<String, FieldError> {
     let text = text.trim();
     let mut marks = 0;
@@ -186,7 +187,7 @@ fn refuse_look_alikes(field: &'static str, name: &str) -> Result<(), FieldError>
         return Err(FieldError::new(field, format!("has {}, which nobody can see", code_point(hidden))));
     }
     let words = name.split(|c: char| !c.is_alphanumeric() && !is_combining_mark(c));
-    // A word of one script, or of some that are written together and told apart, as Latin in Japanese (UTS #39 §5.2).
+    // A word of one script, or of scripts that are written together and look different, as Latin in Japanese (UTS #39 §5.2).
     let is_plain = |word: &str| {
         word.is_single_script() || word.check_restriction_level(RestrictionLevel::HighlyRestrictive)
     };
@@ -346,7 +347,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever is accepted is accepted again, unchanged: what is stored can be sent back as it is.
+        /// An accepted text is accepted again, unchanged: stored texts can be sent back as they are.
         #[test]
         fn accepted_texts_are_stable(text in "\\PC{0,30}|[a-zа-я._-]{0,22}") {
             if let Ok(once) = line("f", &text, 0..=100) { prop_assert_eq!(line("f", &once, 0..=100), Ok(once)); }

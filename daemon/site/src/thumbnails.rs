@@ -1,4 +1,4 @@
-//! The picture that a stream is listed with: what its user chose, else what its camera saw last.
+//! The picture that a stream is listed with: the one its user chose, else the last one from its camera.
 
 use crate::actor::Actor;
 use crate::error::SiteError;
@@ -13,9 +13,9 @@ use perch_store::{Refusal, StreamId, Visibility};
 pub struct Thumbnail {
     /// The file.
     pub jpeg: Vec<u8>,
-    /// Another for every picture.
+    /// A new number for every picture.
     pub version: u32,
-    /// Whether everybody may have it, so that caches on the way may keep it.
+    /// Whether everyone may see it, so that shared caches may keep it.
     pub is_public: bool,
 }
 
@@ -23,7 +23,7 @@ pub struct Thumbnail {
 ///
 /// # Errors
 ///
-/// `Refused` with `NotFound` where there is none, and where the actor may not know of the stream.
+/// `Refused` with `NotFound` if there is none, or the stream is hidden from the actor.
 pub async fn show(site: &Site, actor: &Actor, id: StreamId) -> Result<Thumbnail, SiteError> {
     let actor = actor.clone();
     site.store(move |store| {
@@ -35,19 +35,19 @@ pub async fn show(site: &Site, actor: &Actor, id: StreamId) -> Result<Thumbnail,
     .await
 }
 
-/// Lists a stream with the middle of an uploaded picture (PNG, JPEG, WebP) from now on; for its user and owners. Hold a
+/// Sets a stream's thumbnail to the middle of an uploaded picture (PNG, JPEG, WebP); for its user and owners. Hold a
 /// [place](crate::picture::Pictures::place) for the upload.
 ///
 /// # Errors
 ///
-/// `Picture` for what is none or too large, `Refused` with `NotFound`, `Forbidden`.
+/// `Picture` for an unreadable or too large file, `Refused` with `NotFound`, `Forbidden`.
 pub async fn choose(
     site: &Site,
     actor: &Actor,
     id: StreamId,
     upload: Bytes,
 ) -> Result<SeenStream, SiteError> {
-    // Asked before the picture is unpacked, and again when it is kept: who may what can change meanwhile.
+    // Checked before decoding, and again before storing: rights can change meanwhile.
     let asker = actor.clone();
     site.store(move |store| stream::editable(store, &asker, id)).await?;
     let jpeg = site.pictures.make(upload, Purpose::Thumbnail).await?;

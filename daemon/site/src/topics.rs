@@ -1,4 +1,4 @@
-//! Topics: what streams are filed under; the owner's to arrange.
+//! The topics of streams, managed by the owner.
 
 use crate::actor::Actor;
 use crate::error::SiteError;
@@ -7,10 +7,10 @@ use crate::text::{self, FieldError};
 use perch_store::{Store, TOPICS_MOST, Topic, TopicId};
 use std::ops::RangeInclusive;
 
-/// Characters of a topic's name, which stands on a tab.
+/// Characters of a topic's name, which is shown on a tab.
 const NAME_CHARACTERS: RangeInclusive<usize> = 1..=40;
 
-/// All topics, in the order of their tabs; for everybody.
+/// All topics, in the order of their tabs; for everyone.
 ///
 /// # Errors
 ///
@@ -19,23 +19,23 @@ pub async fn list(site: &Site) -> Result<Vec<Topic>, SiteError> {
     site.store(Store::topics).await
 }
 
-/// Adds a topic behind the others; for owners.
+/// Adds a topic after the others; for owners.
 ///
 /// # Errors
 ///
-/// `Field` of `name`, `Refused` where there is one of this name or too many, `Unauthenticated` and `Forbidden`.
+/// `Field` for `name`, `Refused` if the name is taken or there are too many topics, `Unauthenticated` and `Forbidden`.
 pub async fn add(site: &Site, actor: &Actor, name: &str) -> Result<Topic, SiteError> {
     actor.owner()?;
     let (name, now) = (text::name("name", name, NAME_CHARACTERS)?, site.now());
     site.store(move |store| store.add_topic(&name, now)).await
 }
 
-/// What to change of a topic; `None` stays as it is.
+/// Changes to a topic; `None` keeps the present value.
 #[derive(Debug, Default)]
 pub struct TopicChange {
     /// 1 to 40 characters.
     pub name: Option<String>,
-    /// Its place in the row of tabs, from 0.
+    /// Its position in the row of tabs, from 0.
     pub position: Option<u32>,
 }
 
@@ -43,7 +43,7 @@ pub struct TopicChange {
 ///
 /// # Errors
 ///
-/// `Field` of what does not fit, `Refused` where there is one of this name or no such topic, `Unauthenticated` and `Forbidden`.
+/// `Field` for an invalid value, `Refused` if the name is taken or the topic is unknown, `Unauthenticated` and `Forbidden`.
 pub async fn change(
     site: &Site,
     actor: &Actor,
@@ -53,17 +53,17 @@ pub async fn change(
     actor.owner()?;
     let name = change.name.map(|name| text::name("name", &name, NAME_CHARACTERS)).transpose()?;
     if change.position.is_some_and(|position| position as usize >= TOPICS_MOST) {
-        let why = format!("must be 0 to {}", TOPICS_MOST - 1);
+        let why = format!("must be from 0 to {}", TOPICS_MOST - 1);
         return Err(FieldError { field: "position", why }.into());
     }
     site.store(move |store| store.change_topic(topic, name.as_deref(), change.position)).await
 }
 
-/// Removes a topic; the streams that were filed under it stay. For owners.
+/// Deletes a topic; its streams stay. For owners.
 ///
 /// # Errors
 ///
-/// `Refused` where there is no such topic, `Unauthenticated` and `Forbidden`.
+/// `Refused` for an unknown topic, `Unauthenticated` and `Forbidden`.
 pub async fn delete(site: &Site, actor: &Actor, topic: TopicId) -> Result<(), SiteError> {
     actor.owner()?;
     site.store(move |store| store.delete_topic(topic)).await
@@ -85,7 +85,7 @@ mod tests {
         assert!(matches!(taken, Err(SiteError::Refused(Refusal::TopicTaken { .. }))), "{taken:?}");
         let first = TopicChange { position: Some(0), ..TopicChange::default() };
         assert_eq!(change(&site, &olga, trains.id, first).await.unwrap().name, "Trains");
-        // A new site has some of its own.
+        // A new site has topics already.
         let ids = |topics: Vec<Topic>| {
             let ids = topics.into_iter().map(|topic| topic.id);
             ids.filter(|id| [birds.id, trains.id].contains(id)).collect::<Vec<_>>()

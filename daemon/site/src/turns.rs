@@ -1,19 +1,19 @@
-//! Turns for what blocks: the store and the cameras' drivers are asked on threads that may block, a few at a time.
+//! Turns for blocking calls: the store and the cameras' drivers are called on threads that may block, a few at a time.
 
 use crate::error::SiteError;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
-/// Calls of the store at once: reads cost the processor, and writes wait for one card.
+/// Calls of the store at once: reads need the processor, and writes wait for the one card.
 const STORE_AT_ONCE: usize = 4;
-/// How long a call waits for its turn. A card or a driver that stalls for longer is reported instead of waited for.
+/// How long a call waits for its turn. If a card or driver stalls for longer, that is an error.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The turns of a site.
 pub struct Turns {
     store: Arc<Semaphore>,
-    /// Drivers are asked by one at a time.
+    /// One call of a driver at a time.
     hardware: Arc<Semaphore>,
 }
 
@@ -28,7 +28,7 @@ impl Turns {
     ///
     /// # Errors
     ///
-    /// `StoreBusy` when it was not its turn within 10 s, `Unfinished` when `work` panicked.
+    /// `StoreBusy` without a turn within 10 s, `Unfinished` if `work` panicked.
     pub async fn store<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -36,16 +36,16 @@ impl Turns {
         in_turn(&self.store, SiteError::StoreBusy, work).await
     }
 
-    /// Runs `work`, which asks a camera's driver, on a thread that may block.
+    /// Runs `work`, which calls a camera's driver, on a thread that may block.
     ///
     /// # Errors
     ///
-    /// `Busy` when it was not its turn within 10 s, `Unfinished` when `work` panicked.
+    /// `Busy` without a turn within 10 s, `Unfinished` if `work` panicked.
     pub async fn hardware<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, SiteError> {
-        in_turn(&self.hardware, SiteError::Busy("the camera is being asked by somebody else"), work).await
+        in_turn(&self.hardware, SiteError::Busy("another request is using the camera"), work).await
     }
 }
 
@@ -57,7 +57,7 @@ async fn in_turn<T: Send + 'static>(
     let turn = tokio::time::timeout(PATIENCE, turns.clone().acquire_owned()).await;
     let Ok(Ok(turn)) = turn else { return Err(busy) };
     let work = move || {
-        // A request may be given up; its turn lasts until the work is done.
+        // The request may be cancelled; the turn is held until the work is done.
         let _turn = turn;
         work()
     };
@@ -85,10 +85,10 @@ mod tests {
             async move { turns.store(|| ()).await }
         });
         tokio::task::yield_now().await;
-        // Time does not go on by itself while threads block.
+        // Paused time does not advance by itself while threads block.
         tokio::time::advance(PATIENCE).await;
         assert!(matches!(waiting.await.unwrap(), Err(SiteError::StoreBusy)));
-        // Drivers have a turn of their own.
+        // Drivers have turns of their own.
         assert!(turns.hardware(|| ()).await.is_ok());
         for (done, call) in stalled {
             drop(done);

@@ -1,4 +1,4 @@
-//! Accounts: looking somebody up, and the owner's management of them.
+//! Profiles, and the owners' management of accounts.
 
 use crate::accounts::secret::Password;
 use crate::actor::Actor;
@@ -11,14 +11,14 @@ use perch_store::{
     EndReason, NewUser, Refusal, Role, Standing, Store, StoreError, StreamId, User, UserId, UserQuery,
 };
 
-/// How often an account that is being deleted may go live again. It has at most one stream for each camera.
+/// How often an account may go live again while it is being deleted. It has at most one stream per camera.
 const STREAMS_AT_ONCE: usize = 16;
 
-/// Somebody's profile.
+/// A user's profile.
 ///
 /// # Errors
 ///
-/// `NotFound`, also for an account that the actor may not know of.
+/// `NotFound`, also for an account hidden from the actor.
 pub async fn show(site: &Site, actor: &Actor, username: String) -> Result<Profile, SiteError> {
     let actor = actor.clone();
     site.store(move |store| {
@@ -38,22 +38,22 @@ pub async fn find(site: &Site, actor: &Actor, query: UserQuery) -> Result<Vec<Us
     site.store(move |store| store.find_users(&query)).await
 }
 
-/// An account that an owner makes.
+/// An account that an owner creates.
 #[derive(Debug)]
 pub struct NewAccount {
     /// Up to 20 characters.
     pub username: String,
     /// 8 to 128 characters.
     pub password: Password,
-    /// What it may do.
+    /// Its role.
     pub role: Role,
 }
 
-/// Makes an account, whatever the settings say of registration; for owners.
+/// Creates an account, whatever the settings say about registration; for owners.
 ///
 /// # Errors
 ///
-/// `Field` of `username` or `password`, `Refused` where the name is taken, `Unauthenticated` and `Forbidden`.
+/// `Field` for `username` or `password`, `Refused` if the name is taken, `Unauthenticated` and `Forbidden`.
 pub async fn add(site: &Site, actor: &Actor, new: NewAccount) -> Result<User, SiteError> {
     actor.owner()?;
     let username = text::username(&new.username)?;
@@ -64,7 +64,7 @@ pub async fn add(site: &Site, actor: &Actor, new: NewAccount) -> Result<User, Si
     site.store(move |store| {
         let user = store.add_user(&account, role, now)?;
         if user.role == Role::Owner {
-            // An owner who is made at the console before setup replaces setup.
+            // An owner created on the console before setup replaces setup.
             accounts.setup_code.forget();
         }
         Ok::<_, StoreError>(user)
@@ -72,23 +72,23 @@ pub async fn add(site: &Site, actor: &Actor, new: NewAccount) -> Result<User, Si
     .await
 }
 
-/// What an owner changes of an account; `None` stays as it is.
+/// An owner's changes to an account; `None` keeps the present value.
 #[derive(Debug, Default)]
 pub struct AccountChange {
-    /// What it may do.
+    /// Its role.
     pub role: Option<Role>,
-    /// `Active` approves or readmits. `Suspended` closes all logins and ends what is on the air.
+    /// `Active` approves or readmits. `Suspended` closes all logins and ends the account's streams.
     pub standing: Option<Standing>,
-    /// A new password closes all logins, but for the one that asks.
+    /// A new password closes all logins except the one that asks.
     pub password: Option<Password>,
 }
 
-/// Changes what an account may do; for owners.
+/// Changes an account's role, standing or password; for owners.
 ///
 /// # Errors
 ///
-/// `Field` of `password`, `Refused` for the last owner and for a name that nobody has, `Unauthenticated` and `Forbidden`. What comes after the
-/// part that was refused is not changed.
+/// `Field` for `password`, `Refused` for the last owner and for an unknown name, `Unauthenticated` and `Forbidden`. After a
+/// refusal the remaining changes are not made.
 pub async fn change(
     site: &Site,
     actor: &Actor,
@@ -107,7 +107,7 @@ pub async fn change(
     let own = actor.login().cloned();
     let changed = site.change_accounts(move |store| {
         let user = store.user_by_name(&username)?.id;
-        // What could be refused comes first.
+        // Changes that can be refused come first.
         if let Some(standing) = standing {
             store.set_standing(user, standing)?;
         }
@@ -115,7 +115,7 @@ pub async fn change(
             store.set_role(user, role)?;
         }
         if let Some(password) = &password {
-            // An owner who changes the own password stays logged in here.
+            // An owner who changes their own password stays logged in here.
             let keep = own.filter(|own| own.user == user).and_then(|own| own.session);
             store.change_password(user, password, keep)?;
         }
@@ -128,20 +128,20 @@ pub async fn change(
     Ok(user)
 }
 
-/// Deletes an account with everything in it; for owners. A stream that is on the air ends first.
+/// Deletes an account with everything in it; for owners. A stream on the air ends first.
 ///
 /// # Errors
 ///
-/// `Refused` for the last owner and for a name that nobody has, `Unauthenticated` and `Forbidden`.
+/// `Refused` for the last owner and for an unknown name, `Unauthenticated` and `Forbidden`.
 pub async fn delete(site: &Site, actor: &Actor, username: String) -> Result<(), SiteError> {
     actor.owner()?;
     let user = site.store(move |store| store.user_by_name(&username)).await?;
     delete_account(site, user.id, EndReason::Owner).await
 }
 
-/// Deletes an account; what of it is on the air ends for `reason`.
+/// Deletes an account; its streams on the air end for `reason`.
 pub(crate) async fn delete_account(site: &Site, user: UserId, reason: EndReason) -> Result<(), SiteError> {
-    // The store says whether something is on the air, in the transaction that deletes; it refuses the last owner before that.
+    // The store checks in the deleting transaction whether a stream is on the air; before that it refuses the last owner.
     for _ in 0..STREAMS_AT_ONCE {
         match site.change_accounts(move |store| store.delete_user(user)).await {
             Err(SiteError::Refused(Refusal::NotEnded { stream })) => end_stream(site, stream, reason).await?,
@@ -152,7 +152,7 @@ pub(crate) async fn delete_account(site: &Site, user: UserId, reason: EndReason)
             }
         }
     }
-    Err(SiteError::Busy("the account goes live again and again"))
+    Err(SiteError::Busy("the account keeps going live"))
 }
 
 async fn end_streams(site: &Site, user: UserId, reason: EndReason) -> Result<(), SiteError> {
@@ -226,7 +226,7 @@ mod tests {
         let new = AccountChange { password: Some(password("another password")), ..AccountChange::default() };
         change(&site, &olga, "ann".to_owned(), new).await.unwrap();
         assert!(!site.is_open(&ann).await);
-        // One's own login stays.
+        // The actor's own login stays.
         let new = AccountChange { password: Some(password("another password")), ..AccountChange::default() };
         change(&site, &olga, "olga".to_owned(), new).await.unwrap();
         assert!(site.is_open(&olga).await);

@@ -1,4 +1,4 @@
-//! One's watch list: streams that somebody keeps for later.
+//! The watch list: streams that an account has saved for later.
 
 use crate::actor::Actor;
 use crate::error::SiteError;
@@ -10,7 +10,7 @@ use perch_store::StreamId;
 ///
 /// # Errors
 ///
-/// `Unauthenticated`, `Forbidden` for the console, `Refused` with `NotFound` and where the list is full.
+/// `Unauthenticated`, `Forbidden` for the console, `Refused` with `NotFound` and if the list is full.
 pub async fn save(site: &Site, actor: &Actor, id: StreamId) -> Result<(), SiteError> {
     let (user, now, actor) = (actor.member()?.user, site.now(), actor.clone());
     site.store(move |store| {
@@ -21,7 +21,7 @@ pub async fn save(site: &Site, actor: &Actor, id: StreamId) -> Result<(), SiteEr
     .await
 }
 
-/// Takes a stream off the actor's watch list, also where it is not on it.
+/// Takes a stream off the actor's watch list; if it is not on it, nothing happens.
 ///
 /// # Errors
 ///

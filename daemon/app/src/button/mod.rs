@@ -151,9 +151,7 @@ async fn start_or_stop(live: &LiveHandle, faults: &Faults) {
         Ok(pressed) => {
             match pressed {
                 Pressed::Started(stream) => tracing::info!(%stream, "the button starts a stream"),
-                Pressed::Ending(streams) => {
-                    tracing::info!(?streams, "the button stops what is on the air")
-                }
+                Pressed::Ending(streams) => tracing::info!(?streams, "the button stops the streams"),
             }
             faults.clear(PRESS);
         }

@@ -24,7 +24,7 @@ pub struct Config {
     pub limits: Limits,
     /// `[log]`
     pub log: Log,
-    /// `[[camera]]`, at least one: the first is the one `/media/live/` follows.
+    /// `[[camera]]`, at least one: the first is the default of a new stream.
     pub cameras: Vec<Camera>,
 }
 

@@ -87,7 +87,7 @@ try {
 
   writeFileSync(`${folder}/cut.backup`, readFileSync(backup).subarray(0, 9000));
   await file.setInputFiles(`${folder}/cut.backup`);
-  await page.getByRole("alert").filter({ hasText: "damaged or cut short" }).waitFor();
+  await page.getByRole("alert").filter({ hasText: "damaged or incomplete" }).waitFor();
   await step("a file that is none is refused in words");
   await refused(422);
 

@@ -1,5 +1,6 @@
-//! Guessing is slowed down, for the name that is guessed at and for the address it comes from, with waits that grow and end by themselves:
-//! nobody is locked out for good, and a stranger's attempts keep nobody out who has logged in from an address before, or gets it right the first time.
+//! Slows down guessing, per guessed name and per address, with waits that grow and end by themselves. Nobody is locked out for
+//! good, and a stranger's attempts do not block a person who has logged in from their address before, or who gets it right the
+//! first time.
 
 use perch_studio::clock::Clock;
 use std::collections::HashMap;
@@ -9,13 +10,13 @@ use std::time::Duration;
 
 /// Longest wait after a failed attempt.
 const LONGEST: Duration = Duration::from_mins(5);
-/// Failures that are forgotten this long after the last one.
+/// Failures are forgotten this long after the last one.
 const FORGOTTEN: Duration = Duration::from_hours(1);
-/// What is remembered, some 100 bytes each; the oldest is forgotten for more.
+/// Subjects in memory, some 100 bytes each; beyond that the oldest are forgotten.
 const REMEMBERED: usize = 10_000;
-/// Failures without a wait: people mistype.
+/// Failures without a wait, for typing errors.
 const FREE: u32 = 5;
-/// Of an address, behind which several people may sit, and of a name, at which several may try.
+/// The same for an address, which several people may share, and for a name, which several may try.
 const FREE_SHARED: u32 = 20;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -36,7 +37,7 @@ struct Failures {
 }
 
 impl Failures {
-    /// When the next attempt is heard.
+    /// When the next attempt is allowed.
     fn next(self, free: u32) -> Duration {
         match self.count.checked_sub(free) {
             None => Duration::ZERO,
@@ -45,28 +46,28 @@ impl Failures {
     }
 }
 
-/// Too many failures: how long to wait.
+/// Too many failures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("too many failed attempts")]
 pub struct TooMany {
-    /// Until an attempt is heard again.
+    /// Time until the next attempt is allowed.
     pub wait: Duration,
 }
 
-/// The failures of late.
+/// Recent failures.
 pub struct Attempts {
     clock: Arc<dyn Clock>,
     failures: Mutex<HashMap<Subject, Failures>>,
 }
 
 impl Attempts {
-    /// With none so far.
+    /// Without any failures yet.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self { clock, failures: Mutex::default() }
     }
 
-    /// Lets an attempt begin, and counts it as failed until it is told to have [succeeded](Attempt::succeeded), so that many at once are counted
-    /// as well. `name` is what is guessed at; `is_known` says that it has logged in from this address before.
+    /// Begins an attempt, counted as failed until it has [succeeded](Attempt::succeeded), so that parallel attempts count, too.
+    /// `name` is what is guessed at; `is_known` says that it has logged in from this address before.
     pub fn begin(&self, name: &str, address: IpAddr, is_known: bool) -> Result<Attempt<'_>, TooMany> {
         let (name, address) = (name.to_lowercase(), network(address));
         let mut subjects = vec![(Subject::Pair(name.clone(), address), FREE)];
@@ -82,7 +83,7 @@ impl Attempts {
         let of_late = |subject| {
             failures.get(subject).filter(|of: &&Failures| now.saturating_sub(of.last) < FORGOTTEN).copied()
         };
-        // Whoever tries for the first time from an address is heard, however many strangers guess at the name.
+        // The first attempt from an address is allowed, however many strangers guess at the name.
         let is_first = of_late(&subjects[0].0).is_none();
         let counted: Vec<_> =
             subjects.iter().map(|(subject, free)| (subject, free, of_late(subject))).collect();
@@ -103,7 +104,7 @@ impl Attempts {
     }
 }
 
-/// Forgets the older half, so that this is seldom to be done.
+/// Forgets the older half, so that this happens seldom.
 fn forget_oldest(failures: &mut HashMap<Subject, Failures>) {
     let mut times: Vec<Duration> = failures.values().map(|of| of.last).collect();
     let (_, middle, _) = times.select_nth_unstable(failures.len() / 2);
@@ -111,7 +112,7 @@ fn forget_oldest(failures: &mut HashMap<Subject, Failures>) {
     failures.retain(|_, of| of.last > middle);
 }
 
-/// An attempt that was heard.
+/// An allowed attempt.
 #[must_use]
 pub struct Attempt<'a> {
     attempts: &'a Attempts,
@@ -119,7 +120,8 @@ pub struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// It was the right password: what was counted against this name at this address is forgotten, and this one against the others.
+    /// The password was right: failures of this name at this address are forgotten, and this attempt no longer counts for the
+    /// others.
     pub fn succeeded(self) {
         let mut failures = self.attempts.failures.lock().expect("nothing panics while it holds the lock");
         for subject in &self.subjects {
@@ -132,7 +134,7 @@ impl Attempt<'_> {
     }
 }
 
-/// Whoever has one IPv6 address has its whole /64.
+/// An owner of one IPv6 address has its whole /64.
 pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() & !u128::from(u64::MAX)).into()),
@@ -158,7 +160,7 @@ mod tests {
         (clock.clone(), Attempts::new(clock))
     }
 
-    /// Fails as often as it may.
+    /// Fails as often as allowed; returns how often.
     fn fail(attempts: &Attempts, name: &str, address: IpAddr, times: usize) -> usize {
         (0..times).take_while(|_| attempts.begin(name, address, false).is_ok()).count()
     }
@@ -189,7 +191,7 @@ mod tests {
         assert!(attempts.begin("ann", there(), true).is_ok());
         let elsewhere = [192, 0, 2, 3].into();
         attempts.begin("ann", elsewhere, false).unwrap().succeeded();
-        // Mistyped, at an address where nobody has logged in before.
+        // A typing error, at an address without an earlier login.
         drop(attempts.begin("ann", elsewhere, false).unwrap());
         assert!(attempts.begin("ann", elsewhere, false).is_err());
     }

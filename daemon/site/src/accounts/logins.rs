@@ -1,4 +1,4 @@
-//! Who is logged in. Every request with a token asks whether its login is open, so what the store said is kept; whatever changes logins,
+//! Open logins in memory. Every request with a token checks its login, so the store's answers are kept. Every change of logins,
 //! roles, standings or names calls [`Logins::forget`], and the next request asks the store again.
 
 use perch_store::{Refusal, Role, SessionId, Standing, Store, StoreError, UserId};
@@ -6,33 +6,33 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::watch;
 
-/// Logins kept in memory; a LAN has fewer, and 100 bytes each are little.
+/// Logins kept; a LAN has fewer, and each takes some 100 bytes.
 const KEPT: usize = 4096;
 
-/// Who asks.
+/// An open login.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Login {
-    /// Whose account.
+    /// Its account.
     pub user: UserId,
-    /// Its name.
+    /// The account's name.
     pub username: Arc<str>,
-    /// What it may do now.
+    /// The account's present role.
     pub role: Role,
-    /// Which login; `None` is the console of the machine itself.
+    /// Its id; `None` for the machine's own console.
     pub session: Option<SessionId>,
 }
 
-/// The open logins, as far as they are known.
+/// The open logins known so far.
 pub struct Logins {
     kept: Mutex<Kept>,
-    /// Counts the times that everything was forgotten.
+    /// Counts calls of [`Self::forget`].
     changed: watch::Sender<u64>,
 }
 
 #[derive(Default)]
 struct Kept {
     by_session: HashMap<SessionId, Login>,
-    /// The count of `changed`: what was read from the store before it rose is not kept.
+    /// The value of `changed`: answers from before its last change are not kept.
     generation: u64,
 }
 
@@ -43,12 +43,12 @@ impl Default for Logins {
 }
 
 impl Logins {
-    /// What is known of a login, without asking the store.
+    /// A login known without asking the store.
     pub fn known(&self, session: SessionId) -> Option<Login> {
         self.kept().by_session.get(&session).cloned()
     }
 
-    /// The login, when it is open and its account active. Blocks.
+    /// The login, if it is open and its account active. Blocks.
     pub fn open(&self, store: &Store, session: SessionId) -> Result<Option<Login>, StoreError> {
         let generation = {
             let kept = self.kept();
@@ -72,7 +72,7 @@ impl Logins {
         Ok(Some(login))
     }
 
-    /// Something changed about logins or accounts: everything is asked anew.
+    /// Logins or accounts have changed: forgets all answers.
     pub fn forget(&self) {
         let mut kept = self.kept();
         kept.by_session.clear();
@@ -80,7 +80,7 @@ impl Logins {
         self.changed.send_replace(kept.generation);
     }
 
-    /// Tells of every [`Self::forget`]: what lasts longer than a request asks [`Self::open`] again then.
+    /// Signals every [`Self::forget`]: connections that outlast a request then call [`Self::open`] again.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
     }

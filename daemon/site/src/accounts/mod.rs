@@ -1,5 +1,5 @@
-//! Accounts' doors: passwords, access and refresh tokens, who is logged in, attempts, the setup code. HTTP is not here (`http/auth`),
-//! nor what is remembered of accounts (perch-store).
+//! Authentication: passwords, access and refresh tokens, open logins, failed attempts, the setup code. Not here: HTTP
+//! (perch-web), and stored accounts (perch-store).
 
 pub mod attempts;
 pub mod logins;
@@ -21,38 +21,38 @@ use std::sync::Arc;
 use tokens::Tokens;
 use wall_clock::WallClock;
 
-/// Why nobody can log in.
+/// Why authentication cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountsError {
     /// The signing key or the owner cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The setup code cannot be kept.
+    /// The setup code cannot be written.
     #[error(transparent)]
     SetupCode(#[from] setup_code::SetupCodeError),
-    /// No thread for hashing.
+    /// The hashing thread cannot be started.
     #[error("cannot start the thread that checks passwords: {0}")]
     Thread(#[source] std::io::Error),
 }
 
-/// What guards the doors; one for the daemon.
+/// The parts of authentication; one set for the daemon.
 pub struct Accounts {
     /// Hashes and checks passwords, one at a time.
     pub passwords: Passwords,
-    /// Makes and reads access tokens.
+    /// Issues and checks access tokens.
     pub tokens: Tokens,
-    /// Who is logged in.
+    /// Open logins.
     pub logins: Logins,
-    /// Slows guessing down.
+    /// Slows down guessing.
     pub attempts: Attempts,
-    /// Notices when somebody sets the clock.
+    /// Notices when the clock is set.
     pub wall_clock: WallClock,
-    /// What makes the first owner.
+    /// Allows creating the first owner.
     pub setup_code: SetupCode,
 }
 
 impl Accounts {
-    /// Puts the guards up; makes the setup code where there is no owner yet.
+    /// Starts authentication; creates the setup code if there is no owner yet.
     pub fn open(store: &Store, data_dir: &Path, clock: &Arc<dyn Clock>) -> Result<Self, AccountsError> {
         let setup_code = SetupCode::keep(data_dir, store.has_owner()?)?;
         Ok(Self {

@@ -1,5 +1,5 @@
-//! Passwords become Argon2id hashes (RFC 9106): 19 MiB of memory, two passes, one lane, as OWASP advises for small servers. One thread does
-//! them one after the other, and gives way to everything else on the board, so that logging in never costs the stream a frame.
+//! Hashes passwords with Argon2id (RFC 9106): 19 MiB of memory, two passes, one lane, as OWASP advises for small servers. One
+//! thread does this at low priority, so that a login never costs the stream a frame.
 
 use super::secret::Password;
 use argon2::password_hash::phc;
@@ -8,9 +8,9 @@ use perch_store::PasswordHash;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use tokio::sync::oneshot;
 
-/// Waiting hashes: at some 50 ms to 500 ms each, what a person waits for.
+/// Waiting hashes: at 50 ms to 500 ms each, as long as a person waits.
 const QUEUE: usize = 16;
-/// Of the hashing thread: the kernel prefers everybody else.
+/// Niceness of the hashing thread: everything else goes first.
 const NICE: i32 = 15;
 
 /// More people log in at once than can be served in time.
@@ -41,7 +41,7 @@ impl Passwords {
         hashed.await.map_err(|_| Busy)
     }
 
-    /// Whether the hash is the password's. `None`, for a name that nobody has, is never, and takes the same time.
+    /// Whether the hash is the password's. For `None` (an unknown name) it is false, after the same time.
     pub async fn check(&self, password: Password, hash: Option<PasswordHash>) -> Result<bool, Busy> {
         let (reply, checked) = oneshot::channel();
         self.0.try_send(Job::Check(password, hash, reply)).map_err(|_| Busy)?;
@@ -50,13 +50,13 @@ impl Passwords {
 }
 
 fn work(waiting: &Receiver<Job>) {
-    // On Linux this is of the calling thread alone. Where it is forbidden hashing is as urgent as the rest, and works.
+    // On Linux this affects only the calling thread. If it is forbidden, hashing runs at normal priority.
     let _ = rustix::process::setpriority_process(None, NICE);
     let argon2 = argon2();
     let dummy = hash(&argon2, "");
     while let Ok(job) = waiting.recv() {
         match job {
-            // Whoever asked has left.
+            // The request was cancelled.
             Job::Hash(_, reply) if reply.is_closed() => {}
             Job::Check(_, _, reply) if reply.is_closed() => {}
             Job::Hash(password, reply) => {
@@ -78,7 +78,7 @@ fn argon2() -> Argon2<'static> {
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
 }
 
-/// `None` when the kernel has no random numbers: then nobody gets an account.
+/// `None` if the kernel has no random numbers; then no account can be created.
 fn hash(argon2: &Argon2<'_>, password: &str) -> Option<PasswordHash> {
     let mut salt = [0; 16];
     getrandom::fill(&mut salt).inspect_err(|error| tracing::error!(%error, "no salt for a password")).ok()?;
@@ -121,7 +121,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_comes_to_a_full_queue_is_sent_away() {
-        // A queue whose thread never comes.
+        // A queue without a thread.
         let (jobs, _waiting) = sync_channel(1);
         let passwords = Passwords(jobs);
         let first = passwords.check(password("a"), None);

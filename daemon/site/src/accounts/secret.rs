@@ -1,4 +1,4 @@
-//! Texts that nobody may see: their Debug shows nothing, and what is random in them comes from the kernel.
+//! Secret texts, which `Debug` does not show, and random tokens from the kernel.
 
 use sha2::{Digest as _, Sha256};
 use std::fmt;
@@ -10,12 +10,12 @@ use std::fmt;
 pub struct Password(String);
 
 impl Password {
-    /// From the person's text, as the command line reads it; requests deserialize theirs.
+    /// Takes typed text, for the command line; requests deserialize theirs.
     pub fn new(text: String) -> Self {
         Self(text)
     }
 
-    /// The text, to be hashed or checked.
+    /// The text, for hashing or checking.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -27,15 +27,15 @@ impl fmt::Debug for Password {
     }
 }
 
-/// 256 bits of chance that stand for a right: a refresh token, a stream key. The store keeps the digest alone.
+/// A random 256-bit secret: a refresh token, a stream key. The store keeps only its digest.
 #[derive(Clone)]
 pub struct RandomToken(String);
 
-/// 64 hexadecimal digits are 256 bits.
+/// 256 bits in hexadecimal digits.
 const DIGITS: usize = 64;
 
 impl RandomToken {
-    /// A new one. The error says that the kernel has no random numbers.
+    /// A new token. The error means that the kernel has no random numbers.
     pub fn new() -> Result<Self, getrandom::Error> {
         let mut bytes = [0; DIGITS / 2];
         getrandom::fill(&mut bytes)?;
@@ -43,13 +43,13 @@ impl RandomToken {
         Ok(Self(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()))
     }
 
-    /// One that somebody shows; `None` is a text that none of ours can be.
+    /// Parses a presented token; `None` for a text that cannot be one.
     pub fn shown(text: &str) -> Option<Self> {
         let is_ours = text.len() == DIGITS && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
         is_ours.then(|| Self(text.to_owned()))
     }
 
-    /// The text, for its one owner.
+    /// The text, for its owner only.
     pub fn expose(&self) -> &str {
         &self.0
     }

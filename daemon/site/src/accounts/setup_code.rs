@@ -1,5 +1,5 @@
-//! The code that makes the first owner: who can read the board's console, journal or disk may set it up, and nobody else on the LAN. It lies
-//! in `setup-code` of the data directory, for its owner's eyes alone, until setup is done.
+//! The setup code, which allows creating the first owner: people who can read the board's console, journal or disk may do so, and
+//! nobody else on the LAN. It is in `setup-code` of the data directory, readable only by its owner, until setup is done.
 
 use std::fs;
 use std::io::{ErrorKind, Write as _};
@@ -8,16 +8,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use subtle::ConstantTimeEq as _;
 
-/// Its name in the data directory.
+/// The file's name in the data directory.
 pub const FILE: &str = "setup-code";
-/// Crockford's base 32: no letter is taken for a digit.
+/// Crockford's base 32, whose letters cannot be confused with digits.
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-/// 5 bits each: 50 bits, and few attempts.
+/// Characters of 5 bits: 50 bits suffice, since few attempts are possible.
 const LENGTH: usize = 10;
-/// Of a code that somebody has thought of and put there before the first start (`setup-code` of the card's wifi.txt).
+/// Of a code that a person put there before the first start (`setup-code` of the card's wifi.txt).
 const LONGEST: usize = 64;
 
-/// Why there is no code to set up with.
+/// Why there is no setup code.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupCodeError {
     /// The file cannot be written.
@@ -33,14 +33,14 @@ pub enum SetupCodeError {
     Randomness(getrandom::Error),
 }
 
-/// The code while it is good.
+/// The code while it is valid.
 pub struct SetupCode {
     path: PathBuf,
     code: Mutex<Option<String>>,
 }
 
 impl SetupCode {
-    /// Takes the code that is there, makes one where there is none, removes it where there is an owner.
+    /// Reads the existing code, creates a missing one, removes it if there is an owner.
     pub fn keep(data_dir: &Path, has_owner: bool) -> Result<Self, SetupCodeError> {
         let path = data_dir.join(FILE);
         let code = if has_owner {
@@ -60,19 +60,19 @@ impl SetupCode {
         Ok(kept)
     }
 
-    /// Whether this is the code, in whatever letter case and with or without dashes and spaces. Takes the same time for any code.
+    /// Whether this is the code, in any letter case and with or without dashes and spaces. Takes the same time for any text.
     pub fn is(&self, shown: &str) -> bool {
         let code = self.code.lock().expect("nothing panics while it holds the lock");
         let Some(code) = code.as_deref() else { return false };
         bool::from(plain(code).as_bytes().ct_eq(plain(shown).as_bytes()))
     }
 
-    /// The code, for whoever is to have it; `None` once setup is done.
+    /// The code, for people who may have it; `None` once setup is done.
     pub fn shown(&self) -> Option<String> {
         self.code.lock().expect("nothing panics while it holds the lock").clone()
     }
 
-    /// Setup is done: the code is good for nothing any more.
+    /// Setup is done: the code is no longer valid.
     pub fn forget(&self) {
         *self.code.lock().expect("nothing panics while it holds the lock") = None;
         match fs::remove_file(&self.path) {
@@ -84,7 +84,7 @@ impl SetupCode {
     }
 }
 
-/// The code in the data directory; `None` where it is not one, setup has been done, or no daemon has run yet.
+/// The code in the data directory; `None` if the file is invalid, setup has been done, or no daemon has run yet.
 pub fn read(path: &Path) -> Option<String> {
     let text = fs::read_to_string(path).ok()?;
     let code = text.trim();
@@ -97,7 +97,7 @@ fn write_new(path: &Path) -> Result<String, SetupCodeError> {
     let mut code: String = bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte & 31)])).collect();
     code.insert(LENGTH / 2, '-');
     let write = || {
-        // Of a run that was interrupted, with whatever permissions.
+        // From an interrupted run, with unknown permissions.
         match fs::remove_file(path) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
             _ => {}
@@ -110,7 +110,7 @@ fn write_new(path: &Path) -> Result<String, SetupCodeError> {
     Ok(code)
 }
 
-/// As people may type it: Crockford's reading of letters that look like digits.
+/// Normalises typed text: Crockford's mapping of letters that look like digits.
 fn plain(code: &str) -> String {
     code.chars()
         .filter(char::is_ascii_alphanumeric)
@@ -137,7 +137,7 @@ mod tests {
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert!(kept.is(&code) && kept.is(&code.to_lowercase().replace('-', " ")));
         assert!(!kept.is("") && !kept.is(&code[1..]) && !kept.is(&format!("{code}0")));
-        // Started again before setup, it is the same.
+        // A restart before setup keeps it.
         assert!(SetupCode::keep(dir.path(), false).unwrap().is(&code));
         kept.forget();
         assert!(!kept.is(&code) && !path.exists());

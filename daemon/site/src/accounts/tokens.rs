@@ -1,8 +1,8 @@
-//! Access tokens: JWTs (RFC 7519) signed with HS256 and the store's key, good for 15 minutes. They say who and which login; whether that
-//! login is still open, and what its account may do, is looked up each time (`logins`), so that a token gives no right of its own.
+//! Access tokens: JWTs (RFC 7519) signed with HS256 and the store's key, valid for 15 minutes. They name an account and a login.
+//! Whether that login is open, and what its account may do, is looked up each time (`logins`), so a token alone gives no right.
 //!
-//! The wall clock of a board may jump. A jump forward makes tokens expire early, which costs one refresh; a jump back lets one live
-//! longer, which gives nothing, as its login must be open.
+//! A board's wall clock may jump. A jump forward expires tokens early, which costs one refresh; a jump back prolongs one, which
+//! gains nothing, since its login must be open.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
@@ -13,19 +13,19 @@ use perch_store::{SessionId, SigningKey, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-/// How long an access token is good, in seconds.
+/// How long an access token is valid, in seconds.
 pub const ACCESS_SECONDS: i64 = 15 * 60;
-/// How long a refresh token is good, in seconds: 30 days.
+/// How long a refresh token is valid, in seconds: 30 days.
 pub const REFRESH_SECONDS: i64 = 30 * 24 * 3600;
 
-/// Who shows a token, as of when it was made.
+/// The content of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bearer {
-    /// Whose account.
+    /// The account.
     pub user: UserId,
-    /// Which login.
+    /// The login.
     pub session: SessionId,
-    /// Its 15 minutes are over: good for nothing but to be told so.
+    /// Its 15 minutes are over.
     pub has_expired: bool,
 }
 
@@ -37,7 +37,7 @@ struct Claims {
     exp: i64,
 }
 
-/// Makes and reads access tokens.
+/// Issues and checks access tokens.
 pub struct Tokens {
     sign: EncodingKey,
     check: DecodingKey,
@@ -48,10 +48,10 @@ impl Tokens {
     /// With the site's key.
     #[expect(clippy::needless_pass_by_value, reason = "the key is not wanted anywhere else")]
     pub fn new(key: SigningKey) -> Self {
-        // Fails where it has been done already, by an earlier one of us.
+        // Fails if an earlier instance has done so.
         let _ = HS256_ALONE.install_default();
         let mut validation = Validation::new(Algorithm::HS256);
-        // By our own clock, below.
+        // Expiry is checked below, with our own clock.
         validation.validate_exp = false;
         validation.required_spec_claims.clear();
         Self {
@@ -61,7 +61,7 @@ impl Tokens {
         }
     }
 
-    /// A token for a login.
+    /// Issues a token for a login.
     pub fn make(&self, user: UserId, session: SessionId, now: Timestamp) -> String {
         let iat = now.unix_millis().div_euclid(1000);
         let claims = Claims { sub: user, sid: session, iat, exp: iat.saturating_add(ACCESS_SECONDS) };
@@ -69,7 +69,7 @@ impl Tokens {
             .expect("plain claims and a key of 256 bits can be signed")
     }
 
-    /// Reads a token that somebody shows; `None` is one that we did not make.
+    /// Checks a presented token; `None` if we did not issue it.
     pub fn read(&self, token: &str, now: Timestamp) -> Option<Bearer> {
         let claims = jsonwebtoken::decode::<Claims>(token, &self.check, &self.validation).ok()?.claims;
         let has_expired = claims.exp <= now.unix_millis().div_euclid(1000);
@@ -77,7 +77,7 @@ impl Tokens {
     }
 }
 
-/// The one algorithm that there is: nothing else can be asked for by a token's header (RFC 8725 §3.1).
+/// The only algorithm: a token's header cannot select another (RFC 8725 §3.1).
 static HS256_ALONE: CryptoProvider = CryptoProvider {
     signer_factory: |algorithm, key| Ok(Box::new(Hs256::new(*algorithm, key.as_bytes())?)),
     verifier_factory: |algorithm, key| Ok(Box::new(Hs256::new(*algorithm, key.try_get_as_bytes()?)?)),

@@ -1,4 +1,4 @@
-//! What accounts need from time to time while the daemon runs.
+//! Periodic upkeep of accounts while the daemon runs.
 
 use super::Accounts;
 use perch_store::Store;
@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 
-/// How soon it is noticed that the clock was set. Every look wakes a processor that may have nothing else to do.
+/// Interval for noticing that the clock was set. Each check may wake an idle processor.
 const LOOK_AT_CLOCK: Duration = Duration::from_secs(5);
-/// Of these looks. Expired logins are harmless, and few.
+/// In these checks: once an hour. Expired logins are harmless, and few.
 const TIDY_EVERY: u32 = 720;
 
 /// Runs until it is aborted.

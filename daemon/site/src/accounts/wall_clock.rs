@@ -1,15 +1,16 @@
-//! A board without a battery does not know the time until the network tells it. When its clock jumps, everything that was dated since the daemon
-//! started (or since the jump before) was dated wrongly by as much, and is dated anew; logins among it, so that none looks old by mistake.
+//! Corrects dates after the clock is set. A board without a battery does not know the time until the network gives it. When its
+//! clock jumps, everything dated since the start (or the previous jump) is corrected by the same amount, including logins, so
+//! that none expires by mistake.
 
 use perch_store::{ClockCorrection, Store, StoreError, Timestamp};
 use perch_studio::clock::Clock;
 use perch_studio::clock::wall;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-/// Smaller steps are the clock being kept right.
+/// Smaller steps are normal clock adjustment.
 const JUMP_MS: i64 = 5_000;
 
-/// What the clock showed so far.
+/// The clock's history.
 pub struct WallClock {
     clock: Arc<dyn Clock>,
     known: Mutex<Known>,
@@ -17,25 +18,25 @@ pub struct WallClock {
 
 #[derive(Clone, Copy)]
 struct Known {
-    /// Since when it goes without a jump.
+    /// Start of the present period without a jump.
     since: Timestamp,
     /// Wall time at boot, in milliseconds.
     boot: i64,
 }
 
 impl WallClock {
-    /// As it shows now.
+    /// With the clock's present time.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         let (since, boot) = read(&*clock);
         Self { clock, known: Mutex::new(Known { since, boot }) }
     }
 
-    /// Whether it was set, and [`Self::correct`] has something to do.
+    /// Whether the clock was set, so that [`Self::correct`] has work to do.
     pub fn was_set(&self) -> bool {
         (read(&*self.clock).1 - self.known().boot).abs() >= JUMP_MS
     }
 
-    /// Dates anew what was dated wrongly, if the clock was set. Blocks; whoever comes meanwhile waits until it is done.
+    /// Corrects dates if the clock was set. Blocks; concurrent callers wait until it is done.
     pub fn correct(&self, store: &Store) -> Result<(), StoreError> {
         let mut known = self.known();
         let (now, boot) = read(&*self.clock);
@@ -45,10 +46,7 @@ impl WallClock {
         }
         let showed = Timestamp::from_unix_millis(now.unix_millis() - behind_ms + 1);
         store.correct_times(&ClockCorrection { provisional: known.since..showed, behind_ms })?;
-        tracing::info!(
-            "the clock was set by {} s: what was dated since the start is dated anew",
-            behind_ms / 1000
-        );
+        tracing::info!("the clock was set by {} s: correcting the dates since the start", behind_ms / 1000);
         *known = Known { since: now, boot };
         Ok(())
     }
@@ -97,7 +95,7 @@ mod tests {
         let made = store.user(user).unwrap().created_at;
         assert_eq!(made.unix_millis(), 1_795_000_000_000 - 60_000);
         store.refresh_session(&[1; 32], &[2; 32], after(29), after(59)).unwrap();
-        // It is done once.
+        // It happens once.
         clock.turn(Duration::from_mins(1));
         wall_clock.correct(&store).unwrap();
         assert_eq!(store.user(user).unwrap().created_at, made);

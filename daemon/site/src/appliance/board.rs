@@ -1,7 +1,7 @@
 //! The board under the daemon: heat, power, card, memory, network. For `/api/v1/system`, the page and the log.
 //!
-//! Everything is read from files below a root, `/` in life and a folder of made-up files in tests; what a board does not
-//! have is absent. Must not be here: judging by a board's name.
+//! Everything is read from files below a root: `/`, or a folder of made-up files in tests. What a board does not have is `None`.
+//! No decision depends on a board's name.
 
 use rustix::fs::statvfs;
 use serde::Serialize;
@@ -9,56 +9,56 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use utoipa::ToSchema;
 
-/// A processor slows itself down from here on (80 °C to 85 °C on Raspberry Pis); degrees Celsius.
+/// Above this a processor throttles itself (80 °C to 85 °C on Raspberry Pis); degrees Celsius.
 const HOT_CELSIUS: f64 = 80.0;
-/// A card with less room left than this is said to be nearly full; bytes.
+/// A card with less free space counts as nearly full; bytes.
 const NEARLY_FULL: u64 = 256 << 20;
-/// Memory that is left for the daemon to grow into, bytes.
+/// With less available memory a warning is shown; bytes.
 const LITTLE_MEMORY: u64 = 24 << 20;
 
-/// Where to look.
+/// Where to read.
 #[derive(Clone, Debug)]
 pub struct Board {
     root: PathBuf,
     data_dir: PathBuf,
 }
 
-/// One look at the board.
+/// A report on the board.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct BoardReport {
-    /// As the firmware names it; for people only.
+    /// The firmware's name for it; for people only.
     pub model: Option<String>,
-    /// As set by its owner.
+    /// Set by its owner.
     pub host_name: Option<String>,
-    /// Since the board was switched on.
+    /// Seconds since the board was switched on.
     pub board_uptime_seconds: Option<u64>,
     /// Of the processor, degrees Celsius.
     pub temperature_celsius: Option<f64>,
-    /// The power supply, where the board watches it.
+    /// The power supply, if the board monitors it.
     pub power: Option<Power>,
     /// The file system that keeps the data directory.
     pub disk: Option<Disk>,
     /// Main memory.
     pub memory: Option<Memory>,
-    /// Processes that want to run, averaged over 1, 5 and 15 minutes.
+    /// Runnable processes, averaged over 1, 5 and 15 minutes.
     pub load: Option<[f64; 3]>,
-    /// Under which the board can be reached; loopback left out.
+    /// The board's addresses, without loopback.
     pub addresses: Vec<Address>,
-    /// In words: what a person should look after.
+    /// In words: what a person should attend to.
     pub warnings: Vec<String>,
 }
 
-/// What the firmware says of supply and speed.
+/// The firmware's report on supply and speed.
 #[expect(clippy::struct_excessive_bools, reason = "four bits of the firmware's answer")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Power {
-    /// The supply gives too little now.
+    /// The supply voltage is too low now.
     pub under_voltage: bool,
-    /// It did since boot.
+    /// It has been since boot.
     pub under_voltage_occurred: bool,
-    /// The processor is slowed down now, for heat or for supply.
+    /// The processor is throttled now, by heat or supply.
     pub throttled: bool,
-    /// It was since boot.
+    /// It has been since boot.
     pub throttled_occurred: bool,
 }
 
@@ -67,7 +67,7 @@ pub struct Power {
 pub struct Disk {
     /// Bytes.
     pub total_bytes: u64,
-    /// Bytes that we may still write.
+    /// Bytes that perchd may still write.
     pub free_bytes: u64,
 }
 
@@ -76,9 +76,9 @@ pub struct Disk {
 pub struct Memory {
     /// Bytes.
     pub total_bytes: u64,
-    /// Bytes that programs may still get.
+    /// Bytes available to programs.
     pub available_bytes: u64,
-    /// Bytes that this daemon has resident.
+    /// Bytes resident for this daemon.
     pub daemon_bytes: Option<u64>,
 }
 
@@ -93,17 +93,17 @@ pub struct Address {
 }
 
 impl Board {
-    /// `root` is `/` but in tests.
+    /// `root` is `/` except in tests.
     pub fn new(root: impl Into<PathBuf>, data_dir: impl Into<PathBuf>) -> Self {
         Self { root: root.into(), data_dir: data_dir.into() }
     }
 
-    /// What it calls itself in the network.
+    /// The board's name in the network.
     pub fn host_name(&self) -> Option<String> {
         self.text("proc/sys/kernel/hostname")
     }
 
-    /// Looks at everything. A dozen small reads of `/proc` and `/sys`: cheap, but not for every request.
+    /// Reads everything: a dozen small files of `/proc` and `/sys`, cheap, but not for every request.
     pub fn report(&self) -> BoardReport {
         let mut report = BoardReport {
             model: self.text("proc/device-tree/model").map(|m| m.trim_end_matches('\0').to_owned()),
@@ -124,7 +124,7 @@ impl Board {
         report
     }
 
-    /// Whether the card has little room left. Waits for the card.
+    /// Whether the card is nearly full. Waits for the card.
     pub fn is_nearly_full(&self) -> bool {
         disk(&self.data_dir).is_some_and(|disk| disk.free_bytes < NEARLY_FULL)
     }
@@ -133,7 +133,7 @@ impl Board {
         read(&self.root.join(path))
     }
 
-    /// The hottest zone that calls itself a processor's, else the hottest of all.
+    /// The hottest zone whose name is a processor's, else the hottest of all.
     fn temperature(&self) -> Option<f64> {
         let zones = folders(&self.root.join("sys/class/thermal"), "thermal_zone");
         let of_zone = |zone: &PathBuf| {
@@ -149,7 +149,7 @@ impl Board {
             .map(|(_, celsius)| celsius)
     }
 
-    /// The firmware's word (what `vcgencmd get_throttled` prints), else the kernel's under-voltage alarm.
+    /// The firmware's value (as `vcgencmd get_throttled` prints it), else the kernel's under-voltage alarm.
     fn power(&self) -> Option<Power> {
         let throttled = folders(&self.root.join("sys/devices/platform"), "soc")
             .iter()
@@ -159,7 +159,8 @@ impl Board {
             throttled.and_then(|text| u32::from_str_radix(text.trim_start_matches("0x"), 16).ok())
         {
             let any = |mask: u32| bits & mask != 0;
-            // Bits 0 to 3 are now: under-voltage, frequency capped, throttled, soft temperature limit. From 16 on: since boot.
+            // Bits 0 to 3 are the present: under-voltage, frequency capped, throttled, soft temperature limit. From bit 16: since
+            // boot.
             return Some(Power {
                 under_voltage: any(0x1),
                 under_voltage_occurred: any(0x1_0000),
@@ -185,7 +186,7 @@ impl Board {
     }
 }
 
-/// What a person should look after, most urgent first.
+/// What a person should attend to, most urgent first.
 fn warnings(report: &BoardReport) -> Vec<String> {
     let mut warnings = Vec::new();
     let mut warn = |holds: bool, text: String| {
@@ -196,16 +197,16 @@ fn warnings(report: &BoardReport) -> Vec<String> {
     if let Some(power) = report.power {
         warn(
             power.under_voltage,
-            "The power supply gives too little: use one of 5 V and 3 A with a short cable.".to_owned(),
+            "The power supply is too weak: use one of 5 V and 3 A with a short cable.".to_owned(),
         );
         warn(
             power.under_voltage_occurred && !power.under_voltage,
-            "The power supply gave too little since the board was switched on: use a stronger one."
+            "The power supply has been too weak since the board was switched on: use a stronger one."
                 .to_owned(),
         );
         warn(
             power.throttled,
-            "The processor is slowed down, for heat or for supply: pictures may be lost.".to_owned(),
+            "The processor is slowed down by heat or a weak power supply: pictures may be lost.".to_owned(),
         );
     }
     if let Some(celsius) = report.temperature_celsius {
@@ -245,12 +246,12 @@ fn addresses() -> Vec<Address> {
     addresses
 }
 
-/// A small file's text without the white space around it. Files of `/sys` may fail for reasons of their driver's.
+/// A small file's text, trimmed. Files of `/sys` may fail for driver-specific reasons.
 fn read(path: &Path) -> Option<String> {
     std::fs::read_to_string(path).ok().map(|text| text.trim().to_owned())
 }
 
-/// The folders of `folder` whose name begins so, in order.
+/// The folders of `folder` whose names begin with `beginning`, in order.
 fn folders(folder: &Path, beginning: &str) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
     let mut found: Vec<PathBuf> = entries

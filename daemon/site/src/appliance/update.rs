@@ -1,7 +1,8 @@
-//! Updates of the whole system, where Perch may install them: on the card image, which has two systems. perchd takes the file in, leaves a word in its
-//! runtime directory, and reads how it goes; the image's `/usr/lib/perch/update` does everything else, as root.
+//! Updates of the whole system, if Perch may install them: on the card image, which has two systems. perchd receives the file,
+//! asks for the installation by writing a file in its runtime directory, and reads the progress; the image's
+//! `/usr/lib/perch/update` does the rest, as root.
 //!
-//! Must not be here: what is in an update beyond its first bytes, who may install one, and HTTP (`http/update`).
+//! Not here: an update's content beyond its first bytes, who may install one, and HTTP (perch-web).
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read as _};
@@ -10,74 +11,75 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// The word's name in perchd's runtime directory; a `.path` unit of the image watches for it.
+/// Name of the file in perchd's runtime directory that asks for the installation; a `.path` unit of the image watches for it.
 const WORD: &str = "update";
-/// What somebody sends, in the data directory, until all of it is here.
+/// An incomplete upload, in the data directory.
 const ARRIVING: &str = "incoming.update.part";
-/// The same once the word is left; whoever heeds that deletes it.
+/// The complete file once the installation is asked for; the image's script deletes it.
 const ARRIVED: &str = "incoming.update";
-/// So much of the file that says how it goes is read; what it says is one line.
+/// Bytes read of the progress file, which has one line.
 const LINE_BYTES: u64 = 4096;
-/// Of the words for a refusal: some sentences.
+/// Characters of the reason for a refusal: some sentences.
 const WORDS_CHARACTERS: usize = 500;
 
-/// So much of a file tells whether it is an update: the header of a tar's first member.
+/// Bytes that show whether a file is an update: the header of a tar's first member.
 pub const HEAD_BYTES: usize = 512;
-/// Where in that header the name and the magic number are (POSIX.1-2017, pax, "ustar Interchange Format"). GNU tar, too, begins it with these letters.
+/// Position and value of the magic number in that header (POSIX.1-2017, pax, "ustar Interchange Format"). GNU tar begins it with
+/// the same letters.
 const MAGIC: (usize, &[u8]) = (257, b"ustar");
-/// The first member's name, with the end of it.
+/// The first member's name, with its terminator.
 const FIRST: &[u8] = b"SHA256SUMS\0";
 
-/// Whether a file that begins so can be an update.
+/// Whether a file with this beginning can be an update.
 pub fn looks_like_one(head: &[u8]) -> bool {
     head.len() == HEAD_BYTES && head.starts_with(FIRST) && head[MAGIC.0..].starts_with(MAGIC.1)
 }
 
-/// How an update goes.
+/// The state of an update.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UpdateState {
     /// There is none.
     Idle,
-    /// Somebody sends one.
+    /// It is being uploaded.
     Arriving,
-    /// It is checked, and written beside the system that runs.
+    /// It is being checked, and written beside the running system.
     Installing,
     /// It is written; the board restarts into it.
     Restarting,
-    /// The system that runs is on trial.
+    /// The running system is on trial.
     Trial,
-    /// It has passed, and is kept.
+    /// The trial succeeded: the system is kept.
     Kept,
-    /// Nothing was changed, and why.
+    /// Nothing was changed; the text says why.
     Refused(String),
-    /// It did not become ready: the system from before runs again.
+    /// It did not become ready: the previous system runs again.
     Left,
 }
 
 impl UpdateState {
-    /// Whether the image's scripts are at work on one.
+    /// Whether the image's scripts are working on one.
     pub fn is_under_way(&self) -> bool {
         matches!(self, Self::Installing | Self::Restarting | Self::Trial)
     }
 }
 
-/// Why no other update is taken in now.
+/// Why no other update is accepted now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UpdateBusy {
-    /// Somebody sends one.
-    #[error("another update is arriving: wait for it, or cancel it where it is sent")]
+    /// An upload is in progress.
+    #[error("another update is being uploaded: wait for it, or cancel it where it was started")]
     Arriving,
-    /// One is installed or on trial.
-    #[error("an update is being installed already: wait for what comes of it")]
+    /// An update is being installed or on trial.
+    #[error("an update is already being installed: wait for its result")]
     UnderWay,
 }
 
 /// The data directory or the runtime directory cannot be written.
 #[derive(Debug, thiserror::Error)]
-#[error("an update in the data directory: {0}")]
+#[error("cannot write the update: {0}")]
 pub struct UpdateFileError(#[from] pub io::Error);
 
-/// The way to the image's scripts.
+/// The interface to the image's scripts.
 pub struct Updates {
     reports: PathBuf,
     word: PathBuf,
@@ -86,7 +88,8 @@ pub struct Updates {
 }
 
 impl Updates {
-    /// Where systemd runs us (`RUNTIME_DIRECTORY`), and the machine is one that takes updates through Perch. Removes what a run before left half way.
+    /// `None` unless systemd runs us (`RUNTIME_DIRECTORY`) on a machine that takes updates through Perch. Removes files that an
+    /// earlier run left unfinished.
     pub fn new(runtime_directories: Option<&str>, data_dir: &Path) -> Option<Self> {
         let first = runtime_directories?.split(':').next().filter(|path| path.starts_with('/'))?;
         let reports = PathBuf::from(format!("{first}-update"));
@@ -102,7 +105,7 @@ impl Updates {
         Some(updates)
     }
 
-    /// How it goes. Reads a file in memory.
+    /// The update's state. Reads a file in memory.
     pub fn state(&self) -> UpdateState {
         if self.turn.available_permits() == 0 {
             return UpdateState::Arriving;
@@ -110,7 +113,7 @@ impl Updates {
         self.installed()
     }
 
-    /// What the scripts say; a word that they have not heeded yet counts, too.
+    /// The scripts' report; a request that they have not read yet counts as installing.
     fn installed(&self) -> UpdateState {
         if self.word.exists() {
             return UpdateState::Installing;
@@ -123,7 +126,7 @@ impl Updates {
         }
     }
 
-    /// An empty file for what somebody sends, where no other update is on its way. Blocks.
+    /// An empty file for an upload, unless another update is in progress. Blocks.
     pub fn begin(self: &Arc<Self>) -> Result<(Incoming, File), BeginError> {
         let turn = self.turn.clone().try_acquire_owned().map_err(|_| UpdateBusy::Arriving)?;
         if self.installed().is_under_way() {
@@ -136,7 +139,7 @@ impl Updates {
         Ok((incoming, file.map_err(UpdateFileError)?))
     }
 
-    /// Removes what is left over, if nobody reads it.
+    /// Removes leftovers that no script is reading.
     fn clear(&self) -> io::Result<()> {
         remove(&self.data_dir.join(ARRIVING))?;
         if self.installed() == UpdateState::Installing {
@@ -146,21 +149,21 @@ impl Updates {
     }
 }
 
-/// Why none can be taken in.
+/// Why none can be accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum BeginError {
-    /// Another one is on its way.
+    /// Another one is in progress.
     #[error(transparent)]
     Busy(#[from] UpdateBusy),
-    /// There is no place for it.
+    /// The file cannot be written.
     #[error(transparent)]
     File(#[from] UpdateFileError),
 }
 
-/// An update that somebody sends. Nothing is left of it when it is dropped before it was [handed over](Self::hand_over).
+/// An update being uploaded. Dropped before it is [handed over](Self::hand_over), it leaves nothing behind.
 pub struct Incoming {
     updates: Arc<Updates>,
-    /// Given back last.
+    /// Released last.
     _turn: OwnedSemaphorePermit,
 }
 
@@ -169,7 +172,7 @@ impl Incoming {
         self.updates.data_dir.join(ARRIVING)
     }
 
-    /// All of it is in `file`: puts it on the card and leaves the word. Blocks, for as long as the card takes.
+    /// `file` is complete: syncs it and asks for the installation. Blocks while the card writes.
     pub fn hand_over(self, file: &File) -> Result<(), UpdateFileError> {
         file.sync_all()?;
         let data_dir = &self.updates.data_dir;
@@ -192,7 +195,7 @@ impl Drop for Incoming {
     }
 }
 
-/// A line of the scripts.
+/// Parses the scripts' line.
 fn parse(text: &str) -> UpdateState {
     let line = text.lines().next().unwrap_or_default().trim_end();
     match line.split_once(' ').unwrap_or((line, "")) {
@@ -208,7 +211,7 @@ fn parse(text: &str) -> UpdateState {
     }
 }
 
-/// Also where there is none.
+/// A missing file is no error.
 fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
@@ -297,7 +300,7 @@ mod tests {
         let arrived = dir.path().join("data/incoming.update");
         assert_eq!(fs::read(&arrived).unwrap(), b"all of it");
         assert_eq!(fs::metadata(&arrived).unwrap().permissions().mode() & 0o777, 0o600);
-        // Nobody has heeded the word yet.
+        // No script has read the request yet.
         assert_eq!(updates.state(), UpdateState::Installing);
         for state in ["installing", "restarting", "trial"] {
             says(dir.path(), state);

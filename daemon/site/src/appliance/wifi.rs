@@ -1,5 +1,6 @@
-//! The board's Wi-Fi, where Perch may choose it: on the card image. Its `perch-wifi.service` does everything with the radio; it says how things are in
-//! a folder of its own, and systemd takes a choice over that is left in perchd's runtime directory. perchd itself touches no network.
+//! The board's Wi-Fi, if Perch manages it: on the card image. Its `perch-wifi.service` does everything with the radio and reports
+//! in a folder of its own; systemd passes on a choice that perchd writes into its runtime directory. perchd itself changes no
+//! network.
 
 mod scan;
 
@@ -16,21 +17,21 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// The name of a choice in perchd's runtime directory, for which `perch-wifi-choice.path` watches.
+/// Name of the file with a choice in perchd's runtime directory; `perch-wifi-choice.path` watches for it.
 const CHOICE: &str = "wifi-choice";
-/// What has been read of the service is good for so long: every request may ask.
+/// How long a report is valid: every request may ask for it.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
-/// A name in the air has so many bytes at most (IEEE 802.11, 9.4.2.2).
+/// Bytes of a network's name at most (IEEE 802.11, 9.4.2.2).
 const NAME_BYTES: usize = 32;
 
-/// How the Wi-Fi is.
+/// The state of the Wi-Fi.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WifiState {
-    /// It is an access point itself, so that somebody can choose a network.
+    /// It is an access point, for choosing a network.
     AccessPoint {
-        /// As it calls itself in the air.
+        /// Its name.
         name: String,
-        /// Its own address there; the network has 24 bits.
+        /// Its own address there, in a /24 network.
         address: Ipv4Addr,
     },
     /// It tries to join a network.
@@ -44,11 +45,11 @@ pub enum WifiState {
 /// Why a network could not be joined.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// It does not let us in, because of the password most of the time.
+    /// It refused us, mostly because of the password.
     Refused(String),
-    /// Nobody here calls itself so.
+    /// No network with this name was found.
     Missing(String),
-    /// It is there, and it did not come to anything.
+    /// It exists, but the connection failed.
     Silent(String),
 }
 
@@ -62,16 +63,16 @@ impl fmt::Display for Failure {
     }
 }
 
-/// What `perch-wifi.service` says.
+/// A report of `perch-wifi.service`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// Now.
+    /// The present state.
     pub state: WifiState,
-    /// What went wrong last.
+    /// The last failure.
     pub failure: Option<Failure>,
 }
 
-/// A network that somebody chose. Nothing of it is wrong any more.
+/// A chosen network, with valid values.
 #[derive(Debug)]
 pub struct Choice {
     name: String,
@@ -79,11 +80,11 @@ pub struct Choice {
     country: Option<String>,
 }
 
-/// What is wrong with a choice: the field, and why.
+/// An invalid choice: the field, and why.
 pub type WrongChoice = (&'static str, &'static str);
 
 impl Choice {
-    /// Checks it, as `perch-wifi.service` will again.
+    /// Checks the values, as `perch-wifi.service` does again.
     pub fn new(
         name: String,
         password: Option<Password>,
@@ -110,7 +111,7 @@ impl Choice {
         Ok(Self { name, password, country })
     }
 
-    /// For `perch-wifi.service`: the name in hexadecimal digits, the rest in signs that mean nothing there.
+    /// For `perch-wifi.service`: the name in hexadecimal digits, the rest in characters without a special meaning there.
     fn lines(&self) -> String {
         let mut lines = format!("name {}\n", to_hex(&self.name));
         if let Some(password) = &self.password {
@@ -123,7 +124,7 @@ impl Choice {
     }
 }
 
-/// The way to the machine's Wi-Fi.
+/// The interface to the machine's Wi-Fi.
 pub struct Wifi {
     reports: PathBuf,
     choices: PathBuf,
@@ -132,7 +133,7 @@ pub struct Wifi {
 }
 
 impl Wifi {
-    /// Where systemd runs us (`RUNTIME_DIRECTORY`), and the machine is one whose Wi-Fi Perch may choose.
+    /// `None` unless systemd runs us (`RUNTIME_DIRECTORY`) on a machine whose Wi-Fi Perch manages.
     pub fn new(runtime_directories: Option<&str>, clock: Arc<dyn Clock>) -> Option<Self> {
         let first = runtime_directories?.split(':').next().filter(|path| path.starts_with('/'))?;
         let reports = PathBuf::from(format!("{first}-wifi"));
@@ -144,7 +145,7 @@ impl Wifi {
         })
     }
 
-    /// How it is; `None` where no radio is there.
+    /// The report; `None` without a radio.
     pub fn report(&self) -> Option<Report> {
         let mut last = self.last.lock().expect("nothing panics while it holds the lock");
         let now = self.clock.monotonic();
@@ -156,12 +157,12 @@ impl Wifi {
         }
     }
 
-    /// What could be heard before the access point was opened, the strongest first.
+    /// The networks heard before the access point was opened, strongest first.
     pub fn networks(&self) -> Vec<Network> {
         read(&self.reports.join("scan")).map_or_else(Vec::new, |text| scan::parse(&text))
     }
 
-    /// Our own address on the access point, for somebody who is on it.
+    /// Our own address on the access point, for a client on it.
     pub fn access_point_of(&self, person: IpAddr) -> Option<Ipv4Addr> {
         let (IpAddr::V4(person), Some(Report { state: WifiState::AccessPoint { address, .. }, .. })) =
             (person, self.report())
@@ -171,7 +172,7 @@ impl Wifi {
         (person.octets()[..3] == address.octets()[..3]).then_some(address)
     }
 
-    /// Leaves the choice to be taken over. Blocks, for a file in memory.
+    /// Writes the choice for the service. Blocks, for a file in memory.
     pub fn choose(&self, choice: &Choice) -> std::io::Result<()> {
         let new = self.choices.join(format!("{CHOICE}.new"));
         let mut file =
@@ -211,7 +212,7 @@ fn parse(text: &str) -> Option<Report> {
 
 fn to_hex(text: &str) -> String {
     text.bytes().fold(String::new(), |mut digits, byte| {
-        // Writing to a text cannot fail.
+        // Writing to a string cannot fail.
         let _ = write!(digits, "{byte:02x}");
         digits
     })

@@ -1,4 +1,4 @@
-//! What a room is asked, and what it answers to somebody who joins.
+//! Requests to a room, and its answer to a connection that joins.
 
 use super::error::{Barred, ChatError};
 use super::event::Text;
@@ -7,23 +7,23 @@ use perch_store::MessageId;
 use std::sync::{Arc, OnceLock};
 use tokio::sync::{mpsc, oneshot};
 
-/// What is sent at once; shared by all who are sent it.
+/// Lines sent at once; all recipients share them.
 pub(super) type Lines = Arc<[Text]>;
 
-/// What a room is asked.
+/// A request to a room.
 pub(super) enum Ask {
     Join {
         who: Option<Login>,
         answer: oneshot::Sender<Result<Joined, ChatError>>,
     },
     Say(Said),
-    /// A message has lost its text in the store.
+    /// A message's text was deleted in the store.
     Deleted {
         message: MessageId,
     },
 }
 
-/// What somebody wants to say.
+/// A message to send.
 pub(super) struct Said {
     pub(super) chair: u64,
     pub(super) by: Login,
@@ -37,24 +37,24 @@ pub(super) struct Joined {
     pub(super) room: mpsc::Sender<Ask>,
     pub(super) login: Option<Login>,
     pub(super) welcome: Text,
-    /// What was stored last before; `lines` has what comes after it.
+    /// The last message stored before; `lines` has those after it.
     pub(super) last: Option<MessageId>,
     pub(super) lines: mpsc::Receiver<Lines>,
     /// Why there are no more lines.
     pub(super) leave: Arc<OnceLock<Leave>>,
-    /// Which messages have lost their text lately.
+    /// Messages deleted lately.
     pub(super) deleted: Vec<MessageId>,
 }
 
-/// Why there is nothing more to hear.
+/// Why a connection's lines end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Leave {
     /// The stream is over.
     Ended,
-    /// It took too little of what was said: it may come again, and reads on.
+    /// It was too slow; it may reconnect and read on.
     Slow,
-    /// It may not be here any more.
+    /// It is no longer allowed here.
     Barred(Barred),
-    /// The daemon ends.
+    /// The daemon is stopping.
     Closing,
 }

@@ -1,4 +1,4 @@
-//! How many connections one address may have to all rooms.
+//! Limits one address's connections to all rooms.
 
 use crate::accounts::attempts::network;
 use std::collections::HashMap;
@@ -6,10 +6,10 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::watch;
 
-/// A household behind one address, each with a few pages open.
+/// For a household behind one address, each with a few pages open.
 pub(super) const PER_ADDRESS: u32 = 50;
 
-/// Counts who is in.
+/// Counts connections.
 #[derive(Debug)]
 pub(super) struct Doors {
     per_address: Mutex<HashMap<IpAddr, u32>>,
@@ -22,7 +22,7 @@ impl Default for Doors {
     }
 }
 
-/// For one connection; given back on drop.
+/// One connection's permission; released on drop.
 #[derive(Debug)]
 pub(super) struct Ticket {
     doors: Arc<Doors>,
@@ -30,7 +30,7 @@ pub(super) struct Ticket {
 }
 
 impl Doors {
-    /// `None` when the address has enough of them.
+    /// `None` when the address has enough connections.
     pub(super) fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Ticket> {
         let address = network(address);
         let mut per_address = self.per_address();
@@ -43,9 +43,9 @@ impl Doors {
         Some(Ticket { doors: self.clone(), address })
     }
 
-    /// Comes back when nobody is in.
+    /// Returns when no connection is left.
     pub(super) async fn empty(&self) {
-        // The sender lives as long as we do.
+        // The sender lives as long as `self`.
         let _ = self.all.subscribe().wait_for(|all| *all == 0).await;
     }
 

@@ -1,45 +1,45 @@
-//! Why a chat refuses: an error of the whole request, or a rule that bars one person.
+//! Why a chat refuses: an error of the whole request, or a rule about one person.
 
 use crate::text::FieldError;
 use perch_store::{StoreError, Timestamp};
 
-/// Why somebody may not come in, or not say what they want to say.
+/// Why somebody may not enter, or not write.
 #[derive(Debug, thiserror::Error)]
 pub enum ChatError {
-    /// There is no such stream, or it has no chat.
+    /// No such stream, or it has no chat.
     #[error("there is no chat here")]
     NoRoom,
-    /// A message that cannot be one.
+    /// An invalid message.
     #[error(transparent)]
     Text(#[from] FieldError),
-    /// The rules of the room or of the site.
+    /// A rule of the room or of the site.
     #[error(transparent)]
     Barred(#[from] Barred),
-    /// Not the asker's message, nor in their chat.
+    /// Neither the actor's message, nor in their chat.
     #[error("this message is not yours")]
     NotYours,
-    /// As many are in the room as it takes.
+    /// The room is full.
     #[error("this chat is full")]
     Full,
-    /// One address has as many connections as it gets.
+    /// The address has too many connections.
     #[error("too many connections to chats from your address")]
     Crowded,
-    /// It failed, or the store refused.
+    /// The store failed or refused.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The daemon ends.
+    /// The daemon is stopping.
     #[error("Perch is shutting down")]
     Closing,
 }
 
-/// Which rule bars somebody from a chat, or from writing there.
+/// The rule that excludes a person from a chat, or from writing there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Barred {
     /// The login is over.
     #[error("your login has ended: log in again")]
     LoggedOut,
     /// Nobody is logged in, and only members may read.
-    #[error("only people with an account read along here: log in first")]
+    #[error("only people with an account can read this chat: log in first")]
     MembersOnly,
     /// Banned from this streamer's chats, or from all.
     #[error("you are banned from this chat")]
@@ -57,10 +57,10 @@ pub enum Barred {
         until: Option<Timestamp>,
     },
     /// The room is for followers.
-    #[error("only followers of the streamer write here")]
+    #[error("only followers of the streamer can write here")]
     FollowersOnly,
-    /// At the machine's own console sits no account.
-    #[error("an account is needed to write")]
+    /// The machine's own console has no account.
+    #[error("writing needs an account")]
     NoAccount,
 }
 

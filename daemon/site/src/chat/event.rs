@@ -1,4 +1,4 @@
-//! What happens in a room. It becomes text once, and everybody is sent the same bytes.
+//! Events in a room. Each is rendered once, and all recipients get the same bytes.
 
 use bytes::Bytes;
 use perch_store::{ChatRules, Message, MessageId, User};
@@ -37,67 +37,67 @@ impl fmt::Display for Text {
     }
 }
 
-/// How an event looks on the wire.
+/// Renders an event for the wire.
 pub type Render = fn(&Event<'_>) -> Text;
 
-/// What somebody in a room is told.
+/// An event for the people in a room.
 #[derive(Debug)]
 pub enum Event<'a> {
-    /// The first to everybody who comes in.
+    /// The first one for a new connection.
     Welcome {
-        /// Rules of the room.
+        /// The room's rules.
         rules: &'a ChatRules,
-        /// Who one is taken for.
+        /// The reader's account.
         you: Option<&'a User>,
-        /// Whether one may write here.
+        /// Whether the reader may write here.
         may_write: bool,
-        /// How many are in the room.
+        /// Number of viewers in the room.
         viewers: u32,
     },
-    /// Something was said, and is stored.
+    /// A message, already stored.
     Message {
-        /// As it is stored.
+        /// The stored message.
         message: &'a Message,
-        /// Its writer, while there is an account.
+        /// Its writer, while the account exists.
         by: Option<&'a User>,
-        /// The writer's own mark, for nobody else.
+        /// The writer's mark, only for the writer.
         client_id: Option<&'a str>,
     },
-    /// A message has lost its text.
+    /// A message's text was deleted.
     Deleted {
-        /// Which.
+        /// The message.
         message: MessageId,
     },
-    /// Others have come or gone.
+    /// People came or left.
     Presence {
-        /// All of them.
+        /// The number of viewers.
         viewers: u32,
         /// Some of those with an account.
         people: &'a [Arc<User>],
     },
-    /// The sums of the stream's reactions.
+    /// The stream's reactions changed.
     Reaction {
-        /// All of the stream.
+        /// All likes of the stream.
         likes: u64,
-        /// All of the stream.
+        /// All dislikes of the stream.
         dislikes: u64,
     },
-    /// Rules of the room, or rights in it, have changed.
+    /// The room's rules, or the reader's rights, changed.
     Rules {
-        /// As they are now.
+        /// The new rules.
         rules: &'a ChatRules,
-        /// Whether one may write here now.
+        /// Whether the reader may write now.
         may_write: bool,
     },
-    /// The stream is over.
+    /// The stream has ended.
     Ended,
-    /// Something was not done.
+    /// A request failed.
     Error {
         /// Stable, for programs.
         code: &'static str,
         /// Why, in words for the writer.
         detail: &'a str,
-        /// The writer's own mark.
+        /// The writer's mark.
         client_id: Option<&'a str>,
     },
 }

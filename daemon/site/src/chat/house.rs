@@ -1,4 +1,4 @@
-//! What all rooms of the chats share: the store, the accounts, what is on the air, and the turns at the store.
+//! State shared by all rooms: the store, the accounts, what is on the air, and the turns at the store.
 
 use super::doors::Doors;
 use super::error::ChatError;
@@ -12,10 +12,10 @@ use perch_studio::live::OnAir;
 use std::sync::Arc;
 use tokio::sync::{Semaphore, watch};
 
-/// Calls of the store at once, beside those that write a room's messages.
+/// Calls of the store at once, in addition to those that write a room's messages.
 pub(super) const READING: usize = 2;
 
-/// What all rooms share.
+/// State shared by all rooms.
 pub(super) struct House {
     pub(super) store: Arc<Store>,
     pub(super) accounts: Arc<Accounts>,
@@ -32,13 +32,13 @@ pub(super) struct House {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) stream: StreamId,
-    /// Whose it is.
+    /// The stream's user.
     pub(super) streamer: UserId,
     pub(super) visibility: Visibility,
 }
 
 impl House {
-    /// Where a stream is, while it is on the air. One that belongs to nobody has no chat.
+    /// The room of a stream on the air. A stream without a user has no chat.
     pub(super) fn place(&self, stream: StreamId) -> Option<Place> {
         let on_air = self.on_air.borrow();
         let on_air = on_air.iter().find(|on_air| on_air.stream == stream)?;
@@ -50,7 +50,7 @@ impl House {
     pub(super) fn offset_ms(&self, stream: StreamId) -> u64 {
         let on_air = self.on_air.borrow();
         let on_air = on_air.iter().find(|on_air| on_air.stream == stream);
-        // Before its first picture a stream has no time of its own.
+        // A stream has no time of its own before its first picture.
         let zero = on_air.filter(|on_air| on_air.state != StreamState::Starting).map(|on_air| on_air.zero);
         let since = zero.map(|zero| self.clock.monotonic().saturating_sub(zero)).unwrap_or_default();
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
@@ -64,7 +64,7 @@ impl House {
         &self.accounts.logins
     }
 
-    /// Runs `work` on a thread that may block, as one of few.
+    /// Runs `work` on a thread that may block, after waiting for a turn.
     pub(super) async fn read<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&Self) -> Result<T, ChatError> + Send + 'static,
@@ -79,7 +79,7 @@ impl House {
         work: impl FnOnce(&Self) -> Result<T, ChatError> + Send + 'static,
     ) -> Result<T, ChatError> {
         let house = self.clone();
-        // A thread that is not to be had is the runtime going.
+        // Without a thread the runtime is stopping.
         tokio::task::spawn_blocking(move || work(&house)).await.unwrap_or(Err(ChatError::Closing))
     }
 }

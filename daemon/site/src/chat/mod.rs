@@ -1,10 +1,10 @@
-//! Chat (design §4): a room for each stream that is on the air. A message is delivered once it is stored, in the order in which the store numbered
-//! it, so that everybody sees the same; who comes back after a broken connection gets what it missed, once.
+//! Chat (design §4): a room for each stream that is on the air. A message is delivered after it is stored, in the order of the
+//! store, so that everyone sees the same; a client that reconnects gets what it missed, once.
 //!
-//! `house` is what all rooms share; `room` owns one room and everybody's places in it; `rights` says who may do what there; `seat` is what a
-//! connection holds. What is remembered is perch-store's.
+//! `house` is shared by all rooms; `room` owns one room and its connections; `rights` decides who may do what there; `seat` is a
+//! connection's end. perch-store keeps the messages.
 //!
-//! Must not be here: HTTP, its sockets and JSON (perch-web's `chat`), which come in as a [`Render`].
+//! Not here: HTTP, sockets and JSON (perch-web's `chat`); the last comes in as a [`Render`].
 
 mod ask;
 mod doors;
@@ -42,16 +42,16 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::{Semaphore, watch};
 
-/// The way into the chats; clones are the same.
+/// A handle of all chats; clones share them.
 #[derive(Clone)]
 pub struct ChatHandle {
     house: Arc<House>,
-    /// Rooms that somebody has come into. One that is over is removed when the next one opens.
+    /// Open rooms. One that is over is removed when the next one opens.
     rooms: Arc<Mutex<HashMap<StreamId, RoomHandle>>>,
 }
 
 impl ChatHandle {
-    /// Chats of what is on the air.
+    /// Chats of the streams on the air.
     pub fn new(
         store: Arc<Store>,
         accounts: Arc<Accounts>,
@@ -73,8 +73,8 @@ impl ChatHandle {
         Self { house: Arc::new(house), rooms: Arc::default() }
     }
 
-    /// Comes in, from `address`. The seat gives what was said after `after`, or else the newest of it, and then what is being said. Of a stream
-    /// that is over it gives the same and its end.
+    /// Joins the chat from `address`. The seat gives the messages after `after`, or else the newest ones, and then new messages.
+    /// For an ended stream it gives the same, and then its end.
     pub async fn join(
         &self,
         stream: StreamId,
@@ -87,7 +87,7 @@ impl ChatHandle {
         }
         let ticket = self.house.doors.enter(address).ok_or(ChatError::Crowded)?;
         if let Some(room) = self.room(stream) {
-            // `None`: it ended in this moment.
+            // `None`: it has just ended.
             if let Some(joined) = room.join(who.clone()).await {
                 return Ok(Seat::taken(&self.house, stream, joined?, after, ticket));
             }
@@ -95,7 +95,7 @@ impl ChatHandle {
         self.look_back(stream, who, after, ticket).await
     }
 
-    /// A seat at a stream that is over.
+    /// A seat in an ended stream's chat.
     async fn look_back(
         &self,
         stream: StreamId,
@@ -120,8 +120,8 @@ impl ChatHandle {
         Ok(Seat::in_the_past(&self.house, stream, &admitted, after, ticket))
     }
 
-    /// At most `limit` messages of a stream, on the air or over, said in `offsets_ms` (milliseconds into the stream) after `after`, with their
-    /// writers.
+    /// At most `limit` messages of a stream, on the air or ended, sent in `offsets_ms` (milliseconds into the stream) after
+    /// `after`, with their writers.
     pub async fn messages(
         &self,
         stream: StreamId,
@@ -144,15 +144,15 @@ impl ChatHandle {
         read.await
     }
 
-    /// The sums of a stream's reactions have changed.
+    /// A stream's reactions have changed.
     pub fn reacted(&self, stream: StreamId, likes: u64, dislikes: u64) {
         if let Some(room) = self.rooms().get(&stream) {
             room.reacted(likes, dislikes);
         }
     }
 
-    /// Rules, restrictions or followers have changed in the store: everybody's rights in the rooms of `streamer` are looked at again; `None`:
-    /// in all rooms.
+    /// Rules, restrictions or followers have changed in the store: checks everyone's rights in the rooms of `streamer` again;
+    /// `None`: in all rooms.
     pub fn look_again(&self, streamer: Option<UserId>) {
         for room in self.rooms().values() {
             if streamer.is_none_or(|streamer| room.streamer() == streamer) {
@@ -161,7 +161,7 @@ impl ChatHandle {
         }
     }
 
-    /// Takes a message's text away: one's own; in one's own chat, or as the owner, anybody's.
+    /// Deletes a message's text: the actor's own, any in the actor's own chat, and any for owners.
     pub async fn delete(
         &self,
         stream: StreamId,
@@ -176,13 +176,13 @@ impl ChatHandle {
         Ok(deleted)
     }
 
-    /// Sends everybody away, since the daemon ends; comes back when they are gone.
+    /// Closes all connections because the daemon stops; returns when they are closed.
     pub async fn close(&self) {
         self.house.closing.send_replace(true);
         self.house.doors.empty().await;
     }
 
-    /// The room of a stream that is on the air; opened when it is not open yet.
+    /// The room of a stream on the air; opened if necessary.
     fn room(&self, stream: StreamId) -> Option<RoomHandle> {
         let mut rooms = self.rooms();
         if let Some(room) = rooms.get(&stream).filter(|room| !room.is_over()) {

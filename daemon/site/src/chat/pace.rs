@@ -1,4 +1,4 @@
-//! How fast one person may write in a room: a few messages at once, then one a second; in slow mode one in so many seconds.
+//! Limits how fast one person may write in a room: a few messages at once, then one a second; in slow mode one per interval.
 
 use perch_store::UserId;
 use std::collections::HashMap;
@@ -8,10 +8,10 @@ use std::time::Duration;
 const BURST: u32 = 5;
 /// Between messages in the long run.
 const APART: Duration = Duration::from_secs(1);
-/// Beyond, those who have been quiet are forgotten.
+/// Above this number, idle writers are forgotten.
 const TIDY_ABOVE: usize = 1024;
 
-/// Who wrote when; times are monotonic.
+/// Recent writers; times are monotonic.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
     writers: HashMap<UserId, Writer>,
@@ -19,13 +19,13 @@ pub(super) struct Pace {
 
 #[derive(Debug)]
 struct Writer {
-    /// When all of the burst is there again.
+    /// When the whole burst is available again.
     rested: Duration,
     last: Duration,
 }
 
 impl Pace {
-    /// Counts a message of `user`, or says how long to wait. `slow`: seconds between two messages.
+    /// Counts a message of `user`, or returns the time to wait. `slow`: seconds between two messages.
     pub(super) fn admit(&mut self, user: UserId, slow: u32, now: Duration) -> Result<(), Duration> {
         let slow = Duration::from_secs(slow.into());
         if self.writers.len() > TIDY_ABOVE {

@@ -1,4 +1,4 @@
-//! Names and pictures of those who write, so that a message does not cost a look into the store for each. Forgotten when any account changes.
+//! A cache of writers' accounts, so that a message does not need a call of the store. Emptied when any account changes.
 
 use perch_store::{Refusal, Store, StoreError, User, UserId};
 use std::collections::HashMap;
@@ -8,7 +8,7 @@ use tokio::sync::watch;
 /// Accounts kept; a LAN has fewer.
 const KEPT: usize = 1024;
 
-/// What is known of accounts.
+/// The accounts known.
 pub(super) struct People {
     /// Counts the changes of accounts.
     changes: watch::Receiver<u64>,
@@ -17,7 +17,7 @@ pub(super) struct People {
 
 #[derive(Default)]
 struct Known {
-    /// The count of `changes` that `users` is from.
+    /// The value of `changes` for which `users` is valid.
     generation: u64,
     users: HashMap<UserId, Arc<User>>,
 }
@@ -27,7 +27,7 @@ impl People {
         Self { changes, known: Mutex::default() }
     }
 
-    /// The account; `None` when it is no more. Blocks.
+    /// The account; `None` if it was deleted. Blocks.
     pub(super) fn get(&self, store: &Store, user: UserId) -> Result<Option<Arc<User>>, StoreError> {
         let generation = *self.changes.borrow();
         {
@@ -45,7 +45,7 @@ impl People {
             Err(error) => return Err(error),
         };
         let mut known = self.known.lock().expect("nothing panics while it holds the lock");
-        // What was read before a change is not kept after it.
+        // An answer from before a change is not kept.
         if known.generation == generation {
             known.users.insert(user, found.clone());
         }

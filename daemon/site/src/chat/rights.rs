@@ -1,5 +1,5 @@
-//! Who may come into a room, and who may write there. Everything is read from the store at the moment it is asked, so that nothing outlasts a
-//! change. All of it blocks.
+//! Who may enter a room, and who may write there. Everything is read from the store when it is needed, so that changes apply at
+//! once. All of it blocks.
 
 use super::error::{Barred, ChatError};
 use super::house::{House, Place};
@@ -7,7 +7,7 @@ use crate::accounts::logins::Login;
 use perch_store::{ChatRules, Role, Severity, StoreError, Timestamp, User, Visibility};
 use std::sync::Arc;
 
-/// What somebody may do in a room.
+/// What a person may do in a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum May {
     Write,
@@ -16,7 +16,7 @@ pub(super) enum May {
 }
 
 impl May {
-    /// When that is over by itself.
+    /// When a restriction expires.
     pub(super) fn until(self) -> Option<Timestamp> {
         match self {
             Self::Write => None,
@@ -25,7 +25,7 @@ impl May {
     }
 }
 
-/// What `login` may do at `place`. An account that is its streamer's or an owner's is above the rules.
+/// What `login` may do at `place`. The streamer and owners are exempt from the rules.
 pub(super) fn may(
     house: &House,
     place: &Place,
@@ -57,7 +57,7 @@ pub(super) fn may(
     Ok(May::Write)
 }
 
-/// The login as it is now; `None` when it is over.
+/// The login's present state; `None` when it is closed.
 pub(super) fn still_logged_in(house: &House, login: &Login) -> Result<Option<Login>, StoreError> {
     match login.session {
         Some(session) => house.logins().open(&house.store, session),
@@ -65,20 +65,20 @@ pub(super) fn still_logged_in(house: &House, login: &Login) -> Result<Option<Log
     }
 }
 
-/// Somebody who has been let in.
+/// A person who may enter.
 #[derive(Debug)]
 pub(super) struct Admitted {
     pub(super) rules: ChatRules,
     pub(super) user: Option<Arc<User>>,
     pub(super) may_write: bool,
-    /// When that is to be looked at again.
+    /// When to check again.
     pub(super) until: Option<Timestamp>,
 }
 
-/// Lets somebody in, or does not.
+/// Checks whether a person may enter.
 pub(super) fn admit(house: &House, place: &Place, login: Option<&Login>) -> Result<Admitted, ChatError> {
     if place.visibility == Visibility::Members && login.is_none() {
-        // Nobody else is told that there is such a stream.
+        // The stream's existence is not revealed.
         return Err(ChatError::NoRoom);
     }
     let rules = house.store.chat_rules(place.stream)?;

@@ -1,8 +1,8 @@
-//! One room: the task that owns its chairs. What is said is gathered for a moment, stored in one commit, and then told to everybody in the order of
-//! the store. Between two steps of the task everything that is stored has also been told: whoever takes a chair reads the store up to there,
-//! and hears the rest.
+//! One room: the task that owns its chairs. Messages are gathered for a moment, stored in one commit, and then sent to everyone
+//! in the order of the store. Between two steps of the task everything stored has also been sent, so a new chair reads the store
+//! up to that point and is sent the rest.
 //!
-//! Nobody is waited for: a chair whose queue is full is taken away, and its connection comes again.
+//! No connection is waited for: a chair whose queue is full is removed, and its connection has to come back.
 
 use super::ask::{Ask, Joined, Leave, Lines, Said};
 use super::error::{Barred, ChatError};
@@ -21,22 +21,22 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 /// Connections in one room.
 const CHAIRS: usize = 2000;
-/// What is said within this goes into one commit…
+/// Messages within this time share a commit…
 const GATHERED: Duration = Duration::from_millis(4);
-/// …or so many messages.
+/// …up to this number.
 const TOGETHER: usize = 256;
-/// What waits for the room while it writes.
+/// Requests waiting while the room writes.
 const ASKS: usize = 256;
-/// What a connection may be behind, in commits; a wireless network that is away for some seconds is not slow yet.
+/// Commits that a connection may lag behind, so that a few seconds without wireless are tolerated.
 const BEHIND: usize = 256;
-/// Presence and reactions are told so often at most; everybody's logins are looked at when any have changed.
+/// Minimum interval of presence and reactions, and of checking logins after a change.
 const BEAT: Duration = Duration::from_secs(1);
-/// Named in presence.
+/// People named in presence.
 const NAMED: usize = 50;
-/// Deletions that are told to those who were away.
+/// Deletions remembered for clients that reconnect.
 const DELETIONS: usize = 256;
 
-/// How the rest of the chat reaches a room.
+/// The chat's handle of a room.
 #[derive(Clone)]
 pub(super) struct RoomHandle {
     streamer: UserId,
@@ -82,7 +82,7 @@ impl RoomHandle {
         self.streamer
     }
 
-    /// True once the room takes no more asks: its stream is over, or the daemon ends.
+    /// True once the room takes no more requests: its stream has ended, or the daemon is stopping.
     pub(super) fn is_over(&self) -> bool {
         self.asks.is_closed()
     }
@@ -95,7 +95,7 @@ impl RoomHandle {
     }
 
     pub(super) async fn tell(&self, ask: Ask) {
-        // A room that is no more has nobody to tell.
+        // An ended room needs no message.
         let _ = self.asks.send(ask).await;
     }
 
@@ -108,7 +108,7 @@ impl RoomHandle {
     }
 }
 
-/// Somebody's place in the room.
+/// A connection's entry in the room.
 struct Chair {
     login: Option<Login>,
     user: Option<Arc<User>>,
@@ -120,7 +120,7 @@ struct Chair {
 struct Room {
     house: Arc<House>,
     place: Place,
-    /// For those who join; weak, so that a room whose handles are gone ends.
+    /// For connections that join; weak, so that a room without handles ends.
     asks: mpsc::WeakSender<Ask>,
     asked: mpsc::Receiver<Ask>,
     reacted: watch::Receiver<(u64, u64)>,
@@ -128,17 +128,17 @@ struct Room {
     rules: ChatRules,
     chairs: BTreeMap<u64, Chair>,
     next_chair: u64,
-    /// The message that was told last.
+    /// The last message sent.
     last: Option<MessageId>,
     pace: Pace,
-    /// Gathered, not stored.
+    /// Gathered messages, not yet stored.
     said: Vec<Said>,
-    /// When that is stored.
+    /// When they are to be stored.
     due: Option<Instant>,
     deleted: VecDeque<MessageId>,
-    /// Somebody has come or gone since presence was told.
+    /// Somebody came or left since the last presence.
     has_moved: bool,
-    /// When a restriction of somebody here is over.
+    /// When the next restriction of somebody here expires.
     look_at: Option<Timestamp>,
 }
 
@@ -151,7 +151,8 @@ impl Room {
                 Leave::Closing
             }
         };
-        // From here on the handle says that the room is over. What was asked before is answered: messages are stored, and who joins reads the past.
+        // From here on the handle reports the room as over. Earlier requests are still answered: messages are stored, and joining
+        // connections read the history.
         self.asked.close();
         while let Some(ask) = self.asked.recv().await {
             if let Ask::Say(said) = ask {
@@ -164,7 +165,7 @@ impl Room {
             self.tell_all(&[ended]);
         }
         for chair in self.chairs.into_values() {
-            // Set before only where the chair was taken away before.
+            // Set before only if the chair was removed before.
             let _ = chair.leave.set(leave);
         }
     }
@@ -223,7 +224,7 @@ impl Room {
         match ask {
             Ask::Join { who, answer } => {
                 let joined = self.join(who).await;
-                // Whoever asked may be gone again: then the chair is empty, and taken away.
+                // The asker may be gone; its chair is then removed.
                 let _ = answer.send(joined);
             }
             Ask::Say(said) => self.gather(said),
@@ -267,7 +268,7 @@ impl Room {
         })
     }
 
-    /// Takes what somebody says, unless it is too much.
+    /// Accepts a message, unless the writer is too fast.
     fn gather(&mut self, said: Said) {
         let may_be_fast = said.by.user == self.place.streamer || said.by.role == Role::Owner;
         let slow = if may_be_fast { 0 } else { self.rules.slow_mode_seconds };
@@ -283,7 +284,7 @@ impl Room {
         self.said.push(said);
     }
 
-    /// Stores what was gathered, and tells it.
+    /// Stores the gathered messages and sends them.
     async fn store_said(&mut self) {
         self.due = None;
         let said = std::mem::take(&mut self.said);
@@ -325,7 +326,7 @@ impl Room {
         }
     }
 
-    /// Looks at everybody's rights anew.
+    /// Checks everyone's rights again.
     async fn look_again(&mut self) {
         let place = self.place;
         let here: Vec<(u64, Option<Login>)> =
@@ -345,7 +346,7 @@ impl Room {
         let (rules, each) = match looked.await {
             Ok(looked) => looked,
             Err(error) => {
-                tracing::warn!("the rules of a chat cannot be read, and are tried again: {error}");
+                tracing::warn!("a chat's rules cannot be read and will be tried again: {error}");
                 self.look_at = Some(self.house.now());
                 return;
             }
@@ -399,7 +400,7 @@ impl Room {
         self.tell_all(&[presence]);
     }
 
-    /// How many are here: people with an account once each, however many pages they have open.
+    /// Number of people here: each account counts once, however many pages it has open.
     fn count(&self) -> u32 {
         let mut seen = BTreeSet::new();
         let is_new = |chair: &&Chair| chair.user.as_ref().is_none_or(|user| seen.insert(user.id));
@@ -436,10 +437,10 @@ impl Room {
     }
 }
 
-/// What one chair is told otherwise than the others.
+/// Lines that one chair gets in place of the common ones.
 #[derive(Default)]
 struct Own {
-    /// Its messages with its marks, and where they stand.
+    /// Its own messages with its marks, and their positions.
     marked: Vec<(usize, Text)>,
     errors: Vec<Text>,
 }
@@ -455,7 +456,7 @@ impl Own {
     }
 }
 
-/// Never where there is no such time.
+/// Never completes without a time.
 async fn until(due: Option<Instant>) {
     match due {
         Some(due) => tokio::time::sleep_until(due).await,

@@ -1,4 +1,4 @@
-//! What a connection holds in a room: first what was said before, then what is being said, and the way to say something. To leave is to drop it.
+//! A connection's end of a room: first the history, then new lines, and the way to write. Dropping it leaves the room.
 
 use super::ask::{Ask, Joined, Leave, Lines, Said};
 use super::doors::Ticket;
@@ -13,29 +13,29 @@ use perch_store::{Message, MessageId, StreamId};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::mpsc;
 
-/// Messages that a newcomer sees.
+/// Messages that a new connection gets.
 const NEWEST: usize = 50;
-/// Messages read from the store at once for somebody who was away.
+/// Messages read from the store at once for a returning connection.
 const PAGE: usize = 256;
 
-/// Somebody's seat in a stream's chat.
+/// A connection's end of a stream's chat.
 pub struct Seat {
     house: Arc<House>,
     stream: StreamId,
-    /// `None`: the stream is over, and nothing can be said.
+    /// `None`: the stream has ended, and nothing can be written.
     chair: Option<(u64, mpsc::Sender<Ask>)>,
     login: Option<Login>,
-    /// Told first.
+    /// Sent first.
     welcome: Vec<Text>,
     past: Past,
-    /// The last message of the past.
+    /// The last message of the history.
     last: Option<MessageId>,
     lines: mpsc::Receiver<Lines>,
     leave: Arc<OnceLock<Leave>>,
     _ticket: Ticket,
 }
 
-/// What of the past is still to be read.
+/// The part of the history still to be read.
 #[derive(Debug, Clone, Copy)]
 enum Past {
     Newest,
@@ -58,7 +58,7 @@ impl Seat {
         after: Option<MessageId>,
         ticket: Ticket,
     ) -> Self {
-        // Messages that a returning page has, and that have lost their text while it was away.
+        // Messages that a returning page has, and that were deleted while it was away.
         let deleted =
             joined.deleted.into_iter().filter(|message| after.is_some_and(|after| *message <= after));
         let deleted = deleted.map(|message| (house.render)(&Event::Deleted { message }));
@@ -76,7 +76,7 @@ impl Seat {
         }
     }
 
-    /// At a stream that is over.
+    /// For an ended stream.
     pub(super) fn in_the_past(
         house: &Arc<House>,
         stream: StreamId,
@@ -107,7 +107,7 @@ impl Seat {
         }
     }
 
-    /// What was said before, from the welcome on, a part each time; `None` when that was all.
+    /// The history from the welcome on, in parts; `None` at its end.
     pub async fn past(&mut self) -> Result<Option<Vec<Text>>, ChatError> {
         if !self.welcome.is_empty() {
             return Ok(Some(std::mem::take(&mut self.welcome)));
@@ -138,7 +138,7 @@ impl Seat {
         Ok(Some(texts))
     }
 
-    /// What is being said, once all of the past was read. Nothing is lost when the future is dropped.
+    /// New lines, after all of the history. Dropping the future loses nothing.
     pub async fn next(&mut self) -> Result<Lines, Leave> {
         match self.lines.recv().await {
             Some(lines) => Ok(lines),
@@ -146,7 +146,7 @@ impl Seat {
         }
     }
 
-    /// Says something; `client_id` comes back with it, or with the error. Waits while the room is busy.
+    /// Sends a message; `client_id` comes back with it, or with the error. Waits while the room is busy.
     pub async fn say(&self, text: &str, client_id: Option<String>) -> Result<(), ChatError> {
         let by = self.login.clone().ok_or(Barred::Anonymous)?;
         let text = text::line("text", text, 1..=MESSAGE_CHARACTERS)?;
@@ -155,13 +155,13 @@ impl Seat {
         room.send(Ask::Say(said)).await.map_err(|_| ChatError::NoRoom)
     }
 
-    /// Takes a message's text away, where that is this seat's to do.
+    /// Deletes a message's text, if this seat's login may.
     pub async fn delete(&self, message: MessageId) -> Result<(), ChatError> {
         let by = self.login.clone().ok_or(Barred::Anonymous)?;
         let stream = self.stream;
         self.house.read(move |house| take_back(house, stream, message, &by)).await?;
         if let Some((_, room)) = &self.chair {
-            // A room that is over has nobody to tell.
+            // An ended room needs no message.
             let _ = room.send(Ask::Deleted { message }).await;
         }
         Ok(())

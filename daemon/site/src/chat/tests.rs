@@ -10,10 +10,10 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
-/// Longer than anything that the room does by itself; nothing of it passes, since time is paused.
+/// Longer than any interval of the room; it costs nothing, since time is paused.
 const QUIET: Duration = Duration::from_secs(3);
 
-/// An event as JSON; only what these tests read. What the API sends is perch-web's.
+/// An event as JSON, with what these tests read. perch-web has the API's format.
 fn rendered(event: &Event<'_>) -> Text {
     let line = match event {
         Event::Message { message, client_id, .. } => json!({
@@ -33,7 +33,7 @@ fn rendered(event: &Event<'_>) -> Text {
     line.to_string().into()
 }
 
-/// A stream of Ann's on the air, and some who are logged in.
+/// A stream of Ann's on the air, and some logins.
 struct Site {
     _dir: tempfile::TempDir,
     store: Arc<Store>,
@@ -110,7 +110,7 @@ impl Site {
         self.chat.join(self.stream, Some(self.logins[who].clone()), HERE, after).await.unwrap()
     }
 
-    /// Says something, after so long a pause that nobody is too fast.
+    /// Sends a message after a pause long enough for the rate limit.
     async fn say(&self, seat: &Seat, text: &str) {
         self.clock.turn(Duration::from_secs(1));
         seat.say(text, None).await.unwrap();
@@ -122,7 +122,7 @@ impl Site {
     }
 }
 
-/// Everything of a kind that there is to hear now, past and present.
+/// All lines of a kind that are available now, history and new.
 async fn lines(seat: &mut Seat, kind: &str) -> Vec<serde_json::Value> {
     let mut texts = Vec::new();
     while let Some(past) = seat.past().await.unwrap() {
@@ -251,7 +251,7 @@ fn step() -> impl Strategy<Value = Step> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
-    /// However people come, go, come back, write and listen: in the end each has heard everything, once, in one order.
+    /// However people join, leave, return, write and listen: in the end each has got everything, once, in the same order.
     #[test]
     fn everybody_hears_the_same(steps in prop::collection::vec(step(), 1..40)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
@@ -265,7 +265,7 @@ proptest! {
                     Step::Join(who) if seats[who].is_none() => {
                         seats[who] = Some(site.join(who % 3, heard[who].last().copied()).await);
                     }
-                    // What it has not listened to is gone with the connection.
+                    // Lines it has not taken are lost with the connection.
                     Step::Leave(who) => seats[who] = None,
                     Step::Say(who) => if let Some(seat) = &seats[who] {
                         site.say(seat, "hello").await;

@@ -1,4 +1,4 @@
-//! Messages on their way into the store: rights are checked and messages appended, or their text deleted, in one call that blocks.
+//! Stores messages: checks rights and appends messages, or deletes their text, in one blocking call.
 
 use super::ask::Said;
 use super::error::{Barred, ChatError};
@@ -11,13 +11,13 @@ use std::sync::Arc;
 /// Characters of a message at most.
 pub const MESSAGE_CHARACTERS: usize = 500;
 
-/// A message that is stored.
+/// A stored message.
 pub(super) struct Spoken {
     pub(super) message: Message,
     pub(super) by: Option<Arc<User>>,
 }
 
-/// Why a message is not stored.
+/// Why a message was not stored.
 pub(super) struct NotSpoken {
     pub(super) code: &'static str,
     pub(super) detail: String,
@@ -37,14 +37,12 @@ impl From<&StoreError> for NotSpoken {
                 Self { code: "store_read_only", detail: "the card takes no writes".to_owned() }
             }
             StoreError::Full { .. } => Self { code: "store_full", detail: "the card is full".to_owned() },
-            _ => {
-                Self { code: "internal", detail: "it could not be stored: perchd's log says why".to_owned() }
-            }
+            _ => Self { code: "internal", detail: "it could not be stored: see perchd's log".to_owned() },
         }
     }
 }
 
-/// Stores what may be said, in one commit; everything has an answer of its own. Blocks.
+/// Stores the permitted messages in one commit; each has its own result. Blocks.
 pub(super) fn write_down(
     house: &House,
     place: &Place,
@@ -97,7 +95,7 @@ pub(super) fn write_down(
     said.into_iter().zip(allowed).map(|(said, allowed)| (said, outcome(allowed))).collect()
 }
 
-/// Deletes a message's text: one's own; in one's own chat, or as an owner, anybody's. Blocks.
+/// Deletes a message's text: the actor's own, any in the actor's own chat, and any for owners. Blocks.
 pub(super) fn take_back(
     house: &House,
     stream: StreamId,

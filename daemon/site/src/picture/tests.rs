@@ -1,4 +1,4 @@
-//! Pictures as people have them, and as people make them who mean harm.
+//! Ordinary and malicious pictures.
 
 use super::*;
 use flate2::Compression;
@@ -40,7 +40,7 @@ fn chunk(kind: [u8; 4], data: &[u8]) -> Vec<u8> {
     [&(data.len() as u32).to_be_bytes()[..], &named, &crc.sum().to_be_bytes()].concat()
 }
 
-/// Of any size, with any data; `colour` is 0 for grey, 6 for red, green, blue and alpha.
+/// A PNG of any size, with any data; `colour` is 0 for grey, 6 for red, green, blue and alpha.
 fn png(width: u32, height: u32, bits: u8, colour: u8, extra: &[u8], data: &[u8]) -> Vec<u8> {
     let size = [width.to_be_bytes(), height.to_be_bytes()].concat();
     let header = chunk(*b"IHDR", &[&size[..], &[bits, colour, 0, 0, 0]].concat());
@@ -55,7 +55,7 @@ fn zeros(count: usize) -> Vec<u8> {
     packed.finish().unwrap()
 }
 
-/// With an Exif block that says how the camera was held (Exif 2.32, §4.6.4, tag 274).
+/// Adds an Exif block that says how the camera was held (Exif 2.32, §4.6.4, tag 274).
 fn held(jpeg: &[u8], orientation: u8) -> Vec<u8> {
     let mut exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0".to_vec();
     exif.extend([orientation, 0, 0, 0, 0, 0, 0, 0]);
@@ -92,7 +92,7 @@ fn the_crop_is_in_the_middle_and_keeps_the_shape() {
 #[test]
 fn a_photo_is_turned_as_the_camera_was_held_and_forgets_where_it_was_taken() {
     let jpeg = encoded(&two_halves(800, 600), ImageFormat::Jpeg);
-    // Where red is afterwards: at the left, right, top or bottom.
+    // The side of red afterwards: left, right, top or bottom.
     for (orientation, (x, y)) in
         [(1, (40, 180)), (3, (600, 180)), (6, (320, 30)), (8, (320, 330)), (2, (600, 180)), (200, (40, 180))]
     {
@@ -125,10 +125,10 @@ fn bombs_do_not_go_off() {
     let bomb = png(7072, 7072, 8, 0, b"", &zeros(7073 * 7072));
     assert!(bomb.len() < 100_000);
     assert_eq!(make(&bomb, Purpose::Avatar), Err(PictureError::TooLarge));
-    // Few enough pixels, with too many bytes each.
+    // Few enough pixels, but too many bytes for each.
     let deep = png(6000, 6000, 16, 6, b"", &zeros(1 << 20));
     assert_eq!(make(&deep, Purpose::Avatar), Err(PictureError::TooLarge));
-    // A profile of 256 MB in 256 kB: not unpacked, or not as a whole.
+    // A profile of 256 MB in 256 kB: must not be unpacked as a whole.
     let profile = chunk(*b"iCCP", &[&b"p\0\0"[..], &zeros(256 << 20)].concat());
     let honest = png(1, 1, 8, 0, b"", &zeros_exactly(2));
     let loaded = png(1, 1, 8, 0, &profile, &zeros_exactly(2));
@@ -148,7 +148,7 @@ fn headers_that_lie_are_found_out() {
         let refused = make(upload, Purpose::Avatar);
         assert!(matches!(refused, Err(PictureError::Damaged { .. })), "{refused:?}");
     };
-    // Says a great deal and holds nothing.
+    // A large header without data.
     is_damaged(&png(6000, 6000, 8, 0, b"", b""));
     is_damaged(&png(6000, 6000, 8, 0, b"", &zeros(4096)));
     is_damaged(&png(0, 10, 8, 0, b"", &zeros(4096)));
@@ -158,7 +158,7 @@ fn headers_that_lie_are_found_out() {
     };
     too_large(&png(0x7fff_ffff, 0x7fff_ffff, 8, 6, b"", b""));
     too_large(&png(0x7fff_ffff, 1, 1, 0, b"", b""));
-    // A small JPEG that says it is 65,500 by 65,500: height and width stand after the marker of its frame (ITU-T T.81, B.2.2).
+    // A small JPEG that claims 65,500 by 65,500: height and width follow the marker of its frame (ITU-T T.81, B.2.2).
     let mut jpeg = encoded(&two_halves(64, 64), ImageFormat::Jpeg);
     let frame = jpeg.windows(2).position(|marker| marker == [0xff, 0xc0]).unwrap();
     jpeg[frame + 5..frame + 9].copy_from_slice(&[0xff, 0xdc, 0xff, 0xdc]);
@@ -183,7 +183,7 @@ fn a_picture_that_breaks_off_is_refused_or_shown_as_far_as_it_goes() {
 
 #[test]
 fn the_largest_pictures_fit_where_they_are_kept() {
-    // Noise is what compresses worst.
+    // Noise compresses worst.
     let mut state = 1_u32;
     let noise = RgbImage::from_fn(1280, 720, |_, _| {
         Rgb(std::array::from_fn(|_| {
@@ -213,7 +213,7 @@ async fn uploads_wait_for_their_turn_and_not_for_ever() {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
-    /// Whatever is changed in a picture's file, it is read or refused.
+    /// A changed picture file is either read or refused.
     #[test]
     fn broken_bytes_break_nothing(format in 0..3_usize, changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..12)) {
         let format = [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::WebP][format];

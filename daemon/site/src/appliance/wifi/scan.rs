@@ -1,22 +1,22 @@
-//! What `wpa_supplicant` has heard (`wpa_cli scan_results`). Names and flags come out of the air, from whoever likes to send them.
+//! Parses what `wpa_supplicant` has heard (`wpa_cli scan_results`). Names and flags come from the air and may be hostile.
 
-/// So many are more than anybody looks through.
+/// More networks than a person would look through.
 const MOST: usize = 60;
 
-/// A network that can be heard; several radios of one name are one.
+/// A network in range; several radios of one name are one network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Network {
-    /// As it calls itself.
+    /// Its name.
     pub name: String,
-    /// How well it is heard, 0 to 100.
+    /// Signal strength, 0 to 100.
     pub signal_percent: u8,
-    /// It wants a password.
+    /// It needs a password.
     pub is_secured: bool,
-    /// It is one that Perch can join: an open one, or WPA2 with a password.
+    /// Perch can join it: it is open, or WPA2 with a password.
     pub is_joinable: bool,
 }
 
-/// The strongest first. What has no name, or none that can be shown, is left out.
+/// Strongest first. Networks without a displayable name are skipped.
 pub(super) fn parse(text: &str) -> Vec<Network> {
     // bssid / frequency / signal level / flags / ssid
     let mut networks: Vec<Network> = text.lines().filter_map(network).collect();
@@ -41,14 +41,14 @@ fn network(line: &str) -> Option<Network> {
         ["WPA", "RSN", "WEP", "SAE", "OWE", "EAP", "PSK"].iter().any(|word| flags.contains(word));
     is_shown.then(|| Network {
         name,
-        // From hardly anything, -100 dBm, to as good as it gets.
+        // -100 dBm and below is 0 %, -50 dBm and above 100 %.
         signal_percent: level.saturating_add(100).saturating_mul(2).clamp(0, 100) as u8,
         is_secured,
         is_joinable: !is_secured || flags.contains("PSK"),
     })
 }
 
-/// As `wpa_supplicant` writes bytes that are no plain ASCII; `None` where they are no text.
+/// Decodes `wpa_supplicant`'s escapes for bytes outside plain ASCII; `None` if the result is not text.
 fn unescape(escaped: &str) -> Option<String> {
     let mut bytes = Vec::new();
     let mut rest = escaped.bytes();
