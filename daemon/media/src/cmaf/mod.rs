@@ -4,12 +4,14 @@
 //! Must not be here: files, when a fragment ends, what a recording is (`recording`).
 
 mod boxes;
+mod description;
 mod fragment;
 mod init_segment;
 mod mark;
 mod scan;
 mod tracks;
 
+pub use description::{AudioDescription, Description};
 pub use fragment::FragmentBuilder;
 pub use init_segment::init_segment;
 pub use scan::{ScanError, Scanned, Scanner};

@@ -8,6 +8,7 @@
 pub mod codecs;
 pub mod index;
 pub mod playlist;
+pub mod progressive;
 mod varint;
 
 /// Ticks a second of a video track. An audio track counts in samples.

@@ -15,7 +15,7 @@ use std::sync::{Arc, LazyLock};
 const FRAME: MediaDuration = MediaDuration::from_ticks(PERIOD);
 
 /// A part with a fragment for each so many pictures, and what it should hold.
-fn part(units: &[AccessUnit], sound: &[AudioFrame], pictures: usize) -> (Vec<u8>, Vec<Fragment>) {
+pub(crate) fn part(units: &[AccessUnit], sound: &[AudioFrame], pictures: usize) -> (Vec<u8>, Vec<Fragment>) {
     let format = &units[0].format;
     let sound_format = sound.first().map(|frame| *frame.format);
     let mut file = init_segment(format, sound_format);
@@ -43,7 +43,7 @@ fn part(units: &[AccessUnit], sound: &[AudioFrame], pictures: usize) -> (Vec<u8>
 }
 
 /// `name=value` of each packet that ffprobe finds, in the file's order.
-fn packets(path: &Path, stream: &str) -> Vec<(f64, f64, f64, usize, bool)> {
+pub(crate) fn packets(path: &Path, stream: &str) -> Vec<(f64, f64, f64, usize, bool)> {
     let arguments = format!(
         "-select_streams {stream} -show_entries packet=pts_time,dts_time,duration_time,size,flags -of csv=p=0 {}",
         path.display()
@@ -56,18 +56,19 @@ fn packets(path: &Path, stream: &str) -> Vec<(f64, f64, f64, usize, bool)> {
         let duration = if fields[2] == "N/A" { f64::NAN } else { number(2) };
         (number(0), number(1), duration, fields[3].parse().unwrap(), fields[4].starts_with('K'))
     };
-    said.lines().map(read).collect()
+    // Side data stand in lines of their own.
+    said.lines().filter(|line| line.matches(',').count() >= 4).map(read).collect()
 }
 
 /// A hash for each packet of the video track.
-fn hashes(path: &str) -> Vec<String> {
+pub(crate) fn hashes(path: &str) -> Vec<String> {
     let said =
         String::from_utf8(run("ffmpeg", &format!("-i {path} -map 0:v -c copy -f framehash -"))).unwrap();
     let lines = said.lines().filter(|line| !line.starts_with('#'));
     lines.map(|line| line.rsplit(',').next().unwrap().trim().to_owned()).collect()
 }
 
-fn close(one: f64, other: f64) -> bool {
+pub(crate) fn close(one: f64, other: f64) -> bool {
     (one - other).abs() < 1e-4
 }
 
@@ -100,7 +101,7 @@ fn foreign_demuxers_find_the_encoders_pictures_byte_for_byte_and_at_their_times(
 }
 
 /// Three seconds of a tone as ffmpeg codes it, in frames without their ADTS headers.
-static TONE: LazyLock<Vec<Bytes>> = LazyLock::new(|| {
+pub(crate) static TONE: LazyLock<Vec<Bytes>> = LazyLock::new(|| {
     let coded = run("ffmpeg", "-f lavfi -i sine=r=44100:d=3 -ac 2 -c:a aac -f adts -");
     let (mut rest, mut frames) = (&coded[..], Vec::new());
     while let [_, _, _, high, middle, low, ..] = *rest {
@@ -112,7 +113,7 @@ static TONE: LazyLock<Vec<Bytes>> = LazyLock::new(|| {
     frames
 });
 
-fn sound(begins: i64) -> Vec<AudioFrame> {
+pub(crate) fn sound(begins: i64) -> Vec<AudioFrame> {
     let format = Arc::new(AudioFormat::new(44_100, 2).unwrap());
     let frame = |(number, data): (usize, &Bytes)| AudioFrame {
         times: Times::at(MediaTime::from_ticks(begins) + AudioFrame::offset(&format, number as u64)),
@@ -123,7 +124,7 @@ fn sound(begins: i64) -> Vec<AudioFrame> {
     TONE.iter().enumerate().map(frame).collect()
 }
 
-static UNITS: LazyLock<Vec<AccessUnit>> = LazyLock::new(|| {
+pub(crate) static UNITS: LazyLock<Vec<AccessUnit>> = LazyLock::new(|| {
     let (stream, _, container) = clip_with_container("mp4-units", "-bf 0 -g 30");
     std::fs::remove_dir_all(container.parent().unwrap()).unwrap();
     assemble(&stream, |_| 0).0

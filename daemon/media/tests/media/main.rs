@@ -10,6 +10,7 @@ mod fragmented_mp4;
 mod h264_writer;
 mod parameter_sets;
 mod playlists;
+mod progressive_mp4;
 mod reordering;
 mod segments;
 mod sound;

@@ -1,0 +1,72 @@
+//! What a part's head says of its tracks, for an MP4 file that is made of several parts.
+
+use super::boxes::Fields;
+use crate::recording::VIDEO_TIMESCALE;
+
+/// What a part's head says of its tracks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Description {
+    /// The video track's sample entry, a whole `avc1` box (ISO/IEC 14496-15 §5.4.2.1).
+    pub video: Vec<u8>,
+    /// In pixels.
+    pub width: u16,
+    /// In pixels.
+    pub height: u16,
+    /// Where the part has sound.
+    pub audio: Option<AudioDescription>,
+}
+
+/// What a part's head says of its sound.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AudioDescription {
+    /// The sample entry, a whole `mp4a` box.
+    pub entry: Vec<u8>,
+    /// Samples a second: the track's timescale.
+    pub rate: u32,
+}
+
+impl Description {
+    /// Of a head that [`super::init_segment`] wrote; `None` where it is something else.
+    pub fn read(init: &[u8]) -> Option<Self> {
+        let mut movie = Fields(init).find(*b"moov")?;
+        let (mut video, mut audio) = (None, None);
+        while let Some((kind, track)) = movie.next_box() {
+            if kind != *b"trak" {
+                continue;
+            }
+            let media = track.find(*b"mdia")?;
+            let entry = entry(media)?;
+            match entry.get(4..8)? {
+                b"avc1" => video = Some(entry.to_vec()),
+                b"mp4a" => audio = Some(AudioDescription { entry: entry.to_vec(), rate: timescale(media)? }),
+                _ => return None,
+            }
+            if video.is_some() && audio.is_none() && timescale(media)? != VIDEO_TIMESCALE {
+                return None;
+            }
+        }
+        let video = video?;
+        // Width and height of a VisualSampleEntry (ISO/IEC 14496-12 §12.1.3).
+        let mut size = Fields(video.get(32..)?);
+        let (width, height) = (u16::from_be_bytes(size.bytes()?), u16::from_be_bytes(size.bytes()?));
+        Some(Self { video, width, height, audio })
+    }
+}
+
+fn timescale(media: Fields<'_>) -> Option<u32> {
+    let mut header = media.find(*b"mdhd")?;
+    // Version and flags, created, modified.
+    header.bytes::<12>()?;
+    header.u32().filter(|rate| *rate > 0)
+}
+
+/// The only box in `stsd`.
+fn entry(media: Fields<'_>) -> Option<&[u8]> {
+    let mut entries = media.find(*b"minf")?.find(*b"stbl")?.find(*b"stsd")?;
+    if entries.u32()? != 0 || entries.u32()? != 1 {
+        return None;
+    }
+    let whole = entries.0;
+    entries.next_box()?;
+    entries.0.is_empty().then_some(whole)
+}
