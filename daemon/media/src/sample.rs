@@ -177,6 +177,19 @@ impl AudioFormat {
         Ok(Self { sample_rate, channel_configuration })
     }
 
+    /// From the fields of an ADTS header; `index` is `sampling_frequency_index`.
+    pub(crate) fn from_header(
+        object_type: u32,
+        index: u8,
+        channel_configuration: u8,
+    ) -> Result<Self, AudioFormatError> {
+        if object_type != AAC_LC {
+            return Err(AudioFormatError::ObjectType(object_type));
+        }
+        let sample_rate = SAMPLE_RATES.get(usize::from(index)).copied().unwrap_or(0);
+        Self::checked(sample_rate, channel_configuration)
+    }
+
     /// From an `AudioSpecificConfig` (ISO/IEC 14496-3 §1.6.2.1), as RTMP and MP4 carry it. What follows the configuration of
     /// AAC-LC itself (signalling of SBR that a decoder may ignore) is passed over.
     pub fn from_audio_specific_config(config: &[u8]) -> Result<Self, AudioFormatError> {

@@ -1,5 +1,5 @@
 //! The one place that mends what sources say of time. It puts the samples of a stream's sources, one source after the other, on one
-//! line on which decoding times only go forward. Presentation times are shifted with them, so their difference is never touched.
+//! line on which the decoding times of a track only go forward. Presentation times are shifted with them, so their difference is never touched.
 //!
 //! Must not be here: times for sources that carry none (`access_unit::arrival`), a clock.
 
@@ -18,12 +18,19 @@ const LARGEST_DRIFT: MediaDuration = MediaDuration::from_millis(5000);
 const DRIFT_SHARE: i64 = 64;
 const TICK: MediaDuration = MediaDuration::from_ticks(1);
 
-/// The line of one stream.
+/// What a sample is of. The samples of one track come in decoding order; those of the two are interleaved as their source likes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Track {
+    /// Pictures.
+    Video,
+    /// Sound.
+    Audio,
+}
+
+/// The line of one stream. Both tracks of a source are shifted by the same time, so that sound stays with its picture.
 #[derive(Clone, Debug, Default)]
 pub struct Timeline {
-    /// Decoding time of the newest sample.
-    last: Option<MediaTime>,
-    /// The latest presentation time of all samples.
+    /// The latest time of all samples.
     latest: Option<MediaTime>,
     /// What the running source's clock is to ours; `None` until its first sample.
     source: Option<Offset>,
@@ -34,14 +41,24 @@ pub struct Timeline {
 struct Offset {
     /// What is added to the source's times.
     shift: MediaDuration,
-    /// How long after its time the newest sample came.
+    /// What was added before its clock was last set, which this track has noticed. Of the other track some samples may still come that
+    /// were stamped before.
+    before: Option<(Track, MediaDuration)>,
+    /// By track: the newest sample of this source.
+    newest: [Option<Newest>; 2],
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Newest {
+    dts: MediaTime,
+    /// How long after its time it came.
     delay: MediaDuration,
 }
 
 impl Timeline {
     /// Nothing is known yet.
     pub const fn new() -> Self {
-        Self { last: None, latest: None, source: None, changed: 0 }
+        Self { latest: None, source: None, changed: 0 }
     }
 
     /// Another source begins: its clock may be another one.
@@ -49,9 +66,9 @@ impl Timeline {
         self.source = None;
     }
 
-    /// Decoding time of the newest sample, whatever its source.
-    pub const fn last(&self) -> Option<MediaTime> {
-        self.last
+    /// The latest time of all samples, whatever their source.
+    pub const fn latest(&self) -> Option<MediaTime> {
+        self.latest
     }
 
     /// How often a source's clock was set anew: its first time could not be of our clock, or a later one did not follow from the one
@@ -64,43 +81,76 @@ impl Timeline {
     ///
     /// The first sample of a source keeps its times when they can be of our clock; else the source is shifted as a whole so that it
     /// begins now. What goes back or jumps later on is a clock that was set: the source is shifted anew, so that the sample comes as
-    /// long before its arrival as the one before did.
-    pub fn mend(&mut self, times: Times, now: MediaTime) -> Times {
-        let (shift, changed) = self.shift(times, now);
+    /// long before its arrival as the one before it of its track did.
+    pub fn mend(&mut self, track: Track, times: Times, now: MediaTime) -> Times {
+        let mut source = self.source.unwrap_or_else(|| self.begin(times, now));
+        let shift = source.place(track, times.dts, now).unwrap_or_else(|| {
+            self.changed += 1;
+            source.set_anew(track, times.dts, now)
+        });
         let mended = times.shifted(shift);
-        self.source = Some(Offset { shift, delay: now - mended.dts });
-        self.changed += u64::from(changed);
-        self.last = Some(mended.dts);
-        self.latest = self.latest.max(Some(mended.pts));
+        source.newest[track as usize] = Some(Newest { dts: mended.dts, delay: now - mended.dts });
+        self.source = Some(source);
+        self.latest = self.latest.max(Some(mended.dts)).max(Some(mended.pts));
         mended
     }
 
-    fn shift(&self, times: Times, now: MediaTime) -> (MediaDuration, bool) {
-        let Some(offset) = self.source else {
-            let delay = now - times.dts;
-            let is_ours = (-NEWEST..=OLDEST).contains(&delay);
-            let begins = if is_ours { times.dts } else { now };
-            // After everything that the source before has shown.
-            let begins = self.latest.max(self.last).map_or(begins, |latest| begins.max(latest + TICK));
-            return (begins - times.dts, !is_ours);
-        };
-        let dts = times.dts + offset.shift;
-        let Some(last) = self.last else { return (offset.shift, false) };
-        let step = dts - last;
-        if step <= MediaDuration::ZERO || step > LONGEST_SILENCE {
-            let delay = offset.delay.clamp(MediaDuration::ZERO, LARGEST_DRIFT);
-            return ((now + -delay).max(last + TICK) - times.dts, true);
-        }
-        let drift = now - dts;
-        let correction = if drift > LARGEST_DRIFT {
-            step.ticks() / DRIFT_SHARE
-        } else if drift < -LARGEST_DRIFT {
-            -step.ticks() / DRIFT_SHARE
-        } else {
-            0
-        };
-        (offset.shift + MediaDuration::from_ticks(correction), false)
+    fn begin(&mut self, times: Times, now: MediaTime) -> Offset {
+        let is_ours = (-NEWEST..=OLDEST).contains(&(now - times.dts));
+        self.changed += u64::from(!is_ours);
+        let begins = if is_ours { times.dts } else { now };
+        // After everything that the source before has shown.
+        let begins = self.latest.map_or(begins, |latest| begins.max(latest + TICK));
+        Offset { shift: begins - times.dts, before: None, newest: [None; 2] }
     }
+}
+
+impl Offset {
+    /// What to add to a time that follows from those before it; `None` where it does not.
+    fn place(&mut self, track: Track, dts: MediaTime, now: MediaTime) -> Option<MediaDuration> {
+        if let Some(step) = self.step(track, dts + self.shift) {
+            self.before = self.before.filter(|(noticed_by, _)| *noticed_by == track);
+            self.shift = self.shift + correction(step, now - (dts + self.shift));
+            return Some(self.shift);
+        }
+        let (_, before) = self.before.filter(|(noticed_by, _)| *noticed_by != track)?;
+        self.step(track, dts + before).map(|_| before)
+    }
+
+    /// The way from the track's newest sample to one at `dts`, if it can be one; zero for the first of a track.
+    fn step(&self, track: Track, dts: MediaTime) -> Option<MediaDuration> {
+        let Some(newest) = self.newest[track as usize] else {
+            let mut others = self.newest.iter().flatten();
+            let is_near =
+                others.all(|other| (-LONGEST_SILENCE..=LONGEST_SILENCE).contains(&(dts - other.dts)));
+            return is_near.then_some(MediaDuration::ZERO);
+        };
+        let step = dts - newest.dts;
+        (step > MediaDuration::ZERO && step <= LONGEST_SILENCE).then_some(step)
+    }
+
+    /// The source's clock was set.
+    fn set_anew(&mut self, track: Track, dts: MediaTime, now: MediaTime) -> MediaDuration {
+        let newest = self.newest[track as usize];
+        let delay = newest.map_or(MediaDuration::ZERO, |newest| newest.delay);
+        let comes = now + -delay.clamp(MediaDuration::ZERO, LARGEST_DRIFT);
+        let comes = newest.map_or(comes, |newest| comes.max(newest.dts + TICK));
+        self.before = Some((track, self.shift));
+        self.shift = comes - dts;
+        self.shift
+    }
+}
+
+/// What takes a clock that has drifted from ours by `drift` back by a share of `step`.
+fn correction(step: MediaDuration, drift: MediaDuration) -> MediaDuration {
+    let share = step.ticks() / DRIFT_SHARE;
+    MediaDuration::from_ticks(if drift > LARGEST_DRIFT {
+        share
+    } else if drift < -LARGEST_DRIFT {
+        -share
+    } else {
+        0
+    })
 }
 
 #[cfg(test)]
@@ -116,7 +166,8 @@ mod tests {
     }
 
     fn mend(timeline: &mut Timeline, ticks: i64, now: i64) -> i64 {
-        timeline.mend(Times::at(MediaTime::from_ticks(ticks)), MediaTime::from_ticks(now)).dts.ticks()
+        let times = Times::at(MediaTime::from_ticks(ticks));
+        timeline.mend(Track::Video, times, MediaTime::from_ticks(now)).dts.ticks()
     }
 
     #[test]
@@ -157,7 +208,7 @@ mod tests {
     fn a_seam_leads_forward_behind_all_that_was_shown() {
         let mut timeline = Timeline::new();
         let first = Times { pts: MediaTime::from_ticks(9000), dts: MediaTime::from_ticks(3000) };
-        timeline.mend(first, MediaTime::from_ticks(3000));
+        timeline.mend(Track::Video, first, MediaTime::from_ticks(3000));
         timeline.begin_source();
         assert_eq!(mend(&mut timeline, 2000, 4000), 9001);
         assert_eq!(mend(&mut timeline, 5000, 7000), 12_001, "its own pace is kept");
@@ -180,23 +231,75 @@ mod tests {
         assert_eq!(timeline.changed(), 0);
     }
 
+    /// Pictures and sound of one source, in order of arrival: `(track, time of the source, arrival)` in milliseconds. Gives their times on
+    /// the line.
+    fn both(raw: &[(Track, i64, i64)]) -> (Vec<i64>, u64) {
+        let mut timeline = Timeline::new();
+        let mended = raw.iter().map(|&(track, at, now)| {
+            let [at, now] = [at, now].map(|milliseconds| MediaTime::from_ticks(milliseconds * 90));
+            timeline.mend(track, Times::at(at), now).dts.ticks() / 90
+        });
+        (mended.collect(), timeline.changed())
+    }
+
+    #[test]
+    fn sound_and_picture_are_shifted_together_in_whatever_order_they_come() {
+        use Track::{Audio, Video};
+        // Sound comes 300 ms after the picture that it goes with, and begins before it.
+        let raw = [
+            (Video, 1000, 5000),
+            (Video, 1040, 5040),
+            (Audio, 720, 5041),
+            (Video, 1080, 5080),
+            (Audio, 741, 5081),
+        ];
+        assert_eq!(both(&raw), (vec![5000, 5040, 4720, 5080, 4741], 1));
+    }
+
+    #[test]
+    fn a_jump_is_made_good_once_though_the_tracks_come_to_it_one_after_the_other() {
+        use Track::{Audio, Video};
+        for hour in [3_600_000, -3_600_000] {
+            let far = 10_000_000;
+            let raw = [
+                (Video, far, far),
+                (Audio, far - 300, far),
+                (Video, far + 40, far + 40),
+                (Audio, far - 260, far + 40),
+                (Video, far + 80 + hour, far + 80),
+                (Audio, far - 220, far + 80),
+                (Video, far + 120 + hour, far + 120),
+                (Audio, far - 180 + hour, far + 120),
+                (Video, far + 160 + hour, far + 160),
+                (Audio, far - 140 + hour, far + 160),
+            ];
+            let without: Vec<_> = raw
+                .iter()
+                .map(|(_, at, _)| if i64::abs(at - far) > 1_000_000 { at - hour } else { *at })
+                .collect();
+            assert_eq!(both(&raw), (without, 1), "{hour}");
+        }
+    }
+
     proptest! {
         #[test]
         fn decoding_times_go_forward_and_differences_stay(
-            raw in prop::collection::vec((any::<i64>(), 0_i64..9000, 0_i64..90_000, any::<bool>()), 1..50),
+            raw in prop::collection::vec((any::<i64>(), 0_i64..9000, 0_i64..90_000, any::<bool>(), any::<bool>()), 1..50),
         ) {
-            let (mut timeline, mut now, mut last) = (Timeline::new(), MediaTime::from_ticks(1_000_000), None);
-            for (dts, ahead, step, seam) in raw {
+            let (mut timeline, mut now, mut last) = (Timeline::new(), MediaTime::from_ticks(1_000_000), [None; 2]);
+            for (dts, ahead, step, seam, is_sound) in raw {
                 now = now + MediaDuration::from_ticks(step);
                 if seam {
                     timeline.begin_source();
+                    last = [None; 2];
                 }
+                let track = if is_sound { Track::Audio } else { Track::Video };
                 let dts = MediaTime::from_ticks(dts / 4);
                 let given = Times { dts, pts: dts + MediaDuration::from_ticks(ahead) };
-                let mended = timeline.mend(given, now);
-                prop_assert!(Some(mended.dts) > last);
+                let mended = timeline.mend(track, given, now);
+                prop_assert!(Some(mended.dts) > last[track as usize]);
                 prop_assert_eq!(mended.pts - mended.dts, given.pts - given.dts);
-                last = Some(mended.dts);
+                last[track as usize] = Some(mended.dts);
             }
         }
     }

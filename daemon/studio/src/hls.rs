@@ -200,7 +200,7 @@ impl Stream {
                 Item::Lagged { dropped } => {
                     self.metrics.lagged.fetch_add(dropped, Ordering::Relaxed);
                     tracing::warn!(
-                        "{dropped} pictures are missing from the stream: making segments fell too far behind the camera, and went on \
+                        "{dropped} pictures and frames of sound are missing from the stream: making segments fell too far behind the camera, and went on \
                          at the next key frame"
                     );
                 }

@@ -103,6 +103,11 @@ impl AccessUnitAssembler {
         }
     }
 
+    /// As given: what the access units carry.
+    pub const fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
     /// What came and was dropped so far.
     pub const fn counters(&self) -> AssemblerCounters {
         self.counters

@@ -193,11 +193,13 @@ impl<W: SegmentWriter, P: Packager> Segmenter<W, P> {
         Ok(whole?.flatten())
     }
 
-    /// Takes the next frame of sound, into the segment that is running. One that does not belong to its pictures is left out: it comes before
-    /// them, after a seam that they have yet to pass, or in a format that was not announced. Errors as of [`Self::push`].
+    /// Takes the next frame of sound, into the segment that is running. One that does not belong to its pictures is left out: it is of
+    /// another epoch, in a format that was not announced, or begins before the first picture after a seam, where the segment before may
+    /// still be heard. Errors as of [`Self::push`].
     pub fn push_sound(&mut self, frame: &AudioFrame) -> Result<(), SegmentError<W::Error>> {
         let belongs = |current: &Current| {
-            current.epoch == frame.epoch && current.sound.as_deref() == Some(&*frame.format)
+            let is_early = current.discontinuity && frame.times.pts < current.start;
+            current.epoch == frame.epoch && current.sound.as_deref() == Some(&*frame.format) && !is_early
         };
         if !self.current.as_ref().is_some_and(belongs) {
             return Ok(());

@@ -2,10 +2,12 @@
 //!
 //! Must not be here: the frames' bits, times.
 
-use crate::sample::AudioFormat;
+use crate::sample::{AudioFormat, AudioFormatError};
 
 /// Without the check sum, which only foreign streams have.
 pub(super) const HEADER_BYTES: usize = 7;
+/// `crc_check`, where `protection_absent` is 0.
+const CRC_BYTES: usize = 2;
 /// `aac_frame_length` has 13 bits and counts the header.
 const LONGEST_FRAME: usize = (1 << 13) - 1;
 /// `profile` of AAC-LC: the audio object type less one.
@@ -32,9 +34,43 @@ pub(super) fn header(format: AudioFormat, raw_bytes: usize) -> Option<[u8; HEADE
     ])
 }
 
+/// What a header says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Header {
+    pub(super) format: Result<AudioFormat, AudioFormatError>,
+    /// Bytes before the frame itself.
+    pub(super) before: usize,
+    /// Bytes with the header.
+    pub(super) whole: usize,
+}
+
+/// Reads the header that `bytes` begin with, of which [`HEADER_BYTES`] at least have to be there; `None` where it is none.
+pub(super) fn read(bytes: &[u8]) -> Option<Header> {
+    let &[sync, flags, coding, channels, length, low, blocks, ..] = bytes else { return None };
+    // syncword and layer 0; the bit between them tells MPEG-2 from MPEG-4, whose AAC-LC is the same.
+    if sync != 0xff || flags & 0xf6 != 0xf0 {
+        return None;
+    }
+    let header_bytes = HEADER_BYTES + if flags & 1 == 0 { CRC_BYTES } else { 0 };
+    let frame_bytes = usize::from(channels & 3) << 11 | usize::from(length) << 3 | usize::from(low >> 5);
+    if frame_bytes <= header_bytes {
+        return None;
+    }
+    let object_type = u32::from(coding >> 6) + 1;
+    // number_of_raw_data_blocks_in_frame, less one.
+    let further = blocks & 3;
+    let format = if further == 0 {
+        AudioFormat::from_header(object_type, coding >> 2 & 0x0f, (coding & 1) << 2 | channels >> 6)
+    } else {
+        Err(AudioFormatError::Frame)
+    };
+    Some(Header { format, before: header_bytes, whole: frame_bytes })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn a_header_is_what_ffmpeg_writes() {
@@ -43,5 +79,32 @@ mod tests {
         assert_eq!(header(format, 16), Some([0xff, 0xf1, 0x50, 0x40, 0x02, 0xff, 0xfc]));
         assert_eq!(header(format, 8185), None, "13 bits");
         assert_eq!(header(AudioFormat::new(47_000, 2).unwrap(), 16), None, "a rate without an index");
+    }
+
+    #[test]
+    fn what_is_not_supported_has_its_reason() {
+        let format = |bytes: [u8; 7]| read(&bytes).map(|header| header.format);
+        let stereo = [0xff, 0xf1, 0x4c, 0x80, 0x02, 0xff, 0xfc];
+        assert_eq!(format(stereo), Some(Ok(AudioFormat::new(48_000, 2).unwrap())));
+        let changed = |at: usize, byte: u8| {
+            let mut bytes = stereo;
+            bytes[at] = byte;
+            format(bytes)
+        };
+        assert_eq!(changed(2, 0x0c), Some(Err(AudioFormatError::ObjectType(1))));
+        assert_eq!(changed(3, 0x00), Some(Err(AudioFormatError::Channels(0))));
+        assert_eq!(changed(6, 0xfd), Some(Err(AudioFormatError::Frame)), "two raw data blocks");
+        assert_eq!(changed(1, 0xf3), None, "layer 1");
+        assert_eq!(read(&[0xff, 0xf0, 0x4c, 0x80, 0x02, 0xff, 0xfc]).unwrap().before, 9);
+    }
+
+    proptest! {
+        #[test]
+        fn a_header_is_read_back(index in 0_usize..13, channels in 1_u8..=6, raw_bytes in 1_usize..=8184) {
+            let rates = [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8000, 7350];
+            let format = AudioFormat::new(rates[index], channels).unwrap();
+            let read = read(&header(format, raw_bytes).unwrap()).unwrap();
+            prop_assert_eq!(read, Header { format: Ok(format), before: 7, whole: 7 + raw_bytes });
+        }
     }
 }

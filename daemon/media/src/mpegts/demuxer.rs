@@ -1,13 +1,18 @@
-//! Takes a foreign transport stream apart (ISO/IEC 13818-1): finds the first program's H.264 and gives out its PES packets with their true times.
+//! Takes a foreign transport stream apart (ISO/IEC 13818-1): finds the first program's H.264 and AAC and gives
+//! out pictures and frames of sound with their true times.
 //!
 //! Bytes may come in pieces of any size. What is damaged, lost or scrambled is left out and told ([`Found::Lost`]), so that nobody decodes
-//! what refers to it. Memory is bounded by one picture and one piece.
+//! what refers to it. Memory is bounded by one picture, one PES packet of sound and one piece.
 //!
-//! Must not be here: what the pictures hold, clocks, waiting.
+//! Must not be here: what the pictures hold, PES packets (`pes`), AAC frames (`sound_reader`), clocks, waiting.
 
 use super::PACKET_BYTES;
+use super::packet_header::{Condition, PacketHeader};
+use super::pes::{self, Event, PesReader};
 use super::section::{SectionReader, program_map_pid, streams};
+use super::sound_reader::{SoundReader, TimedSound};
 use crate::h264::picture_splitter::MAX_PICTURE_BYTES;
+use crate::sample::AudioFormatError;
 use crate::time::{MediaDuration, MediaTime, Unwrapper};
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -16,8 +21,12 @@ const SYNC_BYTE: u8 = 0x47;
 const PAT_PID: u16 = 0;
 /// `stream_type` of H.264 (Table 2-34).
 const H264: u8 = 0x1b;
-/// PES header up to `PES_header_data_length` (§2.4.3.6).
-const PES_HEADER_BYTES: usize = 9;
+/// `stream_type` of AAC in ADTS.
+const AAC_IN_ADTS: u8 = 0x0f;
+/// `stream_type` of AAC in LATM.
+const AAC_IN_LATM: u8 = 0x11;
+/// A PES packet of sound says its length in 16 bits.
+const MAX_SOUND_BYTES: usize = 6 + u16::MAX as usize;
 /// One round of the 33-bit times, and half of it.
 const ROUND: i64 = 1 << 33;
 
@@ -37,6 +46,8 @@ pub struct TimedPicture {
 pub enum Found {
     /// The next picture.
     Picture(TimedPicture),
+    /// The next frame of sound.
+    Sound(TimedSound),
     /// At least one picture is missing here: what follows may refer to it.
     Lost,
 }
@@ -56,6 +67,17 @@ pub enum TransportStreamError {
     /// H.264 without times.
     #[error("its MPEG transport stream carries no presentation times")]
     NoTimes,
+}
+
+/// Why a stream with pictures has no sound. Each says what a person can do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SoundProblem {
+    /// It is coded in another way.
+    #[error("its sound is {0} and is left out: have it code the sound as AAC in ADTS (ffmpeg: -c:a aac)")]
+    NotAac(&'static str),
+    /// It is AAC of a kind that not all browsers play.
+    #[error("its sound is left out: {0}; have it code the sound as AAC-LC (ffmpeg: -c:a aac)")]
+    Unsupported(AudioFormatError),
 }
 
 /// What was left out since the demuxer was made.
@@ -90,39 +112,14 @@ pub struct Demuxer {
     pmt_pid: Option<u16>,
     /// What the PMT announces, types and PIDs; `None` before there is one.
     streams: Option<Vec<(u8, u16)>>,
-    video: Video,
+    video: Option<PesReader>,
+    has_pictures: bool,
+    sound: Option<PesReader>,
+    frames: SoundReader,
+    /// Of decoding times of both: a wrap that one has passed the other has before it or behind it.
+    line: Unwrapper,
     found: VecDeque<Found>,
     counters: DemuxerCounters,
-}
-
-/// The video's PID and the PES packet that is being collected.
-#[derive(Debug, Default)]
-struct Video {
-    pid: Option<u16>,
-    continuity: Option<u8>,
-    /// Header included. `None` before the first beginning, and after a loss.
-    pes: Option<Vec<u8>>,
-    has_pictures: bool,
-    dts: Unwrapper,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Condition {
-    Good,
-    /// `transport_error_indicator`.
-    Damaged,
-    Scrambled,
-}
-
-/// One packet's header (§2.4.3.2) and payload.
-struct Packet<'a> {
-    condition: Condition,
-    starts: bool,
-    pid: u16,
-    continuity: u8,
-    /// `discontinuity_indicator` of the adaptation field.
-    is_discontinuous: bool,
-    payload: Option<&'a [u8]>,
 }
 
 impl Demuxer {
@@ -152,19 +149,39 @@ impl Demuxer {
 
     /// The stream has ended, or paused: gives out the picture that is whole as far as can be known.
     pub fn flush(&mut self) {
-        self.end_picture();
+        let [picture, sound] = [&mut self.video, &mut self.sound].map(|reader| reader.as_mut()?.end());
+        if let Some(sound) = sound {
+            self.take_sound(Event::Packet(sound));
+        }
+        if let Some(picture) = picture {
+            self.take_picture(Event::Packet(picture));
+        }
+    }
+
+    /// The program has sound that can be given out, as far as its map tells.
+    pub const fn announces_sound(&self) -> bool {
+        self.sound.is_some() && self.frames.unsupported().is_none()
+    }
+
+    /// Why there is no sound, where the program has some.
+    pub fn sound_problem(&self) -> Option<SoundProblem> {
+        if self.sound.is_some() {
+            return self.frames.unsupported().map(SoundProblem::Unsupported);
+        }
+        let mut streams = self.streams.iter().flatten();
+        streams.find_map(|(stream_type, _)| sound_name(*stream_type)).map(SoundProblem::NotAac)
     }
 
     /// Why there are no pictures, as far as what came until now tells.
     pub fn problem(&self) -> Option<TransportStreamError> {
-        if self.video.has_pictures {
+        if self.has_pictures {
             return None;
         }
         if self.counters.scrambled > 0 {
             return Some(TransportStreamError::Scrambled);
         }
         let Some(streams) = &self.streams else { return Some(TransportStreamError::NoProgram) };
-        if self.video.pid.is_some() {
+        if self.video.is_some() {
             return (self.counters.discarded_pictures > 0).then_some(TransportStreamError::NoTimes);
         }
         let names: Vec<_> = streams.iter().map(|(stream_type, _)| name_of(*stream_type)).collect();
@@ -201,17 +218,25 @@ impl Demuxer {
     }
 
     fn take_packet(&mut self, bytes: &[u8]) {
-        let Some(packet) = Packet::read(bytes) else { return };
+        let Some(packet) = PacketHeader::read(bytes) else { return };
+        let is_of =
+            |reader: &Option<PesReader>| reader.as_ref().is_some_and(|reader| reader.pid == packet.pid);
         if packet.pid == PAT_PID {
             self.take_pat(&packet);
         } else if Some(packet.pid) == self.pmt_pid {
             self.take_pmt(&packet);
-        } else if Some(packet.pid) == self.video.pid {
-            self.take_video(&packet);
+        } else if is_of(&self.video) {
+            for event in events(self.video.as_mut(), &packet) {
+                self.take_picture(event);
+            }
+        } else if is_of(&self.sound) {
+            for event in events(self.sound.as_mut(), &packet) {
+                self.take_sound(event);
+            }
         }
     }
 
-    fn take_pat(&mut self, packet: &Packet<'_>) {
+    fn take_pat(&mut self, packet: &PacketHeader<'_>) {
         let Some(payload) = packet.payload.filter(|_| packet.condition == Condition::Good) else {
             return self.pat.discard();
         };
@@ -223,151 +248,119 @@ impl Demuxer {
         }
     }
 
-    fn take_pmt(&mut self, packet: &Packet<'_>) {
+    fn take_pmt(&mut self, packet: &PacketHeader<'_>) {
         let Some(payload) = packet.payload.filter(|_| packet.condition == Condition::Good) else {
             return self.pmt.discard();
         };
         let mut announced = None;
         self.pmt.push(payload, packet.starts, |section| announced = streams(section).or(announced.take()));
         let Some(announced) = announced else { return };
-        let pid = announced.iter().find(|(stream_type, _)| *stream_type == H264).map(|(_, pid)| *pid);
-        if pid != self.video.pid {
-            self.end_picture();
-            (self.video.pid, self.video.continuity, self.video.pes) = (pid, None, None);
+        let pid_of =
+            |wanted| announced.iter().find(|(stream_type, _)| *stream_type == wanted).map(|(_, pid)| *pid);
+        let (video, sound) = (pid_of(H264), pid_of(AAC_IN_ADTS));
+        if video != self.video.as_ref().map(|reader| reader.pid) {
+            if let Some(picture) = self.video.take().and_then(|mut before| before.end()) {
+                self.take_picture(Event::Packet(picture));
+            }
+            self.video = video.map(|pid| PesReader::new(pid, MAX_PICTURE_BYTES));
+        }
+        if sound != self.sound.as_ref().map(|reader| reader.pid) {
+            self.sound = sound.map(|pid| PesReader::new(pid, MAX_SOUND_BYTES));
+            self.frames = SoundReader::default();
         }
         self.streams = Some(announced);
     }
 
-    fn take_video(&mut self, packet: &Packet<'_>) {
-        if packet.condition == Condition::Scrambled {
-            self.counters.scrambled += 1;
-            return self.lose();
+    fn take_picture(&mut self, event: Event) {
+        match event {
+            Event::Packet(pes) => {
+                if let Some(picture) = picture(pes, &mut self.line) {
+                    self.has_pictures = true;
+                    self.found.push_back(Found::Picture(picture));
+                    return;
+                }
+                self.counters.discarded_pictures += 1;
+            }
+            Event::Lost(packets) => self.counters.lost_packets += packets,
+            Event::Scrambled => self.counters.scrambled += 1,
+            Event::TooLong => self.counters.discarded_pictures += 1,
         }
-        if packet.condition == Condition::Damaged {
-            self.counters.lost_packets += 1;
-            return self.lose();
-        }
-        // A packet without payload does not count, and one may come twice (§2.4.3.3).
-        let Some(payload) = packet.payload else { return };
-        let last = self.video.continuity.replace(packet.continuity);
-        if last == Some(packet.continuity) && !packet.is_discontinuous {
-            return;
-        }
-        let missing = last.map_or(0, |last| packet.continuity.wrapping_sub(last + 1) & 0x0f);
-        if missing > 0 && !packet.is_discontinuous {
-            self.counters.lost_packets += u64::from(missing);
-            self.lose();
-        }
-        if packet.starts {
-            self.end_picture();
-            self.video.pes = Some(payload.to_vec());
-        } else if let Some(pes) = &mut self.video.pes {
-            pes.extend_from_slice(payload);
-        } else {
-            return;
-        }
-        self.look_for_the_end();
-    }
-
-    /// A PES packet whose length is known is over with its last byte; one of open length (0) with the next beginning.
-    fn look_for_the_end(&mut self) {
-        let Some(pes) = &self.video.pes else { return };
-        let length =
-            pes.get(4..6).map_or(0, |length| usize::from(u16::from_be_bytes([length[0], length[1]])));
-        if length > 0 && pes.len() >= 6 + length {
-            self.end_picture();
-        } else if pes.len() > MAX_PICTURE_BYTES {
-            self.counters.discarded_pictures += 1;
-            self.lose();
-        }
-    }
-
-    fn end_picture(&mut self) {
-        let Some(pes) = self.video.pes.take() else { return };
-        if let Some(picture) = picture(pes, &mut self.video.dts) {
-            self.video.has_pictures = true;
-            self.found.push_back(Found::Picture(picture));
-        } else {
-            self.counters.discarded_pictures += 1;
-            self.lose();
-        }
-    }
-
-    fn lose(&mut self) {
-        self.video.pes = None;
-        if self.video.has_pictures && self.found.back() != Some(&Found::Lost) {
+        if self.has_pictures && self.found.back() != Some(&Found::Lost) {
             self.found.push_back(Found::Lost);
         }
     }
+
+    /// Lost sound costs itself alone.
+    fn take_sound(&mut self, event: Event) {
+        match event {
+            Event::Packet(pes) => {
+                if let Some(payload) = pes::read(pes, 0xc0..=0xdf) {
+                    let Self { frames, line, found, .. } = self;
+                    return frames.push(&payload, line, |sound| found.push_back(Found::Sound(sound)));
+                }
+            }
+            Event::Lost(packets) => self.counters.lost_packets += packets,
+            Event::Scrambled | Event::TooLong => {}
+        }
+        self.frames.lose();
+    }
 }
 
-impl<'a> Packet<'a> {
-    fn read(bytes: &'a [u8]) -> Option<Self> {
-        let [_, flags, low, control, rest @ ..] = bytes else { return None };
-        let (has_adaptation_field, has_payload) = (control & 0x20 != 0, control & 0x10 != 0);
-        let (field, payload) = if has_adaptation_field {
-            let (length, rest) = rest.split_first()?;
-            rest.split_at_checked(usize::from(*length))?
-        } else {
-            (&[][..], rest)
-        };
-        Some(Self {
-            condition: match (flags & 0x80, control & 0xc0) {
-                (0, 0) => Condition::Good,
-                (0, _) => Condition::Scrambled,
-                _ => Condition::Damaged,
-            },
-            starts: flags & 0x40 != 0,
-            pid: u16::from_be_bytes([flags & 0x1f, *low]),
-            continuity: control & 0x0f,
-            is_discontinuous: field.first().is_some_and(|flags| flags & 0x80 != 0),
-            payload: has_payload.then_some(payload),
-        })
+/// What a packet brings; two things at most, a packet that ends and a loss.
+fn events(reader: Option<&mut PesReader>, packet: &PacketHeader<'_>) -> impl Iterator<Item = Event> + use<> {
+    let mut events = [None, None, None];
+    if let Some(reader) = reader {
+        let mut places = events.iter_mut();
+        reader.push(packet, |event| {
+            if let Some(place) = places.next() {
+                *place = Some(event);
+            }
+        });
     }
+    events.into_iter().flatten()
 }
 
 /// Reads a whole PES packet; `None` where it has no PTS or is none.
 fn picture(pes: Vec<u8>, line: &mut Unwrapper) -> Option<TimedPicture> {
-    let header = pes.get(..PES_HEADER_BYTES)?;
-    let is_video = header[..3] == [0, 0, 1] && header[3] & 0xf0 == 0xe0;
-    // '10', then PES_scrambling_control, which has to be 0.
-    if !is_video || header[6] & 0xf0 != 0x80 {
-        return None;
-    }
-    // PTS_DTS_flags.
-    let (is_timed, is_reordered) = (header[7] & 0x80 != 0, header[7] & 0x40 != 0);
-    let begin = PES_HEADER_BYTES + usize::from(header[8]);
-    let length = usize::from(u16::from_be_bytes([header[4], header[5]]));
-    let end = if length == 0 { pes.len() } else { (6 + length).min(pes.len()) };
-    let pts = is_timed.then(|| timestamp(&pes, PES_HEADER_BYTES)).flatten()?;
-    let dts = if is_reordered { timestamp(&pes, PES_HEADER_BYTES + 5)? } else { pts };
+    let pes = pes::read(pes, 0xe0..=0xef)?;
+    let pts = pes.pts?;
+    let dts = pes.dts.unwrap_or(pts);
     let dts_on_line = line.unwrap(dts);
     // Presentation is later than decoding by frames, not hours: the nearest time after it.
     let ahead = (pts.cast_signed() - dts.cast_signed()).rem_euclid(ROUND);
     let ahead = if ahead < ROUND / 2 { ahead } else { ahead - ROUND };
-    if begin >= end {
-        return None;
-    }
-    let data = Bytes::from(pes).slice(begin..end);
-    Some(TimedPicture { data, pts: dts_on_line + MediaDuration::from_ticks(ahead), dts: dts_on_line })
+    Some(TimedPicture {
+        data: pes.data,
+        pts: dts_on_line + MediaDuration::from_ticks(ahead),
+        dts: dts_on_line,
+    })
 }
 
-/// 33 bits in five bytes, each part followed by a marker bit (§2.4.3.7).
-fn timestamp(pes: &[u8], at: usize) -> Option<u64> {
-    let &[first, b, c, d, e] = pes.get(at..at + 5)? else { return None };
-    let part = |high: u8, low: u8| u64::from(u16::from_be_bytes([high, low]) >> 1);
-    Some(u64::from(first >> 1 & 0x07) << 30 | part(b, c) << 15 | part(d, e))
+/// What people call a `stream_type` of sound that is left out.
+fn sound_name(stream_type: u8) -> Option<&'static str> {
+    match stream_type {
+        0x03 | 0x04 => Some("MPEG audio (MP2 or MP3)"),
+        AAC_IN_LATM => Some("AAC in LATM"),
+        // ATSC A/53 Part 3 and SCTE 128, as ffmpeg writes them.
+        0x81 => Some("AC-3"),
+        0x87 => Some("E-AC-3"),
+        0x82 | 0x8a => Some("DTS"),
+        _ => None,
+    }
 }
 
 /// What people call a `stream_type` (Table 2-34 and its amendments).
 fn name_of(stream_type: u8) -> String {
-    match stream_type {
-        0x01 | 0x02 => "MPEG-2 video".to_owned(),
-        0x03 | 0x04 => "MPEG audio".to_owned(),
-        0x0f | 0x11 => "AAC".to_owned(),
-        0x10 => "MPEG-4 video".to_owned(),
-        0x24 => "H.265 (HEVC)".to_owned(),
-        0x33 => "H.266 (VVC)".to_owned(),
-        other => format!("streams of type {other:#04x}"),
-    }
+    let name = match stream_type {
+        0x01 | 0x02 => "MPEG-2 video",
+        AAC_IN_ADTS => "AAC",
+        0x10 => "MPEG-4 video",
+        0x24 => "H.265 (HEVC)",
+        0x33 => "H.266 (VVC)",
+        other => match sound_name(other) {
+            Some(sound) => sound,
+            None => return format!("streams of type {other:#04x}"),
+        },
+    };
+    name.to_owned()
 }

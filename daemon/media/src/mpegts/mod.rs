@@ -6,12 +6,18 @@ mod adts;
 mod demuxer;
 mod muxer;
 mod packet;
+mod packet_header;
+mod pes;
 mod pids;
 mod psi;
 mod section;
 mod sound;
+mod sound_reader;
 
-pub use demuxer::{Demuxer, DemuxerCounters, Found, TimedPicture, TransportStreamError, is_transport_stream};
+pub use demuxer::{
+    Demuxer, DemuxerCounters, Found, SoundProblem, TimedPicture, TransportStreamError, is_transport_stream,
+};
 pub use muxer::{DECODING_DELAY, Muxer};
 pub use packet::PACKET_BYTES;
 pub use pids::{AUDIO_PID, PMT_PID, VIDEO_PID};
+pub use sound_reader::TimedSound;

@@ -1,7 +1,7 @@
 //! Transport streams that somebody else wrote: ffmpeg makes them, ffprobe says what is in them, and damage is done to them here.
 
 use perch_media::mpegts::{
-    Demuxer, Found, PACKET_BYTES, TimedPicture, TransportStreamError, is_transport_stream,
+    Demuxer, Found, PACKET_BYTES, TimedPicture, TimedSound, TransportStreamError, is_transport_stream,
 };
 use proptest::prelude::*;
 use std::io::Write as _;
@@ -220,5 +220,87 @@ proptest! {
     fn any_bytes_are_survived(bytes in prop::collection::vec(prop_oneof![Just(0x47_u8), any::<u8>()], 0..4000), piece in 1..400_usize) {
         let (in_pieces, one) = (demux(&bytes, piece), demux(&bytes, usize::MAX));
         prop_assert_eq!(in_pieces.0, one.0);
+    }
+}
+
+/// Presentation times of one kind of packets, in ticks, by ffprobe.
+fn probed(stream: &[u8], kind: &str) -> Vec<i64> {
+    let arguments =
+        ["-loglevel", "error", "-select_streams", kind, "-show_entries", "packet=pts", "-of", "csv=p=0", "-"];
+    let said = String::from_utf8(run(Command::new("ffprobe").args(arguments), stream)).unwrap();
+    said.lines().filter_map(|line| line.trim_end_matches(',').parse().ok()).collect()
+}
+
+fn sounds(found: &[Found]) -> Vec<&TimedSound> {
+    found
+        .iter()
+        .filter_map(|found| if let Found::Sound(sound) = found { Some(sound) } else { None })
+        .collect()
+}
+
+#[test]
+fn sound_has_the_times_that_ffprobe_finds_and_its_own_bytes() {
+    for rate in ["48000", "44100", "22050"] {
+        let inputs = ["-f", "lavfi", "-i", "testsrc2=s=64x64:r=25:d=3", "-f", "lavfi", "-i", "sine=d=3"];
+        let coded = ["-c:v", "libx264", "-c:a", "aac", "-ar", rate, "-ac", "2", "-f", "mpegts", "-"];
+        let stream = ffmpeg(&[&inputs[..], &coded].concat(), &[]);
+        let (found, demuxer) = demux(&stream, 1000);
+        let ours = sounds(&found);
+        let format = &ours[0].format;
+        assert_eq!((format.sample_rate().to_string().as_str(), format.channels()), (rate, 2));
+        let theirs = probed(&stream, "a");
+        assert_eq!(ours.len(), theirs.len());
+        // ffprobe adds up rounded durations within a PES packet.
+        let far =
+            ours.iter().zip(&theirs).filter(|(ours, theirs)| (ours.times.pts.ticks() - **theirs).abs() > 8);
+        assert_eq!(far.count(), 0);
+        assert!(demuxer.announces_sound() && demuxer.sound_problem().is_none());
+        let frames = ffmpeg(&["-i", "-", "-map", "0:a", "-c", "copy", "-f", "data", "-"], &stream);
+        let bytes: Vec<u8> = ours.iter().flat_map(|sound| sound.data.to_vec()).collect();
+        assert!(
+            bytes.len() + 9 * ours.len() >= frames.len() && bytes.len() < frames.len(),
+            "ADTS headers are off"
+        );
+    }
+}
+
+#[test]
+fn lost_sound_costs_no_picture() {
+    let stream = with_b_frames();
+    let places = (0..stream.len()).step_by(PACKET_BYTES);
+    let packets: Vec<_> =
+        places.filter(|at| u16::from_be_bytes([stream[at + 1] & 0x1f, stream[at + 2]]) == 0x101).collect();
+    let at = packets[packets.len() / 2];
+    let whole = demux(stream, 4096).0;
+    let (found, demuxer) = demux(&[&stream[..at], &stream[at + PACKET_BYTES..]].concat(), 4096);
+    assert_eq!(pictures(&found), pictures(&whole));
+    assert_eq!(demuxer.counters().lost_packets, 1);
+    let (left, all) = (sounds(&found), sounds(&whole));
+    assert!(
+        left.len() < all.len() && left.iter().all(|sound| all.contains(sound)),
+        "{} of {}",
+        left.len(),
+        all.len()
+    );
+}
+
+#[test]
+fn sound_that_is_left_out_is_said_in_words() {
+    let inputs = ["-f", "lavfi", "-i", "testsrc2=s=64x64:r=25:d=1", "-f", "lavfi", "-i", "sine=d=1:r=48000"];
+    let words = |coding: &[&str]| {
+        let stream =
+            ffmpeg(&[&inputs[..], &["-c:v", "libx264"], coding, &["-f", "mpegts", "-"]].concat(), &[]);
+        let (found, demuxer) = demux(&stream, 4096);
+        assert!(!pictures(&found).is_empty() && sounds(&found).is_empty() && !demuxer.announces_sound());
+        demuxer.sound_problem().expect("there is sound").to_string()
+    };
+    for (coding, named) in [
+        (&["-c:a", "mp2"][..], "MP2"),
+        (&["-c:a", "ac3"], "AC-3"),
+        (&["-c:a", "aac", "-mpegts_flags", "latm"], "LATM"),
+        (&["-c:a", "aac", "-profile:a", "aac_main"], "object type 1"),
+    ] {
+        let words = words(coding);
+        assert!(words.contains(named) && words.contains("-c:a aac"), "{words}");
     }
 }

@@ -7,6 +7,7 @@
 
 mod container;
 mod pictures;
+mod soundtrack;
 
 use super::received::Received;
 use super::source::{CodedSource, Opener, Output, SourceError};
@@ -14,9 +15,9 @@ use super::status::{CameraState, CaptureCounters};
 use crate::broadcast::{Broadcast, Publisher};
 use crate::clock::Clock;
 use crate::feed::{Feed, FeedHandle, FeedStatus, Heartbeat};
-use perch_media::access_unit::AccessUnit;
+use perch_media::sample::Sample;
 use perch_media::time::MediaTime;
-use perch_media::timeline::Timeline;
+use perch_media::timeline::{Timeline, Track};
 use pictures::Pictures;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -88,12 +89,12 @@ struct Supervisor {
     epoch: u32,
     /// Of the last access unit that was published.
     published_epoch: u32,
-    /// Of all access units, whatever their epoch.
+    /// Of all samples, whatever their epoch.
     timeline: Timeline,
     /// The source before had entries too seldom: the next one is live only once it has given a second one.
     lacks_entries: bool,
     /// Of one output; reused between them.
-    units: Vec<AccessUnit>,
+    samples: Vec<Sample>,
 }
 
 impl Supervisor {
@@ -122,7 +123,7 @@ impl Supervisor {
             published_epoch: 0,
             timeline: Timeline::new(),
             lacks_entries: false,
-            units: Vec::new(),
+            samples: Vec::new(),
         };
         (supervisor, status)
     }
@@ -133,7 +134,7 @@ impl Supervisor {
             let opened_at = self.clock.monotonic();
             let Err(error) = self.run_source() else { break };
             let ran_for = self.clock.monotonic().saturating_sub(opened_at);
-            if self.timeline.last().is_some()
+            if self.timeline.latest().is_some()
                 && matches!(*self.state.borrow(), CameraState::Live { .. })
                 && ran_for >= PROVEN
             {
@@ -195,7 +196,7 @@ impl Supervisor {
             let mut source = self.opener.open()?;
             self.stream(&mut *source)
         }));
-        if self.timeline.last().is_some() {
+        if self.timeline.latest().is_some() {
             self.epoch = self.published_epoch + 1;
         }
         result.unwrap_or_else(|_| {
@@ -289,36 +290,39 @@ impl Supervisor {
             let now = self.clock.monotonic();
             self.publish(pictures, output, now);
         }
-        pictures.finish(|unit| self.units.push(unit));
-        self.publish_units(self.clock.monotonic());
+        let now = self.clock.monotonic();
+        pictures.finish(now, |sample| self.samples.push(sample));
+        self.publish_samples(now);
     }
 
     /// Whether an access unit came out of `output`.
     fn publish(&mut self, pictures: &mut Pictures, output: Output, now: Duration) -> bool {
-        let units = &mut self.units;
-        pictures.take(output, now, &self.counters, |unit| units.push(unit));
-        let any = !self.units.is_empty();
-        self.publish_units(now);
+        let samples = &mut self.samples;
+        pictures.take(output, now, &self.counters, |sample| samples.push(sample));
+        let any = self.samples.iter().any(|sample| sample.video().is_some());
+        self.publish_samples(now);
         any
     }
 
-    fn publish_units(&mut self, now: Duration) {
-        if self.units.is_empty() {
+    fn publish_samples(&mut self, now: Duration) {
+        if self.samples.is_empty() {
             return;
         }
         let count = |counter: &AtomicU64, by: u64| counter.fetch_add(by, Ordering::Relaxed);
         let changed_before = self.timeline.changed();
-        for unit in &mut self.units {
-            unit.times = self.timeline.mend(unit.times, MediaTime::from_monotonic(now));
+        for sample in &mut self.samples {
+            let track = if sample.video().is_some() { Track::Video } else { Track::Audio };
+            *sample.times_mut() = self.timeline.mend(track, sample.times(), MediaTime::from_monotonic(now));
+            count(&self.counters.bytes, sample.data().len() as u64);
+            let Some(unit) = sample.video() else { continue };
             if unit.epoch != 0 && unit.epoch != std::mem::replace(&mut self.published_epoch, unit.epoch) {
                 count(&self.counters.seams, 1);
             }
             count(&self.counters.access_units, 1);
-            count(&self.counters.bytes, unit.data.len() as u64);
             count(&self.counters.key_frames, u64::from(unit.is_entry()));
         }
         count(&self.counters.times_changed, self.timeline.changed() - changed_before);
-        self.publisher.publish(self.units.drain(..), now);
+        self.publisher.publish(self.samples.drain(..), now);
         self.heartbeat.beat(now);
     }
 }

@@ -1,9 +1,11 @@
 //! What a program's byte stream turns out to be: MPEG-TS, which carries times, or bare H.264 (Annex B), which carries none. The first bytes
 //! tell.
 
+use super::soundtrack::Soundtrack;
 use bytes::Bytes;
-use perch_media::access_unit::{AccessUnit, AccessUnitAssembler};
+use perch_media::access_unit::AccessUnitAssembler;
 use perch_media::mpegts::{Demuxer, Found, is_transport_stream};
+use perch_media::sample::{AudioFrame, Sample};
 use perch_media::time::{MediaTime, Times};
 use std::ops::RangeInclusive;
 
@@ -14,8 +16,15 @@ pub(super) enum Container {
     Unknown(Vec<u8>),
     /// Bare H.264: pictures get the times of their arrival.
     AnnexB,
-    /// Pictures get the times that the stream carries.
-    TransportStream(Box<Demuxer>),
+    /// Pictures and sound get the times that the stream carries.
+    TransportStream(Box<TransportStream>),
+}
+
+/// A transport stream and its sound.
+#[derive(Debug, Default)]
+pub(super) struct TransportStream {
+    demuxer: Demuxer,
+    soundtrack: Soundtrack,
 }
 
 impl Container {
@@ -24,13 +33,13 @@ impl Container {
         Self::Unknown(Vec::new())
     }
 
-    /// Takes bytes that `came` between two moments, and gives the access units that are whole to `publish`.
+    /// Takes bytes that `came` between two moments, and gives the samples that are whole to `publish`.
     pub(super) fn take(
         &mut self,
         data: Bytes,
         came: RangeInclusive<MediaTime>,
         assembler: &mut AccessUnitAssembler,
-        mut publish: impl FnMut(AccessUnit),
+        mut publish: impl FnMut(Sample),
     ) {
         let data = match self {
             Self::Unknown(held) if held.is_empty() => data,
@@ -50,51 +59,68 @@ impl Container {
                 }
             }
         }
-        if let Self::TransportStream(demuxer) = self {
-            demuxer.push(&data);
-            hand_over(demuxer, assembler, publish);
+        if let Self::TransportStream(stream) = self {
+            stream.demuxer.push(&data);
+            stream.hand_over(*came.end(), assembler, publish);
         } else {
             assembler.push_bytes(data, came);
             while let Some(unit) = assembler.next_unit() {
-                publish(unit);
+                publish(unit.into());
             }
         }
     }
 
-    /// The stream has ended: gives out its last picture.
+    /// The stream has ended at `now`: gives out what is left of it.
     pub(super) fn finish(
         &mut self,
+        now: MediaTime,
         assembler: &mut AccessUnitAssembler,
-        mut publish: impl FnMut(AccessUnit),
+        mut publish: impl FnMut(Sample),
     ) {
-        if let Self::TransportStream(demuxer) = self {
-            demuxer.flush();
-            hand_over(demuxer, assembler, publish);
+        if let Self::TransportStream(stream) = self {
+            stream.demuxer.flush();
+            stream.hand_over(now, assembler, &mut publish);
+            stream.soundtrack.finish(publish);
         } else if let Some(unit) = assembler.flush() {
-            publish(unit);
+            publish(unit.into());
         }
     }
 
     /// Why a transport stream gives no pictures, in words.
     pub(super) fn problem(&self) -> Option<String> {
-        let Self::TransportStream(demuxer) = self else { return None };
-        demuxer.problem().map(|problem| problem.to_string())
+        let Self::TransportStream(stream) = self else { return None };
+        stream.demuxer.problem().map(|problem| problem.to_string())
+    }
+
+    /// Why a transport stream's sound is left out, in words.
+    pub(super) fn sound_problem(&self) -> Option<String> {
+        let Self::TransportStream(stream) = self else { return None };
+        stream.demuxer.sound_problem().map(|problem| problem.to_string())
     }
 }
 
-fn hand_over(
-    demuxer: &mut Demuxer,
-    assembler: &mut AccessUnitAssembler,
-    mut publish: impl FnMut(AccessUnit),
-) {
-    while let Some(found) = demuxer.next_found() {
-        match found {
-            Found::Lost => assembler.lost_picture(),
-            Found::Picture(picture) => {
-                let times = Times { pts: picture.pts, dts: picture.dts };
-                // What an error says is in the assembler's counters.
-                if let Ok(Some(unit)) = assembler.push_picture(&picture.data, times) {
-                    publish(unit);
+impl TransportStream {
+    fn hand_over(
+        &mut self,
+        now: MediaTime,
+        assembler: &mut AccessUnitAssembler,
+        mut publish: impl FnMut(Sample),
+    ) {
+        let Self { demuxer, soundtrack } = self;
+        while let Some(found) = demuxer.next_found() {
+            match found {
+                Found::Lost => assembler.lost_picture(),
+                Found::Picture(picture) => {
+                    let times = Times { pts: picture.pts, dts: picture.dts };
+                    // What an error says is in the assembler's counters.
+                    if let Ok(Some(unit)) = assembler.push_picture(&picture.data, times) {
+                        soundtrack.picture(unit, now, demuxer.announces_sound(), &mut publish);
+                    }
+                }
+                Found::Sound(sound) => {
+                    let (times, data, format) = (sound.times, sound.data, sound.format);
+                    let frame = AudioFrame { times, epoch: assembler.epoch(), data, format };
+                    soundtrack.sound(frame, now, &mut publish);
                 }
             }
         }
@@ -105,6 +131,7 @@ fn hand_over(
 mod tests {
     use super::*;
     use crate::capture::testing::coded_pictures;
+    use perch_media::access_unit::AccessUnit;
     use perch_media::mpegts::Muxer;
     use perch_media::time::MediaDuration;
 
@@ -129,9 +156,10 @@ mod tests {
         let came = MediaTime::from_ticks(900)..=MediaTime::from_ticks(900);
         for piece in stream.chunks(piece_bytes) {
             let piece = Bytes::copy_from_slice(piece);
-            container.take(piece, came.clone(), &mut assembler, |unit| units.push(unit));
+            container
+                .take(piece, came.clone(), &mut assembler, |sample| units.extend(sample.video().cloned()));
         }
-        container.finish(&mut assembler, |unit| units.push(unit));
+        container.finish(*came.end(), &mut assembler, |sample| units.extend(sample.video().cloned()));
         (units, container)
     }
 

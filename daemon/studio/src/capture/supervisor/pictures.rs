@@ -1,10 +1,11 @@
-//! One source's pictures between opening it and closing it: assembled and counted, and what it makes impossible to show, in words.
+//! One source's pictures, and the sound with them, between opening it and closing it: assembled and counted, and what it makes impossible to show, in words.
 
 use super::container::Container;
 use crate::capture::source::{Output, SourceDescription, SourceError};
 use crate::capture::status::CaptureCounters;
 use perch_device::CodedPicture;
 use perch_media::access_unit::{AccessUnit, AccessUnitAssembler, AssemblerCounters, VideoFormat};
+use perch_media::sample::Sample;
 use perch_media::time::MediaTime;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -22,6 +23,8 @@ pub(super) struct Pictures {
     /// When the newest entry came, or the source was opened.
     last_entry: Duration,
     format: Option<Arc<VideoFormat>>,
+    /// Why the sound is left out, in words.
+    sound_problem: Option<String>,
     has_news: bool,
 }
 
@@ -34,17 +37,18 @@ impl Pictures {
             counted: AssemblerCounters::default(),
             last_entry: now,
             format: None,
+            sound_problem: None,
             has_news: false,
         }
     }
 
-    /// Gives the access units that are in `output` to `publish`, and counts what was dropped.
+    /// Gives the samples that are in `output` to `publish`, and counts what was dropped.
     pub(super) fn take(
         &mut self,
         output: Output,
         now: Duration,
         counters: &CaptureCounters,
-        mut publish: impl FnMut(AccessUnit),
+        mut publish: impl FnMut(Sample),
     ) {
         match output {
             Output::Picture(CodedPicture { data, captured_at, after_loss }) => {
@@ -55,25 +59,31 @@ impl Pictures {
                 let at = MediaTime::from_monotonic(captured_at);
                 if let Ok(Some(unit)) = self.assembler.push_captured(&data, at) {
                     note(&unit, &mut self.format, &mut self.has_news);
-                    publish(unit);
+                    publish(unit.into());
                 }
             }
             Output::Stream { data, since, read_at } => {
                 let came = MediaTime::from_monotonic(since)..=MediaTime::from_monotonic(read_at);
                 let Self { container, assembler, format, has_news, .. } = self;
-                container.take(data, came, assembler, |unit| {
-                    note(&unit, format, has_news);
-                    publish(unit);
+                container.take(data, came, assembler, |sample| {
+                    if let Some(unit) = sample.video() {
+                        note(unit, format, has_news);
+                    }
+                    publish(sample);
                 });
+                let sound_problem = self.container.sound_problem();
+                if self.sound_problem != sound_problem {
+                    (self.sound_problem, self.has_news) = (sound_problem, true);
+                }
             }
             Output::Nothing => return,
         }
         self.count_into(counters, now);
     }
 
-    /// The last picture of a byte stream, which no other follows.
-    pub(super) fn finish(&mut self, publish: impl FnMut(AccessUnit)) {
-        self.container.finish(&mut self.assembler, publish);
+    /// What is left of a byte stream that has ended at `now`.
+    pub(super) fn finish(&mut self, now: Duration, publish: impl FnMut(Sample)) {
+        self.container.finish(MediaTime::from_monotonic(now), &mut self.assembler, publish);
     }
 
     /// Why a transport stream gives no pictures, in words.
@@ -91,12 +101,13 @@ impl Pictures {
         self.counted.entries
     }
 
-    /// Whether the pictures' format has changed since the last call, or B-frames have begun to come.
+    /// Whether the pictures' format has changed since the last call, B-frames have begun to come, or sound is left out or no longer.
     pub(super) fn has_news(&mut self) -> bool {
         std::mem::take(&mut self.has_news)
     }
 
-    /// Puts the pictures' own size into what is known of the source. In words, what keeps some viewers from seeing them, or slows them.
+    /// Puts the pictures' own size into what is known of the source. In words, what keeps some viewers from seeing
+    /// them or hearing their sound, or slows them.
     pub(super) fn describe(&self, source: &mut SourceDescription) -> Option<String> {
         let format = self.format.as_ref()?;
         (source.width, source.height) = (format.width, format.height);
@@ -106,7 +117,8 @@ impl Pictures {
                 "B-frames delay the stream by {pictures} pictures: switch them off unless they are wanted"
             )
         });
-        format.unplayable().or(b_frames)
+        let advice = [format.unplayable(), self.sound_problem.clone(), b_frames];
+        advice.into_iter().flatten().reduce(|all, one| format!("{all}; {one}"))
     }
 
     /// Why nobody who comes can be shown what the source gives, though it gives pictures; `None` as long as somebody can.

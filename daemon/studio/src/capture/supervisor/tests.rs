@@ -11,6 +11,7 @@ use crate::capture::testing::coded_pictures;
 use crate::clock::HandClock;
 use bytes::Bytes;
 use perch_device::CodedPicture;
+use perch_media::access_unit::AccessUnit;
 use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::Mutex;

@@ -1,0 +1,55 @@
+// Opens the page of a running daemon in Chromium, plays it aloud for a while and prints as JSON how much of sound and picture was decoded. What is
+// to be expected of it is decided by the test that starts this (../sound.rs).
+//
+//   node sound.js SECONDS          the address comes as a line on standard input
+
+import { chromium } from "playwright-core";
+import { createInterface } from "node:readline/promises";
+
+const seconds = Number(process.argv[2]);
+
+// Whatever hangs, the test must not.
+setTimeout(() => process.exit(75), (seconds + 60) * 1000).unref();
+
+const browser = await chromium.launch({
+  executablePath: process.env.PERCH_CHROMIUM ?? "/usr/bin/chromium",
+  args: [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--mute-audio", "--autoplay-policy=no-user-gesture-required",
+  ],
+});
+const complaints = [];
+try {
+  const page = await browser.newPage();
+  page.on("console", (message) => {
+    if (message.text().startsWith("player:")) complaints.push(message.text());
+  });
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  const input = createInterface({ input: process.stdin });
+  const address = await new Promise((resolve) => input.once("line", resolve));
+  input.close();
+  await page.goto(address);
+  await page.waitForSelector("video", { state: "attached" });
+  const seen = await page.evaluate(watch, seconds * 1000);
+  console.log(JSON.stringify({ ...seen, complaints }));
+} finally {
+  await browser.close();
+}
+
+/**
+ * Runs inside the page.
+ * @param {number} duration  milliseconds, from the first picture that moves
+ */
+async function watch(duration) {
+  const video = document.querySelector("video");
+  const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+  while (video.paused || video.currentTime === 0) await pause(50);
+  video.muted = false;
+  const began = video.currentTime;
+  await pause(duration);
+  return {
+    audioBytes: video.webkitAudioDecodedByteCount,
+    videoBytes: video.webkitVideoDecodedByteCount,
+    played: video.currentTime - began,
+  };
+}

@@ -1,0 +1,160 @@
+//! Sound out of a camera program: AAC in its MPEG-TS reaches ffprobe and Chromium by HLS, in time with the picture, also where the program's
+//! clock jumps.
+#![allow(clippy::unwrap_used, reason = "a panic here is a failed test")]
+
+mod support;
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use support::Daemon;
+
+/// ffmpeg makes a file.
+fn make(arguments: &[&str], file: &Path) {
+    let made = Command::new("ffmpeg")
+        .args(["-loglevel", "error", "-nostdin", "-y"])
+        .args(arguments)
+        .args(["-f", "mpegts"])
+        .arg(file)
+        .status();
+    assert!(made.expect("ffmpeg is installed").success());
+}
+
+/// So many seconds of x264 with B-frames and a tone coded like this, as MPEG-TS.
+fn clip(folder: &Path, seconds: u32, sound: &[&str]) -> PathBuf {
+    let file = folder.join("clip.ts");
+    let inputs = [format!("testsrc=s=160x90:r=25:d={seconds}"), format!("sine=d={seconds}:r=48000")];
+    let video = ["-c:v", "libx264", "-bf", "2", "-g", "25", "-preset", "fast", "-pix_fmt", "yuv420p"];
+    let sources = ["-f", "lavfi", "-i", &inputs[0], "-f", "lavfi", "-i", &inputs[1]];
+    make(&[&sources[..], &video, sound].concat(), &file);
+    file
+}
+
+/// A camera whose program is this.
+fn camera(command: &[&str]) -> String {
+    format!(
+        "[live]\nautostart = true\n[[camera]]\nname = \"front\"\nsource = \"command\"\nwidth = 160\nheight = 90\n\
+         frames_per_second = 25\ncommand = {command:?}\n"
+    )
+}
+
+/// A camera whose program plays the file at its own pace.
+fn playing(file: &Path) -> String {
+    let file = file.to_str().unwrap();
+    camera(&[
+        "ffmpeg",
+        "-loglevel",
+        "error",
+        "-nostdin",
+        "-re",
+        "-i",
+        file,
+        "-c",
+        "copy",
+        "-f",
+        "mpegts",
+        "-",
+    ])
+}
+
+/// The first `count` segments of the stream in one file, and the playlist that lists them.
+fn record(daemon: &Daemon, count: u64, file: &Path) -> m3u8_rs::MediaPlaylist {
+    let read = |path: &str| m3u8_rs::parse_media_playlist_res(&daemon.get(path).body).unwrap();
+    let first = read("/media/live/index.m3u8").media_sequence;
+    let playlist = read(&format!("/media/live/index.m3u8?_HLS_msn={}", first + count - 1));
+    let segments = playlist.segments.iter().take(count as usize);
+    let bytes: Vec<u8> =
+        segments.flat_map(|segment| daemon.get(&format!("/media/live/{}", segment.uri)).body).collect();
+    std::fs::write(file, bytes).unwrap();
+    playlist
+}
+
+/// Presentation times of a file's pictures (`v`) or frames of sound (`a`) in ticks, by ffprobe.
+fn times(file: &Path, kind: &str) -> Vec<i64> {
+    let output = Command::new("ffprobe")
+        .args([
+            "-loglevel",
+            "error",
+            "-select_streams",
+            kind,
+            "-show_entries",
+            "packet=pts",
+            "-of",
+            "csv=p=0",
+        ])
+        .arg(file)
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().filter_map(|line| line.trim_end_matches(',').parse().ok()).collect()
+}
+
+/// The source's frames of sound are all there, from the first picture on, and as far from it as in the source, to a millisecond.
+fn check_sound(source: &Path, recorded: &Path) {
+    let (their_pictures, our_pictures) = (times(source, "v"), times(recorded, "v"));
+    let (their_sound, our_sound) = (times(source, "a"), times(recorded, "a"));
+    let from = |times: &[i64], zero: i64| times.iter().map(|time| time - zero).collect::<Vec<_>>();
+    let (ours, theirs) = (from(&our_pictures, our_pictures[0]), from(&their_pictures, their_pictures[0]));
+    assert!(ours.len() > 50, "{ours:?}");
+    assert_eq!(ours, theirs[..ours.len()]);
+    let (ours, theirs) = (from(&our_sound, our_pictures[0]), from(&their_sound, their_pictures[0]));
+    let skipped = theirs.iter().position(|time| (time - ours[0]).abs() <= 90).expect("the sound is in time");
+    assert!(ours.len() > 80 && skipped < 12, "{} frames, {skipped} left out", ours.len());
+    assert!(ours.iter().zip(&theirs[skipped..]).all(|(ours, theirs)| (ours - theirs).abs() <= 90));
+}
+
+#[test]
+fn sound_goes_with_its_picture_into_the_segments() {
+    for rate in ["48000", "44100"] {
+        let dir = tempfile::tempdir().unwrap();
+        let clip = clip(dir.path(), 20, &["-c:a", "aac", "-ar", rate]);
+        let daemon = Daemon::ready(&playing(&clip));
+        let recorded = dir.path().join("recorded.ts");
+        let playlist = record(&daemon, 4, &recorded);
+        assert!(
+            playlist.segments.iter().all(|segment| !segment.discontinuity),
+            "it is there from the first segment on"
+        );
+        check_sound(&clip, &recorded);
+        let multivariant = daemon.get("/media/live/main.m3u8").text();
+        assert!(multivariant.contains(",mp4a.40.2\""), "{multivariant}");
+        assert_eq!(
+            daemon.get("/api/v1/cameras/front/snapshot.jpg").status,
+            200,
+            "snapshots pass the sound over"
+        );
+    }
+}
+
+#[test]
+fn sound_that_is_no_aac_is_left_out_in_words() {
+    let dir = tempfile::tempdir().unwrap();
+    let daemon = Daemon::ready(&playing(&clip(dir.path(), 20, &["-c:a", "mp2"])));
+    let camera = &daemon.get("/api/v1/cameras").json()["items"][0];
+    assert!(camera["detail"].as_str().unwrap().contains("its sound is MPEG audio (MP2 or MP3)"), "{camera}");
+    let recorded = dir.path().join("recorded.ts");
+    record(&daemon, 2, &recorded);
+    assert!(!times(&recorded, "v").is_empty() && times(&recorded, "a").is_empty());
+}
+
+#[test]
+fn chromium_plays_the_sound() {
+    let dir = tempfile::tempdir().unwrap();
+    let daemon = Daemon::ready(&playing(&clip(dir.path(), 40, &["-c:a", "aac"])));
+    let mut script = Command::new("node")
+        .args(["browser/sound.js", "6"])
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("node is there: `make test` installs what the tests need");
+    writeln!(script.stdin.take().unwrap(), "{}", daemon.url("/")).unwrap();
+    let mut line = String::new();
+    BufReader::new(script.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    script.wait().unwrap();
+    let seen: serde_json::Value = serde_json::from_str(&line).unwrap();
+    let number = |name: &str| seen[name].as_f64().unwrap();
+    assert!(number("audioBytes") > 10_000.0 && number("videoBytes") > 10_000.0, "{seen}");
+    assert!(number("played") > 4.0, "{seen}");
+    assert_eq!(seen["complaints"].as_array().unwrap().len(), 0, "{seen}");
+}

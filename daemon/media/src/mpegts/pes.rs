@@ -1,0 +1,127 @@
+//! PES packets of one elementary stream, put together out of transport packets (ISO/IEC 13818-1 §2.4.3.6).
+//!
+//! Must not be here: what they carry.
+
+use super::packet_header::{Condition, PacketHeader};
+use bytes::Bytes;
+
+/// PES header up to `PES_header_data_length`.
+const HEADER_BYTES: usize = 9;
+
+/// What happens in one elementary stream.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Event {
+    /// A PES packet, header included, as long as it says or as it became.
+    Packet(Vec<u8>),
+    /// So many transport packets are missing or damaged, and with them the PES packet that was being collected.
+    Lost(u64),
+    /// A packet is scrambled.
+    Scrambled,
+    /// The PES packet grew beyond what is allowed, and was given up.
+    TooLong,
+}
+
+/// Collects the PES packets of one PID.
+#[derive(Debug)]
+pub(super) struct PesReader {
+    pub(super) pid: u16,
+    continuity: Option<u8>,
+    /// Header included. `None` before the first beginning, and after a loss.
+    pes: Option<Vec<u8>>,
+    most_bytes: usize,
+}
+
+impl PesReader {
+    /// Of this PID; a PES packet may have `most_bytes`.
+    pub(super) const fn new(pid: u16, most_bytes: usize) -> Self {
+        Self { pid, continuity: None, pes: None, most_bytes }
+    }
+
+    /// Takes a packet of this PID.
+    pub(super) fn push(&mut self, packet: &PacketHeader<'_>, mut happened: impl FnMut(Event)) {
+        match packet.condition {
+            Condition::Good => {}
+            Condition::Scrambled => {
+                self.pes = None;
+                return happened(Event::Scrambled);
+            }
+            Condition::Damaged => {
+                self.pes = None;
+                return happened(Event::Lost(1));
+            }
+        }
+        // A packet without payload does not count, and one may come twice (§2.4.3.3).
+        let Some(payload) = packet.payload else { return };
+        let last = self.continuity.replace(packet.continuity);
+        if last == Some(packet.continuity) && !packet.is_discontinuous {
+            return;
+        }
+        let missing = last.map_or(0, |last| packet.continuity.wrapping_sub(last + 1) & 0x0f);
+        if missing > 0 && !packet.is_discontinuous {
+            self.pes = None;
+            happened(Event::Lost(missing.into()));
+        }
+        if packet.starts {
+            if let Some(whole) = self.end() {
+                happened(Event::Packet(whole));
+            }
+            self.pes = Some(payload.to_vec());
+        } else if let Some(pes) = &mut self.pes {
+            pes.extend_from_slice(payload);
+        } else {
+            return;
+        }
+        // A PES packet whose length is known is over with its last byte; one of open length (0) with the next beginning.
+        let Some(pes) = &self.pes else { return };
+        let length =
+            pes.get(4..6).map_or(0, |length| usize::from(u16::from_be_bytes([length[0], length[1]])));
+        if length > 0 && pes.len() >= 6 + length {
+            if let Some(whole) = self.end() {
+                happened(Event::Packet(whole));
+            }
+        } else if pes.len() > self.most_bytes {
+            self.pes = None;
+            happened(Event::TooLong);
+        }
+    }
+
+    /// What was collected: nothing more belongs to it.
+    pub(super) fn end(&mut self) -> Option<Vec<u8>> {
+        self.pes.take()
+    }
+}
+
+/// A PES packet's payload and its times, as the wire has them.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Payload {
+    pub(super) data: Bytes,
+    pub(super) pts: Option<u64>,
+    pub(super) dts: Option<u64>,
+}
+
+/// Reads a whole PES packet whose `stream_id` is among these; `None` where it is none, is scrambled or is empty.
+pub(super) fn read(pes: Vec<u8>, ids: std::ops::RangeInclusive<u8>) -> Option<Payload> {
+    let header = pes.get(..HEADER_BYTES)?;
+    // After the length '10', then PES_scrambling_control, which has to be 0.
+    if header[..3] != [0, 0, 1] || !ids.contains(&header[3]) || header[6] & 0xf0 != 0x80 {
+        return None;
+    }
+    // PTS_DTS_flags.
+    let (is_timed, is_reordered) = (header[7] & 0x80 != 0, header[7] & 0x40 != 0);
+    let begin = HEADER_BYTES + usize::from(header[8]);
+    let length = usize::from(u16::from_be_bytes([header[4], header[5]]));
+    let end = if length == 0 { pes.len() } else { (6 + length).min(pes.len()) };
+    if begin >= end {
+        return None;
+    }
+    let pts = is_timed.then(|| timestamp(&pes, HEADER_BYTES)).flatten();
+    let dts = is_reordered.then(|| timestamp(&pes, HEADER_BYTES + 5)).flatten();
+    Some(Payload { data: Bytes::from(pes).slice(begin..end), pts, dts })
+}
+
+/// 33 bits in five bytes, each part followed by a marker bit (§2.4.3.7).
+fn timestamp(pes: &[u8], at: usize) -> Option<u64> {
+    let &[first, b, c, d, e] = pes.get(at..at + 5)? else { return None };
+    let part = |high: u8, low: u8| u64::from(u16::from_be_bytes([high, low]) >> 1);
+    Some(u64::from(first >> 1 & 0x07) << 30 | part(b, c) << 15 | part(d, e))
+}
