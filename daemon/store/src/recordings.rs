@@ -44,6 +44,8 @@ pub struct Recording {
     pub is_pinned: bool,
     /// The clock had not been set when it began: `started_at` is what the clock showed.
     pub is_date_provisional: bool,
+    /// `started_at` was corrected since its files were named.
+    pub is_name_outdated: bool,
 }
 
 impl Record for Recording {

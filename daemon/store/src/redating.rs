@@ -68,6 +68,7 @@ impl Store {
             correct_all(tx, RECORDINGS, |recording: &mut Recording| {
                 let moved = correction.correct(&mut recording.started_at);
                 recording.is_date_provisional &= !moved;
+                recording.is_name_outdated |= moved;
                 moved
             })?;
             correct_streams(tx, correction)

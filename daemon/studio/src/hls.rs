@@ -61,7 +61,7 @@ pub struct HlsSettings {
 
 impl HlsSettings {
     /// EXT-X-TARGETDURATION of a source that gives key frames as configured, or when it is asked for them.
-    fn target_duration(&self) -> u64 {
+    pub(crate) fn target_duration(&self) -> u64 {
         let longest = self.segment.max(self.keyframe_interval);
         (longest.as_secs() + u64::from(longest.subsec_nanos() > 0)).max(1)
     }

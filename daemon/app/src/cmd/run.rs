@@ -25,7 +25,7 @@ use perch_studio::faults::Faults;
 use perch_studio::hls::HlsMetrics;
 use perch_studio::live::{BoardHardware, LiveCamera, LiveSettings, Studio, Tell};
 use perch_studio::memory_budget::{MemoryBudget, limit};
-use perch_studio::recorder::Recordings;
+use perch_studio::recorder::{self, Recordings};
 use perch_studio::shutdown::step;
 use perch_studio::snapshot::thumbnails;
 use perch_web::Server;
@@ -70,6 +70,13 @@ async fn run_until_told(
     let told = notify::Told { on_air: site.live.on_air(), store_probe: store_probe.clone() };
     let faults = site.faults.clone();
     let chat = site.chat.clone();
+    let recordings = site.recordings.clone();
+    let left = recordings.clone();
+    // Before a stream goes on: its recording is closed first.
+    let tended = tokio::task::spawn_blocking(move || left.tend()).await;
+    if let Ok(Err(error)) = tended {
+        tracing::warn!("recordings are looked after later: {error}");
+    }
     studio.open(last_alive).await?;
     let mut panel = panel(config, &site).context("cannot start the button's thread")?;
     let (stop_studio, studio_stopped) = oneshot::channel::<()>();
@@ -95,6 +102,7 @@ async fn run_until_told(
     let thumbnails = tokio::spawn(thumbnails);
     let giving_back = tokio::spawn(memory::give_back());
     let watching_the_card = tokio::spawn(card::watch(store.clone(), faults));
+    let tending = tokio::spawn(recorder::run(recordings));
     let upkeep = tokio::spawn(upkeep::keep_up(accounts, store.clone(), clock));
 
     let ended = tokio::select! {
@@ -111,6 +119,7 @@ async fn run_until_told(
     probing.abort();
     giving_back.abort();
     upkeep.abort();
+    tending.abort();
     watching_the_card.abort();
     thumbnails.abort();
     panel.let_go_of_the_button();

@@ -40,6 +40,7 @@ fn a_store_of_version_2_is_migrated_and_can_hold_recordings() {
         state: RecordingState::Recording,
         is_pinned: false,
         is_date_provisional: false,
+        is_name_outdated: false,
     };
     assert_eq!(store.all_recordings().unwrap(), []);
     store.put_recording(&recording).unwrap();

@@ -12,6 +12,7 @@ fn recording(stream: StreamId) -> Recording {
         state: RecordingState::Recording,
         is_pinned: false,
         is_date_provisional: true,
+        is_name_outdated: false,
     }
 }
 
@@ -110,5 +111,5 @@ fn a_recording_is_pinned_and_dated_anew() {
     store.correct_times(&ClockCorrection { provisional: at(0)..at(99), behind_ms: 86_400_000 }).unwrap();
     let corrected = store.recording(stream).unwrap().unwrap();
     assert_eq!((corrected.started_at, corrected.is_date_provisional), (at(86_410), false));
-    assert!(corrected.is_pinned);
+    assert!(corrected.is_pinned && corrected.is_name_outdated);
 }

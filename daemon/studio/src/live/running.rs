@@ -12,6 +12,7 @@ use crate::clock::{until, wall};
 use crate::feed::FeedHandle;
 use crate::hls::{self, HlsHandle};
 use crate::memory_budget::StreamShare;
+use crate::recorder;
 use crate::shutdown;
 use perch_store::{EndReason, StreamId, StreamState, VideoMode};
 use std::sync::Arc;
@@ -31,6 +32,8 @@ pub(super) struct Running {
     camera: Option<LiveCamera>,
     feed: FeedHandle,
     reader: oneshot::Receiver<()>,
+    /// Tells when the recording is closed.
+    recorder: Option<oneshot::Receiver<()>>,
     hls: HlsHandle,
     viewers: Arc<Viewers>,
     stream: StreamId,
@@ -77,12 +80,16 @@ impl Running {
         if let Some(camera) = &camera {
             camera.is_run_by(feed.status.clone());
         }
-        let (hls, reader) = hls::spawn(
-            feed.status.broadcast(),
-            shared.settings.hls(keyframe_interval),
-            shared.clock.clone(),
-            shared.hls_metrics.clone(),
-        )?;
+        let cuts = shared.settings.hls(keyframe_interval);
+        let broadcast = feed.status.broadcast();
+        let (hls, reader) = hls::spawn(broadcast, cuts, shared.clock.clone(), shared.hls_metrics.clone())?;
+        let recorder = if programme.is_recorded {
+            let stream = programme.stream;
+            let about = recorder::About { stream, cuts, offset_ms: offset_of(shared, stream) };
+            Some(recorder::spawn(broadcast, &shared.recordings, about, shared.clock.clone())?)
+        } else {
+            None
+        };
         let viewers = Arc::new(Viewers::new(shared.settings.segment.max(keyframe_interval)));
         shared.show(OnAir {
             stream: programme.stream,
@@ -103,6 +110,7 @@ impl Running {
             camera,
             feed,
             reader,
+            recorder,
             hls,
             viewers,
             stream: programme.stream,
@@ -252,6 +260,10 @@ impl Running {
         if !self.reader.is_terminated() {
             shutdown::step("the hls reader", shutdown::READERS, &mut self.reader).await;
         }
+        // A card that hangs does not keep the stream from ending: the recording is closed from its own bytes later.
+        if let Some(recorder) = self.recorder.take() {
+            shutdown::step("the recorder", shutdown::READERS, recorder).await;
+        }
         let (stream, shared) = (self.stream, self.shared);
         let mut finished = Finished { stream, failed: reason.is_none(), unwritten: None };
         let Some(reason) = reason.filter(|_| !is_resumed) else {
@@ -285,6 +297,16 @@ impl Running {
         tracing::info!(%stream, ?reason, "the stream has ended");
         finished
     }
+}
+
+/// How far into the stream a monotonic time is, as its chat counts it.
+fn offset_of(shared: &Shared, stream: StreamId) -> recorder::OffsetOf {
+    let on_air = shared.on_air.subscribe();
+    Box::new(move |at| {
+        let all = on_air.borrow();
+        let zero = all.iter().find(|on_air| on_air.stream == stream).map_or(at, |on_air| on_air.zero);
+        at.saturating_sub(zero).as_millis() as u64
+    })
 }
 
 /// A thread that is gone says nothing more; the reader's end tells.

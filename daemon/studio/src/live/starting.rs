@@ -29,6 +29,8 @@ pub(super) struct Programme {
     pub(super) share: Option<StreamShare>,
     pub(super) visibility: Visibility,
     pub(super) mode: VideoMode,
+    /// It is recorded.
+    pub(super) is_recorded: bool,
     /// After which it ends by itself.
     pub(super) ends_in: Option<Duration>,
     /// Where it stands: a stream that is resumed was live before.
@@ -119,6 +121,7 @@ pub(super) async fn as_usual(shared: &Shared, camera: &LiveCamera) -> Result<Pro
             share,
             visibility: Visibility::Public,
             mode,
+            is_recorded: false,
             ends_in: None,
             state: StreamState::Starting,
             zero: shared.clock.monotonic(),
@@ -153,6 +156,7 @@ async fn claim(
         share,
         visibility: new.visibility,
         mode: new.mode,
+        is_recorded: new.record,
         ends_in: new.duration_seconds.map(|seconds| Duration::from_secs(seconds.into())),
         state: StreamState::Starting,
         zero: shared.clock.monotonic(),

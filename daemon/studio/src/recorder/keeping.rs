@@ -103,6 +103,7 @@ mod tests {
             state: RecordingState::Ended,
             is_pinned: false,
             is_date_provisional: false,
+            is_name_outdated: false,
         }
     }
 

@@ -6,15 +6,26 @@
 use super::folder::Folder;
 use super::keeping::{self, Limits, used};
 use super::names;
+use super::part::Part;
 use super::part::PartFiles;
+use super::recovery;
+use super::sidecar;
 use super::storage::Storage;
+use super::trouble::Trouble;
 use crate::clock::{Clock, wall};
 use crate::config;
 use crate::faults::{Faults, RECORDING};
-use perch_store::{Recording, RecordingQuery, RecordingState, Store, StoreError, StreamId};
+use perch_device::local_time;
+use perch_media::recording::VIDEO_TIMESCALE;
+use perch_store::{Recording, RecordingQuery, RecordingState, Store, StoreError, StreamId, Timestamp};
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// 2026-01-01, in milliseconds since the Unix epoch: a clock that shows less was not set.
+const CLOCK_IS_SET: i64 = 1_767_225_600_000;
 
 /// The files of a recording.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,12 +36,24 @@ pub struct RecordingFiles {
     pub is_growing: bool,
 }
 
-/// A recording that grows.
-#[derive(Clone, Debug)]
-struct Growing {
-    recording: Recording,
-    /// Why nothing is written just now, in words.
-    trouble: Option<String>,
+/// How far a recording has grown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Growth {
+    pub(super) parts: u32,
+    pub(super) bytes: u64,
+    pub(super) duration_ms: u64,
+}
+
+impl Growth {
+    const fn of(recording: &Recording) -> Self {
+        Self { parts: recording.parts, bytes: recording.bytes, duration_ms: recording.duration_ms }
+    }
+
+    const fn put_into(self, recording: &mut Recording) {
+        recording.parts = self.parts;
+        recording.bytes = self.bytes;
+        recording.duration_ms = self.duration_ms;
+    }
 }
 
 /// All recordings; clones are the same. Calls ask the store and the card, and block.
@@ -43,7 +66,9 @@ struct Inner {
     store: Arc<Store>,
     clock: Arc<dyn Clock>,
     faults: Faults,
-    growing: Mutex<BTreeMap<StreamId, Growing>>,
+    growing: Mutex<BTreeMap<StreamId, Growth>>,
+    /// Why streams are not recorded that should be, in words.
+    troubles: Mutex<BTreeMap<StreamId, String>>,
     /// Held while files are deleted or renamed, so that two do not reckon with the same room.
     tidying: Mutex<()>,
 }
@@ -69,16 +94,14 @@ impl Recordings {
             clock,
             faults,
             growing: Mutex::default(),
+            troubles: Mutex::default(),
             tidying: Mutex::default(),
         }))
     }
 
     /// The recording of a stream, if it has one.
     pub fn recording(&self, stream: StreamId) -> Result<Option<Recording>, StoreError> {
-        if let Some(growing) = self.growing().get(&stream) {
-            return Ok(Some(growing.recording.clone()));
-        }
-        self.0.store.recording(stream)
+        Ok(self.as_they_grow(self.0.store.recording(stream)?.into_iter().collect()).pop())
     }
 
     /// Recordings, those of the newest streams first.
@@ -89,9 +112,8 @@ impl Recordings {
     /// Keeps a recording whatever its age and the room on the card, or no longer.
     pub fn pin(&self, stream: StreamId, is_pinned: bool) -> Result<Recording, StoreError> {
         let mut recording = self.0.store.pin_recording(stream, is_pinned)?;
-        if let Some(growing) = self.growing().get_mut(&stream) {
-            growing.recording.is_pinned = is_pinned;
-            recording = growing.recording.clone();
+        if let Some(growth) = self.growing().get(&stream) {
+            growth.put_into(&mut recording);
         }
         Ok(recording)
     }
@@ -100,16 +122,13 @@ impl Recordings {
     pub fn files(&self, stream: StreamId) -> Result<Option<RecordingFiles>, StoreError> {
         let Some(recording) = self.recording(stream)? else { return Ok(None) };
         let is_growing = self.growing().contains_key(&stream);
-        let file = |part, extension| names::file(self.0.folder.path(), &recording.name, part, extension);
-        let parts: Vec<_> = (1..=recording.parts)
-            .map(|part| PartFiles { media: file(part, "mp4"), index: file(part, "index") })
-            .collect();
+        let parts: Vec<_> = (1..=recording.parts).map(|part| self.part(&recording.name, part)).collect();
         Ok((!parts.is_empty()).then_some(RecordingFiles { parts, is_growing }))
     }
 
     /// Why a stream that is to be recorded is not being recorded just now, in words.
     pub fn trouble(&self, stream: StreamId) -> Option<String> {
-        self.growing().get(&stream)?.trouble.clone()
+        self.troubles().get(&stream).cloned()
     }
 
     /// What recordings take of the card, and how long it lasts.
@@ -169,6 +188,213 @@ impl Recordings {
         Ok(verdict.has_room)
     }
 
+    /// Names a recording that begins now.
+    pub(super) fn new_recording(&self, stream: StreamId) -> Result<Recording, StoreError> {
+        let title = self.0.store.stream(stream)?.details.title;
+        let started_at = wall(&*self.0.clock);
+        Ok(Recording {
+            stream,
+            name: self.name(started_at, &title, stream),
+            parts: 0,
+            bytes: 0,
+            duration_ms: 0,
+            started_at,
+            state: RecordingState::Recording,
+            is_pinned: false,
+            is_date_provisional: started_at.unix_millis() < CLOCK_IS_SET,
+            is_name_outdated: false,
+        })
+    }
+
+    fn name(&self, started_at: Timestamp, title: &str, stream: StreamId) -> String {
+        let offset = local_time::offset_seconds(started_at.unix_millis().div_euclid(1000));
+        names::name(started_at, offset, title, stream)
+    }
+
+    /// Where a part lies.
+    pub(super) fn part(&self, name: &str, part: u32) -> PartFiles {
+        let file = |extension| names::file(self.0.folder.path(), name, part, extension);
+        PartFiles { media: file("mp4"), index: file("index") }
+    }
+
+    /// Makes sure that the folder is there.
+    pub(super) fn find_folder(&self) -> io::Result<()> {
+        self.0.folder.find()
+    }
+
+    /// Puts on the card which files there are.
+    pub(super) fn sync_folder(&self) -> io::Result<()> {
+        self.0.folder.sync()
+    }
+
+    /// Bytes of a part at most, where its file system has a limit.
+    pub(super) fn longest_part(&self) -> Option<u64> {
+        self.0.folder.longest_part()
+    }
+
+    /// From one sync of a recording to the next.
+    pub(super) fn sync_interval(&self) -> Duration {
+        Duration::from_secs_f64(self.0.settings.sync_seconds)
+    }
+
+    /// A part is about to begin or to go on: the store knows of it from here on.
+    pub(super) fn grows(&self, recording: &Recording) -> Result<(), StoreError> {
+        // First, so that nobody takes the row for one that a power cut left.
+        self.growing().insert(recording.stream, Growth::of(recording));
+        let written = if self.0.store.recording(recording.stream)?.is_some() {
+            let change = |known: &mut Recording| {
+                Growth::of(recording).put_into(known);
+                known.state = RecordingState::Recording;
+            };
+            self.0.store.change_recording(recording.stream, change).map(drop)
+        } else {
+            self.0.store.put_recording(recording)
+        };
+        if written.is_err() {
+            self.growing().remove(&recording.stream);
+        }
+        written
+    }
+
+    /// A fragment was appended. Says whether the recording is still wanted.
+    pub(super) fn grew(&self, stream: StreamId, growth: Growth) -> bool {
+        self.growing().get_mut(&stream).map(|known| *known = growth).is_some()
+    }
+
+    /// A recording was closed. Where the store does not take that, its end is found out later from its files.
+    pub(super) fn ended(&self, stream: StreamId) {
+        let _tidying = self.tidying();
+        let Some(growth) = self.growing().remove(&stream) else { return };
+        if let Err(error) = self.write_end(stream, growth) {
+            tracing::warn!(%stream, "that a recording has ended is written later: {error}");
+        }
+    }
+
+    /// A recording could not be closed: that is done later.
+    pub(super) fn ended_badly(&self, stream: StreamId) {
+        self.growing().remove(&stream);
+    }
+
+    fn write_end(&self, stream: StreamId, growth: Growth) -> Result<(), StoreError> {
+        let ended = self.0.store.change_recording(stream, |known| {
+            growth.put_into(known);
+            known.state = RecordingState::Ended;
+        })?;
+        self.describe(&ended);
+        Ok(())
+    }
+
+    /// Nothing is written for a while.
+    pub(super) fn is_in_trouble(&self, stream: StreamId, trouble: &Trouble) {
+        let words = trouble.in_words(self.0.folder.path());
+        tracing::debug!(%stream, "{trouble:?}");
+        self.troubles().insert(stream, words.clone());
+        self.0.faults.tell(RECORDING, &words);
+    }
+
+    /// It is written again, or is not to be written any more.
+    pub(super) fn trouble_is_over(&self, stream: StreamId) {
+        let mut troubles = self.troubles();
+        troubles.remove(&stream);
+        match troubles.values().next() {
+            Some(words) => self.0.faults.tell(RECORDING, words),
+            None => self.0.faults.clear(RECORDING),
+        }
+    }
+
+    /// Looks after everything: at the start, and every minute.
+    pub fn tend(&self) -> Result<(), StoreError> {
+        self.close_what_was_left()?;
+        self.correct_names()?;
+        self.remove_what_is_deleted()?;
+        self.keep_within_limits()
+    }
+
+    /// Closes recordings that a power cut or a failing card left unfinished, from their own bytes. One without a picture is deleted.
+    fn close_what_was_left(&self) -> Result<(), StoreError> {
+        let _tidying = self.tidying();
+        if let Err(error) = self.0.folder.find() {
+            tracing::debug!("recordings are not looked after: {error}");
+            return Ok(());
+        }
+        for recording in self.0.store.all_recordings()? {
+            let is_left = recording.state == RecordingState::Recording
+                && !self.growing().contains_key(&recording.stream);
+            if is_left {
+                match self.close(&recording) {
+                    Ok(Some(growth)) => self.write_end(recording.stream, growth)?,
+                    Ok(None) => self.0.store.delete_recording(recording.stream)?,
+                    Err(error) => {
+                        tracing::warn!(recording = recording.name, "a recording is closed later: {error}");
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn close(&self, recording: &Recording) -> io::Result<Option<Growth>> {
+        let (mut growth, mut ticks) = (Growth::default(), 0);
+        for part in 1..=recording.parts {
+            let files = self.part(&recording.name, part);
+            if let Some(found) = recovery::recover(&files, part, recording.stream)? {
+                ticks += found.ticks;
+                growth.parts = part;
+                growth.bytes += found.bytes();
+                Part::reopen(&files, found.ends)?.close()?;
+            }
+        }
+        growth.duration_ms = ticks * 1000 / u64::from(VIDEO_TIMESCALE);
+        tracing::info!(
+            recording = recording.name,
+            "closed a recording that was cut off after {} s",
+            growth.duration_ms / 1000
+        );
+        Ok((ticks > 0).then_some(growth))
+    }
+
+    /// Renames the files of recordings whose dates were corrected.
+    fn correct_names(&self) -> Result<(), StoreError> {
+        let _tidying = self.tidying();
+        for recording in self.all()? {
+            if !recording.is_name_outdated || self.growing().contains_key(&recording.stream) {
+                continue;
+            }
+            let title = self.0.store.stream(recording.stream)?.details.title;
+            let name = self.name(recording.started_at, &title, recording.stream);
+            // The store first: whatever the power cuts short, the files are found by what their names end with.
+            let named =
+                self.0.store.change_recording(recording.stream, |known| known.name.clone_from(&name))?;
+            match self.0.folder.rename(recording.stream, &name) {
+                Ok(()) => {
+                    self.0
+                        .store
+                        .change_recording(recording.stream, |known| known.is_name_outdated = false)?;
+                    self.describe(&named);
+                }
+                Err(error) => tracing::warn!(name, "a recording is renamed later: {error}"),
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes beside a recording what it is, for people and programs that find it without Perch.
+    fn describe(&self, recording: &Recording) {
+        let written = self.0.store.stream(recording.stream).and_then(|stream| {
+            let streamer = self.0.store.user(stream.facts.user)?;
+            Ok(sidecar::text(recording, &stream, &streamer))
+        });
+        let path = names::file(self.0.folder.path(), &recording.name, 1, "json");
+        match written {
+            Ok(text) => {
+                if let Err(error) = std::fs::write(&path, text) {
+                    tracing::warn!("cannot write {}: {error}", path.display());
+                }
+            }
+            Err(error) => tracing::warn!("cannot say what a recording is: {error}"),
+        }
+    }
+
     /// Removes the files of a recording that the store knows as deleted.
     fn remove(&self, recording: &Recording) -> Result<(), StoreError> {
         self.growing().remove(&recording.stream);
@@ -194,16 +420,20 @@ impl Recordings {
     fn as_they_grow(&self, mut all: Vec<Recording>) -> Vec<Recording> {
         let growing = self.growing();
         for recording in &mut all {
-            if let Some(growing) = growing.get(&recording.stream) {
-                recording.clone_from(&growing.recording);
+            if let Some(growth) = growing.get(&recording.stream) {
+                growth.put_into(recording);
             }
         }
         all
     }
 
     /// Each change under the lock is one step: a panic leaves nothing half done.
-    fn growing(&self) -> MutexGuard<'_, BTreeMap<StreamId, Growing>> {
+    fn growing(&self) -> MutexGuard<'_, BTreeMap<StreamId, Growth>> {
         self.0.growing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn troubles(&self) -> MutexGuard<'_, BTreeMap<StreamId, String>> {
+        self.0.troubles.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Guards no value.

@@ -114,6 +114,7 @@ mod tests {
             state,
             is_pinned: false,
             is_date_provisional: false,
+            is_name_outdated: false,
         }
     }
 

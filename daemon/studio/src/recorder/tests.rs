@@ -1,0 +1,346 @@
+//! Recording a broadcast into real files: what they hold, what a cut leaves of them, and what happens when the card says no.
+
+use super::*;
+use crate::broadcast::{self, Publisher};
+use crate::capture::testing::access_unit;
+use crate::clock::{Clock, HandClock};
+use crate::config;
+use crate::faults::Faults;
+use crate::hls::HlsSettings;
+use perch_media::recording::index::Reader;
+use perch_media::recording::{Break, Fragment};
+use perch_store::{
+    EndReason, NewStream, NewUser, PasswordHash, RecordingState, Role, Store, StreamId, Timestamp, UserId,
+    VideoMode, Visibility,
+};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinHandle;
+
+const WALL: Duration = Duration::from_secs(1_795_851_000);
+
+struct House {
+    dir: tempfile::TempDir,
+    store: Arc<Store>,
+    clock: Arc<HandClock>,
+    faults: Faults,
+    user: UserId,
+    recordings: Recordings,
+}
+
+fn house_with(settings: &config::Recording) -> House {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Arc::new(Store::open(&dir.path().join("perch.redb")).unwrap());
+    let new = NewUser {
+        username: "ann".to_owned(),
+        full_name: String::new(),
+        email: String::new(),
+        password: PasswordHash::new("x"),
+    };
+    let user = store.add_user(&new, Role::Streamer, Timestamp::from_unix_millis(0)).unwrap().id;
+    let (clock, faults) = (Arc::new(HandClock::at_wall(WALL)), Faults::default());
+    let recordings = Recordings::new(settings, dir.path(), store.clone(), clock.clone(), faults.clone());
+    House { dir, store, clock, faults, user, recordings }
+}
+
+fn house() -> House {
+    house_with(&config::Recording { keep_free: 0, ..config::Recording::default() })
+}
+
+/// A stream that is being recorded.
+struct Live<'a> {
+    house: &'a House,
+    stream: StreamId,
+    publisher: Publisher,
+    task: JoinHandle<()>,
+}
+
+impl House {
+    fn stream(&self, camera: &str) -> StreamId {
+        let new = NewStream {
+            user: self.user,
+            title: "Nest: box?".to_owned(),
+            description: String::new(),
+            topics: Vec::new(),
+            camera: camera.to_owned(),
+            mode: VideoMode { width: 640, height: 360, frames_per_second: 10, bitrate_kbps: 500 },
+            duration_seconds: None,
+            record: true,
+            visibility: Visibility::Public,
+            relays: Vec::new(),
+        };
+        let now = crate::clock::wall(&*self.clock);
+        self.store.start_stream(&new, now).unwrap().facts.id
+    }
+
+    fn record(&self, stream: StreamId) -> Live<'_> {
+        let (publisher, broadcast) = broadcast::channel();
+        let second = Duration::from_secs(1);
+        let cuts = HlsSettings { segment: second * 2, window: second * 60, keyframe_interval: second * 2 };
+        let about = About { stream, cuts, offset_ms: Box::new(|at| at.as_millis() as u64) };
+        let writing = writing::Writing::new(self.recordings.clone(), about, self.clock.clone());
+        let task = tokio::spawn(writing.run(broadcast.subscribe(writing::WANT)));
+        Live { house: self, stream, publisher, task }
+    }
+
+    /// A daemon that starts after the power was cut.
+    fn after_a_restart(self) -> Self {
+        let settings = config::Recording { keep_free: 0, ..config::Recording::default() };
+        let recordings = Recordings::new(
+            &settings,
+            self.dir.path(),
+            self.store.clone(),
+            self.clock.clone(),
+            Faults::default(),
+        );
+        recordings.tend().unwrap();
+        Self { recordings, ..self }
+    }
+
+    fn files(&self, stream: StreamId) -> RecordingFiles {
+        self.recordings.files(stream).unwrap().unwrap()
+    }
+
+    fn fragments(&self, stream: StreamId) -> Vec<Vec<Fragment>> {
+        let read = |part: &PartFiles| {
+            let index = std::fs::read(&part.index).unwrap();
+            Reader::new(index.as_slice()).unwrap().map(Result::unwrap).collect()
+        };
+        self.files(stream).parts.iter().map(read).collect()
+    }
+
+    fn seconds(&self, stream: StreamId) -> u64 {
+        self.recordings.recording(stream).unwrap().unwrap().duration_ms / 1000
+    }
+
+    fn listed(&self) -> Vec<PathBuf> {
+        std::fs::read_dir(self.dir.path().join("recordings"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect()
+    }
+}
+
+impl Live<'_> {
+    /// Ten pictures a second, an IDR first in each; leaves time to the recorder.
+    async fn seconds(&mut self, seconds: std::ops::Range<i64>) {
+        for tenth in seconds.start * 10..seconds.end * 10 {
+            self.house.clock.turn(Duration::from_millis(100));
+            let unit = access_unit(tenth * 9000, tenth % 10 == 0, 1000);
+            self.publisher.publish([unit], self.house.clock.monotonic());
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn end(self) {
+        drop(self.publisher);
+        self.task.await.unwrap();
+        self.house
+            .store
+            .end_stream(self.stream, EndReason::User, crate::clock::wall(&*self.house.clock))
+            .unwrap();
+    }
+
+    /// As a power cut would.
+    fn cut(self) {
+        self.task.abort();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_two_and_eight_streams_are_recorded_at_a_time() {
+    for count in [1, 2, 8] {
+        let house = house();
+        let streams: Vec<_> = (0..count).map(|number: i32| house.stream(&number.to_string())).collect();
+        let mut live: Vec<_> = streams.iter().map(|stream| house.record(*stream)).collect();
+        for second in 0..6 {
+            for one in &mut live {
+                one.seconds(second..second + 1).await;
+            }
+        }
+        assert!(streams.iter().all(|stream| house.files(*stream).is_growing));
+        for one in live {
+            one.end().await;
+        }
+        for stream in streams {
+            let recording = house.store.recording(stream).unwrap().unwrap();
+            assert_eq!(
+                (recording.state, recording.parts, recording.duration_ms),
+                (RecordingState::Ended, 1, 6000)
+            );
+            let files = house.files(stream);
+            assert!(!files.is_growing);
+            let bytes = |path: &PathBuf| std::fs::metadata(path).unwrap().len();
+            assert_eq!(recording.bytes, bytes(&files.parts[0].media) + bytes(&files.parts[0].index));
+            let fragments = house.fragments(stream).remove(0);
+            assert!(fragments.iter().all(|fragment| fragment.mark.before == Break::None));
+            let media = files.parts[0].media.file_name().unwrap().to_str().unwrap().to_owned();
+            assert!(media.starts_with("2026-11-28 ") && media.contains(" Nest box "), "{media}");
+            assert!(files.parts[0].media.with_extension("json").exists());
+        }
+        assert!(!house.faults.any());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_never_showed_a_picture_has_no_recording() {
+    let house = house();
+    let stream = house.stream("front");
+    house.record(stream).end().await;
+    assert_eq!(house.store.all_recordings().unwrap(), []);
+    assert_eq!(house.recordings.files(stream).unwrap(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_power_cut_left_is_closed_and_gone_on_with_after_a_seam() {
+    for torn in [0, 1, 700, 11_000, 25_000] {
+        let mut house = house();
+        let stream = house.stream("front");
+        let mut live = house.record(stream);
+        live.seconds(0..30).await;
+        live.cut();
+        let part = house.files(stream).parts.remove(0);
+        let media = std::fs::File::options().write(true).open(&part.media).unwrap();
+        let length = media.metadata().unwrap().len();
+        media.set_len(length - torn).unwrap();
+        if torn == 700 {
+            std::fs::remove_file(&part.index).unwrap();
+        }
+        house = house.after_a_restart();
+        let lost = if torn == 0 { 0 } else { 1 + torn / 11_000 };
+        // The last second was not a fragment yet.
+        assert_eq!(house.seconds(stream), 29 - lost, "{torn}");
+        assert_eq!(house.store.recording(stream).unwrap().unwrap().state, RecordingState::Ended);
+        let fragments = house.fragments(stream).remove(0);
+        let end = fragments.last().map(|fragment| fragment.at + u64::from(fragment.bytes)).unwrap();
+        assert_eq!(std::fs::metadata(&part.media).unwrap().len(), end, "what is torn is cut off");
+
+        let mut live = house.record(stream);
+        live.seconds(100..105).await;
+        live.end().await;
+        assert_eq!(house.seconds(stream), 29 - lost + 5);
+        let all = house.fragments(stream).remove(0);
+        let after = &all[fragments.len()..];
+        assert_eq!(after[0].mark.before, Break::Seam);
+        assert_eq!(after[0].video.decode_time, (29 - lost) * 90_000, "time goes on without a hole");
+        assert!(after[1..].iter().all(|fragment| fragment.mark.before == Break::None));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_never_got_its_header_is_begun_anew() {
+    let mut house = house();
+    let stream = house.stream("front");
+    let mut live = house.record(stream);
+    live.seconds(0..3).await;
+    live.cut();
+    let part = house.files(stream).parts.remove(0);
+    std::fs::File::options().write(true).open(&part.media).unwrap().set_len(20).unwrap();
+    house = house.after_a_restart();
+    assert_eq!(house.store.recording(stream).unwrap(), None, "nothing was kept of it");
+    assert_eq!(house.listed(), Vec::<PathBuf>::new());
+    let mut live = house.record(stream);
+    live.seconds(0..3).await;
+    live.end().await;
+    assert_eq!(house.seconds(stream), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_folder_that_vanishes_is_told_and_recording_goes_on_when_it_is_back() {
+    let disk = tempfile::tempdir().unwrap();
+    let folder = disk.path().join("perch");
+    let settings =
+        config::Recording { folder: Some(folder.clone()), keep_free: 0, ..config::Recording::default() };
+    let house = house_with(&settings);
+    let stream = house.stream("front");
+    let mut live = house.record(stream);
+    live.seconds(0..3).await;
+    let words = house.recordings.trouble(stream).unwrap();
+    assert!(words.contains("is not there: is its disk plugged in?"), "{words}");
+    assert_eq!(house.faults.in_words(), [words]);
+    std::fs::create_dir(&folder).unwrap();
+    live.seconds(3..20).await;
+    assert_eq!((house.recordings.trouble(stream), house.faults.any()), (None, false));
+    let before = house.seconds(stream);
+    assert!(before > 8);
+    live.end().await;
+    assert_eq!(house.fragments(stream)[0][0].mark.before, Break::None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recording_that_finds_no_room_waits_and_goes_on_after_a_gap() {
+    let settings = config::Recording { keep_free: u64::MAX / 2, ..config::Recording::default() };
+    let house = house_with(&settings);
+    let stream = house.stream("front");
+    let mut live = house.record(stream);
+    live.seconds(0..4).await;
+    assert!(house.recordings.trouble(stream).unwrap().contains("no room left for recordings"));
+    live.end().await;
+    assert!(!house.faults.any(), "the stream has ended");
+    assert_eq!(house.store.all_recordings().unwrap(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recording_is_deleted_while_it_grows_and_its_stream_goes_on() {
+    let house = house();
+    let stream = house.stream("front");
+    let mut live = house.record(stream);
+    live.seconds(0..5).await;
+    house.recordings.delete(stream).unwrap();
+    assert_eq!(house.recordings.recording(stream).unwrap(), None);
+    live.seconds(5..9).await;
+    live.end().await;
+    assert_eq!(house.listed(), Vec::<PathBuf>::new());
+    assert_eq!(house.store.all_recordings().unwrap(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn recordings_go_with_their_streams_and_oldest_first() {
+    let house = house_with(&config::Recording {
+        budget: config::Budget::Bytes(17_000_000),
+        keep_free: 0,
+        ..config::Recording::default()
+    });
+    let mut streams = Vec::new();
+    for number in 0..4 {
+        let stream = house.stream("front");
+        let mut live = house.record(stream);
+        live.seconds(number * 100..number * 100 + 5).await;
+        live.end().await;
+        streams.push(stream);
+    }
+    house.recordings.pin(streams[0], true).unwrap();
+    house.store.delete_stream(streams[3]).unwrap();
+    house.recordings.remove_what_is_deleted().unwrap();
+    assert_eq!(house.recordings.storage().unwrap().recordings, 3);
+    assert_eq!(house.recordings.storage().unwrap().goes_next.unwrap().stream, streams[1]);
+    assert_eq!(house.listed().len(), 9);
+    assert!(house.recordings.make_room(16_870_000).unwrap());
+    assert_eq!(house.store.recording(streams[1]).unwrap(), None);
+    assert!(house.store.recording(streams[0]).unwrap().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recording_is_renamed_once_the_clock_is_set() {
+    let house = house();
+    house.clock.set_wall(Duration::from_secs(60));
+    let stream = house.stream("front");
+    let mut live = house.record(stream);
+    live.seconds(0..4).await;
+    let correction = perch_store::ClockCorrection {
+        provisional: Timestamp::from_unix_millis(0)..Timestamp::from_unix_millis(600_000),
+        behind_ms: 1_795_851_000_000,
+    };
+    assert!(house.recordings.recording(stream).unwrap().unwrap().is_date_provisional);
+    house.store.correct_times(&correction).unwrap();
+    house.recordings.tend().unwrap();
+    live.seconds(4..8).await;
+    assert!(house.files(stream).parts[0].media.to_str().unwrap().contains("1970-"), "not while it grows");
+    live.end().await;
+    house.recordings.tend().unwrap();
+    let media = house.files(stream).parts.remove(0).media;
+    assert!(media.exists() && media.to_str().unwrap().contains("2026-11-28"), "{}", media.display());
+    assert_eq!(house.listed().len(), 3);
+    assert_eq!(house.seconds(stream), 8);
+}

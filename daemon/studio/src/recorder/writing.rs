@@ -1,0 +1,352 @@
+//! One stream's recording while it is written: its own thread reads the broadcast, and appends to the file whatever the card does.
+//!
+//! While the card takes nothing, what comes is let go, so that the ring of the broadcast keeps it for nobody; every [`RETRY`] the recording is
+//! taken up again where its file is whole, with a gap. A stall that fits into the ring loses nothing.
+
+use super::fragmenter::Fragmenter;
+use super::packer::{Packer, Piece};
+use super::part::Part;
+use super::recordings::{Growth, Recordings};
+use super::recovery::{self, Recovered};
+use super::trouble::Trouble;
+use crate::broadcast::{Broadcast, Item, Published, Reader, Start, Want};
+use crate::clock::{Clock, wall};
+use crate::hls::HlsSettings;
+use bytes::Bytes;
+use perch_media::recording::index::Header;
+use perch_media::recording::{Break, Mark, VIDEO_TIMESCALE};
+use perch_media::time::MediaTime;
+use perch_store::{Recording, StreamId};
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+/// A fragment is a second: more often there is nothing to write.
+pub(super) const WANT: Want =
+    Want { patience: Duration::from_secs(1), at_entry_points: false, start: Start::Oldest };
+/// When nothing has come for so long, what there is becomes a fragment: the cutter takes a pause of 1.5 s for a seam.
+const PAUSE: Duration = Duration::from_millis(1750);
+/// How often a card that took nothing is tried again.
+const RETRY: Duration = Duration::from_secs(5);
+/// Room that is made at a time: some seconds of any stream.
+const ROOM: u64 = 16 << 20;
+
+/// Milliseconds into the stream at a monotonic time.
+pub(crate) type OffsetOf = Box<dyn Fn(Duration) -> u64 + Send>;
+
+/// What is recorded.
+pub(crate) struct About {
+    pub(crate) stream: StreamId,
+    /// Segments begin as those of HLS do.
+    pub(crate) cuts: HlsSettings,
+    pub(crate) offset_ms: OffsetOf,
+}
+
+/// Starts recording a stream, on a thread of its own. It ends when the broadcast closes, after its file is closed; the receiver tells.
+pub(crate) fn spawn(
+    broadcast: &Broadcast,
+    recordings: &Recordings,
+    about: About,
+    clock: Arc<dyn Clock>,
+) -> io::Result<oneshot::Receiver<()>> {
+    let reader = broadcast.subscribe(WANT);
+    let writing = Writing::new(recordings.clone(), about, clock);
+    let runtime = Handle::current();
+    let (running, ended) = oneshot::channel();
+    std::thread::Builder::new().name("recorder".to_owned()).spawn(move || {
+        runtime.block_on(writing.run(reader));
+        // Nobody may be waiting for it any more.
+        let _ = running.send(());
+    })?;
+    Ok(ended)
+}
+
+/// The recorder's state.
+pub(super) struct Writing {
+    recordings: Recordings,
+    about: About,
+    clock: Arc<dyn Clock>,
+    packer: Packer,
+    /// `None` before the first fragment.
+    recording: Option<Recording>,
+    part: Option<Growing>,
+    /// The last part is closed as it should be, and counted in `before`.
+    is_last_closed: bool,
+    /// Bytes and ticks of the parts before the last one.
+    before: Option<(u64, u64)>,
+    /// What lies before the next fragment, beyond what the packer knows.
+    break_before: Break,
+    /// Since when, on the monotonic clock, the card is not tried.
+    in_trouble_since: Option<Duration>,
+    synced_at: Duration,
+    /// Bytes that may be written before room is made again.
+    room: u64,
+    last_offset_ms: u64,
+    is_deleted: bool,
+}
+
+/// The part that is written.
+struct Growing {
+    number: u32,
+    part: Part,
+    init: Bytes,
+    fragmenter: Fragmenter,
+}
+
+impl Writing {
+    pub(super) fn new(recordings: Recordings, about: About, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            recordings,
+            packer: Packer::new(about.cuts.segment, about.cuts.target_duration()),
+            about,
+            recording: None,
+            part: None,
+            is_last_closed: false,
+            before: None,
+            break_before: Break::None,
+            in_trouble_since: None,
+            synced_at: clock.monotonic(),
+            clock,
+            room: 0,
+            last_offset_ms: 0,
+            is_deleted: false,
+        }
+    }
+
+    /// Records until the broadcast closes.
+    pub(super) async fn run(mut self, mut reader: Reader) {
+        let mut is_quiet = false;
+        loop {
+            // The broadcast wakes nobody for the last few pictures before a pause: they are taken before it counts as one.
+            let wait = if is_quiet { Duration::ZERO } else { PAUSE };
+            match timeout(wait, reader.next()).await {
+                Ok(Some(item)) => {
+                    is_quiet = false;
+                    self.take(&item);
+                }
+                Ok(None) => break,
+                Err(_) => {
+                    if is_quiet {
+                        let piece = self.packer.finish();
+                        self.keep(piece);
+                    }
+                    is_quiet = !is_quiet;
+                }
+            }
+            self.sync_when_due();
+        }
+        let piece = self.packer.finish();
+        self.keep(piece);
+        self.end();
+    }
+
+    fn take(&mut self, item: &Item) {
+        let piece = match item {
+            Item::Lagged { dropped } => {
+                tracing::warn!(
+                    stream = %self.about.stream,
+                    "{dropped} pictures are missing from the recording: the card did not take them in time"
+                );
+                self.packer.lose()
+            }
+            Item::Sample(Published { sample, .. }) => sample.video().and_then(|unit| self.packer.push(unit)),
+        };
+        self.keep(piece);
+    }
+
+    /// Writes a piece, or lets it go.
+    fn keep(&mut self, piece: Option<Piece>) {
+        let Some(piece) = piece.filter(|_| !self.is_deleted) else { return };
+        let now = self.clock.monotonic();
+        let waits = self.in_trouble_since.is_some_and(|since| now.saturating_sub(since) < RETRY);
+        // After a gap a player needs a picture that it can begin with.
+        if waits || (self.part.is_none() && !piece.is_independent) {
+            if self.recording.is_some() {
+                self.break_before = Break::Gap;
+            }
+            return;
+        }
+        match self.write(&piece) {
+            Ok(()) => {
+                self.break_before = Break::None;
+                if self.in_trouble_since.take().is_some() {
+                    self.recordings.trouble_is_over(self.about.stream);
+                }
+            }
+            Err(Trouble::Deleted) => {
+                self.part = None;
+                self.is_deleted = true;
+            }
+            Err(trouble) => self.fail(&trouble),
+        }
+    }
+
+    fn write(&mut self, piece: &Piece) -> Result<(), Trouble> {
+        let init = Fragmenter::init(piece.format());
+        let longest = self.recordings.longest_part();
+        let is_full = |part: &Part| longest.is_some_and(|longest| part.end() >= longest);
+        if self.part.as_ref().is_some_and(|growing| growing.init != init || is_full(&growing.part)) {
+            self.close_part()?;
+        }
+        if self.part.is_none() {
+            self.open_part(init, longest)?;
+        }
+        let mark = self.mark(piece);
+        let Some(growing) = &mut self.part else { return Ok(()) };
+        let made = growing.fragmenter.make(piece, mark, growing.part.end());
+        growing.part.append(&made.fragment, &mut made.slices())?;
+        self.room = self.room.saturating_sub(made.fragment.bytes.into());
+        let (bytes, ticks) = self.before.unwrap_or_default();
+        let growth = Growth {
+            parts: growing.number,
+            bytes: bytes + growing.part.bytes(),
+            duration_ms: (ticks + growing.fragmenter.ticks()) * 1000 / u64::from(VIDEO_TIMESCALE),
+        };
+        if self.recordings.grew(self.about.stream, growth) { Ok(()) } else { Err(Trouble::Deleted) }
+    }
+
+    fn mark(&mut self, piece: &Piece) -> Mark {
+        let now = self.clock.monotonic();
+        let age = MediaTime::from_monotonic(now) - piece.pictures[0].times.pts;
+        let age = Duration::from(age);
+        // The stream's beginning is known for good only once it is live.
+        self.last_offset_ms = self.last_offset_ms.max((self.about.offset_ms)(now.saturating_sub(age)));
+        Mark {
+            begins_segment: piece.begins_segment || self.break_before != Break::None,
+            is_independent: piece.is_independent,
+            before: if self.break_before == Break::None { piece.before } else { self.break_before },
+            stream_offset_ms: self.last_offset_ms,
+            wall_ms: wall(&*self.clock).unix_millis().saturating_sub(age.as_millis() as i64),
+        }
+    }
+
+    /// Takes up the last part where it is whole, or begins another one.
+    fn open_part(&mut self, init: Bytes, longest: Option<u64>) -> Result<(), Trouble> {
+        self.recordings.find_folder()?;
+        self.make_room()?;
+        let stream = self.about.stream;
+        let recording = match &mut self.recording {
+            Some(recording) => recording,
+            none => {
+                let known = self.recordings.recording(stream)?;
+                if known.is_some() {
+                    self.break_before = Break::Seam;
+                }
+                none.insert(known.map_or_else(|| self.recordings.new_recording(stream), Ok)?)
+            }
+        };
+        let files = |part| self.recordings.part(&recording.name, part);
+        let is_closed = std::mem::take(&mut self.is_last_closed) || recording.parts == 0;
+        let found = if is_closed {
+            None
+        } else {
+            recovery::recover(&files(recording.parts), recording.parts, stream)?
+        };
+        let is_last_gone = found.is_none() && !is_closed;
+        let (found_bytes, found_ticks) = found.as_ref().map_or((0, 0), |found| (found.bytes(), found.ticks));
+        let recorded_ticks = recording.duration_ms * u64::from(VIDEO_TIMESCALE) / 1000;
+        let before = self.before.get_or_insert((
+            recording.bytes.saturating_sub(found_bytes),
+            recorded_ticks.saturating_sub(found_ticks),
+        ));
+        let goes_on = |found: &Recovered| {
+            found.init == init && longest.is_none_or(|longest| found.ends.media < longest)
+        };
+        let growing = match found {
+            Some(found) if goes_on(&found) => {
+                self.recordings.grows(recording)?;
+                let fragmenter = Fragmenter::new(found.ticks, found.fragments);
+                let part = Part::reopen(&files(recording.parts), found.ends)?;
+                Growing { number: recording.parts, part, init, fragmenter }
+            }
+            found => {
+                if let Some(found) = found {
+                    Part::reopen(&files(recording.parts), found.ends)?.close()?;
+                    *before = (before.0 + found_bytes, before.1 + found_ticks);
+                }
+                if !is_last_gone {
+                    recording.parts += 1;
+                }
+                // Before there is a file, so that no file is unknown.
+                self.recordings.grows(recording)?;
+                let part = recording.parts;
+                let header =
+                    Header { stream: stream.number().to_be_bytes(), part, init_bytes: init.len() as u32 };
+                let files = self.recordings.part(&recording.name, part);
+                let begun = Part::create(&files, &header, &init)?;
+                self.recordings.sync_folder()?;
+                Growing { number: part, part: begun, init, fragmenter: Fragmenter::new(0, 0) }
+            }
+        };
+        self.part = Some(growing);
+        Ok(())
+    }
+
+    fn make_room(&mut self) -> Result<(), Trouble> {
+        if self.room < ROOM / 2 {
+            if !self.recordings.make_room(ROOM)? {
+                return Err(Trouble::NoRoom);
+            }
+            self.room = ROOM;
+        }
+        Ok(())
+    }
+
+    fn close_part(&mut self) -> Result<(), Trouble> {
+        let Some(growing) = self.part.take() else { return Ok(()) };
+        // What is closed well is not recovered, and counts as it is.
+        let (bytes, ticks) = (growing.part.bytes(), growing.fragmenter.ticks());
+        growing.part.close()?;
+        if let Some(recording) = &mut self.recording {
+            let before = self.before.get_or_insert_default();
+            *before = (before.0 + bytes, before.1 + ticks);
+            recording.bytes = before.0;
+            recording.duration_ms = before.1 * 1000 / u64::from(VIDEO_TIMESCALE);
+            self.is_last_closed = true;
+        }
+        Ok(())
+    }
+
+    /// The interval of syncs is that of their beginnings: a card that takes long is not asked more often.
+    fn sync_when_due(&mut self) {
+        let now = self.clock.monotonic();
+        if now.saturating_sub(self.synced_at) < self.recordings.sync_interval() {
+            return;
+        }
+        self.synced_at = now;
+        let Some(growing) = &mut self.part else { return };
+        let synced = growing.part.sync().map_err(Trouble::from);
+        if let Err(trouble) = synced.and_then(|()| self.make_room()) {
+            self.fail(&trouble);
+        }
+    }
+
+    /// Lets the part go. It is taken up again where it is whole, once the card takes something.
+    fn fail(&mut self, trouble: &Trouble) {
+        self.part = None;
+        self.room = 0;
+        if self.recording.is_some() {
+            self.break_before = Break::Gap;
+        }
+        self.in_trouble_since = Some(self.clock.monotonic());
+        self.recordings.is_in_trouble(self.about.stream, trouble);
+    }
+
+    fn end(mut self) {
+        let stream = self.about.stream;
+        let was_writing = self.part.is_some();
+        let closed = self.close_part();
+        self.recordings.trouble_is_over(stream);
+        if self.recording.is_none() || self.is_deleted {
+            return;
+        }
+        match closed {
+            Ok(()) if was_writing => self.recordings.ended(stream),
+            // Closed from its own bytes, when the card lets it be.
+            _ => self.recordings.ended_badly(stream),
+        }
+    }
+}
