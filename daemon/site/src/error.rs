@@ -69,6 +69,9 @@ pub enum SiteError {
     /// A refusal by the store.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// A recording's files cannot be read.
+    #[error("the recording cannot be read at the moment: its disk may be missing or damaged")]
+    Unreadable,
     /// The board cannot do more at once; the text says of what.
     #[error("{0}: try again in a moment")]
     Busy(&'static str),

@@ -31,6 +31,7 @@ pub mod password;
 pub mod picture;
 pub mod profile;
 pub mod reactions;
+pub mod recordings;
 pub mod registration;
 pub mod sessions;
 pub mod settings;

@@ -22,6 +22,7 @@ use perch_studio::faults::Faults;
 use perch_studio::hls::HlsMetrics;
 use perch_studio::live::{LiveCamera, LiveHandle};
 use perch_studio::memory_budget::MemoryBudget;
+use perch_studio::playback::Playback;
 use perch_studio::recorder::Recordings;
 use perch_studio::snapshot::Snapshots;
 use std::sync::Arc;
@@ -42,6 +43,8 @@ pub struct Site {
     pub hls_metrics: Arc<HlsMetrics>,
     /// What is kept of streams. Its calls block, as those of the store do.
     pub recordings: Recordings,
+    /// Opens recordings for those who watch them.
+    pub playback: Arc<Playback>,
     /// What does not work now.
     pub faults: Faults,
     /// How the memory is used.

@@ -4,9 +4,11 @@ use crate::actor::Actor;
 use crate::error::SiteError;
 use crate::site::Site;
 use perch_store::{
-    Reaction, Refusal, Store, StoreError, Stream, StreamId, Timestamp, Topic, User, UserId, Visibility,
+    Reaction, Recording, Refusal, Store, StoreError, Stream, StreamId, Timestamp, Topic, User, UserId,
+    Visibility,
 };
 use perch_studio::live::{OnAir, featured};
+use perch_studio::recorder::Recordings;
 use std::sync::Arc;
 
 /// A stream as an actor sees it now.
@@ -24,6 +26,8 @@ pub struct SeenStream {
     pub viewers: u32,
     /// Whether it can be played.
     pub is_playable: bool,
+    /// What is kept of it, if anything is.
+    pub recording: Option<Recording>,
     /// Why it is the one at `/media/live/`, if it is.
     pub featured: Option<Featured>,
     /// The actor's reaction and watch list; `None` without an account.
@@ -51,10 +55,11 @@ pub struct OwnMarks {
 }
 
 /// What is needed to show stored streams to an actor: the actor, the time, and the streams on the air.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Perspective {
     actor: Actor,
     on_air: Arc<[OnAir]>,
+    recordings: Recordings,
     now: Timestamp,
 }
 
@@ -62,7 +67,7 @@ impl Perspective {
     /// For the actor, now.
     pub fn of(site: &Site, actor: &Actor) -> Self {
         let on_air = site.live.on_air().borrow().clone();
-        Self { actor: actor.clone(), on_air, now: site.now() }
+        Self { actor: actor.clone(), on_air, recordings: site.recordings.clone(), now: site.now() }
     }
 
     /// The stream as the actor sees it. Blocks.
@@ -80,12 +85,14 @@ impl Perspective {
         topics.retain(|topic| stream.topics.contains(&topic.id));
         let until = facts.ended_at.unwrap_or(self.now).unix_millis();
         let elapsed = facts.live_at.map_or(0, |live_at| until.saturating_sub(live_at.unix_millis()).max(0));
+        let recording = self.recordings.recording(facts.id)?;
         Ok(SeenStream {
             topics,
             user: store.user(facts.user)?,
             elapsed_seconds: elapsed as u64 / 1000,
             viewers: on_air.map_or(0, |on_air| on_air.viewers.now()),
-            is_playable: on_air.is_some(),
+            is_playable: on_air.is_some() || recording.is_some(),
+            recording,
             featured: featured(&self.on_air)
                 .filter(|featured| featured.stream == facts.id)
                 .map(|featured| if featured.is_pinned { Featured::Pinned } else { Featured::Chosen }),

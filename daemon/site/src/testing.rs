@@ -135,6 +135,7 @@ impl TestSite {
             controls,
             hls_metrics,
             recordings,
+            playback: Arc::default(),
             faults,
             memory,
             store_probe: crate::store_probe::StoreProbe::new(clock.clone()),

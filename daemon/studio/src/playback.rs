@@ -5,10 +5,11 @@
 //! Must not be here: who may watch, HTTP, how a recording is written (`recorder`).
 
 use crate::recorder::{PartFiles, RecordingFiles};
+use perch_media::hls::{MultivariantPlaylist, Variant};
 use perch_media::recording::codecs::codecs;
 use perch_media::recording::index::{IndexError, Reader};
 use perch_media::recording::playlist::{Bandwidth, Jump, Playlist};
-use perch_store::StreamId;
+use perch_store::{StreamId, VideoMode};
 use std::fs::File;
 use std::io::{self, BufReader, Read as _};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -80,6 +81,26 @@ impl Playback {
                 bandwidth: playlist.bandwidth(),
             })
         })
+    }
+
+    /// The multivariant playlist, which leads to `uri`. `mode`: the mode of its pictures. `None`: there is no whole segment yet.
+    pub fn multivariant(
+        &self,
+        stream: StreamId,
+        files: &RecordingFiles,
+        uri: &str,
+        mode: VideoMode,
+    ) -> io::Result<Option<String>> {
+        let outline = self.outline(stream, files)?;
+        let variant = outline.codecs.zip(outline.bandwidth).map(|(codecs, bandwidth)| Variant {
+            uri: uri.to_owned(),
+            bandwidth: bandwidth.peak,
+            average_bandwidth: bandwidth.average,
+            codecs,
+            resolution: (mode.width, mode.height),
+            frame_rate: mode.frames_per_second.into(),
+        });
+        Ok(variant.map(|variant| MultivariantPlaylist { variants: vec![variant] }.to_string()))
     }
 
     /// Opens a part by its number, from 1. `None`: there is none of this number.

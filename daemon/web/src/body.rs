@@ -1,5 +1,6 @@
-//! Response bodies: shared bytes on the hot path, axum's body elsewhere.
+//! Response bodies: shared bytes on the hot path, files, axum's body elsewhere.
 
+use super::file_body::FileBody;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::{Frame, SizeHint};
@@ -9,6 +10,7 @@ use std::task::{Context, Poll};
 /// A response body. Bytes go to the socket without boxing and without a copy.
 pub(super) enum Body {
     Bytes(Full<Bytes>),
+    Files(FileBody),
     Routed(axum::body::Body),
 }
 
@@ -34,6 +36,7 @@ impl hyper::body::Body for Body {
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         match self.get_mut() {
             Self::Bytes(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
+            Self::Files(body) => Pin::new(body).poll_frame(cx).map_err(axum::Error::new),
             Self::Routed(body) => Pin::new(body).poll_frame(cx),
         }
     }
@@ -41,6 +44,7 @@ impl hyper::body::Body for Body {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Bytes(body) => body.is_end_stream(),
+            Self::Files(body) => body.is_end_stream(),
             Self::Routed(body) => body.is_end_stream(),
         }
     }
@@ -48,6 +52,7 @@ impl hyper::body::Body for Body {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Bytes(body) => body.size_hint(),
+            Self::Files(body) => body.size_hint(),
             Self::Routed(body) => body.size_hint(),
         }
     }

@@ -3,6 +3,7 @@
 //! HTTP/1.1 alone: browsers and players speak HTTP/2 only over TLS, and an idle HTTP/2 connection is one that hyper
 //! cannot time out.
 
+use super::file_body::FilesToSend;
 use super::patient_stream::{Exchange, PatientStream, SegmentAnswer};
 use super::places::Place;
 use super::send_pages::SendPages;
@@ -64,7 +65,8 @@ pub(super) async fn serve<S, A, F, B>(
             let mut response = answer.await;
             // A WebSocket has its own pings. It is never idle between requests, so its place is not given to another connection.
             if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-                exchange.answered(response.extensions_mut().remove::<SegmentAnswer>());
+                let extensions = response.extensions_mut();
+                exchange.answered(extensions.remove::<SegmentAnswer>(), extensions.remove::<FilesToSend>());
             }
             Ok::<_, Infallible>(response)
         }
@@ -98,6 +100,7 @@ pub(super) async fn serve<S, A, F, B>(
 
 #[cfg(test)]
 mod tests {
+    use super::super::file_body::{Content, FileBody, FileRange};
     use super::super::places::{Admission, Places};
     use super::super::server::cut_oldest_answers;
     use super::super::stopping::Stopping;
@@ -387,6 +390,80 @@ mod tests {
         received.unwrap();
         let bodies = read.windows(3000).filter(|window| *window == &data[1000..4000]).count();
         assert_eq!(bodies, 3);
+    }
+
+    /// What comes out of a connection whose every answer is made of `head` and of the ranges of a file with these bytes.
+    async fn sent_of_a_file(
+        file_bytes: &[u8],
+        head: &'static [u8],
+        ranges: &[(u64, u64)],
+        requests: &[u8],
+    ) -> Vec<u8> {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(file_bytes).unwrap();
+        let file = Arc::new(file);
+        let ranges = ranges.to_vec();
+        let answer = move |_| {
+            let files = ranges
+                .iter()
+                .map(|&(at, length)| Content::File(FileRange { file: file.clone(), at, length }));
+            let body = FileBody::new(std::iter::once(Content::Bytes(Bytes::from_static(head))).chain(files));
+            let to_send = body.to_send();
+            let mut response = Response::new(body);
+            response.extensions_mut().insert(to_send);
+            std::future::ready(response)
+        };
+        let Admission::Free(place) = places(4).take(HERE) else { panic!("refused") };
+        let (wire, stream) = tokio::io::duplex(100_000);
+        let stopping = Stopping::new();
+        tokio::spawn(serve(stream, place, Arc::default(), Deadlines::USUAL, stopping.watcher(), answer));
+        let (mut reader, mut writer) = tokio::io::split(wire);
+        let mut read = Vec::new();
+        let (sent, received) = tokio::join!(writer.write_all(requests), reader.read_to_end(&mut read));
+        sent.unwrap();
+        received.unwrap();
+        read
+    }
+
+    const LAST: &[u8] = b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n";
+
+    fn bodies(read: &[u8]) -> Vec<&[u8]> {
+        let mut bodies = Vec::new();
+        let mut rest = read;
+        while let Some(end) = rest.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
+            let head = String::from_utf8_lossy(&rest[..end]).to_lowercase();
+            let length = head.split("content-length: ").nth(1).unwrap();
+            let length: usize = length.split("\r\n").next().unwrap().parse().unwrap();
+            bodies.push(&rest[end + 4..end + 4 + length]);
+            rest = &rest[end + 4 + length..];
+        }
+        bodies
+    }
+
+    #[tokio::test]
+    async fn files_arrive_as_they_are_also_several_and_pipelined() {
+        let data: Vec<u8> = (0..3_000_000_u32).map(|i| (i % 251) as u8).collect();
+        let ranges = [(0, 1), (7, 0), (1000, 2_000_000), (2_999_999, 1)];
+        let read = sent_of_a_file(&data, b"head", &ranges, &[REQUEST, LAST].concat()).await;
+        let expected = [b"head", &data[..1], &data[1000..2_001_000], &data[2_999_999..]].concat();
+        let bodies = bodies(&read);
+        assert_eq!(bodies.len(), 2);
+        assert!(bodies.iter().all(|body| **body == expected));
+    }
+
+    #[tokio::test]
+    async fn a_head_request_is_told_the_length_alone() {
+        let head = b"HEAD / HTTP/1.1\r\nConnection: close\r\n\r\n";
+        let read = sent_of_a_file(b"a file", b"", &[(0, 6)], head).await;
+        let read = String::from_utf8(read).unwrap();
+        assert!(read.contains("content-length: 6\r\n") && read.ends_with("\r\n\r\n"), "{read}");
+    }
+
+    #[tokio::test]
+    async fn a_file_that_has_become_shorter_breaks_the_answer_off() {
+        let read = sent_of_a_file(b"a file", b"", &[(0, 6), (4, 600)], LAST).await;
+        let read = String::from_utf8(read).unwrap();
+        assert!(read.contains("content-length: 606\r\n") && read.len() < 600, "{read}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -12,6 +12,7 @@ use super::not_live::why_nothing_is_live;
 use super::patient_stream::SegmentAnswer;
 use super::problem::Problem;
 use super::range::{self, Part};
+use super::recorded;
 use super::state::State;
 use bytes::Bytes;
 use http::header::{
@@ -24,8 +25,9 @@ use perch_store::{StreamId, Viewer, Visibility};
 use perch_studio::capture::status::CameraState;
 use perch_studio::hls::{MEDIA_PLAYLIST, Offer, SegmentBytes};
 use perch_studio::live::{OnAir, featured, viewer_of_address, viewer_of_cookie};
+use std::collections::HashSet;
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 
@@ -35,7 +37,10 @@ pub(super) const PREFIX: &str = "/media/";
 /// In place of a stream's id: the featured stream.
 const FEATURED: &str = "live";
 
-const MULTIVARIANT_PLAYLIST: &str = "main.m3u8";
+/// Viewers of recordings beyond so many watch uncounted until the next start.
+const MOST_COUNTED: usize = 20_000;
+
+pub(super) const MULTIVARIANT_PLAYLIST: &str = "main.m3u8";
 
 /// Players may ask for one segment beyond the next one (RFC 8216bis §6.2.5.2).
 const FARTHEST_AHEAD: u64 = 2;
@@ -56,12 +61,22 @@ pub(super) struct Media {
     on_air: watch::Receiver<Arc<[OnAir]>>,
     /// Bounds the blocking reloads that wait at once: as many as there can be connections, because a connection waits for one at most.
     waiting: Semaphore,
+    /// Who watched a recording since the start: the store, whose writes sync the card, is asked once for each.
+    counted: Mutex<HashSet<(StreamId, Viewer)>>,
 }
 
 /// The stream that a request is about. One count is shared, where clones of its handles would be four.
 struct Asked {
     on_air: Arc<[OnAir]>,
     index: usize,
+}
+
+/// Why there is no [`Asked`].
+enum Missing {
+    /// It is not on the air; there may be a recording of it.
+    OffAir(StreamId),
+    /// Another reason.
+    For(Problem),
 }
 
 impl Deref for Asked {
@@ -74,7 +89,12 @@ impl Deref for Asked {
 
 impl Media {
     pub(super) fn new(state: Arc<State>, most_waiting: usize) -> Self {
-        Self { on_air: state.site.live.on_air(), state, waiting: Semaphore::new(most_waiting) }
+        Self {
+            on_air: state.site.live.on_air(),
+            state,
+            waiting: Semaphore::new(most_waiting),
+            counted: Mutex::default(),
+        }
     }
 
     /// Answers a request for `path` under [`PREFIX`].
@@ -82,11 +102,17 @@ impl Media {
         let (stream, name) = path.split_once('/').unwrap_or((path, ""));
         let asked = match *request.method() {
             Method::GET | Method::HEAD | Method::OPTIONS => self.asked(stream),
-            _ => Err(Problem::Method { allowed: "GET, HEAD, OPTIONS".to_owned() }),
+            _ => Err(Missing::For(Problem::Method { allowed: "GET, HEAD, OPTIONS".to_owned() })),
         };
         let asked = match asked {
+            Ok(asked) if recorded::is_of_recording(name) => {
+                asked.viewers.saw(self.viewer(peer, request.headers()), self.state.site.clock.monotonic());
+                let target = asked.hls.offer().target_duration;
+                return self.recorded(asked.stream, name, Some(target), peer, request).await;
+            }
             Ok(asked) => asked,
-            Err(problem) => return for_everybody(problem.into_response()),
+            Err(Missing::OffAir(stream)) => return self.recorded(stream, name, None, peer, request).await,
+            Err(Missing::For(problem)) => return for_everybody(problem.into_response()),
         };
         let is_public = asked.visibility == Visibility::Public;
         let answer = match *request.method() {
@@ -97,19 +123,57 @@ impl Media {
         if is_public { for_everybody(response) } else { for_members(response) }
     }
 
-    fn asked(&self, stream: &str) -> Result<Asked, Problem> {
+    fn asked(&self, stream: &str) -> Result<Asked, Missing> {
         let on_air = self.on_air.borrow().clone();
-        let found = if stream == FEATURED {
-            featured(&on_air)
-                .and_then(|featured| on_air.iter().position(|on_air| on_air.stream == featured.stream))
+        let (found, missing) = if stream == FEATURED {
+            let found = featured(&on_air)
+                .and_then(|featured| on_air.iter().position(|on_air| on_air.stream == featured.stream));
+            (found, Missing::For(Problem::NotLive("nothing is live".to_owned())))
         } else {
-            let stream: StreamId = stream.parse().map_err(|_| Problem::NotFound)?;
-            on_air.iter().position(|on_air| on_air.stream == stream)
+            let stream: StreamId = stream.parse().map_err(|_| Missing::For(Problem::NotFound))?;
+            let found = on_air.iter().position(|on_air| on_air.stream == stream);
+            (found, Missing::OffAir(stream))
         };
-        match found {
-            Some(index) => Ok(Asked { on_air, index }),
-            None if stream == FEATURED => Err(Problem::NotLive("nothing is live".to_owned())),
-            None => Err(Problem::NotLive("this stream is not on the air".to_owned())),
+        found.map(|index| Asked { on_air, index }).ok_or(missing)
+    }
+
+    /// Answers with what is recorded of a stream. `target`: the target duration of one that is on the air.
+    async fn recorded<B>(
+        &self,
+        stream: StreamId,
+        name: &str,
+        target: Option<Duration>,
+        peer: Peer,
+        request: &Request<B>,
+    ) -> Response<Body> {
+        if *request.method() == Method::OPTIONS {
+            return for_everybody(preflight());
+        }
+        let asked = recorded::Asked {
+            stream,
+            name,
+            target,
+            query: request.uri().query().unwrap_or(""),
+            headers: request.headers(),
+        };
+        // Boxed: else the answer to each live playlist takes as much memory.
+        let answer = Box::pin(recorded::answer(&self.state, peer, &asked)).await;
+        let (response, is_public) = match answer {
+            Ok(answer) => answer,
+            Err(problem) => (problem.into_response(), true),
+        };
+        if recorded::is_playlist(name) && response.status().is_success() && *request.method() == Method::GET {
+            self.watched(stream, self.viewer(peer, request.headers()));
+        }
+        if is_public { for_everybody(response) } else { for_members(response) }
+    }
+
+    /// Counts who watches a recording, once.
+    fn watched(&self, stream: StreamId, viewer: Viewer) {
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        if counted.len() < MOST_COUNTED && counted.insert((stream, viewer)) {
+            let state = Arc::clone(&self.state);
+            tokio::spawn(async move { perch_site::recordings::watched(&state.site, stream, viewer).await });
         }
     }
 
@@ -275,7 +339,7 @@ fn playlist_caching(offer: &Offer, blocking: bool) -> &'static str {
 
 fn segment(found: SegmentBytes, target: Duration, asked: &HeaderMap) -> Result<Response<Body>, Problem> {
     let SegmentBytes { data, memory } = found;
-    let part = asked.get(RANGE).map_or(Ok(Part::Whole), |range| range::parse(range, data.len()))?;
+    let part = asked.get(RANGE).map_or(Ok(Part::Whole), |range| range::parse(range, data.len() as u64))?;
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();
     headers.reserve(8);
@@ -285,9 +349,9 @@ fn segment(found: SegmentBytes, target: Duration, asked: &HeaderMap) -> Result<R
     match part {
         Part::Whole => *response.body_mut() = Body::from(data),
         Part::Bytes { first, last } => {
-            headers.insert(CONTENT_RANGE, range::content_range(first, last, data.len()));
+            headers.insert(CONTENT_RANGE, range::content_range(first, last, data.len() as u64));
             *response.status_mut() = StatusCode::PARTIAL_CONTENT;
-            *response.body_mut() = Body::from(data.slice(first..=last));
+            *response.body_mut() = Body::from(data.slice(first as usize..=last as usize));
         }
     }
     response

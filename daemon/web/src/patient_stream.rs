@@ -1,8 +1,9 @@
 //! A connection's bytes, with the deadlines that hyper lacks. A peer that takes nothing for too long is dropped. So is one that
 //! takes too long for a whole segment, even if it keeps taking a little: the segment stays in memory until it is sent. It also
 //! notices when a response has left, after which its place may be given to another connection, and passes a segment's pages to
-//! the socket, where hyper would copy them.
+//! the socket, where hyper would copy them. Nothing of a file is in memory: `file_body` says how it is sent.
 
+use super::file_body::FilesToSend;
 use super::places::Place;
 use super::send_pages::SendPages;
 use super::traffic::Traffic;
@@ -40,11 +41,19 @@ pub(super) struct Exchange {
     answered: AtomicBool,
     /// The response, if it is a segment.
     sending: Mutex<Option<Sending>>,
+    /// The files that the response lies in, if it does.
+    files: Mutex<Option<FilesToSend>>,
 }
 
 impl Exchange {
     pub(super) fn new(place: Place, traffic: Arc<Traffic>) -> Self {
-        Self { place, traffic, answered: AtomicBool::new(false), sending: Mutex::default() }
+        Self {
+            place,
+            traffic,
+            answered: AtomicBool::new(false),
+            sending: Mutex::default(),
+            files: Mutex::default(),
+        }
     }
 
     pub(super) fn begin(&self) {
@@ -52,8 +61,9 @@ impl Exchange {
         self.traffic.requests.add(1);
     }
 
-    /// The service has given its response; `segment` if it is one.
-    pub(super) fn answered(&self, segment: Option<SegmentAnswer>) {
+    /// The service has given its response; `segment` if it is one, `files` if it lies in any.
+    pub(super) fn answered(&self, segment: Option<SegmentAnswer>, files: Option<FilesToSend>) {
+        *self.files() = files;
         if let Some(SegmentAnswer { pages, within }) = segment {
             self.place.sending_segment();
             *self.sending() = Some(Sending { pages, until: Instant::now() + within });
@@ -63,6 +73,10 @@ impl Exchange {
 
     fn sending(&self) -> MutexGuard<'_, Option<Sending>> {
         self.sending.lock().expect("nothing panics while it holds the lock")
+    }
+
+    fn files(&self) -> MutexGuard<'_, Option<FilesToSend>> {
+        self.files.lock().expect("nothing panics while it holds the lock")
     }
 
     fn flushed(&self) {
@@ -140,8 +154,35 @@ fn find_in_pages(pages: &KernelMemory, slices: &[IoSlice<'_>]) -> Option<(usize,
         .find_map(|(index, slice)| Some((index, pages.offset_of(slice).filter(|_| !slice.is_empty())?)))
 }
 
+impl<S: SendPages> PatientStream<S> {
+    /// Sends of a file what the first of `slices` that stands for one stands for, or what comes before it. `None`: none does.
+    fn poll_send_file(
+        &mut self,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Option<Poll<io::Result<usize>>> {
+        let files = self.exchange.files().clone()?;
+        let (before, range) =
+            slices.iter().enumerate().find_map(|(index, slice)| Some((index, files.stands_for(slice)?)))?;
+        if before > 0 {
+            return Some(self.inner.poll_send_with_more_to_come(cx, &slices[..before]));
+        }
+        Some(self.inner.poll_send_file(cx, &range).map(|sent| match sent {
+            Ok(0) => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file has become shorter")),
+            Ok(sent) => {
+                files.sent(sent);
+                Ok(sent)
+            }
+            Err(error) => Err(error),
+        }))
+    }
+}
+
 impl<S: AsyncWrite + SendPages + Unpin> AsyncWrite for PatientStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if let Some(written) = self.poll_send_file(cx, &[IoSlice::new(bytes)]) {
+            return self.judge(cx, written);
+        }
         let written = Pin::new(&mut self.inner).poll_write(cx, bytes);
         self.judge(cx, written)
     }
@@ -151,6 +192,9 @@ impl<S: AsyncWrite + SendPages + Unpin> AsyncWrite for PatientStream<S> {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if let Some(written) = self.poll_send_file(cx, slices) {
+            return self.judge(cx, written);
+        }
         let pages = self.exchange.sending().as_ref().and_then(|sending| sending.pages.clone());
         let found = pages.as_deref().and_then(|pages| Some((pages, find_in_pages(pages, slices)?)));
         let written = match found {

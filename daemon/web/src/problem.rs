@@ -55,8 +55,8 @@ pub(super) enum Problem {
     #[error("the next segment did not come in time: the camera may be stuck")]
     Overdue,
     /// A byte range outside the segment.
-    #[error("the segment has {length} bytes")]
-    Range { length: usize },
+    #[error("there are only {length} bytes")]
+    Range { length: u64 },
     /// More blocking reloads wait than the server allows.
     #[error("too many players are waiting for the next segment")]
     TooManyWaiting,
@@ -256,6 +256,7 @@ fn refused(error: &SiteError) -> (StatusCode, &'static str) {
         SiteError::UpdateBusy(UpdateBusy::Arriving) => (S::CONFLICT, "update_arriving"),
         SiteError::UpdateBusy(UpdateBusy::UnderWay) => (S::CONFLICT, "update_under_way"),
         SiteError::Refused(refusal) => rule(refusal),
+        SiteError::Unreadable => (S::SERVICE_UNAVAILABLE, "recording_unreadable"),
         SiteError::Busy(_) => (S::SERVICE_UNAVAILABLE, "busy"),
         SiteError::StoreBusy => (S::SERVICE_UNAVAILABLE, "store_busy"),
         // `Problem::from` has turned each of these into another problem.

@@ -9,13 +9,13 @@ pub(super) enum Part {
     Whole,
     /// Both ends inclusive.
     Bytes {
-        first: usize,
-        last: usize,
+        first: u64,
+        last: u64,
     },
 }
 
 /// Parses the header `Range` for `length` bytes.
-pub(super) fn parse(range: &HeaderValue, length: usize) -> Result<Part, Problem> {
+pub(super) fn parse(range: &HeaderValue, length: u64) -> Result<Part, Problem> {
     let Some((first, last)) = range
         .to_str()
         .ok()
@@ -40,7 +40,7 @@ pub(super) fn parse(range: &HeaderValue, length: usize) -> Result<Part, Problem>
 }
 
 /// The header `Content-Range` for such a part.
-pub(super) fn content_range(first: usize, last: usize, length: usize) -> HeaderValue {
+pub(super) fn content_range(first: u64, last: u64, length: u64) -> HeaderValue {
     HeaderValue::try_from(format!("bytes {first}-{last}/{length}")).expect("digits are a header value")
 }
 

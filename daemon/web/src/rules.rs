@@ -121,6 +121,12 @@ pub const RULES: &[Rule] = &[
     rule("DELETE", "/api/v1/streams/{id}/save", Member, ""),
     rule("GET", "/api/v1/streams/{id}/thumbnail.jpg", Anyone, "of a members-only stream: members"),
     rule("PUT", "/api/v1/streams/{id}/thumbnail.jpg", Member, "its user or the owner"),
+    // Recordings.
+    rule("GET", "/api/v1/recordings", Anyone, "of members-only streams: whoever is logged in"),
+    rule("GET", "/api/v1/recordings/{stream}", Anyone, "as the stream"),
+    rule("PATCH", "/api/v1/recordings/{stream}", Member, "its stream's user or the owner"),
+    rule("DELETE", "/api/v1/recordings/{stream}", Member, "its stream's user or the owner"),
+    rule("GET", "/api/v1/storage", Owner, ""),
     // Chat.
     rule("GET", "/api/v1/streams/{id}/chat", Anyone, "as the stream and its chat's rules allow"),
     rule("GET", "/api/v1/streams/{id}/messages", Anyone, "as the stream and its chat's rules allow"),

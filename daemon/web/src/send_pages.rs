@@ -1,5 +1,6 @@
-//! Sends without copying: sendfile(2) passes the pages of [`KernelMemory`] to the socket.
+//! Sends without copying: sendfile(2) passes the pages of [`KernelMemory`] and of files to the socket.
 
+use super::file_body::FileRange;
 use perch_device::memory::KernelMemory;
 use rustix::net::sockopt::set_socket_linger;
 use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
@@ -19,6 +20,9 @@ pub(super) trait SendPages {
         offset: u64,
         length: usize,
     ) -> Poll<io::Result<usize>>;
+
+    /// Sends from a range of a file; returns how many bytes were taken. 0: the file has no more.
+    fn poll_send_file(&mut self, cx: &mut Context<'_>, range: &FileRange) -> Poll<io::Result<usize>>;
 
     /// Writes `slices`; the kernel may hold the last packet until more data follows.
     fn poll_send_with_more_to_come(
@@ -42,6 +46,13 @@ impl SendPages for TcpStream {
         poll_when_writable(self, cx, || {
             let mut offset = offset;
             Ok(rustix::fs::sendfile(&*self, pages, Some(&mut offset), length)?)
+        })
+    }
+
+    fn poll_send_file(&mut self, cx: &mut Context<'_>, range: &FileRange) -> Poll<io::Result<usize>> {
+        poll_when_writable(self, cx, || {
+            let mut offset = range.at;
+            Ok(rustix::fs::sendfile(&*self, &*range.file, Some(&mut offset), range.length as usize)?)
         })
     }
 
@@ -88,6 +99,12 @@ impl SendPages for tokio::io::DuplexStream {
     ) -> Poll<io::Result<usize>> {
         let from = usize::try_from(offset).unwrap();
         tokio::io::AsyncWrite::poll_write(std::pin::Pin::new(self), cx, &pages.as_ref()[from..from + length])
+    }
+
+    fn poll_send_file(&mut self, cx: &mut Context<'_>, range: &FileRange) -> Poll<io::Result<usize>> {
+        let mut bytes = vec![0; range.length as usize];
+        let read = std::os::unix::fs::FileExt::read_at(&*range.file, &mut bytes, range.at)?;
+        tokio::io::AsyncWrite::poll_write(std::pin::Pin::new(self), cx, &bytes[..read])
     }
 
     fn poll_send_with_more_to_come(

@@ -3,7 +3,9 @@
 use super::json::Time;
 use super::people::UserRef;
 use perch_site::stream::{Featured, SeenStream};
-use perch_store::{EndReason, Reaction, Stream, StreamId, StreamState, Topic, Visibility};
+use perch_store::{
+    EndReason, Reaction, Recording, RecordingState, Stream, StreamId, StreamState, Topic, Visibility,
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -75,6 +77,9 @@ pub(super) struct StreamItem {
     /// Null if there is nothing to play.
     #[schema(required)]
     playlist_url: Option<String>,
+    /// What is kept of it; null where nothing is.
+    #[schema(required)]
+    recording: Option<RecordingRef>,
     /// Whether the caller may change, stop and delete it.
     may_edit: bool,
 }
@@ -119,7 +124,36 @@ impl From<SeenStream> for StreamItem {
                 Featured::Pinned => "pinned",
             }),
             playlist_url: seen.is_playable.then(|| format!("/media/{}/index.m3u8", facts.id)),
+            recording: seen.recording.map(RecordingRef::from),
             may_edit: seen.may_edit,
+        }
+    }
+}
+
+/// What is kept of a stream, in short; `/api/v1/recordings/{stream}` tells more.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = StreamRecording)]
+struct RecordingRef {
+    /// The sum of the durations of its pictures.
+    duration_seconds: f64,
+    /// Of all its files.
+    bytes: u64,
+    /// Whether it is still growing.
+    is_growing: bool,
+    /// Kept whatever its age and the room on the card.
+    pinned: bool,
+    /// From its beginning, also while it grows.
+    playlist_url: String,
+}
+
+impl From<Recording> for RecordingRef {
+    fn from(recording: Recording) -> Self {
+        Self {
+            duration_seconds: recording.duration_ms as f64 / 1000.0,
+            bytes: recording.bytes,
+            is_growing: recording.state == RecordingState::Recording,
+            pinned: recording.is_pinned,
+            playlist_url: format!("/media/{}/dvr.m3u8", recording.stream),
         }
     }
 }

@@ -218,6 +218,7 @@ fn site(
         hls_metrics,
         memory,
         recordings,
+        playback: Arc::default(),
         faults,
         board: Board::new("/", &config.server.data_dir),
         backups: Arc::new(Backups::new(&config.server.data_dir)),

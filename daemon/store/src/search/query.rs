@@ -71,7 +71,7 @@ impl Default for StreamQuery {
 pub enum StateFilter {
     /// Not ended.
     Live,
-    /// Ended.
+    /// Ended, after it showed a picture.
     Ended,
 }
 
@@ -173,9 +173,10 @@ fn matching(tx: &ReadTransaction, query: &StreamQuery) -> Outcome<Vec<Cursor>> {
         let facts: StreamFacts = record::decode(bytes.value())?;
         let Some(score) = scores.as_ref().map_or(Some(0), |scores| scores.get(&facts)) else { continue };
         let fits = (query.members || facts.visibility == Visibility::Public)
-            && query
-                .state
-                .is_none_or(|state| (state == StateFilter::Ended) == (facts.state == StreamState::Ended))
+            && query.state.is_none_or(|state| match state {
+                StateFilter::Live => facts.state != StreamState::Ended,
+                StateFilter::Ended => facts.state == StreamState::Ended && facts.live_at.is_some(),
+            })
             && query.user.is_none_or(|user| facts.user == user)
             && followed.as_ref().is_none_or(|followed| followed.contains(&facts.user.number()));
         let key = Cursor {

@@ -1,0 +1,193 @@
+//! The body of an answer that lies in files: sent by sendfile(2), in order, together with bytes that are made on the way (an MP4 header).
+//!
+//! hyper passes bodies on as `Bytes`. For what lies in a file this body yields a slice of [`PLACEHOLDER`], which nobody reads; the connection's stream
+//! (`patient_stream`) recognises it by its address and sends as many bytes of the file instead.
+//!
+//! sendfile blocks while the card is read, and the runtime's threads serve every viewer. So a piece of a file is only handed over when it is in
+//! the page cache; if it is not, a thread that may block reads it first.
+
+use bytes::Bytes;
+use hyper::body::{Frame, SizeHint};
+use rustix::io::{Errno, ReadWriteFlags, preadv2};
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, IoSliceMut};
+use std::os::unix::fs::FileExt as _;
+use std::pin::Pin;
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
+use std::task::{Context, Poll, ready};
+use tokio::task::JoinHandle;
+
+/// Bytes of a file that are read ahead and handed over at once: a second of a stream, and little beside the memory of a small board.
+const PIECE: usize = 512 << 10;
+/// Read at once into the page cache.
+const READ: usize = 64 << 10;
+
+/// As long as a piece, and never touched: it takes addresses, no memory.
+static PLACEHOLDER: LazyLock<&'static [u8]> = LazyLock::new(|| vec![0; PIECE].leak());
+
+/// What an answer is made of, in order.
+pub(super) enum Content {
+    /// As they are.
+    Bytes(Bytes),
+    /// Of a file. It has to be as long.
+    File(FileRange),
+}
+
+/// Bytes of a file.
+#[derive(Clone, Debug)]
+pub(super) struct FileRange {
+    pub(super) file: Arc<File>,
+    pub(super) at: u64,
+    pub(super) length: u64,
+}
+
+/// The pieces of files that hyper has been given and the connection has yet to send; an extension of the response.
+#[derive(Clone, Debug, Default)]
+pub(super) struct FilesToSend(Arc<Mutex<VecDeque<FileRange>>>);
+
+impl FilesToSend {
+    fn pieces(&self) -> MutexGuard<'_, VecDeque<FileRange>> {
+        self.0.lock().expect("nothing panics while it holds the lock")
+    }
+
+    /// The bytes that `slice` stands for, if it stands for bytes of a file: those that are next.
+    pub(super) fn stands_for(&self, slice: &[u8]) -> Option<FileRange> {
+        let range = PLACEHOLDER.as_ptr_range();
+        if slice.is_empty() || !range.contains(&slice.as_ptr()) {
+            return None;
+        }
+        let next = self.pieces().front()?.clone();
+        Some(FileRange { length: next.length.min(slice.len() as u64), ..next })
+    }
+
+    /// So many bytes of the next piece have left.
+    pub(super) fn sent(&self, bytes: usize) {
+        let mut pieces = self.pieces();
+        if let Some(next) = pieces.front_mut() {
+            next.at += bytes as u64;
+            next.length -= bytes as u64;
+            if next.length == 0 {
+                pieces.pop_front();
+            }
+        }
+    }
+}
+
+/// The body.
+pub(super) struct FileBody {
+    content: VecDeque<Content>,
+    remaining: u64,
+    to_send: FilesToSend,
+    reading: Option<JoinHandle<io::Result<FileRange>>>,
+}
+
+impl FileBody {
+    pub(super) fn new(content: impl IntoIterator<Item = Content>) -> Self {
+        let content: VecDeque<_> = content.into_iter().collect();
+        let length = |content: &Content| match content {
+            Content::Bytes(bytes) => bytes.len() as u64,
+            Content::File(range) => range.length,
+        };
+        let remaining = content.iter().map(length).sum();
+        Self { content, remaining, to_send: FilesToSend::default(), reading: None }
+    }
+
+    /// What the connection has to be told of, beside the body.
+    pub(super) fn to_send(&self) -> FilesToSend {
+        self.to_send.clone()
+    }
+
+    /// The next piece of the file that is at the front.
+    fn next_piece(&mut self) -> Option<FileRange> {
+        let Some(Content::File(range)) = self.content.front_mut() else { return None };
+        let piece = FileRange { length: range.length.min(PIECE as u64), ..range.clone() };
+        range.at += piece.length;
+        range.length -= piece.length;
+        if range.length == 0 {
+            self.content.pop_front();
+        }
+        Some(piece)
+    }
+
+    /// Has hyper send the piece.
+    fn hand_over(&mut self, piece: FileRange) -> Frame<Bytes> {
+        let length = piece.length;
+        self.remaining -= length;
+        self.to_send.pieces().push_back(piece);
+        Frame::data(Bytes::from_static(&PLACEHOLDER[..length as usize]))
+    }
+}
+
+impl hyper::body::Body for FileBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        loop {
+            if let Some(reading) = &mut self.reading {
+                let read = ready!(Pin::new(reading).poll(cx));
+                self.reading = None;
+                let read = read.map_err(io::Error::other).and_then(|read| read);
+                return Poll::Ready(Some(read.map(|piece| self.hand_over(piece))));
+            }
+            match self.content.front() {
+                None => return Poll::Ready(None),
+                Some(Content::File(range)) if range.length == 0 => drop(self.content.pop_front()),
+                Some(Content::Bytes(_)) => {
+                    let Some(Content::Bytes(bytes)) = self.content.pop_front() else { continue };
+                    self.remaining -= bytes.len() as u64;
+                    if !bytes.is_empty() {
+                        return Poll::Ready(Some(Ok(Frame::data(bytes))));
+                    }
+                }
+                Some(Content::File(_)) => {
+                    let Some(piece) = self.next_piece() else { continue };
+                    if is_in_page_cache(&piece) {
+                        return Poll::Ready(Some(Ok(self.hand_over(piece))));
+                    }
+                    self.reading = Some(tokio::task::spawn_blocking(move || read_in(piece)));
+                }
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.remaining == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.remaining)
+    }
+}
+
+/// Whether the piece can be read without waiting for the card. Its first and its last byte are asked: the kernel reads ahead in order.
+fn is_in_page_cache(piece: &FileRange) -> bool {
+    [piece.at, piece.at + piece.length - 1].into_iter().all(|at| {
+        let mut byte = [0];
+        let read = preadv2(&*piece.file, &mut [IoSliceMut::new(&mut byte)], at, ReadWriteFlags::NOWAIT);
+        // File systems that cannot tell are read as if it were there.
+        matches!(read, Ok(1) | Err(Errno::OPNOTSUPP))
+    })
+}
+
+/// Reads the piece into the page cache. Blocks.
+fn read_in(piece: FileRange) -> io::Result<FileRange> {
+    let mut buffer = vec![0; READ];
+    let mut at = piece.at;
+    let end = piece.at + piece.length;
+    while at < end {
+        let most = READ.min((end - at) as usize);
+        match piece.file.read_at(&mut buffer[..most], at) {
+            // Less can be sent than was promised: the connection is broken off, and the other side sees it.
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(read) => at += read as u64,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(piece)
+}

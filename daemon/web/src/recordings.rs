@@ -1,0 +1,287 @@
+//! `/api/v1/recordings` and `/api/v1/storage`: what is kept of streams, and what it takes of the card.
+
+use super::caller::Caller;
+use super::input::{Json, Path, Query};
+use super::json::{self, Time};
+use super::list::{Asked, List};
+use super::people::UserRef;
+use super::problem::Problem;
+use super::state::{Shared, State};
+use axum::response::Response;
+use http::{HeaderMap, StatusCode};
+use perch_site::recordings::{self, SeenRecording};
+use perch_store::{Recording, RecordingState, StreamId};
+use perch_studio::playback::Outline;
+use perch_studio::recorder::Storage;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(show, change, delete)).routes(routes!(storage))
+}
+
+/// What is kept of a stream.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Recording)]
+struct RecordingItem {
+    /// The stream's id.
+    #[schema(value_type = String)]
+    stream: StreamId,
+    title: String,
+    user: UserRef,
+    /// `public` or `members`: as the stream.
+    #[schema(value_type = String)]
+    visibility: perch_store::Visibility,
+    /// When its first picture was taken.
+    #[schema(value_type = String, format = DateTime)]
+    started_at: Time,
+    /// The board's clock was not set then: `started_at` may be wrong.
+    is_date_provisional: bool,
+    /// The sum of the durations of its pictures.
+    duration_seconds: f64,
+    /// Of all its files.
+    bytes: u64,
+    /// Whether it is still growing.
+    is_growing: bool,
+    /// Kept whatever its age and the room on the card.
+    pinned: bool,
+    /// What its files are called on the card, without an extension.
+    name: String,
+    /// Why nothing is written just now; null where all is well.
+    #[schema(required)]
+    trouble: Option<String>,
+    /// From its beginning, also while it grows.
+    playlist_url: String,
+    /// As one MP4 file; null while it grows.
+    #[schema(required)]
+    download_url: Option<String>,
+    may_edit: bool,
+}
+
+impl From<SeenRecording> for RecordingItem {
+    fn from(seen: SeenRecording) -> Self {
+        let SeenRecording { recording, stream, user, trouble, may_edit } = seen;
+        let is_growing = recording.state == RecordingState::Recording;
+        let id = recording.stream;
+        Self {
+            stream: id,
+            title: stream.details.title,
+            user: UserRef::from(&user),
+            visibility: stream.facts.visibility,
+            started_at: Time(recording.started_at),
+            is_date_provisional: recording.is_date_provisional,
+            duration_seconds: recording.duration_ms as f64 / 1000.0,
+            bytes: recording.bytes,
+            is_growing,
+            pinned: recording.is_pinned,
+            name: recording.name,
+            trouble,
+            playlist_url: format!("/media/{id}/dvr.m3u8"),
+            download_url: (!is_growing).then(|| format!("/media/{id}/recording.mp4")),
+            may_edit,
+        }
+    }
+}
+
+/// A recording with what players want to know of it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RecordingDetails)]
+struct RecordingDetails {
+    #[serde(flatten)]
+    item: RecordingItem,
+    /// Of its first part (RFC 6381); null where its files cannot be read.
+    #[schema(required)]
+    codecs: Option<String>,
+    /// Where the recording's time and the stream's part: chat messages have the stream's. From one to the next both go on alike.
+    timeline: Vec<Point>,
+}
+
+/// The same moment in two times, in seconds.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = TimelinePoint)]
+struct Point {
+    /// Into the recording.
+    at_seconds: f64,
+    /// Into the stream, pauses included.
+    offset_seconds: f64,
+}
+
+impl RecordingDetails {
+    fn new(seen: SeenRecording, outline: Option<Outline>) -> Self {
+        let mut item = RecordingItem::from(seen);
+        let (mut codecs, mut timeline) = (None, Vec::new());
+        if let Some(outline) = outline {
+            // The files' own word: the store learns it at the end.
+            item.duration_seconds = outline.duration.as_secs_f64();
+            codecs = outline.codecs;
+            let seconds = |ms: u64| ms as f64 / 1000.0;
+            timeline.extend(outline.jumps.iter().map(|jump| Point {
+                at_seconds: seconds(jump.at_ms),
+                offset_seconds: seconds(jump.stream_offset_ms),
+            }));
+        }
+        Self { item, codecs, timeline }
+    }
+}
+
+/// Which recordings.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Which {
+    /// Of this username.
+    #[param(max_length = 100)]
+    user: Option<String>,
+    /// Recordings of a page.
+    #[param(minimum = 1, maximum = 100)]
+    limit: Option<usize>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// What is kept of streams, the newest first.
+#[utoipa::path(get, path = "/api/v1/recordings", tag = "recordings", params(Which),
+    responses((status = 200, description = "A page of recordings", body = List<RecordingItem>)))]
+async fn list(state: Shared, caller: Caller, Query(which): Query<Which>) -> Result<Response, Problem> {
+    let asked = Asked::<StreamId>::new(which.limit, which.cursor.as_deref())?;
+    let wanted = recordings::Which { username: which.user, before: asked.before, limit: asked.and_one() };
+    let found = recordings::list(&state.site, &caller.actor, wanted).await?;
+    Ok(json::fresh(&List::of(found, &asked, |seen| seen.recording.stream, RecordingItem::from)))
+}
+
+/// What is kept of a stream.
+#[utoipa::path(get, path = "/api/v1/recordings/{stream}", tag = "recordings", params(("stream" = String, Path, description = "The stream's id")),
+    responses((status = 200, description = "The recording", body = RecordingDetails), (status = 304, description = "As before (If-None-Match)")))]
+async fn show(
+    state: Shared,
+    caller: Caller,
+    Path(stream): Path<StreamId>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let (seen, outline) = recordings::show(&state.site, &caller.actor, stream).await?;
+    Ok(json::tagged(&RecordingDetails::new(seen, outline), &headers))
+}
+
+/// What to change; what is not given stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = RecordingChange)]
+struct Change {
+    /// Keep it whatever its age and the room on the card.
+    pinned: Option<bool>,
+}
+
+/// Pins a recording, or unpins it.
+#[utoipa::path(patch, path = "/api/v1/recordings/{stream}", tag = "recordings", params(("stream" = String, Path, description = "The stream's id")), request_body = Change,
+    responses((status = 200, description = "The recording as it is now", body = RecordingDetails)))]
+async fn change(
+    state: Shared,
+    caller: Caller,
+    Path(stream): Path<StreamId>,
+    Json(asked): Json<Change>,
+) -> Result<Response, Problem> {
+    if let Some(pinned) = asked.pinned {
+        recordings::pin(&state.site, &caller.actor, stream, pinned).await?;
+    }
+    let (seen, outline) = recordings::show(&state.site, &caller.actor, stream).await?;
+    Ok(json::fresh(&RecordingDetails::new(seen, outline)))
+}
+
+/// Deletes what is kept of a stream, at once; one that grows ends. The stream and its chat stay.
+#[utoipa::path(delete, path = "/api/v1/recordings/{stream}", tag = "recordings", params(("stream" = String, Path, description = "The stream's id")),
+    responses((status = 204, description = "It is gone")))]
+async fn delete(state: Shared, caller: Caller, Path(stream): Path<StreamId>) -> Result<StatusCode, Problem> {
+    recordings::delete(&state.site, &caller.actor, stream).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// What recordings take of the card.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Storage)]
+struct StorageReport {
+    /// Where recordings lie.
+    folder: String,
+    /// Of the card, or of the disk that the folder is on; null where the folder is not there.
+    #[schema(required)]
+    total_bytes: Option<u64>,
+    #[schema(required)]
+    free_bytes: Option<u64>,
+    /// By all recordings.
+    used_bytes: u64,
+    /// How many there are.
+    recordings: usize,
+    /// What all recordings together may take; null where the folder is not there.
+    #[schema(required)]
+    budget_bytes: Option<u64>,
+    /// Left free, whatever the budget.
+    keep_free_bytes: u64,
+    /// After so many days a recording is deleted; null: never.
+    #[schema(required)]
+    keep_days: Option<u32>,
+    /// By what is being recorded now, else by the newest recording; null where there is none.
+    #[schema(required)]
+    written_bytes_per_hour: Option<u64>,
+    /// Over the last week: the card wears by as much.
+    written_bytes_per_day: u64,
+    /// At this rate a recording is kept for so many days; null where nothing was recorded lately.
+    #[schema(required)]
+    keeps_days: Option<f64>,
+    /// The recording that is deleted next when room is needed.
+    #[schema(required)]
+    goes_next: Option<GoesNext>,
+    /// What does not work just now, in words.
+    #[schema(required)]
+    trouble: Option<String>,
+}
+
+/// The recording that is deleted next.
+#[derive(Debug, Serialize, ToSchema)]
+struct GoesNext {
+    #[schema(value_type = String)]
+    stream: StreamId,
+    name: String,
+    bytes: u64,
+    #[schema(value_type = String, format = DateTime)]
+    started_at: Time,
+}
+
+impl From<Recording> for GoesNext {
+    fn from(recording: Recording) -> Self {
+        Self {
+            stream: recording.stream,
+            name: recording.name,
+            bytes: recording.bytes,
+            started_at: Time(recording.started_at),
+        }
+    }
+}
+
+impl From<Storage> for StorageReport {
+    fn from(storage: Storage) -> Self {
+        Self {
+            folder: storage.folder.to_string_lossy().into_owned(),
+            total_bytes: storage.card.map(|card| card.total),
+            free_bytes: storage.card.map(|card| card.free),
+            used_bytes: storage.used,
+            recordings: storage.recordings,
+            budget_bytes: storage.budget,
+            keep_free_bytes: storage.keep_free,
+            keep_days: (storage.keep_days > 0).then_some(storage.keep_days),
+            written_bytes_per_hour: storage.written_per_hour,
+            written_bytes_per_day: storage.written_per_day,
+            keeps_days: storage.keeps_for.map(|keeps| keeps.as_secs_f64() / 86_400.0),
+            goes_next: storage.goes_next.map(GoesNext::from),
+            trouble: storage.trouble,
+        }
+    }
+}
+
+/// How full the card is, and how long recordings are kept on it.
+#[utoipa::path(get, path = "/api/v1/storage", tag = "recordings",
+    responses((status = 200, description = "What recordings take", body = StorageReport)))]
+async fn storage(state: Shared, caller: Caller) -> Result<Response, Problem> {
+    Ok(json::fresh(&StorageReport::from(recordings::storage(&state.site, &caller.actor).await?)))
+}
