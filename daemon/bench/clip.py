@@ -50,6 +50,36 @@ def make() -> Path:
     return clip
 
 
+def make_transport_stream(clip: Path) -> Path:
+    """The clip twice over as MPEG-TS, beside it: longer than it is measured, so that its times go on."""
+    transport_stream = clip.with_suffix(".ts")
+    if not transport_stream.exists():
+        unfinished = clip.with_suffix(".part.ts")
+        copy = ["ffmpeg", "-nostdin", "-v", "error", "-y", "-stream_loop", "1", "-r", str(FRAMES_PER_SECOND), "-f", "h264", "-i", str(clip), "-c", "copy", "-f", "mpegts"]
+        subprocess.run([*copy, str(unfinished)], check=True, timeout=300)
+        unfinished.rename(transport_stream)
+    return transport_stream
+
+
+_PACKET_BYTES = 188
+_VIDEO_PID = 0x100
+"""As ffmpeg numbers it."""
+
+
+def transport_units(stream: bytes) -> list[AccessUnit]:
+    """Cuts a transport stream before each packet that begins a picture (payload_unit_start_indicator, ISO/IEC 13818-1 §2.4.3.2)."""
+    starts, idrs = [], []
+    for at in range(0, len(stream), _PACKET_BYTES):
+        pid = (stream[at + 1] & 0x1F) << 8 | stream[at + 2]
+        if pid == _VIDEO_PID and stream[at + 1] & 0x40:
+            starts.append(at)
+            # random_access_indicator of the adaptation field.
+            idrs.append(bool(stream[at + 3] & 0x20 and stream[at + 4] and stream[at + 5] & 0x40))
+    ends = [*starts[1:], len(stream)]
+    # Tables at the beginning belong to the first picture.
+    return [AccessUnit(0 if start == starts[0] else start, end, idr) for start, end, idr in zip(starts, ends, idrs)]
+
+
 def access_units(stream: bytes) -> list[AccessUnit]:
     """Cuts Annex B into access units (ITU-T H.264 §7.4.1.2.3, as far as x264's output needs it: one begins at the first SEI, parameter
     set, delimiter or slice with first_mb_in_slice = 0 after a slice)."""

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A camera that emits H.264, played from a file: writes each access unit to standard output when it is due, for ever.
 
-    pacer.py CLIP.h264 [IDR_LOG]
+    pacer.py CLIP.h264|CLIP.ts [IDR_LOG]
 
 Both perchd (as its `command` source) and ffmpeg read from it, so what pacing costs is counted on neither side. For each IDR it appends to
 IDR_LOG the monotonic time, in nanoseconds, at which it began to hand the picture over.
@@ -18,7 +18,7 @@ import clip
 def main() -> None:
     stream = Path(sys.argv[1]).read_bytes()
     log = os.open(sys.argv[2], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600) if len(sys.argv) > 2 else None
-    units = clip.access_units(stream)
+    units = clip.transport_units(stream) if sys.argv[1].endswith(".ts") else clip.access_units(stream)
     pictures = memoryview(stream)
     begin = time.monotonic()
     sent = 0

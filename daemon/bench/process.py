@@ -65,6 +65,15 @@ def cpu_seconds(pids: list[int]) -> float:
     return sum(time.clock_gettime(~pid << 3 | _SCHEDULER_CLOCK) for pid in pids)
 
 
+def wake_ups(pids: list[int]) -> int:
+    """How often the threads of these processes have waited so far (voluntary context switches)."""
+    total = 0
+    for status in (path for pid in pids for path in Path(f"/proc/{pid}/task").glob("*/status")):
+        with contextlib.suppress(OSError):  # it has ended
+            total += int(status.read_text().split("\nvoluntary_ctxt_switches:")[1].split()[0])
+    return total
+
+
 def memory(pids: list[int]) -> tuple[int, int]:
     """Resident bytes now, as (RSS, PSS) summed over the processes. What they hold in memory files (memfd_create(2)) counts whole,
     mapped or not: it is their memory, though RSS would leave most of it out."""

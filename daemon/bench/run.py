@@ -59,7 +59,10 @@ def _segmenting(bench: Bench) -> list[table.Result]:
 def _live(bench: Bench) -> list[table.Result]:
     with nginx.rtmp_stack(bench.folder / "live-peer", bench.clip) as peer:
         theirs = live.observe(peer)
-    return [live.compare(live.observe(bench.perch), theirs)]
+    ours = live.observe(bench.perch)
+    with perch.live_stream(bench.perchd, bench.folder / "perch-timed", clip.make_transport_stream(bench.clip)) as stream:
+        timed = live.observe(stream)
+    return [live.compare(ours, timed, theirs)]
 
 
 def _serving(bench: Bench) -> list[table.Result]:

@@ -24,6 +24,19 @@ class AccessUnits(unittest.TestCase):
         self.assertEqual(clip.access_units(b"\0\0\1\x67A"), [])
 
 
+class TransportStreams(unittest.TestCase):
+    def test_are_cut_before_packets_that_begin_a_picture(self):
+        def packet(pid, begins=False, is_idr=False):
+            field = b"\x01\x40" if is_idr else b""
+            head = bytes([0x47, begins << 6 | pid >> 8, pid & 0xFF, (0x30 if field else 0x10)])
+            return (head + field).ljust(188, b"\xff")
+
+        tables, idr, more, picture = packet(0, True), packet(256, True, True), packet(256), packet(256, True)
+        stream = tables + idr + more + tables + picture
+        units = clip.transport_units(stream)
+        self.assertEqual([(unit.start // 188, unit.end // 188, unit.is_idr) for unit in units], [(0, 4, True), (4, 5, False)])
+
+
 class Playlists(unittest.TestCase):
     def test_window_and_sequence(self):
         playlist = hls.parse("#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:7\n#EXTINF:2.000,\n7.ts\n#EXTINF:1.5,\n8.ts\n")

@@ -21,6 +21,13 @@ use std::time::Duration;
 /// Size asked for the pipe of standard output, in bytes: the most an unprivileged process gets (`/proc/sys/fs/pipe-max-size`, pipe(7)), so
 /// that a slow moment of ours does not block the child.
 const PIPE: usize = 1 << 20;
+/// Bytes that are asked for at a time at least: more than most pictures have.
+const LEAST_READ: usize = 64 << 10;
+/// A wait that took no longer was none: the bytes were there already.
+const AT_ONCE: Duration = Duration::from_micros(200);
+/// How long bytes may lie in the pipe where they carry their times. Each wake-up of this thread costs as much as the work on several
+/// pictures. At rates that would fill a quarter of the pipe meanwhile they are read at once.
+const LINGER: Duration = Duration::from_millis(200);
 /// How long a child that closed its output may take to exit, so that its exit status can be told.
 const EXIT: Duration = Duration::from_millis(500);
 /// Time between SIGTERM and SIGKILL.
@@ -38,6 +45,11 @@ pub struct CommandSource {
     stdout: ChildStdout,
     stderr: Option<ChildStderr>,
     read_at: Duration,
+    /// Bytes of the last read.
+    read_bytes: usize,
+    /// The last read left nothing in the pipe.
+    is_drained: bool,
+    carries_times: bool,
     log: ChildLog,
     clock: Arc<dyn Clock>,
     description: SourceDescription,
@@ -74,6 +86,9 @@ impl CommandSource {
             stdout,
             stderr,
             read_at: clock.monotonic(),
+            read_bytes: 0,
+            is_drained: true,
+            carries_times: false,
             log: ChildLog::new(&camera.name, program),
             clock,
             description: SourceDescription {
@@ -167,23 +182,40 @@ impl CommandSource {
 
 impl CodedSource for CommandSource {
     fn next(&mut self, timeout: Duration) -> Result<Output, SourceError> {
-        let was_there = self.wait(Duration::ZERO)?;
-        if !was_there && !self.wait(timeout)? {
-            return Ok(Output::Nothing);
+        let mut was_there = !self.is_drained;
+        if self.is_drained {
+            let mut asked_at = self.clock.monotonic();
+            if self.carries_times && self.read_bytes < PIPE / 4 {
+                self.clock.park((self.read_at + LINGER).saturating_sub(asked_at));
+                asked_at = self.clock.monotonic();
+            }
+            if !self.wait(timeout)? {
+                return Ok(Output::Nothing);
+            }
+            was_there = self.clock.monotonic() <= asked_at + AT_ONCE;
         }
-        // As large as the bytes in the pipe. Pictures share this buffer as long as they are kept, so unused space in it would be kept, too.
-        let there = rustix::io::ioctl_fionread(&self.stdout).map_or(PIPE, |bytes| bytes as usize);
-        let mut chunk = Vec::with_capacity(there.clamp(1, PIPE));
+        let mut chunk = Vec::with_capacity((2 * self.read_bytes).clamp(LEAST_READ, PIPE));
         match rustix::io::read(&self.stdout, rustix::buffer::spare_capacity(&mut chunk)) {
             Ok(0) => Err(self.ended()),
-            Ok(_) => {
+            Ok(read) => {
+                self.is_drained = read < chunk.capacity();
+                self.read_bytes = read;
+                // Pictures share these bytes as long as they are kept, so unused space behind them would be kept, too.
+                chunk.shrink_to_fit();
                 let last_read_at = std::mem::replace(&mut self.read_at, self.clock.monotonic());
                 let since = if was_there { last_read_at } else { self.read_at };
                 Ok(Output::Stream { data: chunk.into(), since, read_at: self.read_at })
             }
-            Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => Ok(Output::Nothing),
+            Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => {
+                self.is_drained = true;
+                Ok(Output::Nothing)
+            }
             Err(error) => Err(self.failed(&format!("its output cannot be read: {error}"))),
         }
+    }
+
+    fn carries_times(&mut self) {
+        self.carries_times = true;
     }
 
     /// Does nothing: a child cannot be asked for an IDR. It makes them as its arguments say.
@@ -345,6 +377,30 @@ mod tests {
             panic!("nothing")
         };
         assert!(since == started && read_at > since);
+    }
+
+    #[test]
+    fn bytes_that_carry_their_times_are_left_in_the_pipe_for_a_moment() {
+        let clock = Arc::new(HandClock::default());
+        let mut camera = camera();
+        camera.command = ["sh", "-c", "while echo a; do :; done"].map(str::to_owned).to_vec();
+        let mut source = CommandSource::start(&camera, clock.clone()).unwrap();
+        let mut drained = |source: &mut CommandSource| {
+            let before = clock.monotonic();
+            source.is_drained = true;
+            source.read_bytes = 1;
+            while !matches!(source.next(Duration::from_secs(10)), Ok(Output::Stream { .. })) {}
+            clock.monotonic() - before
+        };
+        assert_eq!(drained(&mut source), Duration::ZERO);
+        source.carries_times();
+        assert_eq!(drained(&mut source), LINGER);
+        assert_eq!(drained(&mut source), LINGER, "since the last read");
+        source.read_bytes = PIPE / 4;
+        source.is_drained = true;
+        let before = clock.monotonic();
+        while !matches!(source.next(Duration::from_secs(10)), Ok(Output::Stream { .. })) {}
+        assert_eq!(clock.monotonic(), before, "the pipe would fill");
     }
 
     #[test]

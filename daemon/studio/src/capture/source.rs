@@ -32,6 +32,9 @@ pub trait CodedSource: Send {
     fn finish(&mut self) -> bool {
         false
     }
+    /// The stream turned out to carry its own times, so that those of its arrival matter no more: a source of bytes may leave them
+    /// where they are for a moment, and take more of them at a time.
+    fn carries_times(&mut self) {}
     /// A description for people.
     fn description(&self) -> SourceDescription;
 }

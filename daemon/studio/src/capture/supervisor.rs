@@ -237,6 +237,9 @@ impl Supervisor {
                     self.lacks_entries = false;
                     self.announce(source, &mut pictures, is_live);
                     is_live = true;
+                    if pictures.carry_times() {
+                        source.carries_times();
+                    }
                 }
             }
             if let Some(fault) = pictures.fault(now) {

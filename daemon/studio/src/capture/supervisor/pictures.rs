@@ -86,6 +86,11 @@ impl Pictures {
         self.container.finish(MediaTime::from_monotonic(now), &mut self.assembler, publish);
     }
 
+    /// The stream brings the times of its pictures with it.
+    pub(super) const fn carry_times(&self) -> bool {
+        matches!(self.container, Container::TransportStream(_))
+    }
+
     /// Why a transport stream gives no pictures, in words.
     pub(super) fn stream_problem(&self) -> Option<String> {
         self.container.problem()
