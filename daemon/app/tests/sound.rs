@@ -60,8 +60,12 @@ fn playing(file: &Path) -> String {
 /// The first `count` segments of the stream in one file, and the playlist that lists them.
 fn record(daemon: &Daemon, count: u64, file: &Path) -> m3u8_rs::MediaPlaylist {
     let read = |path: &str| m3u8_rs::parse_media_playlist_res(&daemon.get(path).body).unwrap();
-    let first = read("/media/live/index.m3u8").media_sequence;
-    let playlist = read(&format!("/media/live/index.m3u8?_HLS_msn={}", first + count - 1));
+    let mut playlist = read("/media/live/index.m3u8");
+    let first = playlist.media_sequence;
+    // One after the other: nobody may wait for a segment far ahead.
+    for sequence in first + 1..first + count {
+        playlist = read(&format!("/media/live/index.m3u8?_HLS_msn={sequence}"));
+    }
     let segments = playlist.segments.iter().take(count as usize);
     let bytes: Vec<u8> =
         segments.flat_map(|segment| daemon.get(&format!("/media/live/{}", segment.uri)).body).collect();
