@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -20,10 +21,14 @@ fn make(arguments: &[&str], file: &Path) {
     assert!(made.expect("ffmpeg is installed").success());
 }
 
-/// So many seconds of x264 with B-frames and a tone coded like this, as MPEG-TS.
-fn clip(folder: &Path, seconds: u32, sound: &[&str]) -> PathBuf {
-    let file = folder.join("clip.ts");
-    let inputs = [format!("testsrc=s=160x90:r=25:d={seconds}"), format!("sine=d={seconds}:r=48000")];
+/// So many seconds of x264 with B-frames and noise coded like this, as MPEG-TS. No two frames are the same, also of clips with other names.
+fn clip(folder: &Path, name: &str, seconds: u32, sound: &[&str]) -> PathBuf {
+    let file = folder.join(format!("{name}.ts"));
+    let seed = name.len();
+    let inputs = [
+        format!("testsrc=s=160x90:r=25:d={seconds},hue=h={seed}0,noise=alls=20:allf=t:all_seed={seed}"),
+        format!("anoisesrc=d={seconds}:r=48000:a=0.2:seed={seed}"),
+    ];
     let video = ["-c:v", "libx264", "-bf", "2", "-g", "25", "-preset", "fast", "-pix_fmt", "yuv420p"];
     let sources = ["-f", "lavfi", "-i", &inputs[0], "-f", "lavfi", "-i", &inputs[1]];
     make(&[&sources[..], &video, sound].concat(), &file);
@@ -111,7 +116,7 @@ fn check_sound(source: &Path, recorded: &Path) {
 fn sound_goes_with_its_picture_into_the_segments() {
     for rate in ["48000", "44100"] {
         let dir = tempfile::tempdir().unwrap();
-        let clip = clip(dir.path(), 20, &["-c:a", "aac", "-ar", rate]);
+        let clip = clip(dir.path(), "clip", 20, &["-c:a", "aac", "-ar", rate]);
         let daemon = Daemon::ready(&playing(&clip));
         let recorded = dir.path().join("recorded.ts");
         let playlist = record(&daemon, 4, &recorded);
@@ -133,7 +138,7 @@ fn sound_goes_with_its_picture_into_the_segments() {
 #[test]
 fn sound_that_is_no_aac_is_left_out_in_words() {
     let dir = tempfile::tempdir().unwrap();
-    let daemon = Daemon::ready(&playing(&clip(dir.path(), 20, &["-c:a", "mp2"])));
+    let daemon = Daemon::ready(&playing(&clip(dir.path(), "clip", 20, &["-c:a", "mp2"])));
     let camera = &daemon.get("/api/v1/cameras").json()["items"][0];
     assert!(camera["detail"].as_str().unwrap().contains("its sound is MPEG audio (MP2 or MP3)"), "{camera}");
     let recorded = dir.path().join("recorded.ts");
@@ -144,7 +149,7 @@ fn sound_that_is_no_aac_is_left_out_in_words() {
 #[test]
 fn chromium_plays_the_sound() {
     let dir = tempfile::tempdir().unwrap();
-    let daemon = Daemon::ready(&playing(&clip(dir.path(), 40, &["-c:a", "aac"])));
+    let daemon = Daemon::ready(&playing(&clip(dir.path(), "clip", 40, &["-c:a", "aac"])));
     let mut script = Command::new("node")
         .args(["browser/sound.js", "6"])
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests"))
@@ -161,4 +166,78 @@ fn chromium_plays_the_sound() {
     assert!(number("audioBytes") > 10_000.0 && number("videoBytes") > 10_000.0, "{seen}");
     assert!(number("played") > 4.0, "{seen}");
     assert_eq!(seen["complaints"].as_array().unwrap().len(), 0, "{seen}");
+}
+
+/// Packets of one kind: presentation time in ticks, and a hash of the bytes.
+fn packets(file: &Path, kind: &str) -> Vec<(i64, String)> {
+    let output = Command::new("ffprobe")
+        .args(["-loglevel", "error", "-select_streams", kind, "-show_data_hash", "md5"])
+        .args(["-show_entries", "packet=pts,data_hash", "-of", "csv=p=0"])
+        .arg(file)
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    // Side data breaks ffprobe's lines.
+    let fields: Vec<_> = text.split([',', '\n']).filter(|field| !field.is_empty()).collect();
+    fields.chunks_exact(2).map(|pair| (pair[0].parse().unwrap(), pair[1].to_owned())).collect()
+}
+
+/// How much later than in the source its pictures and its sound come, in ticks, for each packet of it that was recorded.
+fn delays(source: &Path, recorded: &Path, kind: &str) -> Vec<i64> {
+    let theirs: HashMap<_, _> = packets(source, kind).into_iter().map(|(pts, hash)| (hash, pts)).collect();
+    let ours = packets(recorded, kind);
+    ours.iter().filter_map(|(pts, hash)| Some(pts - theirs.get(hash)?)).collect()
+}
+
+/// A program that plays one clip and then another, at their own pace; their times begin at these seconds.
+fn playing_with_times(parts: &[(&Path, u32)]) -> String {
+    let play = |(file, begin): &(&Path, u32)| {
+        let file = file.to_str().unwrap();
+        let times = format!("-output_ts_offset {begin} -muxdelay 0 -muxpreload 0");
+        format!("ffmpeg -loglevel error -nostdin -re -i {file} -c copy {times} -f mpegts -")
+    };
+    let script: Vec<_> = parts.iter().map(play).collect();
+    camera(&["sh", "-c", &script.join("; ")])
+}
+
+/// Pictures and sound of the source were recorded, all as much later as each other, to a millisecond.
+fn check_together(source: &Path, recorded: &Path) {
+    let [pictures, sound] = ["v", "a"].map(|kind| delays(source, recorded, kind));
+    assert!(pictures.len() >= 25 && sound.len() >= 40, "{pictures:?} {sound:?}");
+    let all = || pictures.iter().chain(&sound);
+    assert!(all().max().unwrap() - all().min().unwrap() <= 90, "{pictures:?} {sound:?}");
+}
+
+#[test]
+fn a_jump_of_the_programs_clock_is_no_stall_and_parts_no_sound_from_its_picture() {
+    for (before, after) in [(100, 3700), (7200, 3600), (3600, 1)] {
+        let dir = tempfile::tempdir().unwrap();
+        let [one, two] = ["first", "second"]
+            .map(|name| clip(dir.path(), name, if name == "first" { 4 } else { 30 }, &["-c:a", "aac"]));
+        let daemon = Daemon::ready(&playing_with_times(&[(&one, before), (&two, after)]));
+        let recorded = dir.path().join("recorded.ts");
+        record(&daemon, 6, &recorded);
+        check_together(&one, &recorded);
+        check_together(&two, &recorded);
+        for kind in ["v", "a"] {
+            let mut times = times(&recorded, kind);
+            times.sort_unstable();
+            let longest = times.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap();
+            assert!(longest < 10 * 90_000, "the jump reaches the viewers: {longest}");
+        }
+        assert_eq!(daemon.metric("perch_source_reopened_total"), 0, "it is no failure of the camera");
+    }
+}
+
+#[test]
+fn times_that_wrap_after_33_bits_go_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let clip = clip(dir.path(), "clip", 30, &["-c:a", "aac"]);
+    // 2^33 ticks are 95,443.7 s.
+    let daemon = Daemon::ready(&playing_with_times(&[(&clip, 95_441)]));
+    let recorded = dir.path().join("recorded.ts");
+    let playlist = record(&daemon, 5, &recorded);
+    assert!(playlist.segments.iter().all(|segment| !segment.discontinuity));
+    check_together(&clip, &recorded);
+    check_sound(&clip, &recorded);
 }

@@ -65,7 +65,7 @@ const OF_CAMERAS: [(&str, &str, OfCamera); 7] = [
     ("b_pictures", "Pictures with B slices, whose display order differs from decoding order", |counters| {
         &counters.b_pictures
     }),
-    ("coded_bytes", "Bytes of coded pictures", |counters| &counters.bytes),
+    ("coded_bytes", "Bytes of coded pictures and sound", |counters| &counters.bytes),
     ("seams", "Discontinuities: the source was reopened or changed its format", |counters| &counters.seams),
     ("source_reopened", "Times that a source was reopened after a failure", |counters| &counters.reopened),
     ("capture_times_changed", "Timestamps that jumped and were corrected", |counters| {
