@@ -8,7 +8,7 @@ use super::layout::{Layout, Picture};
 use super::poll::{Readiness, wait};
 use super::queue::{Dequeued, Queue};
 use super::queue_type::{Direction, QueueType};
-use super::verdict::{Losses, Timeline, Verdict};
+use super::verdict::{FrameHistory, Losses, Verdict};
 use crate::error::DeviceError;
 use crate::mode::{Mode, PixelFormat};
 use std::os::fd::OwnedFd;
@@ -28,7 +28,7 @@ pub struct Camera {
     format: Format,
     /// None for coded formats.
     layout: Option<Layout>,
-    timeline: Timeline,
+    history: FrameHistory,
     losses: Losses,
     /// Something was lost since the last good frame.
     after_loss: bool,
@@ -114,7 +114,7 @@ impl Camera {
             mode,
             format,
             layout,
-            timeline: Timeline::default(),
+            history: FrameHistory::default(),
             losses: Losses::default(),
             after_loss: false,
         })
@@ -176,7 +176,7 @@ impl Camera {
         let minimum = self.layout.map_or(1, |layout| layout.minimum_bytes());
         for _ in 0..Self::BURST {
             let Dequeued::Buffer(info) = self.queue.dequeue()? else { return Ok(None) };
-            let lost = self.timeline.lost_before(info.sequence);
+            let lost = self.history.lost_before(info.sequence);
             self.losses.lost_frames += u64::from(lost);
             let verdict = Verdict::of(&info, minimum, self.queue.capacity(info.index));
             self.after_loss |= lost > 0 || verdict != Verdict::Good;
@@ -185,7 +185,7 @@ impl Camera {
                 self.queue.enqueue(info.index, 0, Duration::ZERO)?;
                 continue;
             }
-            let (captured_at, jumped) = self.timeline.captured_at(info.timestamp, now);
+            let (captured_at, jumped) = self.history.captured_at(info.timestamp, now);
             self.losses.time_jumps += u64::from(jumped);
             let (start, end) = (info.data_offset as usize, info.bytes_used as usize);
             let after_loss = std::mem::take(&mut self.after_loss);

@@ -1,6 +1,11 @@
 //! Whether a dequeued buffer is usable, when it was captured, and how many frames were lost before it.
 //!
 //! Pure. Drivers flag buffers as broken, return empty ones, skip sequence numbers and jump in time; each of these is handled and counted.
+//!
+//! The times of a stream's samples are mended in one place, the timeline of `perch-media`. The stamps of frames cannot wait for it, because an
+//! encoder stands in between: a memory-to-memory encoder tells whose picture it gives by the frame's stamp alone (`pending`), so
+//! no two frames may share one, to the microsecond that the kernel carries; and an encoder's rate control reckons with the time between
+//! frames. Behind the encoder the moment at which the frame arrived, which replaces a stamp of another clock, is no longer known.
 
 use super::ioctl::BufferInfo;
 use std::time::Duration;
@@ -48,12 +53,12 @@ pub struct Losses {
 
 /// Follows one queue's sequence numbers and stamps.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Timeline {
+pub struct FrameHistory {
     last_sequence: Option<u32>,
     last_stamp: Option<Duration>,
 }
 
-impl Timeline {
+impl FrameHistory {
     /// A gap of more frames than this is a counter that was set anew: ten minutes at 60 frames a second.
     const LARGEST_GAP: u32 = 36_000;
     /// A frame cannot have waited longer than this in a queue of a few buffers.
@@ -117,21 +122,20 @@ mod tests {
 
     #[test]
     fn gaps_are_counted_across_the_counters_wrap_and_resets_are_not() {
-        let mut timeline = Timeline::default();
-        let lost: Vec<_> =
-            [7, 8, 11, u32::MAX, 1, 0, 1].map(|sequence| timeline.lost_before(sequence)).into();
+        let mut history = FrameHistory::default();
+        let lost: Vec<_> = [7, 8, 11, u32::MAX, 1, 0, 1].map(|sequence| history.lost_before(sequence)).into();
         assert_eq!(lost, [0, 0, 2, 0, 1, 0, 0]);
     }
 
     #[test]
     fn a_stamp_from_another_clock_is_replaced_by_the_arrival() {
         let s = Duration::from_secs;
-        let mut timeline = Timeline::default();
-        assert_eq!(timeline.captured_at(Some(s(99)), s(100)), (s(99), false));
-        assert_eq!(timeline.captured_at(Some(s(1_700_000_000)), s(101)), (s(101), true));
-        assert_eq!(timeline.captured_at(Some(s(3)), s(102)), (s(102), true));
-        assert_eq!(timeline.captured_at(None, s(102)).0, s(102) + Duration::from_micros(1));
-        assert_eq!(timeline.captured_at(Some(s(103)), s(103)), (s(103), false));
+        let mut history = FrameHistory::default();
+        assert_eq!(history.captured_at(Some(s(99)), s(100)), (s(99), false));
+        assert_eq!(history.captured_at(Some(s(1_700_000_000)), s(101)), (s(101), true));
+        assert_eq!(history.captured_at(Some(s(3)), s(102)), (s(102), true));
+        assert_eq!(history.captured_at(None, s(102)).0, s(102) + Duration::from_micros(1));
+        assert_eq!(history.captured_at(Some(s(103)), s(103)), (s(103), false));
     }
 
     proptest! {
@@ -139,12 +143,12 @@ mod tests {
         fn stamps_grow_whatever_the_driver_says(
             steps in prop::collection::vec((prop::option::of(any::<u32>()), 0u64..50), 1..100)
         ) {
-            let (mut timeline, mut now, mut last) = (Timeline::default(), Duration::from_mins(1), None);
+            let (mut history, mut now, mut last) = (FrameHistory::default(), Duration::from_mins(1), None);
             for (stamp, step) in steps {
                 now += Duration::from_millis(step);
-                let (at, _) = timeline.captured_at(stamp.map(|ms| Duration::from_millis(ms.into())), now);
+                let (at, _) = history.captured_at(stamp.map(|ms| Duration::from_millis(ms.into())), now);
                 prop_assert!(Some(at) > last);
-                prop_assert!(at <= now + Timeline::NEWEST + Duration::from_millis(1));
+                prop_assert!(at <= now + FrameHistory::NEWEST + Duration::from_millis(1));
                 last = Some(at);
             }
         }
