@@ -1,7 +1,7 @@
 // Opens the page of a running daemon in Chromium, plays it aloud for a while and prints as JSON how much of sound and picture was decoded. What is
 // to be expected of it is decided by the test that starts this (../sound.rs).
 //
-//   node sound.js SECONDS          the address comes as a line on standard input
+//   node sound.js SECONDS          of the stream to be played; the address comes as a line on standard input
 
 import { chromium } from "playwright-core";
 import { createInterface } from "node:readline/promises";
@@ -30,7 +30,7 @@ try {
   input.close();
   await page.goto(address);
   await page.waitForSelector("video", { state: "attached" });
-  const seen = await page.evaluate(watch, seconds * 1000);
+  const seen = await page.evaluate(watch, seconds);
   console.log(JSON.stringify({ ...seen, complaints }));
 } finally {
   await browser.close();
@@ -38,18 +38,18 @@ try {
 
 /**
  * Runs inside the page.
- * @param {number} duration  milliseconds, from the first picture that moves
+ * @param {number} seconds  of the stream, from the first picture that moves
  */
-async function watch(duration) {
+async function watch(seconds) {
   const video = document.querySelector("video");
   const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
   while (video.paused || video.currentTime === 0) await pause(50);
   video.muted = false;
   const began = video.currentTime;
-  await pause(duration);
+  while (video.currentTime < began + seconds) await pause(50);
   return {
     audioBytes: video.webkitAudioDecodedByteCount,
     videoBytes: video.webkitVideoDecodedByteCount,
-    played: video.currentTime - began,
+    isMuted: video.muted,
   };
 }
