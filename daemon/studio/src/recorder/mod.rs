@@ -3,10 +3,9 @@
 //! The ring of the broadcast is the queue before the card: a reader that a slow card holds up is overtaken when the ring's share of memory is
 //! full, is told so, and marks the gap. Nothing of that reaches the feed or the other readers.
 //!
-//! Must not be here: the index's coding (`perch-media`), who may watch a recording, HTTP.
+//! Must not be here: the boxes of MP4 and the index's coding (`perch-media`), who may watch a recording, HTTP.
 
 mod folder;
-mod fragmenter;
 mod keeping;
 mod names;
 mod packer;

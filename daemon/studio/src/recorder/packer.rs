@@ -1,10 +1,11 @@
-//! Gathers pictures into pieces: what becomes a fragment. A value: no file, no clock.
+//! Gathers pictures and sound into pieces: what becomes a fragment. A value: no file, no clock.
 //!
 //! The cutter that cuts HLS decides where pieces begin, with parts of a second: a segment is one piece or more.
 
 use perch_media::access_unit::{AccessUnit, VideoFormat};
 use perch_media::hls::{Cut, Cutter, CutterConfig, Picture, Place};
 use perch_media::recording::Break;
+use perch_media::sample::{AudioFormat, AudioFrame, Sample};
 use perch_media::time::{MediaDuration, MediaTime};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,11 +15,12 @@ const FRAGMENT: Duration = Duration::from_secs(1);
 /// Of a single picture before a seam.
 const ONE_PICTURE: MediaDuration = MediaDuration::from_ticks(3000);
 
-/// Pictures that follow each other, about a second of them.
+/// Pictures that follow each other, about a second of them, and the sound that came with them.
 #[derive(Clone, Debug)]
 pub(super) struct Piece {
     /// One at least.
     pub(super) pictures: Vec<AccessUnit>,
+    pub(super) sound: Vec<AudioFrame>,
     /// Decoding time of what follows; after the last picture's.
     pub(super) end: MediaTime,
     pub(super) begins_segment: bool,
@@ -29,6 +31,17 @@ pub(super) struct Piece {
 impl Piece {
     pub(super) fn format(&self) -> &Arc<VideoFormat> {
         &self.pictures[0].format
+    }
+
+    /// Of its sound, where it has any.
+    pub(super) fn audio(&self) -> Option<AudioFormat> {
+        self.sound.last().map(|frame| *frame.format)
+    }
+
+    /// Its pictures, each with the time until the next one.
+    pub(super) fn timed(&self) -> impl Iterator<Item = (&AccessUnit, MediaDuration)> {
+        let next = self.pictures.iter().skip(1).map(|unit| unit.times.dts).chain([self.end]);
+        self.pictures.iter().zip(next).map(|(unit, next)| (unit, next - unit.times.dts))
     }
 }
 
@@ -49,8 +62,18 @@ impl Packer {
         Self { cutter: Cutter::new(config), format: None, current: None, has_lost: false }
     }
 
-    /// Takes the next picture; gives the piece that ends before it.
-    pub(super) fn push(&mut self, unit: &AccessUnit) -> Option<Piece> {
+    /// Takes the next picture or frame of sound; gives the piece that ends before it. Sound before the first picture is let go.
+    pub(super) fn push(&mut self, sample: &Sample) -> Option<Piece> {
+        match sample {
+            Sample::Video(unit) => self.push_picture(unit),
+            Sample::Audio(frame) => {
+                self.current.as_mut()?.sound.push(frame.clone());
+                None
+            }
+        }
+    }
+
+    fn push_picture(&mut self, unit: &AccessUnit) -> Option<Piece> {
         let format_changed = self.format.as_ref().is_some_and(|format| !unit.format.continues(format));
         if format_changed || self.format.is_none() {
             self.format = Some(Arc::clone(&unit.format));
@@ -73,8 +96,8 @@ impl Packer {
             (false, true) => Break::Seam,
             (false, false) => Break::None,
         };
-        let pictures = vec![unit.clone()];
-        self.current = Some(Piece { pictures, end: dts, begins_segment, is_independent, before });
+        let (pictures, sound) = (vec![unit.clone()], Vec::new());
+        self.current = Some(Piece { pictures, sound, end: dts, begins_segment, is_independent, before });
         whole
     }
 
@@ -109,7 +132,9 @@ mod tests {
 
     /// Ten pictures a second, an IDR first in each.
     fn packed(packer: &mut Packer, tenths: std::ops::Range<i64>) -> Vec<Piece> {
-        tenths.filter_map(|tenth| packer.push(&access_unit(tenth * 9000, tenth % 10 == 0, 1000))).collect()
+        tenths
+            .filter_map(|tenth| packer.push(&access_unit(tenth * 9000, tenth % 10 == 0, 1000).into()))
+            .collect()
     }
 
     fn packer() -> Packer {

@@ -6,7 +6,7 @@
 use perch_media::recording::Fragment;
 use perch_media::recording::index::{Encoder, Header};
 use std::fs::File;
-use std::io::{self, IoSlice, Seek as _, SeekFrom, Write as _};
+use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 /// A part's two files.
@@ -87,14 +87,14 @@ impl Part {
         self.end + self.index_bytes
     }
 
-    /// Appends a fragment, given in pieces that follow each other.
-    pub(super) fn append(&mut self, fragment: &Fragment, pieces: &mut [IoSlice<'_>]) -> io::Result<()> {
+    /// Appends a fragment.
+    pub(super) fn append(&mut self, fragment: &Fragment, bytes: &[u8]) -> io::Result<()> {
         self.has_unsynced = true;
-        write_all(&mut self.media, pieces)?;
+        self.media.write_all(bytes)?;
         self.record.clear();
         self.encoder.push(fragment, &mut self.record);
         self.index.write_all(&self.record)?;
-        self.end += u64::from(fragment.bytes);
+        self.end += bytes.len() as u64;
         self.index_bytes += self.record.len() as u64;
         Ok(())
     }
@@ -112,22 +112,6 @@ impl Part {
         self.media.sync_all()?;
         self.index.sync_all()
     }
-}
-
-/// As few calls as the kernel allows: 1024 pieces each (`IOV_MAX`).
-fn write_all(file: &mut File, mut pieces: &mut [IoSlice<'_>]) -> io::Result<()> {
-    const AT_ONCE: usize = 1024;
-    IoSlice::advance_slices(&mut pieces, 0);
-    while !pieces.is_empty() {
-        let some = pieces.len().min(AT_ONCE);
-        match file.write_vectored(&pieces[..some]) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(written) => IoSlice::advance_slices(&mut pieces, written),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -153,12 +137,9 @@ mod tests {
         let files = PartFiles { media: dir.path().join("a.mp4"), index: dir.path().join("a.index") };
         let mut part = Part::create(&files, &HEADER, b"init").unwrap();
         assert!(Part::create(&files, &HEADER, b"init").is_err(), "nothing is written over");
-        // More pieces than the kernel takes at once.
-        let bytes = vec![b'x'; 3000];
-        let mut pieces: Vec<_> = bytes.chunks(1).map(IoSlice::new).collect();
-        part.append(&fragment(4, 3000), &mut pieces).unwrap();
-        part.append(&fragment(3004, 0), &mut [IoSlice::new(b"")]).unwrap();
-        part.append(&fragment(3004, 3), &mut [IoSlice::new(b"en"), IoSlice::new(b"d")]).unwrap();
+        part.append(&fragment(4, 3000), &[b'x'; 3000]).unwrap();
+        part.append(&fragment(3004, 0), b"").unwrap();
+        part.append(&fragment(3004, 3), b"end").unwrap();
         part.sync().unwrap();
         let all = std::fs::read(&files.media).unwrap();
         assert_eq!((all.len() as u64, &all[3004..]), (part.end(), b"end".as_slice()));
@@ -171,7 +152,7 @@ mod tests {
         let ends =
             Ends { encoder: reader.encoder(), media: reader.part_bytes(), index: reader.index_bytes() };
         let mut part = Part::reopen(&files, ends).unwrap();
-        part.append(&fragment(3004, 2), &mut [IoSlice::new(b"go")]).unwrap();
+        part.append(&fragment(3004, 2), b"go").unwrap();
         assert_eq!(std::fs::read(&files.media).unwrap()[3000..], *b"xxxxgo");
         assert_eq!(indexed(&files), [fragment(4, 3000), fragment(3004, 2)]);
         assert_eq!(part.bytes(), 3006 + std::fs::metadata(&files.index).unwrap().len());

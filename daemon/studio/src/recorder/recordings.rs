@@ -338,7 +338,7 @@ impl Recordings {
         for part in 1..=recording.parts {
             let files = self.part(&recording.name, part);
             if let Some(found) = recovery::recover(&files, part, recording.stream)? {
-                ticks += found.ticks;
+                ticks += found.so_far.ticks;
                 growth.parts = part;
                 growth.bytes += found.bytes();
                 Part::reopen(&files, found.ends)?.close()?;

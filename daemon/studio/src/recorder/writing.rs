@@ -3,18 +3,19 @@
 //! While the card takes nothing, what comes is let go, so that the ring of the broadcast keeps it for nobody; every [`RETRY`] the recording is
 //! taken up again where its file is whole, with a gap. A stall that fits into the ring loses nothing.
 
-use super::fragmenter::Fragmenter;
 use super::packer::{Packer, Piece};
 use super::part::Part;
 use super::recordings::{Growth, Recordings};
-use super::recovery::{self, Recovered};
+use super::recovery::{self, Recovered, SoFar};
 use super::trouble::Trouble;
 use crate::broadcast::{Broadcast, Item, Published, Reader, Start, Want};
 use crate::clock::{Clock, wall};
 use crate::hls::HlsSettings;
-use bytes::Bytes;
+use perch_media::access_unit::VideoFormat;
+use perch_media::cmaf::{FragmentBuilder, init_segment};
 use perch_media::recording::index::Header;
 use perch_media::recording::{Break, Mark, VIDEO_TIMESCALE};
+use perch_media::sample::AudioFormat;
 use perch_media::time::MediaTime;
 use perch_store::{Recording, StreamId};
 use std::io;
@@ -85,6 +86,10 @@ pub(super) struct Writing {
     /// Bytes that may be written before room is made again.
     room: u64,
     last_offset_ms: u64,
+    /// Of the sound that came last.
+    audio: Option<AudioFormat>,
+    /// The fragment that is being written. Kept for its allocation.
+    bytes: Vec<u8>,
     is_deleted: bool,
 }
 
@@ -92,8 +97,7 @@ pub(super) struct Writing {
 struct Growing {
     number: u32,
     part: Part,
-    init: Bytes,
-    fragmenter: Fragmenter,
+    builder: FragmentBuilder,
 }
 
 impl Writing {
@@ -112,6 +116,8 @@ impl Writing {
             clock,
             room: 0,
             last_offset_ms: 0,
+            audio: None,
+            bytes: Vec::new(),
             is_deleted: false,
         }
     }
@@ -152,7 +158,7 @@ impl Writing {
                 );
                 self.packer.lose()
             }
-            Item::Sample(Published { sample, .. }) => sample.video().and_then(|unit| self.packer.push(unit)),
+            Item::Sample(Published { sample, .. }) => self.packer.push(sample),
         };
         self.keep(piece);
     }
@@ -185,25 +191,40 @@ impl Writing {
     }
 
     fn write(&mut self, piece: &Piece) -> Result<(), Trouble> {
-        let init = Fragmenter::init(piece.format());
+        self.audio = piece.audio().or(self.audio);
         let longest = self.recordings.longest_part();
-        let is_full = |part: &Part| longest.is_some_and(|longest| part.end() >= longest);
-        if self.part.as_ref().is_some_and(|growing| growing.init != init || is_full(&growing.part)) {
+        let audio = self.audio;
+        // But for another picture format, a part ends where the next one can be begun with.
+        let goes_on = |growing: &Growing| {
+            let has_room = longest.is_none_or(|longest| growing.part.end() < longest);
+            let may_end = piece.is_independent && !(growing.builder.takes_sound(audio) && has_room);
+            growing.builder.takes(piece.format()) && !may_end
+        };
+        if self.part.as_ref().is_some_and(|growing| !goes_on(growing)) {
             self.close_part()?;
         }
         if self.part.is_none() {
-            self.open_part(init, longest)?;
+            self.open_part(piece.format(), longest)?;
         }
         let mark = self.mark(piece);
         let Some(growing) = &mut self.part else { return Ok(()) };
-        let made = growing.fragmenter.make(piece, mark, growing.part.end());
-        growing.part.append(&made.fragment, &mut made.slices())?;
-        self.room = self.room.saturating_sub(made.fragment.bytes.into());
+        for (unit, duration) in piece.timed() {
+            growing.builder.push_video(unit, duration);
+        }
+        for frame in &piece.sound {
+            growing.builder.push_audio(frame);
+        }
+        self.bytes.clear();
+        let Some(fragment) = growing.builder.finish(mark, growing.part.end(), &mut self.bytes) else {
+            return Ok(());
+        };
+        growing.part.append(&fragment, &self.bytes)?;
+        self.room = self.room.saturating_sub(fragment.bytes.into());
         let (bytes, ticks) = self.before.unwrap_or_default();
         let growth = Growth {
             parts: growing.number,
             bytes: bytes + growing.part.bytes(),
-            duration_ms: (ticks + growing.fragmenter.ticks()) * 1000 / u64::from(VIDEO_TIMESCALE),
+            duration_ms: milliseconds(ticks + growing.builder.video_end()),
         };
         if self.recordings.grew(self.about.stream, growth) { Ok(()) } else { Err(Trouble::Deleted) }
     }
@@ -224,9 +245,13 @@ impl Writing {
     }
 
     /// Takes up the last part where it is whole, or begins another one.
-    fn open_part(&mut self, init: Bytes, longest: Option<u64>) -> Result<(), Trouble> {
+    fn open_part(&mut self, format: &Arc<VideoFormat>, longest: Option<u64>) -> Result<(), Trouble> {
         self.recordings.find_folder()?;
         self.make_room()?;
+        let init = init_segment(format, self.audio);
+        let builder = |SoFar { fragments, ticks, audio_end }| {
+            FragmentBuilder::going_on(Arc::clone(format), self.audio, fragments, ticks, audio_end)
+        };
         let stream = self.about.stream;
         let recording = match &mut self.recording {
             Some(recording) => recording,
@@ -246,7 +271,8 @@ impl Writing {
             recovery::recover(&files(recording.parts), recording.parts, stream)?
         };
         let is_last_gone = found.is_none() && !is_closed;
-        let (found_bytes, found_ticks) = found.as_ref().map_or((0, 0), |found| (found.bytes(), found.ticks));
+        let (found_bytes, found_ticks) =
+            found.as_ref().map_or((0, 0), |found| (found.bytes(), found.so_far.ticks));
         let recorded_ticks = recording.duration_ms * u64::from(VIDEO_TIMESCALE) / 1000;
         let before = self.before.get_or_insert((
             recording.bytes.saturating_sub(found_bytes),
@@ -258,9 +284,8 @@ impl Writing {
         let growing = match found {
             Some(found) if goes_on(&found) => {
                 self.recordings.grows(recording)?;
-                let fragmenter = Fragmenter::new(found.ticks, found.fragments);
                 let part = Part::reopen(&files(recording.parts), found.ends)?;
-                Growing { number: recording.parts, part, init, fragmenter }
+                Growing { number: recording.parts, part, builder: builder(found.so_far) }
             }
             found => {
                 if let Some(found) = found {
@@ -278,7 +303,7 @@ impl Writing {
                 let files = self.recordings.part(&recording.name, part);
                 let begun = Part::create(&files, &header, &init)?;
                 self.recordings.sync_folder()?;
-                Growing { number: part, part: begun, init, fragmenter: Fragmenter::new(0, 0) }
+                Growing { number: part, part: begun, builder: builder(SoFar::default()) }
             }
         };
         self.part = Some(growing);
@@ -298,13 +323,13 @@ impl Writing {
     fn close_part(&mut self) -> Result<(), Trouble> {
         let Some(growing) = self.part.take() else { return Ok(()) };
         // What is closed well is not recovered, and counts as it is.
-        let (bytes, ticks) = (growing.part.bytes(), growing.fragmenter.ticks());
+        let (bytes, ticks) = (growing.part.bytes(), growing.builder.video_end());
         growing.part.close()?;
         if let Some(recording) = &mut self.recording {
             let before = self.before.get_or_insert_default();
             *before = (before.0 + bytes, before.1 + ticks);
             recording.bytes = before.0;
-            recording.duration_ms = before.1 * 1000 / u64::from(VIDEO_TIMESCALE);
+            recording.duration_ms = milliseconds(before.1);
             self.is_last_closed = true;
         }
         Ok(())
@@ -349,4 +374,8 @@ impl Writing {
             _ => self.recordings.ended_badly(stream),
         }
     }
+}
+
+const fn milliseconds(ticks: u64) -> u64 {
+    ticks * 1000 / VIDEO_TIMESCALE as u64
 }

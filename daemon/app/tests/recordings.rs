@@ -1,0 +1,168 @@
+//! Recordings as whoever takes the card out finds them: files that any player opens, also after the power was cut.
+#![allow(clippy::unwrap_used, reason = "a panic here is a failed test")]
+
+mod support;
+
+use perch_store::{Recording, RecordingState, Store};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use support::people::{NO_LIMITS, Person};
+use support::{Daemon, Signal, run};
+
+const CONFIG: &str = r#"
+[recording]
+keep_free = "0 MB"
+[[camera]]
+name = "front"
+source = "test-pattern"
+width = 320
+height = 240
+frames_per_second = 10
+bitrate_kbps = 500
+[[camera]]
+name = "back"
+source = "test-pattern"
+width = 160
+height = 120
+frames_per_second = 10
+bitrate_kbps = 200
+"#;
+
+fn config() -> String {
+    format!("{NO_LIMITS}{CONFIG}")
+}
+
+/// Goes live; the stream's id.
+fn record(person: &Person<'_>, camera: &str, title: &str) -> String {
+    let answer = person.post("/api/v1/streams", &json!({"title": title, "camera": camera, "record": true}));
+    answer.json()["id"].as_str().unwrap_or_else(|| panic!("{}", answer.text())).to_owned()
+}
+
+fn media(dir: &Path) -> Vec<PathBuf> {
+    let Ok(folder) = std::fs::read_dir(dir.join("data/recordings")) else { return Vec::new() };
+    let paths = folder.map(|entry| entry.unwrap().path());
+    let mut media: Vec<_> = paths.filter(|path| path.extension().is_some_and(|kind| kind == "mp4")).collect();
+    media.sort();
+    media
+}
+
+/// Waits until each of so many files has so many bytes. Each look asks the daemon, which lets time pass.
+fn grown(daemon: &Daemon, dir: &Path, files: usize, bytes: u64) -> Vec<PathBuf> {
+    for _ in 0..1_000_000 {
+        assert_eq!(daemon.get("/healthz").status, 200);
+        let media = media(dir);
+        let length = |path: &PathBuf| std::fs::metadata(path).map_or(0, |found| found.len());
+        if media.len() == files && media.iter().all(|path| length(path) >= bytes) {
+            return media;
+        }
+    }
+    panic!("{files} recordings of {bytes} bytes never came: {:?}", media(dir));
+}
+
+/// What ffprobe finds: pictures, and the length in seconds. It must have nothing to complain of.
+fn probed(path: &Path) -> (u64, f64) {
+    let name = path.to_str().unwrap();
+    let args = [
+        "-v",
+        "warning",
+        "-count_packets",
+        "-show_entries",
+        "stream=codec_name,nb_read_packets:format=duration",
+        "-of",
+        "json",
+        name,
+    ];
+    let output = run("ffprobe", &args, Path::new("/"));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{name}");
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(found["streams"][0]["codec_name"], "h264");
+    let packets = found["streams"][0]["nb_read_packets"].as_str().unwrap().parse().unwrap();
+    (packets, found["format"]["duration"].as_str().unwrap().parse().unwrap())
+}
+
+/// Decodes every picture.
+fn decoded(path: &Path) {
+    let output =
+        run("ffmpeg", &["-v", "warning", "-i", path.to_str().unwrap(), "-f", "null", "-"], Path::new("/"));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{}", path.display());
+}
+
+fn kept(dir: &Path) -> Vec<Recording> {
+    Store::open(&dir.join("data/perch.redb")).unwrap().all_recordings().unwrap()
+}
+
+#[test]
+fn two_streams_at_once_become_files_that_any_player_opens() {
+    let dir = tempfile::tempdir().unwrap();
+    let daemon = Daemon::start_in(dir.path(), &config());
+    let owner = Person::owner(&daemon, "olive");
+    let streams = [record(&owner, "front", "Nest: box"), record(&owner, "back", "Pond")];
+    let growing = grown(&daemon, dir.path(), 2, 30_000);
+    // A file that grows can be opened at any moment.
+    assert!(probed(&growing[0]).0 > 0);
+    for stream in &streams {
+        assert_eq!(owner.post(&format!("/api/v1/streams/{stream}/stop"), &json!({})).status, 200);
+    }
+    assert_eq!(daemon.stop(), Some(0));
+    let recordings = kept(dir.path());
+    assert_eq!(recordings.len(), 2);
+    for (recording, path) in recordings
+        .iter()
+        .map(|recording| (recording, dir.path().join(format!("data/recordings/{}.mp4", recording.name))))
+    {
+        assert_eq!((recording.state, recording.parts), (RecordingState::Ended, 1));
+        let (pictures, seconds) = probed(&path);
+        assert!((seconds - recording.duration_ms as f64 / 1000.0).abs() < 0.11, "{seconds} {recording:?}");
+        assert!(pictures >= 10, "{pictures}");
+        decoded(&path);
+        let index = path.with_extension("index");
+        let bytes = |path: &Path| std::fs::metadata(path).unwrap().len();
+        assert_eq!(recording.bytes, bytes(&path) + bytes(&index));
+        let described: Value =
+            serde_json::from_slice(&std::fs::read(path.with_extension("json")).unwrap()).unwrap();
+        assert_eq!(
+            (&described["streamer"], &described["stream"]),
+            (&json!("olive"), &json!(recording.stream.to_string()))
+        );
+    }
+    assert!(recordings.iter().any(|recording| recording.name.contains(" Nest box ")), "{recordings:?}");
+}
+
+#[test]
+fn a_recording_outlives_power_cuts_and_goes_on_in_the_same_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut bytes = 30_000;
+    let mut cuts = Vec::new();
+    for round in 0..3 {
+        let daemon = Daemon::start_in(dir.path(), &config());
+        if round == 0 {
+            record(&Person::owner(&daemon, "olive"), "front", "Nest");
+        } else {
+            let row = &kept_while_running(&daemon);
+            assert_eq!(row["record"], true);
+        }
+        let path = grown(&daemon, dir.path(), 1, bytes).remove(0);
+        daemon.signal(Signal::KILL);
+        daemon.ended();
+        let length = std::fs::metadata(&path).unwrap().len();
+        // What was just being written is torn.
+        std::fs::File::options().write(true).open(&path).unwrap().set_len(length - 100).unwrap();
+        assert_eq!(kept(dir.path())[0].state, RecordingState::Recording);
+        cuts.push(length);
+        bytes = length + 30_000;
+    }
+    let daemon = Daemon::start_in(dir.path(), &config());
+    let path = grown(&daemon, dir.path(), 1, bytes).remove(0);
+    assert_eq!(daemon.stop(), Some(0));
+    let [recording] = &kept(dir.path())[..] else { panic!("one stream, one recording") };
+    assert_eq!((recording.state, recording.parts), (RecordingState::Ended, 1));
+    let (pictures, seconds) = probed(&path);
+    assert!((seconds - recording.duration_ms as f64 / 1000.0).abs() < 0.11, "{seconds} {recording:?}");
+    assert!(pictures > 40, "{pictures}");
+    decoded(&path);
+}
+
+/// The stream that goes on.
+fn kept_while_running(daemon: &Daemon) -> Value {
+    daemon.get("/api/v1/streams").json()["items"][0].clone()
+}
