@@ -94,25 +94,25 @@ impl TestSite {
         let accounts = Arc::new(Accounts::open(&store, dir.path(), &clock).unwrap());
         let second = Duration::from_secs(1);
         let memory = MemoryBudget::of(256 << 20);
+        let faults = Faults::default();
+        let recordings =
+            Recordings::new(&Recording::default(), dir.path(), store.clone(), clock.clone(), faults.clone());
         let settings = LiveSettings {
             segment: second,
             window: second,
             autostart: false,
             resume_within: Duration::ZERO,
             memory: memory.clone(),
+            recordings: recordings.clone(),
         };
         let cameras: Arc<[LiveCamera]> = names.iter().map(|name| LiveCamera::new(pattern(name))).collect();
         let controls = KeptControls::default();
         let hardware = Arc::new(BoardHardware { clock: Arc::new(SystemClock), controls: controls.clone() });
         let hls_metrics = Arc::default();
-        let faults = Faults::default();
-        let recordings =
-            Recordings::new(&Recording::default(), dir.path(), store.clone(), clock.clone(), faults.clone());
         let (studio, live) = Studio::new(
             cameras.clone(),
             hardware,
             store.clone(),
-            recordings.clone(),
             settings,
             Arc::clone(&hls_metrics),
             Arc::new(|_| ()),

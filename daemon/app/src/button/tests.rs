@@ -26,12 +26,16 @@ impl Board {
         let store = Arc::new(Store::open(&dir.path().join("perch.redb")).unwrap());
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let second = Duration::from_secs(1);
+        let faults = Faults::default();
+        let kept = perch_studio::config::Recording::default();
+        let recordings = Recordings::new(&kept, dir.path(), store.clone(), clock.clone(), faults.clone());
         let settings = LiveSettings {
             segment: second,
             window: second * 6,
             autostart: false,
             resume_within: second,
             memory: MemoryBudget::of(256 << 20),
+            recordings,
         };
         let camera = config::Camera {
             source: config::SourceKind::TestPattern,
@@ -42,14 +46,10 @@ impl Board {
             ..config::Camera::default()
         };
         let hardware = BoardHardware { clock: clock.clone(), controls: KeptControls::default() };
-        let faults = Faults::default();
-        let kept = perch_studio::config::Recording::default();
-        let recordings = Recordings::new(&kept, dir.path(), store.clone(), clock.clone(), faults.clone());
         let (studio, live) = Studio::new(
             Arc::new([LiveCamera::new(camera)]),
             Arc::new(hardware),
             store.clone(),
-            recordings,
             settings,
             Arc::<HlsMetrics>::default(),
             Arc::new(|_| ()),

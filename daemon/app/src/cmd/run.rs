@@ -172,12 +172,21 @@ fn site(
     clock: Arc<dyn Clock>,
 ) -> (Studio, Site) {
     let memory = MemoryBudget::of(limit::of_this_process(Path::new("/")));
+    let faults = Faults::default();
+    let recordings = Recordings::new(
+        &config.recording,
+        &config.server.data_dir,
+        store.clone(),
+        clock.clone(),
+        faults.clone(),
+    );
     let settings = LiveSettings {
         segment: Duration::from_secs_f64(config.live.segment_seconds),
         window: Duration::from_secs_f64(config.live.window_seconds),
         autostart: config.live.autostart,
         resume_within: Duration::from_secs(config.live.resume_seconds.into()),
         memory: memory.clone(),
+        recordings: recordings.clone(),
     };
     let cameras: Arc<[LiveCamera]> = config.cameras.iter().cloned().map(LiveCamera::new).collect();
     let controls = kept_controls(config, &store);
@@ -188,19 +197,10 @@ fn site(
         let notices = notices.clone();
         Arc::new(move |deliveries| notices.deliver(&deliveries))
     };
-    let faults = Faults::default();
-    let recordings = Recordings::new(
-        &config.recording,
-        &config.server.data_dir,
-        store.clone(),
-        clock.clone(),
-        faults.clone(),
-    );
     let (studio, live) = Studio::new(
         cameras.clone(),
         hardware,
         store.clone(),
-        recordings.clone(),
         settings,
         hls_metrics.clone(),
         tell,

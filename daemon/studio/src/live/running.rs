@@ -86,7 +86,7 @@ impl Running {
         let recorder = if programme.is_recorded {
             let stream = programme.stream;
             let about = recorder::About { stream, cuts, offset_ms: offset_of(shared, stream) };
-            Some(recorder::spawn(broadcast, &shared.recordings, about, shared.clock.clone())?)
+            Some(recorder::spawn(broadcast, &shared.settings.recordings, about, shared.clock.clone())?)
         } else {
             None
         };

@@ -28,6 +28,8 @@ pub struct LiveSettings {
     pub resume_within: Duration,
     /// Where streams take their memory from.
     pub memory: MemoryBudget,
+    /// Where those are kept that are recorded.
+    pub recordings: Recordings,
 }
 
 impl LiveSettings {
@@ -44,7 +46,6 @@ pub(super) struct Shared {
     pub(super) hls_metrics: Arc<HlsMetrics>,
     pub(super) tell: Tell,
     pub(super) store: Arc<Store>,
-    pub(super) recordings: Recordings,
     pub(super) on_air: watch::Sender<Arc<[OnAir]>>,
 }
 

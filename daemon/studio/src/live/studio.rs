@@ -11,7 +11,6 @@ use super::starting::{self, Asker, Prepared, Programme, Source};
 use crate::clock::{Clock, until, wall};
 use crate::feed::{Feed, Origin};
 use crate::hls::HlsMetrics;
-use crate::recorder::Recordings;
 use anyhow::{Context as _, anyhow};
 use perch_store::{EndReason, NewStream, Store, Stream, StreamId, StreamState, Timestamp, UserId};
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -82,7 +81,6 @@ impl Studio {
         cameras: Arc<[LiveCamera]>,
         hardware: Arc<dyn Hardware>,
         store: Arc<Store>,
-        recordings: Recordings,
         settings: LiveSettings,
         hls_metrics: Arc<HlsMetrics>,
         tell: Tell,
@@ -90,7 +88,7 @@ impl Studio {
     ) -> (Self, LiveHandle) {
         let (asked, requests) = mpsc::channel(REQUESTS);
         let (on_air, seen) = watch::channel(Arc::from([]));
-        let shared = Shared { clock, hardware, settings, hls_metrics, tell, store, recordings, on_air };
+        let shared = Shared { clock, hardware, settings, hls_metrics, tell, store, on_air };
         let studio = Self {
             shared: Arc::new(shared),
             cameras,
@@ -212,7 +210,7 @@ impl Studio {
                     Gone::Stream(stream) => on_air.stream == stream,
                     Gone::User(user) => on_air.user == Some(user),
                 });
-                let recordings = self.shared.recordings.clone();
+                let recordings = self.shared.settings.recordings.clone();
                 self.jobs.spawn(async move {
                     recordings.remove_deleted().await;
                     let _ = done.send(());

@@ -130,15 +130,6 @@ struct House {
 fn studio(store: &Arc<Store>, data_dir: &Path) -> (Studio, LiveHandle, mpsc::Sender<()>) {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let second = Duration::from_secs(1);
-    let settings = LiveSettings {
-        segment: second,
-        window: second * 6,
-        autostart: false,
-        resume_within: second,
-        memory: MemoryBudget::of(256 << 20),
-    };
-    let (gate, shut) = mpsc::channel();
-    let board = BoardHardware { clock: clock.clone(), controls: KeptControls::default() };
     let recordings = Recordings::new(
         &config::Recording::default(),
         data_dir,
@@ -146,11 +137,20 @@ fn studio(store: &Arc<Store>, data_dir: &Path) -> (Studio, LiveHandle, mpsc::Sen
         clock.clone(),
         Faults::default(),
     );
+    let settings = LiveSettings {
+        segment: second,
+        window: second * 6,
+        autostart: false,
+        resume_within: second,
+        memory: MemoryBudget::of(256 << 20),
+        recordings,
+    };
+    let (gate, shut) = mpsc::channel();
+    let board = BoardHardware { clock: clock.clone(), controls: KeptControls::default() };
     let (studio, live) = Studio::new(
         Arc::new([LiveCamera::new(testing::camera())]),
         Arc::new(Gated { board, gate: Mutex::new(shut) }),
         store.clone(),
-        recordings,
         settings,
         Arc::<HlsMetrics>::default(),
         Arc::new(|_| ()),

@@ -99,7 +99,7 @@ mod tests {
             parts: 1,
             bytes,
             duration_ms: 0,
-            started_at: Timestamp::from_unix_millis(number as i64 * DAY_MS),
+            started_at: Timestamp::from_unix_millis(number.cast_signed() * DAY_MS),
             state: RecordingState::Ended,
             is_pinned: false,
             is_date_provisional: false,

@@ -73,6 +73,12 @@ struct Inner {
     tidying: Mutex<()>,
 }
 
+impl std::fmt::Debug for Recordings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Recordings").field("folder", &self.0.folder).finish_non_exhaustive()
+    }
+}
+
 impl Recordings {
     /// The recordings of a store, in the configured folder or in `data_dir`. Nothing is looked at yet.
     pub fn new(
@@ -194,7 +200,7 @@ impl Recordings {
         let started_at = wall(&*self.0.clock);
         Ok(Recording {
             stream,
-            name: self.name(started_at, &title, stream),
+            name: Self::name(started_at, &title, stream),
             parts: 0,
             bytes: 0,
             duration_ms: 0,
@@ -206,7 +212,7 @@ impl Recordings {
         })
     }
 
-    fn name(&self, started_at: Timestamp, title: &str, stream: StreamId) -> String {
+    fn name(started_at: Timestamp, title: &str, stream: StreamId) -> String {
         let offset = local_time::offset_seconds(started_at.unix_millis().div_euclid(1000));
         names::name(started_at, offset, title, stream)
     }
@@ -361,7 +367,7 @@ impl Recordings {
                 continue;
             }
             let title = self.0.store.stream(recording.stream)?.details.title;
-            let name = self.name(recording.started_at, &title, recording.stream);
+            let name = Self::name(recording.started_at, &title, recording.stream);
             // The store first: whatever the power cuts short, the files are found by what their names end with.
             let named =
                 self.0.store.change_recording(recording.stream, |known| known.name.clone_from(&name))?;

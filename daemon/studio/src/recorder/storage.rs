@@ -110,7 +110,9 @@ mod tests {
             parts: 1,
             bytes: 1_000_000,
             duration_ms: 1_800_000,
-            started_at: Timestamp::from_unix_millis(1_795_000_000_000 - started_days_ago * DAY_MS as i64),
+            started_at: Timestamp::from_unix_millis(
+                1_795_000_000_000 - started_days_ago * DAY_MS.cast_signed(),
+            ),
             state,
             is_pinned: false,
             is_date_provisional: false,
@@ -149,7 +151,8 @@ mod tests {
         ]);
         assert_eq!((two.written_per_hour, two.written_per_day), (Some(4_000_000), 1_500_000));
         assert_eq!(two.goes_next.unwrap().name, "1");
-        let eight: Vec<_> = (0..8).map(|age| recording(age, RecordingState::Ended, age as i64)).collect();
+        let eight: Vec<_> =
+            (0..8).map(|age| recording(age, RecordingState::Ended, age.cast_signed())).collect();
         assert_eq!(
             storage(&eight).written_per_day,
             7_000_000 / 6,

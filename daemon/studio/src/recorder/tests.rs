@@ -18,7 +18,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
-const WALL: Duration = Duration::from_secs(1_795_851_000);
+/// 2026-11-28, 07:30 UTC.
+const WALL: Duration = Duration::from_mins(29_930_850);
 
 struct House {
     dir: tempfile::TempDir,
@@ -140,6 +141,15 @@ impl Live<'_> {
             .store
             .end_stream(self.stream, EndReason::User, crate::clock::wall(&*self.house.clock))
             .unwrap();
+    }
+
+    /// Three pictures a second of 200 kB, while the card takes nothing: the recorder does not get to run.
+    fn stall(&mut self, seconds: std::ops::Range<i64>) {
+        for third in seconds.start * 3..seconds.end * 3 {
+            self.house.clock.turn(Duration::from_millis(333));
+            let unit = access_unit(third * 30_000, third % 3 == 0, 200_000);
+            self.publisher.publish([unit], self.house.clock.monotonic());
+        }
     }
 
     /// As a power cut would.
@@ -269,6 +279,30 @@ async fn a_folder_that_vanishes_is_told_and_recording_goes_on_when_it_is_back() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stall_that_the_ring_bridges_loses_nothing_and_a_longer_one_is_a_gap() {
+    for (stalled, lost) in [(10, false), (40, true)] {
+        let house = house();
+        let stream = house.stream("front");
+        let mut live = house.record(stream);
+        live.seconds(0..5).await;
+        live.stall(5..5 + stalled);
+        live.seconds(5 + stalled..20 + stalled).await;
+        live.end().await;
+        let fragments = house.fragments(stream).remove(0);
+        let gaps = fragments.iter().filter(|fragment| fragment.mark.before == Break::Gap).count();
+        assert_eq!(
+            (gaps > 0, house.seconds(stream) < 20 + stalled.cast_unsigned()),
+            (lost, lost),
+            "{stalled} s"
+        );
+        assert!(house.seconds(stream) >= 20 + 10, "what the ring had is kept");
+        let gap = fragments.iter().find(|fragment| fragment.mark.before == Break::Gap);
+        assert!(gap.is_none_or(|gap| gap.mark.is_independent && gap.mark.begins_segment));
+        assert!(!house.faults.any());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_recording_that_finds_no_room_waits_and_goes_on_after_a_gap() {
     let settings = config::Recording { keep_free: u64::MAX / 2, ..config::Recording::default() };
     let house = house_with(&settings);
@@ -324,7 +358,7 @@ async fn recordings_go_with_their_streams_and_oldest_first() {
 #[tokio::test(start_paused = true)]
 async fn a_recording_is_renamed_once_the_clock_is_set() {
     let house = house();
-    house.clock.set_wall(Duration::from_secs(60));
+    house.clock.set_wall(Duration::from_mins(1));
     let stream = house.stream("front");
     let mut live = house.record(stream);
     live.seconds(0..4).await;
