@@ -34,6 +34,9 @@ _perchd() {
             perchd,probe)
                 cmd="perchd__subcmd__probe"
                 ;;
+            perchd,recordings)
+                cmd="perchd__subcmd__recordings"
+                ;;
             perchd,run)
                 cmd="perchd__subcmd__run"
                 ;;
@@ -61,6 +64,9 @@ _perchd() {
             perchd__subcmd__help,probe)
                 cmd="perchd__subcmd__help__subcmd__probe"
                 ;;
+            perchd__subcmd__help,recordings)
+                cmd="perchd__subcmd__help__subcmd__recordings"
+                ;;
             perchd__subcmd__help,run)
                 cmd="perchd__subcmd__help__subcmd__run"
                 ;;
@@ -69,6 +75,15 @@ _perchd() {
                 ;;
             perchd__subcmd__help,user)
                 cmd="perchd__subcmd__help__subcmd__user"
+                ;;
+            perchd__subcmd__help__subcmd__recordings,list)
+                cmd="perchd__subcmd__help__subcmd__recordings__subcmd__list"
+                ;;
+            perchd__subcmd__help__subcmd__recordings,rebuild)
+                cmd="perchd__subcmd__help__subcmd__recordings__subcmd__rebuild"
+                ;;
+            perchd__subcmd__help__subcmd__recordings,verify)
+                cmd="perchd__subcmd__help__subcmd__recordings__subcmd__verify"
                 ;;
             perchd__subcmd__help__subcmd__user,add)
                 cmd="perchd__subcmd__help__subcmd__user__subcmd__add"
@@ -81,6 +96,30 @@ _perchd() {
                 ;;
             perchd__subcmd__help__subcmd__user,role)
                 cmd="perchd__subcmd__help__subcmd__user__subcmd__role"
+                ;;
+            perchd__subcmd__recordings,help)
+                cmd="perchd__subcmd__recordings__subcmd__help"
+                ;;
+            perchd__subcmd__recordings,list)
+                cmd="perchd__subcmd__recordings__subcmd__list"
+                ;;
+            perchd__subcmd__recordings,rebuild)
+                cmd="perchd__subcmd__recordings__subcmd__rebuild"
+                ;;
+            perchd__subcmd__recordings,verify)
+                cmd="perchd__subcmd__recordings__subcmd__verify"
+                ;;
+            perchd__subcmd__recordings__subcmd__help,help)
+                cmd="perchd__subcmd__recordings__subcmd__help__subcmd__help"
+                ;;
+            perchd__subcmd__recordings__subcmd__help,list)
+                cmd="perchd__subcmd__recordings__subcmd__help__subcmd__list"
+                ;;
+            perchd__subcmd__recordings__subcmd__help,rebuild)
+                cmd="perchd__subcmd__recordings__subcmd__help__subcmd__rebuild"
+                ;;
+            perchd__subcmd__recordings__subcmd__help,verify)
+                cmd="perchd__subcmd__recordings__subcmd__help__subcmd__verify"
                 ;;
             perchd__subcmd__user,add)
                 cmd="perchd__subcmd__user__subcmd__add"
@@ -119,7 +158,7 @@ _perchd() {
 
     case "${cmd}" in
         perchd)
-            opts="-h -V --config --data-dir --listen --help --version run check-config probe setup-code user export import openapi help"
+            opts="-h -V --config --data-dir --listen --help --version run check-config probe setup-code user recordings export import openapi help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -197,7 +236,7 @@ _perchd() {
             return 0
             ;;
         perchd__subcmd__help)
-            opts="run check-config probe setup-code user export import openapi help"
+            opts="run check-config probe setup-code user recordings export import openapi help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -283,6 +322,62 @@ _perchd() {
         perchd__subcmd__help__subcmd__probe)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perchd__subcmd__help__subcmd__recordings)
+            opts="list verify rebuild"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perchd__subcmd__help__subcmd__recordings__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perchd__subcmd__help__subcmd__recordings__subcmd__rebuild)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perchd__subcmd__help__subcmd__recordings__subcmd__verify)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -447,6 +542,180 @@ _perchd() {
         perchd__subcmd__probe)
             opts="-h --json --config --data-dir --listen --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --data-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --listen)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perchd__subcmd__recordings)
+            opts="-h --config --data-dir --listen --help list verify rebuild help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --data-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --listen)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perchd__subcmd__recordings__subcmd__help)
+            opts="list verify rebuild help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perchd__subcmd__recordings__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perchd__subcmd__recordings__subcmd__help__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perchd__subcmd__recordings__subcmd__help__subcmd__rebuild)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perchd__subcmd__recordings__subcmd__help__subcmd__verify)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perchd__subcmd__recordings__subcmd__list)
+            opts="-h --config --data-dir --listen --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --data-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --listen)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perchd__subcmd__recordings__subcmd__rebuild)
+            opts="-h --config --data-dir --listen --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --data-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --listen)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perchd__subcmd__recordings__subcmd__verify)
+            opts="-h --config --data-dir --listen --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

@@ -171,6 +171,86 @@ esac
     ;;
 esac
 ;;
+(recordings)
+_arguments "${_arguments_options[@]}" : \
+'--config=[Configuration file \[default\: /etc/perch/perch.toml, which may be missing\]]:FILE:_files' \
+'--data-dir=[Folder for everything Perch keeps \[also\: \`PERCH_DATA_DIR\`\]]:DIR:_default' \
+'*--listen=[Address to listen on, such as \[\:\:\]\:8080; repeat it for more \[also\: \`PERCH_LISTEN\`\]]:ADDR:_default' \
+'-h[Print help]' \
+'--help[Print help]' \
+":: :_perchd__subcmd__recordings_commands" \
+"*::: :->recordings" \
+&& ret=0
+
+    case $state in
+    (recordings)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:perchd-recordings-command-$line[1]:"
+        case $line[1] in
+            (list)
+_arguments "${_arguments_options[@]}" : \
+'--config=[Configuration file \[default\: /etc/perch/perch.toml, which may be missing\]]:FILE:_files' \
+'--data-dir=[Folder for everything Perch keeps \[also\: \`PERCH_DATA_DIR\`\]]:DIR:_default' \
+'*--listen=[Address to listen on, such as \[\:\:\]\:8080; repeat it for more \[also\: \`PERCH_LISTEN\`\]]:ADDR:_default' \
+'-h[Print help]' \
+'--help[Print help]' \
+&& ret=0
+;;
+(verify)
+_arguments "${_arguments_options[@]}" : \
+'--config=[Configuration file \[default\: /etc/perch/perch.toml, which may be missing\]]:FILE:_files' \
+'--data-dir=[Folder for everything Perch keeps \[also\: \`PERCH_DATA_DIR\`\]]:DIR:_default' \
+'*--listen=[Address to listen on, such as \[\:\:\]\:8080; repeat it for more \[also\: \`PERCH_LISTEN\`\]]:ADDR:_default' \
+'-h[Print help]' \
+'--help[Print help]' \
+&& ret=0
+;;
+(rebuild)
+_arguments "${_arguments_options[@]}" : \
+'--config=[Configuration file \[default\: /etc/perch/perch.toml, which may be missing\]]:FILE:_files' \
+'--data-dir=[Folder for everything Perch keeps \[also\: \`PERCH_DATA_DIR\`\]]:DIR:_default' \
+'*--listen=[Address to listen on, such as \[\:\:\]\:8080; repeat it for more \[also\: \`PERCH_LISTEN\`\]]:ADDR:_default' \
+'-h[Print help]' \
+'--help[Print help]' \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+":: :_perchd__subcmd__recordings__subcmd__help_commands" \
+"*::: :->help" \
+&& ret=0
+
+    case $state in
+    (help)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:perchd-recordings-help-command-$line[1]:"
+        case $line[1] in
+            (list)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(verify)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(rebuild)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+        esac
+    ;;
+esac
+;;
 (export)
 _arguments "${_arguments_options[@]}" : \
 '--config=[Configuration file \[default\: /etc/perch/perch.toml, which may be missing\]]:FILE:_files' \
@@ -260,6 +340,34 @@ _arguments "${_arguments_options[@]}" : \
     ;;
 esac
 ;;
+(recordings)
+_arguments "${_arguments_options[@]}" : \
+":: :_perchd__subcmd__help__subcmd__recordings_commands" \
+"*::: :->recordings" \
+&& ret=0
+
+    case $state in
+    (recordings)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:perchd-help-recordings-command-$line[1]:"
+        case $line[1] in
+            (list)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(verify)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(rebuild)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
 (export)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
@@ -293,6 +401,7 @@ _perchd_commands() {
 'probe:List cameras, encoders and GPIO chips, what each configured camera would use, and why not something else' \
 'setup-code:Print the first-run code, until there is an owner' \
 'user:Create, change and list accounts' \
+'recordings:List recordings, check their files, and make their indexes anew' \
 'export:Write a backup of the store; works while the daemon runs' \
 'import:Restore a backup into a store without accounts; not while the daemon runs' \
 'openapi:Print the \`OpenAPI\` document of the HTTP interface' \
@@ -318,6 +427,7 @@ _perchd__subcmd__help_commands() {
 'probe:List cameras, encoders and GPIO chips, what each configured camera would use, and why not something else' \
 'setup-code:Print the first-run code, until there is an owner' \
 'user:Create, change and list accounts' \
+'recordings:List recordings, check their files, and make their indexes anew' \
 'export:Write a backup of the store; works while the daemon runs' \
 'import:Restore a backup into a store without accounts; not while the daemon runs' \
 'openapi:Print the \`OpenAPI\` document of the HTTP interface' \
@@ -354,6 +464,30 @@ _perchd__subcmd__help__subcmd__openapi_commands() {
 _perchd__subcmd__help__subcmd__probe_commands() {
     local commands; commands=()
     _describe -t commands 'perchd help probe commands' commands "$@"
+}
+(( $+functions[_perchd__subcmd__help__subcmd__recordings_commands] )) ||
+_perchd__subcmd__help__subcmd__recordings_commands() {
+    local commands; commands=(
+'list:List them\: stream, state, seconds, bytes, name' \
+'verify:Read every byte of them, and print what is wrong; exit 1 on anything. Not while perchd runs' \
+'rebuild:Make their indexes anew from the files themselves, and list files again that Perch no longer knew. Not while perchd runs' \
+    )
+    _describe -t commands 'perchd help recordings commands' commands "$@"
+}
+(( $+functions[_perchd__subcmd__help__subcmd__recordings__subcmd__list_commands] )) ||
+_perchd__subcmd__help__subcmd__recordings__subcmd__list_commands() {
+    local commands; commands=()
+    _describe -t commands 'perchd help recordings list commands' commands "$@"
+}
+(( $+functions[_perchd__subcmd__help__subcmd__recordings__subcmd__rebuild_commands] )) ||
+_perchd__subcmd__help__subcmd__recordings__subcmd__rebuild_commands() {
+    local commands; commands=()
+    _describe -t commands 'perchd help recordings rebuild commands' commands "$@"
+}
+(( $+functions[_perchd__subcmd__help__subcmd__recordings__subcmd__verify_commands] )) ||
+_perchd__subcmd__help__subcmd__recordings__subcmd__verify_commands() {
+    local commands; commands=()
+    _describe -t commands 'perchd help recordings verify commands' commands "$@"
 }
 (( $+functions[_perchd__subcmd__help__subcmd__run_commands] )) ||
 _perchd__subcmd__help__subcmd__run_commands() {
@@ -409,6 +543,61 @@ _perchd__subcmd__openapi_commands() {
 _perchd__subcmd__probe_commands() {
     local commands; commands=()
     _describe -t commands 'perchd probe commands' commands "$@"
+}
+(( $+functions[_perchd__subcmd__recordings_commands] )) ||
+_perchd__subcmd__recordings_commands() {
+    local commands; commands=(
+'list:List them\: stream, state, seconds, bytes, name' \
+'verify:Read every byte of them, and print what is wrong; exit 1 on anything. Not while perchd runs' \
+'rebuild:Make their indexes anew from the files themselves, and list files again that Perch no longer knew. Not while perchd runs' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'perchd recordings commands' commands "$@"
+}
+(( $+functions[_perchd__subcmd__recordings__subcmd__help_commands] )) ||
+_perchd__subcmd__recordings__subcmd__help_commands() {
+    local commands; commands=(
+'list:List them\: stream, state, seconds, bytes, name' \
+'verify:Read every byte of them, and print what is wrong; exit 1 on anything. Not while perchd runs' \
+'rebuild:Make their indexes anew from the files themselves, and list files again that Perch no longer knew. Not while perchd runs' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'perchd recordings help commands' commands "$@"
+}
+(( $+functions[_perchd__subcmd__recordings__subcmd__help__subcmd__help_commands] )) ||
+_perchd__subcmd__recordings__subcmd__help__subcmd__help_commands() {
+    local commands; commands=()
+    _describe -t commands 'perchd recordings help help commands' commands "$@"
+}
+(( $+functions[_perchd__subcmd__recordings__subcmd__help__subcmd__list_commands] )) ||
+_perchd__subcmd__recordings__subcmd__help__subcmd__list_commands() {
+    local commands; commands=()
+    _describe -t commands 'perchd recordings help list commands' commands "$@"
+}
+(( $+functions[_perchd__subcmd__recordings__subcmd__help__subcmd__rebuild_commands] )) ||
+_perchd__subcmd__recordings__subcmd__help__subcmd__rebuild_commands() {
+    local commands; commands=()
+    _describe -t commands 'perchd recordings help rebuild commands' commands "$@"
+}
+(( $+functions[_perchd__subcmd__recordings__subcmd__help__subcmd__verify_commands] )) ||
+_perchd__subcmd__recordings__subcmd__help__subcmd__verify_commands() {
+    local commands; commands=()
+    _describe -t commands 'perchd recordings help verify commands' commands "$@"
+}
+(( $+functions[_perchd__subcmd__recordings__subcmd__list_commands] )) ||
+_perchd__subcmd__recordings__subcmd__list_commands() {
+    local commands; commands=()
+    _describe -t commands 'perchd recordings list commands' commands "$@"
+}
+(( $+functions[_perchd__subcmd__recordings__subcmd__rebuild_commands] )) ||
+_perchd__subcmd__recordings__subcmd__rebuild_commands() {
+    local commands; commands=()
+    _describe -t commands 'perchd recordings rebuild commands' commands "$@"
+}
+(( $+functions[_perchd__subcmd__recordings__subcmd__verify_commands] )) ||
+_perchd__subcmd__recordings__subcmd__verify_commands() {
+    local commands; commands=()
+    _describe -t commands 'perchd recordings verify commands' commands "$@"
 }
 (( $+functions[_perchd__subcmd__run_commands] )) ||
 _perchd__subcmd__run_commands() {

@@ -6,6 +6,7 @@ mod support;
 use perch_store::{Recording, RecordingState, Store};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use support::people::{NO_LIMITS, Person};
 use support::{Daemon, Signal, run};
 
@@ -153,7 +154,10 @@ fn a_recording_outlives_power_cuts_and_goes_on_in_the_same_file() {
     }
     let daemon = Daemon::start_in(dir.path(), &config());
     let path = grown(&daemon, dir.path(), 1, bytes).remove(0);
+    assert!(console(dir.path(), &["recordings", "list"]).contains("\trecording\t"));
     assert_eq!(daemon.stop(), Some(0));
+    assert_eq!(console(dir.path(), &["recordings", "verify"]), "");
+    assert!(console(dir.path(), &["recordings", "list"]).contains("\tended\t"));
     let [recording] = &kept(dir.path())[..] else { panic!("one stream, one recording") };
     assert_eq!((recording.state, recording.parts), (RecordingState::Ended, 1));
     let (pictures, seconds) = probed(&path);
@@ -165,4 +169,119 @@ fn a_recording_outlives_power_cuts_and_goes_on_in_the_same_file() {
 /// The stream that goes on.
 fn kept_while_running(daemon: &Daemon) -> Value {
     daemon.get("/api/v1/streams").json()["items"][0].clone()
+}
+
+/// What a command of the machine says.
+fn console(dir: &Path, arguments: &[&str]) -> String {
+    let mut all = vec!["--config", "perch.toml", "--data-dir", "data"];
+    all.extend(arguments);
+    String::from_utf8(run(env!("CARGO_BIN_EXE_perchd"), &all, dir).stdout).unwrap()
+}
+
+/// A disk of its own for recordings, 48 MB; unmounted when dropped. Needs root and a loop device.
+struct Disk {
+    dir: tempfile::TempDir,
+}
+
+impl Disk {
+    fn new(make: &str, arguments: &[&str]) -> Self {
+        let disk = Self { dir: tempfile::tempdir().unwrap() };
+        let image = std::fs::File::create(disk.dir.path().join("image")).unwrap();
+        image.set_len(48 << 20).unwrap();
+        run(make, &[arguments, &["image"]].concat(), disk.dir.path());
+        std::fs::create_dir(disk.path()).unwrap();
+        run("mount", &["-o", "loop", "image", "disk"], disk.dir.path());
+        std::fs::create_dir(disk.path().join("perch")).unwrap();
+        disk
+    }
+
+    fn path(&self) -> PathBuf {
+        self.dir.path().join("disk")
+    }
+
+    fn config(&self) -> String {
+        let folder = format!("[recording]\nbudget = \"100%\"\nfolder = \"{}/perch\"", self.path().display());
+        config().replace("[recording]", &folder)
+    }
+
+    fn media(&self) -> Option<PathBuf> {
+        let paths = std::fs::read_dir(self.path().join("perch")).unwrap().map(|entry| entry.unwrap().path());
+        paths.filter(|path| path.extension().is_some_and(|kind| kind == "mp4")).max()
+    }
+
+    fn grown(&self, daemon: &Daemon, bytes: u64) -> u64 {
+        for _ in 0..1_000_000 {
+            assert_eq!(daemon.get("/healthz").status, 200);
+            let length = self.media().map_or(0, |path| std::fs::metadata(path).unwrap().len());
+            if length >= bytes {
+                return length;
+            }
+        }
+        panic!("the recording never had {bytes} bytes");
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // Lazily: the daemon of a test that fails still has files open.
+        let unmounted = Command::new("umount").arg("--lazy").arg(self.path()).status();
+        assert!(std::thread::panicking() || unmounted.unwrap().success());
+    }
+}
+
+/// The newest segment's number: live goes on while it grows.
+fn segments(daemon: &Daemon) -> u64 {
+    daemon.metric("perch_hls_segments_total")
+}
+
+#[test]
+fn a_disk_that_is_full_is_told_live_goes_on_and_recording_goes_on_when_there_is_room() {
+    for (make, arguments) in [("mkfs.ext4", &["-q", "-m", "0"][..]), ("mkfs.vfat", &["-F", "32"][..])] {
+        let (disk, dir) = (Disk::new(make, arguments), tempfile::tempdir().unwrap());
+        let daemon = Daemon::start_in(dir.path(), &disk.config());
+        let owner = Person::owner(&daemon, "olive");
+        let stream = record(&owner, "front", "Nest");
+        let before = disk.grown(&daemon, 30_000);
+        // Somebody else fills it.
+        let full = disk.path().join("full");
+        let filled = Command::new("dd")
+            .args(["if=/dev/zero", "bs=64k"])
+            .arg(format!("of={}", full.display()))
+            .output();
+        assert!(!filled.unwrap().status.success(), "until there is no room");
+        daemon.logged("there is no room left for recordings");
+        let trouble = owner.get(&format!("/api/v1/recordings/{stream}")).json()["trouble"].clone();
+        assert!(trouble.as_str().unwrap().contains("no room left"), "{make}: {trouble}");
+        let seen = segments(&daemon);
+        while segments(&daemon) < seen + 2 {}
+        std::fs::remove_file(full).unwrap();
+        daemon.logged("the recording is all right again");
+        disk.grown(&daemon, before + 30_000);
+        assert_eq!(owner.post(&format!("/api/v1/streams/{stream}/stop"), &json!({})).status, 200);
+        let path = disk.media().unwrap();
+        let (pictures, _) = probed(&path);
+        assert!(pictures > 20, "{pictures}");
+        decoded(&path);
+        assert_eq!(daemon.stop(), Some(0));
+        let [recording] = &kept(dir.path())[..] else { panic!("one stream, one recording") };
+        assert_eq!((recording.state, recording.parts), (RecordingState::Ended, 1));
+        assert_eq!(console(dir.path(), &["recordings", "verify"]), "");
+    }
+}
+
+#[test]
+fn a_disk_that_turns_read_only_is_told_and_the_recording_ends_with_what_it_has() {
+    let (disk, dir) = (Disk::new("mkfs.ext4", &["-q"]), tempfile::tempdir().unwrap());
+    let daemon = Daemon::start_in(dir.path(), &disk.config());
+    let owner = Person::owner(&daemon, "olive");
+    let stream = record(&owner, "front", "Nest");
+    disk.grown(&daemon, 30_000);
+    // What ext4 does by itself after an error of the card.
+    run("mount", &["-o", "remount,abort", disk.path().to_str().unwrap()], disk.dir.path());
+    daemon.logged("Nothing is recorded just now");
+    let seen = segments(&daemon);
+    while segments(&daemon) < seen + 2 {}
+    assert_eq!(owner.post(&format!("/api/v1/streams/{stream}/stop"), &json!({})).status, 200);
+    assert!(probed(&disk.media().unwrap()).0 > 0);
+    assert_eq!(daemon.stop(), Some(0));
 }

@@ -7,6 +7,7 @@ mod console;
 #[cfg(test)]
 mod manual;
 mod probe;
+mod recordings;
 mod run;
 mod setup_code;
 mod user;
@@ -64,6 +65,11 @@ enum Command {
         #[command(subcommand)]
         command: user::UserCommand,
     },
+    /// List recordings, check their files, and make their indexes anew
+    Recordings {
+        #[command(subcommand)]
+        command: recordings::RecordingsCommand,
+    },
     /// Write a backup of the store; works while the daemon runs
     Export {
         /// The file to create
@@ -102,6 +108,9 @@ pub(crate) fn main() -> ExitCode {
         Command::SetupCode => exit_code(with_config(&sources, |config| Ok(setup_code::print(config)?))),
         Command::User { command } => {
             exit_code(with_config(&sources, |config| Ok(user::run(config, &command)?)))
+        }
+        Command::Recordings { command } => {
+            exit_code(with_config(&sources, |config| Ok(recordings::run(config, &command)?)))
         }
         Command::Export { file } => {
             exit_code(with_config(&sources, |config| Ok(backup::export(config, &file)?)))

@@ -5,6 +5,7 @@
 //!
 //! Must not be here: the boxes of MP4 and the index's coding (`perch-media`), who may watch a recording, HTTP.
 
+mod checking;
 mod folder;
 mod keeping;
 mod names;

@@ -6,7 +6,6 @@
 use super::folder::Folder;
 use super::keeping::{self, Limits, used};
 use super::names;
-use super::part::Part;
 use super::part::PartFiles;
 use super::recovery;
 use super::sidecar;
@@ -16,7 +15,6 @@ use crate::clock::{Clock, wall};
 use crate::config;
 use crate::faults::{Faults, RECORDING};
 use perch_device::local_time;
-use perch_media::recording::VIDEO_TIMESCALE;
 use perch_store::{Recording, RecordingQuery, RecordingState, Store, StoreError, StreamId, Timestamp};
 use std::collections::BTreeMap;
 use std::io;
@@ -45,7 +43,7 @@ pub(super) struct Growth {
 }
 
 impl Growth {
-    const fn of(recording: &Recording) -> Self {
+    pub(super) const fn of(recording: &Recording) -> Self {
         Self { parts: recording.parts, bytes: recording.bytes, duration_ms: recording.duration_ms }
     }
 
@@ -223,6 +221,16 @@ impl Recordings {
         PartFiles { media: file("mp4"), index: file("index") }
     }
 
+    /// Writes what is known of a recording.
+    pub(super) fn put(&self, recording: &Recording) -> Result<(), StoreError> {
+        self.0.store.put_recording(recording)
+    }
+
+    /// Where recordings lie.
+    pub(super) fn folder(&self) -> &Folder {
+        &self.0.folder
+    }
+
     /// Makes sure that the folder is there.
     pub(super) fn find_folder(&self) -> io::Result<()> {
         self.0.folder.find()
@@ -281,7 +289,7 @@ impl Recordings {
         self.growing().remove(&stream);
     }
 
-    fn write_end(&self, stream: StreamId, growth: Growth) -> Result<(), StoreError> {
+    pub(super) fn write_end(&self, stream: StreamId, growth: Growth) -> Result<(), StoreError> {
         let ended = self.0.store.change_recording(stream, |known| {
             growth.put_into(known);
             known.state = RecordingState::Ended;
@@ -347,10 +355,10 @@ impl Recordings {
                 ticks += found.so_far.ticks;
                 growth.parts = part;
                 growth.bytes += found.bytes();
-                Part::reopen(&files, found.ends)?.close()?;
+                found.close(&files)?;
             }
         }
-        growth.duration_ms = ticks * 1000 / u64::from(VIDEO_TIMESCALE);
+        growth.duration_ms = recovery::milliseconds(ticks);
         tracing::info!(
             recording = recording.name,
             "closed a recording that was cut off after {} s",
@@ -417,7 +425,7 @@ impl Recordings {
     }
 
     /// All that are not deleted.
-    fn all(&self) -> Result<Vec<Recording>, StoreError> {
+    pub(super) fn all(&self) -> Result<Vec<Recording>, StoreError> {
         let mut all = self.0.store.all_recordings()?;
         all.retain(|recording| recording.state != RecordingState::Deleted);
         Ok(self.as_they_grow(all))

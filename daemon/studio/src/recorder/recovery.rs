@@ -3,10 +3,10 @@
 //! The index tells what the file holds up to shortly before its end. From there on the file itself is read: after a power cut the index may
 //! name what never reached the card, or lack what did. Without a usable index the whole file is read, box heads only.
 
-use super::part::{Ends, PartFiles};
+use super::part::{Ends, Part, PartFiles};
 use perch_media::cmaf::{ScanError, Scanner};
-use perch_media::recording::Fragment;
 use perch_media::recording::index::{Encoder, Header, Reader};
+use perch_media::recording::{Fragment, VIDEO_TIMESCALE};
 use perch_store::StreamId;
 use std::fs::File;
 use std::io::{self, BufReader, Seek as _, SeekFrom, Write as _};
@@ -27,6 +27,8 @@ pub(super) struct Recovered {
     pub(super) init: Vec<u8>,
     pub(super) ends: Ends,
     pub(super) so_far: SoFar,
+    /// Bytes behind them are no fragments.
+    behind: u64,
 }
 
 /// What a part has so far.
@@ -50,9 +52,21 @@ impl SoFar {
 }
 
 impl Recovered {
-    /// Of both files.
+    /// Of both files, once they are closed.
     pub(super) const fn bytes(&self) -> u64 {
-        self.ends.media + self.ends.index
+        let kept = if self.may_be_cut() { 0 } else { self.behind };
+        self.ends.media + kept + self.ends.index
+    }
+
+    /// Cuts off what is torn, and puts the part on the card for good.
+    pub(super) fn close(self, files: &PartFiles) -> io::Result<()> {
+        if self.may_be_cut() { Part::reopen(files, self.ends)?.close() } else { Ok(()) }
+    }
+
+    /// What lies behind the whole fragments is the little that a power cut leaves: it may be cut off. More is damage to a file that may hold
+    /// pictures further on, and stays.
+    pub(super) const fn may_be_cut(&self) -> bool {
+        self.behind < LOOKED_INTO
     }
 }
 
@@ -95,7 +109,8 @@ pub(super) fn recover(files: &PartFiles, part: u32, stream: StreamId) -> io::Res
     index.seek(SeekFrom::End(0))?;
     index.write_all(&records)?;
     let ends = Ends { encoder: found.encoder, media: found.media, index: index_kept + records.len() as u64 };
-    Ok(Some(Recovered { init, ends, so_far: found.so_far }))
+    let behind = length - ends.media;
+    Ok(Some(Recovered { init, ends, so_far: found.so_far, behind }))
 }
 
 /// What the index tells for sure.
@@ -126,6 +141,11 @@ fn believed(files: &PartFiles, header: &Header, length: u64) -> io::Result<Optio
         index: reader.index_bytes(),
         so_far,
     }))
+}
+
+/// Ticks of the video's timescale in milliseconds.
+pub(super) const fn milliseconds(ticks: u64) -> u64 {
+    ticks * 1000 / VIDEO_TIMESCALE as u64
 }
 
 /// Makes room for a new part where a file is that has not even the header of one. A long file that is not ours is not removed.

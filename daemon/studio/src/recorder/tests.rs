@@ -378,3 +378,44 @@ async fn a_recording_is_renamed_once_the_clock_is_set() {
     assert_eq!(house.listed().len(), 3);
     assert_eq!(house.seconds(stream), 8);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_damaged_is_named_and_indexes_and_rows_are_made_anew() {
+    let house = house();
+    let mut streams = Vec::new();
+    for number in 0..3 {
+        let stream = house.stream("front");
+        let mut live = house.record(stream);
+        live.seconds(number * 100..number * 100 + 6).await;
+        live.end().await;
+        streams.push(stream);
+    }
+    assert_eq!(house.recordings.verify().unwrap(), Vec::<String>::new());
+    let rows: Vec<_> =
+        streams.iter().map(|stream| house.store.recording(*stream).unwrap().unwrap()).collect();
+
+    let damage = |path: &PathBuf, at: usize| {
+        let mut bytes = std::fs::read(path).unwrap();
+        bytes[at] ^= 1;
+        std::fs::write(path, bytes).unwrap();
+    };
+    let [first, second, _] = [0, 1, 2].map(|number| house.files(streams[number]).parts.remove(0));
+    damage(&first.media, 30_000);
+    damage(&second.index, 60);
+    // A store from before the third recording, as a backup is.
+    house.store.delete_recording(streams[2]).unwrap();
+    house.store.forget_recording(streams[2]).unwrap();
+    let wrong = house.recordings.verify().unwrap();
+    let expected =
+        ["are not the ones that were recorded", "its index differs", "Perch knows no recording of it"];
+    assert_eq!(wrong.len(), 3, "{wrong:?}");
+    assert!(expected.iter().all(|what| wrong.iter().any(|found| found.contains(what))), "{wrong:?}");
+
+    house.recordings.rebuild().unwrap();
+    let wrong = house.recordings.verify().unwrap();
+    assert!(wrong.len() <= 2 && wrong.iter().all(|what| what.contains(&rows[0].name)), "{wrong:?}");
+    for (row, stream) in rows.iter().zip(&streams).skip(1) {
+        let again = house.store.recording(*stream).unwrap().unwrap();
+        assert_eq!((&again.name, again.bytes, again.duration_ms), (&row.name, row.bytes, row.duration_ms));
+    }
+}

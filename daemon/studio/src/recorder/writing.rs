@@ -6,7 +6,7 @@
 use super::packer::{Packer, Piece};
 use super::part::Part;
 use super::recordings::{Growth, Recordings};
-use super::recovery::{self, Recovered, SoFar};
+use super::recovery::{self, Recovered, SoFar, milliseconds};
 use super::trouble::Trouble;
 use crate::broadcast::{Broadcast, Item, Published, Reader, Start, Want};
 use crate::clock::{Clock, wall};
@@ -279,7 +279,9 @@ impl Writing {
             recorded_ticks.saturating_sub(found_ticks),
         ));
         let goes_on = |found: &Recovered| {
-            found.init == init && longest.is_none_or(|longest| found.ends.media < longest)
+            found.init == init
+                && found.may_be_cut()
+                && longest.is_none_or(|longest| found.ends.media < longest)
         };
         let growing = match found {
             Some(found) if goes_on(&found) => {
@@ -289,7 +291,7 @@ impl Writing {
             }
             found => {
                 if let Some(found) = found {
-                    Part::reopen(&files(recording.parts), found.ends)?.close()?;
+                    found.close(&files(recording.parts))?;
                     *before = (before.0 + found_bytes, before.1 + found_ticks);
                 }
                 if !is_last_gone {
@@ -374,8 +376,4 @@ impl Writing {
             _ => self.recordings.ended_badly(stream),
         }
     }
-}
-
-const fn milliseconds(ticks: u64) -> u64 {
-    ticks * 1000 / VIDEO_TIMESCALE as u64
 }
