@@ -7,7 +7,6 @@ use crate::{Backup, Recording, RecordingState};
 use flate2::read::GzDecoder;
 use redb::ReadableTable as _;
 use std::io::Read as _;
-use std::path::Path;
 
 /// Written by the code of version 1: `Store::open`, then 4,321 media sequence numbers given. That counter is read by nobody today.
 const VERSION_1: &[u8] = include_bytes!("../../tests/fixtures/schema-1.redb.gz");

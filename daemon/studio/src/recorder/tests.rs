@@ -419,3 +419,39 @@ async fn what_is_damaged_is_named_and_indexes_and_rows_are_made_anew() {
         assert_eq!((&again.name, again.bytes, again.duration_ms), (&row.name, row.bytes, row.duration_ms));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn another_picture_size_begins_another_part_of_the_recording() {
+    let house = house();
+    let stream = house.stream("front");
+    let mut live = house.record(stream);
+    live.seconds(0..4).await;
+    for tenth in 40..80 {
+        house.clock.turn(Duration::from_millis(100));
+        let mut unit = access_unit(tenth * 9000, tenth % 10 == 0, 1000);
+        let mut format = (*unit.format).clone();
+        format.width = 1280;
+        unit.format = Arc::new(format);
+        live.publisher.publish([unit], house.clock.monotonic());
+        tokio::task::yield_now().await;
+    }
+    assert!(house.files(stream).is_growing);
+    live.end().await;
+    let recording = house.store.recording(stream).unwrap().unwrap();
+    assert_eq!((recording.parts, recording.duration_ms), (2, 8000));
+    let parts = house.fragments(stream);
+    assert_eq!((parts[1][0].video.decode_time, parts[1][0].mark.before), (0, Break::Seam));
+    let bytes: u64 = house.listed().iter().map(|path| std::fs::metadata(path).unwrap().len()).sum();
+    let sidecar = house.files(stream).parts[0].media.with_extension("json");
+    assert_eq!(recording.bytes, bytes - std::fs::metadata(&sidecar).unwrap().len());
+    assert!(std::fs::read_to_string(sidecar).unwrap().contains(" part 2.mp4"));
+    assert_eq!(house.recordings.verify().unwrap(), Vec::<String>::new());
+
+    // It goes on after a restart with the second size, and counts all of it.
+    let house = house.after_a_restart();
+    let mut live = house.record(stream);
+    live.seconds(100..104).await;
+    live.end().await;
+    assert_eq!((house.seconds(stream), house.fragments(stream).len()), (12, 3));
+    assert_eq!(house.recordings.verify().unwrap(), Vec::<String>::new());
+}

@@ -158,7 +158,11 @@ impl Writing {
                 );
                 self.packer.lose()
             }
-            Item::Sample(Published { sample, .. }) => self.packer.push(sample),
+            Item::Sample(Published { sample, .. }) => {
+                // Known before the first piece is whole, so that the first part has a track for it.
+                self.audio = sample.audio().map(|frame| *frame.format).or(self.audio);
+                self.packer.push(sample)
+            }
         };
         self.keep(piece);
     }
