@@ -10,6 +10,7 @@
 pub mod chat;
 pub mod crowd;
 pub mod people;
+pub mod recorded;
 
 pub use rustix::process::Signal;
 use rustix::process::{Pid, kill_process};

@@ -1,0 +1,206 @@
+//! Recordings over HTTP against the running daemon: playlists, byte ranges, rights, pins, deletion.
+#![allow(clippy::unwrap_used, reason = "a panic here is a failed test")]
+
+mod support;
+
+use m3u8_rs::Playlist;
+use serde_json::json;
+use support::people::Person;
+use support::recorded::{self, PAUSE, SEAM, SECONDS};
+use support::{Answer, Daemon};
+
+struct Recorded {
+    dir: tempfile::TempDir,
+    id: String,
+}
+
+fn recorded(visibility: &str) -> (Recorded, Daemon) {
+    let dir = tempfile::tempdir().unwrap();
+    let id = recorded::make(dir.path(), visibility);
+    let daemon = Daemon::start_in(dir.path(), &recorded::config());
+    (Recorded { dir, id }, daemon)
+}
+
+impl Recorded {
+    fn media(&self, name: &str) -> String {
+        format!("/media/{}/{name}", self.id)
+    }
+
+    /// The part as it lies on the card.
+    fn file(&self) -> Vec<u8> {
+        let mut files = std::fs::read_dir(self.dir.path().join("data/recordings")).unwrap();
+        let file = files.find_map(|entry| {
+            let path = entry.unwrap().path();
+            (path.extension()? == "mp4").then_some(path)
+        });
+        std::fs::read(file.unwrap()).unwrap()
+    }
+}
+
+#[test]
+fn what_has_ended_is_played_by_byte_ranges_of_its_file() {
+    let (recorded, daemon) = recorded("public");
+    let file = recorded.file();
+    let answer = daemon.get(&recorded.media("index.m3u8"));
+    assert_eq!((answer.status, answer.header("access-control-allow-origin")), (200, Some("*")));
+    let Ok(Playlist::MediaPlaylist(playlist)) = m3u8_rs::parse_playlist_res(&answer.body) else {
+        panic!("{}", answer.text())
+    };
+    assert!(playlist.end_list);
+    let duration: f32 = playlist.segments.iter().map(|segment| segment.duration).sum();
+    assert!((duration - SECONDS as f32).abs() < 0.01, "{duration}");
+    let seams: Vec<_> = playlist.segments.iter().map(|segment| segment.discontinuity).collect();
+    assert_eq!(seams.iter().filter(|seam| **seam).count(), 1);
+    assert!(seams[SEAM as usize / 2]);
+    let mut end = playlist.segments[0].map.as_ref().unwrap().byte_range.as_ref().unwrap().length;
+    for segment in &playlist.segments {
+        let range = segment.byte_range.as_ref().unwrap();
+        let from = range.offset.unwrap();
+        assert_eq!(from, end, "segments follow each other");
+        end = from + range.length;
+        let header = format!("bytes={from}-{}", end - 1);
+        let bytes = daemon.ask("GET", &recorded.media(&segment.uri), &[("Range", &header)]);
+        assert_eq!(bytes.status, 206);
+        assert_eq!(bytes.body, file[from as usize..end as usize]);
+    }
+    assert_eq!(end, file.len() as u64);
+    let again = daemon.ask(
+        "GET",
+        &recorded.media("index.m3u8"),
+        &[("If-None-Match", answer.header("etag").unwrap())],
+    );
+    assert_eq!((again.status, again.body.len()), (304, 0));
+    let main = daemon.get(&recorded.media("main.m3u8")).text();
+    assert!(main.contains("CODECS=\"avc1.42c0") && main.contains("RESOLUTION=320x240"), "{main}");
+    assert_eq!(daemon.get(&recorded.media("dvr.m3u8")).body, answer.body);
+}
+
+#[test]
+fn ranges_of_every_kind_are_answered_as_rfc_9110_says() {
+    let (recorded, daemon) = recorded("public");
+    let (file, path) = (recorded.file(), recorded.media("1.mp4"));
+    let length = file.len();
+    let ask = |headers: &[(&str, &str)]| daemon.ask("GET", &path, headers);
+    let whole = ask(&[]);
+    assert_eq!((whole.status, whole.header("accept-ranges")), (200, Some("bytes")));
+    assert_eq!(whole.header("content-type"), Some("video/mp4"));
+    assert!(whole.body == file);
+    let tag = whole.header("etag").unwrap().to_owned();
+    for (range, from, to) in [
+        ("bytes=0-0", 0, 1),
+        ("bytes=5-", 5, length),
+        ("bytes=-7", length - 7, length),
+        ("bytes=-99999999999", 0, length),
+        ("bytes=100-99999999999", 100, length),
+    ] {
+        let part = ask(&[("Range", range)]);
+        assert_eq!(part.status, 206, "{range}");
+        let said = format!("bytes {from}-{}/{length}", to - 1);
+        assert_eq!(part.header("content-range"), Some(said.as_str()));
+        assert!(part.body == file[from..to], "{range}");
+    }
+    for range in ["bytes=0-1,5-6", "pages=1-2", "bytes=5-2", "bytes=x"] {
+        assert_eq!(ask(&[("Range", range)]).status, 200, "{range}");
+    }
+    let beyond = ask(&[("Range", &format!("bytes={length}-"))]);
+    assert_eq!((beyond.status, beyond.code()), (416, "range_not_satisfiable".to_owned()));
+    assert_eq!(beyond.header("content-range"), Some(format!("bytes */{length}").as_str()));
+    let range = ("Range", "bytes=0-9");
+    assert_eq!(ask(&[range, ("If-Range", &tag)]).status, 206);
+    for other in ["\"other\"", "W/\"other\"", "Sat, 28 Nov 2026 07:30:00 GMT"] {
+        assert_eq!(ask(&[range, ("If-Range", other)]).status, 200, "{other}");
+    }
+    assert_eq!(ask(&[("If-None-Match", &tag)]).status, 304);
+    let head = daemon.ask("HEAD", &path, &[]);
+    assert_eq!((head.status, head.body.len()), (200, 0));
+    assert_eq!(head.header("content-length"), Some(length.to_string().as_str()));
+    for name in ["0.mp4", "2.mp4", "01.mp4", "99999999999.mp4", "1.index"] {
+        assert_eq!(daemon.get(&recorded.media(name)).status, 404, "{name}");
+    }
+}
+
+#[test]
+fn a_recording_is_listed_pinned_and_deleted_by_its_user() {
+    let (recorded, daemon) = recorded("public");
+    let [owner, nobody] = [Person::login(&daemon, "olga"), Person::nobody(&daemon)];
+    let other = Person::register(&daemon, "sara");
+    let path = format!("/api/v1/recordings/{}", recorded.id);
+    let seen = nobody.get(&path).json();
+    assert_eq!((seen["title"].as_str(), seen["duration_seconds"].as_f64()), (Some("Nest box"), Some(20.0)));
+    assert_eq!((seen["may_edit"].as_bool(), seen["pinned"].as_bool()), (Some(false), Some(false)));
+    let after = f64::from(SEAM + PAUSE);
+    assert_eq!(
+        seen["timeline"],
+        json!([{"at_seconds": 0.0, "offset_seconds": 0.0}, {"at_seconds": f64::from(SEAM), "offset_seconds": after}])
+    );
+    let stream = nobody.get(&format!("/api/v1/streams/{}", recorded.id)).json();
+    assert_eq!(stream["recording"]["duration_seconds"], 20.0);
+    assert_eq!(stream["playlist_url"], recorded.media("index.m3u8"));
+    let listed = |who: &Person<'_>, query: &str| -> usize {
+        let list = who.get(&format!("/api/v1/recordings{query}"));
+        assert_eq!(list.status, 200, "{}", list.text());
+        list.json()["items"].as_array().unwrap().len()
+    };
+    assert_eq!(
+        [listed(&nobody, ""), listed(&nobody, "?user=olga"), listed(&nobody, "?user=sara")],
+        [1, 1, 0]
+    );
+    for (who, status) in [(&nobody, 401), (&other, 403)] {
+        assert_eq!(who.patch(&path, &json!({"pinned": true})).status, status);
+        assert_eq!(who.delete(&path).status, status);
+        assert_eq!(who.get("/api/v1/storage").status, status);
+    }
+    assert_eq!(owner.patch(&path, &json!({"pinned": true})).json()["pinned"], true);
+    let storage = owner.get("/api/v1/storage").json();
+    assert_eq!((storage["recordings"].as_u64(), storage["goes_next"].is_null()), (Some(1), true));
+    assert_eq!(owner.patch(&path, &json!({"pinned": false})).json()["pinned"], false);
+    let storage = owner.get("/api/v1/storage").json();
+    assert_eq!(storage["goes_next"]["stream"], recorded.id.as_str());
+    assert!(storage["used_bytes"].as_u64().unwrap() >= recorded.file().len() as u64, "{storage}");
+    assert_eq!(owner.delete(&path).status, 204);
+    assert_eq!([nobody.get(&path).status, owner.delete(&path).status], [404, 404]);
+    for name in ["index.m3u8", "main.m3u8", "dvr.m3u8", "1.mp4"] {
+        assert_eq!(daemon.get(&recorded.media(name)).status, 404, "{name}");
+    }
+    let stream = nobody.get(&format!("/api/v1/streams/{}", recorded.id)).json();
+    assert!(stream["recording"].is_null() && stream["playlist_url"].is_null(), "{stream}");
+    let left = std::fs::read_dir(recorded.dir.path().join("data/recordings")).unwrap().count();
+    assert_eq!(left, 0, "its files are gone");
+}
+
+#[test]
+fn what_is_for_members_is_for_members_by_every_address() {
+    let (recorded, daemon) = recorded("members");
+    let [owner, nobody] = [Person::login(&daemon, "olga"), Person::nobody(&daemon)];
+    let other = Person::register(&daemon, "sara");
+    let api = format!("/api/v1/recordings/{}", recorded.id);
+    let media = ["index.m3u8", "main.m3u8", "dvr.m3u8", "1.mp4"].map(|name| recorded.media(name));
+    for path in media.iter().chain([&api]) {
+        assert_eq!(nobody.get(path).status, 404, "{path}");
+        for member in [&other, &owner] {
+            let answer: Answer = member.get(path);
+            assert_eq!(answer.status, 200, "{path}");
+            if path != &api {
+                assert_eq!(answer.header("cache-control"), Some("private, no-cache"), "{path}");
+                assert_eq!(answer.header("access-control-allow-origin"), None, "{path}");
+            }
+        }
+    }
+    let listed = |who: &Person<'_>| who.get("/api/v1/recordings").json()["items"].as_array().unwrap().len();
+    assert_eq!([listed(&nobody), listed(&other), listed(&owner)], [0, 1, 1]);
+}
+
+#[test]
+fn a_view_of_a_recording_counts_once() {
+    let (recorded, daemon) = recorded("public");
+    let nobody = Person::nobody(&daemon);
+    let stream = format!("/api/v1/streams/{}", recorded.id);
+    let before = nobody.get(&stream).json()["views"].as_u64().unwrap();
+    let views = || nobody.get(&stream).json()["views"].as_u64().unwrap() - before;
+    for _ in 0..3 {
+        assert_eq!(daemon.get(&recorded.media("index.m3u8")).status, 200);
+    }
+    // It is counted after the answer.
+    while views() == 0 {}
+    assert_eq!(views(), 1);
+}
