@@ -159,7 +159,7 @@ fn a_recording_is_listed_pinned_and_deleted_by_its_user() {
     assert!(storage["used_bytes"].as_u64().unwrap() >= recorded.file().len() as u64, "{storage}");
     assert_eq!(owner.delete(&path).status, 204);
     assert_eq!([nobody.get(&path).status, owner.delete(&path).status], [404, 404]);
-    for name in ["index.m3u8", "main.m3u8", "dvr.m3u8", "1.mp4"] {
+    for name in ["index.m3u8", "main.m3u8", "dvr.m3u8", "1.mp4", "recording.mp4"] {
         assert_eq!(daemon.get(&recorded.media(name)).status, 404, "{name}");
     }
     let stream = nobody.get(&format!("/api/v1/streams/{}", recorded.id)).json();
@@ -174,7 +174,7 @@ fn what_is_for_members_is_for_members_by_every_address() {
     let [owner, nobody] = [Person::login(&daemon, "olga"), Person::nobody(&daemon)];
     let other = Person::register(&daemon, "sara");
     let api = format!("/api/v1/recordings/{}", recorded.id);
-    let media = ["index.m3u8", "main.m3u8", "dvr.m3u8", "1.mp4"].map(|name| recorded.media(name));
+    let media = ["index.m3u8", "main.m3u8", "dvr.m3u8", "1.mp4", "recording.mp4"].map(|name| recorded.media(name));
     for path in media.iter().chain([&api]) {
         assert_eq!(nobody.get(path).status, 404, "{path}");
         for member in [&other, &owner] {
@@ -203,4 +203,68 @@ fn a_view_of_a_recording_counts_once() {
     // It is counted after the answer.
     while views() == 0 {}
     assert_eq!(views(), 1);
+}
+
+/// What ffprobe says of the file's one video stream: hashes of its packets as they are coded.
+fn packets(dir: &std::path::Path, file: &str) -> Vec<String> {
+    let args = ["-v", "error", "-i", file, "-map", "0:v", "-c", "copy", "-f", "framehash", "-"];
+    let said = String::from_utf8(support::run("ffmpeg", &args, dir).stdout).unwrap();
+    let lines = said.lines().filter(|line| !line.starts_with('#'));
+    lines.map(|line| line.rsplit(',').next().unwrap().trim().to_owned()).collect()
+}
+
+fn duration(dir: &std::path::Path, file: &str) -> f64 {
+    let args = ["-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0", file];
+    String::from_utf8(support::run("ffprobe", &args, dir).stdout).unwrap().trim().parse().unwrap()
+}
+
+#[test]
+fn a_recording_is_downloaded_as_one_mp4_file_whole_in_ranges_and_as_a_clip() {
+    let (recorded, daemon) = recorded("public");
+    let dir = tempfile::tempdir().unwrap();
+    let path = recorded.media("recording.mp4");
+    let whole = daemon.get(&path);
+    assert_eq!(whole.status, 200, "{}", String::from_utf8_lossy(&whole.body));
+    assert_eq!(
+        whole.header("content-disposition"),
+        Some(
+            "attachment; filename=\"Nest box, 2026-11-28 07.30.mp4\"; filename*=UTF-8''Nest%20box%2C%202026-11-28%2007.30.mp4"
+        )
+    );
+    assert_eq!(whole.header("content-length"), Some(whole.body.len().to_string().as_str()));
+    std::fs::write(dir.path().join("whole.mp4"), &whole.body).unwrap();
+    std::fs::write(dir.path().join("part.mp4"), recorded.file()).unwrap();
+    let pictures = packets(dir.path(), "whole.mp4");
+    assert_eq!(pictures.len(), 300);
+    assert!(pictures == packets(dir.path(), "part.mp4"), "the encoder's pictures, byte for byte");
+    assert!((duration(dir.path(), "whole.mp4") - f64::from(SECONDS)).abs() < 1.0 / 15.0);
+    let length = whole.body.len();
+    // Within the head, across its end, within the media, and all of it in small pieces.
+    let pieces = (0..length).step_by(100_003).map(|at| (at, (at + 100_003).min(length)));
+    let mut joined = Vec::new();
+    for (from, to) in pieces.clone().chain([(5, 9), (0, 1), (length - 1, length), (1000, length)]) {
+        let range = format!("bytes={from}-{}", to - 1);
+        let part = daemon.ask("GET", &path, &[("Range", &range)]);
+        assert_eq!(part.status, 206, "{range}");
+        assert!(part.body == whole.body[from..to], "{range}");
+        if joined.len() == from && joined.len() < length {
+            joined.extend_from_slice(&part.body);
+        }
+    }
+    assert!(joined == whole.body);
+    let head = daemon.ask("HEAD", &path, &[]);
+    assert_eq!((head.status, head.header("content-length")), (200, whole.header("content-length")));
+
+    let clip = daemon.get(&format!("{path}?from=3.4&to=7"));
+    assert_eq!(clip.status, 200);
+    let name = clip.header("content-disposition").unwrap();
+    assert!(name.contains("\"Nest box, 2026-11-28 07.30, clip from 0.00.03 to 0.00.07.mp4\""), "{name}");
+    std::fs::write(dir.path().join("clip.mp4"), &clip.body).unwrap();
+    let shown = packets(dir.path(), "clip.mp4");
+    assert!(pictures.windows(shown.len()).any(|some| some == shown), "pictures of the recording");
+    assert!((duration(dir.path(), "clip.mp4") - 3.6).abs() <= 1.0 / 15.0);
+    assert_ne!(clip.header("etag"), whole.header("etag"));
+    for wrong in ["?from=7&to=3", "?from=x", "?from=1000&to=1001"] {
+        assert_eq!(daemon.get(&format!("{path}{wrong}")).code(), "invalid_query", "{wrong}");
+    }
 }

@@ -4,6 +4,10 @@
 //!
 //! Must not be here: who may watch, HTTP, how a recording is written (`recorder`).
 
+mod download;
+
+pub use download::{Download, DownloadError};
+
 use crate::recorder::{PartFiles, RecordingFiles};
 use perch_media::hls::{MultivariantPlaylist, Variant};
 use perch_media::recording::codecs::codecs;

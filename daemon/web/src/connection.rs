@@ -100,7 +100,7 @@ pub(super) async fn serve<S, A, F, B>(
 
 #[cfg(test)]
 mod tests {
-    use super::super::file_body::{Content, FileBody, FileRange};
+    use super::super::file_body::{Computed, Content, FileBody, FileRange, Write};
     use super::super::places::{Admission, Places};
     use super::super::server::cut_oldest_answers;
     use super::super::stopping::Stopping;
@@ -407,7 +407,9 @@ mod tests {
             let files = ranges
                 .iter()
                 .map(|&(at, length)| Content::File(FileRange { file: file.clone(), at, length }));
-            let body = FileBody::new(std::iter::once(Content::Bytes(Bytes::from_static(head))).chain(files));
+            let write: Arc<Write> = Arc::new(move |out| out.write_all(head));
+            let head = Content::Computed(Computed { write, at: 0, length: head.len() as u64 });
+            let body = FileBody::new(std::iter::once(head).chain(files));
             let to_send = body.to_send();
             let mut response = Response::new(body);
             response.extensions_mut().insert(to_send);

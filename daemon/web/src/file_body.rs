@@ -6,7 +6,7 @@
 //! sendfile blocks while the card is read, and the runtime's threads serve every viewer. So a piece of a file is only handed over when it is in
 //! the page cache; if it is not, a thread that may block reads it first.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use hyper::body::{Frame, SizeHint};
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
 use std::collections::VecDeque;
@@ -16,6 +16,7 @@ use std::os::unix::fs::FileExt as _;
 use std::pin::Pin;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 use std::task::{Context, Poll, ready};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 /// Bytes of a file that are read ahead and handed over at once: a second of a stream, and little beside the memory of a small board.
@@ -23,15 +24,30 @@ const PIECE: usize = 512 << 10;
 /// Read at once into the page cache.
 const READ: usize = 64 << 10;
 
+/// Of [`READ`] bytes that are computed ahead.
+const PIECES_AHEAD: usize = 2;
+
 /// As long as a piece, and never touched: it takes addresses, no memory.
 static PLACEHOLDER: LazyLock<&'static [u8]> = LazyLock::new(|| vec![0; PIECE].leak());
 
 /// What an answer is made of, in order.
 pub(super) enum Content {
-    /// As they are.
-    Bytes(Bytes),
+    /// Bytes that are computed while they are sent.
+    Computed(Computed),
     /// Of a file. It has to be as long.
     File(FileRange),
+}
+
+/// Writes bytes; the same ones each time. Blocks.
+pub(super) type Write = dyn Fn(&mut dyn io::Write) -> io::Result<()> + Send + Sync;
+
+/// Bytes out of those that a function writes.
+#[derive(Clone)]
+pub(super) struct Computed {
+    pub(super) write: Arc<Write>,
+    /// So many of them are left out at the beginning.
+    pub(super) at: u64,
+    pub(super) length: u64,
 }
 
 /// Bytes of a file.
@@ -80,17 +96,18 @@ pub(super) struct FileBody {
     remaining: u64,
     to_send: FilesToSend,
     reading: Option<JoinHandle<io::Result<FileRange>>>,
+    computing: Option<mpsc::Receiver<io::Result<Bytes>>>,
 }
 
 impl FileBody {
     pub(super) fn new(content: impl IntoIterator<Item = Content>) -> Self {
         let content: VecDeque<_> = content.into_iter().collect();
         let length = |content: &Content| match content {
-            Content::Bytes(bytes) => bytes.len() as u64,
+            Content::Computed(computed) => computed.length,
             Content::File(range) => range.length,
         };
         let remaining = content.iter().map(length).sum();
-        Self { content, remaining, to_send: FilesToSend::default(), reading: None }
+        Self { content, remaining, to_send: FilesToSend::default(), reading: None, computing: None }
     }
 
     /// What the connection has to be told of, beside the body.
@@ -134,15 +151,22 @@ impl hyper::body::Body for FileBody {
                 let read = read.map_err(io::Error::other).and_then(|read| read);
                 return Poll::Ready(Some(read.map(|piece| self.hand_over(piece))));
             }
+            if let Some(computing) = &mut self.computing {
+                match ready!(computing.poll_recv(cx)) {
+                    Some(Ok(bytes)) => {
+                        self.remaining -= bytes.len() as u64;
+                        return Poll::Ready(Some(Ok(Frame::data(bytes))));
+                    }
+                    Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                    None => self.computing = None,
+                }
+            }
             match self.content.front() {
                 None => return Poll::Ready(None),
                 Some(Content::File(range)) if range.length == 0 => drop(self.content.pop_front()),
-                Some(Content::Bytes(_)) => {
-                    let Some(Content::Bytes(bytes)) = self.content.pop_front() else { continue };
-                    self.remaining -= bytes.len() as u64;
-                    if !bytes.is_empty() {
-                        return Poll::Ready(Some(Ok(Frame::data(bytes))));
-                    }
+                Some(Content::Computed(_)) => {
+                    let Some(Content::Computed(computed)) = self.content.pop_front() else { continue };
+                    self.computing = Some(compute(computed));
                 }
                 Some(Content::File(_)) => {
                     let Some(piece) = self.next_piece() else { continue };
@@ -161,6 +185,65 @@ impl hyper::body::Body for FileBody {
 
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(self.remaining)
+    }
+}
+
+/// Has a thread that may block compute the bytes, a little ahead of what is sent.
+fn compute(computed: Computed) -> mpsc::Receiver<io::Result<Bytes>> {
+    let Computed { write, at, length } = computed;
+    let (pieces, computing) = mpsc::channel(PIECES_AHEAD);
+    tokio::task::spawn_blocking(move || {
+        let mut writer = Writer { pieces, piece: BytesMut::new(), skip: at, left: length };
+        let written = write(&mut writer).and_then(|()| writer.send());
+        let error = match written {
+            _ if writer.left == 0 => return,
+            Ok(()) => io::ErrorKind::UnexpectedEof.into(),
+            Err(error) => error,
+        };
+        // Nobody listens where the connection has gone.
+        let _ = writer.pieces.blocking_send(Err(error));
+    });
+    computing
+}
+
+/// Gathers bytes to pieces and gives them out, up to as many as are wanted.
+struct Writer {
+    pieces: mpsc::Sender<io::Result<Bytes>>,
+    piece: BytesMut,
+    skip: u64,
+    /// To be given out.
+    left: u64,
+}
+
+impl Writer {
+    fn send(&mut self) -> io::Result<()> {
+        let piece = self.piece.split().freeze();
+        if piece.is_empty() {
+            return Ok(());
+        }
+        self.left -= piece.len() as u64;
+        self.pieces.blocking_send(Ok(piece)).map_err(|_| io::ErrorKind::BrokenPipe.into())
+    }
+}
+
+impl io::Write for Writer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let skipped = self.skip.min(bytes.len() as u64);
+        self.skip -= skipped;
+        let wanted = (self.left - self.piece.len() as u64).min(bytes.len() as u64 - skipped);
+        self.piece.extend_from_slice(&bytes[skipped as usize..(skipped + wanted) as usize]);
+        if self.piece.len() >= READ || self.piece.len() as u64 == self.left {
+            self.send()?;
+        }
+        if self.left == 0 {
+            // Enough: what would follow is not wanted.
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

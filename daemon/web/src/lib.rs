@@ -24,6 +24,7 @@ mod connection;
 mod console;
 mod controls;
 mod cookies;
+mod download;
 mod events;
 mod file_body;
 mod follows;

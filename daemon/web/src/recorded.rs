@@ -6,7 +6,8 @@ use super::authentication;
 use super::body::Body;
 use super::caching;
 use super::caller::Peer;
-use super::file_body::{Content, FileBody, FileRange};
+use super::download;
+use super::file_body::{Computed, Content, FileBody, FileRange};
 use super::media::MULTIVARIANT_PLAYLIST;
 use super::problem::Problem;
 use super::range::{self, Part};
@@ -25,6 +26,9 @@ use std::time::Duration;
 /// From the beginning of the stream, also while it is live.
 const DVR_PLAYLIST: &str = "dvr.m3u8";
 
+/// As one file.
+const DOWNLOAD: &str = "recording.mp4";
+
 /// What is asked for.
 pub(super) struct Asked<'a> {
     pub(super) stream: StreamId,
@@ -37,7 +41,7 @@ pub(super) struct Asked<'a> {
 
 /// Whether this is the name of something recorded, also while the stream is live.
 pub(super) fn is_of_recording(name: &str) -> bool {
-    name == DVR_PLAYLIST || part_number(name).is_some()
+    matches!(name, DVR_PLAYLIST | DOWNLOAD) || part_number(name).is_some()
 }
 
 /// Whether players fetch this to begin.
@@ -72,6 +76,7 @@ pub(super) async fn answer(
     };
     let response = match (asked.name, part_number(asked.name)) {
         (_, Some(number)) => part(state, asked, &playable, number).await?,
+        (DOWNLOAD, _) => download::answer(state, asked, &playable).await?,
         (MULTIVARIANT_PLAYLIST, _) => multivariant_playlist(state, asked, &playable).await?,
         _ => media_playlist(state, asked, &playable).await?,
     };
@@ -185,7 +190,7 @@ fn range_of(content: Vec<Content>, skipped: u64, length: u64) -> Vec<Content> {
     let mut range = Vec::new();
     for content in content {
         let whole = match &content {
-            Content::Bytes(bytes) => bytes.len() as u64,
+            Content::Computed(computed) => computed.length,
             Content::File(range) => range.length,
         };
         let from = skip.min(whole);
@@ -194,7 +199,9 @@ fn range_of(content: Vec<Content>, skipped: u64, length: u64) -> Vec<Content> {
         left -= taken;
         if taken > 0 {
             range.push(match content {
-                Content::Bytes(bytes) => Content::Bytes(bytes.slice(from as usize..(from + taken) as usize)),
+                Content::Computed(computed) => {
+                    Content::Computed(Computed { at: computed.at + from, length: taken, ..computed })
+                }
                 Content::File(file) => Content::File(FileRange { at: file.at + from, length: taken, ..file }),
             });
         }
@@ -222,7 +229,7 @@ mod tests {
         let file = Arc::new(File::open("/dev/null").unwrap());
         let content = || {
             vec![
-                Content::Bytes(Bytes::from_static(b"head")),
+                Content::Computed(Computed { write: Arc::new(|_| Ok(())), at: 0, length: 4 }),
                 Content::File(FileRange { file: file.clone(), at: 100, length: 50 }),
                 Content::File(FileRange { file: file.clone(), at: 7, length: 3 }),
             ]
@@ -230,13 +237,13 @@ mod tests {
         let seen = |first, length| -> Vec<(u64, u64)> {
             let range = range_of(content(), first, length);
             let seen = range.iter().map(|content| match content {
-                Content::Bytes(bytes) => (0, bytes.len() as u64),
+                Content::Computed(computed) => (computed.at, computed.length),
                 Content::File(range) => (range.at, range.length),
             });
             seen.collect()
         };
         assert_eq!(seen(0, 57), [(0, 4), (100, 50), (7, 3)]);
-        assert_eq!(seen(2, 3), [(0, 2), (100, 1)]);
+        assert_eq!(seen(2, 3), [(2, 2), (100, 1)]);
         assert_eq!(seen(4, 50), [(100, 50)]);
         assert_eq!(seen(53, 4), [(149, 1), (7, 3)]);
         assert_eq!(seen(56, 1), [(9, 1)]);

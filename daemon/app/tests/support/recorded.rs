@@ -78,6 +78,7 @@ fn lay_down(data_dir: &Path, stream: StreamId) {
         state: RecordingState::Ended,
         is_pinned: false,
         is_date_provisional: false,
+        is_name_outdated: false,
     };
     store.put_recording(&recording).unwrap();
 }

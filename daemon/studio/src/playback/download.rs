@@ -1,0 +1,147 @@
+//! A recording, or a clip of it, as one progressive MP4 file: a head that is computed from the indexes, and after it the parts' own bytes.
+
+use crate::recorder::RecordingFiles;
+use perch_media::cmaf::Description;
+use perch_media::recording::index::{IndexError, Reader};
+use perch_media::recording::progressive::{Clip, Fragments, Progressive, ProgressiveError};
+use perch_media::recording::{Fragment, VIDEO_TIMESCALE};
+use std::fs::File;
+use std::io::{self, BufReader, Read, Write};
+use std::ops::Range;
+use std::os::unix::fs::FileExt as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Why there is no file to download.
+#[derive(Debug, thiserror::Error)]
+pub enum DownloadError {
+    /// There is no picture in what was asked for.
+    #[error("nothing was recorded at that time")]
+    Nothing,
+    /// The files cannot be read.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+impl From<ProgressiveError> for DownloadError {
+    fn from(error: ProgressiveError) -> Self {
+        match error {
+            ProgressiveError::Nothing => Self::Nothing,
+            ProgressiveError::Io(error) | ProgressiveError::Index(IndexError::Io(error)) => Self::Io(error),
+            ProgressiveError::Index(error) => Self::Io(io::Error::other(error)),
+        }
+    }
+}
+
+/// A file that can be sent. It keeps the parts open: they may be renamed or deleted meanwhile.
+#[derive(Debug)]
+pub struct Download {
+    progressive: Progressive,
+    indexes: Indexes,
+    media: Vec<Arc<File>>,
+}
+
+impl Download {
+    /// Plans the file; `clip` is a time of the recording, the whole without one. Blocks.
+    pub fn plan(files: &RecordingFiles, clip: Option<Range<Duration>>) -> Result<Self, DownloadError> {
+        let (mut indexes, mut media, mut heads) = (Vec::new(), Vec::new(), Vec::new());
+        for part in &files.parts {
+            let index = Arc::new(File::open(&part.index)?);
+            let Ok(reader) = Reader::new(At::from(Arc::clone(&index))) else { continue };
+            let length = reader.header().init_bytes.min(super::LONGEST_HEADER);
+            let file = File::open(&part.media)?;
+            let mut head = vec![0; length as usize];
+            file.read_exact_at(&mut head, 0)?;
+            let Some(description) = Description::read(&head) else { continue };
+            heads.push(description);
+            indexes.push(index);
+            media.push(Arc::new(file));
+        }
+        let indexes = Indexes(indexes);
+        let clip = clip.map(|Range { start, end }| Clip { from: ticks(start), to: ticks(end) });
+        let progressive = Progressive::plan(heads, &indexes, clip)?;
+        Ok(Self { progressive, indexes, media })
+    }
+
+    /// Length of the file.
+    pub fn bytes(&self) -> u64 {
+        self.progressive.bytes()
+    }
+
+    /// Length of what is computed, at its beginning.
+    pub const fn head_bytes(&self) -> u64 {
+        self.progressive.head_bytes()
+    }
+
+    /// What follows: files, and which of their bytes.
+    pub fn media(&self) -> impl Iterator<Item = (Arc<File>, Range<u64>)> + '_ {
+        let media = self.progressive.media().iter();
+        media.map(|range| (Arc::clone(&self.media[range.part]), range.from..range.to))
+    }
+
+    /// Writes what is computed. Blocks.
+    pub fn write_head(&self, out: &mut impl Write) -> io::Result<()> {
+        self.progressive.write_head(&self.indexes, out).map_err(|error| match error {
+            ProgressiveError::Io(error) => error,
+            error => io::Error::other(error),
+        })
+    }
+}
+
+fn ticks(time: Duration) -> u64 {
+    let ticks = time.as_micros() * u128::from(VIDEO_TIMESCALE) / 1_000_000;
+    u64::try_from(ticks).unwrap_or(u64::MAX)
+}
+
+/// The indexes of all parts, in order.
+#[derive(Debug)]
+struct Indexes(Vec<Arc<File>>);
+
+impl Fragments for Indexes {
+    type Iter = AllFragments;
+
+    fn read(&self) -> Result<AllFragments, IndexError> {
+        let readers = self.0.iter().map(|file| Reader::new(BufReader::new(At::from(Arc::clone(file)))));
+        Ok(AllFragments { readers: readers.collect::<Result<_, _>>()?, part: 0 })
+    }
+}
+
+/// The fragments of all parts. What is torn at an index's end is left out.
+struct AllFragments {
+    readers: Vec<Reader<BufReader<At>>>,
+    part: usize,
+}
+
+impl Iterator for AllFragments {
+    type Item = Result<(usize, Fragment), IndexError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            match self.readers.get_mut(self.part)?.next() {
+                Some(Ok(fragment)) => return Some(Ok((self.part, fragment))),
+                Some(Err(IndexError::Io(error))) => return Some(Err(error.into())),
+                Some(Err(IndexError::Torn { .. } | IndexError::NotAnIndex)) | None => self.part += 1,
+            }
+        }
+    }
+}
+
+/// A place in a file that several read at once.
+struct At {
+    file: Arc<File>,
+    at: u64,
+}
+
+impl From<Arc<File>> for At {
+    fn from(file: Arc<File>) -> Self {
+        Self { file, at: 0 }
+    }
+}
+
+impl Read for At {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read_at(into, self.at)?;
+        self.at += read as u64;
+        Ok(read)
+    }
+}
