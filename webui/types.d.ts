@@ -28,11 +28,13 @@ export interface Stream {
   views: number; viewers: number; peak_viewers: number; likes: number; dislikes: number;
   my_reaction: Reaction | null; saved: boolean | null; thumbnail_url: string | null; playlist_url: string | null; may_edit: boolean;
   featured: "chosen" | "pinned" | null;
+  /** In words: what keeps viewers from seeing it, or slows it; null for those who cannot change that. */
+  detail: string | null;
 }
 
 export interface Camera {
   name: string; state: "starting" | "live" | "waiting" | "stopped";
-  /** In words: what is missing, with the way out; empty when live. */
+  /** In words: what is missing, or keeps some viewers from seeing it, with the way out; empty when all is well. */
   detail: string;
   camera: string | null; encoder: string | null; width: number | null; height: number | null; frames_per_second: number | null;
   /** What runs, in words. */

@@ -110,7 +110,7 @@ function Cameras({ cameras, chosen }) {
           ${takenBy(camera) && html`<span class="tag">In use</span>`}
         </label>`)}
       ${taker && now && html`<p class="field-words" role="status">${nameOf(taker)} has this camera: <a href="/watch/${now.stream}">watch the stream</a>. It is free when that ends.</p>`}
-      ${now?.state === "waiting" && html`<p class="field-words" role="status">${sentence(now.detail)}</p>`}
+      ${now?.detail && html`<p class="field-words" role="status">${sentence(now.detail)}</p>`}
     </fieldset>`;
 }
 

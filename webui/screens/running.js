@@ -1,7 +1,7 @@
 // One's own stream that is on the air: how it is doing, and its end.
 
 import { go } from "../site/addresses.js";
-import { api, asProblem } from "../site/api.js";
+import { api, asProblem, sentence } from "../site/api.js";
 import { asClock, short } from "../site/words.js";
 import { isOnAir } from "../parts/cards.js";
 import { Confirm } from "../parts/dialog.js";
@@ -43,6 +43,7 @@ export function Running({ id }) {
     <div class="narrow">
       <h1>You are live</h1>
       <${Stage} playlist=${now.playlist_url ?? `/media/${id}/index.m3u8`} isOn=${now.state === "live" && now.playlist_url !== null} headline=${words} isBusy size=${now} poster=${now.thumbnail_url} />
+      ${now.detail && html`<p class="notice" role="status">${sentence(now.detail)}</p>`}
       <div class="watch-row">
         <h2 class="grow"><a href="/watch/${id}">${now.title}</a></h2>
         <div class="actions">

@@ -28,6 +28,8 @@ pub struct SeenStream {
     pub is_playable: bool,
     /// What is kept of it, if anything is.
     pub recording: Option<Recording>,
+    /// In words with the way out: what keeps viewers from seeing it, or slows it. `None` where all is well, and for those who cannot change that.
+    pub detail: Option<String>,
     /// Why it is the one at `/media/live/`, if it is.
     pub featured: Option<Featured>,
     /// The actor's reaction and watch list; `None` without an account.
@@ -86,6 +88,7 @@ impl Perspective {
         let until = facts.ended_at.unwrap_or(self.now).unix_millis();
         let elapsed = facts.live_at.map_or(0, |live_at| until.saturating_sub(live_at.unix_millis()).max(0));
         let recording = self.recordings.recording(facts.id)?;
+        let may_edit = self.actor.may_act_for(facts.user);
         Ok(SeenStream {
             topics,
             user: store.user(facts.user)?,
@@ -93,11 +96,12 @@ impl Perspective {
             viewers: on_air.map_or(0, |on_air| on_air.viewers.now()),
             is_playable: on_air.is_some() || recording.is_some(),
             recording,
+            detail: on_air.filter(|_| may_edit).and_then(OnAir::detail),
             featured: featured(&self.on_air)
                 .filter(|featured| featured.stream == facts.id)
                 .map(|featured| if featured.is_pinned { Featured::Pinned } else { Featured::Chosen }),
             own: self.actor.user().map(|user| own_marks(store, user, facts.id)).transpose()?,
-            may_edit: self.actor.may_act_for(facts.user),
+            may_edit,
             stream,
         })
     }

@@ -5,9 +5,11 @@
 //!
 //! Must not be here: HTTP (paths, headers, limits on waiters), bits of MPEG-TS and playlists (`perch-media`).
 
+mod error;
 mod handle;
 mod in_kernel;
 
+pub use error::HlsError;
 use handle::Listed;
 pub use handle::{HlsHandle, HlsMetrics, Offer, SegmentBytes};
 
@@ -16,7 +18,8 @@ use crate::clock::Clock;
 use crate::memory_budget::StreamShare;
 use in_kernel::InKernel;
 use perch_media::hls::{
-    CutterConfig, LiveWindow, LiveWindowConfig, MultivariantPlaylist, Segment, Segmenter, WallOffset,
+    CutterConfig, LiveWindow, LiveWindowConfig, MultivariantPlaylist, Segment, SegmentWriter, Segmenter,
+    WallOffset,
 };
 use perch_media::mpegts::Muxer;
 use perch_media::sample::Sample;
@@ -86,37 +89,40 @@ fn first_discontinuity(wall: SystemTime) -> u64 {
 
 /// Starts a stream's reader; `metrics` are those of all streams. It runs on a thread of its own, because it lasts as
 /// long as the stream: the runtime's threads for blocking work are for short calls. It ends when the broadcast closes, after it has ended its
-/// playlist; the receiver tells, with an error where it broke down.
+/// playlist; the receiver tells what its last segment met with, and is closed without a word where the reader broke down.
 pub fn spawn(
     broadcast: &Broadcast,
     settings: HlsSettings,
     clock: Arc<dyn Clock>,
     metrics: Arc<HlsMetrics>,
-) -> io::Result<(HlsHandle, oneshot::Receiver<()>)> {
-    let (handle, reading) = read(broadcast, settings, clock, metrics)?;
+) -> io::Result<(HlsHandle, oneshot::Receiver<Result<(), HlsError>>)> {
+    let (handle, reading) = read(broadcast, settings, clock, metrics, InKernel::default())?;
     let runtime = Handle::current();
     let (running, ended) = oneshot::channel();
     std::thread::Builder::new().name("hls".to_owned()).spawn(move || {
-        runtime.block_on(reading);
+        let ended = runtime.block_on(reading);
         // Nobody may be waiting for it any more.
-        let _ = running.send(());
+        let _ = running.send(ended);
     })?;
     Ok((handle, ended))
 }
 
-/// The reader and what is known of it.
-fn read(
+/// The reader and what is known of it; `writer` keeps its segments.
+fn read<W: Writer>(
     broadcast: &Broadcast,
     settings: HlsSettings,
     clock: Arc<dyn Clock>,
     metrics: Arc<HlsMetrics>,
-) -> io::Result<(HlsHandle, impl Future<Output = ()> + use<>)> {
+    writer: W,
+) -> io::Result<(HlsHandle, impl Future<Output = Result<(), HlsError>> + use<W>)> {
     let (offer, offer_seen) = watch::channel(Arc::default());
+    let (fault, fault_seen) = watch::channel(None);
     let run = new_run()?;
     let goes_on = Arc::<AtomicBool>::default();
-    let handle = HlsHandle::new(offer_seen, run.as_str().into(), broadcast.share(), goes_on.clone());
+    let handle =
+        HlsHandle::new(offer_seen, fault_seen, run.as_str().into(), broadcast.share(), goes_on.clone());
     let (reader, share) = (broadcast.subscribe(WANT), broadcast.share());
-    let stream = Stream::new(settings, run, offer, metrics, clock, share);
+    let stream = Stream::new(settings, run, Told { offer, fault }, metrics, clock, share, writer);
     Ok((handle, stream.run(reader, goes_on)))
 }
 
@@ -128,39 +134,52 @@ fn new_run() -> io::Result<String> {
     Ok(random.iter().fold(String::new(), |name, byte| name + &format!("{byte:02x}")))
 }
 
+/// Keeps segments so that they can be served.
+trait Writer: SegmentWriter<Whole = SegmentBytes, Error = io::Error> {}
+
+impl<W: SegmentWriter<Whole = SegmentBytes, Error = io::Error>> Writer for W {}
+
+/// What the reader tells its handles.
+struct Told {
+    offer: watch::Sender<Arc<Offer>>,
+    /// Why the newest segment is missing; `None` once one was listed.
+    fault: watch::Sender<Option<HlsError>>,
+}
+
 /// The reader's state.
-struct Stream {
-    segmenter: Segmenter<InKernel>,
+struct Stream<W: Writer> {
+    segmenter: Segmenter<W>,
     window: LiveWindow<Arc<Listed>>,
     share: StreamShare,
     wall: Option<WallOffset>,
-    offer: watch::Sender<Arc<Offer>>,
+    told: Told,
     metrics: Arc<HlsMetrics>,
     clock: Arc<dyn Clock>,
     /// Of the offered segments, as counted in `metrics`.
     bytes: u64,
 }
 
-impl Drop for Stream {
+impl<W: Writer> Drop for Stream<W> {
     fn drop(&mut self) {
         self.metrics.window_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
-impl Stream {
+impl<W: Writer> Stream<W> {
     fn new(
         settings: HlsSettings,
         run: String,
-        offer: watch::Sender<Arc<Offer>>,
+        told: Told,
         metrics: Arc<HlsMetrics>,
         clock: Arc<dyn Clock>,
         share: StreamShare,
+        writer: W,
     ) -> Self {
         let target_duration = settings.target_duration();
         let first_sequence = first_sequence(clock.wall());
         let cuts = CutterConfig { segment: settings.segment, target_duration, part: PART };
         Self {
-            segmenter: Segmenter::with_writer(cuts, first_sequence, Muxer::new(), InKernel::default()),
+            segmenter: Segmenter::with_writer(cuts, first_sequence, Muxer::new(), writer),
             window: LiveWindow::new(LiveWindowConfig {
                 run,
                 target_duration,
@@ -171,14 +190,14 @@ impl Stream {
             }),
             share,
             wall: None,
-            offer,
+            told,
             metrics,
             clock,
             bytes: 0,
         }
     }
 
-    async fn run(mut self, mut reader: Reader, goes_on: Arc<AtomicBool>) {
+    async fn run(mut self, mut reader: Reader, goes_on: Arc<AtomicBool>) -> Result<(), HlsError> {
         let mut is_quiet = false;
         loop {
             // The broadcast wakes nobody for the last few pictures before a pause: they are taken before it counts as one.
@@ -214,7 +233,11 @@ impl Stream {
         }
         self.finish();
         let offer = self.make_offer(!goes_on.load(Ordering::Relaxed));
-        self.offer.send_replace(offer);
+        self.told.offer.send_replace(offer);
+        match self.told.fault.borrow().clone() {
+            Some(fault) => Err(fault),
+            None => Ok(()),
+        }
     }
 
     /// Lists what there is of the segment that is being made.
@@ -222,7 +245,7 @@ impl Stream {
         match self.segmenter.finish() {
             Ok(Some(segment)) => self.list(segment, self.clock.monotonic()),
             Ok(None) => {}
-            Err(error) => tracing::error!("a segment is missing from the stream: {error}"),
+            Err(error) => self.miss(error.into()),
         }
     }
 
@@ -234,8 +257,14 @@ impl Stream {
         match pushed {
             Ok(Some(segment)) => self.list(segment, published.published_at),
             Ok(None) => {}
-            Err(error) => tracing::error!("a segment is missing from the stream: {error}"),
+            Err(error) => self.miss(error.into()),
         }
+    }
+
+    /// A segment could not be kept. Its owner logs the first of several.
+    fn miss(&mut self, fault: HlsError) {
+        self.metrics.lost_segments.fetch_add(1, Ordering::Relaxed);
+        self.told.fault.send_if_modified(|told| told.replace(fault).is_none());
     }
 
     fn list(&mut self, segment: Segment<SegmentBytes>, completed_at: Duration) {
@@ -246,7 +275,8 @@ impl Stream {
         self.metrics.segments.fetch_add(1, Ordering::Relaxed);
         let listed_after = self.clock.monotonic().saturating_sub(completed_at);
         self.metrics.listing_seconds.observe(listed_after.as_secs_f64());
-        self.offer.send_replace(offer);
+        self.told.offer.send_replace(offer);
+        self.told.fault.send_if_modified(|told| told.take().is_some());
     }
 
     fn keep(&mut self, segment: Segment<SegmentBytes>) {
@@ -271,8 +301,8 @@ impl Stream {
             return Arc::new(Offer { has_ended, ..Offer::default() });
         };
         let first_offered = self.window.segments().next().map_or(0, |segment| segment.sequence);
-        let mut first_sequence = self.offer.borrow().first_sequence.min(first_offered);
-        if self.offer.borrow().segments.is_empty() {
+        let mut first_sequence = self.told.offer.borrow().first_sequence.min(first_offered);
+        if self.told.offer.borrow().segments.is_empty() {
             first_sequence = first_offered;
         }
         while first_sequence < first_offered && self.window.segment(first_sequence).is_none() {

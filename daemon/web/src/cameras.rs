@@ -43,7 +43,7 @@ struct Item {
     source: SourceKind,
     /// `starting`, `live`, `waiting`, `stopped`.
     state: &'static str,
-    /// In words: what is missing and what to do; empty when live.
+    /// In words: what is missing, or keeps some viewers from seeing it, and what to do; empty when all is well.
     detail: String,
     /// What is running; null until something is.
     #[schema(required)]

@@ -74,6 +74,9 @@ pub(super) struct StreamItem {
     /// Whether it is the stream at `/media/live/`: `chosen` by Perch or `pinned` by an owner; else null.
     #[schema(required)]
     featured: Option<&'static str>,
+    /// In words: what keeps viewers from seeing it, or slows it, and what to do. Null when all is well, and for callers who may not change that.
+    #[schema(required)]
+    detail: Option<String>,
     /// Null if there is nothing to play.
     #[schema(required)]
     playlist_url: Option<String>,
@@ -123,6 +126,7 @@ impl From<SeenStream> for StreamItem {
                 Featured::Chosen => "chosen",
                 Featured::Pinned => "pinned",
             }),
+            detail: seen.detail,
             playlist_url: seen.is_playable.then(|| format!("/media/{}/index.m3u8", facts.id)),
             recording: seen.recording.map(RecordingRef::from),
             may_edit: seen.may_edit,

@@ -94,6 +94,7 @@ impl Site {
             feed: FeedStatus::idle("front"),
             asked: new.mode,
             is_pinned: false,
+            fault: None,
             ended: None,
             visibility: Visibility::Public,
             state: StreamState::Live,

@@ -1,5 +1,6 @@
 //! What the hls reader offers at one moment, and the handle through which HTTP takes it.
 
+use super::error::HlsError;
 use crate::memory_budget::{Held, Part, StreamShare};
 use bytes::Bytes;
 use perch_device::memory::KernelMemory;
@@ -96,6 +97,8 @@ pub struct HlsMetrics {
     pub segments: AtomicU64,
     /// Access units that were gone before this reader came to them.
     pub lagged: AtomicU64,
+    /// Segments that could not be kept.
+    pub lost_segments: AtomicU64,
     /// Bytes of the segments that the playlist offers or offered just before.
     pub window_bytes: AtomicU64,
 }
@@ -107,6 +110,7 @@ impl Default for HlsMetrics {
             listing_seconds: Histogram::new(buckets),
             segments: AtomicU64::default(),
             lagged: AtomicU64::default(),
+            lost_segments: AtomicU64::default(),
             window_bytes: AtomicU64::default(),
         }
     }
@@ -116,6 +120,7 @@ impl Default for HlsMetrics {
 #[derive(Clone, Debug)]
 pub struct HlsHandle {
     offer: watch::Receiver<Arc<Offer>>,
+    fault: watch::Receiver<Option<HlsError>>,
     /// What the segments' names begin with.
     run: Arc<str>,
     /// Held as long as segments are offered, also after the stream's end.
@@ -126,11 +131,12 @@ pub struct HlsHandle {
 impl HlsHandle {
     pub(super) fn new(
         offer: watch::Receiver<Arc<Offer>>,
+        fault: watch::Receiver<Option<HlsError>>,
         run: Arc<str>,
         share: StreamShare,
         goes_on: Arc<AtomicBool>,
     ) -> Self {
-        Self { offer, run, _share: share, goes_on }
+        Self { offer, fault, run, _share: share, goes_on }
     }
 
     /// The daemon ends and resumes the stream when it is started again: the reader writes no EXT-X-ENDLIST, so that players keep asking.
@@ -147,6 +153,18 @@ impl HlsHandle {
     pub fn segment(&self, name: &str) -> Option<SegmentBytes> {
         let (run, sequence) = parse_segment_name(name)?;
         if run == &*self.run { self.offer.borrow().segment(sequence).cloned() } else { None }
+    }
+
+    /// Why the newest segment is missing; `None` while segments are listed.
+    pub fn fault(&self) -> Option<HlsError> {
+        self.fault.borrow().clone()
+    }
+
+    /// Waits until segments begin to be missing, or are listed again. Never, when the reader has ended.
+    pub async fn fault_changed(&mut self) {
+        if self.fault.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 
     /// Whether the first segment can be served.

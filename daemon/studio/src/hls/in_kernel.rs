@@ -1,6 +1,6 @@
 //! Segments written into the kernel's own memory as they are made, so that every viewer is sent them from there without a copy.
 //!
-//! Where the kernel has no room, a segment is kept in the daemon's own memory instead, and viewers get it all the same.
+//! Where the kernel gives none, a segment is kept in the daemon's own memory instead, and viewers get it all the same, at the cost of a copy each.
 
 use super::SegmentBytes;
 use bytes::Bytes;
@@ -13,6 +13,8 @@ use std::sync::Arc;
 #[derive(Debug, Default)]
 pub(super) struct InKernel {
     begun: Option<Begun>,
+    /// The log has the first reason why a segment of this stream is in the daemon's own memory.
+    has_warned: bool,
 }
 
 #[derive(Debug)]
@@ -36,14 +38,17 @@ impl SegmentWriter for InKernel {
     type Error = io::Error;
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let begun = self.begun.take().unwrap_or_else(|| match KernelMemoryWriter::new() {
-            Ok(writer) => Begun::Kernel(writer),
-            Err(error) => Begun::Own(own(&error, Vec::new())),
-        });
+        let begun = match self.begun.take() {
+            Some(begun) => begun,
+            None => match KernelMemoryWriter::new() {
+                Ok(writer) => Begun::Kernel(writer),
+                Err(error) => Begun::Own(self.own(&error, Vec::new())),
+            },
+        };
         self.begun = Some(match begun {
             Begun::Kernel(mut writer) => match writer.write(bytes) {
                 Ok(()) => Begun::Kernel(writer),
-                Err(error) => Begun::Own([&own(&error, writer.read_back()?), bytes].concat()),
+                Err(error) => Begun::Own([&self.own(&error, writer.read_back()?), bytes].concat()),
             },
             Begun::Own(mut own) => {
                 own.extend_from_slice(bytes);
@@ -61,7 +66,7 @@ impl SegmentWriter for InKernel {
                     let data = Bytes::from_owner(Lender(memory.clone()));
                     return Ok(SegmentBytes { data, memory: Some(memory) });
                 }
-                Err((writer, error)) => own(&error, writer.read_back()?),
+                Err((writer, error)) => self.own(&error, writer.read_back()?),
             },
             Some(Begun::Own(own)) => own,
             None => Vec::new(),
@@ -74,9 +79,17 @@ impl SegmentWriter for InKernel {
     }
 }
 
-fn own(error: &io::Error, bytes: Vec<u8>) -> Vec<u8> {
-    tracing::debug!(%error, "a segment stays in the daemon's own memory");
-    bytes
+impl InKernel {
+    /// What the kernel did not take.
+    fn own(&mut self, error: &io::Error, bytes: Vec<u8>) -> Vec<u8> {
+        if !std::mem::replace(&mut self.has_warned, true) {
+            tracing::warn!(
+                "the kernel gives no memory for segments (memfd_create): they are kept in the daemon's own memory, and each \
+                 viewer costs a copy: {error}"
+            );
+        }
+        bytes
+    }
 }
 
 #[cfg(test)]
@@ -104,10 +117,11 @@ mod tests {
         let mut writer = InKernel::default();
         writer.write(&data[..100_000]).unwrap();
         let Some(Begun::Kernel(begun)) = writer.begun.take() else { panic!("not in the kernel") };
-        writer.begun = Some(Begun::Own(own(&io::ErrorKind::OutOfMemory.into(), begun.read_back().unwrap())));
+        let begun = begun.read_back().unwrap();
+        writer.begun = Some(Begun::Own(writer.own(&io::ErrorKind::OutOfMemory.into(), begun)));
         writer.write(&data[100_000..]).unwrap();
         let whole = writer.finish().unwrap();
-        assert!(whole.memory.is_none());
+        assert!(whole.memory.is_none() && writer.has_warned);
         assert_eq!(whole.data, data);
     }
 

@@ -5,6 +5,7 @@ use crate::broadcast::{self, Publisher};
 use crate::capture::testing::access_unit;
 use crate::clock::HandClock;
 use crate::memory_budget::{MemoryBudget, Part};
+use perch_media::hls::SegmentWriter;
 use tokio::task::JoinHandle;
 
 /// 50 s into 2026: numbers begin at 500.
@@ -21,7 +22,7 @@ fn settings() -> HlsSettings {
 struct Live {
     publisher: Publisher,
     handle: HlsHandle,
-    task: JoinHandle<()>,
+    task: JoinHandle<Result<(), HlsError>>,
     clock: Arc<HandClock>,
 }
 
@@ -30,10 +31,14 @@ fn live() -> Live {
 }
 
 fn live_within(share: StreamShare) -> Live {
+    live_writing(share, InKernel::default())
+}
+
+fn live_writing<W: Writer + Send + 'static>(share: StreamShare, writer: W) -> Live {
     let (publisher, broadcast) = broadcast::channel();
     broadcast.keep_within(share);
     let clock = Arc::new(HandClock::at_wall(WALL));
-    let (handle, reading) = read(&broadcast, settings(), clock.clone(), Arc::default()).unwrap();
+    let (handle, reading) = read(&broadcast, settings(), clock.clone(), Arc::default(), writer).unwrap();
     let task = tokio::spawn(reading); // with the paused time of the test
     Live { publisher, handle, task, clock }
 }
@@ -83,7 +88,8 @@ async fn two_runs_of_a_stream_share_no_name_and_the_second_has_the_higher_number
     for wall in [WALL, WALL + Duration::from_secs(2000)] {
         let (publisher, broadcast) = broadcast::channel();
         let clock = Arc::new(HandClock::at_wall(wall));
-        let (handle, reading) = read(&broadcast, settings(), clock.clone(), Arc::default()).unwrap();
+        let (handle, reading) =
+            read(&broadcast, settings(), clock.clone(), Arc::default(), InKernel::default()).unwrap();
         let mut live = Live { publisher, handle, task: tokio::spawn(reading), clock };
         live.seconds(0..2000).await;
         let offer = live.handle.offer();
@@ -148,7 +154,7 @@ async fn a_closed_broadcast_ends_the_playlist_with_its_last_pictures() {
     let Live { publisher, handle, task, .. } = live;
     let before = handle.offer().next_sequence;
     drop(publisher);
-    task.await.unwrap();
+    task.await.unwrap().unwrap();
     assert!(text(&handle).ends_with("#EXT-X-ENDLIST\n"));
     assert_eq!(handle.offer().next_sequence, before + 1);
     assert!(handle.wait_for(u64::MAX, Duration::from_secs(1)).await.expect("no use to wait").has_ended);
@@ -175,9 +181,10 @@ async fn memory_and_playlist_hold_a_window_and_not_more() {
 #[tokio::test(start_paused = true)]
 async fn dates_follow_the_clock_when_it_is_set_but_not_when_it_is_slewed() {
     let clock = Arc::new(HandClock::at_wall(WALL));
-    let (offer, _) = watch::channel(Arc::default());
+    let told = Told { offer: watch::channel(Arc::default()).0, fault: watch::channel(None).0 };
+    let (run, share) = ("a".to_owned(), StreamShare::usual());
     let mut stream =
-        Stream::new(settings(), "a".to_owned(), offer, Arc::default(), clock.clone(), StreamShare::usual());
+        Stream::new(settings(), run, told, Arc::default(), clock.clone(), share, InKernel::default());
     stream.sample_wall_clock();
     let first = stream.wall;
     clock.turn(Duration::from_secs(5));
@@ -222,8 +229,54 @@ async fn a_segment_that_a_viewer_still_takes_is_counted_until_it_is_taken() {
     assert_eq!(budget.used(Part::Retired), 0);
     let Live { publisher, handle, task, .. } = live;
     drop(publisher);
-    task.await.unwrap();
+    task.await.unwrap().unwrap();
     assert!(budget.used(Part::Windows) > 0, "the end can be watched for a while");
     drop(handle);
     assert_eq!(Part::ALL.map(|part| budget.used(part)), [0; 4]);
+}
+
+/// A writer without memory, as long as the test says so.
+struct OutOfMemory(Arc<AtomicBool>, InKernel);
+
+impl SegmentWriter for OutOfMemory {
+    type Whole = SegmentBytes;
+    type Error = io::Error;
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.1.write(bytes)
+    }
+
+    fn finish(&mut self) -> io::Result<SegmentBytes> {
+        if self.0.load(Ordering::Relaxed) { Err(io::ErrorKind::OutOfMemory.into()) } else { self.1.finish() }
+    }
+
+    fn discard(&mut self) {
+        self.1.discard();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_writers_error_is_told_until_segments_are_listed_again() {
+    let fails = Arc::<AtomicBool>::default();
+    let mut live = live_writing(StreamShare::usual(), OutOfMemory(fails.clone(), InKernel::default()));
+    live.handle.wait_for(0, Duration::from_millis(1)).await;
+    live.seconds(0..6).await;
+    assert!(live.handle.fault().is_none());
+    fails.store(true, Ordering::Relaxed);
+    live.seconds(6..12).await;
+    let mut handle = live.handle.clone();
+    handle.fault_changed().await;
+    let fault = handle.fault().expect("segments are missing");
+    assert!(matches!(&fault, HlsError::Writer(error) if error.kind() == io::ErrorKind::OutOfMemory));
+    assert!(fault.to_string().contains("could not be kept in memory: out of memory"), "{fault}");
+    fails.store(false, Ordering::Relaxed);
+    live.seconds(12..18).await;
+    handle.fault_changed().await;
+    assert!(handle.fault().is_none());
+    assert!(text(&handle).contains("#EXT-X-DISCONTINUITY\n"), "it goes on after a seam");
+    // Whoever owns the reader learns what the end met with.
+    fails.store(true, Ordering::Relaxed);
+    let Live { publisher, task, .. } = live;
+    drop(publisher);
+    assert!(matches!(task.await.unwrap(), Err(HlsError::Writer(_))));
 }

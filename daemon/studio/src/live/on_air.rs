@@ -1,8 +1,9 @@
 //! A stream that is on the air, as everybody may see it.
 
 use super::viewers::Viewers;
+use crate::capture::status::CameraState;
 use crate::feed::{FeedStatus, Origin};
-use crate::hls::HlsHandle;
+use crate::hls::{HlsError, HlsHandle};
 use perch_store::{
     EndReason, Stream, StreamFacts, StreamId, StreamState, Timestamp, UserId, VideoMode, Visibility,
 };
@@ -34,6 +35,8 @@ pub struct OnAir {
     pub viewers: Arc<Viewers>,
     /// The owner wants it at `/media/live/`.
     pub is_pinned: bool,
+    /// Why viewers miss the newest segment.
+    pub fault: Option<HlsError>,
     /// How and when it ended. The store may learn it later, when the card takes no writes.
     pub ended: Option<(EndReason, Timestamp)>,
 }
@@ -42,6 +45,18 @@ impl OnAir {
     /// The mode of its pictures: what is really on the air. `None` before the first picture.
     pub fn mode(&self) -> Option<VideoMode> {
         self.feed.mode(self.asked)
+    }
+
+    /// What keeps viewers from seeing it, or slows it, in words with the way out. `None` where all is well.
+    pub fn detail(&self) -> Option<String> {
+        if let Some(fault) = &self.fault {
+            return Some(fault.to_string());
+        }
+        match &*self.feed.state().borrow() {
+            CameraState::Live { advice, .. } => advice.clone(),
+            CameraState::Waiting { reason } => Some(reason.clone()),
+            CameraState::Starting | CameraState::Stopped => None,
+        }
     }
 
     /// Puts into what the store says what it may not know yet.

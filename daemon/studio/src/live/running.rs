@@ -10,7 +10,7 @@ use crate::broadcast;
 use crate::capture::status::CameraState;
 use crate::clock::{until, wall};
 use crate::feed::FeedHandle;
-use crate::hls::{self, HlsHandle};
+use crate::hls::{self, HlsError, HlsHandle};
 use crate::memory_budget::StreamShare;
 use crate::recorder;
 use crate::shutdown;
@@ -31,7 +31,7 @@ pub(super) struct Running {
     /// `None`: what it shows comes from a publisher.
     camera: Option<LiveCamera>,
     feed: FeedHandle,
-    reader: oneshot::Receiver<()>,
+    reader: oneshot::Receiver<Result<(), HlsError>>,
     /// Tells when the recording is closed.
     recorder: Option<oneshot::Receiver<()>>,
     hls: HlsHandle,
@@ -103,6 +103,7 @@ impl Running {
             hls: hls.clone(),
             viewers: viewers.clone(),
             is_pinned: false,
+            fault: None,
             ended: None,
         });
         Ok(Self {
@@ -127,6 +128,7 @@ impl Running {
     pub(super) async fn run(mut self, mut stop: oneshot::Receiver<EndReason>) -> Finished {
         let mut feed = self.feed.status.state().clone();
         let mut hls = self.hls.clone();
+        let mut segments = self.hls.clone();
         let mut look = tokio::time::interval(LOOK);
         let mut has_picture = false;
         let mut away_since: Option<Instant> = None;
@@ -151,6 +153,7 @@ impl Running {
                 }
                 () = until(away_since.map(|since| since + INTERRUPTION)),
                     if self.state == StreamState::Live => self.is_interrupted().await,
+                () = segments.fault_changed() => self.note_fault(),
                 _ = look.tick() => {
                     self.count_viewers().await;
                     self.note_mode().await;
@@ -224,6 +227,17 @@ impl Running {
         if let Err(error) = counted.await {
             tracing::warn!("cannot write who watched: {error}");
         }
+    }
+
+    /// Segments are missing, or are listed again.
+    fn note_fault(&self) {
+        let fault = self.hls.fault();
+        if let Some(fault) = &fault {
+            tracing::error!(stream = %self.stream, "{fault}");
+        } else {
+            tracing::info!(stream = %self.stream, "viewers get the stream again");
+        }
+        self.shared.change(self.stream, |on_air| on_air.fault = fault);
     }
 
     /// Writes the mode that the pictures turned out to have.

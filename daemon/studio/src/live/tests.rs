@@ -1,5 +1,7 @@
 //! Going live with publishers instead of cameras, and with a board that is slow to answer.
 
+mod beside;
+
 use super::*;
 use crate::broadcast::{Broadcast, Publisher};
 use crate::capture::ability::Ability;
@@ -15,7 +17,7 @@ use crate::hls::HlsMetrics;
 use crate::memory_budget::MemoryBudget;
 use crate::recorder::Recordings;
 use crate::snapshot::Snapshots;
-use perch_media::access_unit::AccessUnitAssembler;
+use perch_media::access_unit::{AccessUnit, AccessUnitAssembler};
 use perch_media::time::{MediaTime, Times};
 use perch_store::{
     EndReason, NewStream, NewUser, PasswordHash, Role, Store, StoreError, Stream, StreamId, StreamState,
@@ -84,6 +86,18 @@ impl Replay {
         }
     }
 
+    /// Sends one picture, an IDR.
+    fn send_one(&self, unit: AccessUnit, now: Duration) {
+        let sending = self.0.lock().unwrap();
+        let sending = sending.as_ref().unwrap();
+        sending.publisher.publish([unit], now);
+    }
+
+    /// How it is doing.
+    fn says(&self, state: CameraState) {
+        self.0.lock().unwrap().as_ref().unwrap().state.send_replace(state);
+    }
+
     /// Ends what is published.
     fn leave(&self) {
         if let Some(sending) = self.0.lock().unwrap().take() {
@@ -116,19 +130,24 @@ impl Hardware for Gated {
 }
 
 struct House {
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
     store: Arc<Store>,
     live: LiveHandle,
     /// Dropped to open the gate.
     gate: Option<mpsc::Sender<()>>,
     users: Vec<UserId>,
+    memory: MemoryBudget,
     close: Option<oneshot::Sender<()>>,
     studio: tokio::task::JoinHandle<anyhow::Result<()>>,
 }
 
 /// A studio with one camera, and what opens its board's gate.
-fn studio(store: &Arc<Store>, data_dir: &Path) -> (Studio, LiveHandle, mpsc::Sender<()>) {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+fn studio(
+    store: &Arc<Store>,
+    data_dir: &Path,
+    clock: Arc<dyn Clock>,
+    memory: MemoryBudget,
+) -> (Studio, LiveHandle, mpsc::Sender<()>) {
     let second = Duration::from_secs(1);
     let recordings = Recordings::new(
         &config::Recording::default(),
@@ -142,7 +161,7 @@ fn studio(store: &Arc<Store>, data_dir: &Path) -> (Studio, LiveHandle, mpsc::Sen
         window: second * 6,
         autostart: false,
         resume_within: second,
-        memory: MemoryBudget::of(256 << 20),
+        memory,
         recordings,
     };
     let (gate, shut) = mpsc::channel();
@@ -186,15 +205,20 @@ fn new_stream(user: UserId, origin: &Origin) -> NewStream {
 
 impl House {
     fn new() -> Self {
+        Self::at(Arc::new(SystemClock))
+    }
+
+    fn at(clock: Arc<dyn Clock>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = Arc::new(Store::open(&dir.path().join("perch.redb")).unwrap());
-        let (studio, live, gate) = studio(&store, dir.path());
+        let memory = MemoryBudget::of(256 << 20);
+        let (studio, live, gate) = studio(&store, dir.path(), clock, memory.clone());
         let (close, closed) = oneshot::channel::<()>();
         let studio = tokio::spawn(studio.run(async {
             let _ = closed.await;
         }));
         let users = ["ann", "ben"].map(|name| user(&store, name)).into();
-        Self { _dir: dir, store, live, gate: Some(gate), users, close: Some(close), studio }
+        Self { dir, store, live, gate: Some(gate), users, memory, close: Some(close), studio }
     }
 
     async fn publish(&self, user: usize) -> (Replay, Result<Stream, LiveError>) {
@@ -323,7 +347,8 @@ async fn a_stream_that_is_not_resumed_in_time_ended_when_the_last_run_did() {
     let [began, stopped] = [7200, 3600].map(|ago| Timestamp::from_unix_millis(now - ago * 1000));
     let front = new_stream(user, &Origin::Camera("front".into()));
     let stream = store.start_stream(&front, began).unwrap().facts.id;
-    let (mut studio, _live, _gate) = studio(&store, dir.path());
+    let (mut studio, _live, _gate) =
+        studio(&store, dir.path(), Arc::new(SystemClock), MemoryBudget::of(256 << 20));
     studio.open(Some(stopped)).await.unwrap();
     let facts = store.stream(stream).unwrap().facts;
     assert_eq!((facts.end_reason, facts.ended_at), (Some(EndReason::Interruption), Some(stopped)));
