@@ -61,6 +61,9 @@ pub enum TransportStreamError {
     /// A program without H.264.
     #[error("it writes an MPEG transport stream with {0} and no H.264: have it code the picture as H.264")]
     NoH264(String),
+    /// H.264 is announced on a PID on which nothing comes.
+    #[error("its MPEG transport stream announces H.264 as PID {0}, and no packet has that PID")]
+    NothingOnPid(u16),
     /// `transport_scrambling_control` is set.
     #[error("its MPEG transport stream is scrambled: switch the encryption off")]
     Scrambled,
@@ -181,7 +184,10 @@ impl Demuxer {
             return Some(TransportStreamError::Scrambled);
         }
         let Some(streams) = &self.streams else { return Some(TransportStreamError::NoProgram) };
-        if self.video.is_some() {
+        if let Some(video) = &self.video {
+            if video.has_seen_nothing() {
+                return Some(TransportStreamError::NothingOnPid(video.pid));
+            }
             return (self.counters.discarded_pictures > 0).then_some(TransportStreamError::NoTimes);
         }
         let names: Vec<_> = streams.iter().map(|(stream_type, _)| name_of(*stream_type)).collect();

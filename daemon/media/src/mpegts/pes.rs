@@ -37,6 +37,11 @@ impl PesReader {
         Self { pid, continuity: None, pes: None, most_bytes }
     }
 
+    /// True until a whole packet with a payload has come on its PID.
+    pub(super) const fn has_seen_nothing(&self) -> bool {
+        self.continuity.is_none()
+    }
+
     /// Takes a packet of this PID.
     pub(super) fn push(&mut self, packet: &PacketHeader<'_>, mut happened: impl FnMut(Event)) {
         match packet.condition {

@@ -174,6 +174,12 @@ fn what_is_wrong_is_said_in_words() {
     }
     assert_eq!(problem(&scrambled), Some(TransportStreamError::Scrambled));
 
+    let mut moved = with_b_frames().to_vec();
+    for at in video_packets(&moved) {
+        moved[at + 2] ^= 0x80;
+    }
+    assert_eq!(problem(&moved), Some(TransportStreamError::NothingOnPid(256)));
+
     let mut untimed = with_b_frames().to_vec();
     for at in video_packets(&untimed) {
         let field = if untimed[at + 3] & 0x20 == 0 { 0 } else { 1 + usize::from(untimed[at + 4]) };
