@@ -4,8 +4,9 @@ use super::places::Places;
 use super::traffic::Traffic;
 use perch_site::Site;
 use perch_studio::capture::status::{CameraState, CaptureCounters};
+use perch_studio::feed::FeedStatus;
 use perch_studio::hls::HlsMetrics;
-use perch_studio::live::LiveCamera;
+use perch_studio::live::{LiveCamera, OnAir};
 use perch_studio::memory_budget::{MemoryBudget, Part};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
@@ -17,6 +18,7 @@ use prometheus_client::registry::Registry;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::watch;
 
 /// All metrics.
 pub(super) struct Metrics(Registry);
@@ -32,6 +34,7 @@ impl Metrics {
         );
         registry.register_collector(Box::new(Daemon {
             cameras: site.cameras.clone(),
+            on_air: site.live.on_air(),
             hls: site.hls_metrics.clone(),
             memory: site.memory.clone(),
             traffic,
@@ -50,16 +53,17 @@ impl Metrics {
 
 struct Daemon {
     cameras: Arc<[LiveCamera]>,
+    on_air: watch::Receiver<Arc<[OnAir]>>,
     hls: Arc<HlsMetrics>,
     memory: MemoryBudget,
     traffic: Arc<Traffic>,
     places: Arc<Places>,
 }
 
-type OfCamera = fn(&CaptureCounters) -> &AtomicU64;
+type OfFeed = fn(&CaptureCounters) -> &AtomicU64;
 
 /// Name, help text, and the counter.
-const OF_CAMERAS: [(&str, &str, OfCamera); 7] = [
+const OF_FEEDS: [(&str, &str, OfFeed); 7] = [
     ("access_units", "Coded pictures published", |counters| &counters.access_units),
     ("key_frames", "Key frames among the coded pictures", |counters| &counters.key_frames),
     ("b_pictures", "Pictures with B slices, whose display order differs from decoding order", |counters| {
@@ -74,7 +78,7 @@ const OF_CAMERAS: [(&str, &str, OfCamera); 7] = [
 ];
 
 /// The kinds of `capture_errors`.
-const ERRORS: [(&str, OfCamera); 2] =
+const ERRORS: [(&str, OfFeed); 2] =
     [("discarded", |counters| &counters.discarded), ("lost_frames", |counters| &counters.lost_frames)];
 
 impl fmt::Debug for Daemon {
@@ -85,29 +89,27 @@ impl fmt::Debug for Daemon {
 
 impl Collector for Daemon {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        for (name, help, counter) in OF_CAMERAS {
+        let feeds = self.feeds();
+        for (name, help, counter) in OF_FEEDS {
             let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
-            for camera in &*self.cameras {
-                let labels = [("camera", camera.config.name.as_str())];
-                ConstCounter::new(counter(camera.handle().counters()).load(Ordering::Relaxed))
-                    .encode(family.encode_family(&labels)?)?;
+            for feed in &feeds {
+                ConstCounter::new(counter(feed.counters()).load(Ordering::Relaxed))
+                    .encode(family.encode_family(&[("feed", feed.name())])?)?;
             }
         }
         let help = "Pictures discarded, and frames that the driver dropped";
         let mut family = encoder.encode_descriptor("capture_errors", help, None, MetricType::Counter)?;
-        for camera in &*self.cameras {
+        for feed in &feeds {
             for (kind, counter) in ERRORS {
-                let labels = [("camera", camera.config.name.as_str()), ("kind", kind)];
-                ConstCounter::new(counter(camera.handle().counters()).load(Ordering::Relaxed))
-                    .encode(family.encode_family(&labels)?)?;
+                ConstCounter::new(counter(feed.counters()).load(Ordering::Relaxed))
+                    .encode(family.encode_family(&[("feed", feed.name()), ("kind", kind)])?)?;
             }
         }
         let mut family =
-            encoder.encode_descriptor("camera_live", "1 while pictures arrive", None, MetricType::Gauge)?;
-        for camera in &*self.cameras {
-            let live = matches!(*camera.handle().state().borrow(), CameraState::Live { .. });
-            ConstGauge::new(i64::from(live))
-                .encode(family.encode_family(&[("camera", camera.config.name.as_str())])?)?;
+            encoder.encode_descriptor("feed_live", "1 while pictures arrive", None, MetricType::Gauge)?;
+        for feed in &feeds {
+            let live = matches!(*feed.state().borrow(), CameraState::Live { .. });
+            ConstGauge::new(i64::from(live)).encode(family.encode_family(&[("feed", feed.name())])?)?;
         }
         self.encode_hls(&mut encoder)?;
         self.encode_memory(&mut encoder)?;
@@ -116,11 +118,24 @@ impl Collector for Daemon {
 }
 
 impl Daemon {
+    /// Every camera, on the air or not, and the publishers that are on the air.
+    fn feeds(&self) -> Vec<FeedStatus> {
+        let on_air = self.on_air.borrow();
+        let published =
+            on_air.iter().filter(|on_air| on_air.origin.camera().is_none() && on_air.ended.is_none());
+        self.cameras
+            .iter()
+            .map(LiveCamera::handle)
+            .chain(published.map(|on_air| on_air.feed.clone()))
+            .collect()
+    }
+
     fn encode_hls(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let hls = &self.hls;
         for (name, help, value) in [
             ("segments", "Segments listed", &hls.segments),
             ("hls_lagged", "Access units that were lost before they were put into a segment", &hls.lagged),
+            ("segments_lost", "Segments that could not be kept in memory", &hls.lost_segments),
         ] {
             let value = ConstCounter::new(value.load(Ordering::Relaxed));
             value.encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)?;
