@@ -3,7 +3,7 @@
 //! What is here: V4L2 capture and stateful memory-to-memory encoding (Linux media userspace API, "Video for Linux API" and
 //! "Memory-to-Memory Stateful Video Encoder Interface"), what a board can do ([`probe`]), and uevents of devices that come and
 //! go ([`hotplug`]); buttons on GPIO lines ([`gpio`]) and keyboards ([`key`]), presses of them ([`press`]), and lamps. Also, because they need
-//! `unsafe`: memory ([`memory`]), the time zone ([`local_time`]) and child processes ([`child`]) and one call of the
+//! `unsafe`: memory ([`memory`]), the time zone ([`local_time`]), child processes ([`child`]), what sockets hold ([`socket`]), and one call of the
 //! software encoder ([`openh264`]). Nothing blocks without a timeout, and every timeout and clock reading is an argument.
 //!
 //! Must not be here: tokio, HTTP, and any policy of what to stream.
@@ -25,6 +25,7 @@ pub mod mode;
 pub mod openh264;
 pub mod press;
 pub mod probe;
+pub mod socket;
 pub mod v4l2;
 
 pub use error::DeviceError;

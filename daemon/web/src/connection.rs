@@ -84,6 +84,7 @@ pub(super) async fn serve<S, A, F, B>(
         tokio::select! {
             ended = connection.as_mut() => {
                 if let Err(error) = ended {
+                    exchange.give_up();
                     exchange.traffic.failed.add(1);
                     tracing::debug!(%error, "connection ended");
                 }
@@ -93,7 +94,10 @@ pub(super) async fn serve<S, A, F, B>(
                 connection.as_mut().graceful_shutdown();
                 is_told = true;
             }
-            () = exchange.place.sent_away() => return,
+            () = exchange.place.sent_away() => {
+                exchange.give_up();
+                return;
+            }
         }
     }
 }
@@ -283,6 +287,52 @@ mod tests {
         };
         let stopping = Stopping::new();
         serve(stream, place, Arc::default(), Deadlines::USUAL, stopping.watcher(), answer).await;
+        let end = reader.read_to_end(&mut Vec::new()).map_err(|error| error.kind());
+        assert_eq!(end, Err(std::io::ErrorKind::ConnectionReset));
+    }
+
+    /// A peer over TCP whose kernel takes in next to nothing for it, and what it is answered.
+    async fn answer_to_one_who_takes_nothing(
+        length: usize,
+        within: Option<Duration>,
+    ) -> (std::net::TcpStream, Arc<Traffic>) {
+        let listener = tokio::net::TcpListener::bind((HERE, 0)).await.unwrap();
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        let reader = socket.connect(listener.local_addr().unwrap()).await.unwrap().into_std().unwrap();
+        reader.set_nonblocking(false).unwrap();
+        (&reader).write_all(REQUEST).unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let Admission::Free(place) = places(4).take(HERE) else { panic!("refused") };
+        let body = Bytes::from(vec![b'x'; length]);
+        let answer = move |_| {
+            let mut response = Response::new(Full::new(body.clone()));
+            if let Some(within) = within {
+                response.extensions_mut().insert(SegmentAnswer { pages: None, within });
+            }
+            std::future::ready(response)
+        };
+        let (stopping, traffic) = (Stopping::new(), Arc::<Traffic>::default());
+        let (start, watcher) = (Instant::now(), stopping.watcher());
+        serve(stream, place, traffic.clone(), Deadlines::USUAL, watcher, answer).await;
+        assert!(start.elapsed() <= Deadlines::USUAL.head + Duration::from_secs(1), "{:?}", start.elapsed());
+        (reader, traffic)
+    }
+
+    /// A kernel takes up to 4 MiB for a connection, and then nobody here sees that a segment was not taken.
+    #[tokio::test(start_paused = true)]
+    async fn a_segment_that_the_kernel_could_hold_is_not_taken_for_sent() {
+        let within = Duration::from_secs(10);
+        let (mut reader, traffic) = answer_to_one_who_takes_nothing(2 << 20, Some(within)).await;
+        let end = reader.read_to_end(&mut Vec::new()).map_err(|error| error.kind());
+        assert_eq!(end, Err(std::io::ErrorKind::ConnectionReset));
+        assert!(traffic.bytes_sent.get() < 512 << 10, "{}", traffic.bytes_sent.get());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_peer_has_not_taken_by_the_next_deadline_does_not_stay_in_the_kernel() {
+        let (mut reader, traffic) = answer_to_one_who_takes_nothing(50_000, None).await;
+        assert!(traffic.bytes_sent.get() > 50_000, "all of it was handed to the kernel");
         let end = reader.read_to_end(&mut Vec::new()).map_err(|error| error.kind());
         assert_eq!(end, Err(std::io::ErrorKind::ConnectionReset));
     }

@@ -39,6 +39,8 @@ pub(super) struct Exchange {
     pub(super) traffic: Arc<Traffic>,
     /// The service has given its response to hyper; the next complete flush ends the exchange.
     answered: AtomicBool,
+    /// The connection ends by a deadline, or to make room for another one.
+    given_up: AtomicBool,
     /// The response, if it is a segment.
     sending: Mutex<Option<Sending>>,
     /// The files that the response lies in, if it does.
@@ -51,6 +53,7 @@ impl Exchange {
             place,
             traffic,
             answered: AtomicBool::new(false),
+            given_up: AtomicBool::new(false),
             sending: Mutex::default(),
             files: Mutex::default(),
         }
@@ -69,6 +72,11 @@ impl Exchange {
             *self.sending() = Some(Sending { pages, until: Instant::now() + within });
         }
         self.answered.store(true, Ordering::Relaxed);
+    }
+
+    /// The connection ends before its peer wants it to.
+    pub(super) fn give_up(&self) {
+        self.given_up.store(true, Ordering::Relaxed);
     }
 
     fn sending(&self) -> MutexGuard<'_, Option<Sending>> {
@@ -99,6 +107,7 @@ pub(super) struct PatientStream<S: SendPages> {
 
 impl<S: SendPages> PatientStream<S> {
     pub(super) fn new(inner: S, patience: Duration, exchange: Arc<Exchange>) -> Self {
+        inner.bound_unsent();
         let stall = Box::pin(tokio::time::sleep(patience));
         Self { inner, exchange, patience, stall, stalled: false }
     }
@@ -127,10 +136,12 @@ impl<S: SendPages> PatientStream<S> {
     }
 }
 
-/// The rest of an aborted response is of no use to the peer, and would stay in the kernel's buffers for minutes.
+/// The rest of an aborted response is of no use to the peer, nor is what it has not taken by the deadline for its next request. Either would
+/// stay in the kernel's buffers for minutes, or for as long as the peer takes a byte now and then.
 impl<S: SendPages> Drop for PatientStream<S> {
     fn drop(&mut self) {
-        if self.exchange.answered.load(Ordering::Relaxed) {
+        let is_left = self.exchange.given_up.load(Ordering::Relaxed) && self.inner.has_untaken();
+        if self.exchange.answered.load(Ordering::Relaxed) || is_left {
             self.inner.discard_unsent();
         }
     }

@@ -2,6 +2,7 @@
 
 use super::file_body::FileRange;
 use perch_device::memory::KernelMemory;
+use perch_device::socket::{keep_unsent_below, untaken_bytes};
 use rustix::net::sockopt::set_socket_linger;
 use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
 use std::io::{self, IoSlice};
@@ -9,6 +10,10 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
+
+/// Bytes that the kernel takes for a connection and cannot send yet. By default it takes up to 4 MiB (`tcp_wmem`): a whole segment, for a peer that
+/// takes nothing, which no deadline here sees, and whose memory stays after the budget has forgotten it.
+const UNSENT: u32 = 64 << 10;
 
 /// A stream that can send pages.
 pub(super) trait SendPages {
@@ -30,6 +35,12 @@ pub(super) trait SendPages {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>>;
+
+    /// Makes the kernel take little that it cannot send at once, so that a response which the peer does not take is still seen here.
+    fn bound_unsent(&self);
+
+    /// True while the peer has not taken all that was written.
+    fn has_untaken(&self) -> bool;
 
     /// Makes closing the stream discard unsent data and reset the connection.
     fn discard_unsent(&self);
@@ -65,6 +76,15 @@ impl SendPages for TcpStream {
         poll_when_writable(self, cx, || {
             Ok(sendmsg(&*self, slices, &mut SendAncillaryBuffer::default(), flags)?)
         })
+    }
+
+    fn bound_unsent(&self) {
+        // Only a socket that is closed already refuses.
+        let _ = keep_unsent_below(self, UNSENT);
+    }
+
+    fn has_untaken(&self) -> bool {
+        untaken_bytes(self).is_ok_and(|bytes| bytes > 0)
     }
 
     fn discard_unsent(&self) {
@@ -113,6 +133,12 @@ impl SendPages for tokio::io::DuplexStream {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         tokio::io::AsyncWrite::poll_write(std::pin::Pin::new(self), cx, &slices[0])
+    }
+
+    fn bound_unsent(&self) {}
+
+    fn has_untaken(&self) -> bool {
+        false
     }
 
     fn discard_unsent(&self) {}

@@ -1,0 +1,57 @@
+//! What the kernel holds of a TCP connection's answers until the far end has taken them (tcp(7)).
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd as _};
+
+/// Takes no more for `socket` while it has `bytes` that were not sent yet (`TCP_NOTSENT_LOWAT`). Bytes that are on their way do not count, so that
+/// the connection is as fast as before.
+pub fn keep_unsent_below(socket: impl AsFd, bytes: u32) -> io::Result<()> {
+    let bytes = libc::c_int::try_from(bytes).unwrap_or(libc::c_int::MAX);
+    let length = size_of_val(&bytes) as libc::socklen_t;
+    // SAFETY: the descriptor is borrowed for the call; the kernel reads `length` bytes from `bytes`, which are there.
+    let done = unsafe {
+        libc::setsockopt(
+            socket.as_fd().as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_NOTSENT_LOWAT,
+            (&raw const bytes).cast(),
+            length,
+        )
+    };
+    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Bytes that were written and that the far end has not acknowledged (`SIOCOUTQ`, which Linux also calls `TIOCOUTQ`).
+pub fn untaken_bytes(socket: impl AsFd) -> io::Result<usize> {
+    let mut bytes: libc::c_int = 0;
+    // SAFETY: the descriptor is borrowed for the call; the kernel writes one `int` to `bytes`.
+    let done = unsafe { libc::ioctl(socket.as_fd().as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) };
+    if done == 0 { Ok(usize::try_from(bytes).unwrap_or(0)) } else { Err(io::Error::last_os_error()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read as _, Write as _};
+    use std::net::{TcpListener, TcpStream};
+
+    #[test]
+    fn the_kernel_takes_little_for_a_peer_that_takes_nothing() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let mut reader = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.set_nonblocking(true).unwrap();
+        keep_unsent_below(&stream, 64 << 10).unwrap();
+        let chunk = vec![0; 16 << 10];
+        let mut written = 0;
+        while let Ok(bytes) = stream.write(&chunk) {
+            written += bytes;
+        }
+        let untaken = untaken_bytes(&stream).unwrap();
+        assert!((1..=256 << 10).contains(&untaken), "{untaken} of {written}");
+        // All of it arrives once the peer wants it.
+        reader.read_exact(&mut vec![0; written]).unwrap();
+        keep_unsent_below(&reader, 1).unwrap();
+        assert!(untaken_bytes(std::fs::File::open("/dev/null").unwrap()).is_err());
+    }
+}
