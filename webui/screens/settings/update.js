@@ -2,7 +2,7 @@
 
 import { api, asProblem, Problem, sentence } from "../../site/api.js";
 import { asSize } from "../../site/words.js";
-import { computed, html, signal, useEffect, useId, useRef } from "../../parts/html.js";
+import { computed, html, signal, useId, useLayoutEffect, useRef } from "../../parts/html.js";
 import { usePoll } from "../../parts/poll.js";
 import { Refusal, Task } from "../../parts/task.js";
 
@@ -128,7 +128,7 @@ function Sending() {
   const id = useId();
   const button = useRef(/** @type {HTMLButtonElement | null} */ (null));
   // The button that had the focus has gone.
-  useEffect(() => button.current?.focus(), []);
+  useLayoutEffect(() => button.current?.focus(), []);
   if (!sending.value) return null;
   const { name, size, sent } = sending.value;
   const part = sent < size ? sent / size : 1;
