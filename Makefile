@@ -1,6 +1,6 @@
 # What there is to do; each target installs what it needs when it may, and names it when it may not.
 
-.PHONY: run test schemathesis lab bench fuzz cross test-cross deb test-deb image test-image power-cuts
+.PHONY: run test schemathesis endure lab bench fuzz cross test-cross deb test-deb image test-image power-cuts
 
 run:    ## build, run and go live on http://localhost:8080, with the data in ./var
 	@daemon/setup.sh build
@@ -26,6 +26,12 @@ SCHEMATHESIS_SECONDS ?= 300
 schemathesis: ## the HTTP interface against its own document, SCHEMATHESIS_SECONDS long
 	@daemon/setup.sh build test
 	PERCH_SCHEMATHESIS_SECONDS=$(SCHEMATHESIS_SECONDS) cargo test --package perchd --test schemathesis
+
+endure: ## sixteen streams for 5 minutes, 400 slow readers for 4; what came of it is written to daemon/endurance/*.txt
+	@daemon/setup.sh build test
+	cargo build --release --package perchd
+	daemon/endurance/sixteen_streams.py target/release/perchd --table daemon/endurance/sixteen-streams.txt
+	daemon/endurance/slow_readers.py target/release/perchd --table daemon/endurance/slow-readers.txt
 
 lab:    ## perchd against real drivers in a virtual machine (daemon/lab)
 	@daemon/setup.sh build

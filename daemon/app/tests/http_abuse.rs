@@ -47,7 +47,7 @@ fn play(daemon: &Daemon, segments: u64) {
 fn assert_nothing_was_lost(daemon: &Daemon) {
     assert_eq!(daemon.metric("perch_seams_total"), 0);
     assert_eq!(daemon.metric("perch_hls_lagged_total"), 0);
-    assert_eq!(daemon.metric("perch_capture_errors_total{camera=\"front\",kind=\"discarded\"}"), 0);
+    assert_eq!(daemon.metric("perch_capture_errors_total{feed=\"front\",kind=\"discarded\"}"), 0);
 }
 
 #[test]

@@ -37,7 +37,7 @@ fn a_daemon_with_a_picture_says_so_everywhere() {
     assert!(system["memory"]["total_bytes"].as_u64() > Some(0), "{system}");
     assert!(system["time"].as_str().unwrap().ends_with('Z'));
 
-    assert!(daemon.metric("perch_access_units_total{camera=\"front\"}") > 0);
+    assert!(daemon.metric("perch_access_units_total{feed=\"front\"}") > 0);
     assert!(daemon.metric("perch_segments_total") > 0);
     assert!(daemon.metric("perch_segment_listing_seconds_count") > 0);
     assert!(daemon.metric("perch_http_requests_total") > 5);
