@@ -1,8 +1,8 @@
-// Runs before everything else and imports nothing: asks what the first screen will need, while the rest of the page is still on its way.
+// Runs before everything else and imports nothing: requests what the first screen needs while the rest of the page is loading.
 
 /** @import { Settings } from "./types.js" */
 
-/** Whether this browser has seen the site set up: what `/` shows until then is not loaded ahead any more. */
+/** Set once this browser has seen the site after setup: the screen shown before setup is then no longer preloaded. */
 const IS_SET_UP = "perch.is-set-up";
 
 /** @returns {Promise<Settings>} */
@@ -15,7 +15,7 @@ async function ask() {
     if (settings.needs_setup) localStorage.removeItem(IS_SET_UP);
     else localStorage.setItem(IS_SET_UP, "yes");
   } catch {
-    // No storage allowed: a little more is loaded ahead.
+    // No storage allowed: a little more is preloaded.
   }
   return settings;
 }
@@ -28,13 +28,13 @@ function mayNeedSetup() {
   }
 }
 
-/** The first answer; later ones are `site/session.js`'s. */
+/** The first settings; `site/session.js` requests later ones. */
 export const firstSettings = ask();
-// Whoever wants it sees the failure.
+// The failure is handled where the settings are awaited.
 firstSettings.catch(() => {});
 
 const { pathname } = location;
 if (pathname === "/" ? mayNeedSetup() : pathname.startsWith("/watch/")) {
-  // Pictures come last of all that is loaded, and are what people came for.
+  // The player is needed last, but it shows what people came for.
   import("./player.js").catch(() => {});
 }

@@ -1,4 +1,4 @@
-// The page: which screen belongs to which address, and the frame around it. Screens are loaded when they are first asked for.
+// The page: the screen of each address, and the frame around it. Screens are loaded on first use.
 
 import { address, followLinks, restorePlace } from "./site/addresses.js";
 import { asProblem } from "./site/api.js";
@@ -32,7 +32,7 @@ const nowhere = () => import("./screens/nowhere.js");
 const shown = signal(/** @type {Shown | null} */ (null));
 const failure = signal("");
 
-/** A site that nobody has set up yet shows what its own camera sees. */
+/** Before setup, `/` shows the board's own camera. */
 const isOwn = () => settings.value?.needs_setup === true && address.value.path === "/";
 
 async function choose() {
@@ -41,10 +41,10 @@ async function choose() {
   const params = (path.match(pattern) ?? []).slice(1).map((part) => decodeURIComponent(part ?? ""));
   try {
     const { Screen } = await load();
-    // Somebody was quicker and is elsewhere by now.
+    // Unless the address has changed meanwhile.
     if (path === address.value.path) shown.value = { Screen, params, key: load === own ? "own" : path.replace(/^\/settings.*/, "settings").replace(/^(\/u\/[^/]+).*/, "$1") };
   } catch (error) {
-    // The daemon was renewed since: its page has other addresses now. Only once, or a broken one would load for ever.
+    // After an upgrade of the daemon the page's files have new addresses. Reload only once, or a broken page would reload for ever.
     if (sessionStorage.getItem("perch.reloaded") !== path) {
       sessionStorage.setItem("perch.reloaded", path);
       location.reload();
@@ -54,7 +54,7 @@ async function choose() {
   }
 }
 
-/** The screen; on a new address its heading gets the focus, so that a screen reader says where one is. */
+/** The screen; on a new address it gets the focus, so that a screen reader announces it. */
 function Main() {
   const main = useRef(/** @type {HTMLElement | null} */ (null));
   const isFirst = useRef(true);
@@ -81,7 +81,7 @@ function Page() {
 }
 
 followLinks();
-// Which screen `/` is depends on it; every other address can begin at once.
+// The screen of `/` depends on it; every other address can start at once.
 const known = loadFirstSettings().catch((error) => {
   failure.value = asProblem(error).message;
 });

@@ -1,15 +1,15 @@
 // Plays the live stream: hls.js where there is MSE, the browser's own HLS elsewhere.
-// Decides how far behind the live edge to run, and begins anew when it is stuck. No words for people here.
+// Decides how far behind the live edge to play, and restarts when it is stuck. No texts for people here.
 
 import Hls, { ErrorTypes, Events } from "./vendor/hls.js";
 
-/** Distance to the newest picture, in target durations. The next segment is listed while half of one is still left to play. */
+/** Distance to the newest picture, in target durations: the next segment is listed when half of one is left to play. */
 const LAG = 1.5;
-/** Farther behind than this it jumps forward, in target durations. */
+/** If it is farther behind than this, it jumps forward, in target durations. */
 const TOO_FAR = 5;
-/** A picture that stands still this long, in seconds, while the camera is live, calls for a new beginning. */
+/** If the picture stands still this long while the camera is live, in seconds, the player restarts. */
 const PATIENCE = 6;
-/** Seconds between attempts, the next and the longest. */
+/** Seconds between attempts: the first pause and the longest. */
 const FIRST_PAUSE = 1;
 const LONGEST_PAUSE = 8;
 
@@ -20,7 +20,7 @@ export class Player extends EventTarget {
   /** @type {Hls | null} */
   #hls = null;
   #wanted = false;
-  /** Whether it runs: before that the first picture is shown standing. */
+  /** Whether it is running: before that the first picture is shown as a still. */
   #running = false;
   #pictureAt = 0;
   #pause = FIRST_PAUSE;
@@ -47,7 +47,7 @@ export class Player extends EventTarget {
     this.#watching = setInterval(() => this.#watch(), 1000);
   }
 
-  /** The stream is there, or there again: play it. Without effect when it already plays. */
+  /** Plays the stream; does nothing if it already plays. */
   play() {
     if (this.#wanted) return;
     this.#wanted = true;
@@ -55,13 +55,13 @@ export class Player extends EventTarget {
     this.#begin();
   }
 
-  /** The stream is away. The last picture stays. */
+  /** Pauses while the stream is away. The last picture stays. */
   rest() {
     this.#wanted = false;
     clearTimeout(this.#timer);
   }
 
-  /** Nobody looks any more: nothing is loaded from now on. */
+  /** Stops loading for good. */
   close() {
     this.rest();
     clearInterval(this.#watching);
@@ -72,7 +72,7 @@ export class Player extends EventTarget {
     this.#video.load();
   }
 
-  /** Seconds from the capture of the picture on show until now, or null when that is not known. */
+  /** Age of the picture shown, in seconds since its capture, or null if unknown. */
   get latency() {
     const shown = this.#hls?.playingDate?.getTime() ?? this.#nativeDate();
     const now = this.#now();
@@ -138,8 +138,8 @@ export class Player extends EventTarget {
   }
 
   /**
-   * Begins to run at the right distance. Early in a stream there is too little to run on: the first picture stands until there is
-   * enough. Late in a segment the newest picture is farther away than the playlist tells: a part of what was loaded is left out.
+   * Starts to play at the right distance. Early in a stream too little is loaded: the first picture is held until there is
+   * enough. Late in a segment the newest picture is farther away than the playlist says: part of what was loaded is skipped.
    */
   #run() {
     if (this.#running) return;
@@ -151,7 +151,7 @@ export class Player extends EventTarget {
     }
     const goal = this.#video.currentTime - ahead;
     if (ahead < -0.2 && this.#isLoaded(goal)) this.#video.currentTime = goal;
-    // What is not loaded yet may come in a moment; this runs again then, and waits no longer than that.
+    // The rest may be loaded in a moment, when this runs again; it waits no longer than that.
     if (ahead < -0.2 && !this.#isLoaded(goal) && performance.now() - this.#pictureAt < 500) {
       this.#timer = setTimeout(() => this.#run(), 50);
       return;
@@ -163,11 +163,11 @@ export class Player extends EventTarget {
   /** @param {number} time */
   #isLoaded(time) {
     const { buffered } = this.#video;
-    // With something left to run on.
+    // With some more in reserve.
     return buffered.length > 0 && time + 0.5 < buffered.end(buffered.length - 1);
   }
 
-  /** How much too near to the newest picture we stand, in seconds; negative: too far from it. */
+  /** How much too near the newest picture the player is, in seconds; negative: too far from it. */
   #secondsAhead() {
     const details = this.#hls?.latestLevelDetails;
     const last = details?.fragments.at(-1);
@@ -177,13 +177,13 @@ export class Player extends EventTarget {
     let age = details.age;
     if (now !== null && last.programDateTime !== null) {
       const byClock = (now - last.programDateTime) / 1000 - last.duration;
-      // A clock that was set since makes nonsense of it.
+      // Invalid if the clock was set in between.
       if (byClock >= 0 && byClock < 2 * details.targetduration) age = byClock;
     }
     return this.#video.currentTime - (details.edge + age - lag);
   }
 
-  /** Somebody pressed play after a pause: they want what is live now. */
+  /** After a pause, play continues at the live edge. */
   #resumed() {
     const position = this.#hls?.liveSyncPosition;
     const { buffered, currentTime } = this.#video;
@@ -197,7 +197,7 @@ export class Player extends EventTarget {
     const moves = currentTime !== this.#lastTime;
     this.#lastTime = currentTime;
     if (moves && this.#running) this.#pause = FIRST_PAUSE;
-    // A person's pause is not a fault, and a hidden page may be put to sleep by its browser.
+    // A pause by the user is not a fault, and a browser may put a hidden page to sleep.
     if (moves || !this.#wanted || (paused && this.#running) || document.hidden) {
       this.#stillSince = performance.now();
     } else if (performance.now() - this.#stillSince > PATIENCE * 1000) {

@@ -1,4 +1,4 @@
-// Reads from the test pattern when it was made. The layout is fixed in daemon/app/src/capture/test_pattern/time_code.rs:
+// Reads the time at which a test pattern was drawn. The layout is fixed in daemon/studio/src/capture/test_pattern/time_code.rs:
 // in cells of a fortieth of the picture's width, 2 rows of 32 bits begin 4 cells from the left and 1 from the top;
 // marker 1010 0101, 48 bits of Unix milliseconds, CRC-8.
 
@@ -10,7 +10,7 @@ const COLUMNS = 32;
 const BITS = 64;
 const MARKER = [1, 0, 1, 0, 0, 1, 0, 1];
 
-/** Canvas pixels to a cell, of which the middle is looked at. */
+/** Canvas pixels of a cell, of which the middle is read. */
 const CELL = 8;
 const INSET = 2;
 
@@ -27,7 +27,7 @@ export class TimeCodeReader {
     this.#context = canvas.getContext("2d", { willReadFrequently: true });
   }
 
-  /** Unix milliseconds at which the picture on show was made, or null when it does not tell. */
+  /** Unix milliseconds at which the picture shown was drawn, or null if it has no time code. */
   read() {
     const { videoWidth } = this.#video;
     if (!this.#context || videoWidth === 0) return null;
@@ -48,7 +48,7 @@ function levels({ data, width }) {
     let sum = 0;
     for (let row = y + INSET; row < y + CELL - INSET; row++) {
       for (let column = x + INSET; column < x + CELL - INSET; column++) {
-        // Black and white: one colour tells as much as three.
+        // Black and white: one colour is enough.
         sum += data[(row * width + column) * 4 + 1] ?? 0;
       }
     }

@@ -1,4 +1,4 @@
-// What the daemon sends, as its OpenAPI document has it (/api/v1/openapi.json). Types only: browsers never get this file.
+// Types of the daemon's responses, from its OpenAPI document (/api/v1/openapi.json). Browsers never get this file.
 
 export interface UserRef { username: string; full_name: string; avatar_url: string | null }
 export type Role = "viewer" | "streamer" | "owner";
@@ -6,13 +6,13 @@ export type Standing = "active" | "pending" | "suspended";
 export interface User extends UserRef {
   bio: string; role: Role; created_at: string; followers: number; following: number; streams: number;
   live_stream: string | null;
-  /** null: nobody is logged in, or it is oneself. */
+  /** null: without a login, and for the user's own account. */
   is_following: boolean | null;
 }
 export interface Me extends User { email: string; standing: Standing; unread_notifications: number; has_stream_key: boolean }
-/** What the owner sees of everybody. */
+/** An account as the owner sees it. */
 export interface Account extends UserRef { email: string; role: Role; standing: Standing; created_at: string }
-/** Somebody one follows. */
+/** A followed user. */
 export interface Subscription extends UserRef { live_stream: string | null }
 export interface LoginAnswer { access_token: string; expires_in: number; user: Me }
 export interface Session { id: string; label: string; opened_at: string; refreshed_at: string; expires_at: string; is_current: boolean }
@@ -44,13 +44,13 @@ export interface Camera {
   id?: string; stream?: string | null; user?: UserRef | null;
 }
 export interface Mode { width: number; height: number; frames_per_second: number[] }
-/** `modes` are the sizes to choose from, also where a camera takes others between them. */
+/** `modes` are the sizes offered, even if a camera supports others between them. */
 export interface Ability { modes: Mode[]; bitrate_kbps: { min: number; max: number } }
 export interface Control {
   id: string; name: string; kind: "integer" | "boolean" | "menu" | "button"; value: number | null; min: number; max: number; step: number;
   default: number; items: { value: number; name: string }[];
   read_only: boolean;
-  /** Without effect now: an automatic has taken over, mostly. */
+  /** Without effect now, mostly because an automatic mode is on. */
   inactive: boolean;
 }
 export interface CameraDetails extends Camera { ability: Ability | null; controls?: Control[] }
@@ -64,7 +64,7 @@ export interface System {
   load?: [number, number, number] | null;
   addresses?: { interface: string; address: string }[];
 }
-/** A backup that the daemon has looked at. */
+/** An uploaded and checked backup. */
 export interface TakenIn { id: string; site_name: string; users: number; streams: number; messages: number }
 export interface Update {
   state: "idle" | "arriving" | "installing" | "restarting" | "trial" | "kept" | "refused" | "left";
@@ -77,7 +77,7 @@ export interface Wifi {
   /** Why the last network could not be joined. */
   problem: string | null;
   networks: WifiNetwork[]; address: string;
-  /** For whoever is on the access point of a board that has no owner. */
+  /** On the access point of a board without an owner. */
   setup_code: string | null;
 }
 export interface Settings {

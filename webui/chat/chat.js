@@ -17,7 +17,7 @@ const LONGEST = 500;
 /** @param {{ stream: Stream, onReactions: (now: { likes: number, dislikes: number }) => void, onEnded: () => void }} props */
 export function Chat({ stream, onReactions, onEnded }) {
   const who = me.value?.username;
-  // Another login is another seat in the room.
+  // Another login needs a connection of its own.
   const room = useMemo(() => new Room(stream.id), [stream.id, who]);
   useEffect(() => () => room.close(), [room]);
   useEffect(() => room.reactions.subscribe((now) => now && onReactions(now)), [room]);
@@ -31,12 +31,12 @@ export function Chat({ stream, onReactions, onEnded }) {
       <header>
         <h2 id="chat-title">Chat</h2>
         ${room.viewers.value !== null && html`<button class="button quiet" type="button" onClick=${() => (dialog.value = "people")}><${Icon} name="people" />${short(room.viewers.value)} here</button>`}
-        ${isModerator && html`<button class="button quiet square" type="button" aria-label="Rules of the chat" onClick=${() => (dialog.value = "rules")}><${Icon} name="settings" /></button>`}
+        ${isModerator && html`<button class="button quiet square" type="button" aria-label="Chat rules" onClick=${() => (dialog.value = "rules")}><${Icon} name="settings" /></button>`}
       </header>
       <${Lines} room=${room} isModerator=${isModerator} onAct=${(/** @type {Message} */ message) => (dialog.value = message)} />
       <${Writer} room=${room} />
       ${open === "people" && html`<${Dialog} title="In the chat" onClose=${close}>
-        ${room.people.value.length > 0 ? html`<ul class="rows">${room.people.value.map((user) => html`<li key=${user.username} class="row"><${Person} user=${user} /></li>`)}</ul>` : html`<p>Only people without a name are here.</p>`}
+        ${room.people.value.length > 0 ? html`<ul class="rows">${room.people.value.map((user) => html`<li key=${user.username} class="row"><${Person} user=${user} /></li>`)}</ul>` : html`<p>Only people without an account are here.</p>`}
       <//>`}
       ${open === "rules" && html`<${Rules} stream=${stream} rules=${room.rules.value} onClose=${close} />`}
       ${open !== null && typeof open === "object" && html`<${Moderate} stream=${stream} message=${open} isModerator=${isModerator} onDelete=${() => room.remove(open.id)} onClose=${close} />`}
@@ -60,7 +60,7 @@ function Lines({ room, isModerator, onAct }) {
   return html`
     <div class="chat-scroll">
       <div ref=${box} class="chat-box" tabindex="0" role="log" aria-live="polite" aria-label="Messages" onScroll=${onScroll}>
-        ${messages.length === 0 && waiting.length === 0 && html`<p class="chat-empty">${room.state.value === "open" ? "Nobody has said anything yet. Say hello!" : ""}</p>`}
+        ${messages.length === 0 && waiting.length === 0 && html`<p class="chat-empty">${room.state.value === "open" ? "No messages yet. Say hello!" : ""}</p>`}
         ${messages.map((message) => html`<${Line} key=${message.id} message=${message}
           onAct=${!message.deleted && message.user && you && (isModerator || message.user.username === you) ? () => onAct(message) : null} />`)}
         ${waiting.map(({ client_id, text, why }) => html`
@@ -81,14 +81,14 @@ function Writer({ room }) {
     room.send(words);
     text.value = "";
   };
-  if (room.state.value === "ended") return html`<p class="chat-foot" role="status">The stream has ended, and the chat with it.</p>`;
+  if (room.state.value === "ended") return html`<p class="chat-foot" role="status">The stream and its chat have ended.</p>`;
   if (me.value === null) return html`<p class="chat-foot"><a href=${loginThenBack()}>Log in</a> to write.</p>`;
   const isOpen = room.state.value === "open";
   if (isOpen && !room.mayWrite.value) return html`<p class="chat-foot" role="status">${room.refusal.value || whyNot(room)}</p>`;
   const left = LONGEST - [...text.value].length;
   return html`
     <form class="chat-foot" onSubmit=${send}>
-      <p class="chat-words" role="status">${room.refusal.value || (room.state.value === "away" ? "Connection lost. Connecting again…" : rulesInWords(room))}</p>
+      <p class="chat-words" role="status">${room.refusal.value || (room.state.value === "away" ? "Connection lost. Reconnecting…" : rulesInWords(room))}</p>
       <div class="writer">
         <input aria-label="Write a message" placeholder="Write a message" maxlength=${LONGEST} autocomplete="off" enterkeyhint="send" value=${text.value}
           onInput=${(/** @type {any} */ event) => (text.value = event.currentTarget.value)} />
@@ -109,6 +109,6 @@ function rulesInWords({ rules: { value: rules } }) {
 
 /** @param {Room} room */
 function whyNot({ rules: { value: rules } }) {
-  if (rules?.followers_only) return "Only followers of the streamer may write here.";
-  return "You may not write here at the moment.";
+  if (rules?.followers_only) return "Only followers of the streamer can write here.";
+  return "You cannot write here at the moment.";
 }

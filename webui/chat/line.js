@@ -18,6 +18,6 @@ export function Line({ message, onAct = null, withTime = false }) {
         ? html`<a class="line-name" href=${profileOf(user.username)}>${nameOf(user)}</a>`
         : html`<span class="line-name quiet">Deleted account</span>`}${" "}
         ${deleted ? html`<em class="quiet">Message deleted</em>` : html`<span class="line-text">${text}</span>`}</p>
-      ${onAct && html`<button class="button quiet square line-act" type="button" aria-label="Actions for the message of ${user ? nameOf(user) : ""}" onClick=${onAct}><${Icon} name="more" /></button>`}
+      ${onAct && html`<button class="button quiet square line-act" type="button" aria-label="Actions for the message from ${user ? nameOf(user) : ""}" onClick=${onAct}><${Icon} name="more" /></button>`}
     </div>`;
 }

@@ -1,4 +1,4 @@
-// What the streamer and the owner may do in a chat: delete, mute, ban, and the rules of the room.
+// Moderation by the streamer and the owner: deleting messages, muting, banning, and the chat's rules.
 
 import { api } from "../site/api.js";
 import { me } from "../site/session.js";
@@ -26,14 +26,14 @@ export function Moderate({ stream, message, isModerator, onDelete, onClose }) {
   const remove = () => (onDelete(), onClose());
   const name = user ? nameOf(user) : "";
   return html`
-    <${Dialog} title=${isOwn ? "Your message" : `Message of ${name}`} onClose=${onClose}>
+    <${Dialog} title=${isOwn ? "Your message" : `Message from ${name}`} onClose=${onClose}>
       <blockquote>${message.text}</blockquote>
       <div class="stack">
-        <button class="button" type="button" onClick=${remove}>Delete the message</button>
+        <button class="button" type="button" onClick=${remove}>Delete message</button>
         ${isModerator && !isOwn && html`
           <button class="button" type="button" onClick=${() => restrict({ severity: "mute", seconds: 600 }, `${name} is muted for 10 minutes.`)}>Mute ${name} for 10 minutes</button>
-          <button class="button" type="button" onClick=${() => restrict({ severity: "mute" }, `${name} is muted in this chat.`)}>Mute ${name} for this stream</button>
-          <button class="button danger" type="button" onClick=${() => restrict({ severity: "ban" }, `${name} is banned from this chat.`)}>Ban ${name} from this chat</button>`}
+          <button class="button" type="button" onClick=${() => restrict({ severity: "mute" }, `${name} is muted in this streamer's chats.`)}>Mute ${name} in this streamer's chats</button>
+          <button class="button danger" type="button" onClick=${() => restrict({ severity: "ban" }, `${name} is banned from this streamer's chats.`)}>Ban ${name} from this streamer's chats</button>`}
         ${me.value?.role === "owner" && !isOwn && html`
           <button class="button danger" type="button" onClick=${() => restrict({ severity: "ban" }, `${name} is banned from all chats.`, "/restrictions")}>Ban ${name} from all chats</button>`}
       </div>
@@ -54,12 +54,12 @@ export function Rules({ stream, rules, onClose }) {
     onClose();
   };
   return html`
-    <${Dialog} title="Rules of the chat" onClose=${onClose}>
+    <${Dialog} title="Chat rules" onClose=${onClose}>
       <${Form} task=${task} work=${work}>
         <${Choice} label="Slow mode" name="slow_mode_seconds" task=${task} value=${slow} hint="How long each person waits between two messages."
           choices=${[["0", "Off"], ["5", "5 seconds"], ["15", "15 seconds"], ["30", "30 seconds"], ["60", "1 minute"], ["300", "5 minutes"]]} />
-        <${Switch} label="Followers only" hint="Only those who follow you write." value=${followers} />
-        <${Switch} label="Members only" hint="Only those who are logged in read along." value=${members} />
+        <${Switch} label="Followers only" hint="Only your followers can write." value=${followers} />
+        <${Switch} label="Members only" hint="Only people who are logged in can read." value=${members} />
         <${Restricted} path=${`/streams/${stream.id}/restrictions`} words="Muted and banned" />
         <${Refusal} task=${task} fields=${["slow_mode_seconds"]} />
         <footer><button class="button" type="button" onClick=${onClose}>Cancel</button><${Submit} task=${task}>Save<//></footer>
@@ -68,7 +68,7 @@ export function Rules({ stream, rules, onClose }) {
 }
 
 /**
- * Who may not write, in one chat or in all, and the way to let them again.
+ * The people muted or banned in a streamer's chats or in all, each with a button to lift that.
  * @param {{ path: string, words: string }} props
  */
 export function Restricted({ path, words }) {

@@ -15,7 +15,7 @@ export function Replay({ stream }) {
       <header><h2 id="chat-title">Chat</h2></header>
       <div class="chat-scroll"><div class="chat-box" tabindex="0">
         <${Paged} pages=${pages} as="lines" each=${(/** @type {Message} */ message) => html`<li key=${message.id}><${Line} message=${message} withTime /></li>`}
-          empty=${html`<p>Nothing was said during this stream.</p>`} />
+          empty=${html`<p>No messages were sent during this stream.</p>`} />
       </div></div>
     </section>`;
 }

@@ -1,5 +1,5 @@
-// The chat of one stream as the daemon tells it over a WebSocket: keeps the connection, takes it up again after the last message,
-// and holds what is on show. No elements of the page here.
+// The chat of one stream over a WebSocket: keeps the connection, resumes it after the last message received, and holds the
+// messages shown. No page elements here.
 
 import { batch, signal } from "../vendor/signals.js";
 import { isLoggedIn, renew, wantsRenewal } from "../site/login.js";
@@ -7,13 +7,13 @@ import { sentence } from "../site/api.js";
 
 /** @import { ChatRules, Message, UserRef } from "../types.js" */
 
-/** So many messages stay on the page. */
+/** Messages kept on the page. */
 const KEPT = 300;
 /** Milliseconds before it connects again, at first and at most. */
 const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 15_000;
 
-/** @typedef {{ client_id: string, text: string, why: string | null }} Waiting  What one has written and the daemon has not taken yet; `why` it was refused. */
+/** @typedef {{ client_id: string, text: string, why: string | null }} Waiting  The user's message that the daemon has not confirmed yet; `why` it was refused. */
 
 export class Room {
   messages = signal(/** @type {Message[]} */ ([]));
@@ -24,9 +24,9 @@ export class Room {
   you = signal(/** @type {UserRef | null} */ (null));
   mayWrite = signal(false);
   reactions = signal(/** @type {{ likes: number, dislikes: number } | null} */ (null));
-  /** "away" mends itself; "ended" is the end. */
+  /** "away" reconnects by itself; "ended" is final. */
   state = signal(/** @type {"connecting" | "open" | "away" | "ended"} */ ("connecting"));
-  /** What the daemon said against us, in words. */
+  /** The daemon's refusal, in words. */
   refusal = signal("");
 
   #stream;
@@ -48,7 +48,7 @@ export class Room {
     this.#isClosed = true;
     clearTimeout(this.#timer);
     const socket = this.#socket;
-    // Closing what is not open yet is an error to browsers, and told on their console.
+    // Browsers log an error when a socket is closed before it is open.
     if (socket?.readyState === WebSocket.CONNECTING) socket.addEventListener("open", () => socket.close());
     else socket?.close();
   }
@@ -61,7 +61,7 @@ export class Room {
     if (!this.#say({ type: "message", text, client_id })) this.#refused(client_id, "Not sent: no connection");
   }
 
-  /** Gives up a message that was not taken; its text comes back. @param {string} client_id */
+  /** Removes a message that was not sent, and returns its text. @param {string} client_id */
   takeBack(client_id) {
     const found = this.waiting.value.find((one) => one.client_id === client_id);
     this.waiting.value = this.waiting.value.filter((one) => one !== found);
@@ -97,7 +97,7 @@ export class Room {
     if (this.#isClosed || socket !== this.#socket || this.state.value === "ended") return;
     batch(() => {
       this.state.value = "away";
-      for (const { client_id, why } of this.waiting.value) if (why === null) this.#refused(client_id, "Perhaps not sent: the connection broke");
+      for (const { client_id, why } of this.waiting.value) if (why === null) this.#refused(client_id, "Possibly not sent: the connection was lost");
     });
     this.#timer = setTimeout(() => this.#connect(), this.#pause * (0.75 + Math.random() / 2));
     this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE);
@@ -132,7 +132,7 @@ export class Room {
       }
       case "error": {
         const why = sentence(String(words.detail ?? words.code));
-        // It stands beside the message that it is about.
+        // Shown beside its message.
         if (words.client_id) this.#refused(words.client_id, why);
         else this.refusal.value = why;
       }
@@ -148,7 +148,7 @@ export class Room {
     this.viewers.value = viewers;
     this.state.value = "open";
     this.refusal.value = "";
-    // Let in as nobody, though logged in: the token had ended. Once anew with a fresh one.
+    // Admitted without a login although logged in: the token had expired. Reconnect once with a new one.
     if (you === null && isLoggedIn() && !this.#hasRenewed) {
       this.#hasRenewed = true;
       const asNobody = this.#socket;
@@ -159,7 +159,7 @@ export class Room {
   /** @param {Message & { client_id?: string }} message */
   #heard(message) {
     const known = this.messages.value;
-    // The same again after a new connection is no news.
+    // Repeated after a reconnection.
     if (known.some(({ id }) => id === message.id)) return;
     const last = known.at(-1);
     const inOrder = !last || last.id < message.id ? [...known, message] : [...known, message].sort((a, b) => (a.id < b.id ? -1 : 1));

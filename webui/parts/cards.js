@@ -1,4 +1,4 @@
-// Streams as cards: picture, what it is, who shows it, how many watch.
+// Streams as cards: picture, title, user, viewers.
 
 import { ago, asClock, count, nameOf, short } from "../site/words.js";
 import { html } from "./html.js";
@@ -42,7 +42,7 @@ export function Card({ stream, withUser = true }) {
     </li>`;
 }
 
-/** What stands where cards are about to be. */
+/** Placeholders while cards are loading. */
 export function CardsToCome() {
   return html`<ul class="cards" aria-hidden="true">${[1, 2, 3, 4].map((n) => html`<li key=${n} class="card to-come"><div class="picture"></div><p></p><p></p></li>`)}</ul>`;
 }

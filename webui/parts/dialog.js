@@ -1,4 +1,4 @@
-// Dialogs: the browser's own, so that focus stays in, Esc closes and the page behind is inert.
+// Dialogs: the browser's own, so that focus stays inside, Esc closes and the page behind is inert.
 
 import { html, useEffect, useId, useRef } from "./html.js";
 import { Icon } from "./icon.js";
@@ -28,7 +28,7 @@ export function Dialog({ title, onClose, children }) {
 }
 
 /**
- * Asks before something that cannot be taken back.
+ * Asks for confirmation of an action that cannot be undone.
  * @param {{ title: string, words: any, action: string, work: () => Promise<unknown>, onClose: () => void }} props
  */
 export function Confirm({ title, words, action, work, onClose }) {

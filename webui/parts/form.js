@@ -1,4 +1,4 @@
-// Fields of forms: a label, what it is for, and what was wrong with it, tied together for screen readers.
+// Form fields: label, hint and error, tied together for screen readers.
 
 import { html, useId } from "./html.js";
 
@@ -10,7 +10,7 @@ import { html, useId } from "./html.js";
 /**
  * @typedef {object} Common
  * @property {string} label
- * @property {string} name  As the daemon calls the field in a refusal.
+ * @property {string} name  The daemon's name for the field.
  * @property {Task} task
  * @property {any} [hint]
  */

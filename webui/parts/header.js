@@ -1,4 +1,4 @@
-// The top of every screen: where one is, where one can go, who one is.
+// The top of every screen: the site's name, the main links, the user's menu.
 
 import { address } from "../site/addresses.js";
 import { logOut, me, settings } from "../site/session.js";
@@ -8,7 +8,7 @@ import { Icon } from "./icon.js";
 import { Avatar, profileOf } from "./person.js";
 import { toast } from "./toast.js";
 
-/** Who may go live. @param {string | undefined} role */
+/** Whether a role may go live. @param {string | undefined} role */
 export const mayGoLive = (role) => role === "owner" || role === "streamer";
 
 export function Header() {
@@ -37,7 +37,7 @@ export function Header() {
     </header>`;
 }
 
-/** The versioned address of the logo stands in the document. */
+/** The logo's versioned address, from the document. */
 const LOGO = /** @type {HTMLLinkElement | null} */ (document.querySelector("link[rel=icon]"))?.href ?? "";
 
 /** @param {{ to: string, icon: any, words: string }} props */

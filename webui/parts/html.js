@@ -1,4 +1,4 @@
-// One name for what screens are written with: Preact without a compiler (htm), hooks and signals.
+// Everything that screens are written with: Preact without a compiler (htm), hooks and signals.
 
 import { h, render, Fragment } from "../vendor/preact.js";
 import htm from "../vendor/htm.js";

@@ -1,4 +1,4 @@
-// The page's signs, drawn for it: strokes on a field of 24 by 24.
+// The page's icons, drawn for it: strokes on a grid of 24 by 24.
 
 import { html } from "./html.js";
 

@@ -1,4 +1,4 @@
-// A list that comes in pages: the first at once, more when asked for.
+// A list in pages: the first at once, more on request.
 
 import { api, asProblem } from "../site/api.js";
 import { batch, html, signal } from "./html.js";
@@ -10,7 +10,7 @@ import { batch, html, signal } from "./html.js";
 
 /** @template T */
 export class Pages {
-  /** null: the first page has not come yet. */
+  /** null: the first page is still loading. */
   items = signal(/** @type {T[] | null} */ (null));
   problem = signal(/** @type {Problem | null} */ (null));
   hasMore = signal(false);
@@ -29,17 +29,17 @@ export class Pages {
     this.#query = query;
   }
 
-  /** The first page, anew. */
+  /** Loads the first page again. */
   first() {
     return this.#load(null);
   }
 
-  /** The page after those that are here. */
+  /** Loads the next page. */
   more() {
     return this.#load(this.#cursor);
   }
 
-  /** Whether more than the first page is on show. */
+  /** Whether more than the first page is shown. */
   get isLong() {
     return (this.items.value?.length ?? 0) > (Number(this.#query.limit) || 20);
   }
@@ -67,7 +67,7 @@ export class Pages {
 
 /**
  * @param {{ pages: Pages<any>, each: (item: any) => any, empty: any, as?: string, waiting?: any }} props
- *     as: class of the list; waiting: what stands there until the first page is here
+ *     as: class of the list; waiting: shown until the first page is loaded
  */
 export function Paged({ pages, each, empty, as = "rows", waiting }) {
   const items = pages.items.value;

@@ -1,4 +1,4 @@
-// A person: picture, name, and whether one follows them.
+// A person: picture, name, follow button.
 
 import { api } from "../site/api.js";
 import { me } from "../site/session.js";
@@ -12,7 +12,7 @@ import { toast } from "./toast.js";
 /** @param {string} username */
 export const profileOf = (username) => `/u/${encodeURIComponent(username)}`;
 
-/** Without a picture: the first letter on one of six calm colours, always the same for a person. @param {{ user: UserRef | null, size?: "small" | "large" }} props */
+/** Without a picture: the first letter on one of six colours, always the same for a person. @param {{ user: UserRef | null, size?: "small" | "large" }} props */
 export function Avatar({ user, size }) {
   const classes = `avatar ${size ?? ""}`;
   if (user?.avatar_url) return html`<img class=${classes} src=${user.avatar_url} alt="" loading="lazy" decoding="async" />`;
@@ -22,7 +22,7 @@ export function Avatar({ user, size }) {
   return html`<span class=${classes} data-hue=${hue} aria-hidden="true">${[...name][0]?.toUpperCase()}</span>`;
 }
 
-/** Picture and name, leading to the profile. @param {{ user: UserRef, children?: any }} props */
+/** Picture and name, linked to the profile. @param {{ user: UserRef, children?: any }} props */
 export function Person({ user, children }) {
   return html`
     <div class="person">
@@ -33,7 +33,7 @@ export function Person({ user, children }) {
 
 /**
  * @param {{ username: string, isFollowing: boolean | null, onChange?: (follows: boolean) => void }} props
- *     isFollowing: null where nobody is logged in, or it is oneself
+ *     isFollowing: null without a login, and for the user's own account
  */
 export function FollowButton({ username, isFollowing, onChange }) {
   const busy = useSignal(false);
@@ -59,5 +59,5 @@ export function FollowButton({ username, isFollowing, onChange }) {
   return html`<button class="button ${follows ? "" : "primary"}" type="button" aria-pressed=${follows} onClick=${toggle}>${follows ? "Following" : "Follow"}</button>`;
 }
 
-/** The way to the login and back here. */
+/** The address of the login screen, which returns here. */
 export const loginThenBack = () => `/login?to=${encodeURIComponent(location.pathname + location.search)}`;

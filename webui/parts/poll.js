@@ -1,10 +1,10 @@
-// Asks again and again while a screen is on show, and not while its tab is hidden.
+// Polls while a screen is shown and its tab is visible.
 
 import { useEffect, useRef } from "./html.js";
 
 /**
- * @param {(signal: AbortSignal) => Promise<number>} ask  answers in how many milliseconds it wants to ask again; 0: never
- * @param {unknown[]} inputs  begins anew when one of them is another
+ * @param {(signal: AbortSignal) => Promise<number>} ask  returns the milliseconds until the next call; 0: never
+ * @param {unknown[]} inputs  restarts when one of them changes
  */
 export function usePoll(ask, inputs) {
   const latest = useRef(ask);

@@ -1,4 +1,4 @@
-// The picture on a page: the player, and a cover over it that says in words why there is none.
+// The picture of a stream: the player, and a cover that says why there is no picture.
 
 import { Player } from "../player.js";
 import { clock } from "../site/clock.js";
@@ -12,13 +12,13 @@ import { html, useEffect, useRef, useSignal } from "./html.js";
  * @param {string} props.playlist
  * @param {boolean} props.isOn  whether there is something to play
  * @param {string} props.headline  why not
- * @param {string} [props.detail]  more of it: what is missing, with the way out
- * @param {boolean} [props.isBusy]  whether it comes by itself
+ * @param {string} [props.detail]  details: what is missing, and what to do
+ * @param {boolean} [props.isBusy]  whether the picture will come by itself
  * @param {string | null} [props.poster]
  * @param {{ width: number | null, height: number | null }} props.size
- * @param {Signal<number | null>} [props.latency]  where to tell how old the picture is, in seconds
- * @param {Signal<boolean>} [props.hasPicture]  where to tell that the first picture is there
- * @param {() => void} [props.onEnd]  the stream was played to its end
+ * @param {Signal<number | null>} [props.latency]  receives the picture's age in seconds
+ * @param {Signal<boolean>} [props.hasPicture]  set when the first picture is shown
+ * @param {() => void} [props.onEnd]  called when the stream was played to its end
  * @param {any} [props.children]  on the cover, under the words
  */
 export function Stage({ playlist, isOn, headline, detail = "", isBusy = false, poster = null, size, latency, hasPicture: told, onEnd, children }) {
@@ -31,7 +31,7 @@ export function Stage({ playlist, isOn, headline, detail = "", isBusy = false, p
 
   useEffect(() => {
     const screen = /** @type {HTMLVideoElement} */ (video.current);
-    // As an attribute it is not the same: browsers decide by the property whether a picture may play by itself.
+    // Browsers check the property, not the attribute, to allow autoplay.
     screen.muted = true;
     screen.disableRemotePlayback = true;
     const own = new Player(screen, playlist, () => clock.now());
@@ -44,7 +44,7 @@ export function Stage({ playlist, isOn, headline, detail = "", isBusy = false, p
     own.addEventListener("refused", () => (refused.value = true));
     own.addEventListener("trouble", (event) => {
       const { kind, fatal } = /** @type {CustomEvent<{ kind: string, fatal: boolean }>} */ (event).detail;
-      console.warn(`player: ${kind}${fatal ? ", beginning anew" : ""}`);
+      console.warn(`player: ${kind}${fatal ? ", restarting" : ""}`);
     });
     const onPlaying = () => (refused.value = false);
     const onEnded = () => atEnd.current?.();

@@ -1,4 +1,4 @@
-// The words of a stream as fields: title, description, topics, who may watch, and its picture. For going live and for editing.
+// Form fields of a stream: title, description, topics, who can watch, and its picture. For going live and for editing.
 
 import { loadTopics, topics } from "../site/topics.js";
 import { Choice, Field } from "./form.js";
@@ -10,7 +10,7 @@ import { Icon } from "./icon.js";
  * @import { Task } from "./task.js"
  */
 
-/** The daemon takes no bigger picture, bytes. */
+/** The daemon's limit for a picture, bytes. */
 const BIGGEST_PICTURE = 8 << 20;
 const MOST_TOPICS = 8;
 
@@ -31,8 +31,8 @@ export function StreamWords({ words, task }) {
     <${Field} label="Title" name="title" task=${task} value=${words.title} maxlength="100" required />
     <${Field} label="Description" name="description" task=${task} value=${words.description} rows="4" maxlength="5000" />
     <${Topics} chosen=${words.topics} task=${task} />
-    <${Choice} label="Who may watch" name="visibility" task=${task} value=${words.visibility}
-      choices=${[["public", "Everybody in the network"], ["members", "Only who has an account here"]]} />`;
+    <${Choice} label="Who can watch" name="visibility" task=${task} value=${words.visibility}
+      choices=${[["public", "Everyone on the network"], ["members", "Only people with an account here"]]} />`;
 }
 
 /** @param {{ chosen: Signal<string[]>, task: Task }} props */
@@ -54,7 +54,7 @@ function Topics({ chosen, task }) {
 }
 
 /**
- * Chooses a picture and shows it, before it is sent.
+ * Chooses a picture and shows it before it is uploaded.
  * @param {{ label: string, file: Signal<Blob | null>, hint?: string }} props
  */
 export function PictureField({ label, file, hint }) {
@@ -68,7 +68,7 @@ export function PictureField({ label, file, hint }) {
     file.value = null;
     if (!chosen) return;
     if (chosen.size > BIGGEST_PICTURE) {
-      wrong.value = "This picture is too big: 8 MiB at most.";
+      wrong.value = "This picture is too large: the limit is 8 MiB.";
       return;
     }
     try {
@@ -76,14 +76,14 @@ export function PictureField({ label, file, hint }) {
       file.value = chosen;
       const context = canvas.current?.getContext("2d");
       if (!context) return;
-      // As the daemon crops it: the middle.
+      // Cropped to the middle, as the daemon does it.
       const { width, height } = context.canvas;
       const scale = Math.max(width / picture.width, height / picture.height);
       const [w, h] = [picture.width * scale, picture.height * scale];
       context.drawImage(picture, (width - w) / 2, (height - h) / 2, w, h);
       picture.close();
     } catch {
-      wrong.value = "This is no picture that can be read: PNG, JPEG or WebP.";
+      wrong.value = "This picture cannot be read: choose a PNG, JPEG or WebP file.";
     }
   };
   return html`

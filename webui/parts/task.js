@@ -1,4 +1,4 @@
-// Something that a person asked for and that may be refused: busy while it runs, and the refusal in words.
+// An action that may be refused: busy while it runs, then the refusal in words.
 
 import { asProblem } from "../site/api.js";
 import { html, useMemo, signal } from "./html.js";
@@ -10,7 +10,7 @@ export class Task {
   problem = signal(/** @type {Problem | null} */ (null));
 
   /**
-   * One at a time. What is thrown is kept to be shown.
+   * Runs one action at a time. A thrown error is kept for display.
    * @template T
    * @param {() => Promise<T>} work
    * @returns {Promise<T | undefined>}
@@ -33,7 +33,7 @@ export class Task {
 export const useTask = () => useMemo(() => new Task(), []);
 
 /**
- * What was refused, where no field of the form says it.
+ * The refusal, unless one of the form's fields shows it.
  * @param {{ task: Task, fields?: string[] }} props
  */
 export function Refusal({ task, fields = [] }) {

@@ -1,4 +1,4 @@
-// A word in passing, spoken politely and gone by itself.
+// Short messages that disappear by themselves; screen readers announce them politely.
 
 import { html, signal } from "./html.js";
 
@@ -10,7 +10,7 @@ let last = 0;
 
 /**
  * @param {string} words
- * @param {string | null} to  where it leads
+ * @param {string | null} to  link of the message
  */
 export function toast(words, to = null) {
   const id = ++last;

@@ -1,4 +1,4 @@
-// The cameras as they are now, for the screens that show them.
+// The cameras' present state, for the screens that show them.
 
 import { api, asProblem } from "../site/api.js";
 import { useSignal } from "./html.js";
@@ -6,7 +6,7 @@ import { usePoll } from "./poll.js";
 
 /** @import { Camera, List } from "../types.js" */
 
-/** Milliseconds between two looks. */
+/** Milliseconds between two requests. */
 export const LOOK = 5000;
 
 /** cameras: null until the first answer; problem: in words, empty when there is none. */

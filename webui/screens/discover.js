@@ -1,4 +1,4 @@
-// Discover: every stream of this site, live ones first, by words and by topic.
+// Discover: every stream of this site, live ones first; filtered by words and by topic.
 
 import { address, go, hasComeBack, restorePlace } from "../site/addresses.js";
 import { me, settings } from "../site/session.js";
@@ -14,9 +14,9 @@ import { useTitle } from "../parts/title.js";
 
 /** @import { Stream } from "../types.js" */
 
-/** The first page is asked for again so often, milliseconds; an unchanged one is not sent again. */
+/** Interval for refreshing the first page, milliseconds; an unchanged page is not sent again. */
 const AGAIN = 20_000;
-/** How long a pause in typing begins the search, milliseconds. */
+/** A pause in typing this long starts the search, milliseconds. */
 const TYPED = 250;
 
 /** @type {Record<string, { words: string, query: Record<string, string>, empty: string }>} */
@@ -25,14 +25,14 @@ const SHOWS = {
   live: { words: "Live now", query: { state: "live" }, empty: "Nobody is live at the moment." },
   recorded: { words: "Past streams", query: { state: "recorded" }, empty: "There are no past streams yet." },
   following: { words: "From people I follow", query: { following: "1" }, empty: "People you follow have not streamed yet." },
-  saved: { words: "Saved", query: { saved: "1" }, empty: "Nothing saved yet. A stream's Save button puts it here." },
+  saved: { words: "Saved", query: { saved: "1" }, empty: "Nothing saved yet. Save a stream to find it here." },
   liked: { words: "Liked", query: { liked: "1" }, empty: "Nothing liked yet." },
 };
 const FOR_MEMBERS = ["following", "saved", "liked"];
 /** @type {[string, string][]} */
 const SORTS = [["", "Live first"], ["newest", "Newest"], ["views", "Most viewed"]];
 
-/** What was on show lately, so that going back finds it as it was. @type {Map<string, Pages<Stream>>} */
+/** Lists shown recently, so that going back shows them unchanged. @type {Map<string, Pages<Stream>>} */
 const lately = new Map();
 
 /** @param {URLSearchParams} query */
@@ -64,7 +64,7 @@ export function Screen() {
   const [q, topic, show, sort] = ["q", "topic", "show", "sort"].map((key) => query.get(key) ?? "");
   useTitle("");
   useEffect(() => void loadTopics().catch(() => {}), []);
-  // Who is not known yet will be in a moment; what they like is part of the answer.
+  // Wait until the login is known: likes are part of the answer.
   usePoll(async () => {
     if (me.peek() === undefined) return 100;
     if (me.peek() === null && FOR_MEMBERS.includes(show ?? "")) return AGAIN;

@@ -1,4 +1,4 @@
-// Changes the words and the picture of a stream, live or past.
+// Edits the texts and the picture of a stream, live or past.
 
 import { api } from "../site/api.js";
 import { Dialog } from "../parts/dialog.js";
@@ -32,10 +32,10 @@ export function EditStream({ stream, onSaved, onClose }) {
     onClose();
   };
   return html`
-    <${Dialog} title="Edit the stream" onClose=${onClose}>
+    <${Dialog} title="Edit stream" onClose=${onClose}>
       <${Form} task=${task} work=${work}>
         <${StreamWords} words=${words} task=${task} />
-        <${PictureField} label="Picture" file=${picture} hint="Stands for the stream in lists, instead of a picture out of it." />
+        <${PictureField} label="Picture" file=${picture} hint="Shown in lists, instead of a picture from the stream." />
         <${Refusal} task=${task} fields=${WORD_FIELDS} />
         <footer><button class="button" type="button" onClick=${onClose}>Cancel</button><${Submit} task=${task}>Save<//></footer>
       <//>

@@ -1,4 +1,4 @@
-// The people one follows; who is live stands first.
+// The people that the user follows; those who are live come first.
 
 import { me } from "../site/session.js";
 import { nameOf } from "../site/words.js";

@@ -1,4 +1,4 @@
-// Go live: which camera, what it is about, how it is coded. Or, when one is live already, the stream that runs.
+// Go live: camera, texts and quality; or the user's stream, if it is already live.
 
 import { api, asProblem, sentence } from "../site/api.js";
 import { bitratesOf, nearest, sizesOf } from "../site/ability.js";
@@ -34,16 +34,16 @@ export function Screen() {
   const { cameras, problem } = useCameras();
   if (!who) return html`<${LogInFirst} words="Log in to go live." />`;
   if (!mayGoLive(who.role)) {
-    return html`<div class="empty"><div class="perched" aria-hidden="true"></div><h1>Not yet</h1><p>Your account may watch and chat. The owner of ${settings.value?.site_name ?? "this site"} can make you a streamer.</p></div>`;
+    return html`<div class="empty"><div class="perched" aria-hidden="true"></div><h1>Not yet</h1><p>Your account can watch and chat. The owner of ${settings.value?.site_name ?? "this site"} can make you a streamer.</p></div>`;
   }
   if (!cameras.value) return html`<p class="waiting" role="status">${problem.value || "Loading"}</p>`;
   const running = cameras.value.find(({ user, stream }) => stream && user?.username === who.username)?.stream;
   if (running) return html`<${Running} key=${running} id=${running} />`;
-  if (cameras.value.length === 0) return html`<div class="empty"><h1>No camera</h1><p>Connect one to the board: it is found by itself.</p></div>`;
+  if (cameras.value.length === 0) return html`<div class="empty"><h1>No camera</h1><p>Connect one to the board, and Perch will find it.</p></div>`;
   return html`<${Start} cameras=${cameras.value} />`;
 }
 
-/** Who has it, if somebody has. @param {Camera} camera */
+/** The user whose stream has it, if any. @param {Camera} camera */
 const takenBy = ({ stream, user }) => (stream && user ? user : null);
 
 /** @param {{ cameras: Camera[] }} props */
@@ -59,7 +59,7 @@ function Start({ cameras }) {
   const bitrate = useSignal("");
   const isReady = size.value !== "";
   const warnings = useSignal(/** @type {string[]} */ ([]));
-  // Of a restart that comes, or a card that is full; going live does not depend on it.
+  // About a coming restart or a full card; a failure does not prevent going live.
   useEffect(() => void askSystem().then((system) => (warnings.value = system.warnings)).catch(() => {}), []);
   const chosen = cameras.find(({ name }) => name === camera.value);
   const work = async () => {
@@ -70,7 +70,7 @@ function Start({ cameras }) {
       ...(duration.value ? { duration_seconds: Number(duration.value) } : {}),
     });
     if (picture.value) {
-      // It is live all the same.
+      // Without the picture it is live all the same.
       await api.put(`/streams/${stream.id}/thumbnail.jpg`, picture.value).catch((error) => toast(asProblem(error).message));
     }
     go(`/watch/${stream.id}`);
@@ -86,9 +86,9 @@ function Start({ cameras }) {
         </div>
         <div class="column">
           <${StreamWords} words=${words} task=${task} />
-          <${PictureField} label="Picture" file=${picture} hint="Stands for the stream in lists. Without one, Perch takes a picture out of the stream." />
-          <${Choice} label="How long" name="duration_seconds" task=${task} value=${duration} choices=${DURATIONS} />
-          <${Switch} label="Record" hint="Kept with the stream where this Perch writes recordings." value=${record} />
+          <${PictureField} label="Picture" file=${picture} hint="Shown in lists. Without one, Perch takes a picture from the stream." />
+          <${Choice} label="Duration" name="duration_seconds" task=${task} value=${duration} choices=${DURATIONS} />
+          <${Switch} label="Record" hint="Keeps the stream for later, if this Perch writes recordings." value=${record} />
           <${Refusal} task=${task} fields=${FIELDS} />
           <${Submit} task=${task} disabled=${!isReady}><${Icon} name="live" />Go live<//>
         </div>
@@ -114,11 +114,11 @@ function Cameras({ cameras, chosen }) {
     </fieldset>`;
 }
 
-/** What the camera sees, if it is on: a camera that is off is not switched on for a look. @param {{ camera: Camera }} props */
+/** What the camera sees, if it is on; it is not switched on for this. @param {{ camera: Camera }} props */
 function View({ camera }) {
   const address = useSignal("");
   const { name, state } = camera;
-  // Every look at the cameras is one at the picture.
+  // Refreshed with every list of cameras.
   useEffect(() => {
     if (state === "live") address.value = `/api/v1/cameras/${encodeURIComponent(name)}/snapshot.jpg?width=640&at=${Math.floor(Date.now() / LOOK)}`;
     else address.value = "";
@@ -128,12 +128,12 @@ function View({ camera }) {
     <div class="picture">
       ${address.value
         ? html`<img src=${address.value} alt="What the camera sees now" width="640" height="360" onError=${failed} />`
-        : html`<div class="no-picture"><${Icon} name="camera" /><span>${state === "live" ? "No picture of it at the moment" : "The camera is off until you go live"}</span></div>`}
+        : html`<div class="no-picture"><${Icon} name="camera" /><span>${state === "live" ? "No picture at the moment" : "The camera is off until you go live"}</span></div>`}
     </div>`;
 }
 
 /**
- * Size, rate and bitrate, out of what the camera can do.
+ * Size, frame rate and bitrate that the camera supports.
  * @param {{ camera: string, task: import("../parts/task.js").Task, size: Signal<string>, fps: Signal<string>, bitrate: Signal<string> }} props
  */
 function Quality({ camera, task, size, fps, bitrate }) {
@@ -145,7 +145,7 @@ function Quality({ camera, task, size, fps, bitrate }) {
     api.get(`/cameras/${encodeURIComponent(camera)}`, { signal: gone.signal }).then((/** @type {CameraDetails} */ details) => {
       ability.value = details.ability;
       if (!details.ability) {
-        problem.value = sentence(details.detail || "this camera is not there at the moment");
+        problem.value = sentence(details.detail || "this camera is not connected at the moment");
         return;
       }
       const sizes = sizesOf(details.ability);
@@ -153,7 +153,7 @@ function Quality({ camera, task, size, fps, bitrate }) {
       const area = nearest(sizes.map(({ width, height }) => width * height), wanted);
       const best = sizes.find(({ width, height }) => width * height === area);
       if (best) pick(`${best.width}x${best.height}`, details.frames_per_second ?? 30);
-      else problem.value = "This camera can do nothing at the moment.";
+      else problem.value = "This camera offers no picture size at the moment.";
     }).catch((error) => {
       if (!gone.signal.aborted) problem.value = asProblem(error).message;
     });
@@ -161,7 +161,7 @@ function Quality({ camera, task, size, fps, bitrate }) {
   }, [camera]);
 
   const sizes = ability.value ? sizesOf(ability.value) : [];
-  /** The rate and the bitrate follow the size. @param {string} key @param {number} rate */
+  /** Sets a size, with the nearest frame rate and a suitable bitrate. @param {string} key @param {number} rate */
   const pick = (key, rate) => {
     const able = ability.value;
     const found = able && sizesOf(able).find(({ width, height }) => `${width}x${height}` === key);
@@ -173,7 +173,7 @@ function Quality({ camera, task, size, fps, bitrate }) {
   };
   if (problem.value) return html`<p class="refusal" role="alert">${problem.value}</p>`;
   const now = sizes.find(({ width, height }) => `${width}x${height}` === size.value);
-  if (!ability.value || !now) return html`<p class="waiting" role="status">Asking what the camera can do</p>`;
+  if (!ability.value || !now) return html`<p class="waiting" role="status">Checking what the camera supports</p>`;
   const bitrates = bitratesOf(ability.value, { ...now, fps: Number(fps.value) });
   return html`
     <div class="three">
@@ -183,5 +183,5 @@ function Quality({ camera, task, size, fps, bitrate }) {
       <${Choice} label="Bitrate" name="bitrate_kbps" task=${task} value=${bitrate}
         choices=${bitrates.choices.map((rate) => [String(rate), `${rate} kbit/s`])} />
     </div>
-    <p class="field-words">${bitrates.recommended} kbit/s suits this picture; each viewer takes as much of the network.</p>`;
+    <p class="field-words">${bitrates.recommended} kbit/s suits this picture. Each viewer uses that much of the network.</p>`;
 }

@@ -1,4 +1,4 @@
-// Log in, or register where the owner lets people do so.
+// Log in, or register if the owner allows it.
 
 import { address, go } from "../site/addresses.js";
 import { api } from "../site/api.js";
@@ -8,7 +8,7 @@ import { Field, Form, Submit } from "../parts/form.js";
 import { Refusal, useTask } from "../parts/task.js";
 import { useTitle } from "../parts/title.js";
 
-/** Back to where somebody was asked to log in; only ever to this site. */
+/** The page that asked for the login; only ever on this site. */
 function back() {
   const to = address.value.query.get("to") ?? "/";
   return /^\/(?![\\/])/.test(to) ? to : "/";
@@ -19,12 +19,12 @@ export function Screen({ params: [which] }) {
   const isNew = which === "register";
   useTitle(isNew ? "Register" : "Log in");
   useEffect(() => {
-    // Once: the next screen may still be on its way when more is learnt of oneself.
+    // Only once: `me` may change again while the next screen is loading.
     if (me.value && address.value.path === `/${which}`) go(back(), { replace: true });
   }, [me.value]);
   const registration = settings.value?.registration;
   if (isNew && registration === "closed") {
-    return html`<div class="empty"><h1>Registration is closed</h1><p>The owner of this site makes the accounts. Ask them for one.</p><p><a class="button" href="/login">Log in</a></p></div>`;
+    return html`<div class="empty"><h1>Registration is closed</h1><p>The owner of this site creates the accounts. Ask them for one.</p><p><a class="button" href="/login">Log in</a></p></div>`;
   }
   return isNew ? html`<${Register} needsApproval=${registration === "approval"} />` : html`<${LogIn} mayRegister=${registration !== "closed"} />`;
 }
@@ -38,14 +38,14 @@ function LogIn({ mayRegister }) {
   return html`
     <div class="gate">
       <h1>Log in</h1>
-      ${address.value.query.has("restored") && html`<p class="notice" role="status">The backup is restored. Everybody has to log in again, with the password from the time it was made.</p>`}
+      ${address.value.query.has("restored") && html`<p class="notice" role="status">The backup is restored. Everyone has to log in again, with the password from the time of the backup.</p>`}
       <${Form} task=${task} work=${work}>
         <${Field} label="Username" name="username" task=${task} value=${username} autocomplete="username" autocapitalize="none" spellcheck=${false} required />
         <${Field} label="Password" name="password" task=${task} value=${password} type="password" autocomplete="current-password" required />
         <${Refusal} task=${task} fields=${["username", "password"]} />
         <${Submit} task=${task}>Log in<//>
       <//>
-      ${mayRegister && html`<p class="aside">New here? <a href="/register${address.value.query.get("to") ? `?to=${encodeURIComponent(back())}` : ""}">Make an account</a></p>`}
+      ${mayRegister && html`<p class="aside">New here? <a href="/register${address.value.query.get("to") ? `?to=${encodeURIComponent(back())}` : ""}">Create an account</a></p>`}
     </div>`;
 }
 
@@ -61,19 +61,19 @@ function Register({ needsApproval }) {
     else isPending.value = true;
   };
   if (isPending.value || task.problem.value?.code === "pending_approval") {
-    return html`<div class="empty" role="status"><h1>Nearly there</h1><p>The owner of this site has to approve your account. After that you can log in.</p><p><a class="button" href="/">To the streams</a></p></div>`;
+    return html`<div class="empty" role="status"><h1>Nearly there</h1><p>You can log in once the owner of this site has approved your account.</p><p><a class="button" href="/">See the streams</a></p></div>`;
   }
   return html`
     <div class="gate">
-      <h1>Make an account</h1>
-      ${needsApproval && html`<p>The owner of this site approves every new account.</p>`}
+      <h1>Create an account</h1>
+      ${needsApproval && html`<p>The owner of this site has to approve new accounts.</p>`}
       <${Form} task=${task} work=${work}>
         <${Field} label="Username" name="username" task=${task} value=${username} maxlength="20" autocomplete="username" autocapitalize="none" spellcheck=${false}
-          hint="Up to 20 letters, digits, and _ - ." required />
+          hint="Up to 20 letters, digits, “_”, “-” and “.”" required />
         <${Field} label="Password" name="password" task=${task} value=${password} type="password" autocomplete="new-password" hint="At least 8 characters." required />
         <${Refusal} task=${task} fields=${["username", "password"]} />
-        <${Submit} task=${task}>Make the account<//>
+        <${Submit} task=${task}>Create account<//>
       <//>
-      <p class="aside">Have one already? <a href="/login">Log in</a></p>
+      <p class="aside">Already have an account? <a href="/login">Log in</a></p>
     </div>`;
 }

@@ -1,4 +1,4 @@
-// What happened lately to who is logged in. Opening it reads it.
+// The user's notifications. Opening the screen marks them as read.
 
 import { api } from "../site/api.js";
 import { inWords, newsCame } from "../site/notifications.js";
@@ -31,12 +31,12 @@ export function Screen() {
     newsCame.addEventListener("news", again);
     return () => newsCame.removeEventListener("news", again);
   }, [who]);
-  if (!who) return html`<${LogInFirst} words="Log in to see what happened." />`;
+  if (!who) return html`<${LogInFirst} words="Log in to see your notifications." />`;
   return html`
     <div class="narrow">
       <h1>Notifications</h1>
       <${Paged} pages=${pages} each=${(/** @type {Notification} */ news) => html`<${News} key=${news.id} news=${news} />`}
-        empty=${html`<div class="perched" aria-hidden="true"></div><p>Nothing has happened yet. When somebody you follow goes live, it stands here.</p>`} />
+        empty=${html`<div class="perched" aria-hidden="true"></div><p>Nothing yet. When somebody you follow goes live, you will see it here.</p>`} />
     </div>`;
 }
 

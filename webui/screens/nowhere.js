@@ -1,4 +1,4 @@
-// An address that the page does not know.
+// An unknown address.
 
 import { html } from "../parts/html.js";
 import { useTitle } from "../parts/title.js";
@@ -6,7 +6,7 @@ import { useTitle } from "../parts/title.js";
 /** @param {{ words?: string }} props */
 export function Nowhere({ words = "There is nothing at this address." }) {
   useTitle("Not found");
-  return html`<div class="empty"><h1>Nothing here</h1><p>${words}</p><p><a class="button" href="/">To the streams</a></p></div>`;
+  return html`<div class="empty"><h1>Not found</h1><p>${words}</p><p><a class="button" href="/">See the streams</a></p></div>`;
 }
 
 export const Screen = () => html`<${Nowhere} />`;

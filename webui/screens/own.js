@@ -1,4 +1,4 @@
-// Before anybody has set the site up: what the board's own camera sees, how it is doing in words, and the way to set it up.
+// Before setup: the camera's picture, its state in words, and the way to set the site up.
 
 import { Stage } from "../parts/stage.js";
 import { html, useSignal } from "../parts/html.js";
@@ -10,7 +10,7 @@ import { asDuration } from "../site/words.js";
 
 /** @import { Camera, List, System } from "../types.js" */
 
-/** Milliseconds between two questions: at once while a picture is coming, calmly when it is there. */
+/** Milliseconds between two requests: fast while a picture is coming, slow once it is there. */
 const AT_ONCE = 150;
 const SOON = 1000;
 const CALMLY = 3000;
@@ -21,7 +21,7 @@ const SYSTEM_EVERY = 10_000;
 /** @type {Record<State, { badge: string, headline: string, detail: string }>} */
 const WORDS = {
   connecting: { badge: "Connecting", headline: "Connecting", detail: "" },
-  offline: { badge: "Offline", headline: "Perch does not answer", detail: "Trying again by itself. Is the board switched on and in this network?" },
+  offline: { badge: "Offline", headline: "Perch does not answer", detail: "Trying again. Is the board switched on and on this network?" },
   starting: { badge: "Starting", headline: "Starting the camera", detail: "" },
   waiting: { badge: "Waiting for the camera", headline: "Waiting for the camera", detail: "" },
   stopped: { badge: "Not live", headline: "Nothing is live at the moment", detail: "" },
@@ -52,7 +52,7 @@ export function Screen() {
     try {
       system.value = await askSystem();
     } catch {
-      // The other question tells that the daemon is away.
+      // The other request shows that the daemon is away.
     }
     return SYSTEM_EVERY;
   }, []);
@@ -65,7 +65,7 @@ export function Screen() {
   return html`
     <div class="narrow">
       <div class="banner">
-        <div><h1>This Perch is not set up yet</h1><p>Make the owner's account, and everybody in your network can join.</p></div>
+        <div><h1>This Perch is not set up yet</h1><p>Create the owner's account, and everyone on your network can join.</p></div>
         <a class="button primary" href="/setup">Set up</a>
       </div>
       <${Stage} playlist="/media/live/index.m3u8" isOn=${isLive} headline=${words.headline} detail=${sentence(now?.detail || words.detail)}
@@ -83,7 +83,7 @@ export function Screen() {
     </div>`;
 }
 
-/** Why this camera and this encoder, as the board's self-test found. @param {{ camera: Camera | null }} props */
+/** Why this camera and this encoder were chosen. @param {{ camera: Camera | null }} props */
 export function Reasons({ camera }) {
   if (!camera || (camera.chosen === null && camera.reasons.length === 0)) return null;
   return html`

@@ -1,4 +1,4 @@
-// A person: who they are, their streams, their followers and whom they follow.
+// A user's profile: streams, followers, and people they follow.
 
 import { api, asProblem } from "../site/api.js";
 import { me } from "../site/session.js";
@@ -31,7 +31,7 @@ export function Screen({ params: [username = "", part = ""] }) {
 
   const who = user.value;
   useTitle(who ? nameOf(who) : username);
-  if (problem.value) return html`<${Nowhere} words=${problem.value.status === 404 ? "There is nobody of this name." : problem.value.message} />`;
+  if (problem.value) return html`<${Nowhere} words=${problem.value.status === 404 ? "There is no user with this name." : problem.value.message} />`;
   if (!who) return html`<p class="waiting" role="status">Loading</p>`;
   const profile = profileOf(who.username);
   const onFollow = (/** @type {boolean} */ follows) => {

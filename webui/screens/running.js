@@ -1,4 +1,4 @@
-// One's own stream that is on the air: how it is doing, and its end.
+// The user's own stream on the air: its state, and stopping it.
 
 import { go } from "../site/addresses.js";
 import { api, asProblem, sentence } from "../site/api.js";
@@ -13,7 +13,7 @@ import { EditStream } from "./editstream.js";
 
 /** @import { Stream } from "../types.js" */
 
-/** Milliseconds between two looks at it. */
+/** Milliseconds between two requests. */
 const LOOK = 3000;
 
 /** @param {{ id: string }} props */
@@ -35,7 +35,7 @@ export function Running({ id }) {
   const close = () => (dialog.value = null);
   if (!now) return html`<p class="waiting" role="status">${problem.value || "Loading"}</p>`;
   if (!isOnAir(now)) {
-    return html`<div class="empty"><div class="perched" aria-hidden="true"></div><h1>Your stream has ended</h1><p>“${now.title}” ran for ${asClock(now.elapsed_seconds)}; ${short(now.peak_viewers)} watched at most.</p>
+    return html`<div class="empty"><div class="perched" aria-hidden="true"></div><h1>Your stream has ended</h1><p>“${now.title}” ran for ${asClock(now.elapsed_seconds)}, with up to ${count(now.peak_viewers, "viewer")}.</p>
       <p><a class="button" href="/watch/${now.id}">See the stream</a></p></div>`;
   }
   const words = now.state === "starting" ? "Starting the camera" : "Waiting for the camera";
@@ -54,13 +54,13 @@ export function Running({ id }) {
       </div>
       <dl class="facts">
         <div><dt>On the air</dt><dd>${asClock(now.elapsed_seconds)}</dd></div>
-        <div><dt>Watching</dt><dd>${short(now.viewers)} <span class="quiet">(${short(now.peak_viewers)} at most)</span></dd></div>
+        <div><dt>Watching</dt><dd>${short(now.viewers)} <span class="quiet">(peak: ${short(now.peak_viewers)})</span></dd></div>
         <div><dt>Likes</dt><dd>${short(now.likes)}</dd></div>
         <div><dt>Picture</dt><dd>${now.width} × ${now.height} · ${now.fps} fps</dd></div>
       </dl>
       <p class="refusal" role="alert">${problem.value}</p>
       ${dialog.value === "edit" && html`<${EditStream} stream=${now} onSaved=${(/** @type {Stream} */ news) => (stream.value = news)} onClose=${close} />`}
-      ${dialog.value === "stop" && html`<${Confirm} title="Stop the stream?" words="Everybody who watches sees it end. It cannot go on afterwards." action="Stop the stream" onClose=${close}
+      ${dialog.value === "stop" && html`<${Confirm} title="Stop the stream?" words="It ends for all viewers and cannot be resumed." action="Stop the stream" onClose=${close}
         work=${async () => { await api.post(`/streams/${id}/stop`); go(`/watch/${id}`); }} />`}
     </div>`;
 }

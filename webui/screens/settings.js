@@ -1,4 +1,4 @@
-// Settings: one's account; for the owner the site as well. Each part has an address of its own.
+// Settings: the user's account; for the owner also the site. Each part has an address of its own.
 
 import { me } from "../site/session.js";
 import { html, useEffect, useRef } from "../parts/html.js";
@@ -32,7 +32,7 @@ export function Screen({ params: [asked = ""] }) {
   const now = parts.find(({ key }) => key === asked) ?? parts[0];
   useTitle(now?.words ?? "Settings");
   const nav = useRef(/** @type {HTMLElement | null} */ (null));
-  // On a phone the parts stand in one line, longer than the screen.
+  // On a phone the parts are in one line, longer than the screen.
   useEffect(() => nav.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }), [now?.key, who?.username]);
   if (!who || !now) return html`<${LogInFirst} words="Log in to change your settings." />`;
   return html`

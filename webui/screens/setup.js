@@ -1,4 +1,4 @@
-// First run: whoever can read the board's own screen, journal or files makes the owner's account.
+// First run: a person who can read the board's screen, journal or files creates the owner's account.
 
 import { go } from "../site/addresses.js";
 import { api } from "../site/api.js";
@@ -15,7 +15,7 @@ export function Screen() {
   const username = useSignal("");
   const password = useSignal("");
   if (settings.value?.needs_setup === false) {
-    return html`<div class="empty"><h1>This Perch is set up</h1><p>It has an owner already.</p><p><a class="button primary" href="/login">Log in</a></p></div>`;
+    return html`<div class="empty"><h1>This Perch is set up</h1><p>It already has an owner.</p><p><a class="button primary" href="/login">Log in</a></p></div>`;
   }
   const work = async () => {
     loggedIn(await api.post("/setup", { setup_code: code.value.trim(), username: username.value, password: password.value }));
@@ -25,22 +25,22 @@ export function Screen() {
   return html`
     <div class="gate">
       <h1>Set up this Perch</h1>
-      <p>You are about to become its owner: you decide who may join and what is shown.</p>
+      <p>You are about to become its owner. You decide who can join and what is shown.</p>
       <details class="choice" open>
-        <summary>Where the setup code is</summary>
+        <summary>Where to find the setup code</summary>
         <ul>
-          <li>where you started Perch, in what it printed first, or in the journal: <code>journalctl -u perchd</code></li>
-          <li>on the board: <code>sudo perchd setup-code</code></li>
-          <li>in the file <code>setup-code</code> in Perch's data folder, which only root reads</li>
+          <li>in Perch's log: in the terminal where you started it, or with <code>journalctl -u perchd</code></li>
+          <li>on the board, with <code>sudo perchd setup-code</code></li>
+          <li>in the file <code>setup-code</code> in Perch's data folder, which only root can read</li>
         </ul>
       </details>
       <${Form} task=${task} work=${work}>
         <${Field} label="Setup code" name="setup_code" task=${task} value=${code} autocomplete="one-time-code" autocapitalize="characters" spellcheck=${false} required />
         <${Field} label="Username" name="username" task=${task} value=${username} maxlength="20" autocomplete="username" autocapitalize="none" spellcheck=${false}
-          hint="Up to 20 letters, digits, and _ - ." required />
+          hint="Up to 20 letters, digits, “_”, “-” and “.”" required />
         <${Field} label="Password" name="password" task=${task} value=${password} type="password" autocomplete="new-password" hint="At least 8 characters." required />
         <${Refusal} task=${task} fields=${["setup_code", "username", "password"]} />
-        <${Submit} task=${task}>Make me the owner<//>
+        <${Submit} task=${task}>Become the owner<//>
       <//>
     </div>`;
 }

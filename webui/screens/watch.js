@@ -1,4 +1,4 @@
-// Watch: the picture, what it is and who shows it, what people say to it.
+// Watch: a stream's picture, its texts and user, and its chat.
 
 import { Chat } from "../chat/chat.js";
 import { Replay } from "../chat/replay.js";
@@ -24,11 +24,11 @@ import { Nowhere } from "./nowhere.js";
  * @import { Problem } from "../site/api.js"
  */
 
-/** Milliseconds between two questions: at once while a picture is coming, calmly when it is there. */
+/** Milliseconds between two requests: fast while a picture is coming, slow once it is there. */
 const AT_ONCE = 500;
 const SOON = 1500;
 const CALMLY = 8000;
-/** A stream that has ended is played out for so long at most, milliseconds. */
+/** The end of an ended stream is played for this long at most, milliseconds. */
 const PLAY_OUT = 8000;
 
 /** @type {Record<Stream["state"], string>} */
@@ -49,7 +49,7 @@ export function Screen({ params: [id = ""] }) {
     } catch (error) {
       if (signal.aborted) throw error;
       const what = asProblem(error);
-      // A daemon that starts anew is away for a moment; a refusal stays.
+      // A restarting daemon is away for a moment; a refusal is final.
       if (what.status === 0 || what.status >= 500 || what.status === 429) isAway.value = true;
       else problem.value = what;
       if (!stream.value && isAway.value) problem.value = what;
@@ -60,7 +60,7 @@ export function Screen({ params: [id = ""] }) {
     return state === "starting" ? AT_ONCE : state === "interrupted" ? SOON : CALMLY;
   };
   usePoll(load, [id, viewer]);
-  // Sets the clock by which the latency is told.
+  // Sets the clock that the latency needs.
   useEffect(() => void (clock.now() === null && askSystem().catch(() => {})), []);
 
   const now = stream.value;
@@ -85,10 +85,10 @@ export function Screen({ params: [id = ""] }) {
 /** @param {{ problem: Problem }} props */
 function Refused({ problem }) {
   if (problem.status === 401) {
-    return html`<div class="empty"><div class="perched" aria-hidden="true"></div><h1>For members</h1><p>Log in to watch this stream.</p><p><a class="button primary" href=${loginThenBack()}>Log in</a></p></div>`;
+    return html`<div class="empty"><div class="perched" aria-hidden="true"></div><h1>Members only</h1><p>Log in to watch this stream.</p><p><a class="button primary" href=${loginThenBack()}>Log in</a></p></div>`;
   }
   if (problem.status === 404) {
-    return html`<${Nowhere} words=${me.value ? "This stream is not here (any more)." : "This stream is not here (any more), or it is for members: log in to see."} />`;
+    return html`<${Nowhere} words=${me.value ? "This stream does not exist, or no longer does." : "This stream does not exist, or it is for members: log in to see it."} />`;
   }
   return html`<${Nowhere} words=${problem.message} />`;
 }
@@ -98,7 +98,7 @@ function Screening({ stream, isAway }) {
   const latency = useSignal(/** @type {number | null} */ (null));
   const detail = useSignal("");
   const { state, playlist_url, thumbnail_url, width, height, end_reason, user, elapsed_seconds } = stream;
-  // What is on show is some seconds old: who watches sees these to the end.
+  // The picture is some seconds old: viewers see these to the end.
   const playlist = useRef(playlist_url);
   if (playlist_url) playlist.current = playlist_url;
   const isOver = useSignal(state === "ended");
@@ -108,7 +108,7 @@ function Screening({ stream, isAway }) {
     const timer = setTimeout(() => (isOver.value = true), PLAY_OUT);
     return () => clearTimeout(timer);
   }, [state]);
-  // Why there is no picture, the camera knows.
+  // The camera's state says why there is no picture.
   useEffect(() => {
     detail.value = "";
     if (state !== "interrupted" && state !== "starting") return;
@@ -122,11 +122,11 @@ function Screening({ stream, isAway }) {
         ${thumbnail_url && html`<img class="poster" src=${thumbnail_url} alt="" />`}
         <div class="cover"><p class="headline">This stream has ended</p>
           <p class="detail">It ran for ${asClock(elapsed_seconds)} and was ${end_reason ? ENDED_BY[end_reason] : "ended"}.</p>
-          <p><a class="button" href="/u/${encodeURIComponent(user.username)}">More of ${nameOf(user)}</a></p></div>
+          <p><a class="button" href="/u/${encodeURIComponent(user.username)}">More from ${nameOf(user)}</a></p></div>
       </section>`;
   }
   const words = isAway
-    ? { headline: "Perch does not answer", detail: "Trying again by itself. Is the board switched on and in this network?" }
+    ? { headline: "Perch does not answer", detail: "Trying again. Is the board switched on and on this network?" }
     : state === "starting" ? { headline: "Starting the camera", detail: detail.value } : { headline: "Waiting for the camera", detail: detail.value };
   return html`
     <${Stage} playlist=${playlist.current ?? `/media/${stream.id}/index.m3u8`} isOn=${isLive} onEnd=${() => (isOver.value = true)} headline=${words.headline} detail=${sentence(words.detail)}
@@ -150,7 +150,7 @@ function Top({ stream, change, reload }) {
     try {
       await (stream.saved ? api.delete(`/streams/${stream.id}/save`) : api.put(`/streams/${stream.id}/save`));
       change({ saved: !stream.saved });
-      toast(stream.saved ? "No longer among your saved streams." : "Saved. You find it in your menu.");
+      toast(stream.saved ? "Removed from your saved streams." : "Saved. You can find it in your menu.");
     } catch (error) {
       toast(asProblem(error).message);
     }
@@ -175,9 +175,9 @@ function Top({ stream, change, reload }) {
     </div>
     ${dialog.value === "share" && html`<${Share} onClose=${close} />`}
     ${dialog.value === "edit" && html`<${EditStream} stream=${stream} onSaved=${change} onClose=${close} />`}
-    ${dialog.value === "stop" && html`<${Confirm} title="Stop the stream?" words="Everybody who watches sees it end. It cannot go on afterwards." action="Stop the stream" onClose=${close}
+    ${dialog.value === "stop" && html`<${Confirm} title="Stop the stream?" words="It ends for all viewers and cannot be resumed." action="Stop the stream" onClose=${close}
       work=${async () => { await api.post(`/streams/${stream.id}/stop`); reload(); }} />`}
-    ${dialog.value === "delete" && html`<${Confirm} title="Delete the stream?" words="It is gone with its chat and its counts, for ever." action="Delete for ever" onClose=${close}
+    ${dialog.value === "delete" && html`<${Confirm} title="Delete the stream?" words="This deletes it with its chat and counts for good." action="Delete stream" onClose=${close}
       work=${async () => { await api.delete(`/streams/${stream.id}`); go("/", { replace: true }); }} />`}`;
 }
 
@@ -188,7 +188,7 @@ function Reactions({ stream, change }) {
     if (!me.value) return go(loginThenBack());
     const reaction = my_reaction === asked ? "none" : asked;
     const one = (/** @type {Reaction} */ kind) => Number(reaction === kind) - Number(my_reaction === kind);
-    // At once, and back if it is refused.
+    // Shown at once, and undone if it is refused.
     change({ my_reaction: reaction, likes: likes + one("like"), dislikes: dislikes + one("dislike") });
     try {
       await api.put(`/streams/${id}/reaction`, { reaction });
@@ -198,17 +198,17 @@ function Reactions({ stream, change }) {
     }
   };
   return html`
-    <div class="pair" role="group" aria-label="What do you think of it?">
+    <div class="pair" role="group" aria-label="Your reaction">
       <button class="button" type="button" aria-pressed=${my_reaction === "like"} aria-label="Like, ${likes}" onClick=${() => react("like")}><${Icon} name="up" />${short(likes)}</button>
       <button class="button" type="button" aria-pressed=${my_reaction === "dislike"} aria-label="Dislike, ${dislikes}" onClick=${() => react("dislike")}><${Icon} name="down" />${short(dislikes)}</button>
     </div>`;
 }
 
-/** The clipboard is closed to pages without TLS: the address stands there, chosen, to be copied. @param {{ onClose: () => void }} props */
+/** Pages without TLS cannot write to the clipboard: the address is shown selected, to be copied. @param {{ onClose: () => void }} props */
 function Share({ onClose }) {
   return html`
     <${Dialog} title="Share this stream" onClose=${onClose}>
-      <p>Whoever is in your network can open this address:</p>
+      <p>Anyone on your network can open this address:</p>
       <input class="wide" readonly aria-label="Address" value=${location.origin + location.pathname} onFocus=${(/** @type {any} */ event) => event.currentTarget.select()} />
     <//>`;
 }
@@ -218,7 +218,7 @@ function About({ stream }) {
   const { views, viewers, peak_viewers, description, topics, live_at, created_at, ended_at, visibility, camera, bitrate_kbps } = stream;
   const facts = isOnAir(stream)
     ? [`${short(viewers)} watching`, count(views, "view"), `started ${ago(live_at ?? created_at)}`]
-    : [count(views, "view"), `${short(peak_viewers)} watching at most`, `ended ${asDate(ended_at ?? created_at)}`];
+    : [count(views, "view"), `${count(peak_viewers, "viewer")} at peak`, `ended ${asDate(ended_at ?? created_at)}`];
   if (visibility === "members") facts.push("members only");
   return html`
     <section class="about" aria-label="About this stream">

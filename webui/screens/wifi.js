@@ -1,4 +1,4 @@
-// Which Wi-Fi the board is in. On the access point of a board that knows none, phones open this screen by themselves.
+// Chooses the board's Wi-Fi. On the access point of a board that knows none, phones open this screen by themselves.
 
 import { api, asProblem, sentence } from "../site/api.js";
 import { me } from "../site/session.js";
@@ -12,7 +12,7 @@ import { useTitle } from "../parts/title.js";
 /** @import { Wifi, WifiNetwork } from "../types.js" */
 
 const LOOK = 5000;
-/** How it is chosen that the network is none of the list. */
+/** The choice of a network that is not in the list. */
 const OTHER = "";
 
 export function Screen() {
@@ -21,7 +21,7 @@ export function Screen() {
   const problem = useSignal(/** @type {import("../site/api.js").Problem | null} */ (null));
   const joins = useSignal("");
   usePoll(async () => {
-    // The board leaves this network now, and with it this page.
+    // The board is leaving this network, so it no longer answers here.
     if (joins.value) return 0;
     try {
       wifi.value = await api.get("/system/wifi");
@@ -33,8 +33,8 @@ export function Screen() {
   }, [me.value?.username]);
   const now = wifi.value;
   if (joins.value && now) return html`<${GoOn} wifi=${now} ssid=${joins.value} />`;
-  if (problem.value?.code === "unauthenticated") return html`<${LogInFirst} words="The owner of this Perch chooses its Wi-Fi." />`;
-  if (problem.value?.code === "not_found") return html`<div class="empty"><h1>Wi-Fi</h1><p>This machine's Wi-Fi is not for Perch to choose.</p></div>`;
+  if (problem.value?.code === "unauthenticated") return html`<${LogInFirst} words="Only the owner can change Perch's Wi-Fi." />`;
+  if (problem.value?.code === "not_found") return html`<div class="empty"><h1>Wi-Fi</h1><p>Perch does not manage this machine's Wi-Fi.</p></div>`;
   if (!now) return html`<p class="waiting" role="status">${problem.value?.message ?? "Loading"}</p>`;
   return html`
     <div class="gate">
@@ -48,15 +48,15 @@ export function Screen() {
 
 /** @param {Wifi} wifi */
 function inWords({ state, ssid }) {
-  if (state === "joined") return `Perch is in ${ssid}.`;
-  return state === "joining" ? `Perch is joining ${ssid}.` : "Perch is in no Wi-Fi.";
+  if (state === "joined") return `Perch is connected to ${ssid}.`;
+  return state === "joining" ? `Perch is joining ${ssid}.` : "Perch is not connected to a Wi-Fi network.";
 }
 
 /** @param {{ code: string }} props */
 function Code({ code }) {
   return html`
     <div class="notice">
-      <p>Write this code down first: with it you make yourself the owner, once Perch is in your Wi-Fi.</p>
+      <p>Write this code down first. You need it to become the owner, once Perch is on your Wi-Fi.</p>
       <p><strong class="wifi-code">${code}</strong></p>
     </div>`;
 }
@@ -79,11 +79,11 @@ function Choose({ wifi, joins }) {
       <fieldset class="wifi-networks">
         <legend>Choose a network</legend>
         ${wifi.networks.map((one) => html`<${Network} key=${one.ssid} network=${one} picked=${picked} />`)}
-        <label class="wifi-network"><input type="radio" name="network" checked=${isOther} onChange=${() => (picked.value = OTHER)} /><span>Another one</span></label>
+        <label class="wifi-network"><input type="radio" name="network" checked=${isOther} onChange=${() => (picked.value = OTHER)} /><span>Another network</span></label>
       </fieldset>
-      ${isOther && html`<${Field} label="Name of the network" name="ssid" task=${task} value=${name} autocomplete="off" autocapitalize="none" spellcheck=${false} required />`}
-      ${(isOther || network?.secured) && html`<${Field} label="Password of the network" name="password" task=${task} value=${password} type="password" autocomplete="off"
-        hint=${isOther ? "Leave it empty if there is none." : ""} />`}
+      ${isOther && html`<${Field} label="Network name" name="ssid" task=${task} value=${name} autocomplete="off" autocapitalize="none" spellcheck=${false} required />`}
+      ${(isOther || network?.secured) && html`<${Field} label="Network password" name="password" task=${task} value=${password} type="password" autocomplete="off"
+        hint=${isOther ? "Leave empty if there is none." : ""} />`}
       <${Refusal} task=${task} fields=${isOther ? ["ssid", "password"] : ["password"]} />
       ${picked.value !== null && html`<${Submit} task=${task}>Join<//>`}
     <//>`;
@@ -91,7 +91,7 @@ function Choose({ wifi, joins }) {
 
 /** @param {{ network: WifiNetwork, picked: import("@preact/signals").Signal<string | null> }} props */
 function Network({ network: { ssid, signal_percent, secured, joinable }, picked }) {
-  const about = joinable ? (secured ? `${signal_percent} %` : `open, ${signal_percent} %`) : "cannot be joined";
+  const about = joinable ? (secured ? `${signal_percent} %` : `open, ${signal_percent} %`) : "not supported";
   return html`
     <label class="wifi-network">
       <input type="radio" name="network" disabled=${!joinable} checked=${picked.value === ssid} onChange=${() => (picked.value = ssid)} />
@@ -103,9 +103,9 @@ function Network({ network: { ssid, signal_percent, secured, joinable }, picked 
 function GoOn({ wifi: { address, setup_code }, ssid }) {
   return html`
     <div class="gate" role="status">
-      <h1>Perch now joins ${ssid}</h1>
-      <p>Connect this phone or computer to ${ssid} as well, and open <strong>${address}</strong> in its browser.</p>
-      ${setup_code && html`<p>The code to set it up: <strong class="wifi-code">${setup_code}</strong></p>`}
-      <p>If another Perch has this name there, it is called ${address.replace(/\.local$/, "-2.local")}. If ${ssid} cannot be joined, Perch's own Wi-Fi is back in a minute or two and says why.</p>
+      <h1>Perch is joining ${ssid}</h1>
+      <p>Connect this phone or computer to ${ssid}, too, and open <strong>${address}</strong> in the browser.</p>
+      ${setup_code && html`<p>Setup code: <strong class="wifi-code">${setup_code}</strong></p>`}
+      <p>If another Perch there has this name, open ${address.replace(/\.local$/, "-2.local")}. If Perch cannot join ${ssid}, its own Wi-Fi returns in a minute or two and shows why.</p>
     </div>`;
 }

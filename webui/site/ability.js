@@ -1,16 +1,16 @@
-// What a camera can do, as choices for people. Nothing is offered that the daemon would refuse.
+// A camera's abilities as choices for people. The daemon refuses none of them.
 
 /** @import { Ability } from "../types.js" */
 
 const USUAL_BITRATES = [300, 500, 800, 1200, 1800, 2500, 3500, 5000, 6500, 8000, 12_000, 20_000];
 
-/** Bits for a pixel of a picture that looks well, by experience with H.264 of cheap encoders. */
+/** Bits per pixel for a good picture, by experience with cheap H.264 encoders. */
 const BITS_PER_PIXEL = 0.09;
 
 /** @typedef {{ width: number, height: number, rates: number[] }} Size */
 
 /**
- * Sizes with the frame rates that each can have, the small ones first.
+ * Sizes with their frame rates, smallest first.
  * @param {Ability} ability
  * @returns {Size[]}
  */
@@ -20,7 +20,7 @@ export function sizesOf({ modes }) {
 }
 
 /**
- * Bitrates in kbit/s within what the encoder takes, with the one that suits the picture.
+ * The encoder's bitrates in kbit/s, and the one that suits the picture.
  * @param {Ability} ability
  * @param {{ width: number, height: number, fps: number }} picture
  */
@@ -32,7 +32,7 @@ export function bitratesOf({ bitrate_kbps: { min, max } }, { width, height, fps 
 }
 
 /**
- * The choice that is nearest to what is wanted.
+ * The choice nearest to `wanted`.
  * @param {number[]} choices
  * @param {number} wanted
  */

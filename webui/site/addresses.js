@@ -1,4 +1,4 @@
-// Which address is shown: the browser's history as a signal, and links that stay in the page.
+// The current address: the browser's history as a signal, and links within the page.
 
 import { signal } from "../vendor/signals.js";
 
@@ -8,13 +8,13 @@ const here = () => ({ path: location.pathname, query: new URLSearchParams(locati
 
 export const address = signal(/** @type {Address} */ (here()));
 
-/** How the address last changed: by going back it wants its old place on the page. */
+/** Whether the address last changed by going back, which restores the scroll position. */
 let cameBack = false;
 export const hasComeBack = () => cameBack;
 
 /**
  * @param {string} to  path and query
- * @param {{ replace?: boolean }} [how]  `replace`: not worth a step back, like a letter typed into the search
+ * @param {{ replace?: boolean }} [how]  `replace`: no history entry, as for each letter typed into the search
  */
 export function go(to, { replace = false } = {}) {
   if (to === location.pathname + location.search) return;
@@ -27,12 +27,12 @@ export function go(to, { replace = false } = {}) {
   if (!samePath) scrollTo(0, 0);
 }
 
-/** Remembers how far down this page was. */
+/** Saves this page's scroll position. */
 function keepPlace() {
   history.replaceState({ scroll: scrollY }, "");
 }
 
-/** Goes to where this page was when it was left. */
+/** Restores this page's scroll position. */
 export function restorePlace() {
   const scroll = history.state?.scroll;
   if (cameBack && typeof scroll === "number") scrollTo(0, scroll);
@@ -48,7 +48,7 @@ export function followLinks() {
     if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
     const link = event.target instanceof Element ? event.target.closest("a") : null;
     if (!link || link.target || link.hasAttribute("download") || link.origin !== location.origin) return;
-    // A place on this page, or what the daemon and not the page answers.
+    // A position on this page, or an address that the daemon answers.
     if (link.hash || /^\/(media|api|assets)\//.test(link.pathname)) return;
     event.preventDefault();
     go(link.pathname + link.search);

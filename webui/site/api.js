@@ -1,21 +1,21 @@
-// Speaks with the daemon: JSON there and back, and what goes wrong as a Problem in words for a person.
-// Of logins it knows only that one may have to be renewed before or after a request. No screens here.
+// Requests to the daemon: JSON both ways, and errors as a Problem in words for people.
+// It renews an expired login before or after a request. No screens here.
 
 import { isLoggedIn, remember, renew, wantsRenewal } from "./login.js";
 import { upload } from "./upload.js";
 
-/** A daemon that does not answer within this time is told to be away, milliseconds. */
+/** A daemon that does not answer within this time counts as away, milliseconds. */
 const PATIENCE = 6000;
-/** The same where something is to be done: hashing a password takes a small board seconds, a picture takes its time on the way. */
+/** The same for changes: hashing a password takes seconds on a small board, and uploading a picture takes time. */
 const LONG_PATIENCE = 30_000;
 
-/** What the daemon refused (RFC 9457), or that it does not answer. */
+/** The daemon's refusal (RFC 9457), or that it does not answer. */
 export class Problem extends Error {
   /**
    * @param {number} status  0: no answer.
-   * @param {string} code  Stable, to decide by.
-   * @param {string} detail  In words, made to stand alone.
-   * @param {string | null} field  Which field of the request is wrong.
+   * @param {string} code  Stable, for programs.
+   * @param {string} detail  A sentence for people.
+   * @param {string | null} field  The field of the request that is wrong.
    */
   constructor(status, code, detail, field = null) {
     super(sentence(detail));
@@ -26,7 +26,7 @@ export class Problem extends Error {
 }
 
 /**
- * The daemon's words as they stand in its log, made to stand alone.
+ * Makes a sentence of the daemon's words, which are in the style of its log.
  * @param {string} words
  */
 export function sentence(words) {
@@ -35,22 +35,22 @@ export function sentence(words) {
 }
 
 /**
- * Whatever was thrown, as what can be shown.
+ * Any thrown value as a Problem that can be shown.
  * @param {unknown} thrown
  */
 export function asProblem(thrown) {
   if (thrown instanceof Problem) return thrown;
   console.error(thrown);
-  return new Problem(0, "page", "something on this page went wrong: load it anew");
+  return new Problem(0, "page", "something went wrong on this page: reload it");
 }
 
 /**
  * @typedef {object} Request
- * @property {Record<string, string | number | boolean | null | undefined>} [query]  What is empty is left out.
- * @property {unknown} [body]  A Blob goes as it is, everything else as JSON.
+ * @property {Record<string, string | number | boolean | null | undefined>} [query]  Empty values are omitted.
+ * @property {unknown} [body]  A Blob is sent as it is, everything else as JSON.
  * @property {AbortSignal} [signal]
- * @property {number} [patience]  for all of the answer, milliseconds, where it takes longer than usual
- * @property {(sent: number) => void} [onProgress]  told how many bytes of a Blob have left
+ * @property {number} [patience]  time limit for the whole response, milliseconds, if longer than usual
+ * @property {(sent: number) => void} [onProgress]  gets the number of bytes of a Blob sent so far
  */
 
 /**
@@ -74,12 +74,12 @@ async function answer(method, path, request = {}) {
   let response = await send(method, path, request);
   if (response.status === 401) {
     const { code } = await response.clone().json().catch(() => ({ code: "" }));
-    // The daemon knows a login that this browser's scripts have forgotten.
+    // There is a login that this browser's storage has lost.
     if (code === "token_expired" && !isLoggedIn()) remember(0);
     const isRenewable = isLoggedIn() && (code === "token_expired" || code === "unauthenticated");
     if (isRenewable) {
       await renew(true);
-      // Renewed, or logged out for good: both are another answer.
+      // Renewed or logged out: the response is another one now.
       response = await send(method, path, request);
     }
   }
@@ -107,14 +107,14 @@ async function send(method, path, { query = {}, body, signal, patience, onProgre
     if (isBlob && onProgress) return await upload(address, { ...about, body }, onProgress);
     return await fetch(address, {
       ...about,
-      // The browser asks with the ETag it has; what has not changed is not sent again.
+      // The browser sends its ETag; an unchanged response is not sent again.
       cache: method === "GET" ? "no-cache" : "no-store",
       body: body === undefined ? null : isBlob ? body : JSON.stringify(body),
     });
   } catch (error) {
     if (signal?.aborted) throw error;
-    if (onProgress) throw new Problem(0, "no_answer", "the upload broke off: is the board still in reach? Then try again");
-    throw new Problem(0, "no_answer", "Perch does not answer. Is the board switched on and in this network?");
+    if (onProgress) throw new Problem(0, "no_answer", "the upload was interrupted: check that the board is reachable, and try again");
+    throw new Problem(0, "no_answer", "Perch does not answer. Is the board switched on and on this network?");
   }
 }
 
@@ -122,7 +122,7 @@ async function send(method, path, { query = {}, body, signal, patience, onProgre
 async function problem(response) {
   const words = await response.json().catch(() => ({}));
   const wait = Number(response.headers.get("retry-after"));
-  const detail = String(words.detail ?? words.title ?? `the answer was ${response.status}`);
+  const detail = String(words.detail ?? words.title ?? `Perch answered ${response.status}`);
   const advice = response.status === 429 && wait > 0 ? `${sentence(detail)} Try again in ${wait} s` : detail;
   return new Problem(response.status, String(words.code ?? "unknown"), advice, words.field ?? null);
 }
@@ -165,7 +165,7 @@ export const api = {
    */
   delete: (path, body) => ask("DELETE", path, { body }),
   /**
-   * Sends a large file.
+   * Uploads a large file.
    * @param {string} path
    * @param {Blob} file
    * @param {Required<Pick<Request, "signal" | "patience" | "onProgress">>} request
@@ -174,7 +174,7 @@ export const api = {
     await answer("PUT", path, { ...request, body: file.slice(0, file.size, "application/octet-stream") });
   },
   /**
-   * A file that is made on request, and what the daemon calls it.
+   * Downloads a file made on request, with the daemon's name for it.
    * @param {string} path
    * @param {unknown} body
    * @param {number} [patience]
@@ -186,7 +186,7 @@ export const api = {
     try {
       return { blob: await response.blob(), name };
     } catch {
-      throw new Problem(0, "no_answer", "the download broke off: try again");
+      throw new Problem(0, "no_answer", "the download was interrupted: try again");
     }
   },
 };

@@ -1,5 +1,5 @@
 // The daemon's wall clock as seen from here. The two clocks may differ by years: a board without a
-// real-time clock wakes up in the past.
+// real-time clock starts in the past.
 
 import { api } from "./api.js";
 
@@ -18,7 +18,7 @@ class DaemonClock {
   learn(theirs, asked, answered) {
     const roundTrip = answered - asked;
     const offset = theirs - (asked + answered) / 2;
-    // The quickest answer tells the time best, unless their clock was set in between.
+    // The quickest response gives the best time, unless the daemon's clock was set in between.
     const jumped = this.#offset !== null && Math.abs(offset - this.#offset) > roundTrip + this.#roundTrip;
     if (jumped || roundTrip <= this.#roundTrip) {
       this.#offset = offset;
@@ -34,7 +34,7 @@ class DaemonClock {
 
 export const clock = new DaemonClock();
 
-/** How the board is doing; sets the clock on the way. @returns {Promise<System>} */
+/** The board's state; also sets the clock. @returns {Promise<System>} */
 export async function askSystem() {
   const asked = Date.now();
   /** @type {System} */

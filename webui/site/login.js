@@ -1,15 +1,15 @@
-// Keeps this browser's login fresh. The tokens are in cookies that no script sees; what is remembered here, for all tabs, is only
-// until when the access token is good. A refresh token is good for one use, and a second use closes the login: so one
-// tab renews for all, under a lease in localStorage (navigator.locks is there only over TLS, and on a LAN there is none).
+// Renews this browser's login. The tokens are in cookies that no script sees; only the access token's expiry is stored here,
+// for all tabs. A refresh token can be used once, and a second use closes the login, so one tab renews for all, under a
+// lease in localStorage (navigator.locks needs TLS, which a LAN site does not have).
 
 const LOGIN = "perch.login";
 const LEASE = "perch.renewing";
 
-/** Renewed so long before its end, milliseconds. */
+/** A token is renewed this long before it expires, milliseconds. */
 const MARGIN = 30_000;
-/** A tab that was closed while it renewed gives the lease back after this, milliseconds. */
+/** The lease of a tab that was closed during a renewal expires after this, milliseconds. */
 const LEASE_LASTS = 15_000;
-/** What another tab writes is seen here within this time, milliseconds. */
+/** Another tab's write is visible here within this time, milliseconds. */
 const SETTLES = 80;
 
 /**
@@ -26,7 +26,7 @@ function read(key) {
   try {
     return JSON.parse(localStorage.getItem(key) ?? "null");
   } catch {
-    // No storage allowed, or somebody else's words in it: as if nobody had logged in.
+    // No storage, or a foreign value in it: counts as logged out.
     return null;
   }
 }
@@ -40,44 +40,44 @@ function write(key, value) {
     if (value === null) localStorage.removeItem(key);
     else localStorage.setItem(key, JSON.stringify(value));
   } catch {
-    // Without storage there are no cookies either.
+    // A browser without storage has no cookies either.
   }
 }
 
 const login = () => /** @type {Login | null} */ (read(LOGIN));
 
-/** Whether this browser believes that somebody is logged in. */
+/** Whether somebody is logged in, as far as this browser knows. */
 export function isLoggedIn() {
   return login() !== null;
 }
 
-/** Whether the access token is about to end, or has ended while the machine slept. */
+/** Whether the access token is about to expire, or has expired while the machine slept. */
 export function wantsRenewal() {
   const now = login();
   return now !== null && now.until - MARGIN < Date.now();
 }
 
 /**
- * Somebody has logged in, or the login was renewed.
- * @param {number} seconds  how long the access token is good
+ * Records a new or renewed login.
+ * @param {number} seconds  validity of the access token
  */
 export function remember(seconds) {
   write(LOGIN, { until: Date.now() + seconds * 1000, turn: (login()?.turn ?? 0) + 1 });
 }
 
-/** Nobody is logged in any more. */
+/** Records that nobody is logged in. */
 export function forget() {
   write(LOGIN, null);
 }
 
 /**
- * Calls back when another tab logs in or out, or renews.
+ * Calls `then` when another tab logs in or out.
  * @param {() => void} then
  */
 export function onLoginElsewhere(then) {
   addEventListener("storage", (event) => {
     if (event.key !== LOGIN) return;
-    // A renewal is nobody's news.
+    // A renewal changes nothing for this tab.
     if ((event.oldValue === null) !== (event.newValue === null)) then();
   });
 }
@@ -89,8 +89,8 @@ const pass = (milliseconds) => new Promise((done) => setTimeout(done, millisecon
 let running = null;
 
 /**
- * Renews the login, once for all tabs, or waits until another tab has. False: nobody is logged in any more, or the daemon is away.
- * @param {boolean} refused  The daemon has refused the token, however good it looks here.
+ * Renews the login once for all tabs, or waits until another tab has. False: logged out, or the daemon is away.
+ * @param {boolean} refused  The daemon has refused the token, although it looks valid here.
  * @returns {Promise<boolean>}
  */
 export function renew(refused = false) {
@@ -107,14 +107,14 @@ async function takeTurn(refused) {
   for (;;) {
     const now = login();
     if (now === null) return false;
-    // Somebody else has.
+    // Another tab has renewed it.
     if (now.turn !== turn || !(refused || wantsRenewal())) return true;
     const lease = /** @type {Lease | null} */ (read(LEASE));
     const isTaken = lease !== null && lease.until > Date.now() && lease.until < Date.now() + 2 * LEASE_LASTS;
     if (!isTaken) {
       write(LEASE, { by: self, until: Date.now() + LEASE_LASTS });
       await pass(SETTLES);
-      // Two that saw it free have both written; one was the last.
+      // Two tabs that saw it free have both written; the last one wins.
       if (/** @type {Lease | null} */ (read(LEASE))?.by === self && login()?.turn === turn) break;
     }
     await pass(SETTLES + Math.random() * SETTLES);
@@ -141,7 +141,7 @@ async function refresh() {
       dispatchEvent(new Event("perch-logged-out"));
     }
   } catch {
-    // Away: the request that follows says so.
+    // The daemon is away: the following request reports it.
   }
   return false;
 }

@@ -1,5 +1,5 @@
-// News for who is logged in, as the daemon tells them (Server-Sent Events). Only while the page is on show: a hidden one holds no
-// connection, of which a browser has six for a site.
+// The user's notifications as they happen (Server-Sent Events). Only while the page is visible: a browser has six connections
+// per site, so a hidden page holds none.
 
 import { effect } from "../vendor/signals.js";
 import { toast } from "../parts/toast.js";
@@ -13,7 +13,7 @@ import { ENDED_BY, nameOf } from "./words.js";
 const FIRST_PAUSE = 2000;
 const LONGEST_PAUSE = 60_000;
 
-/** What it says, and where it leads. @param {Notification} news @returns {{ words: string, to: string }} */
+/** The text of a notification, and its link. @param {Notification} news @returns {{ words: string, to: string }} */
 export function inWords({ kind, by, stream, reason }) {
   const who = by ? nameOf(by) : "Somebody";
   const title = stream ? `“${stream.title}”` : "a stream";
@@ -26,7 +26,7 @@ export function inWords({ kind, by, stream, reason }) {
   }
 }
 
-/** Tells whoever wants to know that something is new. */
+/** Sends an event "news" for each notification. */
 export const newsCame = new EventTarget();
 
 /** @type {EventSource | null} */
@@ -49,7 +49,7 @@ function open() {
     learnOfMe({ unread_notifications: typeof told === "number" ? told : told.unread });
   });
   source.addEventListener("error", async () => {
-    // Broken lines the browser mends itself; a refusal it takes for the end.
+    // The browser reconnects after a lost connection, but not after a refusal.
     if (source?.readyState !== EventSource.CLOSED) return;
     source = null;
     await renew();

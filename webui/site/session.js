@@ -1,4 +1,4 @@
-// Who is logged in, and what the site is: two signals that every screen may read.
+// The logged-in user and the site's settings: two signals that every screen may read.
 
 import { firstSettings } from "../begin.js";
 import { signal } from "../vendor/signals.js";
@@ -21,7 +21,7 @@ export async function loadMe() {
   try {
     me.value = await api.get("/me");
   } catch {
-    // Logged out elsewhere, or away; what is read next tells which.
+    // Logged out elsewhere, or the daemon is away; the next request shows which.
     if (!isLoggedIn()) me.value = null;
     else me.value ??= null;
   }
@@ -31,12 +31,12 @@ export async function loadSettings() {
   settings.value = await api.get("/settings");
 }
 
-/** The answer that was asked for before this module was here. */
+/** The settings that begin.js requested before this module was loaded. */
 export async function loadFirstSettings() {
   try {
     settings.value = await firstSettings;
   } catch {
-    // With a login that has to be renewed first, or with words for what is wrong.
+    // Again, renewing the login first if necessary, and with an error in words.
     await loadSettings();
   }
 }
@@ -53,18 +53,18 @@ export async function logOut(everywhere) {
   forgetMe();
 }
 
-/** The login is over, whoever ended it. */
+/** The login has ended. */
 export function forgetMe() {
   forget();
   me.value = null;
 }
 
-/** Puts what an answer told of oneself into what is known. @param {Partial<Me>} news */
+/** Updates `me` from a response. @param {Partial<Me>} news */
 export function learnOfMe(news) {
   if (me.value) me.value = { ...me.value, ...news };
 }
 
 onLoginElsewhere(loadMe);
 addEventListener("perch-logged-out", forgetMe);
-// A login that was found again.
+// A login was recovered.
 addEventListener("perch-renewed", () => void (me.peek() === null && loadMe()));

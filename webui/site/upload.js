@@ -1,4 +1,4 @@
-// Sends a request as fetch does, and tells how much of its body has left, which fetch cannot. Nothing of logins and refusals here (api.js).
+// Sends a request as fetch does, and reports upload progress, which fetch cannot. Logins and refusals are in api.js.
 
 /**
  * @param {string} address
@@ -14,7 +14,7 @@ export function upload(address, { method, headers, body, signal }, onProgress) {
     for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     request.upload.onprogress = ({ loaded }) => onProgress(loaded);
     request.onload = () => answer(new Response(request.responseText || null, { status: request.status, headers: headersOf(request) }));
-    request.onerror = () => fail(new TypeError("the upload broke off"));
+    request.onerror = () => fail(new TypeError("the upload was interrupted"));
     request.onabort = () => fail(signal.reason);
     request.onloadend = () => signal.removeEventListener("abort", abort);
     signal.addEventListener("abort", abort);

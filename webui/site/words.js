@@ -12,7 +12,7 @@ export function asClock(seconds) {
   return hours ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
 }
 
-/** Roughly, for people. @param {number} seconds */
+/** A rounded duration for people. @param {number} seconds */
 export function asDuration(seconds) {
   if (seconds < 120) return `${Math.round(seconds)} s`;
   if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
@@ -48,11 +48,11 @@ export const short = (number) => COUNT.format(number);
  * "1 view", "2 views".
  * @param {number} number
  * @param {string} word
- * @param {string} [words]  more than one of it
+ * @param {string} [words]  the plural
  */
 export const count = (number, word, words = `${word}s`) => `${short(number)} ${number === 1 ? word : words}`;
 
-/** What somebody is called. @param {UserRef} user */
+/** The name to show. @param {UserRef} user */
 export const nameOf = (user) => user.full_name || user.username;
 
 /** Why a stream ended. @type {Record<EndReason, string>} */
@@ -63,7 +63,7 @@ export const ENDED_BY = {
   button: "stopped by the button on the board",
   shutdown: "ended when Perch was shut down",
   disk: "stopped because the disk was full",
-  interruption: "broken off: the board lost power or the camera went away",
+  interruption: "interrupted: the board lost power or the camera was disconnected",
 };
 
 /** @type {[RegExp, string][]} */
@@ -72,7 +72,7 @@ const BROWSERS = [[/Edg(e|A|iOS)?\//, "Edge"], [/OPR\//, "Opera"], [/Firefox\/|F
 const SYSTEMS = [[/iPhone/, "iPhone"], [/iPad/, "iPad"], [/Android/, "Android"], [/Windows/, "Windows"], [/Mac OS X/, "Mac"], [/CrOS/, "Chromebook"], [/Linux/, "Linux"]];
 
 /**
- * A login as the daemon labels it, by what the browser says of itself: "Firefox on Linux from 192.0.2.7".
+ * The daemon's label of a login in words, from the browser's own name: "Firefox on Linux from 192.0.2.7".
  * @param {string} label
  */
 export function asDevice(label) {

@@ -1,4 +1,4 @@
-// For the owner: everybody who has an account, who waits for one, and what each may do.
+// For the owner: all accounts, and what each may do.
 
 import { Restricted } from "../../chat/moderation.js";
 import { api, asProblem } from "../../site/api.js";
@@ -15,8 +15,8 @@ import { toast } from "../../parts/toast.js";
 
 /** @import { Account } from "../../types.js" */
 
-const ROLES = /** @type {[string, string][]} */ ([["viewer", "Viewer: watches, follows, chats"], ["streamer", "Streamer: goes live as well"], ["owner", "Owner: may do everything"]]);
-const STANDINGS = /** @type {[string, string][]} */ ([["active", "Active"], ["pending", "Waits for approval"], ["suspended", "Suspended: may not log in"]]);
+const ROLES = /** @type {[string, string][]} */ ([["viewer", "Viewer: can watch, follow and chat"], ["streamer", "Streamer: can also go live"], ["owner", "Owner: can do everything"]]);
+const STANDINGS = /** @type {[string, string][]} */ ([["active", "Active"], ["pending", "Waiting for approval"], ["suspended", "Suspended: cannot log in"]]);
 
 /** @param {string} username */
 const pathOf = (username) => `/users/${encodeURIComponent(username)}`;
@@ -38,7 +38,7 @@ export function Accounts() {
   const approve = async (/** @type {Account} */ account) => {
     try {
       await api.patch(pathOf(account.username), { standing: "active" });
-      toast(`${nameOf(account)} may log in now.`);
+      toast(`${nameOf(account)} can log in now.`);
       await pages.first();
     } catch (error) {
       toast(asProblem(error).message);
@@ -48,11 +48,11 @@ export function Accounts() {
     <div class="tools">
       <form role="search" class="search" onSubmit=${(/** @type {Event} */ event) => event.preventDefault()}><${Icon} name="search" /><input type="search" aria-label="Search people" placeholder="Search" onInput=${typed} /></form>
       <select aria-label="Standing" value=${standing.value} onChange=${(/** @type {any} */ event) => (standing.value = event.currentTarget.value)}>
-        <option value="">Everybody</option>${STANDINGS.map(([key, words]) => html`<option key=${key} value=${key}>${words.split(":")[0]}</option>`)}
+        <option value="">Everyone</option>${STANDINGS.map(([key, words]) => html`<option key=${key} value=${key}>${words.split(":")[0]}</option>`)}
       </select>
       <button class="button" type="button" onClick=${() => (dialog.value = "new")}><${Icon} name="plus" />New account</button>
     </div>
-    <${Paged} pages=${pages} empty=${html`<p>Nobody here.</p>`} each=${(/** @type {Account} */ account) => html`
+    <${Paged} pages=${pages} empty=${html`<p>No accounts found.</p>`} each=${(/** @type {Account} */ account) => html`
       <li key=${account.username} class="row">
         <${Person} user=${account}>@${account.username} · ${account.role}${account.standing === "suspended" ? " · suspended" : ""}<//>
         ${account.standing === "pending" && html`<button class="button primary" type="button" onClick=${() => approve(account)}>Approve</button>`}
@@ -77,10 +77,10 @@ function NewAccount({ onDone, onClose }) {
     <${Dialog} title="New account" onClose=${onClose}>
       <${Form} task=${task} work=${work}>
         <${Field} label="Username" name="username" task=${task} value=${username} maxlength="20" autocomplete="off" autocapitalize="none" spellcheck=${false} required />
-        <${Field} label="Password" name="password" task=${task} value=${password} type="password" autocomplete="new-password" hint="At least 8 characters. Tell it to them; they can change it." required />
+        <${Field} label="Password" name="password" task=${task} value=${password} type="password" autocomplete="new-password" hint="At least 8 characters. Tell the person, who can change it." required />
         <${Choice} label="Role" name="role" task=${task} value=${role} choices=${ROLES} />
         <${Refusal} task=${task} fields=${["username", "password", "role"]} />
-        <footer><button class="button" type="button" onClick=${onClose}>Cancel</button><${Submit} task=${task}>Make the account<//></footer>
+        <footer><button class="button" type="button" onClick=${onClose}>Cancel</button><${Submit} task=${task}>Create account<//></footer>
       <//>
     <//>`;
 }
@@ -104,7 +104,7 @@ function Change({ account, onDone, onClose }) {
     onDone();
   };
   if (isDeleting.value) {
-    return html`<${Confirm} title="Delete ${nameOf(account)}?" words="The account, its streams and what it wrote in chats are gone for ever." action="Delete the account" onClose=${onClose}
+    return html`<${Confirm} title="Delete ${nameOf(account)}?" words="This deletes the account, its streams and its chat messages for good." action="Delete account" onClose=${onClose}
       work=${async () => { await api.delete(pathOf(account.username)); onDone(); }} />`;
   }
   return html`
@@ -112,7 +112,7 @@ function Change({ account, onDone, onClose }) {
       <${Form} task=${task} work=${work}>
         <${Choice} label="Role" name="role" task=${task} value=${role} choices=${ROLES} />
         <${Choice} label="Standing" name="standing" task=${task} value=${standing} choices=${STANDINGS.filter(([key]) => key !== "pending" || account.standing === "pending")} />
-        <${Field} label="New password" name="password" task=${task} value=${password} type="password" autocomplete="new-password" hint="Leave it empty to keep the one there is." />
+        <${Field} label="New password" name="password" task=${task} value=${password} type="password" autocomplete="new-password" hint="Leave empty to keep the present one." />
         <${Refusal} task=${task} fields=${["role", "standing", "password"]} />
         <footer>
           ${!isSelf && html`<button class="button danger" type="button" onClick=${() => (isDeleting.value = true)}>Delete…</button>`}<span class="grow"></span>

@@ -1,4 +1,4 @@
-// For the owner: everything that is remembered, as a file, and the way back.
+// For the owner: downloads a backup, and restores one.
 
 import { api } from "../../site/api.js";
 import { forgetMe } from "../../site/session.js";
@@ -10,20 +10,20 @@ import { Refusal, useTask } from "../../parts/task.js";
 
 /** @import { TakenIn } from "../../types.js" */
 
-/** For years of a site over a weak wireless network, and for a small board to look at all of it, milliseconds. */
+/** Enough for a large backup over a weak wireless network, and for a small board to check it, milliseconds. */
 const TRANSFER = 3_600_000;
 
 export function Backup() {
   const isDownloading = useSignal(false);
   const taken = useSignal(/** @type {TakenIn | null} */ (null));
   return html`
-    <p>A backup is one file with everything that this Perch remembers: its settings, accounts and topics, who follows whom, the streams and their chats. It is for a
-      new card, for another board, or for a day on which something went wrong.</p>
+    <p>A backup is one file with everything that this Perch keeps: settings, accounts, topics, follows, streams and chats. Use it to move to a new card or board, or
+      to recover when something goes wrong.</p>
     <h3>Make a backup</h3>
-    <p>Keep the file safe: e-mail addresses and what people wrote are in it. Passwords are not, only what they can be checked by; nobody is logged in with it.</p>
+    <p>Keep the file safe: it contains e-mail addresses and chat messages. Passwords are in it only as hashes, and logins are not in it.</p>
     <p><button class="button" type="button" onClick=${() => (isDownloading.value = true)}>Download a backup…</button></p>
-    <h3>Go back to a backup</h3>
-    <p>Perch looks at the file first and says what is in it; nothing is changed before you say so. It is not done while a stream is on the air.</p>
+    <h3>Restore a backup</h3>
+    <p>Perch first checks the file and shows what it contains; nothing changes until you confirm. You cannot restore while a stream is live.</p>
     <${Choose} onTaken=${(/** @type {TakenIn} */ what) => (taken.value = what)} />
     ${isDownloading.value && html`<${Download} onClose=${() => (isDownloading.value = false)} />`}
     ${taken.value && html`<${Restore} taken=${taken.value} onClose=${() => (taken.value = null)} />`}`;
@@ -39,14 +39,14 @@ function Download({ onClose }) {
     link.href = URL.createObjectURL(blob);
     link.download = name ?? "perch.backup";
     link.click();
-    // The browser has begun to read it by then; without this it would be kept as long as the page.
+    // The browser is reading it by then; otherwise it would stay in memory as long as the page.
     setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
     onClose();
   };
   return html`
     <${Dialog} title="Download a backup" onClose=${onClose}>
       <${Form} task=${task} work=${work}>
-        <p>Type your password to go on.</p>
+        <p>Enter your password to continue.</p>
         <${Field} label="Password" name="password" task=${task} value=${password} type="password" autocomplete="current-password" required />
         <${Refusal} task=${task} fields=${["password"]} />
         <footer><button class="button" type="button" onClick=${onClose}>Cancel</button>
@@ -55,7 +55,7 @@ function Download({ onClose }) {
     <//>`;
 }
 
-/** A chosen file is sent and looked at at once. @param {{ onTaken: (taken: TakenIn) => void }} props */
+/** A chosen file is uploaded and checked at once. @param {{ onTaken: (taken: TakenIn) => void }} props */
 function Choose({ onTaken }) {
   const id = useId();
   const task = useTask();
@@ -72,7 +72,7 @@ function Choose({ onTaken }) {
     <div>
       <label for=${id} class="sr-only">Restore from a backup: choose the file</label>
       <span class="file"><input id=${id} type="file" accept=".backup" onChange=${send} /><span class="button" aria-hidden="true">Restore from a backup…</span></span>
-      <p class="field-words" role="status">${task.busy.value ? "Perch takes the file and looks at it." : ""}</p>
+      <p class="field-words" role="status">${task.busy.value ? "Uploading and checking the file" : ""}</p>
       <${Refusal} task=${task} />
     </div>`;
 }
@@ -83,22 +83,22 @@ function Restore({ taken, onClose }) {
   const password = useSignal("");
   const cancel = () => {
     onClose();
-    // What is left of it is thrown away at the next one, or when Perch starts again.
+    // If this fails, the next upload or a restart of Perch deletes the file.
     api.delete("/restore").catch(() => {});
   };
   const work = async () => {
     await api.post("/restore", { id: taken.id, password: password.value }, TRANSFER);
     forgetMe();
-    // The page begins anew: all that it knows is of the site before.
+    // A full reload: everything in memory belongs to the previous site.
     location.assign("/login?restored");
   };
   return html`
     <${Dialog} title="Restore this backup?" onClose=${cancel}>
       <${Form} task=${task} work=${work}>
-        <p>In it is <strong>${taken.site_name}</strong> with ${count(taken.users, "account")}, ${count(taken.streams, "stream")} and ${count(taken.messages, "chat message")}.</p>
-        <p><strong>What is here now is lost:</strong> accounts, streams, chats and settings that are not in the backup are gone, the others are as they were when it was
-          made. Everybody has to log in again, you too, with the password from that time.</p>
-        <${Field} label="Your password now" name="password" task=${task} value=${password} type="password" autocomplete="current-password" required />
+        <p>It contains <strong>${taken.site_name}</strong> with ${count(taken.users, "account")}, ${count(taken.streams, "stream")} and ${count(taken.messages, "chat message")}.</p>
+        <p><strong>This replaces everything on this Perch:</strong> what has changed since the backup is lost. Everyone, including you, has to log in again, with the
+          password from the time of the backup.</p>
+        <${Field} label="Your current password" name="password" task=${task} value=${password} type="password" autocomplete="current-password" required />
         <${Refusal} task=${task} fields=${["password"]} />
         <footer><button class="button" type="button" onClick=${cancel}>Cancel</button>
           <button class="button danger" type="submit" aria-disabled=${task.busy.value}>${task.busy.value ? html`<span class="busy" aria-hidden="true"></span>` : null}Restore</button></footer>

@@ -1,4 +1,4 @@
-// For the owner: the cameras, what the board's self-test found, and what can be turned on each.
+// For the owner: the cameras, why they run as they do, and their controls.
 
 import { api, sentence } from "../../site/api.js";
 import { nameOf } from "../../site/words.js";
@@ -26,7 +26,7 @@ function One({ camera }) {
     <article class="panel">
       <h3>${name} <span class="state" data-state=${state}>${STATES[state]}</span></h3>
       ${detail && html`<p>${sentence(detail)}</p>`}
-      ${stream && user && html`<p><a href="/watch/${stream}">${nameOf(user)} is live with it</a></p>`}
+      ${stream && user && html`<p><a href="/watch/${stream}">${nameOf(user)} is live on this camera</a></p>`}
       <dl class="facts">
         <div><dt>Camera</dt><dd>${camera.camera ?? "–"}</dd></div>
         <div><dt>Encoder</dt><dd>${encoder ?? "–"}</dd></div>
@@ -54,7 +54,7 @@ function Controls({ name }) {
   });
   if (controls.value.length === 0) return null;
   return html`
-    <details class="choice"><summary>Controls of the camera</summary>
+    <details class="choice"><summary>Camera controls</summary>
       <div class="controls">${controls.value.map((control) => html`<${Knob} key=${control.id} control=${control} set=${(/** @type {number} */ value) => set(control, value)} />`)}</div>
       <${Refusal} task=${task} />
     </details>`;

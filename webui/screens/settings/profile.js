@@ -1,4 +1,4 @@
-// Who one is to others: picture, name, words about oneself; and the e-mail address, which others do not see.
+// The user's profile: picture, name, biography; and the e-mail address, which others do not see.
 
 import { api } from "../../site/api.js";
 import { learnOfMe, me } from "../../site/session.js";
@@ -28,16 +28,16 @@ export function Profile() {
   return html`
     <${AvatarField} who=${who} />
     <${Form} task=${task} work=${work}>
-      <${Field} label="Username" name="username" task=${task} value=${username} maxlength="20" autocomplete="username" autocapitalize="none" spellcheck=${false} hint="Up to 20 letters, digits, and _ - . It is in the address of your profile." />
+      <${Field} label="Username" name="username" task=${task} value=${username} maxlength="20" autocomplete="username" autocapitalize="none" spellcheck=${false} hint="Up to 20 letters, digits, “_”, “-” and “.”. It is part of your profile's address." />
       <${Field} label="Name" name="full_name" task=${task} value=${full_name} maxlength="100" autocomplete="name" />
-      <${Field} label="E-mail" name="email" task=${task} value=${email} type="email" autocomplete="email" hint="Only you and the owner of this site see it." />
+      <${Field} label="E-mail" name="email" task=${task} value=${email} type="email" autocomplete="email" hint="Only you and the site's owner can see it." />
       <${Field} label="About you" name="bio" task=${task} value=${bio} rows="4" />
       <${Refusal} task=${task} fields=${["username", "full_name", "email", "bio"]} />
       <${Submit} task=${task}>Save<//>
     <//>`;
 }
 
-/** A chosen picture is taken at once. @param {{ who: Me }} props */
+/** A chosen picture is uploaded at once. @param {{ who: Me }} props */
 function AvatarField({ who }) {
   const id = useId();
   const task = useTask();
@@ -61,7 +61,7 @@ function AvatarField({ who }) {
         <label for=${id} class="sr-only">Your picture</label>
         <span class="file"><input id=${id} type="file" accept="image/png,image/jpeg,image/webp" onChange=${send} /><span class="button" aria-hidden="true"><${Icon} name="picture" />Choose a picture</span></span>
         ${who.avatar_url && html`<button class="button quiet" type="button" onClick=${remove}>Remove</button>`}
-        <p class="field-words">PNG, JPEG or WebP. It is cropped to a square, and where and when it was taken is removed.</p>
+        <p class="field-words">PNG, JPEG or WebP. Perch crops it to a square and removes the time and place it was taken.</p>
         <${Refusal} task=${task} />
       </div>
     </div>`;

@@ -1,4 +1,4 @@
-// The password, where one is logged in, and the end of the account.
+// The user's password and logins, and deleting the account.
 
 import { go } from "../../site/addresses.js";
 import { api, asProblem } from "../../site/api.js";
@@ -22,9 +22,9 @@ export function Security() {
     <${Sessions} />
     <p><button class="button" type="button" onClick=${() => (dialog.value = "everywhere")}>Log out everywhere</button></p>
     <h3>Delete your account</h3>
-    <p>Your profile, your streams, what you wrote in chats and whom you follow are gone for ever.</p>
+    <p>This deletes your profile, streams, chat messages and follows for good.</p>
     <p><button class="button danger" type="button" onClick=${() => (dialog.value = "delete")}>Delete my account</button></p>
-    ${dialog.value === "everywhere" && html`<${Confirm} title="Log out everywhere?" words="Every browser and every program that is logged in as you has to log in again, this one too." action="Log out everywhere"
+    ${dialog.value === "everywhere" && html`<${Confirm} title="Log out everywhere?" words="You will have to log in again in all browsers and programs, including this one." action="Log out everywhere"
       onClose=${close} work=${async () => { await logOut(true); go("/"); }} />`}
     ${dialog.value === "delete" && html`<${Delete} onClose=${close} />`}`;
 }
@@ -36,14 +36,14 @@ function Password() {
   const work = async () => {
     await api.post("/me/password", { password: password.value, new_password: new_password.value });
     password.value = new_password.value = "";
-    toast("Your password is changed. Other logins of yours have ended.");
+    toast("Your password has been changed. Your other logins have ended.");
   };
   return html`
     <${Form} task=${task} work=${work}>
-      <${Field} label="Password now" name="password" task=${task} value=${password} type="password" autocomplete="current-password" required />
+      <${Field} label="Current password" name="password" task=${task} value=${password} type="password" autocomplete="current-password" required />
       <${Field} label="New password" name="new_password" task=${task} value=${new_password} type="password" autocomplete="new-password" hint="At least 8 characters." required />
       <${Refusal} task=${task} fields=${["password", "new_password"]} />
-      <${Submit} task=${task}>Change the password<//>
+      <${Submit} task=${task}>Change password<//>
     <//>`;
 }
 
@@ -59,9 +59,9 @@ function Sessions() {
       toast(asProblem(error).message);
     }
   };
-  return html`<${Paged} pages=${pages} empty=${html`<p>Nowhere.</p>`} each=${(/** @type {Session} */ session) => html`
+  return html`<${Paged} pages=${pages} empty=${html`<p>No logins.</p>`} each=${(/** @type {Session} */ session) => html`
     <li key=${session.id} class="row">
-      <div class="grow"><strong>${asDevice(session.label)}</strong>${session.is_current && html` <span class="tag">This one</span>`}
+      <div class="grow"><strong>${asDevice(session.label)}</strong>${session.is_current && html` <span class="tag">This browser</span>`}
         <p class="quiet">since ${asDate(session.opened_at)} · last used ${ago(session.refreshed_at)}</p></div>
       <button class="button" type="button" onClick=${() => end(session)}>Log out</button>
     </li>`} />`;
@@ -76,12 +76,12 @@ function Delete({ onClose }) {
     forgetMe();
     onClose();
     go("/");
-    toast("Your account is deleted.");
+    toast("Your account has been deleted.");
   };
   return html`
     <${Dialog} title="Delete your account?" onClose=${onClose}>
       <${Form} task=${task} work=${work}>
-        <p>This cannot be taken back. Type your password to go on.</p>
+        <p>This cannot be undone. Enter your password to continue.</p>
         <${Field} label="Password" name="password" task=${task} value=${password} type="password" autocomplete="current-password" required />
         <${Refusal} task=${task} fields=${["password"]} />
         <footer><button class="button" type="button" onClick=${onClose}>Cancel</button>

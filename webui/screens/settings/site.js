@@ -1,4 +1,4 @@
-// For the owner: what the site is called and who may join.
+// For the owner: the site's name, and who can register.
 
 import { api } from "../../site/api.js";
 import { loadSettings, settings } from "../../site/session.js";
@@ -31,11 +31,11 @@ export function Site() {
   };
   return html`
     <${Form} task=${task} work=${work}>
-      <${Field} label="Name of the site" name="site_name" task=${task} value=${site_name} maxlength="100" required />
-      <${Choice} label="Who may make an account" name="registration" task=${task} value=${registration}
-        choices=${[["open", "Everybody in the network"], ["approval", "Everybody, once I have approved"], ["closed", "Nobody: I make the accounts"]]} />
-      <${Choice} label="New accounts may" name="new_user_role" task=${task} value=${new_user_role}
-        choices=${[...(new_user_role.value ? [] : [["", "as it is now"]]), ["viewer", "watch, follow and chat"], ["streamer", "go live as well"]]} />
+      <${Field} label="Site name" name="site_name" task=${task} value=${site_name} maxlength="100" required />
+      <${Choice} label="Who can register" name="registration" task=${task} value=${registration}
+        choices=${[["open", "Everyone on the network"], ["approval", "Everyone, after my approval"], ["closed", "Nobody: I create the accounts"]]} />
+      <${Choice} label="New accounts can" name="new_user_role" task=${task} value=${new_user_role}
+        choices=${[...(new_user_role.value ? [] : [["", "no change"]]), ["viewer", "watch, follow and chat"], ["streamer", "also go live"]]} />
       <${Refusal} task=${task} fields=${["site_name", "registration", "new_user_role"]} />
       <${Submit} task=${task}>Save<//>
     <//>`;

@@ -1,4 +1,4 @@
-// For the owner: the daemon and the board under it.
+// For the owner: the daemon and its board.
 
 import { asProblem } from "../../site/api.js";
 import { askSystem } from "../../site/clock.js";
@@ -19,7 +19,7 @@ export function SystemPart() {
       system.value = await askSystem();
       problem.value = "";
     } catch (error) {
-      // While the board restarts that is no news.
+      // Expected while the board restarts.
       problem.value = isUnderWay.value ? "" : asProblem(error).message;
     }
     return LOOK;
@@ -31,22 +31,22 @@ export function SystemPart() {
     ${warnings.map((words) => html`<p key=${words} class="notice" role="status">${words}</p>`)}
     ${problem.value && html`<p class="refusal" role="alert">${problem.value}</p>`}
     <dl class="facts">${facts(now).map(([name, words]) => words && html`<div key=${name}><dt>${name}</dt><dd>${words}</dd></div>`)}</dl>
-    ${now.chooses_wifi && html`<p><a class="button" href="/wifi">Choose another Wi-Fi</a></p>`}
+    ${now.chooses_wifi && html`<p><a class="button" href="/wifi">Change Wi-Fi</a></p>`}
     ${now.takes_updates && html`<${UpdatePart} version=${now.version} />`}`;
 }
 
-/** What is known of it, in words; null: nothing. @param {System} system @returns {[string, string | null][]} */
+/** Names and values; null if unknown. @param {System} system @returns {[string, string | null][]} */
 function facts({ version, time, uptime_seconds, model, host_name, board_uptime_seconds, temperature_celsius, power, disk, memory, load, addresses }) {
   return [
-    ["Perch", `${version}, runs for ${asDuration(uptime_seconds)}`],
+    ["Perch", `${version}, running for ${asDuration(uptime_seconds)}`],
     ["Board", model ?? null],
-    ["Name in the network", host_name ?? null],
-    ["Board runs for", board_uptime_seconds == null ? null : asDuration(board_uptime_seconds)],
-    ["Its clock", asDate(time)],
+    ["Network name", host_name ?? null],
+    ["Board running for", board_uptime_seconds == null ? null : asDuration(board_uptime_seconds)],
+    ["Clock", asDate(time)],
     ["Temperature", temperature_celsius == null ? null : `${Math.round(temperature_celsius)} °C`],
     ["Power", power ? powerInWords(power) : null],
     ["Card or disk", disk ? `${asSize(disk.free_bytes)} free of ${asSize(disk.total_bytes)}` : null],
-    ["Memory", memory ? `${asSize(memory.available_bytes)} free of ${asSize(memory.total_bytes)}${memory.daemon_bytes ? `, Perch takes ${asSize(memory.daemon_bytes)}` : ""}` : null],
+    ["Memory", memory ? `${asSize(memory.available_bytes)} free of ${asSize(memory.total_bytes)}${memory.daemon_bytes ? `, Perch uses ${asSize(memory.daemon_bytes)}` : ""}` : null],
     ["Load", load ? load.map((one) => one.toFixed(2)).join(" · ") : null],
     ["Addresses", addresses?.map(({ address, interface: name }) => `${address} (${name})`).join(", ") || null],
   ];
@@ -54,8 +54,8 @@ function facts({ version, time, uptime_seconds, model, host_name, board_uptime_s
 
 /** @param {NonNullable<System["power"]>} power */
 function powerInWords({ under_voltage, under_voltage_occurred, throttled, throttled_occurred }) {
-  if (under_voltage) return "Too little voltage now";
-  if (throttled) return "Slowed down now";
-  if (under_voltage_occurred) return "Had too little voltage since it was switched on";
-  return throttled_occurred ? "Was slowed down since it was switched on" : "Good";
+  if (under_voltage) return "Voltage too low";
+  if (throttled) return "Slowed down";
+  if (under_voltage_occurred) return "Voltage was too low since the board was switched on";
+  return throttled_occurred ? "Was slowed down since the board was switched on" : "Good";
 }

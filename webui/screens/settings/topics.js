@@ -1,4 +1,4 @@
-// For the owner: the topics under which streams are found.
+// For the owner: the topics of streams.
 
 import { api } from "../../site/api.js";
 import { loadTopics, topics } from "../../site/topics.js";
@@ -36,7 +36,7 @@ export function Topics() {
         </li>`)}
     </ul>
     ${open?.does === "rename" && html`<${Rename} topic=${open.topic} onClose=${close} />`}
-    ${open?.does === "delete" && html`<${Confirm} title="Delete the topic ${open.topic.name}?" words="Streams that have it lose it, and nothing else." action="Delete the topic" onClose=${close}
+    ${open?.does === "delete" && html`<${Confirm} title="Delete the topic ${open.topic.name}?" words="It is removed from its streams; the streams stay." action="Delete topic" onClose=${close}
       work=${async () => { await api.delete(`/topics/${open.topic.id}`); await loadTopics(true); }} />`}`;
 }
 
@@ -50,7 +50,7 @@ function Rename({ topic, onClose }) {
     onClose();
   };
   return html`
-    <${Dialog} title="Rename the topic" onClose=${onClose}>
+    <${Dialog} title="Rename topic" onClose=${onClose}>
       <${Form} task=${task} work=${work}>
         <${Field} label="Name" name="name" task=${task} value=${name} maxlength="40" required />
         <${Refusal} task=${task} fields=${["name"]} />

@@ -1,4 +1,4 @@
-// For the owner: installs an update of the whole system from a file, and tells how it goes, over the restart of the board and over a reload of the page.
+// For the owner: installs an update of the whole system from a file, and shows its progress, across the board's restart and reloads of the page.
 
 import { api, asProblem, Problem, sentence } from "../../site/api.js";
 import { asSize } from "../../site/words.js";
@@ -10,24 +10,24 @@ import { Refusal, Task } from "../../parts/task.js";
 
 const LOOK = 5000;
 const LOOK_SOON = 2000;
-/** For a large file over a weak wireless network, and for a card to take it, milliseconds. */
+/** Enough for a large file over a weak wireless network, and for the card to write it, milliseconds. */
 const TRANSFER = 3_600_000;
-/** A start, a trial that fails and the way back take less, minutes. */
+/** A start, a failed trial and the return together take less, minutes. */
 const PATIENCE = 15;
 
-// They outlast the part: whoever looks at another one meanwhile finds it going on.
+// They outlive the screen: the upload continues while another screen is shown.
 const update = signal(/** @type {Update | null} */ (null));
 const sending = signal(/** @type {{ name: string, size: number, sent: number } | null} */ (null));
-/** For how many minutes the board has not answered; null: it does. */
+/** For how many minutes the board has not answered; null: it answers. */
 const away = signal(/** @type {number | null} */ (null));
 /** Unix milliseconds. */
 let lastHeard = Date.now();
-/** This page has seen one go on: what it is made of may be the old system's. */
+/** This page has seen an update, so its own files may be the old system's. */
 const hasSeenOne = signal(false);
 const task = new Task();
 let cancel = () => {};
 
-/** The board may be away for a while, and that is as it should be. */
+/** While true, the board may be unreachable for a while. */
 export const isUnderWay = computed(() => ["installing", "restarting", "trial"].includes(update.value?.state ?? ""));
 
 /** @param {{ version: string }} props */
@@ -39,7 +39,7 @@ export function UpdatePart({ version }) {
       away.value = null;
       lastHeard = Date.now();
     } catch (error) {
-      // Whatever else it is, is told above with the rest of the board.
+      // Other problems are shown above, with the board's state.
       if (error instanceof Problem && error.status === 0) away.value = Math.floor((Date.now() - lastHeard) / 60_000);
     }
     hasSeenOne.value ||= isUnderWay.value;
@@ -48,8 +48,8 @@ export function UpdatePart({ version }) {
   const state = update.value?.state;
   return html`
     <h3>Update</h3>
-    <p>Perch ${version} runs here. An update is one file that ends in <code>.update</code>. Perch checks it, writes it beside the system that runs, and restarts the board into it, which
-      takes some minutes; nothing can be live meanwhile. Accounts, streams and settings stay. If the new system does not work, the board comes back to this one by itself.</p>
+    <p>This is Perch ${version}. An update is one file that ends in <code>.update</code>. Perch checks it, writes it beside the present system, and restarts the board. This takes some
+      minutes, and nothing can be live meanwhile. Accounts, streams and settings stay. If the new system does not work, the board returns to this one by itself.</p>
     <${Progress} version=${version} />
     ${isSending && html`<${Sending} />`}
     <${Refusal} task=${task} />
@@ -59,29 +59,29 @@ export function UpdatePart({ version }) {
 /** @param {{ version: string }} props */
 function Progress({ version }) {
   const isBad = update.value?.state === "refused" || update.value?.state === "left";
-  // What was refused after that is said below.
+  // A later refusal is shown below.
   const isNews = task.problem.value === null;
   const words = inWords(version);
   return html`
     <p role="status" class=${words && !isBad ? "notice" : ""}>${isUnderWay.value && html`<span class="busy" aria-hidden="true"></span>`}${isBad || !words ? null : html`<span>${words}</span>`}</p>
     <p class="refusal" role="alert">${isBad && isNews ? words : ""}</p>
-    ${update.value?.state === "kept" && hasSeenOne.value && html`<p><button class="button" type="button" onClick=${() => location.reload()}>Load this page anew</button></p>`}`;
+    ${update.value?.state === "kept" && hasSeenOne.value && html`<p><button class="button" type="button" onClick=${() => location.reload()}>Reload this page</button></p>`}`;
 }
 
 /** @param {string} version */
 function inWords(version) {
-  if (sending.value) return sending.value.sent < sending.value.size ? "" : "All of it has left. Perch puts it on its card.";
+  if (sending.value) return sending.value.sent < sending.value.size ? "" : "The upload is complete. Perch is writing it to its card.";
   if (isUnderWay.value && away.value !== null) {
-    return away.value < PATIENCE ? "The board restarts, and does not answer for a minute or two. Leave it switched on; this page goes on by itself."
-      : `The board has not answered for ${away.value} minutes. Switch it off and on again: it starts the system that worked last.`;
+    return away.value < PATIENCE ? "The board is restarting and does not answer for a minute or two. Leave it switched on; this page continues by itself."
+      : `The board has not answered for ${away.value} minutes. Switch it off and on again: it starts the last system that worked.`;
   }
   switch (update.value?.state) {
-    case "arriving": return "An update is being sent to Perch from another page.";
-    case "installing": return "Perch checks the update and writes it beside the system that runs. Leave the board switched on.";
-    case "restarting": return "The update is written, and the board restarts into it. Leave it switched on; this page goes on by itself.";
-    case "trial": return "The board has started the new system, and sees whether it works.";
-    case "kept": return `The update is installed, and it works: Perch ${version} runs now.`;
-    case "left": return "The new system did not become ready, so the board has come back to the one from before. Nothing is lost.";
+    case "arriving": return "An update is being uploaded from another page.";
+    case "installing": return "Perch is checking the update and writing it beside the present system. Leave the board switched on.";
+    case "restarting": return "The update is written, and the board is about to restart. Leave it switched on; this page continues by itself.";
+    case "trial": return "The board has started the new system and is testing it.";
+    case "kept": return `The update is installed and works: this is now Perch ${version}.`;
+    case "left": return "The new system did not become ready, so the board has returned to the previous one. Nothing is lost.";
     case "refused": return `The update was not installed, and nothing was changed. ${sentence(update.value.problem ?? "")}`;
     default: return "";
   }
@@ -134,7 +134,7 @@ function Sending() {
   const part = sent < size ? sent / size : 1;
   return html`
     <div class="upload">
-      <label for=${id}>Sending ${name}</label>
+      <label for=${id}>Uploading ${name}</label>
       <progress id=${id} max="1" value=${part}></progress>
       <p class="quiet">${Math.floor(part * 100)} % of ${asSize(size)}</p>
       <button ref=${button} class="button" type="button" onClick=${() => cancel()}>Cancel</button>

@@ -78,7 +78,7 @@ try {
 
   const name = async (words) => {
     await page.getByRole("link", { name: "Site", exact: true }).click();
-    await page.getByLabel("Name of the site").fill(words);
+    await page.getByLabel("Site name").fill(words);
     await button("Save").click();
     await page.getByText("Saved.").waitFor();
     await page.getByRole("link", { name: "Backup", exact: true }).click();
@@ -93,7 +93,7 @@ try {
 
   await file.setInputFiles(backup);
   await page.getByRole("dialog").getByText("1 account, 0 streams").waitFor();
-  await page.getByLabel("Your password now").fill("not my password");
+  await page.getByLabel("Your current password").fill("not my password");
   await button("Restore").click();
   await page.getByText("This is not your password").waitFor();
   await step("what is in it and what is lost is said before");
@@ -102,7 +102,7 @@ try {
   await page.getByRole("dialog").waitFor({ state: "detached" });
 
   await file.setInputFiles(backup);
-  await page.getByLabel("Your password now").fill(password);
+  await page.getByLabel("Your current password").fill(password);
   await button("Restore").click();
   await page.getByText("The backup is restored.").waitFor();
   assert.equal(new URL(page.url()).pathname, "/login");

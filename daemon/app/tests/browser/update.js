@@ -65,7 +65,7 @@ async function install(page, name) {
     await page.screenshot({ path: `${folder}/update-${name}-${++steps}.png`, fullPage: true });
   };
   const file = page.getByLabel("Install an update: choose the file");
-  const bar = page.getByRole("progressbar", { name: /^Sending / });
+  const bar = page.getByRole("progressbar", { name: /^Uploading / });
   const status = (/** @type {string | RegExp} */ words) => page.getByRole("status").filter({ hasText: words }).waitFor();
 
   await page.goto(`${address}/login?to=/settings/system`);
@@ -73,7 +73,7 @@ async function install(page, name) {
   await page.getByLabel("Password").fill(password);
   await page.getByRole("main").getByRole("button", { name: "Log in", exact: true }).click();
   await page.getByRole("heading", { name: "Update", exact: true }).waitFor();
-  await page.getByText(/Perch \d+\.\d+\.\d+ runs here/).waitFor();
+  await page.getByText(/This is Perch \d+\.\d+\.\d+/).waitFor();
 
   // So large that it is not over before it is refused.
   writeFileSync(`${folder}/holiday.mp4`, Buffer.alloc(40 << 20));
@@ -92,7 +92,7 @@ async function install(page, name) {
   await step("how much has left is told");
   // It goes on while one looks at something else.
   await page.getByRole("link", { name: "Site", exact: true }).click();
-  await page.getByLabel("Name of the site").waitFor();
+  await page.getByLabel("Site name").waitFor();
   await page.getByRole("link", { name: "System", exact: true }).click();
   await bar.waitFor();
   const cancel = page.getByRole("button", { name: "Cancel" });
@@ -104,31 +104,31 @@ async function install(page, name) {
 
   await slow(-1);
   await file.setInputFiles(update);
-  await status("Perch checks the update");
+  await status("Perch is checking the update");
   await tell("sent");
   await step("it is being installed");
   await page.reload();
-  await status("Perch checks the update");
+  await status("Perch is checking the update");
   assert.equal(await file.count(), 0);
   await tell("reloaded");
-  await status("the board restarts into it");
+  await status("the board is about to restart");
   await tell("restarts");
   await status("does not answer for a minute or two");
   assert.equal(await page.getByRole("alert").filter({ hasText: /./ }).count(), 0, "an alarm for what is as it should be");
   await step("the board restarts");
   await tell("waits");
-  await status("sees whether it works");
+  await status("is testing it");
   await tell("tried");
-  await status(/it works: Perch \d+\.\d+\.\d+ runs now/);
-  await page.getByRole("button", { name: "Load this page anew" }).waitFor();
+  await status(/installed and works: this is now Perch \d+\.\d+\.\d+/);
+  await page.getByRole("button", { name: "Reload this page" }).waitFor();
   assert.equal(await page.getByRole("alert").filter({ hasText: /./ }).count(), 0, "an alarm for what is over");
   await step("it is kept");
-  await page.getByRole("button", { name: "Load this page anew" }).click();
-  await status("it works");
+  await page.getByRole("button", { name: "Reload this page" }).click();
+  await status("installed and works");
   await tell("kept");
   await page.getByRole("alert").filter({ hasText: "nothing was changed. The file is damaged." }).waitFor();
   await step("it is refused");
   await tell("refused");
-  await page.getByRole("alert").filter({ hasText: "the board has come back to the one from before" }).waitFor();
+  await page.getByRole("alert").filter({ hasText: "the board has returned to the previous one" }).waitFor();
   await tell("left");
 }

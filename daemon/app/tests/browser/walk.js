@@ -77,13 +77,13 @@ try {
   await ann.getByLabel("Setup code").fill(setupCode);
   await ann.getByLabel("Username").fill("ann");
   await ann.getByLabel("Password").fill("short");
-  await button(ann, "Make me the owner").click();
+  await button(ann, "Become the owner").click();
   await ann.getByRole("alert").filter({ hasText: /8/ }).waitFor();
   await step("a refusal stands beside its field", ann);
   // What the daemon refused is told by the browser, too.
   report.complaints.length = 0;
   await ann.getByLabel("Password").fill(PASSWORD);
-  await button(ann, "Make me the owner").click();
+  await button(ann, "Become the owner").click();
 
   await ann.getByRole("heading", { name: "Go live" }).waitFor();
   await ann.getByLabel("Title").fill("The nest box, morning feeding");
@@ -103,10 +103,10 @@ try {
   await bob.getByRole("link", { name: "The nest box, morning feeding" }).waitFor();
   await step("a stranger finds the live stream", bob);
   await link(bob, "Log in").click();
-  await link(bob, "Make an account").click();
+  await link(bob, "Create an account").click();
   await bob.getByLabel("Username").fill("bob");
   await bob.getByLabel("Password").fill(PASSWORD);
-  await button(bob, "Make the account").click();
+  await button(bob, "Create account").click();
   await bob.getByRole("link", { name: "The nest box, morning feeding" }).click();
   await picture(bob, 960);
   await button(bob, "Follow").click();

@@ -38,15 +38,15 @@ try {
   await page.getByText(setupCode).waitFor();
   if (!(await page.getByRole("radio", { name: "Office" }).isDisabled())) throw new Error("a network that cannot be joined is offered");
   await page.getByRole("radio", { name: "Café \"Perch\"" }).check();
-  await page.getByLabel("Password of the network").fill("short");
+  await page.getByLabel("Network password").fill("short");
   await look("choose");
   await page.getByRole("button", { name: "Join" }).click();
   await page.getByRole("alert").filter({ hasText: "8 to 63" }).waitFor();
   // What the daemon refused is told by the browser, too.
   complaints.length = 0;
-  await page.getByLabel("Password of the network").fill("eight \"or\" more");
+  await page.getByLabel("Network password").fill("eight \"or\" more");
   await page.getByRole("button", { name: "Join" }).click();
-  await page.getByRole("heading", { name: "Perch now joins Café \"Perch\"" }).waitFor();
+  await page.getByRole("heading", { name: "Perch is joining Café \"Perch\"" }).waitFor();
   await page.getByText(/http:\/\/.+\.local/).first().waitFor();
   await page.getByText(setupCode).waitFor();
   await look("joins");

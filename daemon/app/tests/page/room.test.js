@@ -108,7 +108,7 @@ test("a message that was stored before the connection broke is not shown twice",
   const room = await join();
   room.send("did it arrive?");
   sockets[0].close();
-  assert.match(room.waiting.value[0].why, /connection broke/);
+  assert.match(room.waiting.value[0].why, /connection was lost/);
   await pass(1000);
   sockets[1].say(welcome, message("01", "did it arrive?", ann));
   assert.deepEqual([room.waiting.value.length, texts(room)], [0, ["did it arrive?"]]);

@@ -71,7 +71,7 @@ test("what is refused is told in the daemon's words", async () => {
 test("that it broke off is told in ours", async () => {
   const { done } = await begin();
   last.onerror();
-  await assert.rejects(done, (thrown) => thrown instanceof Problem && thrown.code === "no_answer" && thrown.message.startsWith("The upload broke off"));
+  await assert.rejects(done, (thrown) => thrown instanceof Problem && thrown.code === "no_answer" && thrown.message.startsWith("The upload was interrupted"));
 });
 
 test("who gives up is told nothing", async () => {
