@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Licences, sources, duplicates and known flaws of everything that Perch is built on, by the rules in deny.toml.
-# Known flaws come from a database on the network; where that cannot be had, this says so and checks the rest.
+# Checks licences, sources, duplicates and known vulnerabilities of all dependencies by the rules in deny.toml.
+# Vulnerabilities come from a database on the network; if it is unreachable, this says so and checks the rest.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Brings what the Makefile's targets need. As root on Debian or Raspberry Pi OS it installs packages; otherwise it names
-# what is missing and ends with 1. Says nothing and takes no time when everything is there.
+# Installs what the Makefile's targets need. As root on Debian or Raspberry Pi OS it installs packages; otherwise it lists
+# what is missing and exits with 1. Prints nothing and takes no time when everything is there.
 #
 #     setup.sh build           to build perchd: Rust, a C and C++ compiler, libclang
-#     setup.sh build cross     for programs for other boards, too: chroots, other machines' emulators
-#     setup.sh build deb       for the Debian package, too: cargo-deb, lintian
+#     setup.sh build cross     also to build for other boards: chroots, emulators of other machines
+#     setup.sh build deb       also for the Debian package: cargo-deb, lintian
 #     setup.sh image           for the image of a card and its boot test: mmdebstrap, mkfs.*, QEMU
-#     setup.sh build test      for `make test` too: ffmpeg, Chromium, Node.js and the page's tools, schemathesis
+#     setup.sh build test      also for `make test`: ffmpeg, Chromium, Node.js and the page's tools, schemathesis
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -22,7 +22,7 @@ has_rust() {
 }
 
 need_build() {
-    # Debian's rustc-web follows Rust as browsers need it, long after Debian's own rustc stands still.
+    # Debian's rustc-web is updated for browsers, long after Debian's own rustc is frozen.
     has_rust || packages+=(cargo-web rustc-web)
     need c++ g++
     need make make
@@ -43,7 +43,7 @@ need_test() {
 
 need_cross() {
     need mmdebstrap mmdebstrap
-    # mmdebstrap asks it whether another machine's programs can run here.
+    # mmdebstrap uses it to check whether another machine's programs can run here.
     need arch-test arch-test
     need qemu-aarch64-static qemu-user-static
     need readelf binutils
@@ -71,7 +71,7 @@ need_image() {
     need python3 python3
     need curl curl
     need gpg gpg
-    # What its boot test runs.
+    # For its boot test.
     need qemu-system-aarch64 qemu-system-arm
     need qemu-img qemu-utils
     need ffprobe ffmpeg
@@ -99,7 +99,7 @@ install_page_tools() {
     [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --silent --no-audit --no-fund
 }
 
-# What tries the HTTP interface, in an environment of its own: Debian guards the system's Python.
+# Tests the HTTP interface; in a virtual environment, because Debian protects the system's Python.
 install_api_tools() {
     local wanted=daemon/app/tests/schemathesis/requirements.txt
     [ .venv/installed -nt "$wanted" ] && return 0
@@ -108,7 +108,7 @@ install_api_tools() {
     touch .venv/installed
 }
 
-# cargo-deb is a program of crates.io alone.
+# cargo-deb is available only from crates.io.
 install_cargo_deb() {
     local version=3.8.0
     local root=${XDG_CACHE_HOME:-$HOME/.cache}/perch/cargo-deb-$version

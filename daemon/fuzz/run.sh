@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Fuzzes every target for so many seconds: run.sh [SECONDS]. Fails at the first input that breaks one, and says where it is kept.
-# Wants a nightly toolchain for the address sanitizer; without one it fuzzes on the toolchain that is there, without the sanitizer.
+# Fuzzes every target for SECONDS: run.sh [SECONDS]. Fails at the first input that breaks one, and prints where it is saved.
+# The address sanitizer needs a nightly toolchain; without one it fuzzes without the sanitizer.
 set -euo pipefail
 seconds=${1:-60}
 here=$(cd "$(dirname "$0")" && pwd)

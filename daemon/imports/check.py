@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Finds circles of files: inside a crate, a file may use another one only if that one does not, on any way, use the first.
+"""Finds import cycles: within a crate, a file may use another one only if that one does not use the first, directly or indirectly.
 
 Cargo sees to it between crates; this sees to it within them. It reads the `use` lines and the paths that begin with `crate`, `super` or
 `self`, follows re-exports to the file that defines a name, and leaves out what only tests compile. Prints each circle and exits with 1.
@@ -19,7 +19,7 @@ PATH = re.compile(rf"\b(?:crate|super|self)(?:::{NAME})+")
 
 
 def bare(text):
-    """The code without comments, and without what strings and characters hold."""
+    """The code without comments and without the content of literals."""
     kept = r'(r#+".*?"#+|r"[^"]*"|"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])\')'
     return re.sub(rf"//[^\n]*|/\*.*?\*/|{kept}", lambda found: '""' if found[1] else "", text, flags=re.S)
 
@@ -34,7 +34,7 @@ def end_of_block(text, start):
 
 
 def without_tests(text):
-    """Leaves out inline modules and items that only tests compile."""
+    """Removes inline modules and items that are compiled only for tests."""
     while found := re.search(r"#\[cfg\((?:test|any\(test[^\]]*\))\)\]", text):
         end = re.compile(r"[;{]").search(text, found.end())
         if not end:
@@ -95,7 +95,7 @@ class Crate:
                 self._add(found, (*path, child), below)
 
     def absolute(self, at, parts):
-        """A path as seen from the crate's root; None where it leads out of the crate."""
+        """A path relative to the crate's root; None if it leaves the crate."""
         parts = list(parts)
         if parts[0] == "crate":
             return tuple(parts[1:])
@@ -109,7 +109,7 @@ class Crate:
         return (*base, *parts) if (*base, parts[0]) in self.modules else None
 
     def defined_in(self, path, seen=()):
-        """The module in whose file the thing at a path stands."""
+        """The module whose file contains the item at a path."""
         depth = len(path)
         while path[:depth] not in self.modules:
             depth -= 1
@@ -131,12 +131,12 @@ class Crate:
         return module.path
 
     def edges(self):
-        """Which module uses which."""
+        """The modules that each module uses."""
         for module in self.modules.values():
             for parts in [parts for parts, _ in module.uses] + module.paths:
                 parts = parts[:-1] if parts[-1] == "*" else parts
                 target = self.absolute(module.path, parts) if parts else None
-                # Enclosing `mod` blocks are part of their file.
+                # An inline `mod` block belongs to the file that contains it.
                 if target is not None and (used := self.defined_in(target)) != module.path:
                     yield module.path, used
 

@@ -1,4 +1,4 @@
-"""The check finds what it is for, in crates made up for it."""
+"""Tests of the check, on made-up crates."""
 
 import tempfile
 import unittest

@@ -1,10 +1,10 @@
 #!/bin/bash
-# Boots a virtual machine with real video drivers and runs the scenarios in it, with the host's own build of perchd.
+# Boots a virtual machine with real video drivers and runs the scenarios in it, with the host's build of perchd.
 #
-#     run.sh [--perchd FILE] [--tools FOLDER] [--keep] [SCENARIO...]        all scenarios when none is named; 03 names 03_….py
+#     run.sh [--perchd FILE] [--tools FOLDER] [--keep] [SCENARIO...]        default: all scenarios; 03 means 03_….py
 #
-# PERCHD and PERCH_LAB_TOOLS do the same as the first two; without them both are built here (release). PERCH_LAB_OUT is where logs
-# and pictures go (a fresh folder otherwise, removed when all passed unless --keep); PERCH_LAB_SECONDS how long a machine may run (1200).
+# PERCHD and PERCH_LAB_TOOLS replace the first two options; without them both are built here (release). PERCH_LAB_OUT is the folder
+# for logs and pictures (default: a new one, removed if all passed unless --keep); PERCH_LAB_SECONDS is a machine's time limit (1200).
 # Last line: "N passed, N failed"; exit 1 on a failure.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -35,7 +35,7 @@ perchd=$(realpath "$perchd")
 tools=$(realpath "$tools")
 "$here/setup.sh" >/dev/null
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/perch/lab
-# By its own name: from that virtme-ng knows where the modules are.
+# Under its own name: virtme-ng derives the modules' folder from it.
 kernel=$(readlink -f "$cache/vmlinuz")
 out=${PERCH_LAB_OUT:-$(mktemp -d)}
 mkdir -p "$out"
@@ -51,12 +51,12 @@ done
 rm -f "$out"/machine-*.log
 for name in "${scenarios[@]}"; do rm -rf "${out:?}/$name"; done
 
-# Hardware virtualisation where it really works: on some machines /dev/kvm is there and no guest ever starts. Without it the
-# guest's clock goes by the instructions it has executed (one each 2 ns), not by the host's: a busy host makes the run longer
-# and no deadline shorter.
+# Hardware virtualisation if it really works: on some machines /dev/kvm exists but no guest starts. Without it the guest's
+# clock counts executed instructions (2 ns each) instead of the host's time: a busy host makes the run longer, but no
+# deadline shorter.
 accelerate=(--disable-kvm --cpus 1 --qemu-opts="-icount shift=1,sleep=on")
 guest() { # guest SECONDS COMMAND
-    # The console is read through a pipe: QEMU would write a file from its beginning for each of its streams.
+    # The console is read through a pipe: QEMU would overwrite a file from its beginning for each of its streams.
     timeout --kill-after=5 "$1" "$cache/venv/bin/vng" --run "$kernel" --verbose --user root --memory 1G --append oops=panic \
         "${accelerate[@]}" --rwdir "$out=$out" --exec "$2" </dev/null 2>&1 | cat
 }
@@ -67,7 +67,7 @@ if grep -qwE 'vmx|svm' /proc/cpuinfo && [ -w /dev/kvm ]; then
     guest 30 "echo it works" | grep -q "it works" || accelerate=("${software[@]}")
 fi
 
-# A machine runs scenarios one after the other; when it dies of one, another machine runs the rest.
+# A machine runs scenarios one after the other; if one kills it, another machine runs the rest.
 run_shard() { # run_shard NUMBER SCENARIO...
     local number=$1 left
     shift
@@ -92,7 +92,7 @@ trap - EXIT
 
 cd "$here"
 for name in "${scenarios[@]}"; do
-    # A check of what a failed guest left behind would say nothing.
+    # Checking the files of a failed guest is useless.
     grep -q '"passed": true' "$out/$name/guest.json" 2>/dev/null || continue
     PYTHONDONTWRITEBYTECODE=1 python3 -m lab.runner host --out "$out" --perchd "$perchd" --tools "$tools" "$name"
 done

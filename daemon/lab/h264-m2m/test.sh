@@ -1,8 +1,8 @@
 #!/bin/sh
-# The module's coder against a foreign decoder, without a kernel: pictures that are easy and hard (noise, all zero bytes, which
-# need the most escapes, odd sizes that need cropping) have to come back bit by bit.
+# Tests the module's encoder with another project's decoder, without a kernel: easy and hard pictures (noise; all zero bytes, which
+# need the most escapes; odd sizes, which need cropping) must be decoded bit-exactly.
 #
-#     test.sh         needs cc and ffmpeg; prints one line a case, exit 1 when one differs
+#     test.sh         needs cc and ffmpeg; prints one line per case; exit 1 if one differs
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 tmp=$(mktemp -d)

@@ -1,1 +1,1 @@
-"""What the lab's scenarios are made of. Standard library only: it runs in the virtual machine and on the host."""
+"""Building blocks of the lab's scenarios. Standard library only: runs in the virtual machine and on the host."""

@@ -1,4 +1,4 @@
-"""perchd, run in the virtual machine and watched over HTTP as its users see it."""
+"""Runs perchd in the virtual machine and watches it over HTTP, as its users do."""
 
 import http.client
 import json
@@ -11,7 +11,7 @@ import time
 from .failure import Failure, require, wait_for
 
 PORT = 8080
-# Segments of a second, so that recovery is measured and not the length of a segment.
+# One-second segments, so that measurements show the recovery and not the length of a segment.
 CONFIG = """
 [server]
 listen = ["127.0.0.1:{port}"]
@@ -35,7 +35,7 @@ def camera_table(**keys):
 
 
 class Perchd:
-    """One run of the daemon. Use with `with`: it is stopped at the end, and must stop in order."""
+    """One run of the daemon. Use it with `with`: it is stopped at the end, and must stop cleanly."""
 
     def __init__(self, lab, environment=None, **camera):
         self.data = f"{lab.scratch}/data"
@@ -58,7 +58,7 @@ class Perchd:
         return self
 
     def stop(self):
-        """SIGTERM; fails when it needs force or ends with an error."""
+        """Sends SIGTERM; fails if perchd must be killed or exits with an error."""
         if self.process is None or self.process.poll() is not None:
             return
         self.process.send_signal(signal.SIGTERM)
@@ -81,11 +81,11 @@ class Perchd:
             self.process.wait(10)
 
     def get(self, path, seconds=5):
-        """Status and body of a GET; (0, b"") while nobody listens."""
+        """Status and body of a GET; (0, b"") while perchd does not listen."""
         return self.ask("GET", path, seconds=seconds)
 
     def ask(self, method, path, value=None, token=None, seconds=5):
-        """The same for any method, with `value` as JSON and with a login."""
+        """Status and body for any method, with `value` as JSON and with a login."""
         headers = {"Content-Type": "application/json"} if value is not None else {}
         if token:
             headers["Authorization"] = f"Bearer {token}"
@@ -100,7 +100,7 @@ class Perchd:
             connection.close()
 
     def set_up(self):
-        """Makes the owner; the login's token."""
+        """Creates the owner; returns the login's token."""
         with open(f"{self.data}/setup-code", encoding="ascii") as file:
             code = file.read().strip()
         owner = {"setup_code": code, "username": "ann", "password": "correct horse battery"}
@@ -109,7 +109,7 @@ class Perchd:
         return json.loads(body)["access_token"]
 
     def alive(self):
-        """Fails when the process is gone."""
+        """Fails if the process has ended."""
         if self.process is not None and self.process.poll() is not None:
             raise Failure(f"perchd ended with {self.process.returncode}: {self.last_words()}")
 
@@ -119,7 +119,7 @@ class Perchd:
             return " | ".join(file.read().strip().splitlines()[-3:])[-500:]
 
     def segments(self):
-        """(media sequence number, URI) of every segment that the playlist lists."""
+        """(media sequence number, URI) of every segment in the playlist."""
         self.alive()
         status, body = self.get("/media/live/index.m3u8")
         if status != 200:
@@ -143,28 +143,28 @@ class Perchd:
         return sum(float(value) for value in values)
 
     def camera(self):
-        """The first camera as the API tells of it."""
+        """The first camera in the API."""
         status, body = self.get("/api/v1/cameras")
         return json.loads(body)["items"][0] if status == 200 else {}
 
     def say(self):
-        """In words, for a failure: how the camera stands and what the log said last."""
+        """For a failure message: the camera's state and the end of the log."""
         camera = self.camera()
         return f"camera {camera.get('state')} {camera.get('detail') or camera.get('encoder')}; log: {self.last_words()}"
 
     def wait_live(self, seconds=20):
-        """Waits until two segments can be fetched; the seconds that took."""
+        """Waits until two segments can be fetched; returns the seconds that took."""
         _, took = wait_for(lambda: len(self.segments()) >= 2, seconds, lambda: f"no segments: {self.say()}")
         require(self.get("/readyz")[0] == 200, "segments are listed and /readyz is not 200")
         return took
 
     def wait_segments(self, count, seconds):
-        """Waits until so many more segments are listed."""
+        """Waits until `count` more segments are listed."""
         goal = self.newest() + count
         return wait_for(lambda: self.newest() >= goal, seconds, lambda: f"no new segments: {self.say()}")[1]
 
     def recovers(self, strike, seconds=5, seam=True):
-        """Does harm by `strike` and measures until the stream is back: a new segment is listed, made wholly after the harm.
+        """Calls `strike`, which causes a fault, and measures the time until a segment made entirely afterwards is listed.
 
         With `seam`, pictures from before the harm do not count: a discontinuity has to be seen first. Fails after `seconds`.
         """
@@ -178,7 +178,7 @@ class Perchd:
         else:
             wait_for(lambda: self.metric("access_units") > pictures, seconds, lambda: f"no pictures: {self.say()}")
         listed = self.newest()
-        # The segment that is being made when the seam is seen is the first one of the new stream.
+        # The segment in progress when the seam is seen is the first one of the new stream.
         left = max(0.5, seconds - (time.monotonic() - began))
         wait_for(lambda: self.newest() > listed, left, lambda: f"no segment after the seam: {self.say()}")
         took = time.monotonic() - began
@@ -186,7 +186,7 @@ class Perchd:
         return took
 
     def save(self, name, count=2):
-        """Keeps the newest segments for the host's check as one file."""
+        """Saves the newest segments in one file for the host's check."""
         path = f"{self.lab.out}/{name}"
         with open(path, "wb") as file:
             for _, uri in self.segments()[-count:]:

@@ -13,7 +13,7 @@ ONLY = {"YU12": 1, "NV12": 2, "YUYV": 4}
 
 
 def run(*command, seconds=20, check=True):
-    """Runs a command; its output. Fails with what it said."""
+    """Runs a command; returns its output. A failure contains the output, too."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, stdin=subprocess.DEVNULL, check=False)
     except subprocess.TimeoutExpired:
@@ -24,13 +24,13 @@ def run(*command, seconds=20, check=True):
 
 
 def load(module, **parameters):
-    """Loads a module and waits until udev is done with its nodes."""
+    """Loads a module and waits until udev has created its device files."""
     run("modprobe", module, *(f"{name}={value}" for name, value in parameters.items()))
     run("udevadm", "settle", "--timeout=10", check=False)
 
 
 def unload(*modules):
-    """Unloads modules that are loaded. A user of theirs that is just closing is waited for."""
+    """Unloads modules, waiting for users that are just closing them."""
     for module in modules:
         if not os.path.exists(f"/sys/module/{module}"):
             continue
@@ -42,13 +42,13 @@ def unload(*modules):
 
 
 def unload_all():
-    """What the scenario before may have left behind."""
+    """Unloads everything that the previous scenario may have left."""
     for module in ("vivid", "v4l2loopback", "vicodec", ENCODER, "gpio-sim"):
         subprocess.run(("rmmod", module), capture_output=True, check=False)
 
 
 def nodes(name):
-    """Video nodes whose driver-given name has `name` in it, lowest number first."""
+    """Video devices whose name from the driver contains `name`, lowest number first."""
     found = []
     for folder in glob.glob("/sys/class/video4linux/video*"):
         with open(f"{folder}/name", encoding="utf-8") as file:
@@ -58,32 +58,32 @@ def nodes(name):
 
 
 def node(name):
-    """The one node of that name."""
+    """The only device of that name."""
     found = nodes(name)
     require(len(found) == 1, f"{len(found)} video nodes are named {name}, one was expected")
     return found[0]
 
 
 def camera(**parameters):
-    """Loads vivid as a single webcam; its node. Its smallest pictures are 320x180, at up to 60 frames a second."""
+    """Loads vivid as a single webcam; returns its device. Its smallest pictures are 320x180, at up to 60 frames a second."""
     load("vivid", n_devs=1, node_types="0x1", num_inputs=1, input_types="0x0", **parameters)
     return node("vivid")
 
 
 def encoder(**parameters):
-    """Loads our H.264 encoder; its node."""
+    """Loads our H.264 encoder; returns its device."""
     load(ENCODER, **parameters)
     return node("perch-h264-m2m")
 
 
 def order(switch, value):
-    """Turns a switch of the encoder module, while it runs."""
+    """Sets a parameter of the running encoder module."""
     with open(f"/sys/module/{ENCODER}/parameters/{switch}", "w", encoding="ascii") as file:
         file.write(str(value))
 
 
 def ordered(switch):
-    """How a switch of the encoder module stands."""
+    """Reads a parameter of the encoder module."""
     with open(f"/sys/module/{ENCODER}/parameters/{switch}", encoding="ascii") as file:
         return file.read().strip()
 
@@ -99,11 +99,11 @@ def still_picture(device):
 
 
 def raw_picture(device, path, fourcc, width=320, height=180):
-    """Saves one raw picture of a camera that nobody else uses."""
+    """Saves one raw picture of an otherwise unused camera."""
     words = run(
         "v4l2-ctl", "-d", device, f"--set-fmt-video=width={width},height={height},pixelformat={fourcc}",
         "--stream-mmap=3", "--stream-count=1", "--stream-to=/tmp/picture",
     )
-    # Not straight into the shared folder: 9p cannot write from the memory of a camera that is contiguous.
+    # Not directly into the shared folder: 9p cannot write from a camera's contiguous memory.
     shutil.move("/tmp/picture", path)
     require(os.path.getsize(path) > 0, f"v4l2-ctl got no picture from {device}: {words[-300:]}")

@@ -1,4 +1,4 @@
-"""Tries doors from inside of a service's sandbox: doors.py MODE:PATH..., and what came of each as JSON. MODE is r, w or rw."""
+"""Tries to open files inside a service's sandbox: doors.py MODE:PATH... prints the results as JSON. MODE is r, w or rw."""
 
 import errno
 import json
@@ -9,7 +9,7 @@ FLAGS = {"r": os.O_RDONLY, "w": os.O_WRONLY | os.O_CREAT, "rw": os.O_RDWR}
 
 
 def try_door(door):
-    """"open", or the kernel's word for why not."""
+    """"open", or the kernel's error."""
     mode, _, path = door.partition(":")
     try:
         os.close(os.open(path, FLAGS[mode] | os.O_NONBLOCK | os.O_CLOEXEC, 0o600))

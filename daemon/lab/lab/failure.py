@@ -1,10 +1,10 @@
-"""How a scenario says what went wrong, and how it waits: always with a deadline, on the guest's own clock."""
+"""Failures of scenarios, and waiting: always with a deadline, on the guest's clock."""
 
 import time
 
 
 class Failure(Exception):
-    """A scenario did not see what it has to see. The text says what was seen instead."""
+    """A scenario did not see what it expected. The text says what it saw instead."""
 
 
 def require(holds, words):
@@ -14,7 +14,7 @@ def require(holds, words):
 
 
 def wait_for(look, seconds, words, pause=0.1):
-    """Calls `look` until it gives something true, and gives that back with the seconds it took.
+    """Calls `look` until it returns something true; returns that with the seconds it took.
 
     `words` say what was waited for; a function is called for them, to say what is there instead.
     """

@@ -1,4 +1,4 @@
-"""GPIO lines whose other end is ours: chips of gpio-sim, a finger on a button, and an eye on a lamp."""
+"""Simulated GPIO lines (gpio-sim): chips, a button to press, a lamp to watch."""
 
 import glob
 import os
@@ -8,12 +8,12 @@ from . import devices
 from .failure import Failure, require, wait_for
 
 CONFIG = "/sys/kernel/config/gpio-sim"
-# Between two changes of a contact that bounces at 10 kHz.
+# Seconds between two changes of a contact that bounces at 10 kHz.
 BOUNCE = 50e-6
 
 
 class Chip:
-    """One simulated chip; comes and goes as it is told."""
+    """A simulated chip, which can be added and removed."""
 
     def __init__(self, label, lines=28):
         devices.load("configfs")
@@ -30,18 +30,18 @@ class Chip:
 
     @staticmethod
     def write(path, value):
-        """One value into one file of the kernel."""
+        """Writes a value into a file of the kernel."""
         with open(path, "w", encoding="ascii") as file:
             file.write(str(value))
 
     @staticmethod
     def read(path):
-        """What is in it."""
+        """Reads a file of the kernel."""
         with open(path, encoding="ascii") as file:
             return file.read().strip()
 
     def plug_in(self):
-        """It appears; udev is waited for."""
+        """Adds the chip, and waits for udev."""
         self.write(f"{self.folder}/live", 1)
         self.name = self.read(f"{self.folder}/bank0/chip_name")
         self.lines = f"/sys/devices/platform/{self.read(f'{self.folder}/dev_name')}/{self.name}"
@@ -49,16 +49,16 @@ class Chip:
         return self
 
     def unplug(self):
-        """It is gone, whoever uses it."""
+        """Removes the chip, even if it is in use."""
         self.write(f"{self.folder}/live", 0)
 
     def is_high(self, line):
-        """The level of a line, whoever drives it."""
+        """The level of a line."""
         return self.read(f"{self.lines}/sim_gpio{line}/value") == "1"
 
 
 def remove_all():
-    """Chips that the scenario before may have left behind."""
+    """Removes chips that the previous scenario may have left."""
     for chip in glob.glob(f"{CONFIG}/*/live"):
         folder = os.path.dirname(chip)
         Chip.write(chip, 0)
@@ -68,7 +68,7 @@ def remove_all():
 
 
 class Button:
-    """A contact between a line and ground, which the chip pulls up."""
+    """A contact between a line and ground; the chip pulls the line up."""
 
     def __init__(self, chip, line, seen=lambda high: None):
         self.line = line
@@ -77,12 +77,12 @@ class Button:
         self.fastest = 0
 
     def turn(self, closed):
-        """The contact closes or opens."""
+        """Closes or opens the contact."""
         self.seen(not closed)
         os.pwrite(self.file, b"pull-down" if closed else b"pull-up", 0)
 
     def bounce(self, closed, changes=41):
-        """So many changes at 10 kHz, the last one to `closed`; remembers the frequency that it came to."""
+        """Changes the contact repeatedly at 10 kHz, the last time to `closed`; records the frequency achieved."""
         began = time.monotonic()
         for change in range(changes):
             self.turn(closed == (change % 2 == 0))
@@ -91,14 +91,14 @@ class Button:
         self.fastest = max(self.fastest, (changes - 1) / 2 / (time.monotonic() - began))
 
     def press(self, seconds=0.3):
-        """A finger presses and lets go; the contact bounces both times."""
+        """Presses and releases the button; the contact bounces both times."""
         self.bounce(True)
         time.sleep(seconds)
         self.bounce(False)
 
 
 def changes(is_lit, seconds):
-    """Looks at a lamp for so long: [(seconds that it stayed so, whether it was lit), …], the first and last cut."""
+    """Watches a lamp: [(seconds in this state, whether it was lit), …]; the first and last are incomplete."""
     began = last = time.monotonic()
     lit, seen = is_lit(), []
     while (now := time.monotonic()) < began + seconds:
@@ -111,7 +111,7 @@ def changes(is_lit, seconds):
 
 
 def shows(is_lit, pattern, seconds=4.5):
-    """Fails unless the lamp shows the pattern for so long: "on", "off", "slow", "fast", "double" or "double-dark"."""
+    """Fails unless the lamp shows the pattern for this time: "on", "off", "slow", "fast", "double" or "double-dark"."""
     steady = {"on": True, "off": False}
     seen = changes(is_lit, seconds)
     words = f"the lamp does not show {pattern}: {seen}"
@@ -129,7 +129,7 @@ def shows(is_lit, pattern, seconds=4.5):
 
 
 def soon_shows(is_lit, pattern, seconds=10):
-    """The same as soon as it does."""
+    """Waits until the lamp shows the pattern."""
     def look():
         try:
             shows(is_lit, pattern, 4.5)

@@ -7,12 +7,12 @@ from .daemon import Perchd
 from .failure import require, wait_for
 
 NODE = "/dev/video20"
-# What it films, as ffmpeg's input; it does not move, so that pictures can be compared.
+# The camera's picture, as ffmpeg's input; it does not move, so that pictures can be compared.
 BARS = ("-f", "lavfi", "-i", "smptebars=size=320x180:rate=10,format=yuv420p")
 
 
 def feed(*codec):
-    """Loads the module and starts ffmpeg with these options; the process, once the camera gives pictures."""
+    """Loads the module and starts ffmpeg with these options; returns the process once the camera gives pictures."""
     devices.load("v4l2loopback", video_nr=NODE[len("/dev/video"):], card_label="Loop", exclusive_caps=1)
     feeder = subprocess.Popen(
         ("ffmpeg", "-v", "error", "-nostdin", "-re", *BARS, *codec, "-f", "v4l2", NODE), stdin=subprocess.DEVNULL
@@ -25,7 +25,7 @@ def feed(*codec):
 
 
 def film(lab, *codec):
-    """Streams the camera fed with `codec` into loop.ts. What perchd says of the camera, and the seconds until it was live."""
+    """Streams the camera fed with `codec` into loop.ts. Returns perchd's report on the camera, and the seconds until it was live."""
     feeder = feed(*codec)
     try:
         with Perchd(lab, device=NODE, encoder="auto") as perchd:
@@ -40,7 +40,7 @@ def film(lab, *codec):
 
 
 def compare(lab):
-    """On the host: loop.ts decodes and shows what was filmed. Its path and the decibels."""
+    """On the host: checks that loop.ts decodes and shows the camera's picture. Returns its path and the PSNR in dB."""
     path = f"{lab.out}/loop.ts"
     picture.decodes(path)
     picture.ffmpeg("-v", "error", *BARS, "-frames:v", "1", "-f", "rawvideo", f"{lab.out}/bars.raw")

@@ -1,4 +1,4 @@
-"""Pictures compared on the host, where ffmpeg is fast: what the camera gave against what the players get."""
+"""Compares pictures on the host, where ffmpeg is fast: the camera's with the players'."""
 
 import math
 import os
@@ -9,7 +9,7 @@ from .failure import Failure, require
 
 
 def ffmpeg(*arguments, seconds=60):
-    """Runs ffmpeg; what it said."""
+    """Runs ffmpeg; returns its output."""
     done = subprocess.run(
         ("ffmpeg", "-hide_banner", "-nostdin", "-y", *arguments), capture_output=True, text=True, timeout=seconds, check=False
     )
@@ -19,14 +19,14 @@ def ffmpeg(*arguments, seconds=60):
 
 
 def decodes(path):
-    """Every picture of the file decodes; what the decoder complains of is a failure."""
+    """Checks that every picture of the file decodes without a complaint of the decoder."""
     words = ffmpeg("-v", "warning", "-i", path, "-f", "null", "-").strip()
     words = "\n".join(line for line in words.splitlines() if "not enough frames to estimate" not in line)
     require(not words, f"{os.path.basename(path)}: the decoder says {words[:300]}")
 
 
 def frames(path):
-    """Pictures in the file."""
+    """Number of pictures in the file."""
     done = subprocess.run(
         ("ffprobe", "-v", "error", "-count_packets", "-select_streams", "v", "-show_entries", "stream=nb_read_packets", "-of",
          "csv=p=0", path),
@@ -37,7 +37,7 @@ def frames(path):
 
 
 def psnr(raw, pixel_format, coded, width=320, height=180):
-    """Worst PSNR in dB between one raw picture and each of the coded ones; infinite where they are the same."""
+    """Worst PSNR in dB between a raw picture and each of the coded ones; infinite if they are identical."""
     ffmpeg("-v", "error", "-f", "rawvideo", "-pix_fmt", pixel_format, "-s", f"{width}x{height}", "-i", raw, "-frames:v", "1",
            "-pix_fmt", "yuv420p", "-f", "rawvideo", f"{raw}.420")
     ffmpeg("-v", "error", "-i", coded, "-pix_fmt", "yuv420p", "-f", "rawvideo", f"{coded}.420")

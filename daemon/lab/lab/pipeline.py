@@ -1,4 +1,4 @@
-"""The way from vivid through the H.264 encoder to the players: set up, let run, compare pictures at its two ends."""
+"""The pipeline from vivid through the H.264 encoder to the players: sets it up, runs it, compares pictures at both ends."""
 
 import contextlib
 
@@ -6,13 +6,13 @@ from . import devices, picture
 from .daemon import Perchd
 from .failure import require
 
-# As ffmpeg names them.
+# ffmpeg's names.
 PIXEL_FORMATS = {"YU12": "yuv420p", "NV12": "nv12", "YUYV": "yuyv422"}
 
 
 @contextlib.contextmanager
 def streaming(lab, fourcc="NV12", camera=None, daemon=None, **encoder):
-    """A live perchd on vivid and the encoder, which then takes `fourcc` alone; gives the daemon and the camera's node."""
+    """A live perchd on vivid and the encoder, which accepts only `fourcc`; yields the daemon and the camera's device."""
     node = devices.camera(**(camera or {}))
     devices.encoder(**({"formats": devices.ONLY[fourcc]} | encoder))
     with Perchd(lab, **({"device": node, "encoder": "v4l2-m2m"} | (daemon or {}))) as perchd:
@@ -21,7 +21,7 @@ def streaming(lab, fourcc="NV12", camera=None, daemon=None, **encoder):
 
 
 def run(lab, fourcc, zero_copy, camera=None, **encoder):
-    """Streams a still picture for some segments and keeps it and them for `compare`."""
+    """Streams a still picture for some segments and saves both for `compare`."""
     node = devices.camera(**(camera or {}))
     devices.encoder(formats=devices.ONLY[fourcc], **encoder)
     devices.still_picture(node)
@@ -43,9 +43,9 @@ def run(lab, fourcc, zero_copy, camera=None, **encoder):
 
 
 def compare(lab, fourcc):
-    """On the host: the picture in the segments against the one that the camera gave."""
+    """On the host: compares the picture in the segments with the camera's."""
     picture.decodes(f"{lab.out}/{fourcc}.ts")
     decibels = picture.psnr(f"{lab.out}/{fourcc}.raw", PIXEL_FORMATS[fourcc], f"{lab.out}/{fourcc}.ts")
-    # The encoder is lossless; only the chroma of YUYV is halved on the way.
+    # The encoder is lossless; only YUYV's chroma is halved.
     require(decibels >= (38 if fourcc == "YUYV" else 60), f"{fourcc}: PSNR is {decibels:.1f} dB")
     return f"{fourcc}: {decibels:.1f} dB"

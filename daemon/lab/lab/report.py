@@ -1,4 +1,4 @@
-"""One line a scenario, and the sum as the last line: report.py OUT SCENARIO... SECONDS"""
+"""Prints a line for each scenario, and the totals as the last line: report.py OUT SCENARIO... SECONDS"""
 
 import json
 import os
@@ -6,7 +6,7 @@ import sys
 
 
 def read(path):
-    """A result that was written, or None."""
+    """A scenario's result, or None."""
     try:
         with open(path, encoding="utf-8") as file:
             return json.load(file)
@@ -15,7 +15,7 @@ def read(path):
 
 
 def main():
-    """See the module."""
+    """Prints the report; the exit code is 1 after a failure."""
     out, *scenarios, seconds = sys.argv[1:]
     failed = 0
     for name in scenarios:

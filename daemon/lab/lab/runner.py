@@ -1,4 +1,4 @@
-"""Runs scenarios: the guest's half in the virtual machine, then the host's half on what the first one saved.
+"""Runs scenarios: the guest's half in the virtual machine, then the host's half on the files that the first one saved.
 
 A scenario is a file scenarios/NN_name.py with a docstring and
   guest(lab)  runs in the virtual machine as root; raises Failure; may give back a few words
@@ -28,17 +28,17 @@ from .failure import Failure
 
 @dataclasses.dataclass
 class Lab:
-    """What a scenario is given."""
+    """The argument of a scenario."""
 
     name: str
     out: str
-    """Folder for what the host shall see: logs, pictures, segments."""
+    """Folder for files that the host needs: logs, pictures, segments."""
     perchd: str
     """The daemon's program."""
     tools: str
-    """Folder of the other programs that were built for the lab: perch-device's examples."""
+    """Folder with the lab's other programs: perch-device's examples."""
     scratch: str = ""
-    """Folder that vanishes with the virtual machine."""
+    """Folder that disappears with the virtual machine."""
 
 
 def load(name):
@@ -51,7 +51,7 @@ def load(name):
 
 
 def attempt(half, lab, seconds):
-    """Runs one half; what is to be known of it."""
+    """Runs one half; returns its result."""
 
     def too_long(_signal, _frame):
         raise Failure(f"no end after {seconds} s")
@@ -73,7 +73,7 @@ def attempt(half, lab, seconds):
 
 
 def write(path, result):
-    """So that a machine that dies right after has it written."""
+    """Writes and syncs it, in case the machine dies right afterwards."""
     with open(f"{path}.new", "w", encoding="utf-8") as file:
         json.dump(result, file)
         file.flush()
@@ -82,7 +82,7 @@ def write(path, result):
 
 
 def main():
-    """See the module."""
+    """Runs the scenarios given on the command line."""
     parser = argparse.ArgumentParser()
     parser.add_argument("half", choices=["guest", "host"])
     parser.add_argument("--out", required=True)

@@ -9,7 +9,7 @@ PTRACE_SEIZE, PTRACE_INTERRUPT = 0x4206, 0x4207
 
 
 def thread(pid, name):
-    """The process's one thread of that name (the kernel keeps 15 letters of it)."""
+    """The process's only thread of that name (the kernel keeps 15 characters of it)."""
     found = []
     for tid in os.listdir(f"/proc/{pid}/task"):
         with open(f"/proc/{pid}/task/{tid}/comm", encoding="utf-8") as file:
@@ -20,7 +20,7 @@ def thread(pid, name):
 
 
 def stop(tid):
-    """Stops the thread for as long as this process lives and does not wait for it."""
+    """Stops the thread until this process ends or reaps it."""
     libc = ctypes.CDLL(None, use_errno=True)
     libc.ptrace.argtypes = [ctypes.c_ulong, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
     libc.ptrace.restype = ctypes.c_long
@@ -30,7 +30,7 @@ def stop(tid):
 
 
 def reap(tid):
-    """Takes the dead thread away, when it is dead: as its tracer we are in the way of its process's end otherwise."""
+    """Reaps the thread if it is dead; otherwise its tracer (we) would block the end of its process."""
     try:
         return os.waitpid(tid, os.WNOHANG | 0x40000000)[0] == tid  # __WALL
     except ChildProcessError:

@@ -1,4 +1,4 @@
-"""ffmpeg codes through the lab's encoder and decodes every picture back bit by bit. Nothing of Perch runs here."""
+"""ffmpeg encodes with the lab's encoder and decodes every picture bit-exactly. Nothing of Perch runs here."""
 
 import os
 
@@ -22,6 +22,6 @@ def check(lab):
     picture.ffmpeg("-v", "error", *INPUT, "-f", "rawvideo", expected)
     with open(decoded, "rb") as one, open(expected, "rb") as other:
         require(one.read() == other.read(), "the decoded pictures differ from the ones sent in")
-    # The same coder in user space, with harder pictures and other layouts than ffmpeg's encoder wrapper can send.
+    # The same encoder in user space, with harder pictures and layouts that ffmpeg's encoder wrapper cannot send.
     devices.run(os.path.join(os.path.dirname(__file__), "..", "h264-m2m", "test.sh"), seconds=100)
     return "25 pictures came back bit by bit"

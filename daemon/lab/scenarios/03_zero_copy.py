@@ -1,4 +1,4 @@
-"""vivid → H.264 encoder → HLS with buffers passed on as DMABUF, so that no CPU copies a frame: YUYV and NV12."""
+"""vivid → H.264 encoder → HLS with buffers passed on as DMABUF, so that the CPU copies no frame: YUYV and NV12."""
 
 from lab import pipeline
 

@@ -1,4 +1,4 @@
-"""perch-device on vicodec, an encoder we did not write, its driver untouched: single- and multi-planar, copied and passed on as DMABUF.
+"""perch-device on vicodec, an encoder we did not write, with its unmodified driver: single- and multi-planar, copied and passed on as DMABUF.
 
 vicodec codes FWHT, which perchd does not know: perch-device's example `encode_camera` runs, and vicodec's own decoder shows the pictures.
 """
@@ -9,12 +9,12 @@ import re
 from lab import devices, picture
 from lab.failure import require
 
-# vicodec takes no less than 640x360, and wants room for a height that is a multiple of 16.
+# vicodec needs at least 640x360, and memory for a height that is a multiple of 16.
 WIDTH, HEIGHT, FRAMES = 640, 480, 12
 
 
 def encode(lab, camera, name, *options):
-    """Runs the example; what it counted."""
+    """Runs the example; returns its counts."""
     encoder = devices.node("stateful-encoder")
     words = devices.run(
         f"{lab.tools}/encode_camera", camera, encoder, "--format", "NV12", "--size", f"{WIDTH}x{HEIGHT}", "--rate", "5",
@@ -47,7 +47,7 @@ def check(lab):
     for multiplanar in (0, 1):
         name = f"{lab.out}/planes-{multiplanar}"
         decoded = os.path.getsize(f"{name}.decoded")
-        # vicodec's decoder keeps the last picture back until more data comes.
+        # vicodec's decoder holds the last picture back until more data arrives.
         require(decoded >= (FRAMES - 1) * size, f"{decoded // size} pictures of {FRAMES} decode")
         with open(f"{name}.nv12", "rb") as sent, open(f"{name}.decoded", "rb") as got:
             for _ in range(FRAMES - 1):

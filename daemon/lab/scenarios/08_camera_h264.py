@@ -1,4 +1,4 @@
-"""A camera that codes H.264 itself: v4l2loopback fed by x264, no B-frames, four slices a picture. perchd only passes it on."""
+"""A camera that encodes H.264 itself: v4l2loopback fed by x264, no B-frames, four slices per picture. perchd only passes it on."""
 
 from lab import loopback, picture
 from lab.failure import require

@@ -1,4 +1,4 @@
-"""A camera that gives MJPEG: v4l2loopback fed by ffmpeg; perchd decodes, and the board's encoder codes."""
+"""A camera that gives MJPEG: v4l2loopback fed by ffmpeg; perchd decodes, and the board's encoder encodes."""
 
 from lab import devices, loopback
 from lab.failure import require

@@ -1,4 +1,4 @@
-"""vivid's own fault injections while it streams: unplugged in mid-frame, flagged buffers, dropped frames."""
+"""vivid's own fault injections while it streams: unplugged mid-frame, flagged buffers, dropped frames."""
 
 from lab import devices, pipeline
 from lab.failure import require

@@ -28,7 +28,7 @@ def guest(lab):
         require(state["detail"], "the missing camera is reported without words")
         require(perchd.get("/healthz")[0] == 200, "/healthz is not 200 while the camera is missing")
         devices.unload("vivid")
-        # Somebody else takes the number.
+        # Another device takes the number.
         devices.load("v4l2loopback", video_nr=node[len("/dev/video"):])
 
         def plug_in():

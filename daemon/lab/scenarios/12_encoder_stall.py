@@ -1,4 +1,4 @@
-"""The encoder stops working and takes its time to stop: only closing its file helps."""
+"""The encoder stalls and is slow to stop: only closing its file helps."""
 
 from lab import devices, pipeline
 from lab.failure import wait_for

@@ -1,4 +1,4 @@
-"""Draining loses the last frames, or never ends: at a seam and at the daemon's end."""
+"""Draining loses the last frames, or never ends: at a seam and when the daemon stops."""
 
 import time
 

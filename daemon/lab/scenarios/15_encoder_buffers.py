@@ -1,4 +1,4 @@
-"""The encoder gives buffers that are flagged as errors, or empty: viewers see no smear, only a picture less and an IDR."""
+"""The encoder returns buffers that are flagged as errors, or empty: viewers see no smear, only a missing picture and an IDR."""
 
 from lab import devices, picture, pipeline
 from lab.failure import require

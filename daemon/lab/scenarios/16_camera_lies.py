@@ -1,4 +1,4 @@
-"""A camera that refuses to start at first, whose queue dies, whose clock is years away and wraps while it streams."""
+"""A camera that refuses to start at first, whose queue dies, whose clock is years off and wraps while it streams."""
 
 from lab import devices, picture
 from lab.daemon import Perchd
@@ -8,7 +8,7 @@ from lab.failure import require
 def guest(lab):
     node = devices.camera()
     devices.encoder(formats=devices.ONLY["NV12"])
-    # Each strikes once: at the first STREAMON, QBUF and REQBUFS.
+    # Each fault happens once: at the first STREAMON, QBUF and REQBUFS.
     for refusal in ("inject_vidioc_streamon_error", "inject_vidioc_qbuf_error", "inject_vidioc_reqbufs_error"):
         devices.control(node, refusal, 1)
     devices.control(node, "wrap_timestamp", 1)

@@ -1,4 +1,4 @@
-"""A camera's controls over HTTP while it streams: listed, set all or none, and set again when it is opened anew."""
+"""A camera's controls over HTTP while it streams: listed, set all or none, and set again when it is reopened."""
 
 import json
 
@@ -9,7 +9,7 @@ CAMERA = "/api/v1/cameras/front"
 
 
 def value(node, control):
-    """What the driver says of a control."""
+    """The driver's value of a control."""
     return int(devices.run("v4l2-ctl", "-d", node, f"--get-ctrl={control}").split(":")[1])
 
 

@@ -1,5 +1,5 @@
-"""A camera that gives Bayer data only, as a Raspberry Pi's CSI cameras do: the packages to install are named, and with rpicam-vid the camera is taken through it.
-rpicam-vid itself runs on a Raspberry Pi only: here a program of that name knows the options of its builds, ends at any other, and films bars as they say."""
+"""A camera that gives only Bayer data, like a Raspberry Pi's CSI cameras: perchd names the packages to install, and uses rpicam-vid once it is there.
+rpicam-vid runs only on a Raspberry Pi: here a program of that name accepts the options of its builds, rejects any other, and delivers colour bars accordingly."""
 
 import os
 import subprocess
@@ -8,7 +8,7 @@ from lab import devices, loopback
 from lab.daemon import Perchd
 from lab.failure import require, wait_for
 
-# What `rpicam-vid --help` lists of the options that perchd may pass, with and without an argument.
+# Options in `rpicam-vid --help` that perchd may pass, with and without an argument.
 VALUES = ["camera", "timeout", "width", "height", "framerate", "codec", "bitrate", "intra", "verbose", "output"]
 FLAGS = ["nopreview", "inline", "flush"]
 LIBAV = (["libav-format"], ["low-latency"])
@@ -46,7 +46,7 @@ os.execvp("ffmpeg", ["ffmpeg", "-v", "error", "-nostdin", "-re", "-f", "lavfi", 
 
 
 def install(folder, values=(), flags=()):
-    """Puts the stand-in into `folder`, with these options beside those of every build."""
+    """Puts the stand-in into `folder`, with these options in addition to those of every build."""
     path = f"{folder}/rpicam-vid"
     with open(path, "w", encoding="utf-8") as file:
         file.write(STAND_IN.format(values=VALUES + list(values), flags=FLAGS + list(flags)))

@@ -1,4 +1,4 @@
-"""A grabber of analogue video gives two fields in each picture, taken at different moments: viewers see one of them, and no comb where something moves."""
+"""A grabber of analogue video gives two fields in each picture, taken at different moments: viewers see one of them, and no combing where something moves."""
 
 from lab import devices, picture
 from lab.daemon import Perchd
@@ -8,7 +8,7 @@ WIDTH, HEIGHT = 320, 240
 
 
 def guest(lab):
-    # An S-Video input, which vivid lets us scale; its bars run to the right.
+    # An S-Video input, which vivid can scale; its bars move to the right.
     devices.load("vivid", n_devs=1, node_types="0x1", num_inputs=1, input_types="0x2", ccs_cap_mode=7)
     node = devices.node("vivid")
     devices.encoder(formats=devices.ONLY["NV12"])
@@ -37,6 +37,6 @@ def check(lab):
                 worst = max(worst, max(abs(a + c - 2 * b) for a, b, c in zip(above, between, below)))
             pictures.add(data)
     require(len(pictures) > 2, f"nothing moves: {len(pictures)} different pictures")
-    # The encoder is lossless, so that only the mean's rounding is left.
+    # The encoder is lossless, so only the rounding of the mean remains.
     require(worst <= 1, f"rows of the other field are left: {worst / 2} off the mean of their neighbours")
     return f"no row of the other field in {len(pictures)} pictures"

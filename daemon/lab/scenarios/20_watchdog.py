@@ -1,5 +1,5 @@
-"""systemd's watchdog, with the unit that we ship and a real systemd: the daemon is stopped, then only its capture thread; both
-end in a restart that has the stream back. Port 80, which systemd binds, is there all along and ends with the service."""
+"""systemd's watchdog, with the shipped unit and a real systemd: the daemon is stopped, then only its capture thread; both
+lead to a restart that resumes the stream. Port 80, which systemd binds, stays open throughout and closes with the service."""
 
 import http.client
 import os
@@ -15,7 +15,7 @@ SECONDS = 240
 
 
 def process():
-    """PID of the daemon as this side of the namespace sees it."""
+    """The daemon's PID outside the namespace."""
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
             if os.readlink(f"/proc/{pid}/exe").startswith("/run/lab/perchd"):
@@ -26,7 +26,7 @@ def process():
 
 
 def port_80():
-    """Status of the site on the socket that systemd hands over; 0 while nobody answers there."""
+    """HTTP status on the socket that systemd passes on; 0 without an answer."""
     connection = http.client.HTTPConnection("127.0.0.1", 80, timeout=10)
     try:
         connection.request("GET", "/readyz")
@@ -40,7 +40,7 @@ def port_80():
 def guest(lab):
     node = devices.camera()
     devices.encoder(formats=2)
-    # Not started here: systemd does. The object writes the configuration and watches.
+    # systemd starts the daemon; this object only writes the configuration and watches.
     perchd = Perchd(lab, device=node, encoder="v4l2-m2m")
     with open(perchd.config, encoding="utf-8") as file:
         text = file.read().replace(perchd.data, "/var/lib/perch")
@@ -50,7 +50,7 @@ def guest(lab):
     with Systemd(lab, perchd.config) as systemd:
         try:
             perchd.log = "/run/lab/perchd.log"
-            # Type=notify: this comes back when READY=1 was said.
+            # Type=notify: this returns after READY=1.
             systemd.systemctl("start", "perchd.service")
             require(perchd.get("/readyz")[0] == 200, "READY=1 was said before /readyz is 200")
             require(port_80() == 200, "nobody answers on port 80, which perchd.socket has")
@@ -58,7 +58,7 @@ def guest(lab):
             words.append(f"STATUS={systemd.show('StatusText')}")
 
             def restarted(what, strike, undo=lambda: None):
-                """Strikes and waits until systemd has ended that process for the watchdog's sake and the stream is back."""
+                """Causes the fault and waits until the watchdog has ended the process and the stream is back."""
                 ended, pid = len(systemd.results()), process()
                 began = time.monotonic()
                 strike(pid)

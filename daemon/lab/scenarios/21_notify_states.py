@@ -1,4 +1,4 @@
-"""What systemd is told, in order, taken down at the socket: STATUS, READY once the first segment is there, WATCHDOG, STOPPING."""
+"""The messages to systemd, in order, recorded at the socket: STATUS, READY once the first segment exists, WATCHDOG, STOPPING."""
 
 import os
 import socket
@@ -9,7 +9,7 @@ from lab.failure import require, wait_for
 
 
 class Recorder:
-    """A notify socket that keeps every line."""
+    """A notify socket that records every line."""
 
     def __init__(self, path):
         self.path = path
@@ -19,7 +19,7 @@ class Recorder:
         self.lines = []
 
     def read(self):
-        """Takes what has come; all so far."""
+        """Reads new messages; returns all so far."""
         while True:
             try:
                 self.lines += self.socket.recv(65536).decode().splitlines()
@@ -31,7 +31,7 @@ def guest(lab):
     recorder = Recorder(f"{lab.scratch}/notify")
     environment = {"NOTIFY_SOCKET": recorder.path, "WATCHDOG_USEC": "2000000"}
     os.environ.pop("WATCHDOG_PID", None)
-    # No camera yet: not ready, but alive and saying what it waits for.
+    # No camera yet: not ready, but alive and reporting what it waits for.
     with Perchd(lab, environment, device="/dev/video0", encoder="v4l2-m2m") as perchd:
         wait_for(
             lambda: any(line.startswith("STATUS=waiting for the camera") for line in recorder.read()), 15,

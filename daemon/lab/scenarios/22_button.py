@@ -1,5 +1,5 @@
-"""The button and the lamp on GPIO lines (gpiocdev): presses that bounce at 10 kHz start and end a real stream; missing, unplugged and
-stuck buttons are survived and said; the lamp shows each state; a long press asks for the board to be switched off."""
+"""The button and the lamp on GPIO lines (gpiocdev): presses that bounce at 10 kHz start and stop a real stream; missing, unplugged and
+stuck buttons are tolerated and reported; the lamp shows each state; a long press asks to switch the board off."""
 
 import json
 import os
@@ -14,19 +14,19 @@ BUTTON, LAMP = 3, 17
 
 
 def warnings(perchd):
-    """What the page shows an owner."""
+    """The warnings that the page shows to an owner."""
     status, body = perchd.get("/api/v1/system")
     return " ".join(json.loads(body)["warnings"]) if status == 200 else ""
 
 
 def streams(perchd):
-    """All that are or were live, the newest first."""
+    """All streams, live and past, newest first."""
     status, body = perchd.get("/api/v1/streams")
     return json.loads(body)["items"] if status == 200 else []
 
 
 def goes_live(perchd, after=None):
-    """Waits until a stream other than that one can be watched; it."""
+    """Waits until another stream can be watched; returns it."""
     def look():
         newest = (streams(perchd) or [{}])[0]
         return newest if newest.get("state") == "live" and newest["id"] != after else None
@@ -41,7 +41,7 @@ def environment(lab, **more):
     """Settings of the button and the lamp."""
     os.makedirs(f"{lab.scratch}/runtime", exist_ok=True)
     return {
-        # A daemon that is started anew finds nothing on the air.
+        # A restarted daemon finds nothing on the air.
         "PERCH_LIVE_AUTOSTART": "false", "PERCH_LIVE_RESUME_SECONDS": "0", "RUNTIME_DIRECTORY": f"{lab.scratch}/runtime",
         "PERCH_BUTTON_SOURCE": "gpio", "PERCH_BUTTON_CHIP": "panel", "PERCH_BUTTON_LINE": str(BUTTON),
         "PERCH_LAMP_ENABLED": "true", "PERCH_LAMP_CHIP": "lights", "PERCH_LAMP_LINE": str(LAMP),
@@ -55,7 +55,7 @@ def check(lab):
 def guest(lab):
     data = f"{lab.scratch}/data"
     os.makedirs(data)
-    # A card that can be made small.
+    # A card whose free space can be changed.
     devices.run("mount", "-t", "tmpfs", "-o", "size=600M", "data", data)
     try:
         return run(lab, data)
@@ -79,7 +79,7 @@ def run(lab, data):
         button = gpio.Button(panel, BUTTON)
         token = perchd.set_up()
 
-        # There is no camera yet: the stream waits for it.
+        # Without a camera the stream waits.
         button.press()
         wait_for(lambda: perchd.camera().get("state") == "waiting", 20, lambda: f"nothing starts: {perchd.say()}")
         gpio.soon_shows(lit, "slow")
@@ -106,7 +106,7 @@ def run(lab, data):
         require(button.fastest >= 9000, f"the button bounced at {button.fastest:.0f} Hz only")
         words.append(f"bounced at {button.fastest / 1000:.1f} kHz")
 
-        # Torn out while it is listened to, and put in again.
+        # Torn out while in use, and put back.
         panel.unplug()
         wait_for(lambda: missing in warnings(perchd), 20, lambda: f"the unplugged button is not said: {warnings(perchd)!r}")
         gpio.soon_shows(lit, "fast")
@@ -117,7 +117,7 @@ def run(lab, data):
         stream = goes_live(perchd, after=stream["id"])
         gpio.soon_shows(lit, "on")
 
-        # Told at five seconds, while it is still held.
+        # Reported after five seconds, while it is still held.
         word = f"{lab.scratch}/runtime/poweroff"
         button.bounce(True)
         began = time.monotonic()
@@ -132,7 +132,7 @@ def run(lab, data):
         perchd.stop()
         require(not lit(), "the lamp is on after the end")
 
-    # A button that is pressed when the daemon starts: active high, on a line that is pulled up.
+    # A button that is already pressed when the daemon starts: active high, on a pulled-up line.
     with Perchd(lab, environment(lab, PERCH_BUTTON_ACTIVE="high"), device="/dev/video0", encoder="software") as perchd:
         wait_for(lambda: "pressed all the time" in warnings(perchd), 20, lambda: f"not said: {warnings(perchd)!r}")
         gpio.soon_shows(lit, "fast")

@@ -1,4 +1,4 @@
-"""A foot pedal as the button (evdev): its key starts and ends a stream, also after it was unplugged; other keys do nothing."""
+"""A foot pedal as the button (evdev): its key starts and stops a stream, also after it was unplugged and replugged; other keys do nothing."""
 
 import contextlib
 import fcntl
@@ -18,7 +18,7 @@ LINK = "/dev/input/pedal"
 
 
 class Pedal:
-    """A pedal with two keys, made by uinput, under a link as udev makes them by-id for real ones."""
+    """A pedal with two keys, made by uinput, with a by-id link as udev makes for real ones."""
 
     def __init__(self):
         self.file = os.open("/dev/uinput", os.O_WRONLY)
@@ -35,7 +35,7 @@ class Pedal:
 
     @staticmethod
     def node():
-        """Its event node."""
+        """Its event device."""
         with open("/proc/bus/input/devices", encoding="ascii") as file:
             for block in file.read().split("\n\n"):
                 if "Lab FootSwitch" in block:
@@ -43,11 +43,11 @@ class Pedal:
         return None
 
     def event(self, kind, code, value):
-        """One event, as the kernel takes it."""
+        """Sends one event in the kernel's format."""
         os.write(self.file, struct.pack("llHHi", 0, 0, kind, code, value))
 
     def press(self, key, seconds=0.3):
-        """A foot on a key, which repeats meanwhile."""
+        """Presses a key, which repeats while it is held."""
         for value in (1, 2, 2):
             self.event(EV_KEY, key, value)
             self.event(EV_SYN, 0, 0)
@@ -56,7 +56,7 @@ class Pedal:
         self.event(EV_SYN, 0, 0)
 
     def unplug(self):
-        """It is gone."""
+        """Unplugs the pedal."""
         fcntl.ioctl(self.file, UI_DEV_DESTROY)
         os.close(self.file)
 

@@ -1,5 +1,5 @@
-"""The header of a Raspberry Pi 4 and of a 5 (rppal): gpio-sim under the name of its chip, a file in place of its registers and a device
-tree that names the board; presses that bounce start and end a stream, and the lamp is switched by the registers."""
+"""The header of a Raspberry Pi 4 and of a 5 (rppal): gpio-sim with the name of its chip, a file in place of its registers and a device
+tree that names the board; bouncing presses start and stop a stream, and the registers switch the lamp."""
 
 import mmap
 import os
@@ -13,7 +13,7 @@ BUTTON, LAMP = 3, 17
 
 
 class Registers:
-    """The file that rppal takes for a chip's registers, and what the chip would do when they are written."""
+    """The file that rppal uses as a chip's registers, and the chip's reaction to writes."""
 
     node, size = "/dev/gpiomem", mmap.PAGESIZE
 
@@ -25,19 +25,19 @@ class Registers:
         self.lamp = None
 
     def word(self, offset):
-        """One register."""
+        """Reads a register."""
         return int.from_bytes(self.memory[offset:offset + 4], "little")
 
     def put(self, offset, value):
-        """The same, written."""
+        """Writes a register."""
         self.memory[offset:offset + 4] = value.to_bytes(4, "little")
 
     def level(self, high):
-        """The button's level, as the chip would show it."""
+        """Sets the button's level, as the chip would show it."""
         self.put(self.shown, high << BUTTON)
 
     def lit(self):
-        """Whether the lamp is lit, by what was last written to set and clear. They are looked at often enough to see each."""
+        """Whether the lamp is lit, from the last write to the set and clear registers. They are polled often enough to see each write."""
         for offset, lit in ((self.set, True), (self.clear, False)):
             if self.word(offset) >> LAMP & 1:
                 self.put(offset, 0)
@@ -46,22 +46,22 @@ class Registers:
 
 
 class Bcm2711(Registers):
-    """Of the Raspberry Pi 4 (the chip's data sheet, chapter 5)."""
+    """Registers of the Raspberry Pi 4 (the chip's data sheet, chapter 5)."""
 
     board, compatible, label = "Raspberry Pi 4 B", "raspberrypi,4-model-b", "pinctrl-bcm2711"
     set, clear, shown = 0x1C, 0x28, 0x34
 
     def function(self, line):
-        """What the line is set up as."""
+        """The line's function."""
         return {0b000: "input", 0b001: "output"}.get(self.word(line // 10 * 4) >> line % 10 * 3 & 0b111, "other")
 
     def pulled_up(self):
-        """Whether the button's line is."""
+        """Whether the button's line is set up."""
         return self.word(0xE4) >> BUTTON * 2 & 0b11 == 0b01
 
 
 class Rp1(Registers):
-    """Of the Raspberry Pi 5 (the chip's data sheet, chapter 3): three banks, whose bits are set and cleared by addresses of their own."""
+    """Registers of the Raspberry Pi 5 (the chip's data sheet, chapter 3): three banks, with separate addresses for setting and clearing bits."""
 
     board, compatible, label = "Raspberry Pi 5", "raspberrypi,5-model-b", "pinctrl-rp1"
     node, size = "/dev/gpiomem0", 0x30000
@@ -74,13 +74,13 @@ class Rp1(Registers):
             self.put(4 + line * 8, self.unused)
 
     def function(self, line):
-        """What the line is set up as."""
+        """The line's function."""
         if self.word(4 + line * 8) & 0b11111 != 5:
-            return "input"  # by no function at all
+            return "input"  # no function is selected
         return "output" if self.word(self.drive) >> line & 1 and not self.word(self.leave) >> line & 1 else "input"
 
     def pulled_up(self):
-        """Whether the button's line is."""
+        """Whether the button's line is set up."""
         return self.word(0x20004 + BUTTON * 4) >> 2 & 0b11 == 0b10
 
 
@@ -89,7 +89,7 @@ def guest(lab):
 
 
 def header(lab, board):
-    """One board's header."""
+    """Tests one board's header."""
     gpio.remove_all()
     chip = gpio.Chip(board.label, lines=54).plug_in()
     require(chip.name == "gpiochip0", f"the chip is {chip.name}: rppal looks for them one by one from 0")

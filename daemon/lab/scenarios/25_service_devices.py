@@ -1,5 +1,5 @@
-"""perchd as its own user, under the unit that we ship and our udev rules: it opens cameras, encoder, microphone and GPIO, also those that come
-after it has started, and no other device and nobody else's files. A long press switches the machine off through perch-poweroff.path."""
+"""perchd as its own user, with the shipped unit and udev rules: it can open cameras, encoder, microphone and GPIO, also those that appear
+after its start, but no other device and no other user's files. A long press switches the machine off through perch-poweroff.path."""
 
 import contextlib
 import glob
@@ -33,7 +33,7 @@ StandardError=append:/run/lab/doors.log
 
 @contextlib.contextmanager
 def installed():
-    """The user, its groups and the udev rules are there, as the package puts them there; gone afterwards."""
+    """Creates the user, its groups and the udev rules, as the package does; removes them afterwards."""
     layers = "/run/lab-etc"
     for layer in ("upper", "work"):
         os.makedirs(f"{layers}/{layer}")
@@ -55,12 +55,12 @@ def installed():
 
 
 def group_of(path):
-    """Whose it is."""
+    """The file's owner and group."""
     return grp.getgrgid(os.stat(path).st_gid).gr_name
 
 
 def unlocked(path, node=None):
-    """A node that anybody may open, but for the unit's own rules."""
+    """A device that everyone may open, except for the unit's rules."""
     if node:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
@@ -70,7 +70,7 @@ def unlocked(path, node=None):
 
 
 def disguise_clock_as_gpio_registers(systemd):
-    """Has systemd take the machine's clock (/dev/rtc0) for the driver of a Raspberry Pi's registers; the node that the clock then has."""
+    """Makes systemd treat the machine's clock (/dev/rtc0) as a Raspberry Pi's register driver; returns the clock's device."""
     clock = os.stat("/dev/rtc0").st_rdev
     with open("/proc/devices", encoding="ascii") as file:
         drivers = file.read()
@@ -81,7 +81,7 @@ def disguise_clock_as_gpio_registers(systemd):
 
 
 def try_doors(systemd, doors):
-    """What comes of each, from inside of the sandbox."""
+    """The result of opening each, inside the sandbox."""
     with open(f"{systemd.units}/perch-doors.service.d/try.conf", "w", encoding="utf-8") as file:
         file.write(DOORS.format(doors=" ".join(doors)))
     systemd.systemctl("daemon-reload")
@@ -135,7 +135,7 @@ def run(lab):
         require({"audio", "gpio", "video"} <= set(groups) <= {"audio", "gpio", "perch", "video"}, f"perchd is in the groups {groups}")
         words.append(f"as perch in {', '.join(groups)}")
 
-        # All of it comes after perchd has started.
+        # All devices appear after perchd has started.
         chip = gpio.Chip("header").plug_in()
         node = f"/dev/{chip.name}"
         require((group_of(node), stat.S_IMODE(os.stat(node).st_mode)) == ("gpio", 0o660), f"{node} is of group {group_of(node)}")
@@ -154,7 +154,7 @@ def run(lab):
         wait_for(lambda: perchd.camera().get("state") == "stopped", 20, lambda: f"it does not end: {perchd.say()}")
         systemd.systemctl("stop", "perchd.service")
 
-        # The same sandbox, from inside. What may not be opened is open to everybody else.
+        # Inside the same sandbox. Everyone else may open the files that it must not open.
         devices.load("snd-aloop")
         devices.load("brd", rd_nr=1, rd_size=64)
         for module in ("uinput", "loop", "fuse", "mousedev"):
@@ -163,7 +163,7 @@ def run(lab):
         require(group_of(microphone) == "audio", f"{microphone} is of group {group_of(microphone)}")
         registers = disguise_clock_as_gpio_registers(systemd)
         perch = pwd.getpwnam("perch")
-        # Its own, but no places that the unit gives it.
+        # Owned by perchd's user, but outside the unit's directories.
         own = ["/srv/own", "/run/own", "/var/own"]
         for path in own:
             os.makedirs(path, exist_ok=True)
@@ -178,7 +178,7 @@ def run(lab):
                    f"r:{unlocked('/dev/tty1')}", f"rw:{unlocked('/dev/loop-control')}", f"rw:{unlocked('/dev/fuse')}",
                    "r:/etc/shadow", "r:/run/lab/secret", "r:/root", "r:/home", "w:/etc/perch-was-here", "w:/usr/bin/perch-was-here",
                    *(f"w:{path}/try" for path in own), "w:/sys/kernel/mm/ksm/run", "w:/proc/sys/kernel/panic"]
-        # Doors that nobody locks tell whether the sandbox does.
+        # Files that anyone may open show whether the sandbox blocks them.
         for door in refused[:7]:
             require(os.path.exists(door.split(":")[1]), f"{door} is not there to be tried")
         found = try_doors(systemd, allowed + refused)
@@ -189,7 +189,7 @@ def run(lab):
         require(set(locked.values()) <= {"EPERM", "ENOENT", "EACCES"}, f"{locked}")
         words.append(f"{len(allowed)} doors open, {len(refused)} locked")
 
-        # A long press: systemd switches off, and perchd ends in order.
+        # A long press: systemd switches off, and perchd stops cleanly.
         before = len(systemd.results())
         systemd.systemctl("start", "perchd.service")
         known = len(log())

@@ -1,5 +1,5 @@
-"""A board that knows no Wi-Fi, with the card's own scripts: its access point, a phone on it that is led to perchd's page, a wrong password, the right
-one, and the network again after a restart. Three simulated radios (mac80211_hwsim): the board's, a phone's, and the house's."""
+"""A board that knows no Wi-Fi, with the card's scripts: its access point, a phone on it that is redirected to perchd's page, a wrong password, the right
+one, and rejoining after a restart. Three simulated radios (mac80211_hwsim): the board's, a phone's, and the house's."""
 
 import contextlib
 import json
@@ -30,7 +30,7 @@ LEASE = "#!/bin/sh\n[ \"$1\" = bound ] && ip address replace $ip/24 dev $interfa
 
 
 class Radio:
-    """Somebody else with a radio, in a network namespace of their own."""
+    """Another computer with a radio, in a network namespace of its own."""
 
     def __init__(self, name, number):
         self.name, self.interface = name, f"wlan{number}"
@@ -41,28 +41,28 @@ class Radio:
         self.children = []
 
     def run(self, *command, seconds=40, check=True):
-        """There."""
+        """Runs a command there."""
         return devices.run("ip", "netns", "exec", self.name, *command, seconds=seconds, check=check)
 
     def start(self, *command, log):
-        """Runs until the end of the scenario."""
+        """Starts a program that runs until the end of the scenario."""
         with open(log, "ab") as file:
             self.children.append(subprocess.Popen(("ip", "netns", "exec", self.name, *command), stdin=subprocess.DEVNULL, stdout=file, stderr=file))
 
     def supplicant(self, lab, text):
-        """wpa_supplicant with this configuration."""
+        """Starts wpa_supplicant with this configuration."""
         path = f"{lab.scratch}/{self.name}.conf"
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
         self.start("wpa_supplicant", "-c", path, "-i", self.interface, log=f"{lab.out}/{self.name}.log")
 
     def is_associated(self):
-        """Whether it is in some network."""
+        """Whether it has joined a network."""
         return "Connected to" in self.run("iw", "dev", self.interface, "link")
 
 
 class Board:
-    """The board: what its units run, with times for the impatient."""
+    """The board: runs what its units run, with shorter times."""
 
     def __init__(self, lab):
         self.lab, self.child = lab, None
@@ -80,7 +80,7 @@ class Board:
         }
 
     def start(self):
-        """As perch-wifi.service does, or restarts."""
+        """Starts or restarts the script, as perch-wifi.service does."""
         self.stop()
         with open(f"{self.lab.out}/wifi.log", "ab") as log:
             self.child = subprocess.Popen(
@@ -88,27 +88,27 @@ class Board:
             )
 
     def stop(self):
-        """With all that it has started."""
+        """Stops the script with everything it has started."""
         if self.child:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.child.pid, signal.SIGKILL)
             self.child.wait()
 
     def takes_over(self):
-        """As perch-wifi-choice.service does."""
+        """Passes the choice on, as perch-wifi-choice.service does."""
         wait_for(lambda: os.path.exists("/run/perch/wifi-choice"), 10, "perchd leaves no choice")
         done = subprocess.run(("/bin/sh", f"{IMAGE}/usr/lib/perch/wifi-choice"), env=self.environment, capture_output=True, text=True, check=False)
         require(done.returncode == 0 and not done.stderr, f"wifi-choice: {done.stderr}")
         self.start()
 
     def says(self):
-        """What perchd reads."""
+        """The state file that perchd reads."""
         with contextlib.suppress(FileNotFoundError), open("/run/perch-wifi/state", encoding="ascii") as file:
             return file.read()
         return ""
 
     def wait_until(self, words, seconds):
-        """Until it says so."""
+        """Waits for a state."""
         wait_for(lambda: self.says().startswith(words), seconds, lambda: f"the board says “{self.says()}”, not “{words}”: {tail(f'{self.lab.out}/wifi.log')}", 0.5)
 
 
@@ -119,7 +119,7 @@ def tail(path):
 
 
 def ask(phone, method, path, host="10.47.0.1", body=None):
-    """Status, where it leads, and the answer."""
+    """Status, redirect and body."""
     program = (
         "import http.client, json, sys\n"
         "method, path, host, body = sys.argv[1:]\n"
@@ -132,7 +132,7 @@ def ask(phone, method, path, host="10.47.0.1", body=None):
 
 
 def join_access_point(lab, board, phone):
-    """As a phone does; how it was led to the page."""
+    """Opens a page as a phone does; returns how it was redirected."""
     board.wait_until("access-point 10.47.0.1 Perch-", 120)
     wait_for(phone.is_associated, 60, lambda: f"the phone does not join: {tail(f'{lab.out}/phone.log')}", 1)
     wait_for(lambda: "10.47.0.1/24" in devices.run("ip", "-4", "address", "show", "dev", "wlan0"), 30, lambda: f"networkd gives no address: {tail(f'{lab.out}/networkd.log')}", 1)
