@@ -3,9 +3,9 @@
 #
 #     cross/build.sh aarch64-unknown-linux-gnu          also armv7-unknown-linux-gnueabihf, x86_64-unknown-linux-gnu
 #
-# With `cross` (cross.toml) where rustup is and Docker or Podman answers; PERCH_CROSS=chroot chooses the other way all the same. Otherwise in a chroot of
-# Debian 12, which has Rust and compilers for other machines as packages; that needs root. A newer Debian would not do: Rust's library links to what
-# its glibc has. The chroot and what was compiled in it stay in ~/.cache/perch, under the hash of what they are made of.
+# Uses `cross` (cross.toml) if rustup exists and Docker or Podman answers; PERCH_CROSS=chroot prevents that. Otherwise it uses a chroot of
+# Debian 12, which has packages for Rust and cross compilers; that needs root. A newer Debian would not do: Rust's library uses symbols of
+# its glibc. The chroot and its build results are cached in ~/.cache/perch by the hash of their inputs.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . cross/targets.sh
@@ -16,7 +16,7 @@ output=${CARGO_TARGET_DIR:-target}/$target/dist
 cross_version=0.2.5
 say() { echo "cross: $*" >&2; }
 
-# Which of both answers; `cross` would take Docker's program where it is, whether its daemon runs or not.
+# Finds the one that answers; `cross` would use Docker's client even if its daemon does not run.
 engine() {
     local name
     for name in docker podman; do
@@ -32,15 +32,15 @@ build_with_cross() {
     local rust
     rust=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
     rustup run "$rust" rustc --version >/dev/null 2>&1 || rustup toolchain install "$rust" --profile minimal --no-self-update
-    # Apart from what this machine compiles for itself: build scripts that want its newer glibc do not run in the container.
+    # Separate from this machine's own builds: build scripts linked to its newer glibc do not run in the container.
     local apart=${CARGO_TARGET_DIR:-$PWD/target}/cross
     CROSS_CONFIG=cross.toml CROSS_CONTAINER_ENGINE=$1 CARGO_TARGET_DIR=$apart \
         "$cache/cross-$cross_version/bin/cross" "+$rust" build --profile dist --locked --package perchd --target "$target"
     built=$apart/$target/dist/perchd
 }
 
-# Rust for browsers, which Debian keeps new in its old releases too; GCC for the machine itself, for build scripts, and for the target; libclang and the
-# target's libraries with their headers.
+# rustc-web, which Debian also updates in old releases; GCC for the machine itself (build scripts) and for the target; libclang and the
+# target's libraries with headers.
 packages=(ca-certificates rustc-web cargo-web "libstd-rust-web-dev:$DEBIAN_ARCHITECTURE" gcc g++ libc6-dev "gcc-${GNU//_/-}" "g++-${GNU//_/-}"
     "libasound2-dev:$DEBIAN_ARCHITECTURE" libclang-dev cmake make perl pkg-config)
 
@@ -51,7 +51,7 @@ make_chroot() {
         --include="$(IFS=,; echo "${packages[*]}")" bookworm "$chroot.new" \
         "deb $(cross/debian-mirror.sh) bookworm main" "deb $(cross/debian-mirror.sh security) bookworm-security main"
     mkdir -p "$chroot.new"/{source,cargo/registry,target}
-    # One of older inputs is of no use any more.
+    # One with older inputs is useless.
     find "$cache" -maxdepth 1 -name "cross-$DEBIAN_ARCHITECTURE-*" ! -path "$chroot.new" -exec rm -rf --one-file-system {} +
     mv "$chroot.new" "$chroot"
 }
@@ -60,7 +60,7 @@ build_in_chroot() {
     [ "$(dpkg --print-architecture)" = amd64 ] || { say "the chroot is made of amd64 programs: install Docker"; exit 1; }
     [ "$(id -u)" = 0 ] || { say "a chroot is for root: sudo make cross TARGET=$target, or install Docker"; exit 1; }
     daemon/setup.sh build cross
-    # Two runs share what they compile.
+    # Two runs share their build results.
     mkdir -p "$cache"
     exec 9>"$cache/cross.lock"
     flock 9
@@ -68,7 +68,7 @@ build_in_chroot() {
     [ "$DEBIAN_ARCHITECTURE" = amd64 ] || architectures+=,$DEBIAN_ARCHITECTURE
     chroot=$cache/cross-$DEBIAN_ARCHITECTURE-$(echo "bookworm ${packages[*]}" | sha256sum | cut -c1-16)
     [ -d "$chroot" ] || make_chroot
-    # All that is fetched is fetched here: the chroot has no network to speak of.
+    # All downloads happen here: the chroot has no usable network.
     cargo fetch --quiet --locked
     local registry=${CARGO_HOME:-$HOME/.cargo}/registry upper=${target^^}
     # The mounts are of that namespace and end with it. Paths in it are always the same, and so are the ones in the program.
@@ -93,7 +93,7 @@ else
     build_in_chroot
 fi
 mkdir -p "$output"
-# A copy is whole or not there.
+# The copy appears only when it is complete.
 install -m 755 "$built" "$output/perchd.new"
 mv "$output/perchd.new" "$output/perchd"
 cross/check.sh "$target" "$output/perchd"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Says how large a program for a board is and what it needs there, and fails when that is more than Debian 12 has.
+# Prints a program's size and what it needs on a board, and fails if Debian 12 does not have that.
 #
 #     cross/check.sh TARGET FILE
 set -euo pipefail
@@ -8,7 +8,7 @@ name_target "$1"
 file=$2
 die() { echo "cross: $file $*" >&2; exit 1; }
 
-# The newest version of a library's symbols that the file asks for; nothing where it asks for none.
+# The newest symbol version of a library that the file needs; empty if it needs none.
 newest() { readelf --wide --version-info "$file" | sed -n "s/.*\b$1_\([0-9][0-9.]*\).*/\1/p" | sort -Vu | tail -n 1; }
 at_most() { [ "$(printf '%s\n' "$1" "$2" | sort -V | tail -n 1)" = "$2" ]; }
 
@@ -20,13 +20,13 @@ needs=()
 for rule in "GLIBC $HIGHEST_GLIBC" "GLIBCXX $HIGHEST_GLIBCXX" "CXXABI $HIGHEST_CXXABI"; do
     read -r name highest <<<"$rule"
     found=$(newest "$name")
-    # Every program needs glibc: no answer would be a check that does not look.
+    # Every program needs glibc: an empty result means that the check itself is broken.
     [ "$name" != GLIBC ] || [ -n "$found" ] || die "names no version of glibc"
     [ -z "$found" ] || at_most "$found" "$highest" || die "needs $name $found; Debian 12 has $highest"
     [ -z "$found" ] || needs+=("$name $found")
 done
 libraries=$(readelf --wide --dynamic "$file" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | sort | tr '\n' ' ')
-# What Debian 12 always has, or the package depends on. Anything else slipped in.
+# Libraries that Debian 12 always has, or that the package depends on. Any other is a mistake.
 for library in $libraries; do
     case $library in
         libc.so.6 | libm.so.6 | libgcc_s.so.1 | libstdc++.so.6 | ld-linux*.so.*) ;;

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Prints the mirror that this machine's apt takes Debian from, so that chroots and images come from there too; Debian's own where apt has none.
+# Prints the Debian mirror of this machine's apt, which chroots and images then use, too; without one, Debian's own.
 #
 #     debian-mirror.sh [security]
 suffix=${1:+-$1}

@@ -1,5 +1,5 @@
-# What the scripts here call a target: sets DEBIAN_ARCHITECTURE, GNU (the compilers' prefix) and QEMU from a Rust target. To be sourced.
-# The oldest system that a release must run on is Debian 12: its glibc, and the libstdc++ of its GCC 12.
+# Describes a target: sets DEBIAN_ARCHITECTURE, GNU (the compilers' prefix) and QEMU from a Rust target. To be sourced.
+# The oldest system that a release must run on is Debian 12, with its glibc and the libstdc++ of its GCC 12.
 HIGHEST_GLIBC=2.36
 HIGHEST_GLIBCXX=3.4.30
 HIGHEST_CXXABI=1.3.13

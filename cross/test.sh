@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs a built perchd for a board on this machine, under QEMU's emulation of that board's processor and with Debian 12's own libraries: `check-config`,
-# `probe`, and a live test pattern that is fetched with curl and looked at by ffprobe.
+# `probe`, and a live test pattern that is fetched with curl and checked with ffprobe.
 #
 #     cross/test.sh TARGET [FILE]
 set -euo pipefail
@@ -23,7 +23,7 @@ fi
 work=$(mktemp -d)
 daemon=
 trap '[ -z "$daemon" ] || kill -KILL "$daemon" 2>/dev/null || true; rm -rf "$work"' EXIT
-# By their whole paths, too: -L is not asked in statx(2), by which the loader of 32 bits looks whether its own folders are there.
+# With absolute paths, too: QEMU's -L does not apply to statx(2), which the 32-bit loader uses to check its folders.
 perchd=("$QEMU" -L "$libraries" -E "LD_LIBRARY_PATH=$libraries/lib/$GNU:$libraries/usr/lib/$GNU" "$program" --data-dir "$work/data")
 
 "${perchd[@]}" --version
@@ -43,7 +43,7 @@ TOML
 mkfifo "$work/log"
 "${perchd[@]}" --config "$work/perch.toml" --listen 127.0.0.1:0 2>"$work/log" &
 daemon=$!
-# The log says where it listens; the rest of it must be read, too, or the daemon would wait for its reader.
+# The log contains the address; the rest must be read, too, or the daemon would block.
 exec 3<"$work/log"
 site=
 while [ -z "$site" ] && IFS= read -r -t 60 line <&3; do

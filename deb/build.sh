@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Makes the Debian package of perchd for a board: target/TARGET/debian/perch_VERSION_ARCHITECTURE.deb
+# Builds the Debian package of perchd for a board: target/TARGET/debian/perch_VERSION_ARCHITECTURE.deb
 #
-#     deb/build.sh [TARGET]          this machine's own architecture where none is named
+#     deb/build.sh [TARGET]          default: this machine's architecture
 #
-# What is in it says [package.metadata.deb] in daemon/app/Cargo.toml. The same inputs give the same bytes.
+# Its content is listed in [package.metadata.deb] of daemon/app/Cargo.toml. The same inputs give the same bytes.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 daemon/setup.sh build deb

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Tries the Debian package that deb/build.sh made: lintian; what systemd thinks of the unit; then its whole life in a Debian 12 of its architecture:
-# installed, upgraded, removed, installed again, purged.
+# Tests the Debian package from deb/build.sh: lintian; systemd's check of the unit; then, in a Debian 12 of its architecture, installation,
+# upgrade, removal, reinstallation and purge.
 #
 #     deb/test.sh [TARGET]
 set -euo pipefail
@@ -29,7 +29,7 @@ for page in docs/perchd.1 docs/perch.toml.5; do
 done
 ok "the manual's pages are sound"
 
-# A Debian 12 with systemd, as a board has it; the tarball is kept.
+# A Debian 12 with systemd, as on a board; the tarball is cached.
 base=$cache/debian-12-systemd-$DEBIAN_ARCHITECTURE.tar
 if [ ! -e "$base" ]; then
     mkdir -p "$cache"
@@ -41,7 +41,7 @@ root=$(mktemp -d)
 trap 'rm -rf --one-file-system "$root"' EXIT
 tar -C "$root" -xf "$base"
 cp "$package" "$root/perch.deb"
-# The same as the next version.
+# The same package with the next version number.
 dpkg-deb --raw-extract "$package" "$root/next"
 sed -i "s/^Version: .*/Version: $version-2/" "$root/next/DEBIAN/control"
 dpkg-deb --root-owner-group --build "$root/next" "$root/next.deb" >/dev/null
@@ -53,10 +53,10 @@ inside() {
         mkdir -p "$root/run/udev" "$root/run/systemd/system"
         exec chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"' sh "$root" "$@"
 }
-# No systemd runs in there. What the package asks of a running one is written down.
+# systemd does not run in there. Requests to a running one are recorded.
 for tool in systemctl deb-systemd-invoke udevadm; do
     inside dpkg-divert --quiet 2>/dev/null --local --rename --divert "/usr/bin/$tool.real" --add "$(inside sh -c "command -v $tool")"
-    # What only changes files is done: enabling is.
+    # Commands that only change files, such as enable, are executed.
     printf '#!/bin/sh\ncase "$1" in --root=*) exec %s.real "$@" ;; esac\necho "%s $*" >>/asked\n' "/usr/bin/$tool" "$tool" >"$root/usr/bin/$tool"
     chmod 755 "$root/usr/bin/$tool"
 done

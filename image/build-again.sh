@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Builds the image in image/out, or in FOLDER, once more from the same package, and compares: the same inputs give the same bytes.
+# Builds the image in image/out, or in FOLDER, again from the same package, and compares: the same inputs must give the same bytes.
 #
 #     sudo image/build-again.sh PERCH.deb [FOLDER]
 set -euo pipefail
-# Before the change of folder: they are the caller's paths.
+# Resolved before changing the folder: they are relative to the caller's.
 package=$(realpath --canonicalize-existing "${1:?the package that the image is of}")
 first=${2:+$(realpath "$2")}
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -13,7 +13,7 @@ folder=$(mktemp --directory --tmpdir="${PERCH_IMAGE_TMPDIR:-/var/tmp}" perch-aga
 trap 'rm -rf "$folder"' EXIT
 again=$folder/$name
 
-# By somebody else: other rights of new files, other local time; the folder and the time are others anyway.
+# Under different conditions: another umask and time zone; the folder and the time differ anyway.
 (umask 077 && TZ=Asia/Kolkata ./build.sh debian "$package" --as-it-is "$folder" >/dev/null)
 passed=0 failed=0
 same() {

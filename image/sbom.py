@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Lists all that an image is made of, in CycloneDX 1.6 JSON: `sbom.py NAME VERSION SECONDS PACKAGES.tsv CARGO.lock`, to standard output.
+"""Lists everything in an image, as CycloneDX 1.6 JSON: `sbom.py NAME VERSION SECONDS PACKAGES.tsv CARGO.lock`, to standard output.
 
-PACKAGES.tsv is of dpkg-query: package, version, architecture, source package, source version. The same inputs give the same bytes.
+PACKAGES.tsv comes from dpkg-query: package, version, architecture, source package, source version. The same inputs give the same bytes.
 """
 
 import datetime
@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 
 def debian(line: str) -> dict:
-    """A package of Debian."""
+    """A Debian package."""
     package, version, architecture, source, source_version = line.split("\t")
     name = package.split(":")[0]
     purl = f"pkg:deb/debian/{name}@{quote(version)}?arch={architecture}&distro=debian-13"
@@ -25,7 +25,7 @@ def debian(line: str) -> dict:
 
 
 def crate(entry: dict) -> dict:
-    """A crate that the lock file names. Some of them are for tests and other machines only: the file does not tell which."""
+    """A crate in the lock file. Some are only for tests or other machines; the file does not say which."""
     purl = f"pkg:cargo/{entry['name']}@{entry['version']}"
     component = {"type": "library", "bom-ref": purl, "name": entry["name"], "version": entry["version"], "purl": purl}
     if "checksum" in entry:

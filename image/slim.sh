@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Takes out of the tree what no board with a camera needs: half of Debian's kernel modules and the firmware of other machines.
+# Removes from the tree what no board with a camera needs: half of Debian's kernel modules and the firmware of other machines.
 #
 #     image/slim.sh TREE KERNEL-VERSION
 set -euo pipefail
 modules=$1/usr/lib/modules/$2/kernel
 [ -d "$modules" ] || { echo "slim: no modules of kernel $2 in $1" >&2; exit 1; }
 cd "$modules"
-# Graphics other than the Raspberry Pi's, clusters' networks and storage, radio, industry; file systems of other systems.
+# Graphics other than the Raspberry Pi's, cluster networks and storage, radio, industrial devices; file systems of other systems.
 rm -rf drivers/infiniband drivers/scsi/{lpfc,qla2xxx,megaraid,mpt3sas,bfa,be2iscsi,aacraid,qla4xxx,hisi_sas,smartpqi,elx} \
     drivers/gpu/drm/{amd,nouveau,radeon,i915,xe,msm,etnaviv,mediatek,rockchip,tegra,hisilicon,ast,mgag200,exynos,imx,sun4i} drivers/nvme \
     drivers/net/ethernet/{mellanox,intel,chelsio,qlogic,marvell,hisilicon,cavium,aquantia,amazon,freescale,ti,sfc,netronome,pensando,fungible,huawei,google,mediatek,qualcomm,cisco,emulex,neterion,solarflare} \

@@ -1,5 +1,5 @@
-"""Chat: 500 people in one room of a real perchd with a real store, 20 messages a second, for a minute. The crowd is the bench `chat_crowd` of the crate
-perchd, which builds and starts its own daemon; alone it runs with `cargo bench -p perchd --bench chat_crowd`.
+"""Chat: 500 people in one room of a real perchd with a real store, 20 messages a second, for a minute. The bench `chat_crowd` of the crate
+perchd plays the crowd, and builds and starts its own daemon; to run it alone: `cargo bench -p perchd --bench chat_crowd`.
 """
 
 import json
@@ -10,11 +10,11 @@ import table
 
 _DELIVERY = 0.100
 _PATIENCE = 1800
-"""Seconds, with a build before it."""
+"""Seconds, including a build."""
 
 
 def measure() -> table.Result:
-    """Runs the crowd; fails when anything was lost, doubled, out of order, or is not kept."""
+    """Runs the crowd; fails if a message was lost, duplicated, out of order, or not stored."""
     command = ["cargo", "bench", "--locked", "--quiet", "-p", "perchd", "--bench", "chat_crowd"]
     said = subprocess.run(command, cwd=machine.REPOSITORY, stdout=subprocess.PIPE, text=True, timeout=_PATIENCE, check=True)
     return compare(json.loads(said.stdout.splitlines()[-1]))

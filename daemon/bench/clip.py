@@ -1,7 +1,7 @@
-"""The H.264 that Perch and every peer are given: one minute of 720p30 at 4 Mb/s, made once by x264 and cached.
+"""The H.264 input of Perch and every peer: one minute of 720p30 at 4 Mb/s, made once by x264 and cached.
 
-Shaped as a camera's encoder would: no B-frames, one slice a picture, an IDR each two seconds, constant bit rate (the noise in the picture
-makes the encoder need it all).
+It resembles a camera encoder's output: no B-frames, one slice per picture, an IDR every two seconds, constant bit rate (noise in the
+picture makes the encoder use all of it).
 """
 
 import hashlib
@@ -27,7 +27,7 @@ _ENCODE = [
 
 @dataclass(frozen=True)
 class AccessUnit:
-    """Where a coded picture lies in the file."""
+    """Position of a coded picture in the file."""
 
     start: int
     end: int
@@ -35,7 +35,7 @@ class AccessUnit:
 
 
 def make() -> Path:
-    """The clip's path; encodes it when this machine has not done so yet."""
+    """The clip's path; encodes it if necessary."""
     key = hashlib.sha256(" ".join(_ENCODE).encode()).hexdigest()[:12]
     folder = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "perch" / "bench"
     clip = folder / f"720p30-4mbps-{key}.h264"

@@ -1,4 +1,4 @@
-"""The little of HLS that a viewer needs: reads a media playlist, and plays it as a player would, without decoding."""
+"""A minimal HLS viewer: reads a media playlist, and fetches segments as a player would, without decoding."""
 
 import http.client
 import threading
@@ -14,7 +14,7 @@ POLL_SECONDS = 1.0
 
 @dataclass
 class Playlist:
-    """What a media playlist says."""
+    """A parsed media playlist."""
 
     first_sequence: int = 0
     segments: list[tuple[str, float]] = field(default_factory=list)
@@ -52,7 +52,7 @@ def fetch(url: str) -> bytes:
 
 
 def fetch_playlist(url: str) -> Playlist:
-    """Nothing there yet counts as an empty playlist."""
+    """A missing playlist counts as an empty one."""
     try:
         return parse(fetch(url).decode())
     except urllib.error.HTTPError as refusal:
@@ -61,7 +61,7 @@ def fetch_playlist(url: str) -> Playlist:
 
 
 def window_bytes(url: str) -> int:
-    """Bytes of all segments that the playlist lists now."""
+    """Bytes of all segments in the playlist."""
     total = 0
     for name, _ in fetch_playlist(url).segments:
         request = urllib.request.Request(urllib.parse.urljoin(url, name), method="HEAD")
@@ -71,7 +71,7 @@ def window_bytes(url: str) -> int:
 
 
 class Viewer(threading.Thread):
-    """One viewer: over one connection, asks for the playlist each second and takes every new segment once."""
+    """One viewer: over one connection, requests the playlist every second and each new segment once."""
 
     def __init__(self, url: str) -> None:
         super().__init__(daemon=True)

@@ -1,7 +1,7 @@
-"""The time from an IDR leaving the encoder to the segment that it completes being listed. Peer: nginx-rtmp behind ffmpeg.
+"""The time from an IDR leaving the encoder until the segment it completes is listed. Peer: nginx-rtmp behind ffmpeg.
 
-Perch says it itself (the histogram in /metrics); and it is seen from outside: the pacer notes when it hands over each IDR, and a client
-whose blocking reload (`_HLS_msn`, RFC 8216bis §6.2.5.2) waits for the segment notes when the answer came.
+Perch reports it (the histogram in /metrics), and it is measured from outside: the pacer records when it writes each IDR, and a client
+waits for the segment with a blocking reload (`_HLS_msn`, RFC 8216bis §6.2.5.2) and records when the response arrived.
 """
 
 import re
@@ -32,7 +32,7 @@ def observe_perch(perch: Perch) -> list[float]:
 
 
 def observe_peer(peer: RtmpStack) -> list[float]:
-    """Seconds for each of the next segments: nginx-rtmp has no blocking reload, so its playlist file is watched (it is replaced whole)."""
+    """Seconds for each of the next segments: nginx-rtmp has no blocking reload, so its playlist file is polled (it is replaced atomically)."""
     delays = []
     before = peer.playlist_file.stat()
     while len(delays) < SEGMENTS:
@@ -46,7 +46,7 @@ def observe_peer(peer: RtmpStack) -> list[float]:
 
 
 def _last_idr(log: Path, before: float) -> float:
-    """When the newest IDR before that moment began to leave the camera. Delays are far below the two seconds between IDRs."""
+    """The time at which the newest IDR before that moment left the camera. Delays are far below the two seconds between IDRs."""
     times = [int(line) / 1e9 for line in log.read_text().split()]
     return max(moment for moment in times if moment <= before)
 

@@ -1,6 +1,6 @@
-"""One live stream with one viewer: CPU time and resident memory. Peer: what it takes otherwise, ffmpeg → RTMP → nginx-rtmp → HLS.
+"""One live stream with one viewer: CPU time and resident memory. Peer: ffmpeg → RTMP → nginx-rtmp → HLS.
 
-The same pacer plays the camera on both sides and is counted on neither; so is the viewer.
+The same pacer plays the camera on both sides; pacer and viewer are not counted on either.
 """
 
 import time
@@ -15,13 +15,13 @@ from table import Result, Row, size
 SETTLE_SECONDS = 8
 COUNTED_SECONDS = 60
 MEMORY_SAMPLES = 5
-"""A second apart: memory goes up and down with the segment being written."""
+"""One sample a second: memory varies with the segment being written."""
 _MEMORY_TARGET = 12_000_000
 
 
 @dataclass
 class Observed:
-    """What one live stream cost."""
+    """The cost of one live stream."""
 
     cpu_percent: float
     """Of one core."""

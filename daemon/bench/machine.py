@@ -1,4 +1,4 @@
-"""What the bench needs on this machine, and what the machine is: tools, builds, versions."""
+"""The tools and builds that the bench needs, and a description of the machine."""
 
 import datetime
 import json
@@ -16,7 +16,7 @@ _PACKAGES = {"ffmpeg": "ffmpeg", "ffprobe": "ffmpeg", "nginx": "nginx", "wrk": "
 
 
 def install_tools() -> None:
-    """Installs what is missing where it may (root on Debian and kin), names it where it may not."""
+    """Installs missing tools if it may (as root on Debian and derivatives), otherwise lists them."""
     missing = {package for tool, package in _PACKAGES.items() if not shutil.which(tool)}
     if not RTMP_MODULE.exists():
         missing.add("libnginx-mod-rtmp")
@@ -30,7 +30,7 @@ def install_tools() -> None:
     subprocess.run(["apt-get", "update", "-qq"], check=True, env=environment)
     subprocess.run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *names], check=True, env=environment)
     if not had_nginx and _nginx_service_runs():
-        # Debian starts what it installs; the bench wants the program, not a site on port 80.
+        # Debian starts installed services; the bench needs the program, not a site on port 80.
         subprocess.run(["systemctl", "disable", "--now", "nginx"], check=True)
 
 
@@ -39,7 +39,7 @@ def _nginx_service_runs() -> bool:
 
 
 def build() -> tuple[Path, Path]:
-    """perchd as the package carries it (profile `dist`), and the segmenter alone (perch-media's example `segment_file`)."""
+    """perchd as in the package (profile `dist`), and the segmenter alone (perch-media's example `segment_file`)."""
     return _build("-p", "perchd") / "perchd", build_example("perch-media", "segment_file")
 
 
@@ -49,7 +49,7 @@ def build_example(package: str, name: str) -> Path:
 
 
 def _build(*what: str) -> Path:
-    """Builds with the profile of what ships; gives the folder of its output."""
+    """Builds with the package's profile; returns the output folder."""
     subprocess.run(["cargo", "build", "--profile", "dist", "--locked", "--quiet", *what], cwd=REPOSITORY, check=True)
     said = subprocess.run(["cargo", "metadata", "--no-deps", "--offline", "--format-version", "1"], cwd=REPOSITORY, check=True, capture_output=True)
     return Path(json.loads(said.stdout)["target_directory"]) / "dist"

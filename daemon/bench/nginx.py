@@ -1,6 +1,6 @@
-"""The peers made of nginx, as Debian packages it: a static server, and ffmpeg → nginx-rtmp → HLS.
+"""The peers built from Debian's nginx: a static server, and ffmpeg → nginx-rtmp → HLS.
 
-Both keep their files in a memory file system. Must not hold: measurements.
+Both keep their files in a memory file system. Not here: measurements.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ import process
 
 RTMP_MODULE = Path("/usr/lib/nginx/modules/ngx_rtmp_module.so")
 
-# What both peers share. `keepalive_requests` is out of the way so that nginx never has to close a connection under load; logs are off as
+# Common to both peers. `keepalive_requests` is so high that nginx never closes a connection under load; logs are off, as
 # perchd's are.
 _FRAME = """
 {modules}
@@ -54,11 +54,11 @@ rtmp {{
 
 @contextlib.contextmanager
 def _nginx(folder: Path, http_port: int, modules: str = "", rtmp: str = "") -> Iterator[list[int]]:
-    """Runs nginx in `folder` and gives the process ids of master and workers."""
+    """Runs nginx in `folder`; yields the process ids of master and workers."""
     (folder / "www").mkdir(parents=True)
     config = folder / "nginx.conf"
     config.write_text(_FRAME.format(folder=folder, http_port=http_port, open_files=process.OPEN_FILES, modules=modules, rtmp=rtmp))
-    # Workers give up root for `nobody` otherwise, and could not write the HLS files.
+    # Otherwise workers switch from root to `nobody`, and cannot write the HLS files.
     user = ["-g", "user root;"] if Path(folder).owner() == "root" else []
     log = folder / "nginx.log"
     with process.running(["nginx", "-p", str(folder), "-c", str(config), *user], log) as nginx:
@@ -70,13 +70,13 @@ def _answers(port: int) -> bool:
     try:
         urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=1).close()
     except urllib.error.HTTPError:
-        pass  # an empty folder is an answer too
+        pass  # an empty folder is valid, too
     return True
 
 
 @contextlib.contextmanager
 def static_server(folder: Path, files: dict[str, bytes]) -> Iterator[tuple[int, list[int]]]:
-    """Serves `files` by nginx; gives its port and process ids."""
+    """Serves `files` with nginx; yields its port and process ids."""
     port = process.free_port()
     with _nginx(folder, port) as pids:
         for name, content in files.items():
@@ -92,7 +92,7 @@ class RtmpStack:
     playlist_file: Path
     idr_log: Path
     pids: list[int]
-    """All that this stack needs to run: ffmpeg, nginx's master and its workers."""
+    """All processes of this stack: ffmpeg, nginx's master and its workers."""
 
 
 @contextlib.contextmanager
@@ -105,11 +105,11 @@ def rtmp_stack(folder: Path, clip: Path) -> Iterator[RtmpStack]:
         nginx = stack.enter_context(_nginx(folder, http_port, f"load_module {RTMP_MODULE};", rtmp))
         camera = stack.enter_context(process.running(pacer(clip, idr_log), folder / "pacer.log", stdout=-1))
         copy = ["ffmpeg", "-nostdin", "-v", "error", "-use_wallclock_as_timestamps", "1", "-f", "h264", "-i", "pipe:0", "-c", "copy"]
-        # ffmpeg would look at seconds of the input before it passes anything on; a live stack is set up not to.
+        # By default ffmpeg analyses seconds of the input before it passes anything on; a live stack is configured not to.
         copy[4:4] = ["-probesize", "500k", "-analyzeduration", "0", "-fflags", "nobuffer"]
         copy += ["-flvflags", "no_duration_filesize", "-f", "flv", f"rtmp://127.0.0.1:{rtmp_port}/live/bench"]
         sender = stack.enter_context(process.running(copy, log, stdin=camera.stdout))
-        camera.stdout.close()  # ffmpeg has its own end: the pacer ends when ffmpeg does
+        camera.stdout.close()  # ffmpeg has its own copy: the pacer ends when ffmpeg does
         process.wait_until("ffmpeg → nginx-rtmp", playlist.exists, 20, sender, log)
         url = f"http://127.0.0.1:{http_port}/bench.m3u8"
         yield RtmpStack(url, playlist, idr_log, [sender.pid, *nginx])

@@ -3,8 +3,8 @@
 
     pacer.py CLIP.h264|CLIP.ts [IDR_LOG]
 
-Both perchd (as its `command` source) and ffmpeg read from it, so what pacing costs is counted on neither side. For each IDR it appends to
-IDR_LOG the monotonic time, in nanoseconds, at which it began to hand the picture over.
+Both perchd (as its `command` source) and ffmpeg read from it, so the cost of pacing is counted on neither side. For each IDR it appends to
+IDR_LOG the monotonic time, in nanoseconds, at which it began to write the picture.
 """
 
 import os
@@ -37,4 +37,4 @@ if __name__ == "__main__":
     try:
         main()
     except (BrokenPipeError, KeyboardInterrupt):
-        pass  # whoever reads has had enough
+        pass  # the reader has closed the pipe

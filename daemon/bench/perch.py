@@ -1,4 +1,4 @@
-"""perchd under test: one live stream from the clip, as a `command` source, with the shipped defaults but for what is written below."""
+"""perchd under test: one live stream from the clip, as a `command` source, with the shipped defaults except for the settings below."""
 
 import contextlib
 import urllib.request
@@ -45,10 +45,10 @@ class Perch:
     playlist_url: str
     idr_log: Path
     pids: list[int]
-    """perchd alone: its child is the camera."""
+    """Only perchd: its child is the camera."""
 
     def metrics(self) -> str:
-        """What `/metrics` says now."""
+        """The present text of `/metrics`."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as answer:
             return answer.read().decode()
 

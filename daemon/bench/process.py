@@ -1,6 +1,6 @@
-"""Processes that the bench starts: how they are stopped whatever happens, and what they cost (proc(5)).
+"""Processes that the bench starts: they are always stopped, and their cost is measured (proc(5)).
 
-Must not hold: what any particular program is.
+Not here: anything about a particular program.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from pathlib import Path
 _SCHEDULER_CLOCK = 2
 """CPUCLOCK_SCHED: which of a process's clocks, in the lowest bits of its number (include/linux/posix-timers_types.h)."""
 OPEN_FILES = 8192
-"""Descriptors that every started process may have: a thousand connections and then some."""
+"""File descriptors allowed to every started process: a thousand connections and some more."""
 
 
 @contextlib.contextmanager
@@ -32,7 +32,7 @@ def running(argv: list[str], log: Path, **popen: object) -> Iterator[subprocess.
 
 
 def stop(process: subprocess.Popen) -> None:
-    """Ends a process group started by `running`, politely and then not."""
+    """Ends a process group started by `running`: with TERM, then with KILL."""
     for how in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, how)
@@ -48,7 +48,7 @@ def _raise_open_files() -> None:
 
 
 def cpu_of_run(argv: list[str]) -> float:
-    """Runs `argv` to its end and gives user + system seconds, its children's included."""
+    """Runs `argv` to its end; returns its user + system seconds, including its children's."""
     process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     assert process.stderr
     complaint = process.stderr.read()
@@ -60,8 +60,8 @@ def cpu_of_run(argv: list[str]) -> float:
 
 
 def cpu_seconds(pids: list[int]) -> float:
-    """User + system time that these processes have used so far, all their threads, without children: the kernel's own account to the
-    nanosecond (clock_getcpuclockid(3)), where /proc counts in hundredths of a second, which is a tenth of what is measured here."""
+    """User + system time of these processes so far, with all threads and without children, in the kernel's nanoseconds
+    (clock_getcpuclockid(3)). The hundredths of a second in /proc would be a tenth of what is measured here."""
     return sum(time.clock_gettime(~pid << 3 | _SCHEDULER_CLOCK) for pid in pids)
 
 
@@ -75,8 +75,8 @@ def wake_ups(pids: list[int]) -> int:
 
 
 def memory(pids: list[int]) -> tuple[int, int]:
-    """Resident bytes now, as (RSS, PSS) summed over the processes. What they hold in memory files (memfd_create(2)) counts whole,
-    mapped or not: it is their memory, though RSS would leave most of it out."""
+    """Present resident bytes, as (RSS, PSS) summed over the processes. Their memory files (memfd_create(2)) count fully, mapped or
+    not: they are the processes' memory, but RSS leaves most of it out."""
     rss = pss = 0
     for pid in pids:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
@@ -116,7 +116,7 @@ def free_port() -> int:
 
 
 def wait_until(what: str, ready, seconds: float, process: subprocess.Popen, log: Path) -> None:
-    """Asks `ready()` ten times a second until it is true; says what the process wrote when it dies or is late."""
+    """Calls `ready()` ten times a second until it is true; the error contains the process's output if it dies or is too slow."""
     deadline = time.monotonic() + seconds
     while True:
         with contextlib.suppress(OSError):

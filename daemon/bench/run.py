@@ -3,8 +3,8 @@
 
     run.py [--only NAME[,NAME…]] [--runs N] [--perchd FILE] [--segment-file FILE]
 
-Exit code 1 when something could not be measured; a missed target is no failure (speed is shown here, not asserted). Loads loopback only, for
-about eight minutes a run; everything that it starts it stops. To add a measurement: a module that gives a `table.Result`, and a line in MEASUREMENTS.
+Exit code 1 if something could not be measured; a missed target is no failure (speed is reported, not asserted). It uses only loopback, for
+about eight minutes a run, and stops everything it starts. To add a measurement: a module that returns a `table.Result`, and a line in MEASUREMENTS.
 """
 
 import argparse
@@ -37,7 +37,7 @@ _ROOM = 300_000_000
 
 
 class Bench:
-    """What the measurements share: the builds, the clip, a folder in memory, and one perchd that runs from its first use on."""
+    """Shared by the measurements: the builds, the clip, a folder in memory, and one perchd that runs from its first use on."""
 
     def __init__(self, perchd: Path, segment_file: Path, folder: Path, stack: contextlib.ExitStack) -> None:
         self.perchd = perchd
@@ -99,7 +99,7 @@ MEASUREMENTS: dict[str, Callable[[Bench], list[table.Result]]] = {
 
 
 def main() -> int:
-    """Measures, writes, and says by its exit code whether all could be measured."""
+    """Measures and writes the report; the exit code says whether everything could be measured."""
     arguments = _arguments()
     machine.install_tools()
     now = datetime.datetime.now(datetime.timezone.utc)
@@ -165,7 +165,7 @@ def _names(text: str) -> list[str]:
 
 
 def _memory_file_system() -> Path:
-    """Files of both sides lie in memory, so that no disk is measured."""
+    """Files of both sides are in memory, so that no disk is measured."""
     mounts = [line.split() for line in Path("/proc/mounts").read_text().splitlines()]
     if not any(point == str(_MEMORY_FILE_SYSTEM) and kind == "tmpfs" for _, point, kind, *_ in mounts):
         raise SystemExit(f"make bench needs a tmpfs at {_MEMORY_FILE_SYSTEM}")

@@ -1,4 +1,4 @@
-"""Lists and searches in a store of 10,000 streams, and what writing a chat costs: perch-store's own example, without a peer."""
+"""Lists and searches in a store of 10,000 streams, and the cost of writing a chat: perch-store's example, without a peer."""
 
 import os
 import re
@@ -10,7 +10,7 @@ from table import Result, Row
 _LINE = re.compile(r"^(.+?) {2,}(\S+) best, +(\S+) median, +(\S+) worst")
 _UNITS = {"ns": 1e-9, "µs": 1e-6, "ms": 1e-3, "s": 1.0}
 MOST_SECONDS = 0.020
-"""Of a page of results: what nobody notices."""
+"""Target for a page of results: an unnoticeable delay."""
 
 
 def measure(example: Path, folder: Path) -> Result:
@@ -26,7 +26,7 @@ def measure(example: Path, folder: Path) -> Result:
 
 
 def rows(said: str) -> list[Row]:
-    """A row for every line with times in it; what reads has a target, what writes is the card's affair."""
+    """A row for every line with times; reads have a target, writes depend on the card."""
     found = (_LINE.match(line) for line in said.splitlines())
     return [_row(*match.groups()) for match in found if match]
 
@@ -39,6 +39,6 @@ def _row(what: str, best: str, median: str, worst: str) -> Row:
 
 
 def seconds(duration: str) -> float:
-    """As Rust writes durations: `1.62ms`."""
+    """Parses durations as Rust writes them: `1.62ms`."""
     number, unit = re.fullmatch(r"([\d.]+)(ns|µs|ms|s)", duration).groups()
     return float(number) * _UNITS[unit]

@@ -40,7 +40,7 @@ def _run(argv: list[str], out: Path) -> float:
 
 
 def _check(out: Path) -> None:
-    """Every picture arrived: a fast segmenter that loses some has not won."""
+    """Checks that no picture was lost."""
     probe = ["ffprobe", "-v", "error", "-count_packets", "-show_entries", "stream=nb_read_packets", "-of", "csv=p=0", str(out / "index.m3u8")]
     said = subprocess.run(probe, capture_output=True, text=True, timeout=60, check=True).stdout.split()
     wanted = clip.SECONDS * clip.FRAMES_PER_SECOND

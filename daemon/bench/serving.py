@@ -22,7 +22,7 @@ _FULL_WINDOW_SECONDS = 56
 
 
 def measure(perch: Perch, folder: Path) -> Result:
-    """Needs perchd's window to be full, so that the playlist has its usual length; waits for that."""
+    """Waits until perchd's window is full, so that the playlist has its usual length."""
     deadline = time.monotonic() + 70
     while hls.fetch_playlist(perch.playlist_url).seconds < _FULL_WINDOW_SECONDS:
         if time.monotonic() > deadline:
@@ -33,7 +33,7 @@ def measure(perch: Perch, folder: Path) -> Result:
     files = {"segment.ts": segment, "index.m3u8": hls.fetch(perch.playlist_url)}
     with nginx.static_server(folder, files) as (port, nginx_pids):
         peer = f"http://127.0.0.1:{port}"
-        # The newest segment anew each round: it stays available longer than a round takes.
+        # The newest segment in each round: it stays available longer than a round takes.
         for name, ours in (("segment.ts", lambda: _newest_segment(perch)), ("index.m3u8", lambda: perch.playlist_url)):
             for connections in CONNECTIONS:
                 result.rows.append(_compare(name, len(files[name]), connections, ours, f"{peer}/{name}", perch.pids, nginx_pids))
@@ -62,7 +62,7 @@ def _compare(name: str, length: int, connections: int, perch_url, peer_url: str,
 
 
 def _round(url: str, connections: int, pids: list[int]) -> tuple[float, float, float]:
-    """Requests a second, bytes a second, server's CPU seconds a byte (whole requests alone would leave out what is under way at the end)."""
+    """Requests a second, bytes a second, server's CPU seconds per byte (counting whole requests only would omit those in progress at the end)."""
     used = process.cpu_seconds(pids)
     round_ = wrk.load(url, connections, SECONDS)
     used = process.cpu_seconds(pids) - used

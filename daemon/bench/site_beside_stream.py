@@ -1,5 +1,5 @@
-"""The site beside the stream: API reads a second, logins a second, and what hashing passwords does to the stream. There is no peer: the rows are for
-orientation, but for the stream's.
+"""The site beside the stream: API reads a second, logins a second, and the effect of password hashing on the stream. There is no peer: except for the
+stream's, the rows are for orientation.
 """
 
 import http.client
@@ -19,7 +19,7 @@ _ACCOUNT = {"username": "bench", "password": "correct horse battery"}
 CONNECTIONS = 32
 SECONDS = 5
 PEOPLE = 4
-"""Who log in at once, again and again."""
+"""People who log in repeatedly at the same time."""
 MOST_DELAY = 0.010
 """Seconds that logins may add to the listing of a segment."""
 

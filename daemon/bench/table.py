@@ -1,6 +1,6 @@
-"""What a measurement hands over, and the one writer of the table: terminal and file get the same text (Markdown).
+"""The result of a measurement, and the only writer of the table: terminal and file get the same text (Markdown).
 
-Must not hold: anything that measures.
+Not here: anything that measures.
 """
 
 from dataclasses import dataclass, field, replace
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 @dataclass
 class Row:
-    """One line of the table. Figures come formatted, with their unit."""
+    """One line of the table. Figures are formatted, with their unit."""
 
     what: str
     perch: str
@@ -22,14 +22,14 @@ class Row:
 
 @dataclass
 class Result:
-    """What one measurement found: its rows, and what exactly was counted, so that a reader can do it again."""
+    """The result of a measurement: its rows, and what exactly was counted, so that a reader can repeat it."""
 
     title: str
     peer: str
     rows: list[Row] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     error: str | None = None
-    """Why it could not be made. Then there are no rows to trust."""
+    """Why the measurement failed. Its rows are then unreliable."""
 
 
 def median_of(runs: list[list[Result]]) -> list[Result]:

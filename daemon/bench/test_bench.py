@@ -1,4 +1,4 @@
-"""The bench's own readers, on small inputs: `python3 -m unittest discover daemon/bench`."""
+"""Tests of the bench's parsers on small inputs: `python3 -m unittest discover daemon/bench`."""
 
 import unittest
 

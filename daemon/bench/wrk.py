@@ -11,18 +11,18 @@ _REPORT = Path(__file__).with_name("wrk_report.lua")
 
 @dataclass
 class Round:
-    """What wrk saw."""
+    """wrk's result."""
 
     requests: int
     bytes: int
     seconds: float
     errors: int
-    """Connections that failed, answers that are no 200, and answers that took over five seconds."""
+    """Failed connections, responses other than 200, and responses that took over five seconds."""
     p99_milliseconds: float
 
 
 def load(url: str, connections: int, seconds: int, headers: dict[str, str] | None = None) -> Round:
-    """Asks for `url` again and again over `connections` kept-alive connections."""
+    """Requests `url` repeatedly over `connections` kept-alive connections."""
     threads = min(os.cpu_count() or 1, 2, connections)
     argv = ["wrk", f"-t{threads}", f"-c{connections}", f"-d{seconds}s", "--timeout", "5s", "-s", str(_REPORT)]
     for name, value in (headers or {}).items():

@@ -1,10 +1,10 @@
 #!/bin/bash
-# Prepares everything that run.sh boots: a Debian kernel with its modules, modules that Debian does not build, our encoder module,
-# and virtme-ng. It can be repeated; results are cached by their inputs. Prints the folder's path.
+# Makes everything that run.sh boots: a Debian kernel with its modules, the modules that Debian leaves out, our encoder module,
+# and virtme-ng. Safe to call again; what is there already is kept, keyed by what it was made of. Prints the folder's path.
 #
-#     setup.sh            as root it installs the Debian packages it needs; otherwise it lists them and stops
+#     setup.sh            as root it installs the Debian packages it needs; otherwise it names them and stops
 #
-# It installs only packages, and loads no module into the running kernel. Everything is in ~/.cache/perch/lab.
+# Nothing is installed but packages; no module ever gets near the running kernel. Everything lies below ~/.cache/perch/lab.
 set -euo pipefail
 export LC_ALL=C
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -14,7 +14,7 @@ mkdir -p "$cache"
 say() { echo "lab setup: $*" >&2; }
 die() { say "$*"; exit 1; }
 
-# Two concurrent runs must not build in the same folder.
+# Two runs at once must not build into the same folder.
 exec 9>"$cache/lock"
 flock 9
 
@@ -25,8 +25,8 @@ missing() { for p in "$@"; do dpkg-query -W -f '${db:Status-Status}\n' "$p" 2>/d
 update_lists() { [ -n "${updated:-}" ] || { [ "$(id -u)" = 0 ] && apt-get -qq update >&2; updated=yes; }; }
 apt-cache show linux-image-amd64 >/dev/null 2>&1 || update_lists
 
-# The kernel is the one that Debian's metapackage names today; an earlier one is used for a week, so that a security update
-# does not force a rebuild on the same day.
+# The kernel is the one that Debian's metapackage names today; a kernel that was set up before stays good for a week, so that
+# a security update does not cost everybody a rebuild on the same day.
 kernel_of_today() { apt-cache depends linux-image-amd64 | sed -n 's/^ *Depends: linux-image-\([0-9].*\)$/\1/p' | head -n 1; }
 version=$(find "$cache" -maxdepth 1 -name kernel-version -mtime -7 -exec cat {} + 2>/dev/null || true)
 [ -n "$version" ] && [ -z "$(missing "linux-headers-$version")" ] || version=$(kernel_of_today)
@@ -53,10 +53,10 @@ fetch() {
     mv -- "$1"_*.deb a.deb
 }
 
-# The inputs of the result.
+# What the result depends on.
 key=$({ echo "$version"; dpkg-query -W "linux-headers-$version"; apt-cache policy v4l2loopback-dkms | grep Candidate
         cat "$here/setup.sh" "$here"/h264-m2m/*.[ch] "$here/h264-m2m/Makefile"; } | sha256sum | cut -c1-16)
-# From the kernel's source: modules that Debian does not build for PCs, or not at all.
+# Of the kernel's source: what Debian builds for no PC, or not at all.
 sources=('*/drivers/media/test-drivers/vicodec/*' '*/drivers/media/v4l2-core/v4l2-mem2mem.c'
     '*/drivers/gpio/gpio-sim.c' '*/drivers/gpio/gpiolib.h' '*/kernel/irq/irq_sim.c')
 base=$cache/kernel-$version-$(echo "${sources[@]}" | sha256sum | cut -c1-8)
@@ -84,14 +84,14 @@ if [ ! -e "$result/complete" ]; then
     rm -rf "$result" && mkdir -p "$result/build/media"
     cp -a "$base/root" "$result/root"
     build() { # build FOLDER [SYMBOLS]
-        # Type information for BPF is not needed, and its tool (pahole) may be missing.
+        # Type information for BPF is of no use here, and its tool (pahole) may be missing.
         make -s -C "$headers" M="$1" KBUILD_EXTRA_SYMBOLS="${2:-}" CONFIG_DEBUG_INFO_BTF_MODULES= modules >"$result/build.log" 2>&1 \
             || { tail -n 30 "$result/build.log" >&2; die "the modules in $1 do not build against $version"; }
     }
     media=$result/build/media
     cp "$base"/source/drivers/media/test-drivers/vicodec/*.[ch] "$base"/loopback/usr/src/v4l2loopback-*/*.[ch] "$media"
     objects="vicodec.o v4l2loopback.o"
-    # Debian builds no memory-to-memory driver for PCs, so their common part is missing, too.
+    # Debian builds no memory-to-memory driver for PCs, and so not their common part either.
     if ! find "$result/root/lib/modules/" -name 'v4l2-mem2mem.ko*' | grep -q .; then
         cp "$base/source/drivers/media/v4l2-core/v4l2-mem2mem.c" "$media"
         objects="v4l2-mem2mem.o $objects"
@@ -103,8 +103,8 @@ EOF
     build "$media"
     cp -r "$here/h264-m2m" "$result/build/h264-m2m"
     build "$result/build/h264-m2m" "$media/Module.symvers"
-    # Simulated GPIO lines. Their simulated interrupts are not a module, and contain a call that modules may not
-    # make.
+    # GPIO lines whose other end is a file. Its simulated interrupts are no module of their own, and one call in them is none that
+    # modules may make.
     gpio=$result/build/gpio
     mkdir -p "$gpio"
     cp "$base/source/drivers/gpio/gpiolib.h" "$base/source/kernel/irq/irq_sim.c" "$gpio"
@@ -116,7 +116,7 @@ EOF
     mkdir -p "$extra"
     cp "$media"/*.ko "$result"/build/h264-m2m/*.ko "$gpio"/*.ko "$extra"
     depmod -b "$result/root" "$version"
-    # Removes older results, but not one that another run may just have booted.
+    # Older results go, but not one that another run may have booted just now.
     find "$cache" -maxdepth 1 -name 'lab-*' -mmin +180 ! -path "$result" -exec rm -rf {} +
     touch "$result/complete"
 fi

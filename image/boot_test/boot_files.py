@@ -1,5 +1,5 @@
-"""wifi.txt and perch.toml on the boot partition: right ones are taken over, wrong lines are told. Wi-Fi is the kernel's mac80211_hwsim: two radios in the
-same machine, one of them made an access point by the test."""
+"""wifi.txt and perch.toml on the boot partition: valid ones are applied, wrong lines are reported. Wi-Fi is the kernel's mac80211_hwsim: two radios in the
+same machine, one of which the test makes an access point."""
 
 import subprocess
 import time
@@ -75,12 +75,12 @@ class BootPartition:
 
 
 def try_boot_files(image: Path, folder: Path, cut_after: float, report: Report) -> None:
-    """All of it, on a card whose first start lasted so many seconds until the power went."""
+    """Runs all tests, on a card whose first start was cut off by a power failure after so many seconds."""
     key = folder / "key"
     for old in (key, folder / "key.pub"):
         old.unlink(missing_ok=True)
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
-    # As Notepad writes it, with one wrong line.
+    # In Notepad's format, with one wrong line.
     wifi = ["\ufeff# Ours", f"network = {_NETWORK}", f"password = {_PASSWORD}", "name = henhouse", "country = Switzerland"]
     wifi += ["time-zone = Europe/Berlin", f"setup-code = {_SETUP_CODE}", f"ssh-key = {(folder / 'key.pub').read_text().strip()}"]
     changed = write_on_boot_partition(image, folder / "files.img", {"wifi.txt": "\r\n".join(wifi), "perch.toml": _CONFIG})

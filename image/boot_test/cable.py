@@ -1,6 +1,6 @@
-"""The cable between the board and the computer that tests it: a network of their own, in which nobody gives out addresses and nothing but the board answers.
+"""The cable between the board and the computer that tests it: a network of their own, without DHCP and with no other computer.
 
-The computer's end is a tap device in a network namespace, which the whole test runs in; so the board's name is asked for, and its site fetched, the way
+The computer's end is a tap device in a network namespace, in which the whole test runs; so it resolves the board's name and fetches its site as
 any computer beside it does. This module is the computer's end; machine.py gives the other end to QEMU.
 """
 
@@ -21,7 +21,7 @@ _ALREADY = "PERCH_BOOT_TEST_HAS_CABLE"
 
 
 def lay() -> None:
-    """Starts this program anew with the cable plugged in. It takes no rights outside its own namespace."""
+    """Restarts this program with the cable plugged in. It needs no privileges outside its own namespace."""
     if os.environ.get(_ALREADY) != "1":
         os.execvpe("unshare", ["unshare", "--user", "--map-root-user", "--net", sys.executable, *sys.argv], os.environ | {_ALREADY: "1"})
     for command in (
@@ -33,10 +33,10 @@ def lay() -> None:
 
 
 def find(name: str, seconds: float) -> str | None:
-    """The address of a name, asked on the cable by multicast DNS as a program without a responder of its own does (RFC 6762, section 6.7); None when
-    nobody answers."""
+    """The address of a name, asked by multicast DNS on the cable as a program without a responder of its own does (RFC 6762, section 6.7); None without
+    an answer."""
     number = random.randrange(1, 1 << 16)
-    # One question: an IPv4 address (A) on the internet (IN).
+    # One question: type A, class IN.
     question = struct.pack("!6H", number, 0, 1, 0, 0, 0) + name_in_labels(name) + struct.pack("!2H", 1, 1)
     until = time.monotonic() + seconds
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
@@ -71,7 +71,7 @@ def address_in(answer: bytes, number: int) -> str | None:
 
 
 def names_asked_for(message: bytes) -> list[str]:
-    """The names in a message's questions, in small letters; none in an answer."""
+    """The names in a message's questions, in lower case; none for a response."""
     names: list[str] = []
     with contextlib.suppress(struct.error, IndexError):  # cut off
         _, flags, questions = struct.unpack_from("!3H", message)
@@ -84,8 +84,8 @@ def names_asked_for(message: bytes) -> list[str]:
 
 
 class Neighbour:
-    """Somebody else on the cable whose computer has that name, and says so to whoever asks for it (RFC 6762, section 6), or wants it for himself
-    (section 8.1). Use as a context."""
+    """Another computer on the cable that owns a name: it answers questions for it (RFC 6762, section 6), and defends it
+    (section 8.1). Use it as a context manager."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -105,7 +105,7 @@ class Neighbour:
         self._socket.close()
 
     def _answer(self) -> None:
-        # For 120 s, with the bit that says that nobody else has the name (section 10.2).
+        # Valid for 120 s; the cache-flush bit claims the name exclusively (section 10.2).
         answer = struct.pack("!6H", 0, 0x8400, 0, 1, 0, 0) + name_in_labels(self._name) + struct.pack("!2HIH", 1, 0x8001, 120, 4) + socket.inet_aton(_HERE)
         with contextlib.suppress(OSError):  # closed
             while True:
@@ -114,19 +114,19 @@ class Neighbour:
 
 
 def name_in_labels(name: str) -> bytes:
-    """A name as a message holds it (RFC 1035, section 3.1)."""
+    """A name in wire format (RFC 1035, section 3.1)."""
     return b"".join(bytes([len(label)]) + label.encode() for label in name.split(".")) + b"\0"
 
 
 def _name_at(message: bytes, at: int) -> tuple[str, int]:
-    """A name in small letters, and where what comes after it begins. A name may end with a pointer, two bytes that say where in the message its rest stands
-    (RFC 1035, section 4.1.4): whoever asks for several names of one domain spells the domain out once."""
+    """A name in lower case, and the position after it. A name may end with a pointer: two bytes with the position of its rest in the message
+    (RFC 1035, section 4.1.4), so that several names of one domain contain the domain once."""
     labels: list[str] = []
     after, begin = None, at
     while length := message[at]:
         if length >= 0xC0:
             rest = (length & 0x3F) << 8 | message[at + 1]
-            if rest >= begin:  # A pointer leads back, behind all that was read; any other may lead in a circle.
+            if rest >= begin:  # A pointer must lead back, before everything read so far; otherwise there may be a cycle.
                 raise IndexError(rest)
             after, begin, at = after or at + 2, rest, rest
         else:

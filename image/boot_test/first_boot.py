@@ -1,4 +1,4 @@
-"""All that a new board does from its first start on, for somebody who sits beside it and asks for perch.local."""
+"""A new board from its first start on, used from a computer beside it through perch.local."""
 
 import re
 import time
@@ -14,7 +14,7 @@ _MAIN_PID = "systemctl show --property MainPID --value perchd"
 
 
 class FirstBoot:
-    """All that is tried on one board, from its first start on."""
+    """The tests of one board, from its first start on."""
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
@@ -37,7 +37,7 @@ class FirstBoot:
         return f"perch.local is {own}, one of its own, on the cable that nobody gives addresses on; {ROUTERS_ADDRESS} from the router"
 
     def keeps_its_name(self) -> str:
-        """Addresses come and go while their name is being tried, as a router's prefix makes them; nobody else has that name."""
+        """Addresses come and go during a name check, as with a router's prefix; no other computer has the name."""
         self.machine.run(
             "for all in /proc/sys/net/ipv6/conf/en*; do echo 0 >$all/accept_dad; for n in 1 2 3 4 5 6 7 8; do "
             "echo 1 >$all/disable_ipv6; sleep 0.$n; echo 0 >$all/disable_ipv6; sleep 0.$n; done; done", 120
@@ -69,7 +69,7 @@ class FirstBoot:
         return f"ffprobe decoded {found['nb_read_frames']} pictures of 320x180"
 
     def takes_a_camera_that_comes_later(self) -> str:
-        """The kernel's virtual one: to perchd, whose unit and groups are those of the image, it is a USB camera that was plugged in."""
+        """The kernel's virtual camera: for perchd, with the image's unit and groups, it is a USB camera that was plugged in."""
         self.site.must("POST", f"/api/v1/streams/{self.stream}/stop")
         self.machine.run("modprobe vivid n_devs=1 node_types=0x1 num_inputs=1 input_types=0x0; udevadm settle", 60)
         said, camera = self.plays(), self.camera()["camera"]
@@ -95,7 +95,7 @@ class FirstBoot:
         return "running: " + ", ".join(sorted(line.split()[0].removesuffix(".service") for line in running if line.strip()))
 
     def cannot_be_written_to(self) -> str:
-        # What perchd sees of it is narrower still, also for root.
+        # perchd itself can see even less of it, even as root.
         sandbox = f"nsenter --target $({_MAIN_PID}) --mount"
         hidden = [f"{sandbox} touch {path}/new" for path in ("/run", "/var", "/var/lib/systemd", "/state", "/boot/firmware")]
         for command in ("touch /new", "touch /usr/bin/new", "touch /etc/new", *hidden):
@@ -118,7 +118,7 @@ class FirstBoot:
         return f"{identity} counts to {seconds} s, and systemd feeds it"
 
     def survives_a_full_card(self) -> str:
-        """Perch says so, goes on, starts again, its owner can log in, and it is as before when there is room."""
+        """Perch reports it, continues, restarts, lets its owner log in, and recovers when space is freed."""
         self.machine.run("fallocate --length $(df --output=avail --block-size=1 /state | tail -n 1) /state/everything", 60)
         try:
             words = self.serves_without_room()
@@ -128,7 +128,7 @@ class FirstBoot:
         return f"“{words}”; perchd starts on it, and its owner can log in and write"
 
     def serves_without_room(self) -> str:
-        """What it says of the card."""
+        """Its warnings about the card."""
         status, answer = self.site.give("/api/v1/restore", b"x" * 2_000_000)
         if status != 507:
             raise Failure(f"a backup was given, and the answer is {status} {answer}")
@@ -161,7 +161,7 @@ class FirstBoot:
 
 
 def try_first_boot(card: Path, folder: Path, update: Path, report: Report) -> tuple[float, bool]:
-    """A new card, from its first start until it restarts into an update. Gives how long a start takes here, and whether it came to the restart."""
+    """A new card, from its first start until it restarts into an update. Returns how long a start takes here, and whether it reached the restart."""
     with Machine(card, BootFiles(card, folder), folder, "first") as machine:
         board = FirstBoot(machine)
         if not report.attempt("becomes ready", board.becomes_ready):

@@ -1,7 +1,7 @@
-"""A board in software: the very image that is flashed, in QEMU (aarch64, `virt`), as a boot loader would start it.
+"""A board in software: the unmodified image in QEMU (aarch64, `virt`), started as a boot loader would.
 
-The test plays the boot loader's part: it reads kernel, initial RAM disk and command line from the image's FAT partition, as its config.txt says. It gets
-a root shell by the kernel's command line (`systemd.debug_shell`), which is no door of the image: who writes that line owns the board anyway.
+The test acts as the boot loader: it reads kernel, initial RAM disk and command line from the image's FAT partition, as its config.txt says. It gets
+a root shell through the kernel's command line (`systemd.debug_shell`), which is no back door: a person who can change that line controls the board anyway.
 """
 
 import contextlib
@@ -16,29 +16,29 @@ from pathlib import Path
 import cable
 
 FAT_OFFSET = 4 << 20
-"""Of the first partition (build.sh)."""
+"""Offset of the first partition (build.sh)."""
 FAT_MEBIBYTES = 192
 CARD_BYTES = "3G"
-"""What the image is written to is larger than the image, as a card is."""
+"""Size of the card, which is larger than the image."""
 ROUTERS_ADDRESS = "10.0.2.15"
-"""What QEMU's router gives to whoever asks it first."""
+"""The first address that QEMU's router assigns."""
 EXTRA = "/dev/disk/by-id/virtio-extra"
-"""Where the board finds the second disk, when it has one."""
+"""The board's second disk, if it has one."""
 _PROMPT = re.compile(rb"@@(\d+)@@\r*\n")
-"""With the end of its line, which would otherwise be the next command's."""
+"""Including the end of its line, which would otherwise precede the next command."""
 
 
 class Failure(Exception):
-    """What was expected did not come to pass."""
+    """An expectation was not met."""
 
 
 def make_card(image: Path, card: Path) -> None:
-    """A card with the image on it; writes stay in `card`."""
+    """A card with the image on it; writes go to `card`."""
     subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", str(image.resolve()), "-F", "raw", str(card), CARD_BYTES], check=True)
 
 
 class BootFiles:
-    """What a card's FAT partition says is to be started, read as a Raspberry Pi's first stages read it: config.txt, or tryboot.txt for a trial."""
+    """The system selected by a card's FAT partition, read as a Raspberry Pi's boot loader does: config.txt, or tryboot.txt for a trial."""
 
     def __init__(self, card: Path, folder: Path, config_name: str = "config.txt") -> None:
         fat = folder / "fat.img"
@@ -59,7 +59,7 @@ class BootFiles:
 
 
 class Console:
-    """One serial line, kept whole; waits have deadlines."""
+    """A serial line with its whole history; waits have deadlines."""
 
     def __init__(self, path: Path, log: Path) -> None:
         self._socket = socket.socket(socket.AF_UNIX)
@@ -91,11 +91,11 @@ class Console:
             self._news.notify_all()
 
     def write(self, text: str) -> None:
-        """Types."""
+        """Sends text."""
         self._socket.sendall(text.encode())
 
     def end(self) -> int:
-        """Where what comes next will begin."""
+        """The position of the next output."""
         with self._news:
             return len(self._text)
 
@@ -112,17 +112,17 @@ class Console:
             return found
 
     def text(self, start: int, end: int) -> str:
-        """A part of what came."""
+        """A part of the output."""
         with self._news:
             return self._text[start:end].decode(errors="replace")
 
     def close(self) -> None:
-        """Hangs up."""
+        """Closes the line."""
         self._socket.close()
 
 
 def write_on_boot_partition(image: Path, changed: Path, files: dict[str, str]) -> Path:
-    """A copy of the image, with files on its FAT partition as somebody puts them there at their computer."""
+    """A copy of the image, with files added to its FAT partition as from a computer."""
     subprocess.run(["cp", "--sparse=always", str(image), str(changed)], check=True)
     for name, text in files.items():
         subprocess.run(["mcopy", "-o", "-i", f"{changed}@@{FAT_OFFSET}", "-", f"::{name}"], input=text.encode(), check=True)
@@ -130,7 +130,7 @@ def write_on_boot_partition(image: Path, changed: Path, files: dict[str, str]) -
 
 
 class Machine:
-    """A running board, one at a time. Use as a context: it is off afterwards."""
+    """A running board, one at a time. Use it as a context manager: it is off afterwards."""
 
     def __init__(
         self, card: Path, boot: BootFiles, folder: Path, log_name: str, extra: Path | None = None, *,
@@ -145,13 +145,13 @@ class Machine:
         self.process = subprocess.Popen(
             [
                 "qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a72", "-accel", "tcg,thread=multi", "-smp", "2", "-m", "1024", "-display", "none", "-no-reboot",
-                # A Raspberry Pi has no clock that goes on without power.
+                # A Raspberry Pi has no clock that runs without power.
                 "-rtc", "base=1970-01-01",
                 "-kernel", str(boot.kernel), "-initrd", str(boot.initrd),
-                # The last console is the one that init talks to. A busy computer may take minutes for what a board does in seconds.
+                # init writes to the last console. A busy computer may take minutes where a board takes seconds.
                 "-append", f"{boot.command_line} console=ttyAMA0 systemd.debug_shell=ttyS0 systemd.show_status=no systemd.default_device_timeout_sec=300 {arguments}",
                 "-drive", f"file={card},if=none,id=card,format=qcow2,readonly={'off' if is_writable else 'on'}", "-device", "virtio-blk-pci,drive=card",
-                # Two networks: a router that gives out addresses and leads nowhere, and the cable to us.
+                # Two networks: a router that assigns addresses but has no uplink, and the cable to us.
                 "-netdev", "user,id=router,restrict=on", "-device", "virtio-net-pci,netdev=router",
                 "-netdev", f"tap,id=cable,ifname={cable.DEVICE},script=no,downscript=no", "-device", "virtio-net-pci,netdev=cable",
                 *(["-drive", f"file={extra},if=none,id=extra,format=raw,readonly=on", "-device", "virtio-blk-pci,drive=extra,serial=extra"] if extra else []),
@@ -183,38 +183,38 @@ class Machine:
         self._monitor.close()
 
     def plug(self, network: str, *, is_in: bool) -> None:
-        """Puts the plug of `router` or `cable` in, or pulls it."""
+        """Plugs or unplugs `router` or `cable`."""
         start = self._monitor.end()
         self._monitor.write(f"set_link {network} {'on' if is_in else 'off'}\n")
-        # The next prompt: it is done.
+        # The next prompt shows that it is done.
         self._monitor.wait_for(rb"set_link [^\n]*\n\(qemu\) ", 20, start)
         self._address = None
 
     def cut_power(self) -> None:
-        """At once, whatever it is doing."""
+        """Cuts the power at once."""
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
     def address(self, seconds: float = 5) -> str:
-        """Where its name leads to."""
+        """The address of its name."""
         self._address = self._address or cable.find(self.name, seconds)
         if not self._address:
             raise Failure(f"nobody on the cable answers to {self.name}")
         return self._address
 
     def age(self) -> float:
-        """Seconds since it was switched on."""
+        """Seconds since the start."""
         return time.monotonic() - self.started
 
     def run(self, command: str, seconds: float = 30) -> str:
-        """What a command says, as root; fails when the command does."""
+        """The output of a command run as root; fails if the command does."""
         output, code = self.try_to(command, seconds)
         if code != 0:
             raise Failure(f"`{command}` ended with {code}: {output.strip()[-600:]}")
         return output
 
     def try_to(self, command: str, seconds: float = 30) -> tuple[str, int]:
-        """The same, with the exit code."""
+        """The output and exit code of a command."""
         if not self._has_shell:
             self._wait_for_shell(180)
         start = self._shell.end()
@@ -223,12 +223,12 @@ class Machine:
         return self._shell.text(start, end.start()).replace("\r", ""), int(end[1])
 
     def why_not(self, unit: str) -> str:
-        """What the board itself can say about a unit that is not there."""
+        """The board's report on a unit that failed to start."""
         commands = ["systemctl list-jobs --no-pager", "systemctl --failed --no-legend --plain", f"journalctl --no-pager --lines 30 --unit {unit}"]
         return "\n".join(self.try_to(command, 120)[0] for command in [*commands, "journalctl --no-pager --lines 60 --output short-monotonic"])
 
     def has_no_failed_unit(self) -> None:
-        """Fails with their names where there are some, and with what the kernel has to complain of: an emulated processor may stand still for a while."""
+        """Fails if there are failed units, with their names and the kernel's complaints: an emulated processor may stand still for a while."""
         failed = self.run("SYSTEMD_COLORS=0 systemctl --failed --no-legend --plain").strip()
         if failed:
             complaints, _ = self.try_to("dmesg | grep -E 'BUG|rcu: INFO| (pc|lr) : ' | tail -n 6", 60)
@@ -238,7 +238,7 @@ class Machine:
         until = time.monotonic() + seconds
         while True:
             start = self._shell.end()
-            # Nobody reads the line before the shell is there; what is typed too early may be lost.
+            # Before the shell runs, typed input may be lost.
             self._shell.write("set +o emacs; stty -echo; PS1=; PS2=; echo @@$?@@\n")
             try:
                 self._shell.wait_for(_PROMPT, 5, start)
@@ -246,14 +246,14 @@ class Machine:
             except Failure:
                 if time.monotonic() > until:
                     raise
-        # Answers to lines that were typed before.
+        # Output of earlier commands.
         self._shell.write("echo @@77@@\n")
         self._shell.wait_for(rb"@@77@@\r*\n", 20, start)
         time.sleep(0.2)
         self._has_shell = True
 
     def wait_for_off(self, seconds: float) -> None:
-        """Until it has switched itself off, or wants to be started anew."""
+        """Waits until it has switched itself off, or restarts."""
         try:
             self.process.wait(seconds)
         except subprocess.TimeoutExpired:

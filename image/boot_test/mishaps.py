@@ -1,5 +1,5 @@
-"""What happens to boards that are in use: no network at all, a name that somebody else in the network has, a network that changes, a clock that
-stands at 1970, a wrong Wi-Fi password, a card that cannot be written to any more."""
+"""Mishaps of boards in use: no network, a name that another computer has, a network that changes, a clock at 1970, a wrong Wi-Fi
+password, a card that has become read-only."""
 
 import time
 from pathlib import Path
@@ -15,7 +15,7 @@ _PASSWORD = "hens and eggs"
 
 
 class Alone:
-    """A board without a cable, that knows no Wi-Fi."""
+    """A board without a cable and without a known Wi-Fi."""
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
@@ -75,7 +75,7 @@ class Alone:
         return "an address more, one less, the last plug pulled and put in again"
 
     def takes_the_right_password(self) -> str:
-        """First a wrong one. Somebody is the owner already, so it takes a login."""
+        """First a wrong one. There is an owner already, so a login is needed."""
         radios.open_access_point(self.machine, "wlan2", _WIFI, _PASSWORD)
         self.machine.plug("cable", is_in=False)
         problems = []
@@ -93,14 +93,14 @@ class Alone:
 
 
 def says_that_the_card_is_locked(machine: Machine) -> str:
-    """On the screen."""
+    """The text on the screen."""
     machine.serial.wait_for(rb"The card cannot be written to: it is locked or worn out", START_SECONDS)
     machine.serial.wait_for(rb"Perch starts anew in a minute", 20)
     return f"the screen says so after {machine.age():.0f} s"
 
 
 def try_mishaps(card: Path, folder: Path, report: Report) -> None:
-    """All of it, on a card whose owner is ann."""
+    """Runs all tests, on a card whose owner is ann."""
     with Machine(card, BootFiles(card, folder), folder, "locked", is_writable=False) as machine:
         report.attempt("a card that cannot be written to", lambda: says_that_the_card_is_locked(machine))
     with Machine(card, BootFiles(card, folder), folder, "alone", is_plugged=False) as machine:

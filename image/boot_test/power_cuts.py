@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Cuts a board's power at random, again and again, and looks whether it comes up each time with all that was in its store:
+"""Cuts a board's power at random moments, and checks that it comes up each time with everything in its store:
 `boot_test/power_cuts.py IMAGE UPDATE [--cuts N] [--table FILE] [--seed N] [--keep FOLDER]`.
 
-By turns in a first start, while a stream is on the air, while an update is being installed, in the trial of one, and in a later start. What QEMU has written by then stays,
-what the board had not asked to be kept may be lost: so it is with a card that keeps its promises. Cards that lie are not imitated.
+In turn during a first start, a stream on the air, the installation of an update, its trial, and a later start. Data that QEMU has written by then stays, data that the
+board had not synced may be lost, as on an honest card. Cards that lie about syncs are not simulated.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ from workplace import arguments_of, workplace
 
 
 class Campaign:
-    """A board in use, which is on between two cuts; and new cards beside it. Use as a context: it is off afterwards."""
+    """A board in use, which is on between two cuts; and new cards. Use it as a context manager: it is off afterwards."""
 
     def __init__(self, image: Path, update: Path, folder: Path, chance: random.Random) -> None:
         self.image, self.update, self.folder, self.chance = image, update, folder, chance
@@ -39,18 +39,18 @@ class Campaign:
         self.power_goes()
 
     def power_goes(self) -> None:
-        """Whether it was on or not."""
+        """Switches the board off, whether or not it is on."""
         self._on.close()
         self.machine = None
 
     def is_switched_on(self, config: str = "config.txt") -> Machine:
-        """The board in use, as after any loss of power: what config.txt names is started."""
+        """Starts the board in use as after any loss of power: the system that config.txt names."""
         boot = BootFiles(self.card, self.folder, config)
         self.machine = self._on.enter_context(Machine(self.card, boot, self.folder, "board", self.update))
         return self.machine
 
     def sets_up(self) -> str:
-        """An owner, and how long a start takes here, and an installation."""
+        """Creates an owner, and measures how long a start and an installation take here."""
         make_card(self.image, self.card)
         machine = self.is_switched_on()
         board = FirstBoot(machine)
@@ -63,7 +63,7 @@ class Campaign:
         return said
 
     def is_whole(self) -> str:
-        """All that was there before is there now."""
+        """Checks that everything from before is still there."""
         machine = self.is_switched_on()
         site = Site(machine)
         site.comes_up()
@@ -91,7 +91,7 @@ class Campaign:
             seconds = machine.age()
             board.has_the_whole_card()
             machine.has_no_failed_unit()
-            # It may have shown the code, but nobody has typed it.
+            # It may have shown the code, but nobody has entered it.
             board.sets_up()
         return f"after {after:.0f} s; up again after {seconds:.0f} s, with the whole card, and set up"
 
@@ -106,7 +106,7 @@ class Campaign:
         after = self.chance.uniform(0, 30)
         board = FirstBoot(self.machine)
         board.site.log_in()
-        # The one from the last time may have gone on by itself.
+        # The stream from the last time may have resumed by itself.
         if not any(board.site.must("GET", f"/api/v1/streams/{stream}")["state"] == "live" for stream in self.streams):
             board.plays()
             self.streams.append(board.stream)
@@ -132,9 +132,9 @@ class Campaign:
         return f"after {after:.0f} s of a new system's trial, which {'was kept by then' if was_kept else 'had not come to its end'}"
 
     def cut(self, way: Callable[[], str]) -> str:
-        """One, and what came of it."""
+        """Makes one cut; returns the result."""
         if way == self.first_start:
-            # A new board has the cable to itself.
+            # A new board needs the cable for itself.
             self.power_goes()
             return way()
         try:
@@ -150,7 +150,7 @@ class Campaign:
 
 
 def main() -> int:
-    """See the module."""
+    """Runs the cuts given on the command line."""
     parser = arguments_of("Cuts a board's power at random, and looks whether it comes up.")
     parser.add_argument("--cuts", type=int, default=20)
     parser.add_argument("--table", type=Path, help="file for what came of them")

@@ -1,4 +1,4 @@
-"""Wi-Fi without radios: the kernel's mac80211_hwsim in the board itself. The first radio is the board's own; the others are whoever else is in reach."""
+"""Wi-Fi without radios: the kernel's mac80211_hwsim in the board itself. The first radio is the board's own; the others are other devices in range."""
 
 import base64
 import json
@@ -6,22 +6,22 @@ import json
 from machine import Failure, Machine
 
 BOARD = "10.47.0.1"
-"""Where the board is on its own access point."""
+"""The board's address on its own access point."""
 
 
 def switch_on(machine: Machine, number: int) -> None:
-    """So many radios, wlan0 the board's."""
+    """Creates radios; wlan0 is the board's."""
     machine.run(f"modprobe mac80211_hwsim radios={number}; until [ -e /sys/class/net/wlan{number - 1} ]; do sleep 1; done", 120)
 
 
 def open_access_point(machine: Machine, device: str, name: str, password: str) -> None:
-    """Somebody's Wi-Fi, WPA2."""
+    """Another WPA2 access point."""
     network = f'ssid={name.encode().hex()}\nmode=2\nfrequency=2412\nkey_mgmt=WPA-PSK\nproto=RSN\npairwise=CCMP\npsk="{password}"'
     _run_supplicant(machine, device, network)
 
 
 class Phone:
-    """On the access point of the board."""
+    """A client on the board's access point."""
 
     def __init__(self, machine: Machine, device: str, name: str) -> None:
         self._machine = machine
@@ -30,23 +30,23 @@ class Phone:
         self.comes_in()
 
     def comes_in(self) -> None:
-        """Also when the access point was gone for a while."""
+        """Joins it, also after it was gone for a while."""
         self._machine.run(f"until {self._is_on} && hostname -I | grep -q '{BOARD} '; do sleep 1; done", 180)
 
     def ask(self, method: str, path: str, host: str = BOARD, body: object = None, token: str = "") -> tuple[str, str]:
-        """Head and body of the answer."""
+        """Head and body of the response."""
         text = "" if body is None else json.dumps(body)
         head = [f"{method} {path} HTTP/1.1", f"Host: {host}", "Connection: close", f"Content-Length: {len(text)}", "Content-Type: application/json"]
         if token:
             head.append(f"Authorization: Bearer {token}")
         request = base64.b64encode("\r\n".join([*head, "", text]).encode()).decode()
         said = self._machine.run(f"bash -c 'exec 3<>/dev/tcp/{BOARD}/80; echo {request} | base64 --decode >&3; cat <&3'", 60)
-        # The serial line has taken the returns away.
+        # The serial line drops carriage returns.
         head_text, _, body_text = said.partition("\n\n")
         return head_text, body_text
 
     def must(self, method: str, path: str, body: object = None, token: str = "") -> dict:
-        """The answer of what has to work."""
+        """The body of a request that must succeed."""
         head, text = self.ask(method, path, body=body, token=token)
         if not head.startswith("HTTP/1.1 2"):
             raise Failure(f"{method} {path}: {head} {text}")

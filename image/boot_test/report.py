@@ -1,4 +1,4 @@
-"""What was tried, and what came of it: a line each."""
+"""The report: one line for each test and its result."""
 
 import resource
 import time
@@ -9,7 +9,7 @@ from machine import Failure
 
 
 class Report:
-    """Counts what was tried, and tells what was not, where the time is limited."""
+    """Counts results, and lists what the time limit left out."""
 
     def __init__(self, minutes: float | None = None) -> None:
         self.began = time.monotonic()
@@ -19,7 +19,7 @@ class Report:
         self.lines: list[str] = []
 
     def attempt(self, name: str, what: Callable[[], str]) -> bool:
-        """Tries one thing; its words are printed."""
+        """Runs one test and prints its result."""
         began = time.monotonic()
         try:
             said, mark = what(), "ok  "
@@ -34,14 +34,14 @@ class Report:
         return mark == "ok  "
 
     def has_time_for(self, what: str, seconds: float) -> bool:
-        """Whether as much time is left as `what` takes by all experience; if not, the last lines name it."""
+        """Whether the remaining time is enough for `what`, by experience; if not, the last lines name it."""
         fits = self.minutes is None or time.monotonic() + seconds < self.began + 60 * self.minutes
         if not fits:
             self.not_tried.append(what)
         return fits
 
     def end(self) -> int:
-        """The last lines; gives the exit code."""
+        """Prints the last lines; returns the exit code."""
         for what in self.not_tried:
             print(f"NOT TRIED, for it does not fit into {self.minutes:.0f} minutes here: {what}")
         used = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Boots an image and uses it: `boot_test/run.py IMAGE UPDATE [--minutes N] [--seed N] [--keep FOLDER]`.
 
-Prints a line for each thing that was tried, and the memory and times that were seen; exit code 1 when one was not as it should be. `--minutes` leaves
-out what would not fit, by how long the first start took, and the last lines name it. Needs QEMU for aarch64, mtools, ffprobe and tap devices. Everything
-is emulated in software: a minute here is some seconds on a board.
+Prints a line for each test, with memory use and times; exit code 1 if one fails. `--minutes` skips tests that would not fit, judged by the time of the
+first start, and the last lines name them. Needs QEMU for aarch64, mtools, ffprobe and tap devices. Everything is emulated in software: a minute here is
+some seconds on a board.
 """
 
 import random
@@ -19,7 +19,7 @@ from workplace import arguments_of, workplace
 
 
 def main() -> int:
-    """See the module."""
+    """Runs the tests on the image given on the command line."""
     parser = arguments_of("Boots an image and uses it.")
     parser.add_argument("--minutes", type=float, help="what does not fit is left out, and named")
     arguments = parser.parse_args()

@@ -1,4 +1,4 @@
-"""The site on a board, as somebody in the network uses it."""
+"""A client of the site on a board."""
 
 import contextlib
 import http.client
@@ -12,7 +12,7 @@ from pathlib import Path
 from machine import Failure, Machine
 
 START_SECONDS = 420
-"""Until all is up, on a busy machine."""
+"""Seconds until everything is up, on a busy machine."""
 PASSWORD = "a cat on the keyboard"
 
 
@@ -21,14 +21,14 @@ def _json(data: bytes) -> dict:
 
 
 class Site:
-    """Asked by the board's name, which the board itself answers to; answers are JSON."""
+    """Uses the board's name, which the board itself announces; responses are JSON."""
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
         self._token: str | None = None
 
     def ask(self, method: str, path: str, body: object = None) -> tuple[int, dict]:
-        """Status and answer."""
+        """Status and body."""
         request = urllib.request.Request(f"http://{self._machine.address()}{path}", method=method)
         request.add_header("Host", self._machine.name)
         if body is not None:
@@ -44,7 +44,7 @@ class Site:
         return status, _json(data)
 
     def give(self, path: str, data: bytes | Path) -> tuple[int, dict]:
-        """Sends bytes, or a file, by PUT. What is refused at once may not be read to its end."""
+        """Sends bytes or a file with PUT. The server may refuse it before it has read everything."""
         length = data.stat().st_size if isinstance(data, Path) else len(data)
         headers = {"Host": self._machine.name, "Content-Length": str(length), "Content-Type": "application/octet-stream", "Authorization": f"Bearer {self._token}"}
         with contextlib.ExitStack() as open_things:
@@ -56,20 +56,20 @@ class Site:
             return answer.status, _json(answer.read())
 
     def give_update(self, update: Path) -> None:
-        """As the owner gives one in the settings."""
+        """Uploads an update, as the owner does in the settings."""
         status, answer = self.give("/api/v1/system/update", update)
         if status != 202:
             raise Failure(f"PUT of an update: {status} {answer}")
 
     def must(self, method: str, path: str, body: object = None) -> dict:
-        """The answer of what has to work."""
+        """The body of a request that must succeed."""
         status, answer = self.ask(method, path, body)
         if status >= 300:
             raise Failure(f"{method} {path}: {status} {answer}")
         return answer
 
     def wait_for(self, path: str, seconds: float, is_there=lambda answer: True) -> dict:
-        """Asks until it answers as wished."""
+        """Repeats a request until its response is as wanted."""
         until = time.monotonic() + seconds
         last: object = None
         while time.monotonic() < until:
@@ -84,8 +84,8 @@ class Site:
         raise Failure(f"{path} did not answer as wished within {seconds:.0f} s; the last: {last}")
 
     def comes_up(self) -> None:
-        """Waits until the site answers by the board's name, and perchd has told systemd that it is ready. Asked from outside: whatever is asked on an
-        emulated board takes time from its start."""
+        """Waits until the site answers at the board's name, and perchd has told systemd that it is ready. It asks from outside, because commands on an
+        emulated board slow its start down."""
         try:
             self.wait_for("/api/v1/settings", START_SECONDS)
             self._machine.run("until systemctl --quiet is-active perchd; do sleep 1; done", 60)
@@ -93,12 +93,12 @@ class Site:
             raise Failure(f"{failure}: {self._machine.why_not('perchd')}") from None
 
     def log_in(self) -> None:
-        """As the owner."""
+        """Logs in as the owner."""
         self._token = None
         self._token = self.must("POST", "/api/v1/auth/login", {"username": "ann", "password": PASSWORD})["access_token"]
 
     def frames(self, stream: str, seconds: float) -> dict:
-        """What ffprobe finds in the newest segments, from outside: size, codec, and how many pictures it could decode."""
+        """ffprobe's result for the newest segments, fetched from outside: size, codec, and the number of decoded pictures."""
         playlist = f"http://{self._machine.address()}/media/{stream}/index.m3u8"
         command = [
             "ffprobe", "-v", "error", "-headers", f"Host: {self._machine.name}\r\n", "-read_intervals", "%+2", "-select_streams", "v:0", "-count_frames",

@@ -1,5 +1,5 @@
-"""Updates on a card that is in use: one that is whole is kept, broken ones are left again. The test plays the Raspberry Pi's first stages: it starts what
-tryboot.txt names when the kernel restarts with `0 tryboot`, and what config.txt names at every other start."""
+"""Updates of a card in use: a good one is kept, from broken ones the board returns to the old system. The test acts as the Raspberry Pi's boot loader: it starts
+the system of tryboot.txt when the kernel restarts with `0 tryboot`, and that of config.txt at every other start."""
 
 import hashlib
 import io
@@ -18,11 +18,11 @@ _KEY = Path(__file__).parent.parent / "update-key.sh"
 _TRIAL = rb"Restarting system with command '0 tryboot'"
 _PARTITIONS = {"a": "2", "b": "3"}
 _TRY_SECONDS = 90
-"""The patience with a new system whose perchd never starts; five minutes on a board."""
+"""Time allowed for a new system whose perchd never starts; five minutes on a board."""
 
 
 def pack(into: Path, files: list[tuple[str, bytes]], key: Path | None = None) -> Path:
-    """An update of these files as build.sh packs one, with its key or another."""
+    """An update of these files, packed as build.sh does, with its key or another."""
     key = key or Path(subprocess.run([_KEY], capture_output=True, text=True, check=True).stdout.strip())
     sums = "".join(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in files).encode()
     sign = ["ssh-keygen", "-q", "-Y", "sign", "-f", str(key), "-n", "perch-update"]
@@ -36,7 +36,7 @@ def pack(into: Path, files: list[tuple[str, bytes]], key: Path | None = None) ->
 
 
 def changed(update: Path, into: Path, change: Callable[[str, bytes], bytes]) -> Path:
-    """Another update, whose sums and signature are right: as a build would make it that is broken itself."""
+    """A broken update with correct sums and signature, as from a faulty build."""
     with tarfile.open(update) as old:
         names = [member.name for member in old if member.isfile() and not member.name.startswith("SHA256SUMS")]
         return pack(into, [(name, change(name, old.extractfile(name).read())) for name in names])
@@ -51,7 +51,7 @@ def _without_perchd(name: str, data: bytes) -> bytes:
 
 
 def install(machine: Machine) -> str:
-    """Installs what the board has as its second disk, until the board restarts for the trial."""
+    """Installs the update on the board's second disk; returns when the board restarts for the trial."""
     said = machine.run(f"/usr/lib/perch/update install {EXTRA}", 300)
     if "installed" not in said:
         raise Failure(said)
@@ -65,7 +65,7 @@ def _restarts(machine: Machine, seconds: float) -> str:
 
 
 def refuses_a_strangers(site: Site, folder: Path) -> str:
-    """Given as the owner gives one, but signed with a key that the card does not know."""
+    """Uploads an update that is signed with an unknown key."""
     key = folder / "strangers-key"
     for old in (key, key.with_suffix(".pub")):
         old.unlink(missing_ok=True)
@@ -78,7 +78,7 @@ def refuses_a_strangers(site: Site, folder: Path) -> str:
 
 
 def install_by_the_page(machine: Machine, site: Site, update: Path) -> str:
-    """Given as the owner gives it in the settings, until the board restarts for the trial."""
+    """Uploads an update, as the owner does in the settings; returns when the board restarts for the trial."""
     began = time.monotonic()
     site.give_update(update)
     arrived = time.monotonic() - began
@@ -90,7 +90,7 @@ def install_by_the_page(machine: Machine, site: Site, update: Path) -> str:
 
 
 def runs_slot(machine: Machine, slot: str) -> Site:
-    """Waits for perchd, the owner logs in, and nothing has failed, on that slot's system."""
+    """Waits for perchd, and checks that the owner can log in and nothing has failed, on that slot's system."""
     site = Site(machine)
     site.comes_up()
     site.log_in()
@@ -110,11 +110,11 @@ class Trial:
         self.old, self.new = self.boots("config.txt").slot, self.boots("tryboot.txt").slot
 
     def boots(self, config: str) -> BootFiles:
-        """As the first stages would."""
+        """Starts the system, as the boot loader would."""
         return BootFiles(self.card, self.folder, config)
 
     def is_kept(self) -> str:
-        """The power goes right after it was."""
+        """The power fails right after the update was kept."""
         if self.old == self.new:
             raise Failure(f"the trial is of {self.old}, which ran already")
         with Machine(self.card, self.boots("tryboot.txt"), self.folder, "trial") as machine:
@@ -127,7 +127,7 @@ class Trial:
     def ends_by_itself(self, *, has_system: bool) -> str:
         with Machine(self.card, self.boots("tryboot.txt"), self.folder, "trial", arguments=f"systemd.setenv=PERCH_TRY_SECONDS={_TRY_SECONDS}") as machine:
             if has_system:
-                # As a newer perchd may leave it, for the one from before.
+                # A store that a newer perchd has migrated.
                 machine.run("until [ -e /state/before-trial/?.redb ]; do sleep 1; done; echo of a newer Perch >/state/perch/perch.redb; sync", 300)
             machine.wait_for_off(600)
             return f"{self.new} restarted by itself after {machine.age():.0f} s"
@@ -142,7 +142,7 @@ class Trial:
 
 
 def switches_off(machine: Machine) -> str:
-    """As somebody asks for it who has a shell, or by the button."""
+    """Switches the board off by a shell command, or by the button."""
     began = time.monotonic()
     machine.try_to("systemctl --no-block poweroff")
     machine.wait_for_off(120)
@@ -150,7 +150,7 @@ def switches_off(machine: Machine) -> str:
 
 
 def try_updates(card: Path, whole: Path, folder: Path, cut_after: float, report: Report) -> None:
-    """All of it, on a card that has just restarted for the trial of a system that is whole. At last the power goes in the middle of a start."""
+    """Runs all tests, on a card that has just restarted for the trial of a good system. At the end the power fails during a start."""
     trial = Trial(card, folder)
     if not report.attempt("a new system that is whole is kept", trial.is_kept):
         return

@@ -1,4 +1,4 @@
-"""What the programs here have in common: their arguments, a folder to work in with the image in it, and the cable."""
+"""Shared by the programs here: arguments, a working folder with the image, and the cable."""
 
 import argparse
 import contextlib
@@ -13,7 +13,7 @@ import cable
 
 
 def arguments_of(description: str) -> argparse.ArgumentParser:
-    """What both programs here are told."""
+    """The arguments of both programs."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("image", type=Path)
     parser.add_argument("update", type=Path, help="of the same build")
@@ -24,7 +24,7 @@ def arguments_of(description: str) -> argparse.ArgumentParser:
 
 @contextlib.contextmanager
 def workplace(arguments: argparse.Namespace) -> Iterator[tuple[Path, Path]]:
-    """A folder to work in, and the image without its compression. The cable is laid."""
+    """A working folder with the decompressed image. Sets up the cable."""
     for tool in ("qemu-system-aarch64", "qemu-img", "mcopy", "ffprobe", "ssh", "ssh-keygen", "ip", "unshare"):
         if not shutil.which(tool):
             raise SystemExit(f"boot test: {tool} is missing")

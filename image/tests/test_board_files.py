@@ -1,4 +1,4 @@
-"""What root/usr/lib/perch/board-files makes of wifi.txt and perch.toml, without a board: mount and perchd are stood in for."""
+"""root/usr/lib/perch/board-files with wifi.txt and perch.toml, without a board: mount and perchd are stand-ins."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""What the boot test itself reckons with: its limited time, and the answers to its questions for a name."""
+"""Tests of the boot test itself: its time limit, and its parsing of multicast DNS responses."""
 
 import contextlib
 import io
@@ -50,12 +50,12 @@ QUESTION = NAME + struct.pack("!2H", 1, 1)
 
 
 def answer(number: int = 7, flags: int = 0x8400, records: tuple[bytes, ...] = ()) -> bytes:
-    """With the question in it, as RFC 6762 wants it for those who asked from a port of their own."""
+    """A response that repeats the question, as RFC 6762 requires for queries from another port."""
     return struct.pack("!6H", number, flags, 1, len(records), 0, 0) + QUESTION + b"".join(records)
 
 
 def record(kind: int, data: bytes, name: bytes = b"\xc0\x0c") -> bytes:
-    """Its name is told by pointing at the question's, mostly."""
+    """A record; its name usually points to the question's."""
     return name + struct.pack("!2HIH", kind, 1, 10, len(data)) + data
 
 

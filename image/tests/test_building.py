@@ -1,4 +1,4 @@
-"""How build.sh and build-again.sh take what they are called with, before they build anything."""
+"""Arguments of build.sh and build-again.sh, checked before they build anything."""
 
 import subprocess
 import tempfile
@@ -9,7 +9,7 @@ IMAGE = Path(__file__).parent.parent
 
 
 class CalledFromAnotherFolder(unittest.TestCase):
-    """As `make image` calls them: from the top folder, with the package's path from there."""
+    """Calls them as `make image` does: from the top folder, with a path relative to it."""
 
     def setUp(self) -> None:
         self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))

@@ -1,5 +1,5 @@
-"""What root/usr/lib/perch/update does to a card's two systems and to the store, without a board: partitions are files, and mount, systemctl and blockdev are
-stood in for."""
+"""root/usr/lib/perch/update with a card's two systems and its store, without a board: partitions are files, and mount, systemctl and blockdev are
+stand-ins."""
 
 import io
 import os
@@ -21,7 +21,7 @@ COMMAND_LINE = f"root=PARTUUID={DISK}-02 rootfstype=erofs quiet\n"
 
 
 class Card(unittest.TestCase):
-    """A card whose system a runs."""
+    """A card that runs system a."""
 
     def setUp(self) -> None:
         self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
@@ -53,7 +53,7 @@ class Card(unittest.TestCase):
         return self.folder / name
 
     def runs(self, slot: str) -> None:
-        """Which system was started."""
+        """Sets the system that was started."""
         (self.folder / "cmdline").write_text(COMMAND_LINE.replace("-02", {"a": "-02", "b": "-03"}[slot]))
 
     def call(self, *arguments: str, patience: int = 0) -> subprocess.CompletedProcess:
@@ -65,7 +65,7 @@ class Card(unittest.TestCase):
         return subprocess.run([SCRIPT, *arguments], env=environment, check=False, capture_output=True, text=True, timeout=60)
 
     def update(self, files: dict[str, bytes] | None = None, *, key: Path | None = None, beside: dict[str, bytes] | None = None) -> Path:
-        """A file as build.sh makes it, with others in it that its sums do not name."""
+        """An update as build.sh makes it, with additional files that its sums do not list."""
         files = {"flavour": b"debian\n", "boot/vmlinuz": b"b's kernel", "boot/cmdline.txt": COMMAND_LINE.encode(), "system.img": NEW} | (files or {})
         path = pack(self.folder / "new.update", list(files.items()), key or self.key)
         with tarfile.open(path, "a") as archive:
@@ -79,7 +79,7 @@ class Card(unittest.TestCase):
         return (self.said / "state").read_text().strip()
 
     def perchd_is(self, state: str, status: str = "nothing is live") -> None:
-        """As systemctl tells it."""
+        """Sets perchd's state as systemctl reports it."""
         (self.folder / "perchd.is-active").write_text(f"{state}\n")
         (self.folder / "perchd.show").write_text(f"{status}\n")
 
@@ -176,7 +176,7 @@ class Installing(Card):
 
 
 class Taking(Card):
-    """What the owner has given on the page."""
+    """An update that the owner has uploaded on the page."""
 
     def give(self) -> Path:
         (self.folder / "word").touch()

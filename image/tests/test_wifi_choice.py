@@ -1,4 +1,4 @@
-"""What root/usr/lib/perch/wifi-choice makes of what perchd leaves, without a board: systemctl is stood in for."""
+"""root/usr/lib/perch/wifi-choice with files written by perchd, without a board: systemctl is a stand-in."""
 
 import os
 import pwd
@@ -17,7 +17,7 @@ class WifiChoice(unittest.TestCase):
         self.tools = self.folder / "tools"
         self.tools.mkdir()
         self.stand_in("systemctl", "echo \"$@\" >>\"$PERCH_STATE/../told\"")
-        # It takes root to have somebody else's rights; the rest is the same without.
+        # Only root can use another user's permissions; the rest works without.
         self.stand_in("setpriv", "while [ \"${1#--}\" != \"$1\" ]; do case $1 in --clear-groups) shift ;; *) shift 2 ;; esac; done; exec \"$@\"")
 
     def stand_in(self, name: str, script: str) -> None:

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Takes the page's foreign code from npm at the versions that package.json pins, and writes down what it was.
-# After a change of a version there: `npm install`, run this, `make test`.
+# Downloads the page's third-party code from npm at the versions pinned in package.json, and records checksums.
+# After changing a version: `npm install`, run this, `make test`.
 set -euo pipefail
 
 cd "$(dirname "$0")"
@@ -30,7 +30,7 @@ take preact hooks/dist/hooks.mjs preact-hooks
 take @preact/signals-core dist/signals-core.mjs signals-core
 take @preact/signals dist/signals.mjs signals
 take htm dist/htm.mjs htm
-# One package, one licence.
+# Both files are from one package with one licence.
 rm preact-hooks.LICENSE.txt
 rm -f hls.js.LICENSE.txt
 sha256sum -- *.js *.LICENSE.txt > SHA256SUMS
