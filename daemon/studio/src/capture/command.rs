@@ -385,7 +385,7 @@ mod tests {
         let mut camera = camera();
         camera.command = ["sh", "-c", "while echo a; do :; done"].map(str::to_owned).to_vec();
         let mut source = CommandSource::start(&camera, clock.clone()).unwrap();
-        let mut drained = |source: &mut CommandSource| {
+        let drained = |source: &mut CommandSource| {
             let before = clock.monotonic();
             source.is_drained = true;
             source.read_bytes = 1;
