@@ -117,6 +117,8 @@ pub struct Demuxer {
     streams: Option<Vec<(u8, u16)>>,
     video: Option<PesReader>,
     has_pictures: bool,
+    /// The newest thing told of the pictures is a loss.
+    has_told_loss: bool,
     sound: Option<PesReader>,
     frames: SoundReader,
     /// Of decoding times of both: a wrap that one has passed the other has before it or behind it.
@@ -281,7 +283,7 @@ impl Demuxer {
         match event {
             Event::Packet(pes) => {
                 if let Some(picture) = picture(pes, &mut self.line) {
-                    self.has_pictures = true;
+                    (self.has_pictures, self.has_told_loss) = (true, false);
                     self.found.push_back(Found::Picture(picture));
                     return;
                 }
@@ -291,7 +293,7 @@ impl Demuxer {
             Event::Scrambled => self.counters.scrambled += 1,
             Event::TooLong => self.counters.discarded_pictures += 1,
         }
-        if self.has_pictures && self.found.back() != Some(&Found::Lost) {
+        if self.has_pictures && !std::mem::replace(&mut self.has_told_loss, true) {
             self.found.push_back(Found::Lost);
         }
     }

@@ -146,6 +146,18 @@ fn a_lost_packet_costs_its_picture_and_is_told() {
 }
 
 #[test]
+fn losses_without_a_picture_between_them_are_told_once_however_the_bytes_come() {
+    let mut stream = with_b_frames().to_vec();
+    let packets = video_packets(&stream);
+    for at in &packets[packets.len() / 2..packets.len() / 2 + 4] {
+        stream[at + 1] |= 0x80; // transport_error_indicator
+    }
+    let (whole, in_pieces) = (demux(&stream, usize::MAX).0, demux(&stream, PACKET_BYTES).0);
+    assert_eq!(in_pieces, whole);
+    assert_eq!(whole.iter().filter(|found| **found == Found::Lost).count(), 1);
+}
+
+#[test]
 fn a_packet_that_comes_twice_counts_once() {
     let stream = with_b_frames();
     let at = video_packets(stream)[20];
