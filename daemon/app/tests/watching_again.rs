@@ -174,7 +174,8 @@ fn what_is_for_members_is_for_members_by_every_address() {
     let [owner, nobody] = [Person::login(&daemon, "olga"), Person::nobody(&daemon)];
     let other = Person::register(&daemon, "sara");
     let api = format!("/api/v1/recordings/{}", recorded.id);
-    let media = ["index.m3u8", "main.m3u8", "dvr.m3u8", "1.mp4", "recording.mp4"].map(|name| recorded.media(name));
+    let media =
+        ["index.m3u8", "main.m3u8", "dvr.m3u8", "1.mp4", "recording.mp4"].map(|name| recorded.media(name));
     for path in media.iter().chain([&api]) {
         assert_eq!(nobody.get(path).status, 404, "{path}");
         for member in [&other, &owner] {

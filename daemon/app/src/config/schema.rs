@@ -428,7 +428,7 @@ pub(super) fn camera() -> Section<Camera> {
                 Unset(r#"["rpicam-vid", "--codec", "h264", "--inline", "-t", "0", "-o", "-"]"#),
                 accept::command(),
                 |s| &mut s.command,
-                "For source = \"command\": a program that writes H.264 to its standard output: as MPEG-TS, whose timestamps are kept, or as Annex B. It is run \
+                "For source = \"command\": a program that writes H.264 to its standard output: as MPEG-TS, whose timestamps and AAC sound are kept, or as Annex B. It is run \
                  without a shell.",
             ),
             Key::new(

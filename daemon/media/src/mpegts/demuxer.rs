@@ -9,7 +9,7 @@
 use super::PACKET_BYTES;
 use super::packet_header::{Condition, PacketHeader};
 use super::pes::{self, Event, PesReader};
-use super::section::{SectionReader, program_map_pid, streams};
+use super::section::{Announced, SectionReader, program_map_pid, streams};
 use super::sound_reader::{SoundReader, TimedSound};
 use crate::h264::picture_splitter::MAX_PICTURE_BYTES;
 use crate::sample::AudioFormatError;
@@ -113,8 +113,8 @@ pub struct Demuxer {
     pat: SectionReader,
     pmt: SectionReader,
     pmt_pid: Option<u16>,
-    /// What the PMT announces, types and PIDs; `None` before there is one.
-    streams: Option<Vec<(u8, u16)>>,
+    /// What the PMT announces; `None` before there is one.
+    streams: Option<Vec<Announced>>,
     video: Option<PesReader>,
     has_pictures: bool,
     /// The newest thing told of the pictures is a loss.
@@ -174,7 +174,7 @@ impl Demuxer {
             return self.frames.unsupported().map(SoundProblem::Unsupported);
         }
         let mut streams = self.streams.iter().flatten();
-        streams.find_map(|(stream_type, _)| sound_name(*stream_type)).map(SoundProblem::NotAac)
+        streams.find_map(sound_name).map(SoundProblem::NotAac)
     }
 
     /// Why there are no pictures, as far as what came until now tells.
@@ -192,7 +192,7 @@ impl Demuxer {
             }
             return (self.counters.discarded_pictures > 0).then_some(TransportStreamError::NoTimes);
         }
-        let names: Vec<_> = streams.iter().map(|(stream_type, _)| name_of(*stream_type)).collect();
+        let names: Vec<_> = streams.iter().map(name_of).collect();
         let names = if names.is_empty() { "nothing in its program".to_owned() } else { names.join(", ") };
         Some(TransportStreamError::NoH264(names))
     }
@@ -264,7 +264,7 @@ impl Demuxer {
         self.pmt.push(payload, packet.starts, |section| announced = streams(section).or(announced.take()));
         let Some(announced) = announced else { return };
         let pid_of =
-            |wanted| announced.iter().find(|(stream_type, _)| *stream_type == wanted).map(|(_, pid)| *pid);
+            |wanted| announced.iter().find(|stream| stream.stream_type == wanted).map(|stream| stream.pid);
         let (video, sound) = (pid_of(H264), pid_of(AAC_IN_ADTS));
         if video != self.video.as_ref().map(|reader| reader.pid) {
             if let Some(picture) = self.video.take().and_then(|mut before| before.end()) {
@@ -344,28 +344,28 @@ fn picture(pes: Vec<u8>, line: &mut Unwrapper) -> Option<TimedPicture> {
     })
 }
 
-/// What people call a `stream_type` of sound that is left out.
-fn sound_name(stream_type: u8) -> Option<&'static str> {
-    match stream_type {
+/// What people call sound that is left out.
+fn sound_name(stream: &Announced) -> Option<&'static str> {
+    match stream.stream_type {
         0x03 | 0x04 => Some("MPEG audio (MP2 or MP3)"),
         AAC_IN_LATM => Some("AAC in LATM"),
         // ATSC A/53 Part 3 and SCTE 128, as ffmpeg writes them.
         0x81 => Some("AC-3"),
         0x87 => Some("E-AC-3"),
         0x82 | 0x8a => Some("DTS"),
-        _ => None,
+        _ => stream.private_sound,
     }
 }
 
 /// What people call a `stream_type` (Table 2-34 and its amendments).
-fn name_of(stream_type: u8) -> String {
-    let name = match stream_type {
+fn name_of(stream: &Announced) -> String {
+    let name = match stream.stream_type {
         0x01 | 0x02 => "MPEG-2 video",
         AAC_IN_ADTS => "AAC",
         0x10 => "MPEG-4 video",
         0x24 => "H.265 (HEVC)",
         0x33 => "H.266 (VVC)",
-        other => match sound_name(other) {
+        other => match sound_name(stream) {
             Some(sound) => sound,
             None => return format!("streams of type {other:#04x}"),
         },

@@ -10,6 +10,8 @@ const MAX_STREAMS: usize = 32;
 const PAT: u8 = 0x00;
 /// `table_id` of a program map section.
 const PMT: u8 = 0x02;
+/// `stream_type` of PES packets with private data (Table 2-34).
+const PRIVATE_DATA: u8 = 0x06;
 
 /// Collects one PID's sections.
 #[derive(Debug, Default)]
@@ -87,8 +89,17 @@ pub(super) fn program_map_pid(section: &[u8]) -> Option<u16> {
     })
 }
 
-/// Types and PIDs of a program's streams. `None` where the section is no valid PMT.
-pub(super) fn streams(section: &[u8]) -> Option<Vec<(u8, u16)>> {
+/// A stream of a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Announced {
+    pub(super) stream_type: u8,
+    pub(super) pid: u16,
+    /// Of private data (`stream_type` 6): which sound it is by its descriptors, in people's words.
+    pub(super) private_sound: Option<&'static str>,
+}
+
+/// A program's streams. `None` where the section is no valid PMT.
+pub(super) fn streams(section: &[u8]) -> Option<Vec<Announced>> {
     let program = body(section, PMT)?;
     let info = program.get(2..4)?;
     let mut left = program.get(4 + length(info[0], info[1])..)?;
@@ -97,10 +108,27 @@ pub(super) fn streams(section: &[u8]) -> Option<Vec<(u8, u16)>> {
         if streams.len() == MAX_STREAMS {
             break;
         }
-        streams.push((*stream_type, pid(*high, *low)));
-        left = rest.get(length(*info_high, *info_low)..)?;
+        let (descriptors, after) = rest.split_at_checked(length(*info_high, *info_low))?;
+        let private_sound = (*stream_type == PRIVATE_DATA).then(|| sound_of(descriptors)).flatten();
+        streams.push(Announced { stream_type: *stream_type, pid: pid(*high, *low), private_sound });
+        left = after;
     }
     Some(streams)
+}
+
+/// The sound that descriptors of private data name: DVB's (ETSI EN 300 468 §6.1), or a registration (§2.6.8).
+fn sound_of(mut descriptors: &[u8]) -> Option<&'static str> {
+    while let [tag, length, rest @ ..] = descriptors {
+        let (content, after) = rest.split_at_checked(usize::from(*length))?;
+        match (tag, content) {
+            (0x6a, _) => return Some("AC-3"),
+            (0x7a, _) => return Some("E-AC-3"),
+            (0x7b, _) => return Some("DTS"),
+            (0x05, [b'O', b'p', b'u', b's', ..]) => return Some("Opus"),
+            _ => descriptors = after,
+        }
+    }
+    None
 }
 
 /// What stands between a section's common header and its CRC, where it is this table and in force (`current_next_indicator`).
@@ -152,7 +180,8 @@ mod tests {
         assert_eq!(streams(&pat), None);
         let pmt =
             section(PMT, &[0xe1, 0, 0xf0, 2, 9, 9, 0x1b, 0xe1, 0, 0xf0, 0, 0x0f, 0xe1, 1, 0xf0, 3, 10, 1, 0]);
-        assert_eq!(streams(&pmt), Some(vec![(0x1b, 0x100), (0x0f, 0x101)]));
+        let announced = |stream_type, pid| Announced { stream_type, pid, private_sound: None };
+        assert_eq!(streams(&pmt), Some(vec![announced(0x1b, 0x100), announced(0x0f, 0x101)]));
         assert_eq!(program_map_pid(&pmt), None);
     }
 

@@ -315,6 +315,8 @@ fn sound_that_is_left_out_is_said_in_words() {
     for (coding, named) in [
         (&["-c:a", "mp2"][..], "MP2"),
         (&["-c:a", "ac3"], "AC-3"),
+        (&["-c:a", "ac3", "-mpegts_flags", "system_b"], "AC-3"),
+        (&["-c:a", "libopus"], "Opus"),
         (&["-c:a", "aac", "-mpegts_flags", "latm"], "LATM"),
         (&["-c:a", "aac", "-profile:a", "aac_main"], "object type 1"),
     ] {
