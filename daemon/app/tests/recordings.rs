@@ -281,3 +281,73 @@ fn a_disk_that_turns_read_only_is_told_and_the_recording_ends_with_what_it_has()
     assert!(probed(&disk.media().unwrap()).0 > 0);
     assert_eq!(daemon.stop(), Some(0));
 }
+
+/// Hashes of the decoded pictures of a file, in their order.
+fn hashes(path: &Path) -> Vec<String> {
+    let args = [
+        "-v",
+        "error",
+        "-i",
+        path.to_str().unwrap(),
+        "-map",
+        "0:v",
+        "-fps_mode",
+        "passthrough",
+        "-f",
+        "framehash",
+        "-hash",
+        "md5",
+        "-",
+    ];
+    let text = String::from_utf8(run("ffmpeg", &args, Path::new("/")).stdout).unwrap();
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    lines.map(|line| line.rsplit(',').next().unwrap().trim().to_owned()).collect()
+}
+
+#[test]
+fn b_frames_and_sound_of_a_camera_program_are_recorded_as_they_are() {
+    let dir = tempfile::tempdir().unwrap();
+    let clip = dir.path().join("clip.ts");
+    let (name, sources) = (clip.to_str().unwrap(), ["testsrc=s=160x90:r=25:d=60", "sine=d=60:r=48000"]);
+    let inputs = ["-f", "lavfi", "-i", sources[0], "-f", "lavfi", "-i", sources[1]];
+    let coding =
+        ["-c:v", "libx264", "-bf", "2", "-g", "25", "-pix_fmt", "yuv420p", "-c:a", "aac", "-y", name];
+    run("ffmpeg", &[&["-v", "error"][..], &inputs, &coding].concat(), dir.path());
+    let program = ["ffmpeg", "-v", "error", "-nostdin", "-re", "-i", name, "-c", "copy", "-f", "mpegts", "-"];
+    let config = format!(
+        "{NO_LIMITS}[recording]\nkeep_free = \"0 MB\"\n[[camera]]\nname = \"front\"\nsource = \"command\"\nwidth = 160\nheight = 90\n\
+         frames_per_second = 25\ncommand = {program:?}\n"
+    );
+    let daemon = Daemon::start_in(dir.path(), &config);
+    let owner = Person::owner(&daemon, "olive");
+    let stream = record(&owner, "front", "Owl");
+    let path = grown(&daemon, dir.path(), 1, 150_000).remove(0);
+    assert_eq!(owner.post(&format!("/api/v1/streams/{stream}/stop"), &json!({})).status, 200);
+    assert_eq!(daemon.stop(), Some(0));
+    assert_eq!(media(dir.path()).len(), 1, "sound is there from the first part on");
+
+    let (recorded, made) = (hashes(&path), hashes(&clip));
+    assert!(recorded.len() > 50, "{}", recorded.len());
+    let begins = made.iter().position(|hash| *hash == recorded[0]).expect("it is a picture of the clip");
+    assert_eq!(recorded[..], made[begins..begins + recorded.len()]);
+    let args = [
+        "-v",
+        "warning",
+        "-show_entries",
+        "stream=codec_name,duration",
+        "-of",
+        "csv=p=0",
+        path.to_str().unwrap(),
+    ];
+    let output = run("ffprobe", &args, Path::new("/"));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let tracks: Vec<(&str, f64)> = text
+        .lines()
+        .map(|line| line.split_once(',').unwrap())
+        .map(|(codec, length)| (codec, length.parse().unwrap()))
+        .collect();
+    let [("h264", pictures), ("aac", sound)] = tracks[..] else { panic!("{text}") };
+    assert!((pictures - sound).abs() < 0.5, "{text}");
+    decoded(&path);
+}
