@@ -27,9 +27,24 @@ export interface Stream {
   created_at: string; live_at: string | null; ended_at: string | null; elapsed_seconds: number;
   views: number; viewers: number; peak_viewers: number; likes: number; dislikes: number;
   my_reaction: Reaction | null; saved: boolean | null; thumbnail_url: string | null; playlist_url: string | null; may_edit: boolean;
-  featured: "chosen" | "pinned" | null;
+  featured: "chosen" | "pinned" | null; recording: StreamRecording | null;
   /** In words: what keeps viewers from seeing it, or slows it; null for those who cannot change that. */
   detail: string | null;
+}
+/** What is kept of a stream, in short. */
+export interface StreamRecording { duration_seconds: number; bytes: number; is_growing: boolean; pinned: boolean; playlist_url: string }
+/** The same moment in a recording and in its stream. */
+export interface TimelinePoint { at_seconds: number; offset_seconds: number }
+export interface Recording {
+  stream: string; title: string; user: UserRef; visibility: "public" | "members"; started_at: string; is_date_provisional: boolean;
+  duration_seconds: number; bytes: number; is_growing: boolean; pinned: boolean; name: string; trouble: string | null;
+  playlist_url: string; download_url: string | null; may_edit: boolean;
+}
+export interface RecordingDetails extends Recording { codecs: string | null; timeline: TimelinePoint[] }
+export interface Storage {
+  folder: string; total_bytes: number | null; free_bytes: number | null; used_bytes: number; recordings: number; budget_bytes: number | null;
+  keep_free_bytes: number; keep_days: number | null; written_bytes_per_hour: number | null; written_bytes_per_day: number; keeps_days: number | null;
+  goes_next: { stream: string; name: string; bytes: number; started_at: string } | null; trouble: string | null;
 }
 
 export interface Camera {

@@ -1,21 +1,65 @@
-// The chat of a stream that has ended, with the time in the stream beside each message.
+// The chat of a stream that has ended: in step with its recording, or all of it with the time in the stream beside each message.
 
-import { html, useEffect, useMemo } from "../parts/html.js";
+import { html, useEffect, useLayoutEffect, useMemo, useRef, useSignal } from "../parts/html.js";
 import { Paged, Pages } from "../parts/list.js";
+import { InStep, offsetAt, positionAt } from "./instep.js";
 import { Line } from "./line.js";
 
-/** @import { Message, Stream } from "../types.js" */
+/**
+ * @import { Message, RecordingDetails, Stream } from "../types.js"
+ * @import { Signal } from "@preact/signals"
+ */
 
-/** @param {{ stream: Stream }} props */
-export function Replay({ stream }) {
-  const pages = useMemo(() => /** @type {Pages<Message>} */ (new Pages(`/streams/${stream.id}/messages`, { limit: 100 })), [stream.id]);
-  useEffect(() => void pages.first(), [pages]);
+/** @param {{ stream: Stream, recording: RecordingDetails | null, position: Signal<number> }} props */
+export function Replay({ stream, recording, position }) {
   return html`
     <section class="chat" aria-labelledby="chat-title">
       <header><h2 id="chat-title">Chat</h2></header>
-      <div class="chat-scroll"><div class="chat-box" tabindex="0">
-        <${Paged} pages=${pages} as="lines" each=${(/** @type {Message} */ message) => html`<li key=${message.id}><${Line} message=${message} withTime /></li>`}
-          empty=${html`<p>No messages were sent during this stream.</p>`} />
-      </div></div>
+      ${recording ? html`<${LinesInStep} stream=${stream} recording=${recording} position=${position} />` : html`<${AllLines} stream=${stream} />`}
     </section>`;
+}
+
+/** @param {{ stream: Stream }} props */
+function AllLines({ stream }) {
+  const pages = useMemo(() => /** @type {Pages<Message>} */ (new Pages(`/streams/${stream.id}/messages`, { limit: 100 })), [stream.id]);
+  useEffect(() => void pages.first(), [pages]);
+  return html`
+    <div class="chat-scroll"><div class="chat-box" tabindex="0">
+      <${Paged} pages=${pages} as="lines" each=${(/** @type {Message} */ message) => html`<li key=${message.id}><${Line} message=${message} withTime /></li>`}
+        empty=${html`<p>No messages were sent during this stream.</p>`} />
+    </div></div>`;
+}
+
+/** @param {{ stream: Stream, recording: RecordingDetails, position: Signal<number> }} props */
+function LinesInStep({ stream, recording, position }) {
+  const shown = useSignal(/** @type {Message[]} */ ([]));
+  const box = useRef(/** @type {HTMLElement | null} */ (null));
+  const isAtEnd = useSignal(true);
+  const inStep = useMemo(() => {
+    const own = new InStep(stream.id, () => {
+      const now = own.shown;
+      // The same lines need not be drawn again with every picture.
+      if (now.length !== shown.peek().length || now.at(-1)?.id !== shown.peek().at(-1)?.id || now[0]?.id !== shown.peek()[0]?.id) shown.value = now;
+    });
+    return own;
+  }, [stream.id]);
+  // A message that was written within a second belongs to it.
+  const second = Math.floor(position.value) + 1;
+  useEffect(() => inStep.go(offsetAt(recording.timeline, second)), [inStep, recording, second]);
+  const toEnd = () => box.current?.scrollTo(0, box.current.scrollHeight);
+  useLayoutEffect(() => {
+    if (isAtEnd.peek()) toEnd();
+  }, [shown.value]);
+  const onScroll = () => {
+    if (box.current) isAtEnd.value = box.current.scrollHeight - box.current.scrollTop - box.current.clientHeight < 48;
+  };
+  return html`
+    <div class="chat-scroll">
+      <div ref=${box} class="chat-box" tabindex="0" role="log" aria-label="Messages" onScroll=${onScroll}>
+        ${shown.value.length === 0 && html`<p class="chat-empty">Messages appear here as the recording plays.</p>`}
+        ${shown.value.map((message) => html`<${Line} key=${message.id} withTime
+          message=${{ ...message, offset_seconds: positionAt(recording.timeline, message.offset_seconds) }} />`)}
+      </div>
+      ${!isAtEnd.value && html`<button class="button to-end" type="button" onClick=${toEnd}>Newest messages</button>`}
+    </div>`;
 }

@@ -1,6 +1,6 @@
 // Streams as cards: picture, title, user, viewers.
 
-import { ago, asClock, count, nameOf, short } from "../site/words.js";
+import { ago, asClock, asSize, count, nameOf, short } from "../site/words.js";
 import { html } from "./html.js";
 import { Avatar, profileOf } from "./person.js";
 
@@ -19,7 +19,9 @@ export function Picture({ stream }) {
       ${isOnAir(stream)
         ? html`<span class="tag live">${stream.state === "interrupted" ? "Interrupted" : "Live"}</span>
             <span class="tag low">${short(stream.viewers)} watching</span>`
-        : html`<span class="tag low">${asClock(stream.elapsed_seconds)}</span>`}
+        : stream.recording
+          ? html`<span class="tag low"><span class="sr-only">Recording, </span><span aria-hidden="true">▶ </span>${asClock(stream.recording.duration_seconds)}</span>`
+          : html`<span class="tag low">Not recorded</span>`}
       ${stream.visibility === "members" && html`<span class="tag right">Members</span>`}
     </div>`;
 }
@@ -36,7 +38,7 @@ export function Card({ stream, withUser = true }) {
         <div>
           <h3><a href="/watch/${id}">${title}</a></h3>
           ${withUser && html`<p><a class="quiet-link" href=${profileOf(user.username)}>${nameOf(user)}</a></p>`}
-          <p class="quiet">${isOnAir(stream) && html`<span class="sr-only">Live now. </span>`}${count(stream.views, "view")} · ${isOnAir(stream) ? `started ${ago(when)}` : ago(when)}</p>
+          <p class="quiet">${isOnAir(stream) && html`<span class="sr-only">Live now. </span>`}${count(stream.views, "view")} · ${isOnAir(stream) ? `started ${ago(when)}` : ago(when)}${stream.may_edit && stream.recording ? ` · ${asSize(stream.recording.bytes)}` : ""}</p>
         </div>
       </div>
     </li>`;

@@ -2,7 +2,8 @@
 
 import { html, signal } from "./html.js";
 
-/** @typedef {{ id: number, words: string, to: string | null }} Toast */
+/** @typedef {{ id: number, words: string, to: string | null, action: Action | null }} Toast */
+/** @typedef {{ words: string, act: () => void }} Action */
 
 const LASTS = 6000;
 const shown = signal(/** @type {Toast[]} */ ([]));
@@ -11,15 +12,20 @@ let last = 0;
 /**
  * @param {string} words
  * @param {string | null} to  link of the message
+ * @param {Action | null} action  what can be done about it meanwhile
  */
-export function toast(words, to = null) {
+export function toast(words, to = null, action = null) {
   const id = ++last;
-  shown.value = [...shown.value.slice(-2), { id, words, to }];
-  setTimeout(() => (shown.value = shown.value.filter((one) => one.id !== id)), LASTS);
+  shown.value = [...shown.value.slice(-2), { id, words, to, action }];
+  setTimeout(() => takeAway(id), LASTS);
 }
+
+/** @param {number} id */
+const takeAway = (id) => (shown.value = shown.value.filter((one) => one.id !== id));
 
 export function Toasts() {
   return html`<div class="toasts" role="status" aria-live="polite">
-    ${shown.value.map(({ id, words, to }) => html`<p key=${id} class="toast">${to ? html`<a href=${to}>${words}</a>` : words}</p>`)}
+    ${shown.value.map(({ id, words, to, action }) => html`<p key=${id} class="toast">${to ? html`<a href=${to}>${words}</a>` : words}
+      ${action && html`<button class="link" type="button" onClick=${() => (takeAway(id), action.act())}>${action.words}</button>`}</p>`)}
   </div>`;
 }

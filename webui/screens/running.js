@@ -2,7 +2,7 @@
 
 import { go } from "../site/addresses.js";
 import { api, asProblem, sentence } from "../site/api.js";
-import { asClock, short } from "../site/words.js";
+import { asClock, count, short } from "../site/words.js";
 import { isOnAir } from "../parts/cards.js";
 import { Confirm } from "../parts/dialog.js";
 import { html, useSignal } from "../parts/html.js";

@@ -8,6 +8,7 @@ import { Accounts } from "./settings/accounts.js";
 import { Backup } from "./settings/backup.js";
 import { Cameras } from "./settings/cameras.js";
 import { Profile } from "./settings/profile.js";
+import { RecordingsPart } from "./settings/recordings.js";
 import { Security } from "./settings/security.js";
 import { Site } from "./settings/site.js";
 import { SystemPart } from "./settings/system.js";
@@ -21,6 +22,7 @@ const PARTS = [
   { key: "people", words: "People", part: Accounts, isOwners: true },
   { key: "topics", words: "Topics", part: Topics, isOwners: true },
   { key: "cameras", words: "Cameras", part: Cameras, isOwners: true },
+  { key: "recordings", words: "Recordings", part: RecordingsPart, isOwners: true },
   { key: "backup", words: "Backup", part: Backup, isOwners: true },
   { key: "system", words: "System", part: SystemPart, isOwners: true },
 ];

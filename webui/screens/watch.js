@@ -2,6 +2,8 @@
 
 import { Chat } from "../chat/chat.js";
 import { Replay } from "../chat/replay.js";
+import { Rewind } from "../parts/rewind.js";
+import { RecordingStage } from "../parts/recordingstage.js";
 import { go } from "../site/addresses.js";
 import { api, asProblem, sentence } from "../site/api.js";
 import { askSystem, clock } from "../site/clock.js";
@@ -18,10 +20,12 @@ import { useTitle } from "../parts/title.js";
 import { toast } from "../parts/toast.js";
 import { EditStream } from "./editstream.js";
 import { Nowhere } from "./nowhere.js";
+import { Recorded } from "./recorded.js";
 
 /**
- * @import { Camera, List, Reaction, Stream, User } from "../types.js"
+ * @import { Camera, List, Reaction, RecordingDetails, Stream, User } from "../types.js"
  * @import { Problem } from "../site/api.js"
+ * @import { Signal } from "@preact/signals"
  */
 
 /** Milliseconds between two requests: fast while a picture is coming, slow once it is there. */
@@ -40,6 +44,9 @@ export function Screen({ params: [id = ""] }) {
   const problem = useSignal(/** @type {Problem | null} */ (null));
   const isAway = useSignal(false);
   const viewer = me.value?.username;
+  /** What is played of a recording, and where. */
+  const recording = useSignal(/** @type {RecordingDetails | null} */ (null));
+  const position = useSignal(0);
 
   const load = async (/** @type {AbortSignal} */ signal) => {
     try {
@@ -73,11 +80,11 @@ export function Screen({ params: [id = ""] }) {
   const ended = () => void load(new AbortController().signal).catch(() => {});
   return html`
     <div class="watch">
-      <div class="watch-stage"><${Screening} stream=${now} isAway=${isAway.value} /></div>
+      <div class="watch-stage"><${Screening} stream=${now} isAway=${isAway.value} recording=${recording} position=${position} change=${change} /></div>
       <div class="watch-top"><${Top} stream=${now} change=${change} reload=${ended} /></div>
       <div class="watch-chat">${isOnAir(now)
         ? html`<${Chat} stream=${now} onReactions=${change} onEnded=${ended} />`
-        : html`<${Replay} stream=${now} />`}</div>
+        : html`<${Replay} key=${recording.value ? "step" : "all"} stream=${now} recording=${recording.value} position=${position} />`}</div>
       <div class="watch-about"><${About} stream=${now} /></div>
     </div>`;
 }
@@ -93,8 +100,17 @@ function Refused({ problem }) {
   return html`<${Nowhere} words=${problem.message} />`;
 }
 
-/** @param {{ stream: Stream, isAway: boolean }} props */
-function Screening({ stream, isAway }) {
+/**
+ * @param {object} props
+ * @param {Stream} props.stream
+ * @param {boolean} props.isAway
+ * @param {Signal<RecordingDetails | null>} props.recording
+ * @param {Signal<number>} props.position
+ * @param {(news: Partial<Stream>) => void} props.change
+ */
+function Screening({ stream, isAway, recording, position, change }) {
+  const rewound = useSignal(/** @type {number | null} */ (null));
+  const seek = useSignal(/** @type {((at: number) => void) | null} */ (null));
   const latency = useSignal(/** @type {number | null} */ (null));
   const detail = useSignal("");
   const { state, playlist_url, thumbnail_url, width, height, end_reason, user, elapsed_seconds } = stream;
@@ -116,6 +132,10 @@ function Screening({ stream, isAway }) {
       detail.value = items.find(({ name }) => name === stream.camera)?.detail ?? "";
     }).catch(() => {});
   }, [state]);
+  // Played to the end of what is live: on with the recording.
+  if (state === "ended" && isOver.value && stream.recording) {
+    return html`<${Recorded} stream=${stream} details=${recording} position=${position} change=${change} />`;
+  }
   if (state === "ended" && isOver.value) {
     return html`
       <section class="stage" aria-label="Picture">
@@ -128,11 +148,19 @@ function Screening({ stream, isAway }) {
   const words = isAway
     ? { headline: "Perch does not answer", detail: "Trying again. Is the board switched on and on this network?" }
     : state === "starting" ? { headline: "Starting the camera", detail: detail.value } : { headline: "Waiting for the camera", detail: detail.value };
+  const go = (/** @type {number | null} */ at) => {
+    if (at !== null && rewound.value !== null) seek.value?.(at);
+    else rewound.value = at;
+  };
+  const isRewound = rewound.value !== null && stream.recording !== null;
   return html`
-    <${Stage} playlist=${playlist.current ?? `/media/${stream.id}/index.m3u8`} isOn=${isLive} onEnd=${() => (isOver.value = true)} headline=${words.headline} detail=${sentence(words.detail)}
-      isBusy=${!isLive} poster=${thumbnail_url} size=${{ width, height }} latency=${latency} />
-    <p class="under-stage"><span id="state" class="state" role="status" data-state=${isAway ? "offline" : state}>${isAway ? "Offline" : STATES[state]}</span>
-      <span>${width} × ${height} · ${stream.fps} fps</span><span>Latency <span id="latency">${latency.value === null ? "–" : `${latency.value.toFixed(1)} s`}</span></span></p>`;
+    ${isRewound && html`<${RecordingStage} playlist=${stream.recording?.playlist_url} at=${rewound.value} isPlaying isForMembers=${stream.visibility === "members"}
+      poster=${thumbnail_url} size=${{ width, height }} position=${position} seek=${seek} />`}
+    ${!isRewound && html`<${Stage} playlist=${playlist.current ?? `/media/${stream.id}/index.m3u8`} isOn=${isLive} onEnd=${() => (isOver.value = true)} headline=${words.headline} detail=${sentence(words.detail)}
+      isBusy=${!isLive} poster=${thumbnail_url} size=${{ width, height }} latency=${latency} />`}
+    ${stream.recording?.is_growing && state !== "starting" && html`<${Rewind} duration=${stream.recording.duration_seconds} position=${isRewound ? position.value : null} onGo=${go} />`}
+    <p class="under-stage"><span id="state" class="state" role="status" data-state=${isAway ? "offline" : isRewound ? "rewound" : state}>${isAway ? "Offline" : isRewound ? "Rewound" : STATES[state]}</span>
+      <span>${width} × ${height} · ${stream.fps} fps</span>${!isRewound && html`<span>Latency <span id="latency">${latency.value === null ? "–" : `${latency.value.toFixed(1)} s`}</span></span>`}</p>`;
 }
 
 /** @param {{ stream: Stream, change: (news: Partial<Stream>) => void, reload: () => void }} props */

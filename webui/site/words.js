@@ -20,7 +20,10 @@ export function asDuration(seconds) {
 }
 
 /** @param {number} bytes */
-export const asSize = (bytes) => (bytes >= 1 << 30 ? `${(bytes / 2 ** 30).toFixed(1)} GiB` : `${Math.round(bytes / 2 ** 20)} MiB`);
+export const asSize = (bytes) => {
+  if (bytes >= 2 ** 30) return `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+  return bytes >= 2 ** 20 ? `${Math.round(bytes / 2 ** 20)} MiB` : `${Math.round(bytes / 2 ** 10)} KiB`;
+};
 
 const AGO = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 

@@ -7,7 +7,7 @@ use perch_media::cmaf::{FragmentBuilder, init_segment};
 use perch_media::recording::index::{Encoder, Header};
 use perch_media::recording::{Break, Mark};
 use perch_media::time::{MediaDuration, MediaTime};
-use perch_store::{Recording, RecordingState, Store, StreamId, Timestamp};
+use perch_store::{NewMessage, Recording, RecordingState, Store, StreamId, Timestamp};
 use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
@@ -24,6 +24,10 @@ pub const SECONDS: u32 = 20;
 pub const SEAM: u32 = 10;
 /// Seconds.
 pub const PAUSE: u32 = 60;
+
+/// What was said, and at which second of the recording.
+pub const MESSAGES: [(u32, &str); 3] =
+    [(2, "Good morning"), (8, "Here she comes"), (14, "Back after a break")];
 
 /// One camera that is off until somebody goes live.
 pub const CAMERA: &str = r#"
@@ -81,6 +85,14 @@ fn lay_down(data_dir: &Path, stream: StreamId) {
         is_name_outdated: false,
     };
     store.put_recording(&recording).unwrap();
+    let user = store.user_by_name("olga").unwrap().id;
+    let said = MESSAGES.map(|(second, text)| NewMessage {
+        stream,
+        user,
+        offset_ms: u64::from(if second < SEAM { second } else { second + PAUSE }) * 1000,
+        text: text.to_owned(),
+    });
+    store.append_messages(&said, Timestamp::from_unix_millis(STARTED)).unwrap();
 }
 
 /// The bytes of its one part, and of the index beside it.

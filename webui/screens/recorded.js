@@ -1,0 +1,67 @@
+// A stream that has ended and was recorded: plays it, and offers what can be done with the recording.
+
+import { api, asProblem } from "../site/api.js";
+import { deleteLater } from "../site/undo.js";
+import { asClock, asDate, asSize } from "../site/words.js";
+import { Clip } from "../parts/clip.js";
+import { html, useEffect, useSignal } from "../parts/html.js";
+import { Icon } from "../parts/icon.js";
+import { RecordingStage } from "../parts/recordingstage.js";
+import { toast } from "../parts/toast.js";
+
+/**
+ * @import { RecordingDetails, Stream } from "../types.js"
+ * @import { Signal } from "@preact/signals"
+ */
+
+/**
+ * @param {object} props
+ * @param {Stream} props.stream
+ * @param {Signal<RecordingDetails | null>} props.details
+ * @param {Signal<number>} props.position
+ * @param {(news: Partial<Stream>) => void} props.change
+ */
+export function Recorded({ stream, details, position, change }) {
+  const { id, width, height, thumbnail_url, visibility, recording } = stream;
+  const seek = useSignal(/** @type {((at: number) => void) | null} */ (null));
+  const isClipping = useSignal(false);
+  useEffect(() => {
+    api.get(`/recordings/${id}`).then((answer) => (details.value = answer)).catch((error) => toast(asProblem(error).message));
+    return () => (details.value = null);
+  }, [id]);
+  const now = details.value;
+  if (!recording) return null;
+  const pin = async () => {
+    try {
+      details.value = await api.patch(`/recordings/${id}`, { pinned: !recording.pinned });
+      change({ recording: { ...recording, pinned: !recording.pinned } });
+    } catch (error) {
+      toast(asProblem(error).message);
+    }
+  };
+  const remove = () => {
+    const back = () => change({ recording });
+    const undo = deleteLater(`/recordings/${id}`, (problem) => {
+      if (!problem) return;
+      toast(asProblem(problem).message);
+      back();
+    }, api.delete);
+    change({ recording: null });
+    toast("Recording deleted.", null, { words: "Undo", act: () => (undo(), back()) });
+  };
+  return html`
+    <${RecordingStage} playlist=${recording.playlist_url} isForMembers=${visibility === "members"} poster=${thumbnail_url} size=${{ width, height }} position=${position} seek=${seek} />
+    <p class="under-stage"><span id="state" class="state" data-state="recorded">Recording</span>
+      <span>${asClock(now?.duration_seconds ?? recording.duration_seconds)}</span>
+      ${now && html`<span>${asDate(now.started_at)}${now.is_date_provisional ? " (the clock was not set)" : ""}</span>`}
+      ${stream.may_edit && html`<span>${asSize(recording.bytes)}</span>`}</p>
+    ${isClipping.value && now?.download_url
+      ? html`<${Clip} download=${now.download_url} duration=${now.duration_seconds} position=${position} onSeek=${(/** @type {number} */ at) => seek.value?.(at)} onClose=${() => (isClipping.value = false)} />`
+      : html`<div class="actions recording-actions">
+          ${now?.download_url && html`<a class="button" href=${now.download_url} download><${Icon} name="download" />Download</a>
+            <button class="button" type="button" onClick=${() => (isClipping.value = true)}><${Icon} name="clip" />Clip</button>`}
+          ${stream.may_edit && html`
+            <button class="button" type="button" aria-pressed=${recording.pinned} title="A pinned recording is kept when room is needed." onClick=${pin}><${Icon} name="pin" />${recording.pinned ? "Pinned" : "Pin"}</button>
+            <button class="button danger" type="button" onClick=${remove}><${Icon} name="trash" />Delete recording</button>`}
+        </div>`}`;
+}
