@@ -6,6 +6,7 @@ use serde_json::Value;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
@@ -23,11 +24,60 @@ pub struct Way {
     pub origin: Option<String>,
 }
 
-/// A connection to a chat.
+/// Lines that may wait for a test to read them.
+const UNREAD: usize = 4096;
+
+/// A connection to a chat. A task reads it all the time, as a browser does: the daemon closes a connection that answers no ping for 20 to 40 s, and a test
+/// may be busy with its requests, or the machine with its disk, for that long.
 pub struct Chat {
-    pub socket: WebSocketStream<TcpStream>,
+    words: mpsc::Sender<Value>,
+    heard: mpsc::Receiver<Heard>,
     /// The code of the daemon's goodbye.
     pub closed: Option<u16>,
+}
+
+enum Heard {
+    Line(Value),
+    Goodbye(Option<u16>),
+}
+
+/// Until the daemon says goodbye, the connection breaks, or its test has had enough.
+async fn converse(
+    mut socket: WebSocketStream<TcpStream>,
+    mut words: mpsc::Receiver<Value>,
+    heard: mpsc::Sender<Heard>,
+) {
+    loop {
+        let frame = std::future::poll_fn(|cx| {
+            use futures_util::Stream as _;
+            Pin::new(&mut socket).poll_next(cx)
+        });
+        let heard_now = tokio::select! {
+            frame = frame => match frame {
+                Some(Ok(Message::Text(text))) => Heard::Line(serde_json::from_str(&text).unwrap()),
+                Some(Ok(Message::Close(frame))) => Heard::Goodbye(frame.map(|frame| frame.code.into())),
+                // Reading on answers pings.
+                Some(Ok(_)) => continue,
+                Some(Err(_)) | None => return,
+            },
+            said = words.recv() => match said {
+                Some(said) => {
+                    // A daemon that has said goodbye takes no more; what it said before can be read all the same.
+                    let _ = socket.send(Message::text(said.to_string())).await;
+                    continue;
+                }
+                None => return,
+            },
+        };
+        let is_over = matches!(heard_now, Heard::Goodbye(_));
+        if is_over {
+            // Says goodbye as well.
+            let _ = socket.flush().await;
+        }
+        if heard.send(heard_now).await.is_err() || is_over {
+            return;
+        }
+    }
 }
 
 impl Chat {
@@ -51,32 +101,29 @@ impl Chat {
         let config = WebSocketConfig::default().read_buffer_size(8 << 10).write_buffer_size(1 << 10);
         let joining = tokio_tungstenite::client_async_with_config(request, stream, Some(config));
         match timeout(PATIENCE, joining).await.unwrap() {
-            Ok((socket, _)) => Ok(Self { socket, closed: None }),
+            Ok((socket, _)) => {
+                let ((words, said), (told, heard)) = (mpsc::channel(16), mpsc::channel(UNREAD));
+                tokio::spawn(converse(socket, said, told));
+                Ok(Self { words, heard, closed: None })
+            }
             Err(Error::Http(response)) => Err(response.status().as_u16()),
             Err(error) => panic!("{error}"),
         }
     }
 
     pub async fn say(&mut self, words: &Value) {
-        timeout(PATIENCE, self.socket.send(Message::text(words.to_string()))).await.unwrap().unwrap();
+        // One that is over hears nothing.
+        let _ = timeout(PATIENCE, self.words.send(words.clone())).await.unwrap();
     }
 
     /// The next line; `None` at the end.
     pub async fn hear(&mut self) -> Option<Value> {
-        let frame = std::future::poll_fn(|cx| {
-            use futures_util::Stream as _;
-            Pin::new(&mut self.socket).poll_next(cx)
-        });
-        match timeout(PATIENCE, frame).await.expect("something is said in time") {
-            Some(Ok(Message::Text(text))) => Some(serde_json::from_str(&text).unwrap()),
-            Some(Ok(Message::Close(frame))) => {
-                self.closed = frame.map(|frame| frame.code.into());
-                // Says goodbye as well.
-                let _ = self.socket.flush().await;
+        match timeout(PATIENCE, self.heard.recv()).await.expect("something is said in time")? {
+            Heard::Line(line) => Some(line),
+            Heard::Goodbye(code) => {
+                self.closed = code;
                 None
             }
-            Some(Ok(_)) => Some(Value::Null),
-            Some(Err(_)) | None => None,
         }
     }
 
