@@ -6,7 +6,7 @@ use perch_media::h264::pps::PpsIds;
 use perch_media::h264::sei::RecoveryPoint;
 use perch_media::h264::slice_header::{SliceHeader, SliceStart};
 use perch_media::h264::sps::Sps;
-use perch_media::sample::AudioFormat;
+use perch_media::audio_format::AudioFormat;
 
 fuzz_target!(|input: &[u8]| {
     let Some((&length, rest)) = input.split_first() else { return };

@@ -3,6 +3,7 @@
 //! Must not be here: tokio, files, sockets, clocks, `unsafe`.
 #![forbid(unsafe_code)]
 pub mod access_unit;
+pub mod audio_format;
 pub mod cmaf;
 pub mod h264;
 pub mod hls;

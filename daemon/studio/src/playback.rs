@@ -6,6 +6,7 @@
 
 mod download;
 
+use download::LONGEST_HEADER;
 pub use download::{Download, DownloadError};
 
 use crate::recorder::{PartFiles, RecordingFiles};
@@ -21,8 +22,6 @@ use std::time::Duration;
 
 /// Recordings whose playlists are kept in memory. Ten hours take 0.7 MB.
 const KEPT: usize = 4;
-/// No header of a part is longer: it has no samples.
-const LONGEST_HEADER: u32 = 64 << 10;
 
 /// Opens recordings for those who watch them. Its calls read the card, and block.
 #[derive(Debug, Default)]

@@ -2,9 +2,9 @@
 //! (RFC 6266).
 
 use super::body::Body;
+use super::file_answer::{Asked, file_answer};
 use super::file_body::{Computed, Content, FileRange, Write};
 use super::problem::Problem;
-use super::recorded::{Asked, file_answer};
 use super::state::State;
 use http::header::{ACCESS_CONTROL_EXPOSE_HEADERS, CONTENT_DISPOSITION};
 use http::{HeaderValue, Response};

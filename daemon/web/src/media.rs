@@ -8,6 +8,8 @@ use super::body::Body;
 use super::caching;
 use super::caller::Peer;
 use super::cookies;
+use super::file_answer;
+use super::media_paths::MULTIVARIANT_PLAYLIST;
 use super::not_live::why_nothing_is_live;
 use super::patient_stream::SegmentAnswer;
 use super::problem::Problem;
@@ -31,16 +33,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 
-/// The addresses that are answered here begin with this.
-pub(super) const PREFIX: &str = "/media/";
-
 /// In place of a stream's id: the featured stream.
 const FEATURED: &str = "live";
 
 /// Viewers of recordings beyond so many watch uncounted until the next start.
 const MOST_COUNTED: usize = 20_000;
-
-pub(super) const MULTIVARIANT_PLAYLIST: &str = "main.m3u8";
 
 /// Players may ask for one segment beyond the next one (RFC 8216bis §6.2.5.2).
 const FARTHEST_AHEAD: u64 = 2;
@@ -149,7 +146,7 @@ impl Media {
         if *request.method() == Method::OPTIONS {
             return for_everybody(preflight());
         }
-        let asked = recorded::Asked {
+        let asked = file_answer::Asked {
             stream,
             name,
             target,

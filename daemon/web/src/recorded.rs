@@ -7,37 +7,26 @@ use super::body::Body;
 use super::caching;
 use super::caller::Peer;
 use super::download;
-use super::file_body::{Computed, Content, FileBody, FileRange};
-use super::media::MULTIVARIANT_PLAYLIST;
+use super::file_answer::{Asked, file_answer};
+use super::file_body::{Content, FileRange};
+use super::media_paths::{MULTIVARIANT_PLAYLIST, PREFIX};
 use super::problem::Problem;
-use super::range::{self, Part};
 use super::state::State;
 use bytes::Bytes;
-use http::header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_RANGE, RANGE};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use perch_site::SiteError;
 use perch_site::recordings::{self, Playable};
-use perch_store::{Refusal, StreamId};
+use perch_store::Refusal;
 use perch_studio::hls::MEDIA_PLAYLIST;
 use perch_studio::playback::{OpenPart, Playback};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::time::Duration;
 
 /// From the beginning of the stream, also while it is live.
 const DVR_PLAYLIST: &str = "dvr.m3u8";
 
 /// As one file.
 const DOWNLOAD: &str = "recording.mp4";
-
-/// What is asked for.
-pub(super) struct Asked<'a> {
-    pub(super) stream: StreamId,
-    pub(super) name: &'a str,
-    /// Of the playlist of a stream that is on the air.
-    pub(super) target: Option<Duration>,
-    pub(super) query: &'a str,
-    pub(super) headers: &'a HeaderMap,
-}
 
 /// Whether this is the name of something recorded, also while the stream is live.
 pub(super) fn is_of_recording(name: &str) -> bool {
@@ -65,7 +54,7 @@ pub(super) async fn answer(
     if !is_live_name && !is_of_recording(asked.name) {
         return Err(Problem::NotLive("this stream is not on the air".to_owned()));
     }
-    let caller = authentication::find_out(&state.site, peer, super::media::PREFIX, asked.headers).await?;
+    let caller = authentication::find_out(&state.site, peer, PREFIX, asked.headers).await?;
     let playable = match recordings::open(&state.site, &caller.actor, asked.stream).await {
         Err(SiteError::Refused(Refusal::NotFound { .. })) if is_live_name => {
             return Err(Problem::NotLive(
@@ -148,72 +137,9 @@ async fn part(
     file_answer(content, length, &tag, asked.headers)
 }
 
-/// Answers with a file in MP4, or with the range of it that is asked for (RFC 9110 §13.1.5, §14).
-pub(super) fn file_answer(
-    content: Vec<Content>,
-    length: u64,
-    tag: &str,
-    asked: &HeaderMap,
-) -> Result<Response<Body>, Problem> {
-    let tag = HeaderValue::try_from(tag).expect("a tag is letters and digits");
-    let mut response = Response::new(Body::empty());
-    if caching::is_known(asked, &tag) {
-        *response.status_mut() = StatusCode::NOT_MODIFIED;
-    } else {
-        // A date in If-Range names nothing that was told here, and a weak tag never matches.
-        let is_of_this = asked.get(IF_RANGE).is_none_or(|known| *known == tag);
-        let range = asked.get(RANGE).filter(|_| is_of_this);
-        let part = range.map_or(Ok(Part::Whole), |range| range::parse(range, length))?;
-        let content = match part {
-            Part::Whole => content,
-            Part::Bytes { first, last } => {
-                *response.status_mut() = StatusCode::PARTIAL_CONTENT;
-                response.headers_mut().insert(CONTENT_RANGE, range::content_range(first, last, length));
-                range_of(content, first, last - first + 1)
-            }
-        };
-        let body = FileBody::new(content);
-        response.extensions_mut().insert(body.to_send());
-        *response.body_mut() = Body::Files(body);
-    }
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("video/mp4"));
-    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, no-cache"));
-    headers.insert(ETAG, tag);
-    Ok(response)
-}
-
-/// So many bytes of the content, after the first `skipped`.
-fn range_of(content: Vec<Content>, skipped: u64, length: u64) -> Vec<Content> {
-    let (mut skip, mut left) = (skipped, length);
-    let mut range = Vec::new();
-    for content in content {
-        let whole = match &content {
-            Content::Computed(computed) => computed.length,
-            Content::File(range) => range.length,
-        };
-        let from = skip.min(whole);
-        let taken = (whole - from).min(left);
-        skip -= from;
-        left -= taken;
-        if taken > 0 {
-            range.push(match content {
-                Content::Computed(computed) => {
-                    Content::Computed(Computed { at: computed.at + from, length: taken, ..computed })
-                }
-                Content::File(file) => Content::File(FileRange { at: file.at + from, length: taken, ..file }),
-            });
-        }
-    }
-    range
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs::File;
-    use std::sync::Arc;
 
     #[test]
     fn parts_have_one_name_each() {
@@ -222,30 +148,5 @@ mod tests {
         for name in ["01.mp4", "+1.mp4", "1.ts", ".mp4", "-1.mp4", "99999999999.mp4", "1.mp4 "] {
             assert_eq!(part_number(name), None, "{name}");
         }
-    }
-
-    #[test]
-    fn a_range_goes_across_what_the_content_is_made_of() {
-        let file = Arc::new(File::open("/dev/null").unwrap());
-        let content = || {
-            vec![
-                Content::Computed(Computed { write: Arc::new(|_| Ok(())), at: 0, length: 4 }),
-                Content::File(FileRange { file: file.clone(), at: 100, length: 50 }),
-                Content::File(FileRange { file: file.clone(), at: 7, length: 3 }),
-            ]
-        };
-        let seen = |first, length| -> Vec<(u64, u64)> {
-            let range = range_of(content(), first, length);
-            let seen = range.iter().map(|content| match content {
-                Content::Computed(computed) => (computed.at, computed.length),
-                Content::File(range) => (range.at, range.length),
-            });
-            seen.collect()
-        };
-        assert_eq!(seen(0, 57), [(0, 4), (100, 50), (7, 3)]);
-        assert_eq!(seen(2, 3), [(2, 2), (100, 1)]);
-        assert_eq!(seen(4, 50), [(100, 50)]);
-        assert_eq!(seen(53, 4), [(149, 1), (7, 3)]);
-        assert_eq!(seen(56, 1), [(9, 1)]);
     }
 }

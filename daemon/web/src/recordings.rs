@@ -26,6 +26,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
 /// What is kept of a stream.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Recording)]
+#[expect(clippy::struct_excessive_bools, reason = "an object in JSON: each is a fact of its own")]
 struct RecordingItem {
     /// The stream's id.
     #[schema(value_type = String)]

@@ -3,7 +3,8 @@
 use super::access;
 use super::body::Body;
 use super::caller::Peer;
-use super::media::{self, Media};
+use super::media::Media;
+use super::media_paths;
 use super::metrics::Metrics;
 use super::places::Places;
 use super::problem::Problem;
@@ -127,7 +128,7 @@ impl Answers {
         let response =
             if let Some(away) = wifi::leads_away(wifi, peer, request.method(), request.uri().path()) {
                 away.map(Body::Routed)
-            } else if let Some(path) = request.uri().path().strip_prefix(media::PREFIX) {
+            } else if let Some(path) = request.uri().path().strip_prefix(media_paths::PREFIX) {
                 self.media.answer(path, peer, &request).await
             } else {
                 request.extensions_mut().insert(peer);

@@ -1,7 +1,7 @@
 //! An access unit and its format, as values.
 
+use crate::audio_format::AudioFormat;
 use crate::h264::sps::{Chroma, Sps};
-use crate::sample::AudioFormat;
 use crate::time::Times;
 use bytes::Bytes;
 use std::sync::Arc;

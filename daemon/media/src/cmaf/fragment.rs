@@ -8,9 +8,10 @@ use super::boxes::{put, put_full, put_u32, put_u64};
 use super::mark::{self, put_mark};
 use super::tracks::{AUDIO_TRACK, KEY_SAMPLE, OTHER_SAMPLE, VIDEO_TRACK};
 use crate::access_unit::{AccessUnit, VideoFormat};
+use crate::audio_format::AudioFormat;
 use crate::h264::avcc::{length_prefixed, length_prefixed_len};
 use crate::recording::{Fragment, Mark, Run, SampleEntry};
-use crate::sample::{AudioFormat, AudioFrame};
+use crate::sample::AudioFrame;
 use crate::time::{MediaDuration, MediaTime};
 use std::sync::Arc;
 

@@ -3,9 +3,9 @@
 use super::boxes::{put, put_full, put_u16, put_u32};
 use super::tracks::{AUDIO_TRACK, KEY_SAMPLE, OTHER_SAMPLE, VIDEO_TRACK};
 use crate::access_unit::VideoFormat;
+use crate::audio_format::AudioFormat;
 use crate::h264::sps::Chroma;
 use crate::recording::VIDEO_TIMESCALE;
-use crate::sample::AudioFormat;
 
 /// The transformation of a picture that is shown as it is (ISO/IEC 14496-12 §8.2.2.2).
 const UNITY_MATRIX: [u32; 9] = [0x0001_0000, 0, 0, 0, 0x0001_0000, 0, 0, 0, 0x4000_0000];

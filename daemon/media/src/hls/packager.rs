@@ -1,8 +1,9 @@
 //! What writes a segment's container.
 
 use crate::access_unit::AccessUnit;
+use crate::audio_format::AudioFormat;
 use crate::mpegts::Muxer;
-use crate::sample::{AudioFormat, AudioFrame};
+use crate::sample::AudioFrame;
 
 /// Writes one stream's pictures and sound into a container that is cut into segments.
 pub trait Packager {

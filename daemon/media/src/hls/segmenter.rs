@@ -7,8 +7,9 @@ use super::cutter::{Cut, Cutter, CutterConfig, CutterCounters, Ended, Picture, P
 use super::packager::Packager;
 use super::segment_writer::{InMemory, SegmentWriter};
 use crate::access_unit::{AccessUnit, VideoFormat};
+use crate::audio_format::AudioFormat;
 use crate::mpegts::Muxer;
-use crate::sample::{AudioFormat, AudioFrame};
+use crate::sample::AudioFrame;
 use crate::time::MediaTime;
 use bytes::Bytes;
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 //!
 //! Must not be here: the frames' bits, times.
 
-use crate::sample::{AudioFormat, AudioFormatError};
+use crate::audio_format::{AudioFormat, AudioFormatError};
 
 /// Without the check sum, which only foreign streams have.
 pub(super) const HEADER_BYTES: usize = 7;

@@ -13,11 +13,13 @@ mod psi;
 mod section;
 mod sound;
 mod sound_reader;
+mod wire_time;
 
 pub use demuxer::{
     Demuxer, DemuxerCounters, Found, SoundProblem, TimedPicture, TransportStreamError, is_transport_stream,
 };
-pub use muxer::{DECODING_DELAY, Muxer};
+pub use muxer::Muxer;
 pub use packet::PACKET_BYTES;
 pub use pids::{AUDIO_PID, PMT_PID, VIDEO_PID};
 pub use sound_reader::TimedSound;
+pub use wire_time::DECODING_DELAY;

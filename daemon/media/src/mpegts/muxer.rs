@@ -7,20 +7,17 @@ use super::packet::{PACKET_BYTES, PAYLOAD_BYTES, Packet, push_full_header, rende
 use super::pids::VIDEO_PID;
 use super::psi::{AAC, H264, tables};
 use super::sound::Sound;
+use super::wire_time::wire_timestamp;
 use crate::access_unit::{AccessUnit, VideoFormat};
 use crate::h264::annex_b::START_CODE;
 use crate::sample::AudioFrame;
 use crate::time::{MediaDuration, MediaTime};
 use mpeg2ts::es::StreamId;
 use mpeg2ts::pes::PesHeader;
-use mpeg2ts::time::{ClockReference, Timestamp};
+use mpeg2ts::time::ClockReference;
 use mpeg2ts::ts::payload::{Bytes as PayloadBytes, Pes};
 use mpeg2ts::ts::{AdaptationField, TsPayload};
 use std::sync::Arc;
-
-/// PTS and DTS run ahead of the PCR by so much: what a receiver buffers before it decodes. On the wire it is added to
-/// the media time, so that the PCR is the media time of the picture it comes with.
-pub const DECODING_DELAY: MediaDuration = MediaDuration::from_millis(200);
 
 /// The PCR comes at least as often (§2.7.2).
 const PCR_PERIOD: MediaDuration = MediaDuration::from_millis(100);
@@ -229,10 +226,6 @@ fn adaptation_field(discontinuity: bool, pcr: Option<MediaTime>) -> AdaptationFi
         transport_private_data: Vec::new(),
         extension: None,
     }
-}
-
-pub(super) fn wire_timestamp(time: MediaTime) -> Timestamp {
-    Timestamp::new((time + DECODING_DELAY).wrapped()).expect("33 bits")
 }
 
 /// What is left to write of a picture.

@@ -1,9 +1,9 @@
 //! Frames of sound into PES packets of several frames each (ISO/IEC 13818-1 §2.4.3.6), AAC in ADTS.
 
 use super::adts;
-use super::muxer::wire_timestamp;
 use super::packet::{PAYLOAD_BYTES, push_full_header, render};
 use super::pids::AUDIO_PID;
+use super::wire_time::wire_timestamp;
 use crate::sample::AudioFrame;
 use crate::time::{MediaDuration, MediaTime};
 use mpeg2ts::es::StreamId;
@@ -41,7 +41,7 @@ impl Sound {
         let Some(header) = adts::header(*frame.format, frame.data.len()) else { return };
         let pts = frame.times.pts;
         if let Some((first, count)) = self.gathered {
-            let gap = pts - (first + AudioFrame::offset(&frame.format, count));
+            let gap = pts - (first + frame.format.offset(count));
             let bytes = self.payload.len() + header.len() + frame.data.len();
             if gap.ticks().abs() > TOLERANCE || bytes > LONGEST_PAYLOAD {
                 self.flush(out);
@@ -51,7 +51,7 @@ impl Sound {
         self.payload.extend_from_slice(&header);
         self.payload.extend_from_slice(&frame.data);
         self.gathered = Some((first, before + 1));
-        if AudioFrame::offset(&frame.format, before + 2) > LONGEST {
+        if frame.format.offset(before + 2) > LONGEST {
             self.flush(out);
         }
     }

@@ -4,7 +4,7 @@
 
 use super::adts::{self, HEADER_BYTES, Header};
 use super::pes::Payload;
-use crate::sample::{AudioFormat, AudioFormatError, AudioFrame};
+use crate::audio_format::{AudioFormat, AudioFormatError};
 use crate::time::{MediaTime, Times, Unwrapper};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -91,14 +91,14 @@ impl SoundReader {
         if self.format.as_deref() != Some(&format) {
             // From here on frames have another length.
             self.clock = self.clock.map(|(pts, begun)| match self.format.as_deref() {
-                Some(before) => (pts + AudioFrame::offset(before, begun), 0),
+                Some(before) => (pts + before.offset(begun), 0),
                 None => (pts, begun),
             });
             self.format = Some(Arc::new(format));
         }
         // Without a time nobody knows which picture it goes with.
         let (Some(format), Some((pts, begun))) = (self.format.clone(), &mut self.clock) else { return };
-        let times = Times::at(*pts + AudioFrame::offset(&format, *begun));
+        let times = Times::at(*pts + format.offset(*begun));
         *begun += 1;
         self.unsupported = None;
         found(TimedSound { data, times, format });

@@ -3,9 +3,10 @@
 use crate::reordering::{PERIOD, RATE, assemble, clip_with_container, run};
 use bytes::Bytes;
 use perch_media::access_unit::AccessUnit;
+use perch_media::audio_format::AudioFormat;
 use perch_media::cmaf::{FragmentBuilder, Scanned, Scanner, init_segment};
 use perch_media::recording::{Break, Fragment, Mark};
-use perch_media::sample::{AudioFormat, AudioFrame};
+use perch_media::sample::AudioFrame;
 use perch_media::time::{MediaDuration, MediaTime, Times};
 use proptest::prelude::*;
 use std::io::Cursor;
@@ -116,7 +117,7 @@ pub(crate) static TONE: LazyLock<Vec<Bytes>> = LazyLock::new(|| {
 pub(crate) fn sound(begins: i64) -> Vec<AudioFrame> {
     let format = Arc::new(AudioFormat::new(44_100, 2).unwrap());
     let frame = |(number, data): (usize, &Bytes)| AudioFrame {
-        times: Times::at(MediaTime::from_ticks(begins) + AudioFrame::offset(&format, number as u64)),
+        times: Times::at(MediaTime::from_ticks(begins) + format.offset(number as u64)),
         epoch: 0,
         data: data.clone(),
         format: Arc::clone(&format),

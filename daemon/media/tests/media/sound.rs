@@ -5,9 +5,10 @@ use crate::foreign_transport_stream::{demux, ffmpeg, pictures, run};
 use bytes::Bytes;
 use mpeg2ts_reader::StreamType;
 use perch_media::access_unit::{AccessUnit, AccessUnitAssembler};
+use perch_media::audio_format::AudioFormat;
 use perch_media::hls::{CutterConfig, Segment, Segmenter};
 use perch_media::mpegts::{AUDIO_PID, DECODING_DELAY, Muxer, VIDEO_PID};
-use perch_media::sample::{AudioFormat, AudioFrame, Sample};
+use perch_media::sample::{AudioFrame, Sample};
 use perch_media::time::{MediaDuration, MediaTime, Times};
 use std::process::Command;
 use std::sync::Arc;
@@ -48,7 +49,7 @@ fn sound_track(adts: &[u8], format: AudioFormat, start: i64) -> Vec<AudioFrame> 
     while let Some(header) = adts.get(at..at + 7) {
         let bytes =
             usize::from(header[3] & 3) << 11 | usize::from(header[4]) << 3 | usize::from(header[5] >> 5);
-        let pts = MediaTime::from_ticks(start) + AudioFrame::offset(&format, frames.len() as u64);
+        let pts = MediaTime::from_ticks(start) + format.offset(frames.len() as u64);
         let data = Bytes::copy_from_slice(&adts[at + 7..at + bytes]);
         frames.push(AudioFrame { times: Times::at(pts), epoch: 0, data, format: Arc::clone(&format) });
         at += bytes;
@@ -173,7 +174,7 @@ fn several_frames_share_a_packet_and_none_waits_longer_than_a_tenth_of_a_second(
         let before = out.len();
         muxer.write_sound(frame, &mut out);
         waiting = if out.len() > before { 0 } else { waiting + 1 };
-        assert!(AudioFrame::offset(&format, waiting + 1) <= MediaDuration::from_millis(100));
+        assert!(format.offset(waiting + 1) <= MediaDuration::from_millis(100));
     }
     muxer.flush_sound(&mut out);
     let elementary: usize = frames.iter().map(|frame| frame.data.len()).sum();

@@ -12,6 +12,9 @@ use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// No header of a part is longer: it has no samples.
+pub(super) const LONGEST_HEADER: u32 = 64 << 10;
+
 /// Why there is no file to download.
 #[derive(Debug, thiserror::Error)]
 pub enum DownloadError {
@@ -48,7 +51,7 @@ impl Download {
         for part in &files.parts {
             let index = Arc::new(File::open(&part.index)?);
             let Ok(reader) = Reader::new(At::from(Arc::clone(&index))) else { continue };
-            let length = reader.header().init_bytes.min(super::LONGEST_HEADER);
+            let length = reader.header().init_bytes.min(LONGEST_HEADER);
             let file = File::open(&part.media)?;
             let mut head = vec![0; length as usize];
             file.read_exact_at(&mut head, 0)?;

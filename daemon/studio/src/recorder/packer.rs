@@ -3,9 +3,10 @@
 //! The cutter that cuts HLS decides where pieces begin, with parts of a second: a segment is one piece or more.
 
 use perch_media::access_unit::{AccessUnit, VideoFormat};
+use perch_media::audio_format::AudioFormat;
 use perch_media::hls::{Cut, Cutter, CutterConfig, Picture, Place};
 use perch_media::recording::Break;
-use perch_media::sample::{AudioFormat, AudioFrame, Sample};
+use perch_media::sample::{AudioFrame, Sample};
 use perch_media::time::{MediaDuration, MediaTime};
 use std::sync::Arc;
 use std::time::Duration;

@@ -3,7 +3,8 @@
 //! Must not be here: reading containers, mending times.
 
 use perch_media::access_unit::AccessUnit;
-use perch_media::sample::{AudioFormat, AudioFrame, Sample};
+use perch_media::audio_format::AudioFormat;
+use perch_media::sample::{AudioFrame, Sample};
 use perch_media::time::{MediaDuration, MediaTime};
 use std::sync::Arc;
 
