@@ -279,8 +279,10 @@ impl Recordings {
     pub(super) fn ended(&self, stream: StreamId) {
         let _tidying = self.tidying();
         let Some(growth) = self.growing().remove(&stream) else { return };
-        if let Err(error) = self.write_end(stream, growth) {
-            tracing::warn!(%stream, "that a recording has ended is written later: {error}");
+        match self.write_end(stream, growth) {
+            // It was deleted meanwhile.
+            Ok(()) | Err(StoreError::Refused(_)) => {}
+            Err(error) => tracing::warn!(%stream, "that a recording has ended is written later: {error}"),
         }
     }
 

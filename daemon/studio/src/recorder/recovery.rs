@@ -160,3 +160,130 @@ fn put_aside(files: &PartFiles, length: u64) -> io::Result<()> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::testing::access_unit;
+    use perch_media::cmaf::{FragmentBuilder, init_segment};
+    use perch_media::recording::Mark;
+    use perch_media::time::MediaDuration;
+    use proptest::prelude::*;
+    use std::path::Path;
+
+    const STREAM: StreamId = StreamId::from_number(7);
+    /// What a file system writes at once.
+    const PAGE: usize = 4096;
+
+    /// A part of so many fragments, and where each ends.
+    fn recorded(files: &PartFiles, count: u32) -> Vec<u64> {
+        let unit = |number: i64| {
+            access_unit(number * 3000, number % 10 == 0, 300 + number.unsigned_abs() as usize % 700)
+        };
+        let init = init_segment(&unit(0).format, None);
+        let header = Header { stream: STREAM.number().to_be_bytes(), part: 1, init_bytes: init.len() as u32 };
+        let mut part = Part::create(files, &header, &init).unwrap();
+        let mut builder = FragmentBuilder::new(unit(0).format, None);
+        let mut ends = vec![part.end()];
+        for fragment in 0..i64::from(count) {
+            for picture in 0..10 {
+                builder.push_video(&unit(fragment * 10 + picture), MediaDuration::from_ticks(3000));
+            }
+            let mut bytes = Vec::new();
+            let made = builder.finish(Mark::default(), part.end(), &mut bytes).unwrap();
+            part.append(&made, &bytes).unwrap();
+            ends.push(part.end());
+        }
+        part.close().unwrap();
+        ends
+    }
+
+    fn files(dir: &Path) -> PartFiles {
+        PartFiles { media: dir.join("a.mp4"), index: dir.join("a.index") }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        /// A power cut leaves what was synced, and of the rest any pages, of either file.
+        #[test]
+        fn whatever_a_power_cut_leaves_all_that_was_synced_is_whole_and_nothing_else_is_taken_for_it(
+            count in 1_u32..60,
+            synced in 0.0..1.0,
+            kept in 0.0..1.0,
+            lost_pages in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
+            index_kept in 0.0..1.1,
+            index_flip in prop::option::of(any::<prop::sample::Index>()),
+        ) {
+            let dir = tempfile::tempdir().unwrap();
+            let files = files(dir.path());
+            let ends = recorded(&files, count);
+            let whole = std::fs::read(&files.media).unwrap();
+            // A recording is synced at ends of fragments, at most a few behind the last one.
+            let unsynced = ((f64::from(count) * (1.0 - synced)) as usize).min(DOUBTED - 4);
+            let synced = ends.len() - 1 - unsynced;
+            let safe = ends[synced] as usize;
+            let mut left = whole[..safe + ((whole.len() - safe) as f64 * kept) as usize].to_vec();
+            let end = left.len();
+            for page in lost_pages.iter().filter(|_| end > safe) {
+                let at = safe + page.index(end - safe) / PAGE * PAGE;
+                left[at..(at + PAGE).min(end)].fill(0);
+            }
+            std::fs::write(&files.media, &left).unwrap();
+            let mut index = std::fs::read(&files.index).unwrap();
+            if let Some(flip) = index_flip {
+                let at = flip.index(index.len());
+                index[at] ^= 4;
+            }
+            if index_kept > 1.0 {
+                std::fs::remove_file(&files.index).unwrap();
+            } else {
+                index.truncate((index.len() as f64 * index_kept) as usize);
+                std::fs::write(&files.index, index).unwrap();
+            }
+
+            let found = recover(&files, 1, STREAM).unwrap().unwrap();
+            let (fragments, media) = (found.so_far.fragments as usize, found.ends.media);
+            prop_assert!(fragments >= synced, "{fragments} of {synced}");
+            prop_assert_eq!(media, ends[fragments]);
+            prop_assert!(left[..media as usize] == whole[..media as usize], "a page that was lost was taken for whole");
+            prop_assert_eq!(found.so_far.ticks, fragments as u64 * 30_000);
+            found.close(&files).unwrap();
+            let again = recover(&files, 1, STREAM).unwrap().unwrap();
+            prop_assert_eq!((again.so_far.fragments as usize, again.bytes()), (fragments, media + std::fs::metadata(&files.index).unwrap().len()));
+        }
+    }
+
+    #[test]
+    fn an_index_is_the_same_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = files(dir.path());
+        recorded(&files, 40);
+        let index = std::fs::read(&files.index).unwrap();
+        for foreign in [&b""[..], b"another program's file", &index[..20]] {
+            std::fs::write(&files.index, foreign).unwrap();
+            recover(&files, 1, STREAM).unwrap().unwrap().close(&files).unwrap();
+            assert_eq!(std::fs::read(&files.index).unwrap(), index);
+        }
+        // Of another stream.
+        recover(&files, 1, StreamId::from_number(8)).unwrap().unwrap();
+        assert_ne!(std::fs::read(&files.index).unwrap(), index);
+    }
+
+    #[test]
+    fn damage_far_from_the_end_costs_no_pictures_behind_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = files(dir.path());
+        let ends = recorded(&files, 40);
+        let mut media = std::fs::read(&files.media).unwrap();
+        media[ends[3] as usize + 4] ^= 1;
+        std::fs::write(&files.media, &media).unwrap();
+        let found = recover(&files, 1, STREAM).unwrap().unwrap();
+        assert_eq!(found.so_far.fragments, 40, "the index tells of them");
+        found.close(&files).unwrap();
+        assert_eq!(std::fs::read(&files.media).unwrap(), media);
+        // Another program's film in its place is put aside.
+        std::fs::write(&files.media, vec![1; 2 << 20]).unwrap();
+        assert!(recover(&files, 1, STREAM).unwrap().is_none());
+        assert!(!files.media.exists() && files.media.with_extension("mp4.damaged").exists());
+    }
+}
