@@ -83,7 +83,7 @@ function Row({ recording, pages }) {
     <li class="row recording-row">
       <div class="grow"><a href="/watch/${stream}">${title}</a>
         <p class="quiet">${nameOf(user)} · ${asDate(started_at)} · ${is_growing ? "recording now" : asClock(duration_seconds)} · ${asSize(bytes)}</p></div>
-      <button class="button" type="button" aria-pressed=${pinned} aria-label="Pin ${title}" onClick=${pin}>${pinned ? "Pinned" : "Pin"}</button>
-      ${!is_growing && html`<button class="button danger" type="button" aria-label="Delete ${title}" onClick=${remove}>Delete</button>`}
+      <button class="button" type="button" aria-pressed=${pinned} aria-label="${pinned ? "Pinned" : "Pin"}: ${title}" onClick=${pin}>${pinned ? "Pinned" : "Pin"}</button>
+      ${!is_growing && html`<button class="button danger" type="button" aria-label="Delete: ${title}" onClick=${remove}>Delete</button>`}
     </li>`;
 }

@@ -147,7 +147,7 @@ fn pictures(dir: &Path) -> Vec<AccessUnit> {
         units.extend(std::iter::from_fn(|| assembler.next_unit()));
     }
     units.extend(assembler.flush());
-    assert_eq!(units.len() as i64, i64::from(SECONDS) * FRAMES_PER_SECOND);
+    assert_eq!(i64::try_from(units.len()).unwrap(), i64::from(SECONDS) * FRAMES_PER_SECOND);
     units
 }
 
