@@ -32,12 +32,16 @@ pub(super) fn run(config: &Config, command: &RecordingsCommand) -> anyhow::Resul
             (Reached::Here(site), RecordingsCommand::List) => list(&site),
             (Reached::Here(site), RecordingsCommand::Verify) => {
                 let wrong = site.recordings.verify()?;
-                wrong.iter().for_each(|what| say(&format!("{what}\n")));
+                for what in &wrong {
+                    say(&format!("{what}\n"));
+                }
                 if wrong.is_empty() { Ok(()) } else { bail!("not all recordings are what they should be") }
             }
             (Reached::Here(site), RecordingsCommand::Rebuild) => {
                 let done = site.recordings.rebuild()?;
-                done.iter().for_each(|what| say(&format!("{what}\n")));
+                for what in &done {
+                    say(&format!("{what}\n"));
+                }
                 Ok(())
             }
         }
