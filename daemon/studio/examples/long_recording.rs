@@ -123,7 +123,8 @@ fn write(
             at += bytes.len() as u64;
             media.write_all(&bytes)?;
             index.write_all(&record)?;
-            (bytes.clear(), record.clear());
+            bytes.clear();
+            record.clear();
             fragment_began = builder.video_end();
         }
         if fragment_began >= length {
@@ -133,6 +134,7 @@ fn write(
     }
     // What a power cut tears.
     media.write_all(b"\0\0\x10\0uuid")?;
-    (media.flush()?, index.flush()?);
+    media.flush()?;
+    index.flush()?;
     Ok(())
 }
