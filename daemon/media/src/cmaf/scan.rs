@@ -100,10 +100,10 @@ impl<F: Read + Seek> Scanner<F> {
         };
         let whole = TABLES_AT as u64 + u64::from(bytes) + u64::from(data);
         let Ok(whole) = u32::try_from(whole) else { return Ok(None) };
-        Ok(read_tables(&moof, TABLES_AT as u32 + bytes + 8, data - 8).map(|(video, audio)| Scanned {
-            fragment: Fragment { at: begin, bytes: whole, mark, video, audio },
-            data_crc,
-        }))
+        let found = read_tables(&moof, TABLES_AT as u32 + bytes + 8, data - 8).map(|(video, audio)| {
+            Scanned { fragment: Fragment { at: begin, bytes: whole, mark, video, audio }, data_crc }
+        });
+        Ok(found.filter(|scanned| scanned.fragment.is_plausible()))
     }
 
     /// Whether a fragment's samples are the ones that were written. A power cut may leave zeros in their place.

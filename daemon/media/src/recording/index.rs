@@ -273,8 +273,12 @@ fn take_fragment(mut record: &[u8], order: &mut Order) -> Option<Fragment> {
     let video = take_run(rest, &mut after.video_duration)?;
     let audio = if flag(4) { Some(take_run(rest, &mut after.audio_duration)?) } else { None };
     after.end = at.checked_add(bytes.into())?;
+    let fragment = Fragment { at, bytes, mark, video, audio };
+    if !rest.is_empty() || !fragment.is_plausible() {
+        return None;
+    }
     *order = after;
-    rest.is_empty().then_some(Fragment { at, bytes, mark, video, audio })
+    Some(fragment)
 }
 
 fn take_run(rest: &mut &[u8], duration: &mut u32) -> Option<Run> {
@@ -298,6 +302,7 @@ fn take_run(rest: &mut &[u8], duration: &mut u32) -> Option<Run> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::FARTHEST;
     use super::*;
     use proptest::prelude::*;
 
@@ -314,13 +319,14 @@ mod tests {
     }
 
     fn run() -> impl Strategy<Value = Run> {
-        (any::<u64>(), any::<u32>(), prop::collection::vec(sample(), 0..40))
+        (0..=FARTHEST, any::<u32>(), prop::collection::vec(sample(), 0..40))
             .prop_map(|(decode_time, data_at, samples)| Run { decode_time, data_at, samples })
     }
 
     fn mark() -> impl Strategy<Value = Mark> {
         let before = prop_oneof![Just(Break::None), Just(Break::Seam), Just(Break::Gap)];
-        (any::<bool>(), any::<bool>(), before, any::<u64>(), any::<i64>()).prop_map(
+        let far = FARTHEST.cast_signed();
+        (any::<bool>(), any::<bool>(), before, 0..=FARTHEST, -far..=far).prop_map(
             |(begins_segment, is_independent, before, stream_offset_ms, wall_ms)| Mark {
                 begins_segment,
                 is_independent,
@@ -431,7 +437,41 @@ mod tests {
     }
 
     #[test]
+    fn a_lying_record_ends_the_index_and_counts_for_nothing() {
+        let sample = SampleEntry { bytes: 9, duration: 3000, composition_offset: 0, is_key: true };
+        let video = Run { decode_time: 0, data_at: 90, samples: vec![sample] };
+        let honest = Fragment { at: 812, bytes: 99, mark: Mark::default(), video, audio: None };
+        let lying = |lie: fn(&mut Fragment)| {
+            let mut fragment = Fragment { at: 911, ..honest.clone() };
+            lie(&mut fragment);
+            written(&[honest.clone(), fragment])
+        };
+        let mut longer = written(&[honest.clone(), Fragment { at: 911, ..honest.clone() }]);
+        // A byte behind what the last record says, with a right check sum.
+        let record = written(std::slice::from_ref(&honest)).len();
+        longer.truncate(longer.len() - CRC_BYTES);
+        longer[record] += 1;
+        longer.push(0);
+        let crc = crc32fast::hash(&longer[record + 1..]);
+        longer.extend(crc.to_be_bytes());
+        for index in [
+            lying(|fragment| fragment.at = FARTHEST + 1),
+            lying(|fragment| fragment.video.decode_time = u64::MAX),
+            lying(|fragment| fragment.mark.stream_offset_ms = u64::MAX),
+            lying(|fragment| fragment.mark.wall_ms = i64::MIN),
+            lying(|fragment| fragment.audio = Some(Run { decode_time: u64::MAX, ..Run::default() })),
+            longer,
+        ] {
+            let mut reader = Reader::new(index.as_slice()).unwrap();
+            assert_eq!(reader.next().unwrap().unwrap(), honest);
+            assert!(matches!(reader.next(), Some(Err(IndexError::Torn { at })) if at == record as u64));
+            assert_eq!((reader.index_bytes(), reader.part_bytes()), (record as u64, 911));
+        }
+    }
+
+    #[test]
     fn a_minute_takes_some_kilobytes() {
+        let sample = SampleEntry { bytes: 16_000, duration: 3000, composition_offset: 0, is_key: false };
         let second = |number: u32| Fragment {
             at: 812 + u64::from(number) * 500_000,
             bytes: 500_000,
@@ -440,19 +480,7 @@ mod tests {
                 stream_offset_ms: u64::from(number) * 1000,
                 ..Mark::default()
             },
-            video: Run {
-                decode_time: u64::from(number) * 90_000,
-                data_at: 400,
-                samples: vec![
-                    SampleEntry {
-                        bytes: 16_000,
-                        duration: 3000,
-                        composition_offset: 0,
-                        is_key: false
-                    };
-                    30
-                ],
-            },
+            video: Run { decode_time: u64::from(number) * 90_000, data_at: 400, samples: vec![sample; 30] },
             audio: None,
         };
         let minute: Vec<_> = (0..60).map(second).collect();

@@ -29,6 +29,25 @@ pub struct Fragment {
     pub audio: Option<Run>,
 }
 
+/// Places in a part (bytes), times of its tracks (ticks) and times of the stream (milliseconds) that are farther are damage: 2^48 bytes are 16
+/// times ext4's longest file, 2^48 ticks of 1/96000 s are 93 years.
+const FARTHEST: u64 = 1 << 48;
+/// Likewise a fragment's duration in ticks: 2^40 are 132 days, of 1/96000 s.
+const LONGEST: u64 = 1 << 40;
+
+impl Fragment {
+    /// False where a number is damage, so that sums over all fragments of a recording stay far below 64 bits: the tables of a part have no
+    /// check sum, and that of an index can be right by chance.
+    pub(crate) fn is_plausible(&self) -> bool {
+        let is_run_plausible = |run: &Run| run.decode_time <= FARTHEST && run.duration() <= LONGEST;
+        self.at <= FARTHEST
+            && self.mark.stream_offset_ms <= FARTHEST
+            && self.mark.wall_ms.unsigned_abs() <= FARTHEST
+            && is_run_plausible(&self.video)
+            && self.audio.as_ref().is_none_or(is_run_plausible)
+    }
+}
+
 /// What a fragment's samples cannot tell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Mark {

@@ -218,6 +218,15 @@ fn samples_that_never_reached_the_card_are_noticed() {
     assert_eq!(sound, [true, true, true, false]);
 }
 
+#[test]
+fn tables_with_an_impossible_time_end_the_part() {
+    let (mut file, fragments) = part(&UNITS, &[], 30);
+    let third = fragments[2].at as usize;
+    let time = third + file[third..].windows(4).position(|kind| kind == b"tfdt").unwrap() + 8;
+    file[time] = 0x80;
+    assert_eq!(scan(&file), (fragments[..2].to_vec(), third as u64));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
