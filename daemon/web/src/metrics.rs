@@ -81,6 +81,12 @@ const OF_FEEDS: [(&str, &str, OfFeed); 7] = [
 const ERRORS: [(&str, OfFeed); 2] =
     [("discarded", |counters| &counters.discarded), ("lost_frames", |counters| &counters.lost_frames)];
 
+/// Every camera, on the air or not, and the publishers that are on the air.
+fn feeds(cameras: &[LiveCamera], on_air: &[OnAir]) -> Vec<FeedStatus> {
+    let published = on_air.iter().filter(|on_air| on_air.origin.camera().is_none() && on_air.ended.is_none());
+    cameras.iter().map(LiveCamera::handle).chain(published.map(|on_air| on_air.feed.clone())).collect()
+}
+
 impl fmt::Debug for Daemon {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Daemon").finish_non_exhaustive()
@@ -89,7 +95,7 @@ impl fmt::Debug for Daemon {
 
 impl Collector for Daemon {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let feeds = self.feeds();
+        let feeds = feeds(&self.cameras, &self.on_air.borrow());
         for (name, help, counter) in OF_FEEDS {
             let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
             for feed in &feeds {
@@ -118,18 +124,6 @@ impl Collector for Daemon {
 }
 
 impl Daemon {
-    /// Every camera, on the air or not, and the publishers that are on the air.
-    fn feeds(&self) -> Vec<FeedStatus> {
-        let on_air = self.on_air.borrow();
-        let published =
-            on_air.iter().filter(|on_air| on_air.origin.camera().is_none() && on_air.ended.is_none());
-        self.cameras
-            .iter()
-            .map(LiveCamera::handle)
-            .chain(published.map(|on_air| on_air.feed.clone()))
-            .collect()
-    }
-
     fn encode_hls(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let hls = &self.hls;
         for (name, help, value) in [
@@ -192,5 +186,64 @@ impl Daemon {
         let open = ConstGauge::new(self.places.in_use() as u64);
         let help = "Connections open now";
         open.encode(encoder.encode_descriptor("http_connections_open", help, None, MetricType::Gauge)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use perch_store::{EndReason, StreamId, StreamState, Timestamp, UserId, VideoMode, Visibility};
+    use perch_studio::broadcast;
+    use perch_studio::clock::SystemClock;
+    use perch_studio::config::{Camera, EncoderKind, SourceKind};
+    use perch_studio::feed::Origin;
+    use perch_studio::hls::{self, HlsSettings};
+    use std::time::Duration;
+
+    fn on_air(origin: Origin) -> OnAir {
+        let second = Duration::from_secs(1);
+        let settings = HlsSettings { segment: second, window: second, keyframe_interval: second };
+        let (_, broadcast) = broadcast::channel();
+        let (hls, _) = hls::spawn(&broadcast, settings, Arc::new(SystemClock), Arc::default()).unwrap();
+        OnAir {
+            stream: StreamId::from_number(1),
+            user: None,
+            feed: FeedStatus::idle(&origin.name()),
+            origin,
+            asked: VideoMode { width: 0, height: 0, frames_per_second: 0, bitrate_kbps: 0 },
+            visibility: Visibility::Public,
+            state: StreamState::Live,
+            zero: Duration::ZERO,
+            hls,
+            viewers: Arc::default(),
+            is_pinned: false,
+            fault: None,
+            ended: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn cameras_count_always_and_publishers_while_they_are_on_the_air() {
+        let camera = LiveCamera::new(Camera {
+            name: "front".to_owned(),
+            source: SourceKind::TestPattern,
+            device: None,
+            command: Vec::new(),
+            encoder: EncoderKind::Software,
+            width: 320,
+            height: 180,
+            frames_per_second: 5.0,
+            bitrate_kbps: 500,
+            keyframe_interval_seconds: 1.0,
+        });
+        let names = |all: &[OnAir]| -> Vec<String> {
+            feeds(std::slice::from_ref(&camera), all).iter().map(|feed| feed.name().to_owned()).collect()
+        };
+        assert_eq!(names(&[]), ["front"]);
+        let publisher = Origin::Ingest(UserId::from_number(7));
+        let mut all = [on_air(Origin::Camera("front".into())), on_air(publisher.clone())];
+        assert_eq!(names(&all), ["front".to_owned(), publisher.name()]);
+        all[1].ended = Some((EndReason::User, Timestamp::from_unix_millis(0)));
+        assert_eq!(names(&all), ["front"]);
     }
 }
