@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic here is a failed test")]
 
 #[path = "../../web/src/rules.rs"]
-#[allow(dead_code, unreachable_pub, reason = "the daemon uses the rest")]
+#[allow(dead_code, reason = "the daemon uses the rest")]
 mod rules;
 mod support;
 

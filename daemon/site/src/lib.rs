@@ -3,10 +3,6 @@
 //!
 //! Not here: HTTP, the API's JSON, how media is made.
 #![forbid(unsafe_code)]
-#![allow(
-    unreachable_pub,
-    reason = "`pub` here says that another module uses it; what other crates use is named below"
-)]
 
 pub mod accounts;
 pub mod actor;

@@ -29,18 +29,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// The password of every account.
-pub const PASSWORD: &str = "correct horse";
+pub(crate) const PASSWORD: &str = "correct horse";
 
 /// The address of every actor.
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
 /// A password as typed.
-pub fn password(text: &str) -> Password {
+pub(crate) fn password(text: &str) -> Password {
     Password::new(text.to_owned())
 }
 
 /// A site for one test. Its studio runs on the test's runtime.
-pub struct TestSite {
+pub(crate) struct TestSite {
     site: Site,
     /// Somebody without a login.
     pub nobody: Actor,
@@ -76,15 +76,15 @@ impl Drop for TestSite {
 
 impl TestSite {
     /// Accounts that one address may create in an hour.
-    pub const REGISTRATIONS_PER_HOUR: u32 = 3;
+    pub(crate) const REGISTRATIONS_PER_HOUR: u32 = 3;
 
     /// A site before setup. Call it inside a runtime.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with_cameras(&[])
     }
 
     /// A site before setup, with cameras that show the test pattern. Going live needs a runtime of several threads.
-    pub fn with_cameras(names: &[&str]) -> Self {
+    pub(crate) fn with_cameras(names: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = Arc::new(Store::open(&dir.path().join("perch.redb")).unwrap());
         let hand = Arc::new(HandClock::at_wall(Duration::from_secs(1_795_000_000)));
@@ -155,14 +155,14 @@ impl TestSite {
     }
 
     /// Creates an account and logs it in.
-    pub async fn account(&self, username: &str, role: Role) -> Actor {
+    pub(crate) async fn account(&self, username: &str, role: Role) -> Actor {
         let new = NewAccount { username: username.to_owned(), password: password(PASSWORD), role };
         users::add(self, &Actor::Console, new).await.unwrap();
         self.log_in(username).await
     }
 
     /// Logs an account in once more.
-    pub async fn log_in(&self, username: &str) -> Actor {
+    pub(crate) async fn log_in(&self, username: &str) -> Actor {
         let login = sessions::log_in(self, &self.nobody, username.to_owned(), password(PASSWORD), "test");
         let login = login.await.unwrap();
         let login = sessions::of_token(self, login.access_token.expose()).await.unwrap().unwrap();
@@ -170,17 +170,20 @@ impl TestSite {
     }
 
     /// Whether the actor's login is still open.
-    pub async fn is_open(&self, actor: &Actor) -> bool {
+    pub(crate) async fn is_open(&self, actor: &Actor) -> bool {
         sessions::is_open(self, actor.login().unwrap()).await.unwrap()
     }
 
     /// Calls the store on this thread.
-    pub fn store_now<T>(&self, work: impl FnOnce(&Store) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    pub(crate) fn store_now<T>(
+        &self,
+        work: impl FnOnce(&Store) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         work(&self.site.store)
     }
 
     /// A stream of the actor's that is unfinished in the store.
-    pub fn stream(&self, actor: &Actor, camera: &str) -> StreamId {
+    pub(crate) fn stream(&self, actor: &Actor, camera: &str) -> StreamId {
         let new = NewStream {
             user: actor.user().unwrap(),
             title: "Birds".to_owned(),
@@ -214,7 +217,7 @@ fn pattern(name: &str) -> Camera {
 }
 
 /// A small picture to upload.
-pub fn png() -> bytes::Bytes {
+pub(crate) fn png() -> bytes::Bytes {
     let mut png = std::io::Cursor::new(Vec::new());
     image::DynamicImage::new_rgb8(8, 8).write_to(&mut png, image::ImageFormat::Png).unwrap();
     png.into_inner().into()

@@ -5,10 +5,6 @@
 //!
 //! Must not be here: HTTP, what a person may do, configuration files.
 #![forbid(unsafe_code)]
-#![allow(
-    unreachable_pub,
-    reason = "`pub` here says that another module uses it; what other crates use is named below"
-)]
 
 pub mod broadcast;
 pub mod capture;

@@ -4,10 +4,6 @@
 //! through `router` and `access`, which checks rights. They use handles of the rest of the daemon, never the internals of a
 //! reader or a camera.
 #![forbid(unsafe_code)]
-#![allow(
-    unreachable_pub,
-    reason = "`pub` here says that another module uses it; what other crates use is named below"
-)]
 
 mod access;
 mod auth;

@@ -2,7 +2,7 @@
 
 /// Who may use an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Right {
+pub(crate) enum Right {
     /// Everyone, also without an account.
     Anyone,
     /// Everyone who is logged in.
@@ -17,7 +17,7 @@ pub enum Right {
 
 /// One line of the table.
 #[derive(Debug, Clone, Copy)]
-pub struct Rule {
+pub(crate) struct Rule {
     /// GET includes HEAD.
     pub method: &'static str,
     /// As in the router and in the API's document.
@@ -34,7 +34,7 @@ const fn rule(method: &'static str, path: &'static str, right: Right, note: &'st
 use Right::{Anyone, LocalOrOwner, Member, Owner, Streamer};
 
 /// Every address.
-pub const RULES: &[Rule] = &[
+pub(crate) const RULES: &[Rule] = &[
     // The page and the machine itself.
     rule("GET", "/", Anyone, ""),
     rule("GET", "/watch/{id}", Anyone, "the page only: its content has its own rules"),

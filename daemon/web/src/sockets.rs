@@ -57,7 +57,7 @@ impl Inherited {
 }
 
 /// Binds every one of `addresses`; systemd's sockets come after them. Call it inside the runtime.
-pub fn open(addresses: &[SocketAddr], inherited: Inherited) -> Result<Vec<TcpListener>, ServeError> {
+pub(crate) fn open(addresses: &[SocketAddr], inherited: Inherited) -> Result<Vec<TcpListener>, ServeError> {
     let ours = addresses.iter().filter(|address| !inherited.covers(**address));
     let mut listeners = ours.map(|address| listen(*address, addresses)).collect::<Result<Vec<_>, _>>()?;
     for socket in inherited.0 {

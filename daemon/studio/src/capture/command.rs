@@ -40,7 +40,7 @@ const LINE_BYTES: usize = 400;
 const LINES_PER_SECOND: u32 = 20;
 
 /// A running child.
-pub struct CommandSource {
+pub(super) struct CommandSource {
     child: Child,
     stdout: ChildStdout,
     stderr: Option<ChildStderr>,
@@ -57,7 +57,7 @@ pub struct CommandSource {
 
 impl CommandSource {
     /// Starts `camera.command`.
-    pub fn start(camera: &config::Camera, clock: Arc<dyn Clock>) -> Result<Self, SourceError> {
+    pub(super) fn start(camera: &config::Camera, clock: Arc<dyn Clock>) -> Result<Self, SourceError> {
         let Some((program, arguments)) = camera.command.split_first() else {
             return Err(SourceError::Missing(
                 "`command` is empty: name a program that writes H.264".to_owned(),

@@ -11,7 +11,7 @@ use perch_device::{Picture, Plane};
 use std::time::Duration;
 
 /// A source of interlaced pictures, as progressive ones.
-pub struct Deinterlacer<S> {
+pub(super) struct Deinterlacer<S> {
     source: S,
     /// The planes one after the other, without padding; reused.
     buffer: Vec<u8>,
@@ -19,7 +19,7 @@ pub struct Deinterlacer<S> {
 
 impl<S: RawSource> Deinterlacer<S> {
     /// `source` gives both fields of a picture in one frame, row by row.
-    pub fn new(source: S) -> Self {
+    pub(super) fn new(source: S) -> Self {
         Self { source, buffer: Vec::new() }
     }
 }

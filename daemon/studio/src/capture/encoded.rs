@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 /// Frames of `S`, coded by `E`.
-pub struct Encoded<S, E> {
+pub(super) struct Encoded<S, E> {
     source: S,
     encoder: E,
     /// Coded pictures that were not yet returned; at most as many as the encoder holds.
@@ -19,7 +19,7 @@ pub struct Encoded<S, E> {
 
 impl<S: RawSource, E: FrameEncoder> Encoded<S, E> {
     /// Joins the two.
-    pub fn new(source: S, encoder: E) -> Self {
+    pub(super) fn new(source: S, encoder: E) -> Self {
         Self {
             source,
             encoder,

@@ -16,7 +16,7 @@ const KEPT: usize = 16;
 
 /// The failures of the last minute.
 #[derive(Clone, Debug, Default)]
-pub struct EncoderRecord(Arc<Mutex<VecDeque<Failure>>>);
+pub(super) struct EncoderRecord(Arc<Mutex<VecDeque<Failure>>>);
 
 #[derive(Debug)]
 struct Failure {
@@ -27,7 +27,7 @@ struct Failure {
 
 impl EncoderRecord {
     /// The encoder at `path` failed at `now`, on the monotonic clock; `why` in words.
-    pub fn failed(&self, path: &Path, why: String, now: Duration) {
+    pub(super) fn failed(&self, path: &Path, why: String, now: Duration) {
         let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if failures.len() == KEPT {
             failures.pop_front();
@@ -36,7 +36,7 @@ impl EncoderRecord {
     }
 
     /// Encoders to be left alone at `now`.
-    pub fn excluded(&self, now: Duration) -> Vec<Excluded> {
+    pub(super) fn excluded(&self, now: Duration) -> Vec<Excluded> {
         let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         failures.retain(|failure| now.saturating_sub(failure.at) < LATELY);
         let mut excluded: Vec<Excluded> = Vec::new();

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 /// Planes without padding: luma rows are `width` bytes apart, chroma rows half of it.
 #[derive(Debug)]
-pub struct I420Buffer {
+pub(super) struct I420Buffer {
     width: usize,
     height: usize,
     data: Vec<u8>,
@@ -16,7 +16,7 @@ pub struct I420Buffer {
 
 /// Why a frame cannot be converted.
 #[derive(Debug, thiserror::Error, PartialEq)]
-pub enum ConvertError {
+pub(super) enum ConvertError {
     /// A plane is smaller than size and stride demand.
     #[error("torn frame: plane {plane} has {bytes} bytes where {expected} are needed")]
     Torn {
@@ -45,7 +45,7 @@ pub enum ConvertError {
 }
 
 /// The three planes, for writing.
-pub struct PlanesMut<'a> {
+pub(super) struct PlanesMut<'a> {
     /// `width * height`.
     pub y: &'a mut [u8],
     /// A quarter of it.
@@ -56,7 +56,7 @@ pub struct PlanesMut<'a> {
 
 impl I420Buffer {
     /// A black frame. Width and height are even.
-    pub fn new(width: u32, height: u32) -> Self {
+    pub(super) fn new(width: u32, height: u32) -> Self {
         let (width, height) = (width as usize, height as usize);
         debug_assert!(width.is_multiple_of(2) && height.is_multiple_of(2), "4:2:0 needs even sizes");
         let mut data = vec![16; width * height * 3 / 2];
@@ -65,24 +65,24 @@ impl I420Buffer {
     }
 
     /// Pixels.
-    pub fn width(&self) -> usize {
+    pub(super) fn width(&self) -> usize {
         self.width
     }
 
     /// Pixels.
-    pub fn height(&self) -> usize {
+    pub(super) fn height(&self) -> usize {
         self.height
     }
 
     /// Its planes, for writing.
-    pub fn planes_mut(&mut self) -> PlanesMut<'_> {
+    pub(super) fn planes_mut(&mut self) -> PlanesMut<'_> {
         let (y, chroma) = self.data.split_at_mut(self.width * self.height);
         let (u, v) = chroma.split_at_mut(chroma.len() / 2);
         PlanesMut { y, u, v }
     }
 
     /// As a frame for an encoder.
-    pub fn frame(&self, captured_at: Duration) -> RawFrame<'_> {
+    pub(super) fn frame(&self, captured_at: Duration) -> RawFrame<'_> {
         let (y, chroma) = self.data.split_at(self.width * self.height);
         let (u, v) = chroma.split_at(chroma.len() / 2);
         let planes = [
@@ -95,7 +95,7 @@ impl I420Buffer {
     }
 
     /// Converts `frame` (NV12 or YUYV) into this buffer.
-    pub fn convert(&mut self, frame: &Picture<'_>) -> Result<(), ConvertError> {
+    pub(super) fn convert(&mut self, frame: &Picture<'_>) -> Result<(), ConvertError> {
         let (width, height) = (self.width, self.height);
         if (frame.width as usize, frame.height as usize) != (width, height) {
             return Err(ConvertError::Size {
@@ -153,7 +153,7 @@ impl I420Buffer {
 }
 
 /// Bytes of a row without padding, and rows, of each plane; zeros for planes that the format lacks, and for coded formats.
-pub fn plane_sizes(frame: &Picture<'_>) -> [(usize, usize); 3] {
+pub(super) fn plane_sizes(frame: &Picture<'_>) -> [(usize, usize); 3] {
     let (width, height) = (frame.width as usize, frame.height as usize);
     match frame.format {
         PixelFormat::I420 => [(width, height), (width / 2, height / 2), (width / 2, height / 2)],
@@ -164,7 +164,7 @@ pub fn plane_sizes(frame: &Picture<'_>) -> [(usize, usize); 3] {
 }
 
 /// Checks that every plane holds the rows that `frame` promises. The last row may lack its padding.
-pub fn check_planes(frame: &Picture<'_>) -> Result<(), ConvertError> {
+pub(super) fn check_planes(frame: &Picture<'_>) -> Result<(), ConvertError> {
     for (plane, ((bytes_in_row, rows), given)) in plane_sizes(frame).into_iter().zip(frame.planes).enumerate()
     {
         if rows == 0 {

@@ -26,24 +26,24 @@ const INSTALL_WITH_ENCODER: &str = "install rpicam-apps-core and, as this board 
                                     camera by itself";
 
 /// Whether rpicam-vid has no hardware encoder on this board; it knows one driver only.
-pub fn codes_in_software(board: &ProbeReport) -> bool {
+pub(super) fn codes_in_software(board: &ProbeReport) -> bool {
     !board.encoders.iter().any(|encoder| encoder.driver == "bcm2835-codec" && encoder.codes_h264())
 }
 
 /// Which Debian packages the owner needs, as the rest of a sentence.
-pub fn what_to_install(board: &ProbeReport) -> &'static str {
+pub(super) fn what_to_install(board: &ProbeReport) -> &'static str {
     if codes_in_software(board) { INSTALL_WITH_ENCODER } else { INSTALL }
 }
 
 /// A running `rpicam-vid`.
-pub struct LibcameraSource {
+pub(super) struct LibcameraSource {
     running: CommandSource,
     codes_in_software: bool,
 }
 
 impl LibcameraSource {
     /// Starts `program` for camera `number` (from 0). Where it `codes_in_software` it is asked for its options first, which takes up to 3 s.
-    pub fn start(
+    pub(super) fn start(
         program: &Path,
         number: usize,
         codes_in_software: bool,

@@ -18,7 +18,7 @@ use zune_jpeg::JpegDecoder;
 const BROKEN_IN_A_ROW: u32 = 60;
 
 /// A camera's JPEG frames as I420. Pictures that cannot be decoded are left out and counted.
-pub struct MjpegDecoder<S> {
+pub(super) struct MjpegDecoder<S> {
     source: S,
     decoder: PictureDecoder,
     counters: Arc<CaptureCounters>,
@@ -27,7 +27,7 @@ pub struct MjpegDecoder<S> {
 
 impl<S: RawSource> MjpegDecoder<S> {
     /// `source` gives frames of layout `Mjpeg`; `counters` are its camera's.
-    pub fn new(source: S, counters: Arc<CaptureCounters>) -> Result<Self, SourceError> {
+    pub(super) fn new(source: S, counters: Arc<CaptureCounters>) -> Result<Self, SourceError> {
         let (width, height, _) = source.mode();
         if !width.is_multiple_of(2) || !height.is_multiple_of(2) {
             return Err(SourceError::Mode(format!(

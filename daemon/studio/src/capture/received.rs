@@ -15,7 +15,7 @@ const QUOTED: usize = 80;
 
 /// What came since the last access unit.
 #[derive(Debug, Default)]
-pub struct Received {
+pub(super) struct Received {
     bytes: u64,
     beginning: Vec<u8>,
     /// An access unit came before, so it is H.264, and `beginning` may begin within a picture.
@@ -24,7 +24,7 @@ pub struct Received {
 
 impl Received {
     /// Counts what came.
-    pub fn note(&mut self, output: &Output) {
+    pub(super) fn note(&mut self, output: &Output) {
         let data = match output {
             Output::Picture(picture) => &picture.data,
             Output::Stream { data, .. } => data,
@@ -36,25 +36,25 @@ impl Received {
     }
 
     /// An access unit came out of it.
-    pub fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.bytes = 0;
         self.beginning.clear();
         self.was_usable = true;
     }
 
     /// More came than any stream needs for a picture.
-    pub fn is_too_much(&self) -> bool {
+    pub(super) fn is_too_much(&self) -> bool {
         self.bytes > MOST
     }
 
     /// Whether it is no H.264, in words; `None` where nothing came or it may be H.264.
-    pub fn no_h264(&self) -> Option<String> {
+    pub(super) fn no_h264(&self) -> Option<String> {
         let guess = guess(&self.beginning).filter(|_| !self.was_usable)?;
         Some(format!("it writes, but no H.264: {guess}"))
     }
 
     /// Why there was no picture within `waited`, in words.
-    pub fn explain(&self, waited: Duration) -> String {
+    pub(super) fn explain(&self, waited: Duration) -> String {
         let seconds = waited.as_secs_f64();
         if self.bytes == 0 {
             return format!("it gave nothing for {seconds} s");

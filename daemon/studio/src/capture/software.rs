@@ -12,12 +12,12 @@ use openh264::{OpenH264API, Timestamp};
 use perch_device::{CodedPicture, Picture, PixelFormat};
 
 /// The largest picture, pixels of the longer and the shorter side.
-pub const LARGEST: (u32, u32) = (3840, 2160);
+pub(super) const LARGEST: (u32, u32) = (3840, 2160);
 /// The smallest length of either side, pixels.
 const SMALLEST: u32 = 16;
 
 /// Whether the encoder codes pictures of this size, pixels.
-pub fn can_code(width: u32, height: u32) -> bool {
+pub(super) fn can_code(width: u32, height: u32) -> bool {
     width.is_multiple_of(2)
         && height.is_multiple_of(2)
         && width.min(height) >= SMALLEST
@@ -27,7 +27,7 @@ pub fn can_code(width: u32, height: u32) -> bool {
 
 /// Settings of the encoder.
 #[derive(Clone, Copy, Debug)]
-pub struct SoftwareSettings {
+pub(super) struct SoftwareSettings {
     /// Pixels, even.
     pub width: u32,
     /// Pixels, even.
@@ -41,7 +41,7 @@ pub struct SoftwareSettings {
 }
 
 /// Codes I420, NV12 and YUYV frames of one size.
-pub struct SoftwareEncoder {
+pub(super) struct SoftwareEncoder {
     encoder: Encoder,
     settings: SoftwareSettings,
     /// Used only where frames are not in I420.
@@ -50,7 +50,7 @@ pub struct SoftwareEncoder {
 
 impl SoftwareEncoder {
     /// Opens an encoder.
-    pub fn new(settings: SoftwareSettings) -> Result<Self, SourceError> {
+    pub(super) fn new(settings: SoftwareSettings) -> Result<Self, SourceError> {
         let SoftwareSettings { width, height, .. } = settings;
         if !can_code(width, height) {
             return Err(SourceError::Mode(format!(

@@ -12,7 +12,7 @@ const LOOK: Duration = Duration::from_secs(1);
 const LOOK_ON: Duration = Duration::from_secs(5);
 
 /// A source that runs until `is_better_there` returns true.
-pub struct StandIn {
+pub(super) struct StandIn {
     running: Box<dyn CodedSource>,
     news: Box<dyn FnMut() -> bool + Send>,
     is_better_there: Box<dyn FnMut() -> bool + Send>,
@@ -23,7 +23,7 @@ pub struct StandIn {
 
 impl StandIn {
     /// `is_better_there` is called after the kernel has announced a camera that came or went.
-    pub fn new(
+    pub(super) fn new(
         running: Box<dyn CodedSource>,
         is_better_there: Box<dyn FnMut() -> bool + Send>,
         clock: Arc<dyn Clock>,

@@ -74,7 +74,7 @@ fn describe(camera: &Camera, encoder: String) -> SourceDescription {
 }
 
 /// A camera that codes H.264 itself.
-pub struct CodingCamera {
+pub(super) struct CodingCamera {
     camera: Camera,
     clock: Arc<dyn Clock>,
     losses: LossCount,
@@ -82,7 +82,7 @@ pub struct CodingCamera {
 
 impl CodingCamera {
     /// Opens the camera. Bitrate and key-frame interval are wishes.
-    pub fn open(
+    pub(super) fn open(
         path: &Path,
         mode: &Mode,
         coding: Coding,
@@ -144,7 +144,7 @@ fn note(record: &EncoderRecord, encoder: &Path, error: &DeviceError, clock: &dyn
 }
 
 /// A camera whose frames the board's encoder takes without conversion.
-pub struct HardwareCoded {
+pub(super) struct HardwareCoded {
     source: EncodedCamera,
     clock: Arc<dyn Clock>,
     losses: LossCount,
@@ -153,7 +153,7 @@ pub struct HardwareCoded {
 
 impl HardwareCoded {
     /// Joins a running camera and an encoder that takes its format.
-    pub fn open(
+    pub(super) fn open(
         camera: Camera,
         encoder: &Path,
         coding: Coding,
@@ -195,7 +195,7 @@ impl CodedSource for HardwareCoded {
 }
 
 /// A camera that gives raw frames or JPEG files.
-pub struct RawCamera {
+pub(super) struct RawCamera {
     camera: Camera,
     /// The frame that the last caller borrows.
     held: Option<Frame>,
@@ -205,7 +205,7 @@ pub struct RawCamera {
 
 impl RawCamera {
     /// Takes over a camera that streams.
-    pub fn new(camera: Camera, clock: Arc<dyn Clock>, counters: Arc<CaptureCounters>) -> Self {
+    pub(super) fn new(camera: Camera, clock: Arc<dyn Clock>, counters: Arc<CaptureCounters>) -> Self {
         Self { camera, held: None, clock, losses: LossCount::new(counters) }
     }
 }
@@ -238,7 +238,7 @@ impl RawSource for RawCamera {
 }
 
 /// The board's encoder for frames that do not come from a V4L2 camera, or in a format that it does not take.
-pub struct HardwareEncoder {
+pub(super) struct HardwareEncoder {
     encoder: Encoder,
     clock: Arc<dyn Clock>,
     /// The format of its input.
@@ -256,7 +256,7 @@ impl HardwareEncoder {
     const ROOM: Duration = Duration::from_millis(100);
 
     /// Opens the encoder for frames of this size (pixels) and format.
-    pub fn open(
+    pub(super) fn open(
         report: &EncoderReport,
         format: PixelFormat,
         size: (u32, u32),

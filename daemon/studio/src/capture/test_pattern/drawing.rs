@@ -76,7 +76,7 @@ impl<const N: usize> Line<N> {
 
 /// The picture, drawn again and again into one buffer.
 #[derive(Debug)]
-pub struct Drawing {
+pub(super) struct Drawing {
     buffer: I420Buffer,
     time: Line<TIME_LENGTH>,
     date: Line<DATE_LENGTH>,
@@ -88,7 +88,7 @@ pub struct Drawing {
 
 impl Drawing {
     /// Draws what does not move. Width and height are even.
-    pub fn new(width: u32, height: u32) -> Self {
+    pub(super) fn new(width: u32, height: u32) -> Self {
         let mut buffer = I420Buffer::new(width, height);
         let (width, height) = (buffer.width(), buffer.height());
         let bars_top = time_code::edge(width, time_code::CELLS_DOWN).min(height) & !1;
@@ -141,7 +141,7 @@ impl Drawing {
     }
 
     /// The picture of the moment `since_epoch` (wall time after the Unix epoch).
-    pub fn draw(&mut self, since_epoch: Duration) -> &I420Buffer {
+    pub(super) fn draw(&mut self, since_epoch: Duration) -> &I420Buffer {
         let width = self.buffer.width();
         let luma = self.buffer.planes_mut().y;
         time_code::draw(luma, width, since_epoch.as_millis() as u64);

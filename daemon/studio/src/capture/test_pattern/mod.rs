@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 const ROUNDING: f64 = 1e-3;
 
 /// Draws frame n at start + n / rate: no drift, however long a picture takes.
-pub struct TestPattern {
+pub(super) struct TestPattern {
     drawing: Drawing,
     clock: Arc<dyn Clock>,
     mode: (u32, u32, f64),
@@ -25,7 +25,7 @@ pub struct TestPattern {
 
 impl TestPattern {
     /// `width` and `height` in pixels, both even.
-    pub fn new(
+    pub(super) fn new(
         width: u32,
         height: u32,
         frames_per_second: f64,

@@ -30,19 +30,19 @@ const LEFT: usize = 4;
 /// Cells above the code.
 const TOP: usize = 1;
 /// Cells from the top of the picture to below the code, with as much margin below as above.
-pub const CELLS_DOWN: usize = 4;
+pub(super) const CELLS_DOWN: usize = 4;
 const MARKER: u64 = 0b1010_0101;
 const WHITE: u8 = 235;
 const BLACK: u8 = 16;
 
 /// The edge after `cells` cells, in pixels.
-pub fn edge(width: usize, cells: usize) -> usize {
+pub(super) fn edge(width: usize, cells: usize) -> usize {
     (cells * width + CELLS_ACROSS / 2) / CELLS_ACROSS
 }
 
 /// Draws the code for `unix_milliseconds` (its low 48 bits) into a luma plane of rows `width` bytes apart. A picture too
 /// small for it stays as it is.
-pub fn draw(luma: &mut [u8], width: usize, unix_milliseconds: u64) {
+pub(super) fn draw(luma: &mut [u8], width: usize, unix_milliseconds: u64) {
     let code = encode(unix_milliseconds);
     if width < CELLS_ACROSS || luma.len() < width * edge(width, CELLS_DOWN) {
         return;
@@ -79,7 +79,7 @@ fn crc8(time: u64) -> u8 {
 /// Reads the code back: milliseconds since the Unix epoch, or `None` when there is none or it is damaged. The page does the
 /// same in JavaScript.
 #[cfg(test)]
-pub fn read(luma: &[u8], stride: usize, width: usize) -> Option<u64> {
+pub(super) fn read(luma: &[u8], stride: usize, width: usize) -> Option<u64> {
     let mut levels = [0_u32; CELLS];
     for (i, level) in levels.iter_mut().enumerate() {
         let (left, right) = (edge(width, LEFT + i % COLUMNS), edge(width, LEFT + i % COLUMNS + 1));
