@@ -8,7 +8,7 @@ use crate::site::Site;
 use bytes::Bytes;
 use perch_store::{Refusal, StoreError};
 
-/// Sets the actor's avatar from an uploaded picture (PNG, JPEG, WebP). Hold a [place](crate::picture::Pictures::place) for the
+/// Sets the actor's avatar from an uploaded picture (PNG, JPEG, WebP). Hold a [slot](crate::picture::Pictures::slot) for the
 /// upload.
 ///
 /// # Errors

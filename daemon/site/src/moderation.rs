@@ -17,7 +17,7 @@ const LISTED: usize = 1000;
 
 /// Where a restriction applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Where {
+pub enum Scope {
     /// In all chats of this stream's user.
     ChatsOf(StreamId),
     /// In all chats; for owners.
@@ -84,11 +84,11 @@ pub async fn change_rules(
 pub async fn restrictions(
     site: &Site,
     actor: &Actor,
-    place: Where,
+    scope: Scope,
 ) -> Result<Vec<(Restriction, User)>, SiteError> {
     let (actor, now) = (actor.clone(), site.now());
     site.store(move |store| {
-        let found = store.restrictions(room(store, &actor, place)?, LISTED)?;
+        let found = store.restrictions(room(store, &actor, scope)?, LISTED)?;
         let holding = found.into_iter().filter(|found| found.until.is_none_or(|until| until > now));
         let with_user = holding.map(|found| {
             let user = store.user(found.user)?;
@@ -108,7 +108,7 @@ pub async fn restrictions(
 pub async fn restrict(
     site: &Site,
     actor: &Actor,
-    place: Where,
+    scope: Scope,
     username: String,
     new: NewRestriction,
 ) -> Result<(), SiteError> {
@@ -118,7 +118,7 @@ pub async fn restrict(
     }
     let (actor, now) = (actor.clone(), site.now());
     let restricted = site.store(move |store| {
-        let room = room(store, &actor, place)?;
+        let room = room(store, &actor, scope)?;
         bar(store, &actor, room, &username, new, now)?;
         Ok::<_, SiteError>(room)
     });
@@ -131,10 +131,10 @@ pub async fn restrict(
 /// # Errors
 ///
 /// `Refused` with `NotFound`, `Unauthenticated`, `Forbidden` unless the actor moderates there.
-pub async fn lift(site: &Site, actor: &Actor, place: Where, username: String) -> Result<(), SiteError> {
+pub async fn lift(site: &Site, actor: &Actor, scope: Scope, username: String) -> Result<(), SiteError> {
     let actor = actor.clone();
     let lifted = site.store(move |store| {
-        let room = room(store, &actor, place)?;
+        let room = room(store, &actor, scope)?;
         store.lift_restriction(room, store.user_by_name(&username)?.id)?;
         Ok::<_, SiteError>(room)
     });
@@ -148,10 +148,10 @@ fn moderated(store: &Store, actor: &Actor, stream: StreamId) -> Result<UserId, S
     if actor.may_act_for(streamer) { Ok(streamer) } else { Err(SiteError::Forbidden) }
 }
 
-fn room(store: &Store, actor: &Actor, place: Where) -> Result<Room, SiteError> {
-    match place {
-        Where::ChatsOf(stream) => Ok(Room::Of(moderated(store, actor, stream)?)),
-        Where::Everywhere => actor.owner().map(|()| Room::Everywhere),
+fn room(store: &Store, actor: &Actor, scope: Scope) -> Result<Room, SiteError> {
+    match scope {
+        Scope::ChatsOf(stream) => Ok(Room::Of(moderated(store, actor, stream)?)),
+        Scope::Everywhere => actor.owner().map(|()| Room::Everywhere),
     }
 }
 
@@ -193,8 +193,8 @@ mod tests {
 
     const MUTE: NewRestriction = NewRestriction { severity: Severity::Mute, seconds: None };
 
-    async fn names(site: &Site, actor: &Actor, place: Where) -> Vec<String> {
-        let found = restrictions(site, actor, place).await.unwrap();
+    async fn names(site: &Site, actor: &Actor, scope: Scope) -> Vec<String> {
+        let found = restrictions(site, actor, scope).await.unwrap();
         found.into_iter().map(|(_, user)| user.username).collect()
     }
 
@@ -205,21 +205,21 @@ mod tests {
         let ben = site.account("ben", Role::Streamer).await;
         let olga = site.account("olga", Role::Owner).await;
         site.account("cleo", Role::Viewer).await;
-        let chats = Where::ChatsOf(site.stream(&ann, "front"));
+        let chats = Scope::ChatsOf(site.stream(&ann, "front"));
         let cleo = || "cleo".to_owned();
-        for (moderator, place) in [(&ann, chats), (&olga, chats), (&olga, Where::Everywhere)] {
-            restrict(&site, moderator, place, cleo(), MUTE).await.unwrap();
-            assert_eq!(names(&site, moderator, place).await, ["cleo"]);
-            lift(&site, moderator, place, cleo()).await.unwrap();
-            assert_eq!(names(&site, moderator, place).await, [""; 0]);
+        for (moderator, scope) in [(&ann, chats), (&olga, chats), (&olga, Scope::Everywhere)] {
+            restrict(&site, moderator, scope, cleo(), MUTE).await.unwrap();
+            assert_eq!(names(&site, moderator, scope).await, ["cleo"]);
+            lift(&site, moderator, scope, cleo()).await.unwrap();
+            assert_eq!(names(&site, moderator, scope).await, [""; 0]);
         }
-        for (actor, place) in [(&ben, chats), (&ann, Where::Everywhere), (&Actor::Console, chats)] {
-            let refused = restrict(&site, actor, place, cleo(), MUTE).await;
+        for (actor, scope) in [(&ben, chats), (&ann, Scope::Everywhere), (&Actor::Console, chats)] {
+            let refused = restrict(&site, actor, scope, cleo(), MUTE).await;
             assert!(matches!(refused, Err(SiteError::Forbidden)), "{actor}: {refused:?}");
         }
         let ChatRules { slow_mode_seconds, .. } = ChatRules::default();
         let change = RulesChange { followers_only: Some(true), ..RulesChange::default() };
-        let Where::ChatsOf(stream) = chats else { unreachable!() };
+        let Scope::ChatsOf(stream) = chats else { unreachable!() };
         let rules = change_rules(&site, &ann, stream, change).await.unwrap();
         assert_eq!((rules.followers_only, rules.slow_mode_seconds), (true, slow_mode_seconds));
         let slow = RulesChange { slow_mode_seconds: Some(5), ..RulesChange::default() };
@@ -237,15 +237,15 @@ mod tests {
         let ann = site.account("ann", Role::Streamer).await;
         let olga = site.account("olga", Role::Owner).await;
         site.account("oscar", Role::Owner).await;
-        let chats = Where::ChatsOf(site.stream(&ann, "front"));
-        for (actor, place, username) in
-            [(&ann, chats, "ann"), (&olga, chats, "ann"), (&olga, Where::Everywhere, "olga")]
+        let chats = Scope::ChatsOf(site.stream(&ann, "front"));
+        for (actor, scope, username) in
+            [(&ann, chats, "ann"), (&olga, chats, "ann"), (&olga, Scope::Everywhere, "olga")]
         {
-            let refused = restrict(&site, actor, place, username.to_owned(), MUTE).await;
+            let refused = restrict(&site, actor, scope, username.to_owned(), MUTE).await;
             assert!(matches!(refused, Err(SiteError::Refused(Refusal::OwnAccount))), "{refused:?}");
         }
-        for (actor, place) in [(&ann, chats), (&olga, Where::Everywhere)] {
-            let refused = restrict(&site, actor, place, "oscar".to_owned(), MUTE).await;
+        for (actor, scope) in [(&ann, chats), (&olga, Scope::Everywhere)] {
+            let refused = restrict(&site, actor, scope, "oscar".to_owned(), MUTE).await;
             assert!(matches!(refused, Err(SiteError::Forbidden)), "{refused:?}");
         }
     }
@@ -256,13 +256,13 @@ mod tests {
         let olga = site.account("olga", Role::Owner).await;
         site.account("cleo", Role::Viewer).await;
         let for_a_minute = NewRestriction { severity: Severity::Ban, seconds: Some(60) };
-        restrict(&site, &olga, Where::Everywhere, "cleo".to_owned(), for_a_minute).await.unwrap();
-        assert_eq!(names(&site, &olga, Where::Everywhere).await, ["cleo"]);
+        restrict(&site, &olga, Scope::Everywhere, "cleo".to_owned(), for_a_minute).await.unwrap();
+        assert_eq!(names(&site, &olga, Scope::Everywhere).await, ["cleo"]);
         site.clock.turn(Duration::from_mins(1));
-        assert_eq!(names(&site, &olga, Where::Everywhere).await, [""; 0]);
+        assert_eq!(names(&site, &olga, Scope::Everywhere).await, [""; 0]);
         for seconds in [0, LONGEST_SECONDS + 1] {
             let new = NewRestriction { seconds: Some(seconds), ..MUTE };
-            let refused = restrict(&site, &olga, Where::Everywhere, "cleo".to_owned(), new).await;
+            let refused = restrict(&site, &olga, Scope::Everywhere, "cleo".to_owned(), new).await;
             assert!(matches!(refused, Err(SiteError::Field(_))), "{refused:?}");
         }
     }

@@ -27,7 +27,7 @@ const QUALITY: u8 = 85;
 const PAPER: u8 = 255;
 /// Uploads held in memory at once: four of 8 MiB.
 const UPLOADS: usize = 4;
-/// For one of these places, and for the decoder's turn.
+/// For one of these slots, and for the decoder's turn.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a picture is for.
@@ -85,8 +85,8 @@ impl Default for Pictures {
 }
 
 impl Pictures {
-    /// A place in memory for an upload; hold it until [`make`](Self::make) returns.
-    pub async fn place(&self) -> Result<OwnedSemaphorePermit, PictureError> {
+    /// A slot in memory for an upload; hold it until [`make`](Self::make) returns.
+    pub async fn slot(&self) -> Result<OwnedSemaphorePermit, PictureError> {
         wait_for(&self.uploads).await
     }
 
@@ -106,9 +106,9 @@ impl Pictures {
     }
 }
 
-async fn wait_for(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, PictureError> {
-    let place = tokio::time::timeout(PATIENCE, places.clone().acquire_owned()).await;
-    place.map_err(|_| PictureError::Busy)?.map_err(|_| PictureError::Busy)
+async fn wait_for(slots: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, PictureError> {
+    let slot = tokio::time::timeout(PATIENCE, slots.clone().acquire_owned()).await;
+    slot.map_err(|_| PictureError::Busy)?.map_err(|_| PictureError::Busy)
 }
 
 /// The same, on this thread. Takes up to some seconds and [`DECODING_BYTES`].

@@ -36,7 +36,7 @@ pub async fn show(site: &Site, actor: &Actor, id: StreamId) -> Result<Thumbnail,
 }
 
 /// Sets a stream's thumbnail to the middle of an uploaded picture (PNG, JPEG, WebP); for its user and owners. Hold a
-/// [place](crate::picture::Pictures::place) for the upload.
+/// [slot](crate::picture::Pictures::slot) for the upload.
 ///
 /// # Errors
 ///

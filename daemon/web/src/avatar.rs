@@ -28,16 +28,16 @@ pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
 /// An uploaded picture. Memory for it was reserved before it was read.
 pub(super) struct PictureUpload {
     pub(super) bytes: Bytes,
-    _place: OwnedSemaphorePermit,
+    _slot: OwnedSemaphorePermit,
 }
 
 impl FromRequest<Arc<State>> for PictureUpload {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &Arc<State>) -> Result<Self, Problem> {
-        let place = state.site.pictures.place().await?;
+        let slot = state.site.pictures.slot().await?;
         let Upload(bytes) = Upload::<UPLOAD_BYTES>::from_request(request, state).await?;
-        Ok(Self { bytes, _place: place })
+        Ok(Self { bytes, _slot: slot })
     }
 }
 

@@ -18,7 +18,7 @@ use axum::extract::ws::{
 use axum::response::Response;
 use futures_util::SinkExt as _;
 use line::{LINE_BYTES, Said};
-use perch_site::chat::{ChatError, Event, Leave, Seat, Text};
+use perch_site::chat::{ChatError, Event, Leave, Participant, Text};
 use perch_store::{MessageId, StreamId};
 use serde::Deserialize;
 use std::ops::ControlFlow;
@@ -76,22 +76,22 @@ async fn open(
 ) -> Result<Response, Problem> {
     let upgrade = upgrade.map_err(|_| Problem::UpgradeRequired)?;
     let who = caller.login().cloned();
-    let seat = state.site.chat.join(stream, who, caller.address(), from.after).await?;
+    let participant = state.site.chat.join(stream, who, caller.address(), from.after).await?;
     Ok(upgrade
         .read_buffer_size(BUFFER)
         .write_buffer_size(BUFFER)
         .max_write_buffer_size(MOST_BUFFERED)
         .max_message_size(LINE_BYTES)
         .max_frame_size(LINE_BYTES)
-        .on_upgrade(|socket| converse(socket, seat)))
+        .on_upgrade(|socket| converse(socket, participant)))
 }
 
 /// The close frame of a connection that we end.
 type Goodbye = (CloseCode, &'static str);
 
-async fn converse(mut socket: WebSocket, mut seat: Seat) {
+async fn converse(mut socket: WebSocket, mut participant: Participant) {
     // A peer that is gone needs no close frame.
-    let Some((code, reason)) = talk(&mut socket, &mut seat).await else { return };
+    let Some((code, reason)) = talk(&mut socket, &mut participant).await else { return };
     let close = Frame::Close(Some(CloseFrame { code, reason: Utf8Bytes::from_static(reason) }));
     let both = async {
         if socket.send(close).await.is_ok() {
@@ -103,9 +103,9 @@ async fn converse(mut socket: WebSocket, mut seat: Seat) {
 }
 
 /// Runs until either side ends it; `None` when the peer is gone.
-async fn talk(socket: &mut WebSocket, seat: &mut Seat) -> Option<Goodbye> {
+async fn talk(socket: &mut WebSocket, participant: &mut Participant) -> Option<Goodbye> {
     loop {
-        match seat.past().await {
+        match participant.past().await {
             Ok(Some(texts)) => send(socket, texts).await?,
             Ok(None) => break,
             Err(error) => {
@@ -120,7 +120,7 @@ async fn talk(socket: &mut WebSocket, seat: &mut Seat) -> Option<Goodbye> {
     let mut rested = Instant::now();
     loop {
         tokio::select! {
-            lines = seat.next() => match lines {
+            lines = participant.next() => match lines {
                 Ok(lines) => send(socket, lines.iter().cloned()).await?,
                 Err(leave) => return Some(goodbye(leave)),
             },
@@ -130,7 +130,7 @@ async fn talk(socket: &mut WebSocket, seat: &mut Seat) -> Option<Goodbye> {
                 if rested > Instant::now() + FRAMES_APART * FRAMES {
                     return Some((close_code::POLICY, "too_many_requests"));
                 }
-                match hear(frame, seat).await {
+                match hear(frame, participant).await {
                     ControlFlow::Continue(None) => {}
                     ControlFlow::Continue(Some(error)) => send(socket, [error]).await?,
                     ControlFlow::Break(end) => return end,
@@ -162,7 +162,7 @@ async fn send(socket: &mut WebSocket, texts: impl IntoIterator<Item = Text>) -> 
 /// Handles a frame from the peer: returns a reply for this peer alone, or the end.
 async fn hear(
     frame: Option<Result<Frame, axum::Error>>,
-    seat: &Seat,
+    participant: &Participant,
 ) -> ControlFlow<Option<Goodbye>, Option<Text>> {
     let text = match frame {
         Some(Ok(Frame::Text(text))) => text,
@@ -179,8 +179,8 @@ async fn hear(
         Err(detail) => return ControlFlow::Continue(Some(error("invalid_message", &detail, None))),
     };
     let (done, client_id) = match said {
-        Said::Message { text, client_id } => (seat.say(&text, client_id.clone()).await, client_id),
-        Said::Delete { id } => (seat.delete(id).await, None),
+        Said::Message { text, client_id } => (participant.say(&text, client_id.clone()).await, client_id),
+        Said::Delete { id } => (participant.delete(id).await, None),
     };
     let answer = done.err().map(|refused| {
         let (code, detail) = match &refused {

@@ -5,7 +5,7 @@
 
 use super::file_body::FilesToSend;
 use super::patient_stream::{Exchange, PatientStream, SegmentAnswer};
-use super::places::Place;
+use super::slots::Slot;
 use super::send_pages::SendPages;
 use super::stopping::Watcher;
 use super::traffic::Traffic;
@@ -40,10 +40,10 @@ const LONGEST_HEAD: usize = 16 * 1024;
 const MOST_HEADERS: usize = 64;
 
 /// Answers requests until the peer closes, breaks HTTP or misses a deadline, the connection is closed in favour of another, or
-/// the server stops. A connection that becomes a WebSocket keeps the stream and its place.
+/// the server stops. A connection that becomes a WebSocket keeps the stream and its slot.
 pub(super) async fn serve<S, A, F, B>(
     stream: S,
-    place: Place,
+    slot: Slot,
     traffic: Arc<Traffic>,
     deadlines: Deadlines,
     mut stopping: Watcher,
@@ -55,7 +55,7 @@ pub(super) async fn serve<S, A, F, B>(
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let exchange = Arc::new(Exchange::new(place, traffic));
+    let exchange = Arc::new(Exchange::new(slot, traffic));
     let stream = PatientStream::new(stream, deadlines.stall, Arc::clone(&exchange));
     let service = service_fn(|request| {
         exchange.begin();
@@ -63,7 +63,7 @@ pub(super) async fn serve<S, A, F, B>(
         let exchange = &exchange;
         async move {
             let mut response = answer.await;
-            // A WebSocket has its own pings. It is never idle between requests, so its place is not given to another connection.
+            // A WebSocket has its own pings. It is never idle between requests, so its slot is not given to another connection.
             if response.status() != StatusCode::SWITCHING_PROTOCOLS {
                 let extensions = response.extensions_mut();
                 exchange.answered(extensions.remove::<SegmentAnswer>(), extensions.remove::<FilesToSend>());
@@ -94,7 +94,7 @@ pub(super) async fn serve<S, A, F, B>(
                 connection.as_mut().graceful_shutdown();
                 is_told = true;
             }
-            () = exchange.place.sent_away() => {
+            () = exchange.slot.sent_away() => {
                 exchange.give_up();
                 return;
             }
@@ -105,7 +105,7 @@ pub(super) async fn serve<S, A, F, B>(
 #[cfg(test)]
 mod tests {
     use super::super::file_body::{Computed, Content, FileBody, FileRange, Write};
-    use super::super::places::{Admission, Places};
+    use super::super::slots::{Admission, Slots};
     use super::super::server::cut_oldest_answers;
     use super::super::stopping::Stopping;
     use super::*;
@@ -118,8 +118,8 @@ mod tests {
     use tokio::task::JoinHandle;
     use tokio::time::Instant;
 
-    fn places(most: usize) -> Arc<Places> {
-        Places::new(most, &MemoryBudget::of(256 << 20))
+    fn slots(most: usize) -> Arc<Slots> {
+        Slots::new(most, &MemoryBudget::of(256 << 20))
     }
 
     const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -133,14 +133,14 @@ mod tests {
     }
 
     /// A connection that answers every request with `length` bytes, over a wire that holds 1 KiB.
-    fn connect(places: &Arc<Places>, length: usize) -> Peer {
+    fn connect(slots: &Arc<Slots>, length: usize) -> Peer {
         let body = Bytes::from(vec![b'x'; length]);
-        connect_to(places, move || Response::new(Full::new(body.clone())))
+        connect_to(slots, move || Response::new(Full::new(body.clone())))
     }
 
     /// A connection that answers every request with a segment, which must be taken within 10 s.
-    fn connect_to_segments(places: &Arc<Places>, segment: Bytes) -> Peer {
-        connect_to(places, move || {
+    fn connect_to_segments(slots: &Arc<Slots>, segment: Bytes) -> Peer {
+        connect_to(slots, move || {
             let mut response = Response::new(Full::new(segment.clone()));
             let within = Duration::from_secs(10);
             response.extensions_mut().insert(SegmentAnswer { pages: None, within });
@@ -148,18 +148,18 @@ mod tests {
         })
     }
 
-    fn connect_to<B>(places: &Arc<Places>, answer: impl Fn() -> Response<B> + Send + Sync + 'static) -> Peer
+    fn connect_to<B>(slots: &Arc<Slots>, answer: impl Fn() -> Response<B> + Send + Sync + 'static) -> Peer
     where
         B: Body<Data = Bytes, Error = Infallible> + Send + 'static,
     {
-        let (Admission::Free(place) | Admission::InsteadOfIdle(place)) = places.take(HERE) else {
+        let (Admission::Free(slot) | Admission::InsteadOfIdle(slot)) = slots.take(HERE) else {
             panic!("refused")
         };
         let (wire, stream) = tokio::io::duplex(1024);
         let traffic = Arc::new(Traffic::default());
         let stopping = Stopping::new();
         let answer = move |_| std::future::ready(answer());
-        let task = serve(stream, place, Arc::clone(&traffic), Deadlines::USUAL, stopping.watcher(), answer);
+        let task = serve(stream, slot, Arc::clone(&traffic), Deadlines::USUAL, stopping.watcher(), answer);
         Peer { wire, server: tokio::spawn(task), traffic, stopping }
     }
 
@@ -174,7 +174,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_silent_connection_is_closed_at_the_deadline_from_accept() {
-        let mut peer = connect(&places(4), 1);
+        let mut peer = connect(&slots(4), 1);
         let (read, took) = peer.read_to_end().await;
         assert!(
             took >= Deadlines::USUAL.head && took < Deadlines::USUAL.head + Duration::from_secs(1),
@@ -187,7 +187,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_head_that_trickles_in_is_cut_off_at_the_same_deadline() {
-        let mut peer = connect(&places(4), 1);
+        let mut peer = connect(&slots(4), 1);
         let start = Instant::now();
         let mut ticks = tokio::time::interval(Duration::from_secs(1));
         for byte in REQUEST.iter().cycle() {
@@ -201,7 +201,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_connection_is_kept_between_requests_but_not_for_ever() {
-        let mut peer = connect(&places(4), 1);
+        let mut peer = connect(&slots(4), 1);
         for _ in 0..3 {
             peer.wire.write_all(REQUEST).await.unwrap();
             let mut answer = [0; 1024];
@@ -233,7 +233,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_answer_without_end_is_not_taken_for_an_idle_connection() {
         let mut peer =
-            connect_to(&places(4), || Response::new(Events(Box::pin(tokio::time::sleep(Duration::ZERO)))));
+            connect_to(&slots(4), || Response::new(Events(Box::pin(tokio::time::sleep(Duration::ZERO)))));
         peer.wire.write_all(REQUEST).await.unwrap();
         let mut heard = Vec::new();
         while heard.windows(4).filter(|bytes| bytes == b"beat").count() < 5 {
@@ -243,7 +243,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_reader_that_takes_nothing_is_dropped() {
-        let mut peer = connect(&places(4), 1_000_000);
+        let mut peer = connect(&slots(4), 1_000_000);
         peer.wire.write_all(REQUEST).await.unwrap();
         let start = Instant::now();
         (&mut peer.server).await.unwrap();
@@ -264,7 +264,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_reader_that_takes_a_segment_bit_by_bit_is_dropped_when_its_time_is_up() {
-        let mut peer = connect_to_segments(&places(4), Bytes::from(vec![b'x'; 1_000_000]));
+        let mut peer = connect_to_segments(&slots(4), Bytes::from(vec![b'x'; 1_000_000]));
         take_slowly(&mut peer).await;
         (&mut peer.server).await.unwrap();
         assert_eq!(peer.traffic.failed.get(), 1);
@@ -277,7 +277,7 @@ mod tests {
         let mut reader = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         reader.write_all(REQUEST).unwrap();
         let (stream, _) = listener.accept().await.unwrap();
-        let Admission::Free(place) = places(4).take(HERE) else { panic!("refused") };
+        let Admission::Free(slot) = slots(4).take(HERE) else { panic!("refused") };
         let segment = Bytes::from(vec![b'x'; 64 << 20]); // more than the kernel's buffers hold
         let answer = move |_| {
             let mut response = Response::new(Full::new(segment.clone()));
@@ -286,7 +286,7 @@ mod tests {
             std::future::ready(response)
         };
         let stopping = Stopping::new();
-        serve(stream, place, Arc::default(), Deadlines::USUAL, stopping.watcher(), answer).await;
+        serve(stream, slot, Arc::default(), Deadlines::USUAL, stopping.watcher(), answer).await;
         let end = reader.read_to_end(&mut Vec::new()).map_err(|error| error.kind());
         assert_eq!(end, Err(std::io::ErrorKind::ConnectionReset));
     }
@@ -303,7 +303,7 @@ mod tests {
         reader.set_nonblocking(false).unwrap();
         (&reader).write_all(REQUEST).unwrap();
         let (stream, _) = listener.accept().await.unwrap();
-        let Admission::Free(place) = places(4).take(HERE) else { panic!("refused") };
+        let Admission::Free(slot) = slots(4).take(HERE) else { panic!("refused") };
         let body = Bytes::from(vec![b'x'; length]);
         let answer = move |_| {
             let mut response = Response::new(Full::new(body.clone()));
@@ -314,7 +314,7 @@ mod tests {
         };
         let (stopping, traffic) = (Stopping::new(), Arc::<Traffic>::default());
         let (start, watcher) = (Instant::now(), stopping.watcher());
-        serve(stream, place, traffic.clone(), Deadlines::USUAL, watcher, answer).await;
+        serve(stream, slot, traffic.clone(), Deadlines::USUAL, watcher, answer).await;
         assert!(start.elapsed() <= Deadlines::USUAL.head + Duration::from_secs(1), "{:?}", start.elapsed());
         (reader, traffic)
     }
@@ -339,7 +339,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_reader_may_take_one_segment_after_the_other_for_as_long_as_it_likes() {
-        let mut peer = connect_to_segments(&places(4), Bytes::from(vec![b'x'; 500]));
+        let mut peer = connect_to_segments(&slots(4), Bytes::from(vec![b'x'; 500]));
         for _ in 0..10 {
             peer.wire.write_all(REQUEST).await.unwrap();
             assert!(peer.wire.read(&mut [0; 1024]).await.unwrap() > 500);
@@ -363,9 +363,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn where_slow_readers_hold_too_much_the_oldest_answers_are_cut() {
         let memory = MemoryBudget::of(8 << 20);
-        let places = Places::new(100, &memory);
+        let slots = Slots::new(100, &memory);
         let traffic = Arc::<Traffic>::default();
-        let cutting = tokio::spawn(cut_oldest_answers(memory.clone(), places.clone(), traffic.clone()));
+        let cutting = tokio::spawn(cut_oldest_answers(memory.clone(), slots.clone(), traffic.clone()));
         // Each is a quarter of what may be retired.
         let segment = || {
             let held = memory.hold(Part::Retired, 1 << 18);
@@ -373,7 +373,7 @@ mod tests {
         };
         let mut peers = Vec::new();
         for _ in 0..7 {
-            let mut peer = connect_to_segments(&places, segment());
+            let mut peer = connect_to_segments(&slots, segment());
             peer.wire.write_all(REQUEST).await.unwrap();
             peer.wire.read_exact(&mut [0; 100]).await.unwrap();
             peers.push(peer);
@@ -388,7 +388,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_slow_reader_is_served_to_the_end() {
-        let mut peer = connect(&places(4), 10_000);
+        let mut peer = connect(&slots(4), 10_000);
         peer.wire.write_all(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n").await.unwrap();
         let mut total = 0;
         loop {
@@ -427,10 +427,10 @@ mod tests {
                 .insert(SegmentAnswer { pages: Some(memory.clone()), within: Duration::from_secs(10) });
             std::future::ready(response)
         };
-        let Admission::Free(place) = places(4).take(HERE) else { panic!("refused") };
+        let Admission::Free(slot) = slots(4).take(HERE) else { panic!("refused") };
         let (wire, stream) = tokio::io::duplex(100);
         let stopping = Stopping::new();
-        let task = serve(stream, place, Arc::default(), Deadlines::USUAL, stopping.watcher(), answer);
+        let task = serve(stream, slot, Arc::default(), Deadlines::USUAL, stopping.watcher(), answer);
         tokio::spawn(task);
         let (mut reader, mut writer) = tokio::io::split(wire);
         let requests = [REQUEST, REQUEST, b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n"].concat();
@@ -465,10 +465,10 @@ mod tests {
             response.extensions_mut().insert(to_send);
             std::future::ready(response)
         };
-        let Admission::Free(place) = places(4).take(HERE) else { panic!("refused") };
+        let Admission::Free(slot) = slots(4).take(HERE) else { panic!("refused") };
         let (wire, stream) = tokio::io::duplex(100_000);
         let stopping = Stopping::new();
-        tokio::spawn(serve(stream, place, Arc::default(), Deadlines::USUAL, stopping.watcher(), answer));
+        tokio::spawn(serve(stream, slot, Arc::default(), Deadlines::USUAL, stopping.watcher(), answer));
         let (mut reader, mut writer) = tokio::io::split(wire);
         let mut read = Vec::new();
         let (sent, received) = tokio::join!(writer.write_all(requests), reader.read_to_end(&mut read));
@@ -527,7 +527,7 @@ mod tests {
             (&long, b"HTTP/1.1 4"),
         ];
         for (sent, expected) in cases {
-            let mut peer = connect(&places(4), 1);
+            let mut peer = connect(&slots(4), 1);
             let (mut reader, mut writer) = tokio::io::split(peer.wire);
             let mut read = Vec::new();
             let _ = tokio::join!(writer.write_all(sent), reader.read_to_end(&mut read));
@@ -538,17 +538,17 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_idle_connection_makes_room() {
-        let places = places(2);
-        let mut idle = connect(&places, 1);
-        let _newcomer = connect(&places, 1);
+        let slots = slots(2);
+        let mut idle = connect(&slots, 1);
+        let _newcomer = connect(&slots, 1);
         let (_, took) = idle.read_to_end().await;
         assert!(took < Duration::from_secs(1));
-        assert_eq!(places.in_use(), 1);
+        assert_eq!(slots.in_use(), 1);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_stop_closes_idle_connections_at_once() {
-        let mut peer = connect(&places(4), 1);
+        let mut peer = connect(&slots(4), 1);
         peer.wire.write_all(REQUEST).await.unwrap();
         let mut answer = [0; 1024];
         assert!(peer.wire.read(&mut answer).await.unwrap() > 0);

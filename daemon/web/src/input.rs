@@ -86,7 +86,7 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         if error.is_data() {
             let field =
                 if path == "." || path.ends_with('?') { quoted(&detail).unwrap_or("body") } else { &path };
-            Problem::field(field, without_place(&detail))
+            Problem::field(field, without_position(&detail))
         } else {
             Problem::InvalidBody(format!("the body is not JSON: {detail}"))
         }
@@ -101,7 +101,7 @@ fn quoted(message: &str) -> Option<&str> {
 }
 
 /// Removes the position in the text: people need the field's name only.
-fn without_place(message: &str) -> &str {
+fn without_position(message: &str) -> &str {
     message.rsplit_once(" at line ").map_or(message, |(before, _)| before)
 }
 

@@ -1,6 +1,6 @@
 //! The site over HTTP, and who may ask for what.
 //!
-//! `server`, `connection`, `patient_stream` and `places` handle connections; `media` is the hot path; everything else goes
+//! `server`, `connection`, `patient_stream` and `slots` handle connections; `media` is the hot path; everything else goes
 //! through `router` and `access`, which checks rights. They use handles of the rest of the daemon, never the internals of a
 //! reader or a camera.
 #![forbid(unsafe_code)]
@@ -44,7 +44,6 @@ mod page;
 mod patient_stream;
 mod people;
 mod pictures;
-mod places;
 mod problem;
 mod range;
 mod reactions;
@@ -60,6 +59,7 @@ mod server;
 mod sessions;
 mod settings;
 mod setup;
+mod slots;
 mod sockets;
 mod state;
 mod stopping;

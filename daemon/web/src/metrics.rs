@@ -1,6 +1,6 @@
 //! `/metrics`: counters of the whole daemon in the text format of Prometheus, read at each scrape from where they are kept.
 
-use super::places::Places;
+use super::slots::Slots;
 use super::traffic::Traffic;
 use perch_site::Site;
 use perch_studio::capture::status::{CameraState, CaptureCounters};
@@ -24,7 +24,7 @@ use tokio::sync::watch;
 pub(super) struct Metrics(Registry);
 
 impl Metrics {
-    pub(super) fn new(site: &Site, traffic: Arc<Traffic>, places: Arc<Places>) -> Self {
+    pub(super) fn new(site: &Site, traffic: Arc<Traffic>, slots: Arc<Slots>) -> Self {
         let mut registry = Registry::with_prefix("perch");
         let listing = site.hls_metrics.listing_seconds.clone();
         registry.register(
@@ -38,7 +38,7 @@ impl Metrics {
             hls: site.hls_metrics.clone(),
             memory: site.memory.clone(),
             traffic,
-            places,
+            slots,
         }));
         Self(registry)
     }
@@ -57,7 +57,7 @@ struct Daemon {
     hls: Arc<HlsMetrics>,
     memory: MemoryBudget,
     traffic: Arc<Traffic>,
-    places: Arc<Places>,
+    slots: Arc<Slots>,
 }
 
 type OfFeed = fn(&CaptureCounters) -> &AtomicU64;
@@ -158,7 +158,7 @@ impl Daemon {
             ("http_connections", "Connections accepted", &traffic.accepted),
             (
                 "http_connections_refused",
-                "Connections refused because all places were taken",
+                "Connections refused because all slots were taken",
                 &traffic.refused,
             ),
             (
@@ -183,7 +183,7 @@ impl Daemon {
             let value = ConstCounter::new(counter.get());
             value.encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)?;
         }
-        let open = ConstGauge::new(self.places.in_use() as u64);
+        let open = ConstGauge::new(self.slots.in_use() as u64);
         let help = "Connections open now";
         open.encode(encoder.encode_descriptor("http_connections_open", help, None, MetricType::Gauge)?)
     }

@@ -10,7 +10,7 @@ use super::problem::Problem;
 use super::state::{Shared, State};
 use axum::response::Response;
 use http::StatusCode;
-use perch_site::moderation::{self, Where};
+use perch_site::moderation::{self, Scope};
 use perch_store::{ChatRules, Restriction, Severity, StreamId, User};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -104,7 +104,7 @@ async fn change_rules(
 #[utoipa::path(get, path = "/api/v1/streams/{id}/restrictions", tag = "chat", params(("id" = String, Path)),
     responses((status = 200, description = "All present restrictions", body = Restrictions)))]
 async fn list(state: Shared, caller: Caller, Path(stream): Path<StreamId>) -> Result<Response, Problem> {
-    show(&state, &caller, Where::ChatsOf(stream)).await
+    show(&state, &caller, Scope::ChatsOf(stream)).await
 }
 
 /// Mutes or bans a person in all chats of the streamer; replaces an earlier restriction there.
@@ -118,7 +118,7 @@ async fn restrict(
     Path((stream, username)): Path<(StreamId, String)>,
     Json(new): Json<NewRestriction>,
 ) -> Result<StatusCode, Problem> {
-    moderation::restrict(&state.site, &caller.actor, Where::ChatsOf(stream), username, new.into()).await?;
+    moderation::restrict(&state.site, &caller.actor, Scope::ChatsOf(stream), username, new.into()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -130,7 +130,7 @@ async fn lift(
     caller: Caller,
     Path((stream, username)): Path<(StreamId, String)>,
 ) -> Result<StatusCode, Problem> {
-    moderation::lift(&state.site, &caller.actor, Where::ChatsOf(stream), username).await?;
+    moderation::lift(&state.site, &caller.actor, Scope::ChatsOf(stream), username).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -138,7 +138,7 @@ async fn lift(
 #[utoipa::path(get, path = "/api/v1/restrictions", tag = "chat",
     responses((status = 200, description = "All present restrictions", body = Restrictions)))]
 async fn list_everywhere(state: Shared, caller: Caller) -> Result<Response, Problem> {
-    show(&state, &caller, Where::Everywhere).await
+    show(&state, &caller, Scope::Everywhere).await
 }
 
 /// Mutes or bans a person in all chats.
@@ -151,7 +151,7 @@ async fn restrict_everywhere(
     Path(username): Path<String>,
     Json(new): Json<NewRestriction>,
 ) -> Result<StatusCode, Problem> {
-    moderation::restrict(&state.site, &caller.actor, Where::Everywhere, username, new.into()).await?;
+    moderation::restrict(&state.site, &caller.actor, Scope::Everywhere, username, new.into()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -163,12 +163,12 @@ async fn lift_everywhere(
     caller: Caller,
     Path(username): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    moderation::lift(&state.site, &caller.actor, Where::Everywhere, username).await?;
+    moderation::lift(&state.site, &caller.actor, Scope::Everywhere, username).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn show(state: &State, caller: &Caller, place: Where) -> Result<Response, Problem> {
-    let found = moderation::restrictions(&state.site, &caller.actor, place).await?;
+async fn show(state: &State, caller: &Caller, scope: Scope) -> Result<Response, Problem> {
+    let found = moderation::restrictions(&state.site, &caller.actor, scope).await?;
     let items = found.iter().map(|(found, user)| ShownRestriction::of(found, user)).collect();
     Ok(json::fresh(&Restrictions { items, next_cursor: None }))
 }

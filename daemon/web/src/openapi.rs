@@ -117,10 +117,10 @@ fn complete_operation(operation: &mut Operation, rule: Option<&Rule>) {
         (StatusCode::INSUFFICIENT_STORAGE, "the card is full"),
     ];
     let parameters = operation.parameters.as_deref().unwrap_or(&[]);
-    let has_any = |place: ParameterIn| {
+    let has_any = |location: ParameterIn| {
         parameters
             .iter()
-            .any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.parameter_in == place))
+            .any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.parameter_in == location))
     };
     if has_any(ParameterIn::Query) {
         usual.push((StatusCode::BAD_REQUEST, "invalid query parameter"));

@@ -1,11 +1,11 @@
 //! A connection's bytes, with the deadlines that hyper lacks. A peer that takes nothing for too long is dropped. So is one that
 //! takes too long for a whole segment, even if it keeps taking a little: the segment stays in memory until it is sent. It also
-//! notices when a response has left, after which its place may be given to another connection, and passes a segment's pages to
+//! notices when a response has left, after which its slot may be given to another connection, and passes a segment's pages to
 //! the socket, where hyper would copy them. Nothing of a file is in memory: `file_body` says how it is sent.
 
 use super::file_body::FilesToSend;
-use super::places::Place;
 use super::send_pages::SendPages;
+use super::slots::Slot;
 use super::traffic::Traffic;
 use perch_device::memory::KernelMemory;
 use std::future::Future;
@@ -35,7 +35,7 @@ struct Sending {
 
 /// Shared by the stream and the service of one connection.
 pub(super) struct Exchange {
-    pub(super) place: Place,
+    pub(super) slot: Slot,
     pub(super) traffic: Arc<Traffic>,
     /// The service has given its response to hyper; the next complete flush ends the exchange.
     answered: AtomicBool,
@@ -48,9 +48,9 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    pub(super) fn new(place: Place, traffic: Arc<Traffic>) -> Self {
+    pub(super) fn new(slot: Slot, traffic: Arc<Traffic>) -> Self {
         Self {
-            place,
+            slot,
             traffic,
             answered: AtomicBool::new(false),
             given_up: AtomicBool::new(false),
@@ -60,7 +60,7 @@ impl Exchange {
     }
 
     pub(super) fn begin(&self) {
-        self.place.answering();
+        self.slot.answering();
         self.traffic.requests.add(1);
     }
 
@@ -68,7 +68,7 @@ impl Exchange {
     pub(super) fn answered(&self, segment: Option<SegmentAnswer>, files: Option<FilesToSend>) {
         *self.files() = files;
         if let Some(SegmentAnswer { pages, within }) = segment {
-            self.place.sending_segment();
+            self.slot.sending_segment();
             *self.sending() = Some(Sending { pages, until: Instant::now() + within });
         }
         self.answered.store(true, Ordering::Relaxed);
@@ -90,7 +90,7 @@ impl Exchange {
     fn flushed(&self) {
         if self.answered.swap(false, Ordering::Relaxed) {
             *self.sending() = None;
-            self.place.waiting();
+            self.slot.waiting();
         }
     }
 }

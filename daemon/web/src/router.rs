@@ -6,9 +6,9 @@ use super::caller::Peer;
 use super::media::Media;
 use super::media_paths;
 use super::metrics::Metrics;
-use super::places::Places;
 use super::problem::Problem;
 use super::reading_on::ReadOn;
+use super::slots::Slots;
 use super::state::State;
 use super::traffic::Traffic;
 use super::{
@@ -101,9 +101,9 @@ pub(super) struct Answers {
 }
 
 impl Answers {
-    pub(super) fn new(site: Site, traffic: Arc<Traffic>, places: Arc<Places>) -> Self {
-        let most_waiting = places.most();
-        let metrics = Metrics::new(&site, traffic, places);
+    pub(super) fn new(site: Site, traffic: Arc<Traffic>, slots: Arc<Slots>) -> Self {
+        let most_waiting = slots.most();
+        let metrics = Metrics::new(&site, traffic, slots);
         let (api, _) = api().split_for_parts();
         let state = Arc::new(State::new(site, metrics, served_document));
         let media = Arc::new(Media::new(Arc::clone(&state), most_waiting));

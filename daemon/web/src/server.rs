@@ -5,8 +5,8 @@
 use super::caller::Peer;
 use super::connection::{self, Deadlines};
 use super::console::{self, Listening};
-use super::places::{Admission, Place, Places};
 use super::router::Answers;
+use super::slots::{Admission, Slot, Slots};
 use super::sockets::{self, Inherited, ServeError};
 use super::stopping::Stopping;
 use super::traffic::Traffic;
@@ -57,27 +57,27 @@ impl Server {
     /// Serves `site` until `stop` completes; then idle connections close at once, and the others get `patience` to finish their
     /// response.
     pub async fn serve(self, site: Site, stop: impl Future<Output = ()>, patience: Duration) {
-        let places = Places::new(self.most_connections, &site.memory);
+        let slots = Slots::new(self.most_connections, &site.memory);
         let memory = site.memory.clone();
-        let answers = Answers::new(site, Arc::clone(&self.traffic), Arc::clone(&places));
+        let answers = Answers::new(site, Arc::clone(&self.traffic), Arc::clone(&slots));
         let stopping = Arc::new(Stopping::new());
         let mut loops = JoinSet::new();
-        loops.spawn(cut_oldest_answers(memory, Arc::clone(&places), Arc::clone(&self.traffic)));
+        loops.spawn(cut_oldest_answers(memory, Arc::clone(&slots), Arc::clone(&self.traffic)));
         if let Some(console) = self.console {
             loops.spawn(console.serve(answers.clone()));
         }
         for listener in self.listeners {
-            let (places, traffic) = (Arc::clone(&places), Arc::clone(&self.traffic));
+            let (slots, traffic) = (Arc::clone(&slots), Arc::clone(&self.traffic));
             let (answers, stopping) = (answers.clone(), Arc::clone(&stopping));
             loops.spawn(async move {
                 loop {
                     let Some((stream, peer)) = accept(&listener, &traffic).await else { continue };
-                    let Some(place) = admit(&stream, peer, &places, &traffic) else { continue };
+                    let Some(slot) = admit(&stream, peer, &slots, &traffic) else { continue };
                     let (answers, traffic, watcher) =
                         (answers.clone(), Arc::clone(&traffic), stopping.watcher());
                     tokio::spawn(async move {
                         let answer = |request| answers.answer(Peer::Network(peer), request);
-                        connection::serve(stream, place, traffic, Deadlines::USUAL, watcher, answer).await;
+                        connection::serve(stream, slot, traffic, Deadlines::USUAL, watcher, answer).await;
                     });
                 }
             });
@@ -85,17 +85,17 @@ impl Server {
         stop.await;
         loops.shutdown().await;
         if tokio::time::timeout(patience, stopping.shutdown()).await.is_err() {
-            tracing::warn!(connections = places.in_use(), "connections cut off: they did not finish in time");
+            tracing::warn!(connections = slots.in_use(), "connections cut off: they did not finish in time");
         }
     }
 }
 
 /// Limits the retired segments held by slow viewers to their part of the memory: cuts the longest-running response, and the next
 /// one if that was not enough.
-pub(super) async fn cut_oldest_answers(memory: MemoryBudget, places: Arc<Places>, traffic: Arc<Traffic>) {
+pub(super) async fn cut_oldest_answers(memory: MemoryBudget, slots: Arc<Slots>, traffic: Arc<Traffic>) {
     loop {
         memory.retired_is_over().await;
-        if places.cut_oldest_answer() {
+        if slots.cut_oldest_answer() {
             traffic.cut.add(1);
         }
         // Its memory is released when its task has ended.
@@ -123,12 +123,12 @@ async fn accept(listener: &TcpListener, traffic: &Traffic) -> Option<(TcpStream,
     }
 }
 
-fn admit(stream: &TcpStream, peer: SocketAddr, places: &Arc<Places>, traffic: &Traffic) -> Option<Place> {
-    let place = match places.take(peer.ip()) {
-        Admission::Free(place) => place,
-        Admission::InsteadOfIdle(place) => {
+fn admit(stream: &TcpStream, peer: SocketAddr, slots: &Arc<Slots>, traffic: &Traffic) -> Option<Slot> {
+    let slot = match slots.take(peer.ip()) {
+        Admission::Free(slot) => slot,
+        Admission::InsteadOfIdle(slot) => {
             traffic.sent_away.add(1);
-            place
+            slot
         }
         Admission::Refused => {
             traffic.refused.add(1);
@@ -142,7 +142,7 @@ fn admit(stream: &TcpStream, peer: SocketAddr, places: &Arc<Places>, traffic: &T
     traffic.accepted.add(1);
     // Responses are written whole; Nagle's algorithm would only delay their last packet.
     let _ = stream.set_nodelay(true);
-    Some(place)
+    Some(slot)
 }
 
 /// The number of connections that the descriptors allow, after raising our own limit to what the system permits.

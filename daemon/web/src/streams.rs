@@ -225,8 +225,8 @@ async fn start(state: Shared, caller: Caller, Json(asked): Json<Start>) -> Resul
         relays: asked.relays,
     };
     let seen = going_live::start(&state.site, &caller.actor, wanted).await?;
-    let place = format!("/api/v1/streams/{}", seen.stream.facts.id);
-    Ok((StatusCode::CREATED, [(LOCATION, place)], json::fresh(&StreamItem::from(seen))).into_response())
+    let location = format!("/api/v1/streams/{}", seen.stream.facts.id);
+    Ok((StatusCode::CREATED, [(LOCATION, location)], json::fresh(&StreamItem::from(seen))).into_response())
 }
 
 /// One stream.

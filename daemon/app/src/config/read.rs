@@ -1,7 +1,7 @@
 //! Merges flags, environment, file and defaults (each overrides the next) into a [`Config`], and collects every [`Problem`]: a
 //! wrong value is reported and replaced by its default, so that the rest is checked, too.
 
-use super::problem::{Place, Problem, Problems, did_you_mean};
+use super::problem::{Location, Problem, Problems, did_you_mean};
 use super::schema::{self, Key, Section};
 use super::values::{ButtonSource, Config};
 use perch_studio::config::{EncoderKind, SourceKind};
@@ -55,7 +55,7 @@ impl Config {
             sources,
             problems: Vec::new(),
             bad_keys: BTreeSet::new(),
-            places: BTreeMap::new(),
+            locations: BTreeMap::new(),
         };
         let config = reader.config();
         reader.cross_check(&config);
@@ -64,7 +64,8 @@ impl Config {
 }
 
 fn read_file(file: &Path, named: bool) -> Result<String, Problem> {
-    let problem = |what: String| Problem { place: Place::File(file.to_owned()), key: String::new(), what };
+    let problem =
+        |what: String| Problem { location: Location::File(file.to_owned()), key: String::new(), what };
     match std::fs::metadata(file) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && !named => return Ok(String::new()),
         Err(error) => return Err(problem(format!("cannot be read: {error}"))),
@@ -92,17 +93,17 @@ struct Reader<'a> {
     /// Keys (`camera[0].width`) that were reported; checks across keys skip them.
     bad_keys: BTreeSet<String>,
     /// Where each key that somebody set was last set.
-    places: BTreeMap<String, Place>,
+    locations: BTreeMap<String, Location>,
 }
 
 impl Reader<'_> {
     fn config(&mut self) -> Config {
         let (document, errors) = DeTable::parse_recoverable(self.text);
         for error in errors {
-            let place = self.line(error.span().map_or(0, |span| span.start));
-            self.problem(place, "", error.message().to_owned());
+            let location = self.line(error.span().map_or(0, |span| span.start));
+            self.problem(location, "", error.message().to_owned());
         }
-        let unreadable: BTreeSet<Place> = self.problems.iter().map(|p| p.place.clone()).collect();
+        let unreadable: BTreeSet<Location> = self.problems.iter().map(|p| p.location.clone()).collect();
 
         let mut root = document.into_inner();
         let server = self.table(&schema::server(), root.remove("server"));
@@ -119,7 +120,7 @@ impl Reader<'_> {
         }
         // A value that the parser guessed on an unreadable line is not reported as well.
         let mut first_on_line = unreadable.clone();
-        self.problems.retain(|p| !unreadable.contains(&p.place) || first_on_line.remove(&p.place));
+        self.problems.retain(|p| !unreadable.contains(&p.location) || first_on_line.remove(&p.location));
         for camera in &mut cameras {
             camera.keyframe_interval_seconds = camera.keyframe_interval_seconds.min(live.segment_seconds);
         }
@@ -152,8 +153,8 @@ impl Reader<'_> {
                     values.push(value);
                 }
             }
-            Some((place, _)) => {
-                self.problem(place, section.name, format!("must be written as [[{}]]", section.name));
+            Some((location, _)) => {
+                self.problem(location, section.name, format!("must be written as [[{}]]", section.name));
             }
         }
         if values.is_empty() {
@@ -170,15 +171,15 @@ impl Reader<'_> {
         found: Spanned<DeValue<'_>>,
         into: &mut S,
     ) {
-        let place = self.line(found.span().start);
-        self.places.insert(path.to_owned(), place.clone());
+        let location = self.line(found.span().start);
+        self.locations.insert(path.to_owned(), location.clone());
         let DeValue::Table(table) = found.into_inner() else {
-            return self.problem(place, path, format!("must be a section, written as [{}]", section.name));
+            return self.problem(location, path, format!("must be a section, written as [{}]", section.name));
         };
         for (name, value) in &table {
             if let Some(key) = section.keys.iter().find(|key| key.name == name.get_ref().as_ref()) {
-                let place = self.line(name.span().start);
-                self.assign(key, path, place, &[value.get_ref().clone()], into);
+                let location = self.line(name.span().start);
+                self.assign(key, path, location, &[value.get_ref().clone()], into);
             } else {
                 let known: Vec<&str> = section.keys.iter().map(|key| key.name).collect();
                 self.unknown(name, path, "key", &known);
@@ -191,7 +192,7 @@ impl Reader<'_> {
         for key in &section.keys {
             let variable = format!("{}{}", section.variables, key.name.to_uppercase());
             if let Some(text) = self.sources.environment.get(&variable).filter(|text| !text.is_empty()) {
-                self.assign(key, path, Place::Variable(variable), &readings(text), into);
+                self.assign(key, path, Location::Variable(variable), &readings(text), into);
             }
             let name = format!("{}.{}", section.name, key.name);
             for flag in self.sources.flags.iter().filter(|flag| flag.key == name) {
@@ -199,7 +200,7 @@ impl Reader<'_> {
                 if let [only] = flag.values.as_slice() {
                     possible.insert(0, DeValue::String(only.clone().into()));
                 }
-                self.assign(key, path, Place::Flag(flag.flag), &possible, into);
+                self.assign(key, path, Location::Flag(flag.flag), &possible, into);
             }
         }
     }
@@ -209,7 +210,7 @@ impl Reader<'_> {
         &mut self,
         key: &Key<S>,
         path: &str,
-        place: Place,
+        location: Location,
         possible: &[DeValue<'_>],
         into: &mut S,
     ) {
@@ -218,13 +219,13 @@ impl Reader<'_> {
         for value in possible {
             match key.assign(into, value) {
                 Ok(()) => {
-                    self.places.insert(name, place);
+                    self.locations.insert(name, location);
                     return;
                 }
                 Err(what) => complaint = complaint.or(Some(what)),
             }
         }
-        self.problem(place, &name, complaint.unwrap_or_else(|| format!("must be {}", key.accepted)));
+        self.problem(location, &name, complaint.unwrap_or_else(|| format!("must be {}", key.accepted)));
         self.bad_keys.insert(name);
     }
 
@@ -235,8 +236,8 @@ impl Reader<'_> {
             Some(meant) => format!("unknown {noun}; did you mean \"{meant}\"?"),
             None => format!("unknown {noun}; known are: {}", known.join(", ")),
         };
-        let place = self.line(name.span().start);
-        self.problem(place, &key, what);
+        let location = self.line(name.span().start);
+        self.problem(location, &key, what);
     }
 
     /// Checks that involve several keys.
@@ -299,21 +300,22 @@ impl Reader<'_> {
         if holds || keys.iter().any(|key| self.bad_keys.contains(*key)) {
             return;
         }
-        let place = keys.iter().find_map(|key| self.places.get(*key)).cloned().unwrap_or(Place::Default);
-        self.problem(place, keys[0], what());
+        let location =
+            keys.iter().find_map(|key| self.locations.get(*key)).cloned().unwrap_or(Location::Default);
+        self.problem(location, keys[0], what());
     }
 
-    fn problem(&mut self, place: Place, key: &str, what: String) {
+    fn problem(&mut self, location: Location, key: &str, what: String) {
         // The table's number is left out: the line shows which table it is.
         let key = key.split('[').next().map_or_else(String::new, |table| match key.split_once("].") {
             Some((_, name)) => format!("{table}.{name}"),
             None => table.to_owned(),
         });
-        self.problems.push(Problem { place, key, what });
+        self.problems.push(Problem { location, key, what });
     }
 
-    fn line(&self, offset: usize) -> Place {
-        Place::Line { file: self.file.to_owned(), line: line_of(self.text.as_bytes(), offset) }
+    fn line(&self, offset: usize) -> Location {
+        Location::Line { file: self.file.to_owned(), line: line_of(self.text.as_bytes(), offset) }
     }
 
     fn finish(mut self, config: Config) -> Result<Config, Problems> {

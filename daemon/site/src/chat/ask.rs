@@ -25,15 +25,15 @@ pub(super) enum Ask {
 
 /// A message to send.
 pub(super) struct Said {
-    pub(super) chair: u64,
+    pub(super) recipient: u64,
     pub(super) by: Login,
     pub(super) text: String,
     pub(super) client_id: Option<String>,
 }
 
-/// A chair that has been taken.
+/// A new recipient: the room's answer to a connection that joins.
 pub(super) struct Joined {
-    pub(super) chair: u64,
+    pub(super) recipient: u64,
     pub(super) room: mpsc::Sender<Ask>,
     pub(super) login: Option<Login>,
     pub(super) welcome: Text,

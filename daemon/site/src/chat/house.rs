@@ -28,9 +28,9 @@ pub(super) struct House {
     pub(super) closing: watch::Sender<bool>,
 }
 
-/// Which room it is about.
+/// What a room knows of its stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct RoomInfo {
     pub(super) stream: StreamId,
     /// The stream's user.
     pub(super) streamer: UserId,
@@ -38,12 +38,12 @@ pub(super) struct Place {
 }
 
 impl House {
-    /// The room of a stream on the air. A stream without a user has no chat.
-    pub(super) fn place(&self, stream: StreamId) -> Option<Place> {
+    /// What the room of a stream on the air needs to know. A stream without a user has no chat.
+    pub(super) fn info(&self, stream: StreamId) -> Option<RoomInfo> {
         let on_air = self.on_air.borrow();
         let on_air = on_air.iter().find(|on_air| on_air.stream == stream)?;
         let streamer = on_air.user.filter(|_| on_air.state != StreamState::Ended)?;
-        Some(Place { stream, streamer, visibility: on_air.visibility })
+        Some(RoomInfo { stream, streamer, visibility: on_air.visibility })
     }
 
     /// Milliseconds into the stream.

@@ -1,7 +1,7 @@
 //! Chat (design §4): a room for each stream that is on the air. A message is delivered after it is stored, in the order of the
 //! store, so that everyone sees the same; a client that reconnects gets what it missed, once.
 //!
-//! `house` is shared by all rooms; `room` owns one room and its connections; `rights` decides who may do what there; `seat` is a
+//! `house` is shared by all rooms; `room` owns one room and its connections; `rights` decides who may do what there; `participant` is a
 //! connection's end. perch-store keeps the messages.
 //!
 //! Not here: HTTP, sockets and JSON (perch-web's `chat`); the last comes in as a [`Render`].
@@ -12,10 +12,10 @@ mod error;
 mod event;
 mod house;
 mod pace;
+mod participant;
 mod people;
 mod rights;
 mod room;
-mod seat;
 #[cfg(test)]
 mod tests;
 mod writing;
@@ -23,14 +23,14 @@ mod writing;
 pub use ask::Leave;
 pub use error::{Barred, ChatError};
 pub use event::{Event, Render, Text};
-pub use seat::Seat;
+pub use participant::Participant;
 pub use writing::MESSAGE_CHARACTERS;
 
 use crate::accounts::Accounts;
 use crate::accounts::logins::Login;
 use ask::Ask;
 use doors::Ticket;
-use house::{House, Place, READING};
+use house::{House, READING, RoomInfo};
 use people::People;
 use perch_store::{Message, MessageId, Refusal, Store, StoreError, StreamId, StreamState, User, UserId};
 use perch_studio::clock::Clock;
@@ -73,7 +73,7 @@ impl ChatHandle {
         Self { house: Arc::new(house), rooms: Arc::default() }
     }
 
-    /// Joins the chat from `address`. The seat gives the messages after `after`, or else the newest ones, and then new messages.
+    /// Joins the chat from `address`. The participant gets the messages after `after`, or else the newest ones, and then new messages.
     /// For an ended stream it gives the same, and then its end.
     pub async fn join(
         &self,
@@ -81,7 +81,7 @@ impl ChatHandle {
         who: Option<Login>,
         address: IpAddr,
         after: Option<MessageId>,
-    ) -> Result<Seat, ChatError> {
+    ) -> Result<Participant, ChatError> {
         if *self.house.closing.borrow() {
             return Err(ChatError::Closing);
         }
@@ -89,20 +89,20 @@ impl ChatHandle {
         if let Some(room) = self.room(stream) {
             // `None`: it has just ended.
             if let Some(joined) = room.join(who.clone()).await {
-                return Ok(Seat::taken(&self.house, stream, joined?, after, ticket));
+                return Ok(Participant::taken(&self.house, stream, joined?, after, ticket));
             }
         }
         self.look_back(stream, who, after, ticket).await
     }
 
-    /// A seat in an ended stream's chat.
+    /// A participant of an ended stream's chat.
     async fn look_back(
         &self,
         stream: StreamId,
         who: Option<Login>,
         after: Option<MessageId>,
         ticket: Ticket,
-    ) -> Result<Seat, ChatError> {
+    ) -> Result<Participant, ChatError> {
         let login = who.clone();
         let admitted = self.house.read(move |house| {
             let facts = match house.store.stream(stream) {
@@ -113,11 +113,11 @@ impl ChatHandle {
             if facts.state != StreamState::Ended {
                 return Err(ChatError::NoRoom);
             }
-            let place = Place { stream, streamer: facts.user, visibility: facts.visibility };
-            rights::admit(house, &place, login.as_ref())
+            let info = RoomInfo { stream, streamer: facts.user, visibility: facts.visibility };
+            rights::admit(house, &info, login.as_ref())
         });
         let admitted = admitted.await?;
-        Ok(Seat::in_the_past(&self.house, stream, &admitted, after, ticket))
+        Ok(Participant::in_the_past(&self.house, stream, &admitted, after, ticket))
     }
 
     /// At most `limit` messages of a stream, on the air or ended, sent in `offsets_ms` (milliseconds into the stream) after
@@ -132,8 +132,8 @@ impl ChatHandle {
     ) -> Result<Vec<(Message, Option<Arc<User>>)>, ChatError> {
         let read = self.house.read(move |house| {
             let facts = house.store.stream(stream)?.facts;
-            let place = Place { stream, streamer: facts.user, visibility: facts.visibility };
-            rights::admit(house, &place, who.as_ref())?;
+            let info = RoomInfo { stream, streamer: facts.user, visibility: facts.visibility };
+            rights::admit(house, &info, who.as_ref())?;
             let messages = house.store.messages_between(stream, offsets_ms, after, limit)?;
             let with_writer = messages.into_iter().map(|message| {
                 let by = house.people.get(&house.store, message.user)?;
@@ -188,9 +188,9 @@ impl ChatHandle {
         if let Some(room) = rooms.get(&stream).filter(|room| !room.is_over()) {
             return Some(room.clone());
         }
-        let place = self.house.place(stream)?;
+        let info = self.house.info(stream)?;
         rooms.retain(|_, room| !room.is_over());
-        let room = RoomHandle::open(&self.house, place);
+        let room = RoomHandle::open(&self.house, info);
         rooms.insert(stream, room.clone());
         Some(room)
     }

@@ -2,7 +2,7 @@
 //! once. All of it blocks.
 
 use super::error::{Barred, ChatError};
-use super::house::{House, Place};
+use super::house::{House, RoomInfo};
 use crate::accounts::logins::Login;
 use perch_store::{ChatRules, Role, Severity, StoreError, Timestamp, User, Visibility};
 use std::sync::Arc;
@@ -25,33 +25,33 @@ impl May {
     }
 }
 
-/// What `login` may do at `place`. The streamer and owners are exempt from the rules.
+/// What `login` may do in a room. The streamer and owners are exempt from the rules.
 pub(super) fn may(
     house: &House,
-    place: &Place,
+    info: &RoomInfo,
     rules: ChatRules,
     login: Option<&Login>,
     now: Timestamp,
 ) -> Result<May, StoreError> {
     let Some(login) = login else {
-        let is_closed = rules.members_only || place.visibility == Visibility::Members;
+        let is_closed = rules.members_only || info.visibility == Visibility::Members;
         return Ok(if is_closed { May::Nothing(Barred::MembersOnly) } else { May::Read(Barred::Anonymous) });
     };
     let Some(login) = still_logged_in(house, login)? else { return Ok(May::Nothing(Barred::LoggedOut)) };
     if login.session.is_none() {
         return Ok(May::Read(Barred::NoAccount));
     }
-    if login.user == place.streamer || login.role == Role::Owner {
+    if login.user == info.streamer || login.role == Role::Owner {
         return Ok(May::Write);
     }
-    if let Some(restriction) = house.store.restriction(place.streamer, login.user, now)? {
+    if let Some(restriction) = house.store.restriction(info.streamer, login.user, now)? {
         let until = restriction.until;
         return Ok(match restriction.severity {
             Severity::Ban => May::Nothing(Barred::Banned { until }),
             Severity::Mute => May::Read(Barred::Muted { until }),
         });
     }
-    if rules.followers_only && !house.store.is_following(login.user, place.streamer)? {
+    if rules.followers_only && !house.store.is_following(login.user, info.streamer)? {
         return Ok(May::Read(Barred::FollowersOnly));
     }
     Ok(May::Write)
@@ -76,13 +76,13 @@ pub(super) struct Admitted {
 }
 
 /// Checks whether a person may enter.
-pub(super) fn admit(house: &House, place: &Place, login: Option<&Login>) -> Result<Admitted, ChatError> {
-    if place.visibility == Visibility::Members && login.is_none() {
+pub(super) fn admit(house: &House, info: &RoomInfo, login: Option<&Login>) -> Result<Admitted, ChatError> {
+    if info.visibility == Visibility::Members && login.is_none() {
         // The stream's existence is not revealed.
         return Err(ChatError::NoRoom);
     }
-    let rules = house.store.chat_rules(place.stream)?;
-    let may = may(house, place, rules, login, house.now())?;
+    let rules = house.store.chat_rules(info.stream)?;
+    let may = may(house, info, rules, login, house.now())?;
     if let May::Nothing(barred) = may {
         return Err(barred.into());
     }

@@ -1,13 +1,13 @@
-//! One room: the task that owns its chairs. Messages are gathered for a moment, stored in one commit, and then sent to everyone
-//! in the order of the store. Between two steps of the task everything stored has also been sent, so a new chair reads the store
+//! One room: the task that owns its recipients. Messages are gathered for a moment, stored in one commit, and then sent to everyone
+//! in the order of the store. Between two steps of the task everything stored has also been sent, so a new recipient reads the store
 //! up to that point and is sent the rest.
 //!
-//! No connection is waited for: a chair whose queue is full is removed, and its connection has to come back.
+//! No connection is waited for: a recipient whose queue is full is removed, and its connection has to come back.
 
 use super::ask::{Ask, Joined, Leave, Lines, Said};
 use super::error::{Barred, ChatError};
 use super::event::{Event, Text};
-use super::house::{House, Place};
+use super::house::{House, RoomInfo};
 use super::pace::Pace;
 use super::rights::{self, Admitted, May};
 use super::writing::{NotSpoken, Spoken, write_down};
@@ -20,7 +20,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 
 /// Connections in one room.
-const CHAIRS: usize = 2000;
+const RECIPIENTS: usize = 2000;
 /// Messages within this time share a commit…
 const GATHERED: Duration = Duration::from_millis(4);
 /// …up to this number.
@@ -47,25 +47,25 @@ pub(super) struct RoomHandle {
 
 impl RoomHandle {
     /// Opens the room.
-    pub(super) fn open(house: &Arc<House>, place: Place) -> Self {
+    pub(super) fn open(house: &Arc<House>, info: RoomInfo) -> Self {
         let (asks, asked) = mpsc::channel(ASKS);
         let (reactions, reacted) = watch::channel((0, 0));
         let handle = Self {
-            streamer: place.streamer,
+            streamer: info.streamer,
             asks: asks.clone(),
             reactions: Arc::new(reactions),
             look: Arc::default(),
         };
         let room = Room {
             house: house.clone(),
-            place,
+            info,
             asks: asks.downgrade(),
             asked,
             reacted,
             look: handle.look.clone(),
             rules: ChatRules::default(),
-            chairs: BTreeMap::new(),
-            next_chair: 0,
+            recipients: BTreeMap::new(),
+            next_recipient: 0,
             last: None,
             pace: Pace::default(),
             said: Vec::new(),
@@ -109,7 +109,7 @@ impl RoomHandle {
 }
 
 /// A connection's entry in the room.
-struct Chair {
+struct Recipient {
     login: Option<Login>,
     user: Option<Arc<User>>,
     may_write: bool,
@@ -119,15 +119,15 @@ struct Chair {
 
 struct Room {
     house: Arc<House>,
-    place: Place,
+    info: RoomInfo,
     /// For connections that join; weak, so that a room without handles ends.
     asks: mpsc::WeakSender<Ask>,
     asked: mpsc::Receiver<Ask>,
     reacted: watch::Receiver<(u64, u64)>,
     look: Arc<Notify>,
     rules: ChatRules,
-    chairs: BTreeMap<u64, Chair>,
-    next_chair: u64,
+    recipients: BTreeMap<u64, Recipient>,
+    next_recipient: u64,
     /// The last message sent.
     last: Option<MessageId>,
     pace: Pace,
@@ -147,7 +147,7 @@ impl Room {
         let leave = match self.open().await {
             Ok(()) => self.serve().await,
             Err(error) => {
-                tracing::error!("the chat of stream {} cannot be opened: {error}", self.place.stream);
+                tracing::error!("the chat of stream {} cannot be opened: {error}", self.info.stream);
                 Leave::Closing
             }
         };
@@ -164,14 +164,14 @@ impl Room {
             let ended = (self.house.render)(&Event::Ended);
             self.tell_all(&[ended]);
         }
-        for chair in self.chairs.into_values() {
-            // Set before only if the chair was removed before.
-            let _ = chair.leave.set(leave);
+        for recipient in self.recipients.into_values() {
+            // Set before only if the recipient was removed before.
+            let _ = recipient.leave.set(leave);
         }
     }
 
     async fn open(&mut self) -> Result<(), ChatError> {
-        let stream = self.place.stream;
+        let stream = self.info.stream;
         let read = self.house.work(move |house| {
             let last = house.store.messages_before(stream, None, 1)?.pop().map(|message| message.id);
             Ok((last, house.store.chat_rules(stream)?))
@@ -187,10 +187,10 @@ impl Room {
         let mut beat = tokio::time::interval(BEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            match self.house.place(self.place.stream) {
+            match self.house.info(self.info.stream) {
                 None => return Leave::Ended,
-                Some(place) if place != self.place => {
-                    self.place = place;
+                Some(info) if info != self.info => {
+                    self.info = info;
                     self.look_again().await;
                 }
                 Some(_) => {}
@@ -224,7 +224,7 @@ impl Room {
         match ask {
             Ask::Join { who, answer } => {
                 let joined = self.join(who).await;
-                // The asker may be gone; its chair is then removed.
+                // The asker may be gone; its recipient is then removed.
                 let _ = answer.send(joined);
             }
             Ask::Say(said) => self.gather(said),
@@ -240,24 +240,26 @@ impl Room {
     }
 
     async fn join(&mut self, login: Option<Login>) -> Result<Joined, ChatError> {
-        if self.chairs.len() >= CHAIRS {
+        if self.recipients.len() >= RECIPIENTS {
             return Err(ChatError::Full);
         }
-        let (place, who) = (self.place, login.clone());
-        let admitted = self.house.work(move |house| rights::admit(house, &place, who.as_ref())).await?;
+        let (info, who) = (self.info, login.clone());
+        let admitted = self.house.work(move |house| rights::admit(house, &info, who.as_ref())).await?;
         let Admitted { rules, user, may_write, until } = admitted;
         self.look_at = [self.look_at, until].into_iter().flatten().min();
         let (lines, heard) = mpsc::channel(BEHIND);
-        let (leave, chair) = (Arc::new(OnceLock::new()), self.next_chair);
-        self.next_chair += 1;
+        let (leave, recipient) = (Arc::new(OnceLock::new()), self.next_recipient);
+        self.next_recipient += 1;
         let you = user.clone();
-        self.chairs
-            .insert(chair, Chair { login: login.clone(), user, may_write, lines, leave: leave.clone() });
+        self.recipients.insert(
+            recipient,
+            Recipient { login: login.clone(), user, may_write, lines, leave: leave.clone() },
+        );
         self.has_moved = true;
         let viewers = self.count();
         let welcome = Event::Welcome { rules: &rules, you: you.as_deref(), may_write, viewers };
         Ok(Joined {
-            chair,
+            recipient,
             room: self.asks.upgrade().ok_or(ChatError::Closing)?,
             login,
             welcome: (self.house.render)(&welcome),
@@ -270,14 +272,14 @@ impl Room {
 
     /// Accepts a message, unless the writer is too fast.
     fn gather(&mut self, said: Said) {
-        let may_be_fast = said.by.user == self.place.streamer || said.by.role == Role::Owner;
+        let may_be_fast = said.by.user == self.info.streamer || said.by.role == Role::Owner;
         let slow = if may_be_fast { 0 } else { self.rules.slow_mode_seconds };
         if let Err(wait) = self.pace.admit(said.by.user, slow, self.house.clock.monotonic()) {
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             let code = if slow > 0 { "slow_mode" } else { "too_many_requests" };
             let detail = format!("wait {seconds} s before your next message");
             let error = self.error(code, &detail, said.client_id.as_deref());
-            self.tell(said.chair, Arc::new([error]));
+            self.tell(said.recipient, Arc::new([error]));
             return;
         }
         self.due.get_or_insert_with(|| Instant::now() + GATHERED);
@@ -291,8 +293,8 @@ impl Room {
         if said.is_empty() {
             return;
         }
-        let place = self.place;
-        let Ok(written) = self.house.work(move |house| Ok(write_down(house, &place, said))).await else {
+        let info = self.info;
+        let Ok(written) = self.house.work(move |house| Ok(write_down(house, &info, said))).await else {
             return;
         };
         let mut lines: Vec<Text> = Vec::with_capacity(written.len());
@@ -304,23 +306,23 @@ impl Room {
                     let event = |client_id| Event::Message { message, by: by.as_deref(), client_id };
                     if client_id.is_some() {
                         let marked = (self.house.render)(&event(client_id));
-                        own.entry(said.chair).or_default().marked.push((lines.len(), marked));
+                        own.entry(said.recipient).or_default().marked.push((lines.len(), marked));
                     }
                     lines.push((self.house.render)(&event(None)));
                     self.last = Some(message.id);
                 }
                 Err(NotSpoken { code, detail }) => {
                     let error = self.error(code, detail, client_id);
-                    own.entry(said.chair).or_default().errors.push(error);
+                    own.entry(said.recipient).or_default().errors.push(error);
                 }
             }
         }
         let lines: Lines = lines.into();
-        let chairs: Vec<u64> = self.chairs.keys().copied().collect();
-        for chair in chairs {
-            match own.remove(&chair) {
-                Some(own) => self.tell(chair, own.among(&lines)),
-                None if !lines.is_empty() => self.tell(chair, lines.clone()),
+        let recipients: Vec<u64> = self.recipients.keys().copied().collect();
+        for recipient in recipients {
+            match own.remove(&recipient) {
+                Some(own) => self.tell(recipient, own.among(&lines)),
+                None if !lines.is_empty() => self.tell(recipient, lines.clone()),
                 None => {}
             }
         }
@@ -328,18 +330,18 @@ impl Room {
 
     /// Checks everyone's rights again.
     async fn look_again(&mut self) {
-        let place = self.place;
+        let info = self.info;
         let here: Vec<(u64, Option<Login>)> =
-            self.chairs.iter().map(|(number, chair)| (*number, chair.login.clone())).collect();
+            self.recipients.iter().map(|(number, recipient)| (*number, recipient.login.clone())).collect();
         let looked = self.house.work(move |house| {
-            let (rules, now) = (house.store.chat_rules(place.stream)?, house.now());
-            let each = here.into_iter().map(|(chair, login)| {
-                let may = rights::may(house, &place, rules, login.as_ref(), now)?;
+            let (rules, now) = (house.store.chat_rules(info.stream)?, house.now());
+            let each = here.into_iter().map(|(recipient, login)| {
+                let may = rights::may(house, &info, rules, login.as_ref(), now)?;
                 let user = match login.filter(|login| login.session.is_some()) {
                     Some(login) => house.people.get(&house.store, login.user)?,
                     None => None,
                 };
-                Ok((chair, may, user))
+                Ok((recipient, may, user))
             });
             Ok((rules, each.collect::<Result<Vec<_>, StoreError>>()?))
         });
@@ -359,11 +361,11 @@ impl Room {
                 self.send_away(number, barred);
                 continue;
             }
-            let Some(chair) = self.chairs.get_mut(&number) else { continue };
+            let Some(recipient) = self.recipients.get_mut(&number) else { continue };
             let may_write = may == May::Write;
-            let has_changed = has_new_rules || may_write != chair.may_write;
-            self.has_moved |= chair.user != user;
-            (chair.may_write, chair.user) = (may_write, user);
+            let has_changed = has_new_rules || may_write != recipient.may_write;
+            self.has_moved |= recipient.user != user;
+            (recipient.may_write, recipient.user) = (may_write, user);
             if has_changed {
                 let rules = (self.house.render)(&Event::Rules { rules: &self.rules, may_write });
                 self.tell(number, Arc::new([rules]));
@@ -386,14 +388,14 @@ impl Room {
     }
 
     fn tell_presence(&mut self) {
-        let before = self.chairs.len();
-        self.chairs.retain(|_, chair| !chair.lines.is_closed());
-        self.has_moved |= self.chairs.len() != before;
+        let before = self.recipients.len();
+        self.recipients.retain(|_, recipient| !recipient.lines.is_closed());
+        self.has_moved |= self.recipients.len() != before;
         if !std::mem::take(&mut self.has_moved) {
             return;
         }
         let mut seen = BTreeSet::new();
-        let people = self.chairs.values().filter_map(|chair| chair.user.clone());
+        let people = self.recipients.values().filter_map(|recipient| recipient.user.clone());
         let people: Vec<_> = people.filter(|user| seen.insert(user.id)).take(NAMED).collect();
         let viewers = self.count();
         let presence = (self.house.render)(&Event::Presence { viewers, people: &people });
@@ -403,21 +405,21 @@ impl Room {
     /// Number of people here: each account counts once, however many pages it has open.
     fn count(&self) -> u32 {
         let mut seen = BTreeSet::new();
-        let is_new = |chair: &&Chair| chair.user.as_ref().is_none_or(|user| seen.insert(user.id));
-        self.chairs.values().filter(is_new).count() as u32
+        let is_new = |recipient: &&Recipient| recipient.user.as_ref().is_none_or(|user| seen.insert(user.id));
+        self.recipients.values().filter(is_new).count() as u32
     }
 
     fn tell_all(&mut self, lines: &[Text]) {
         let lines: Lines = lines.into();
-        let chairs: Vec<u64> = self.chairs.keys().copied().collect();
-        for chair in chairs {
-            self.tell(chair, lines.clone());
+        let recipients: Vec<u64> = self.recipients.keys().copied().collect();
+        for recipient in recipients {
+            self.tell(recipient, lines.clone());
         }
     }
 
     fn tell(&mut self, number: u64, lines: Lines) {
-        let Some(chair) = self.chairs.get(&number) else { return };
-        match chair.lines.try_send(lines) {
+        let Some(recipient) = self.recipients.get(&number) else { return };
+        match recipient.lines.try_send(lines) {
             Ok(()) => {}
             Err(mpsc::error::TrySendError::Full(_)) => self.take_away(number, Leave::Slow),
             Err(mpsc::error::TrySendError::Closed(_)) => self.take_away(number, Leave::Closing),
@@ -425,9 +427,9 @@ impl Room {
     }
 
     fn take_away(&mut self, number: u64, leave: Leave) {
-        if let Some(chair) = self.chairs.remove(&number) {
+        if let Some(recipient) = self.recipients.remove(&number) {
             // The first reason counts.
-            let _ = chair.leave.set(leave);
+            let _ = recipient.leave.set(leave);
             self.has_moved = true;
         }
     }
@@ -437,7 +439,7 @@ impl Room {
     }
 }
 
-/// Lines that one chair gets in place of the common ones.
+/// Lines that one recipient gets instead of the common ones.
 #[derive(Default)]
 struct Own {
     /// Its own messages with its marks, and their positions.

@@ -107,14 +107,14 @@ impl Site {
         Self { _dir: dir, store, clock, on_air, stream, logins, chat }
     }
 
-    async fn join(&self, who: usize, after: Option<MessageId>) -> Seat {
+    async fn join(&self, who: usize, after: Option<MessageId>) -> Participant {
         self.chat.join(self.stream, Some(self.logins[who].clone()), HERE, after).await.unwrap()
     }
 
     /// Sends a message after a pause long enough for the rate limit.
-    async fn say(&self, seat: &Seat, text: &str) {
+    async fn say(&self, participant: &Participant, text: &str) {
         self.clock.turn(Duration::from_secs(1));
-        seat.say(text, None).await.unwrap();
+        participant.say(text, None).await.unwrap();
     }
 
     fn all(&self) -> Vec<MessageId> {
@@ -124,30 +124,30 @@ impl Site {
 }
 
 /// All lines of a kind that are available now, history and new.
-async fn lines(seat: &mut Seat, kind: &str) -> Vec<serde_json::Value> {
+async fn lines(participant: &mut Participant, kind: &str) -> Vec<serde_json::Value> {
     let mut texts = Vec::new();
-    while let Some(past) = seat.past().await.unwrap() {
+    while let Some(past) = participant.past().await.unwrap() {
         texts.extend(past);
     }
-    while let Ok(Ok(lines)) = timeout(QUIET, seat.next()).await {
+    while let Ok(Ok(lines)) = timeout(QUIET, participant.next()).await {
         texts.extend(lines.iter().cloned());
     }
     let lines = texts.iter().map(|text| serde_json::from_str::<serde_json::Value>(text).unwrap());
     lines.filter(|line| line["type"] == kind).collect()
 }
 
-async fn messages(seat: &mut Seat) -> Vec<MessageId> {
-    let lines = lines(seat, "message").await;
+async fn messages(participant: &mut Participant) -> Vec<MessageId> {
+    let lines = lines(participant, "message").await;
     lines.iter().map(|line| line["id"].as_str().unwrap().parse().unwrap()).collect()
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_message_has_its_place_in_the_stream() {
     let site = Site::new();
-    let mut seat = site.join(1, None).await;
-    site.say(&seat, "a").await;
-    site.say(&seat, "b").await;
-    let heard = lines(&mut seat, "message").await;
+    let mut participant = site.join(1, None).await;
+    site.say(&participant, "a").await;
+    site.say(&participant, "b").await;
+    let heard = lines(&mut participant, "message").await;
     let offsets: Vec<_> = heard.iter().map(|line| line["offset_seconds"].as_f64().unwrap()).collect();
     assert!(offsets.last() == Some(&2.0) && offsets.is_sorted(), "{offsets:?}");
     let kept = site.chat.messages(site.stream, None, 0..3000, None, 9).await.unwrap();
@@ -157,13 +157,13 @@ async fn a_message_has_its_place_in_the_stream() {
 #[tokio::test(start_paused = true)]
 async fn what_is_said_at_once_is_stored_at_once_and_a_sixth_is_too_fast() {
     let site = Site::new();
-    let mut seat = site.join(1, None).await;
+    let mut participant = site.join(1, None).await;
     for n in 0..6 {
-        seat.say(&n.to_string(), Some(n.to_string())).await.unwrap();
+        participant.say(&n.to_string(), Some(n.to_string())).await.unwrap();
     }
-    while seat.past().await.unwrap().is_some() {}
+    while participant.past().await.unwrap().is_some() {}
     let mut lines = Vec::new();
-    while let Ok(Ok(batch)) = timeout(QUIET, seat.next()).await {
+    while let Ok(Ok(batch)) = timeout(QUIET, participant.next()).await {
         lines.push(batch.iter().map(ToString::to_string).collect::<Vec<_>>());
     }
     let together = lines.iter().find(|batch| batch.len() == 5).expect("one commit");
@@ -176,11 +176,11 @@ async fn what_is_said_at_once_is_stored_at_once_and_a_sixth_is_too_fast() {
 async fn who_does_not_listen_is_not_waited_for_and_loses_nothing() {
     let site = Site::new();
     let mut slow = site.join(2, None).await;
-    let mut seat = site.join(1, None).await;
-    lines(&mut seat, "message").await;
+    let mut participant = site.join(1, None).await;
+    lines(&mut participant, "message").await;
     for n in 0..300 {
-        site.say(&seat, &n.to_string()).await;
-        while !seat.next().await.unwrap()[0].contains("\"message\"") {}
+        site.say(&participant, &n.to_string()).await;
+        while !participant.next().await.unwrap()[0].contains("\"message\"") {}
     }
     let mut heard = messages(&mut slow).await;
     assert_eq!(slow.next().await.unwrap_err(), Leave::Slow);
@@ -210,14 +210,14 @@ async fn presence_is_told_once_a_second_and_counts_people_not_pages() {
 #[tokio::test(start_paused = true)]
 async fn the_end_of_the_stream_is_the_end_of_the_room() {
     let site = Site::new();
-    let mut seat = site.join(1, None).await;
-    site.say(&seat, "last words").await;
+    let mut participant = site.join(1, None).await;
+    site.say(&participant, "last words").await;
     site.store.end_stream(site.stream, perch_store::EndReason::User, wall(&*site.clock)).unwrap();
     site.on_air.send_replace(Arc::from([]));
     let mut heard = Vec::new();
-    while seat.past().await.unwrap().is_some() {}
+    while participant.past().await.unwrap().is_some() {}
     let leave = loop {
-        match seat.next().await {
+        match participant.next().await {
             Ok(lines) => heard.extend(lines.iter().map(ToString::to_string)),
             Err(leave) => break leave,
         }
@@ -226,7 +226,7 @@ async fn the_end_of_the_stream_is_the_end_of_the_room() {
     assert!(heard.iter().any(|line| line.contains("last words")));
     assert_eq!(heard.last().unwrap(), "{\"type\":\"ended\"}");
     assert!(site.chat.rooms().values().all(RoomHandle::is_over));
-    drop(seat);
+    drop(participant);
     site.chat.close().await;
     assert!(matches!(site.chat.join(site.stream, None, HERE, None).await.err(), Some(ChatError::Closing)));
 }
@@ -258,21 +258,21 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         runtime.block_on(async {
             let site = Site::new();
-            let mut seats: [Option<Seat>; 4] = [const { None }; 4];
+            let mut participants: [Option<Participant>; 4] = [const { None }; 4];
             let mut heard: [Vec<MessageId>; 4] = Default::default();
             let everybody = (0..4).flat_map(|who| [Step::Join(who), Step::Listen(who)]);
             for step in steps.into_iter().chain(everybody) {
                 match step {
-                    Step::Join(who) if seats[who].is_none() => {
-                        seats[who] = Some(site.join(who % 3, heard[who].last().copied()).await);
+                    Step::Join(who) if participants[who].is_none() => {
+                        participants[who] = Some(site.join(who % 3, heard[who].last().copied()).await);
                     }
                     // Lines it has not taken are lost with the connection.
-                    Step::Leave(who) => seats[who] = None,
-                    Step::Say(who) => if let Some(seat) = &seats[who] {
-                        site.say(seat, "hello").await;
+                    Step::Leave(who) => participants[who] = None,
+                    Step::Say(who) => if let Some(participant) = &participants[who] {
+                        site.say(participant, "hello").await;
                     },
-                    Step::Listen(who) => if let Some(seat) = &mut seats[who] {
-                        heard[who].extend(messages(seat).await);
+                    Step::Listen(who) => if let Some(participant) = &mut participants[who] {
+                        heard[who].extend(messages(participant).await);
                     },
                     Step::Join(_) => {}
                 }

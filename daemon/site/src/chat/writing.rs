@@ -2,7 +2,7 @@
 
 use super::ask::Said;
 use super::error::{Barred, ChatError};
-use super::house::{House, Place};
+use super::house::{House, RoomInfo};
 use super::rights::{self, May};
 use crate::accounts::logins::Login;
 use perch_store::{ChatRules, Message, MessageId, NewMessage, Role, StoreError, StreamId, User};
@@ -45,19 +45,19 @@ impl From<&StoreError> for NotSpoken {
 /// Stores the permitted messages in one commit; each has its own result. Blocks.
 pub(super) fn write_down(
     house: &House,
-    place: &Place,
+    info: &RoomInfo,
     said: Vec<Said>,
 ) -> Vec<(Said, Result<Spoken, NotSpoken>)> {
     let now = house.now();
-    let offset_ms = house.offset_ms(place.stream);
+    let offset_ms = house.offset_ms(info.stream);
     let may_be_said = |said: &Said, rules: ChatRules| -> Result<(), NotSpoken> {
-        match rights::may(house, place, rules, Some(&said.by), now) {
+        match rights::may(house, info, rules, Some(&said.by), now) {
             Ok(May::Write) => Ok(()),
             Ok(May::Read(barred) | May::Nothing(barred)) => Err(barred.into()),
             Err(error) => Err(failed(&error)),
         }
     };
-    let allowed: Vec<Result<(), NotSpoken>> = match house.store.chat_rules(place.stream) {
+    let allowed: Vec<Result<(), NotSpoken>> = match house.store.chat_rules(info.stream) {
         Ok(rules) => said.iter().map(|said| may_be_said(said, rules)).collect(),
         Err(error) => said.iter().map(|_| Err(failed(&error))).collect(),
     };
@@ -66,7 +66,7 @@ pub(super) fn write_down(
         .zip(&allowed)
         .filter(|(_, allowed)| allowed.is_ok())
         .map(|(said, _)| NewMessage {
-            stream: place.stream,
+            stream: info.stream,
             user: said.by.user,
             offset_ms,
             text: said.text.clone(),

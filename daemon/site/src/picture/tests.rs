@@ -200,13 +200,13 @@ fn the_largest_pictures_fit_where_they_are_kept() {
 #[tokio::test(start_paused = true)]
 async fn uploads_wait_for_their_turn_and_not_for_ever() {
     let pictures = Pictures::default();
-    let mut places = Vec::new();
+    let mut slots = Vec::new();
     for _ in 0..UPLOADS {
-        places.push(pictures.place().await.unwrap());
+        slots.push(pictures.slot().await.unwrap());
     }
-    assert_eq!(pictures.place().await.err(), Some(PictureError::Busy));
-    places.pop();
-    assert!(pictures.place().await.is_ok());
+    assert_eq!(pictures.slot().await.err(), Some(PictureError::Busy));
+    slots.pop();
+    assert!(pictures.slot().await.is_ok());
     let upload = encoded(&two_halves(8, 8), ImageFormat::Png);
     assert!(pictures.make(upload.into(), Purpose::Avatar).await.is_ok());
 }

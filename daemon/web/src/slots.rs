@@ -1,7 +1,7 @@
-//! Limits open connections: a fixed number of places, of which one address holds at most half, so that one machine cannot shut
+//! Limits open connections: a fixed number of slots, of which one address holds at most half, so that one machine cannot shut
 //! out the others.
 //!
-//! When all places are taken, the connection that has been idle longest is closed in favour of the new one, so ten thousand idle
+//! When all slots are taken, the connection that has been idle longest is closed in favour of the new one, so ten thousand idle
 //! connections do not keep a viewer out. A connection whose request is being answered is not closed for a new one; if all are,
 //! the new one is refused. Only when slow viewers together hold too much memory is the longest-running of their responses cut.
 
@@ -12,9 +12,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::Notify;
 
-/// All places of the server.
+/// All slots of the server.
 #[derive(Debug)]
-pub(super) struct Places {
+pub(super) struct Slots {
     most: usize,
     most_per_address: usize,
     /// A counter that orders the waiting connections without a clock.
@@ -44,26 +44,26 @@ struct Occupant {
 const ANSWERING: u64 = u64::MAX;
 const NO_SEGMENT: u64 = u64::MAX;
 
-/// One place, held by one connection; released on drop.
-pub(super) struct Place {
-    places: Arc<Places>,
+/// One slot, held by one connection; released on drop.
+pub(super) struct Slot {
+    slots: Arc<Slots>,
     number: u64,
     occupant: Arc<Occupant>,
     _memory: Held,
 }
 
-/// The result of a new connection's request for a place.
+/// The result of a new connection's request for a slot.
 pub(super) enum Admission {
-    /// A place was free.
-    Free(Place),
+    /// A slot was free.
+    Free(Slot),
     /// An idle connection was closed for it.
-    InsteadOfIdle(Place),
+    InsteadOfIdle(Slot),
     /// All open connections are being answered.
     Refused,
 }
 
-impl Places {
-    /// `most` places, or fewer if memory does not suffice.
+impl Slots {
+    /// `most` slots, or fewer if memory does not suffice.
     pub(super) fn new(most: usize, memory: &MemoryBudget) -> Arc<Self> {
         let most = most.min(memory.connections()).max(2);
         Arc::new(Self {
@@ -106,7 +106,7 @@ impl Places {
         self.taken().occupants.len()
     }
 
-    fn admit(self: &Arc<Self>, taken: &mut Taken, address: IpAddr) -> Place {
+    fn admit(self: &Arc<Self>, taken: &mut Taken, address: IpAddr) -> Slot {
         let number = taken.next;
         taken.next += 1;
         let occupant = Arc::new(Occupant {
@@ -118,7 +118,7 @@ impl Places {
         taken.occupants.insert(number, Arc::clone(&occupant));
         *taken.per_address.entry(address).or_default() += 1;
         let memory = self.memory.hold(Part::Connections, CONNECTION_BYTES);
-        Place { places: Arc::clone(self), number, occupant, _memory: memory }
+        Slot { slots: Arc::clone(self), number, occupant, _memory: memory }
     }
 
     /// Closes the connection that has been receiving one segment for longest. False if there is none.
@@ -167,7 +167,7 @@ impl Taken {
     }
 }
 
-impl Place {
+impl Slot {
     /// A request is being answered: this connection stays open.
     pub(super) fn answering(&self) {
         self.occupant.waiting_since.store(ANSWERING, Ordering::Relaxed);
@@ -175,24 +175,24 @@ impl Place {
 
     /// The response is a segment, and begins to go out.
     pub(super) fn sending_segment(&self) {
-        self.occupant.sending_since.store(self.places.next_turn(), Ordering::Relaxed);
+        self.occupant.sending_since.store(self.slots.next_turn(), Ordering::Relaxed);
     }
 
     /// The response is finished: from now on the connection may be closed for another.
     pub(super) fn waiting(&self) {
         self.occupant.sending_since.store(NO_SEGMENT, Ordering::Relaxed);
-        self.occupant.waiting_since.store(self.places.next_turn(), Ordering::Relaxed);
+        self.occupant.waiting_since.store(self.slots.next_turn(), Ordering::Relaxed);
     }
 
-    /// Completes when another connection needs the place or its memory.
+    /// Completes when another connection needs the slot or its memory.
     pub(super) async fn sent_away(&self) {
         self.occupant.leave.notified().await;
     }
 }
 
-impl Drop for Place {
+impl Drop for Slot {
     fn drop(&mut self) {
-        self.places.taken().leave(self.number);
+        self.slots.taken().leave(self.number);
     }
 }
 
@@ -208,66 +208,66 @@ fn network_of(address: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
-    fn places(most: usize) -> Arc<Places> {
-        Places::new(most, &MemoryBudget::of(256 << 20))
+    fn slots(most: usize) -> Arc<Slots> {
+        Slots::new(most, &MemoryBudget::of(256 << 20))
     }
 
     fn address(last: u8) -> IpAddr {
         IpAddr::from([192, 0, 2, last])
     }
 
-    fn place(admission: Admission) -> Place {
+    fn slot(admission: Admission) -> Slot {
         match admission {
-            Admission::Free(place) | Admission::InsteadOfIdle(place) => place,
+            Admission::Free(slot) | Admission::InsteadOfIdle(slot) => slot,
             Admission::Refused => panic!("refused"),
         }
     }
 
-    fn is_sent_away(place: &Place) -> bool {
-        let mut future = std::pin::pin!(place.sent_away());
+    fn is_sent_away(slot: &Slot) -> bool {
+        let mut future = std::pin::pin!(slot.sent_away());
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
         future.as_mut().poll(&mut context).is_ready()
     }
 
     #[test]
-    fn one_address_gets_half_of_the_places_and_the_others_still_come_in() {
-        let places = places(8);
-        let crowd: Vec<_> = (0..100).map(|_| places.take(address(1))).map(place).collect();
-        assert_eq!(places.in_use(), 4);
-        assert_eq!(crowd.iter().filter(|place| is_sent_away(place)).count(), 96);
-        assert!(matches!(places.take(address(2)), Admission::Free(_)));
+    fn one_address_gets_half_of_the_slots_and_the_others_still_come_in() {
+        let slots = slots(8);
+        let crowd: Vec<_> = (0..100).map(|_| slots.take(address(1))).map(slot).collect();
+        assert_eq!(slots.in_use(), 4);
+        assert_eq!(crowd.iter().filter(|slot| is_sent_away(slot)).count(), 96);
+        assert!(matches!(slots.take(address(2)), Admission::Free(_)));
     }
 
     #[test]
     fn the_one_that_waited_longest_goes_first() {
-        let places = places(4);
-        let first = place(places.take(address(1)));
-        let second = place(places.take(address(1)));
+        let slots = slots(4);
+        let first = slot(slots.take(address(1)));
+        let second = slot(slots.take(address(1)));
         first.answering();
         first.waiting();
-        assert!(matches!(places.take(address(1)), Admission::InsteadOfIdle(_)));
+        assert!(matches!(slots.take(address(1)), Admission::InsteadOfIdle(_)));
         assert!(is_sent_away(&second) && !is_sent_away(&first));
     }
 
     #[test]
     fn nobody_is_sent_away_in_the_middle_of_an_answer() {
-        let places = places(4);
-        let crowd: Vec<_> = (0..4).map(|n| place(places.take(address(n)))).collect();
-        crowd.iter().for_each(Place::answering);
-        assert!(matches!(places.take(address(9)), Admission::Refused));
+        let slots = slots(4);
+        let crowd: Vec<_> = (0..4).map(|n| slot(slots.take(address(n)))).collect();
+        crowd.iter().for_each(Slot::answering);
+        assert!(matches!(slots.take(address(9)), Admission::Refused));
         crowd[2].waiting();
-        assert!(matches!(places.take(address(9)), Admission::InsteadOfIdle(_)));
+        assert!(matches!(slots.take(address(9)), Admission::InsteadOfIdle(_)));
         assert!(is_sent_away(&crowd[2]));
     }
 
     #[test]
-    fn there_are_as_many_places_as_there_is_memory_for() {
+    fn there_are_as_many_slots_as_there_is_memory_for() {
         let memory = MemoryBudget::of(4 * 3 * CONNECTION_BYTES);
-        let places = Places::new(100, &memory);
-        assert_eq!(places.most(), 3);
-        let crowd: Vec<_> = (0..3).map(|n| place(places.take(address(n)))).collect();
-        crowd.iter().for_each(Place::answering);
-        assert!(matches!(places.take(address(9)), Admission::Refused));
+        let slots = Slots::new(100, &memory);
+        assert_eq!(slots.most(), 3);
+        let crowd: Vec<_> = (0..3).map(|n| slot(slots.take(address(n)))).collect();
+        crowd.iter().for_each(Slot::answering);
+        assert!(matches!(slots.take(address(9)), Admission::Refused));
         assert_eq!(memory.used(Part::Connections), 3 * CONNECTION_BYTES);
         drop(crowd);
         assert_eq!(memory.used(Part::Connections), 0);
@@ -275,29 +275,29 @@ mod tests {
 
     #[test]
     fn the_segment_that_has_been_sent_for_longest_is_cut_first() {
-        let places = places(8);
-        let crowd: Vec<_> = (0..4).map(|n| place(places.take(address(n)))).collect();
-        crowd.iter().for_each(Place::answering);
-        assert!(!places.cut_oldest_answer(), "no segment is being sent");
+        let slots = slots(8);
+        let crowd: Vec<_> = (0..4).map(|n| slot(slots.take(address(n)))).collect();
+        crowd.iter().for_each(Slot::answering);
+        assert!(!slots.cut_oldest_answer(), "no segment is being sent");
         for index in [2, 0, 1] {
             crowd[index].sending_segment();
         }
         crowd[2].waiting();
-        assert!(places.cut_oldest_answer());
+        assert!(slots.cut_oldest_answer());
         assert!(is_sent_away(&crowd[0]) && !is_sent_away(&crowd[1]));
-        assert!(places.cut_oldest_answer());
+        assert!(slots.cut_oldest_answer());
         assert!(is_sent_away(&crowd[1]));
-        assert!(!places.cut_oldest_answer());
+        assert!(!slots.cut_oldest_answer());
     }
 
     #[test]
-    fn places_come_back() {
-        let places = places(4);
+    fn slots_are_released() {
+        let slots = slots(4);
         for _ in 0..10 {
-            drop(place(places.take(address(1))));
+            drop(slot(slots.take(address(1))));
         }
-        assert_eq!(places.in_use(), 0);
-        assert!(places.taken().per_address.is_empty());
+        assert_eq!(slots.in_use(), 0);
+        assert!(slots.taken().per_address.is_empty());
     }
 
     #[test]

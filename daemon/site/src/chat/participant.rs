@@ -19,11 +19,11 @@ const NEWEST: usize = 50;
 const PAGE: usize = 256;
 
 /// A connection's end of a stream's chat.
-pub struct Seat {
+pub struct Participant {
     house: Arc<House>,
     stream: StreamId,
     /// `None`: the stream has ended, and nothing can be written.
-    chair: Option<(u64, mpsc::Sender<Ask>)>,
+    recipient: Option<(u64, mpsc::Sender<Ask>)>,
     login: Option<Login>,
     /// Sent first.
     welcome: Vec<Text>,
@@ -49,7 +49,7 @@ impl Past {
     }
 }
 
-impl Seat {
+impl Participant {
     /// In a room.
     pub(super) fn taken(
         house: &Arc<House>,
@@ -65,7 +65,7 @@ impl Seat {
         Self {
             house: house.clone(),
             stream,
-            chair: Some((joined.chair, joined.room)),
+            recipient: Some((joined.recipient, joined.room)),
             login: joined.login,
             welcome: std::iter::once(joined.welcome).chain(deleted).collect(),
             past: Past::from(after),
@@ -96,7 +96,7 @@ impl Seat {
         Self {
             house: house.clone(),
             stream,
-            chair: None,
+            recipient: None,
             login: None,
             welcome: vec![(house.render)(&welcome)],
             past: Past::from(after),
@@ -150,17 +150,17 @@ impl Seat {
     pub async fn say(&self, text: &str, client_id: Option<String>) -> Result<(), ChatError> {
         let by = self.login.clone().ok_or(Barred::Anonymous)?;
         let text = text::line("text", text, 1..=MESSAGE_CHARACTERS)?;
-        let (chair, room) = self.chair.as_ref().ok_or(ChatError::NoRoom)?;
-        let said = Said { chair: *chair, by, text, client_id };
+        let (recipient, room) = self.recipient.as_ref().ok_or(ChatError::NoRoom)?;
+        let said = Said { recipient: *recipient, by, text, client_id };
         room.send(Ask::Say(said)).await.map_err(|_| ChatError::NoRoom)
     }
 
-    /// Deletes a message's text, if this seat's login may.
+    /// Deletes a message's text, if this participant's login may.
     pub async fn delete(&self, message: MessageId) -> Result<(), ChatError> {
         let by = self.login.clone().ok_or(Barred::Anonymous)?;
         let stream = self.stream;
         self.house.read(move |house| take_back(house, stream, message, &by)).await?;
-        if let Some((_, room)) = &self.chair {
+        if let Some((_, room)) = &self.recipient {
             // An ended room needs no message.
             let _ = room.send(Ask::Deleted { message }).await;
         }
