@@ -4,9 +4,10 @@
 //! Not here: a backup's content and how it replaces the store (perch-store), rights (`backup`), HTTP (perch-web).
 
 use crate::accounts::secret::RandomToken;
+use crate::removal::remove;
 use perch_store::{Backup, BackupContents, Refusal, Store, StoreError, Timestamp};
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read as _};
+use std::io::{self, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -160,14 +161,6 @@ fn newer(what: &str, found: u64, known: u64) -> BackupError {
     BackupError::Unusable(format!(
         "this backup was made by a newer Perch ({what} {found}; this one knows up to {known}): update this Perch first"
     ))
-}
-
-/// A missing file is no error.
-fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@
 
 use super::file_body::FilesToSend;
 use super::patient_stream::{Exchange, PatientStream, SegmentAnswer};
-use super::slots::Slot;
 use super::send_pages::SendPages;
+use super::slots::Slot;
 use super::stopping::Watcher;
 use super::traffic::Traffic;
 use bytes::Bytes;
@@ -105,8 +105,8 @@ pub(super) async fn serve<S, A, F, B>(
 #[cfg(test)]
 mod tests {
     use super::super::file_body::{Computed, Content, FileBody, FileRange, Write};
-    use super::super::slots::{Admission, Slots};
     use super::super::server::cut_oldest_answers;
+    use super::super::slots::{Admission, Slots};
     use super::super::stopping::Stopping;
     use super::*;
     use http_body_util::Full;

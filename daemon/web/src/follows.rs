@@ -3,7 +3,7 @@
 use super::caller::Caller;
 use super::input::{Path, Query};
 use super::json;
-use super::list::{Asked, List};
+use super::list::{List, Page};
 use super::openapi::ProblemDocument;
 use super::people::UserRef;
 use super::problem::Problem;
@@ -11,10 +11,10 @@ use super::state::{Shared, State};
 use axum::response::Response;
 use http::StatusCode;
 use perch_site::follows::{self, Subscriptions, Which};
-use perch_store::{StreamId, User as Account, UserId};
-use serde::{Deserialize, Serialize};
+use perch_store::{StreamId, User as Account};
+use serde::Serialize;
 use std::sync::Arc;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -24,24 +24,6 @@ pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
         .routes(routes!(followers))
         .routes(routes!(following))
         .routes(routes!(subscriptions))
-}
-
-/// Selects a page of a list of people.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct Page {
-    /// People per page.
-    #[param(minimum = 1, maximum = 100)]
-    limit: Option<usize>,
-    /// `next_cursor` of the previous page.
-    cursor: Option<String>,
-}
-
-impl Page {
-    fn asked(&self) -> Result<Asked<UserId>, Problem> {
-        Asked::new(self.limit, self.cursor.as_deref())
-    }
 }
 
 /// Follows a user; repeating it changes nothing.

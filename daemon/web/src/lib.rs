@@ -27,6 +27,7 @@ mod file_body;
 mod follows;
 mod health;
 mod input;
+mod jpeg;
 mod json;
 mod last_look;
 mod list;

@@ -1,9 +1,9 @@
 //! Lists in pages (design §4): `?limit=&cursor=`, answered with `{"items": […], "next_cursor": …}`.
 
 use super::problem::Problem;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::str::FromStr;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 /// Items per page by default.
 const USUAL: usize = 20;
@@ -43,6 +43,24 @@ impl<T> List<T> {
     pub(super) fn after(mut self, mut first: Vec<T>) -> Self {
         first.append(&mut self.items);
         Self { items: first, ..self }
+    }
+}
+
+/// Selects a page.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Page {
+    /// Items per page.
+    #[param(minimum = 1, maximum = 100)]
+    limit: Option<usize>,
+    /// `next_cursor` of the previous page.
+    cursor: Option<String>,
+}
+
+impl Page {
+    pub(super) fn asked<I: FromStr>(&self) -> Result<Asked<I>, Problem> {
+        Asked::new(self.limit, self.cursor.as_deref())
     }
 }
 

@@ -3,7 +3,7 @@
 use super::caller::Caller;
 use super::input::{Json, Query};
 use super::json::{self, Time};
-use super::list::{Asked, List};
+use super::list::{List, Page};
 use super::people::UserRef;
 use super::problem::Problem;
 use super::state::{Shared, State};
@@ -12,7 +12,7 @@ use perch_site::notifications::{self, Told};
 use perch_store::{EndReason, NotificationId, NotificationKind, StreamId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -69,23 +69,11 @@ impl From<Told> for Notification {
     }
 }
 
-/// Selects a page.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct Page {
-    /// Notifications per page.
-    #[param(minimum = 1, maximum = 100)]
-    limit: Option<usize>,
-    /// `next_cursor` of the previous page.
-    cursor: Option<String>,
-}
-
 /// The caller's notifications, newest first; the newest 200 are kept.
 #[utoipa::path(get, path = "/api/v1/me/notifications", tag = "me", params(Page),
     responses((status = 200, description = "The notifications", body = List<Notification>)))]
 async fn list(state: Shared, caller: Caller, Query(page): Query<Page>) -> Result<Response, Problem> {
-    let asked = Asked::<NotificationId>::new(page.limit, page.cursor.as_deref())?;
+    let asked = page.asked::<NotificationId>()?;
     let told = notifications::list(&state.site, &caller.actor, asked.before, asked.and_one()).await?;
     Ok(json::fresh(&List::of(told, &asked, |told| told.notification.id, Notification::from)))
 }

@@ -1,18 +1,16 @@
 //! `/api/v1/cameras/{id}/snapshot.jpg` and `/api/v1/streams/{id}/thumbnail.jpg`: what a camera sees now, and the picture that a
 //! stream is listed with.
 
-use super::avatar::PictureUpload;
 use super::caching;
 use super::caller::Caller;
 use super::input::{Path, Query};
+use super::jpeg::{self, PictureUpload, Version};
 use super::json;
 use super::problem::Problem;
 use super::state::{Shared, State};
 use super::stream::StreamItem;
-use axum::response::{IntoResponse as _, Response};
-use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::Response;
+use http::{HeaderMap, HeaderValue};
 use perch_site::{snapshots, thumbnails};
 use perch_store::StreamId;
 use serde::Deserialize;
@@ -63,28 +61,7 @@ async fn snapshot(
     let snapshot = snapshots::take(&state.site, &caller.actor, &id, width).await?;
     let tag = format!("\"{:x}-{width:x}\"", snapshot.published_at.as_nanos());
     let tag = HeaderValue::try_from(tag).expect("digits are a header value");
-    Ok(jpeg(snapshot.jpeg, tag, ASK_AGAIN, &headers))
-}
-
-/// Responds with a picture, or with 304 if the client has it.
-fn jpeg(jpeg: Bytes, tag: HeaderValue, kept: HeaderValue, known: &HeaderMap) -> Response {
-    let mut response = if caching::is_known(known, &tag) {
-        StatusCode::NOT_MODIFIED.into_response()
-    } else {
-        ([(CONTENT_TYPE, "image/jpeg")], jpeg).into_response()
-    };
-    response.headers_mut().insert(ETAG, tag);
-    response.headers_mut().insert(CACHE_CONTROL, kept);
-    response
-}
-
-/// Selects the picture's version.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct Version {
-    /// As in `thumbnail_url`: the picture at this address never changes.
-    v: Option<u32>,
+    Ok(jpeg::answer(snapshot.jpeg, tag, ASK_AGAIN, &headers))
 }
 
 /// The picture that a stream is listed with: the one its user chose, else the last one from its camera; 640 pixels wide.
@@ -98,10 +75,9 @@ async fn thumbnail(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let found = thumbnails::show(&state.site, &caller.actor, id).await?;
-    let tag = HeaderValue::try_from(format!("\"{:x}\"", found.version)).expect("digits are a header value");
     let is_for_all = found.is_public && asked.v == Some(found.version);
     let kept = if is_for_all { caching::FOR_EVER } else { ASK_AGAIN };
-    Ok(jpeg(found.jpeg.into(), tag, kept, &headers))
+    Ok(jpeg::answer(found.jpeg.into(), jpeg::tag(found.version), kept, &headers))
 }
 
 /// Sets the stream's thumbnail: the middle of a PNG, JPEG or WebP picture of at most 8 MiB and 40 megapixels.

@@ -1,8 +1,9 @@
 //! The setup code, which allows creating the first owner: people who can read the board's console, journal or disk may do so, and
 //! nobody else on the LAN. It is in `setup-code` of the data directory, readable only by its owner, until setup is done.
 
+use crate::removal::remove;
 use std::fs;
-use std::io::{ErrorKind, Write as _};
+use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -75,11 +76,8 @@ impl SetupCode {
     /// Setup is done: the code is no longer valid.
     pub fn forget(&self) {
         *self.code.lock().expect("nothing panics while it holds the lock") = None;
-        match fs::remove_file(&self.path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                tracing::warn!(%error, "cannot remove the used setup code {}", self.path.display());
-            }
-            _ => {}
+        if let Err(error) = remove(&self.path) {
+            tracing::warn!(%error, "cannot remove the used setup code {}", self.path.display());
         }
     }
 }
@@ -98,10 +96,7 @@ fn write_new(path: &Path) -> Result<String, SetupCodeError> {
     code.insert(LENGTH / 2, '-');
     let write = || {
         // From an interrupted run, with unknown permissions.
-        match fs::remove_file(path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
+        remove(path)?;
         let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
         writeln!(file, "{code}")?;
         file.sync_all()

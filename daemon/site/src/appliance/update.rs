@@ -4,8 +4,9 @@
 //!
 //! Not here: an update's content beyond its first bytes, who may install one, and HTTP (perch-web).
 
+use crate::removal::remove;
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read as _};
+use std::io::{self, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -208,14 +209,6 @@ fn parse(text: &str) -> UpdateState {
         ),
         ("left", _) => UpdateState::Left,
         _ => UpdateState::Idle,
-    }
-}
-
-/// A missing file is no error.
-fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
     }
 }
 
