@@ -56,6 +56,7 @@ struct Entry {
     members: bool,
     nature: bool,
     state: StreamState,
+    was_live: bool,
     began: i64,
     views: BTreeSet<u8>,
 }
@@ -111,7 +112,18 @@ impl Model {
                     Ok(stream) => {
                         assert!(taken.is_none());
                         let (nature, state, views) = (false, StreamState::Starting, BTreeSet::new());
-                        let entry = Entry { user, camera, title, members, nature, state, began: now, views };
+                        let was_live = false;
+                        let entry = Entry {
+                            user,
+                            camera,
+                            title,
+                            members,
+                            nature,
+                            state,
+                            was_live,
+                            began: now,
+                            views,
+                        };
                         self.streams.insert(stream.facts.id, entry);
                     }
                     refused => {
@@ -148,6 +160,7 @@ impl Model {
                 assert_eq!(store.stream_live(stream, at(now)).is_ok(), !ended);
                 if !ended {
                     entry.state = StreamState::Live;
+                    entry.was_live = true;
                 }
             }
             Step::End(_) => {
@@ -288,7 +301,8 @@ impl Model {
             .filter(|(id, entry)| {
                 (query.members || !entry.members)
                     && query.state.is_none_or(|state| {
-                        (state == StateFilter::Ended) == (entry.state == StreamState::Ended)
+                        let has_ended = entry.state == StreamState::Ended;
+                        if state == StateFilter::Ended { has_ended && entry.was_live } else { !has_ended }
                     })
                     && query.topic.is_none_or(|_| entry.nature)
                     && query.user.is_none_or(|user| entry.user == user)

@@ -74,6 +74,7 @@ fn conditions_join() {
     let (store, ana, ids) = site(&[("a", ""), ("b", ""), ("c", "")]);
     let bob = user(&store, "bob");
     store.stream_live(ids[0], at(20)).unwrap();
+    store.stream_live(ids[1], at(20)).unwrap();
     store.end_stream(ids[1], EndReason::User, at(20)).unwrap();
     store.react(bob, ids[0], Some(Reaction::Like)).unwrap();
     store.react(bob, ids[2], Some(Reaction::Dislike)).unwrap();
