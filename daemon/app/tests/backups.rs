@@ -147,9 +147,9 @@ fn what_cannot_be_restored_is_said_and_changes_nothing() {
     let backup = download(&ann, PASSWORD).body;
     for (file, said) in [
         (&b""[..], "it is empty"),
-        (b"hello, I am a picture of an owl", "no backup of a Perch"),
-        (&backup[..backup.len() / 2], "cut short"),
-        (&backup[..backup.len() - 1], "cut short"),
+        (b"hello, I am a picture of an owl", "not a Perch backup"),
+        (&backup[..backup.len() / 2], "damaged or incomplete"),
+        (&backup[..backup.len() - 1], "damaged or incomplete"),
     ] {
         let answer = send(&ann, file);
         assert_eq!((answer.status, answer.code().as_str()), (422, "invalid_field"), "{}", answer.text());

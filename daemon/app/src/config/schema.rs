@@ -1,5 +1,7 @@
 //! Every key of `perch.toml`, described once: name, default, accepted values, meaning, and the field that gets its value. The
 //! reader, its messages, the names of environment variables and the shipped example are generated from this table.
+//!
+//! It has more than 500 lines: the order of its keys is that of the example and the manual, so it stays one table.
 
 use super::accept::{self, Accept};
 use super::values::{Button, ButtonSource, Config, Lamp, Live, Log};

@@ -1,5 +1,7 @@
 //! The owner of what is on the air: starts streams, stops them, and takes up those that the last run left. Its loop waits for nothing but events:
 //! a camera or a card that is slow delays nobody else's request.
+//!
+//! It has a few lines more than 500: its steps change one state, and a reader follows them in one place.
 
 use super::camera::{Hardware, LiveCamera};
 use super::ends::{self, End, Ends};
