@@ -80,7 +80,11 @@ pub async fn list(site: &Site, actor: &Actor, which: Which) -> Result<Vec<SeenRe
             let is_last = found.len() < LOOKED_AT;
             for recording in found {
                 query.before = Some(recording.stream);
-                let stream = store.stream(recording.stream)?;
+                let stream = match store.stream(recording.stream) {
+                    // It was deleted meanwhile.
+                    Err(StoreError::Refused(_)) => continue,
+                    found => found?,
+                };
                 if stream::may_see(&actor, stream.facts.visibility) {
                     let trouble = recordings.trouble(recording.stream);
                     seen.push(see(store, &actor, recording, stream, trouble)?);

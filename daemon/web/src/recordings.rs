@@ -134,7 +134,6 @@ impl RecordingDetails {
 #[into_params(parameter_in = Query)]
 struct Which {
     /// Of this username.
-    #[param(max_length = 100)]
     user: Option<String>,
     /// Recordings of a page.
     #[param(minimum = 1, maximum = 100)]
