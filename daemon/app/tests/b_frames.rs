@@ -4,11 +4,9 @@
 
 mod support;
 
-use serde_json::Value;
-use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
-use std::process::{Command, Stdio};
-use support::Daemon;
+use std::process::Command;
+use support::{Daemon, browser};
 
 /// Pictures a second.
 const RATE: u32 = 25;
@@ -101,18 +99,7 @@ fn bare_b_frames_are_presented_in_the_right_order() {
 fn chromium_shows_them_in_order() {
     let dir = tempfile::tempdir().unwrap();
     let daemon = Daemon::ready(&camera(&clip(dir.path()), "mpegts"));
-    let mut script = Command::new("node")
-        .args(["browser/order.js", "8"])
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("node is there: `make test` installs what the tests need");
-    writeln!(script.stdin.take().unwrap(), "{}", daemon.url("/")).unwrap();
-    let mut line = String::new();
-    BufReader::new(script.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    script.wait().unwrap();
-    let seen: Value = serde_json::from_str(&line).unwrap();
+    let seen = browser::plays(&daemon, "order", 8);
     let pictures: Vec<(i64, i64)> = seen
         .as_array()
         .unwrap()

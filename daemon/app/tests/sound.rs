@@ -5,10 +5,9 @@
 mod support;
 
 use std::collections::HashMap;
-use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use support::Daemon;
+use std::process::Command;
+use support::{Daemon, browser};
 
 /// ffmpeg makes a file.
 fn make(arguments: &[&str], file: &Path) {
@@ -150,18 +149,7 @@ fn sound_that_is_no_aac_is_left_out_in_words() {
 fn chromium_plays_the_sound() {
     let dir = tempfile::tempdir().unwrap();
     let daemon = Daemon::ready(&playing(&clip(dir.path(), "clip", 40, &["-c:a", "aac"])));
-    let mut script = Command::new("node")
-        .args(["browser/sound.js", "6"])
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("node is there: `make test` installs what the tests need");
-    writeln!(script.stdin.take().unwrap(), "{}", daemon.url("/")).unwrap();
-    let mut line = String::new();
-    BufReader::new(script.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    script.wait().unwrap();
-    let seen: serde_json::Value = serde_json::from_str(&line).expect("it has played so long");
+    let seen = browser::plays(&daemon, "sound", 6);
     let number = |name: &str| seen[name].as_f64().unwrap();
     assert!(number("audioBytes") > 10_000.0 && number("videoBytes") > 10_000.0, "{seen}");
     assert_eq!(seen["isMuted"], false, "{seen}");

@@ -7,6 +7,7 @@
 )]
 #![allow(clippy::unwrap_used, reason = "a panic here is a failed test")]
 
+pub mod browser;
 pub mod chat;
 pub mod crowd;
 pub mod people;
