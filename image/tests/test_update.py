@@ -242,6 +242,24 @@ class Trying(Card):
         self.assertEqual((self.store.read_text(), (self.state / "before-trial").exists()), ("as a went on", False))
         self.assertFalse((self.boot / "tryboot.txt").exists())
 
+    def test_one_that_was_left_is_told_of_also_after_the_power_went(self) -> None:
+        """The power fails right after the first start of the system from before: what is said is in memory, and gone."""
+        self.runs("b")
+        self.assertEqual(self.call("try").returncode, 0)
+        self.runs("a")
+        for _ in range(3):
+            (self.said / "state").unlink()
+            self.assertEqual((self.call("try").returncode, self.says()), (0, "left"))
+        self.assertFalse((self.boot / "tryboot.txt").exists())
+        self.assertTrue((self.state / "update-left").exists())
+        self.assertEqual(self.call("install", str(self.update())).returncode, 0)
+        self.assertFalse((self.state / "update-left").exists())
+
+    def test_a_card_that_takes_nothing_still_tells_of_one_that_was_left(self) -> None:
+        (self.state / "update-left").symlink_to("/nowhere/at-all")
+        self.assertEqual((self.call("try").returncode, self.says()), (0, "left"))
+        self.assertFalse((self.boot / "tryboot.txt").exists())
+
     def test_a_camera_that_is_missing_counts_only_where_it_was_there_before(self) -> None:
         waiting = "waiting for the camera: none is there"
         for before, expected in ((("active", "live"), "trial"), (("active", waiting), "kept"), (("activating", "nothing is live"), "kept")):
