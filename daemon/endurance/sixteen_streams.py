@@ -15,6 +15,7 @@ from pathlib import Path
 
 import perchd as daemon
 from perchd import Perchd, mib, milliseconds
+from table import Table
 
 STREAMS, PROGRAMS = 16, 8
 # What becomes of each stream is looked at so often, in seconds; a playlist lists a minute.
@@ -97,12 +98,8 @@ def main() -> None:
     parser.add_argument("--table", type=Path)
     arguments = parser.parse_args()
     _, most = daemon.limits_of_the_unit()
-    lines: list[str] = []
-
-    def say(line: str) -> None:
-        lines.append(line)
-        print(line, flush=True)
-
+    table = Table()
+    say = table.say
     with tempfile.TemporaryDirectory(prefix="perch-sixteen-") as folder, daemon.running(arguments.perchd, Path(folder), config()) as perchd:
         say(f"{STREAMS} streams of 160x120, {PROGRAMS // 2} from programs that write Annex B, {PROGRAMS // 2} from programs that write MPEG-TS, {STREAMS - PROGRAMS} test patterns, for {arguments.minutes:g} minutes.")
         say(f"Memory is perchd's own and what lies in the kernel for it (memfd); the unit's MemoryMax is {mib(most)}, and perchd takes its budget from the unit's limits.\n")
@@ -154,7 +151,7 @@ def main() -> None:
         say(f"a playlist:          {milliseconds(playlists)}")
         say(f"pictures that the reader of segments missed: {perchd.metric('hls_lagged_total')}; segments lost: {perchd.metric('segments_lost_total')}")
     if arguments.table:
-        arguments.table.write_text("\n".join(lines) + "\n")
+        table.write(arguments.table)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import perchd as daemon
 from perchd import Perchd, mib, milliseconds
+from table import Table
 
 READERS = 400
 # Just within the time after which perchd drops a peer that takes nothing.
@@ -107,12 +108,8 @@ def main() -> None:
     parser.add_argument("--table", type=Path)
     arguments = parser.parse_args()
     _, most = daemon.limits_of_the_unit()
-    lines: list[str] = []
-
-    def say(line: str) -> None:
-        lines.append(line)
-        print(line, flush=True)
-
+    table = Table()
+    say = table.say
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="perch-slow-")))
         perchd = stack.enter_context(daemon.running(arguments.perchd, folder, config(make_clip(folder))))
@@ -157,7 +154,7 @@ def main() -> None:
         if perchd.process.poll() is not None:
             raise SystemExit("FAIL perchd has ended")
     if arguments.table:
-        arguments.table.write_text("\n".join(lines) + "\n")
+        table.write(arguments.table)
 
 
 if __name__ == "__main__":

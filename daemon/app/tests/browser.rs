@@ -4,10 +4,9 @@
 mod support;
 
 use serde_json::Value;
-use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
+use support::browser::Script;
 use support::{Daemon, TEST_PATTERN};
 
 const SECONDS: u32 = 60;
@@ -33,53 +32,20 @@ fn number(of: &Value, key: &str) -> f64 {
     of[key].as_f64().unwrap_or_else(|| panic!("no {key}: {of}"))
 }
 
-/// Chromium, driven by `browser/play.js`.
-struct Browser {
-    script: Child,
-    said: Lines<BufReader<ChildStdout>>,
-}
-
-impl Browser {
-    /// Returns when it runs: it takes seconds to start on a small machine, and they are not the daemon's.
-    fn start(screenshot: &Path) -> Self {
-        let mut script = Command::new("node")
-            .args(["browser/play.js", &SECONDS.to_string()])
-            .arg(screenshot)
-            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("node is there: `make test` installs what the tests need");
-        let said = BufReader::new(script.stdout.take().unwrap()).lines();
-        let mut browser = Self { script, said };
-        assert_eq!(browser.line(), "ready");
-        browser
-    }
-
-    fn watch(&mut self, address: &str) -> Value {
-        writeln!(self.script.stdin.as_mut().unwrap(), "{address}").unwrap();
-        serde_json::from_str(&self.line()).unwrap()
-    }
-
-    fn line(&mut self) -> String {
-        self.said.next().expect("the script says what is wrong on its standard error").unwrap()
-    }
-}
-
-impl Drop for Browser {
-    fn drop(&mut self) {
-        let _ = self.script.kill();
-        let _ = self.script.wait();
-    }
+/// `browser/play.js`, once it runs: that takes seconds on a small machine, and they are not the daemon's.
+fn player(screenshot: &Path) -> Script {
+    let mut script = Script::start("play", [SECONDS.to_string().as_ref(), screenshot.as_os_str()]);
+    assert_eq!(script.line(), "ready");
+    script
 }
 
 #[test]
 fn a_minute_plays_without_a_stall_at_most_one_segment_behind() {
     let screenshot = tempfile::Builder::new().suffix(".png").tempfile().unwrap();
-    let mut browser = Browser::start(screenshot.path());
+    let mut browser = player(screenshot.path());
     let started = unix_milliseconds();
     let daemon = Daemon::start(TEST_PATTERN);
-    let report = browser.watch(&daemon.url("/"));
+    let report = browser.ask(&daemon.url("/"));
     let page = &report["page"];
 
     // hls.js's word for a picture that stands still; how long it does is measured below, at the screen.

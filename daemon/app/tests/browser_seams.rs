@@ -3,10 +3,8 @@
 
 mod support;
 
-use serde_json::Value;
-use std::io::{BufRead, BufReader, Lines, Write};
-use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
+use support::browser::Script;
 use support::{Daemon, TEST_PATTERN};
 
 /// Milliseconds from when the daemon can serve again until a new picture is on the screen: the page looks for it every 8 s at most.
@@ -34,43 +32,22 @@ fn unix_milliseconds() -> u128 {
 
 /// Chromium, driven by `browser/seams.js`.
 struct Browser {
-    script: Child,
-    said: Lines<BufReader<ChildStdout>>,
+    script: Script,
 }
 
 impl Browser {
     fn start() -> Self {
-        let mut script = Command::new("node")
-            .arg("browser/seams.js")
-            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("node is there: `make test` installs what the tests need");
-        let said = BufReader::new(script.stdout.take().unwrap()).lines();
-        let mut browser = Self { script, said };
-        assert_eq!(browser.line(), "ready");
-        browser
+        let mut script = Script::start("seams", [""; 0]);
+        assert_eq!(script.line(), "ready");
+        Self { script }
     }
 
     /// Gives an order; how many milliseconds that took. The page is still the one that was opened.
     fn order(&mut self, order: &str) -> u64 {
-        writeln!(self.script.stdin.as_mut().unwrap(), "{order}").unwrap();
-        let seen: Value = serde_json::from_str(&self.line()).unwrap();
+        let seen = self.script.ask(order);
         println!("{order}: {seen}");
         assert_eq!(seen["loads"], 1, "the page was loaded anew");
         seen["took"].as_u64().unwrap()
-    }
-
-    fn line(&mut self) -> String {
-        self.said.next().expect("the script says what is wrong on its standard error").unwrap()
-    }
-}
-
-impl Drop for Browser {
-    fn drop(&mut self) {
-        let _ = self.script.kill();
-        let _ = self.script.wait();
     }
 }
 

@@ -5,50 +5,26 @@
 mod support;
 
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use support::browser::Script;
 use support::people::{NO_LIMITS, PASSWORD, Person};
 use support::{Daemon, run};
 
 /// Chromium, driven by `browser/update.js`.
-struct Browser {
-    script: Child,
-    said: Lines<BufReader<ChildStdout>>,
-}
+struct Browser(Script);
 
 impl Browser {
     fn start(arguments: &[&str]) -> Self {
-        let mut script = Command::new("node")
-            .arg("browser/update.js")
-            .args(arguments)
-            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("node is there: `make test` installs what the tests need");
-        let said = BufReader::new(script.stdout.take().unwrap()).lines();
-        Self { script, said }
-    }
-
-    fn line(&mut self) -> String {
-        self.said.next().expect("the script says what is wrong on its standard error").unwrap()
+        Self(Script::start("update", arguments))
     }
 
     /// Waits until the page is there.
     fn is_at(&mut self, place: &str) {
-        assert_eq!(self.line(), place);
+        assert_eq!(self.0.line(), place);
     }
 
     fn go_on(&mut self) {
-        writeln!(self.script.stdin.as_mut().unwrap()).unwrap();
-    }
-}
-
-impl Drop for Browser {
-    fn drop(&mut self) {
-        let _ = self.script.kill();
-        let _ = self.script.wait();
+        self.0.tell("");
     }
 }
 
@@ -123,6 +99,6 @@ fn an_owner_installs_an_update_and_the_page_goes_on_over_the_restart() {
             browser.go_on();
         }
     }
-    let report: Value = serde_json::from_str(&browser.line()).unwrap();
+    let report: Value = serde_json::from_str(&browser.0.line()).unwrap();
     assert_eq!(report["complaints"], json!([]), "the page complained");
 }

@@ -6,9 +6,10 @@ mod support;
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+
 use std::time::Duration;
 use support::Daemon;
+use support::browser::{pictures, walk};
 use support::people::{NO_LIMITS, Person};
 
 const ADDRESS: &str = "/api/v1/system/wifi";
@@ -164,17 +165,7 @@ fn a_phone_chooses_the_network_on_its_page() {
     let dir = tempfile::tempdir().unwrap();
     let daemon = Board::new(dir.path(), &format!("{ACCESS_POINT}missing {}\n", "486f6d65")).start();
     let code = std::fs::read_to_string(dir.path().join("data/setup-code")).unwrap();
-    let pictures = std::env::var_os("PERCH_TEST_PICTURES").map_or(dir.path().join("pictures"), Into::into);
-    std::fs::create_dir_all(&pictures).unwrap();
-    let output = Command::new("node")
-        .args(["browser/wifi.js", &daemon.url(""), code.trim()])
-        .arg(&pictures)
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests"))
-        .output()
-        .expect("node is there: `make test` installs what the tests need");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(report["complaints"], json!([]), "the page complained");
+    walk("wifi", [&daemon.url(""), code.trim(), &pictures(dir.path())]);
     let written = std::fs::read_to_string(dir.path().join("perch/wifi-choice")).unwrap();
     assert_eq!(written, "name 436166c3a92022506572636822\npassword eight \"or\" more\n");
 }
