@@ -8,9 +8,9 @@ use std::time::Duration;
 /// A contact has closed or opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// Whether it is closed now: the button is down.
+    /// True while the contact is closed (the button is down).
     pub closed: bool,
-    /// The kernel's time of it, `CLOCK_MONOTONIC`.
+    /// The kernel's timestamp of the change, on `CLOCK_MONOTONIC`.
     pub at: Duration,
 }
 
@@ -18,7 +18,7 @@ pub struct Change {
 pub trait Contact: Send {
     /// Waits for the next change, `at_most` this long. `None` may come early.
     fn wait(&mut self, at_most: Duration) -> Result<Option<Change>, ContactError>;
-    /// Whether it is closed now, asked of the device: corrects the state after a lost change.
+    /// True if the contact is closed now. Reads the device, and so corrects the state after a lost change.
     fn is_closed(&mut self) -> Result<bool, ContactError>;
     /// A description for people: `GPIO 3 of gpiochip0 (pinctrl-bcm2711)`.
     fn describe(&self) -> String;
@@ -26,9 +26,9 @@ pub trait Contact: Send {
 
 /// Something that is on or off. Its owner switches it off before dropping it.
 pub trait Switch: Send {
-    /// Switches it, without waiting.
+    /// Switches it on or off, without waiting.
     fn set(&mut self, on: bool) -> Result<(), ContactError>;
-    /// What it is, for people.
+    /// A description for people.
     fn describe(&self) -> String;
 }
 
@@ -38,9 +38,9 @@ pub enum ContactError {
     /// No such GPIO chip.
     #[error("there is no GPIO chip {wanted}; {there} (perchd probe lists them)")]
     NoChip {
-        /// As configured.
+        /// The configured chip: its name, label or node.
         wanted: String,
-        /// The chips that exist, in words.
+        /// The chips that exist, as the rest of the sentence.
         there: String,
     },
     /// The chip has fewer lines.
@@ -48,9 +48,9 @@ pub enum ContactError {
     NoLine {
         /// The chip, for people.
         chip: String,
-        /// As configured.
+        /// The configured line number.
         line: u32,
-        /// How many it has.
+        /// Number of lines of the chip.
         lines: u32,
     },
     /// Another program uses the line.
@@ -58,9 +58,9 @@ pub enum ContactError {
     Taken {
         /// The chip, for people.
         chip: String,
-        /// As configured.
+        /// The configured line number.
         line: u32,
-        /// ` by NAME`, where the kernel says it.
+        /// ` by NAME`, or empty when the kernel names no user.
         by: String,
     },
     /// This user may not open it.
@@ -71,26 +71,26 @@ pub enum ContactError {
         /// The group that usually owns it.
         group: &'static str,
     },
-    /// Not plugged in.
+    /// The device is not plugged in.
     #[error("{} is not there: plug it in, or name another device", path.display())]
     Missing {
-        /// As configured.
+        /// The configured device node.
         path: PathBuf,
     },
-    /// It has no such key.
+    /// The device has no such key.
     #[error("{device} has no key {key}")]
     NoKey {
-        /// Its name.
+        /// The device's name.
         device: String,
-        /// As configured.
+        /// The configured key.
         key: String,
     },
     /// Any other refusal.
     #[error("{device}: {operation} failed: {detail}")]
     System {
-        /// Which.
+        /// The device's description.
         device: String,
-        /// What was being done, in words.
+        /// The failed operation, in words.
         operation: &'static str,
         /// The kernel's answer.
         detail: String,

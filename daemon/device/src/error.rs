@@ -26,7 +26,7 @@ pub enum DeviceError {
     Permission {
         /// The device node.
         path: PathBuf,
-        /// Who we run as, for the command in the text.
+        /// Login name of the user that perchd runs as, for the command in the text.
         user: String,
     },
     /// Another program uses it (`EBUSY`).
@@ -62,7 +62,7 @@ pub enum DeviceError {
         needed: u32,
         /// Size of one buffer, bytes.
         buffer_bytes: u32,
-        /// How many the kernel gave.
+        /// Number of buffers that the kernel gave.
         got: u32,
     },
     /// It lacks something without which Perch cannot use it.
@@ -144,7 +144,7 @@ impl DeviceError {
         }
     }
 
-    /// The kernel's error number, where there is one behind it.
+    /// The kernel's error number, if the error came from the kernel.
     pub fn errno(&self) -> Option<i32> {
         match self {
             Self::System { source, .. } => source.raw_os_error(),
@@ -157,7 +157,7 @@ impl DeviceError {
     }
 }
 
-/// The login name for the `usermod` command; `$USER` literally where nothing tells it.
+/// The login name for the `usermod` command; `$USER` literally when the environment names none.
 fn user_name() -> String {
     ["USER", "LOGNAME"]
         .iter()
@@ -175,7 +175,7 @@ pub(crate) struct Holder {
     pub(crate) name: String,
 }
 
-/// Other processes that have `device` open, as far as `/proc` lets us look (root sees all, a user only its own).
+/// Other processes that have `device` open, as far as `/proc` shows them (root sees all, a user only its own).
 fn holders(device: &Path) -> Vec<Holder> {
     let device = std::fs::canonicalize(device).unwrap_or_else(|_| device.to_path_buf());
     let Ok(processes) = std::fs::read_dir("/proc") else { return Vec::new() };

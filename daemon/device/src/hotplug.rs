@@ -1,8 +1,9 @@
 //! Notices when video devices come and go.
 //!
-//! The kernel's own uevents (netlink `NETLINK_KOBJECT_UEVENT`, group 1; `lib/kobject_uevent.c`), and beside them a list of
-//! `/dev` now and then, because a container may not be allowed to listen or may get no events. Either is only a reason to probe again (`probe`
-//! says what is there). Events come before udev has set permissions and links, so the first attempt to open may fail.
+//! Two sources: the kernel's own uevents (netlink `NETLINK_KOBJECT_UEVENT`, group 1; `lib/kobject_uevent.c`), and a
+//! regular look at `/dev`, because a container may not be allowed to listen or may get no events. Either is only a
+//! reason to probe again (`probe` says which devices exist). Events arrive before udev has set permissions and links,
+//! so the first attempt to open may fail.
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::net::netlink::{self, SocketAddrNetlink};
@@ -19,21 +20,21 @@ pub struct Hotplug {
     nodes: BTreeSet<OsString>,
 }
 
-/// What a uevent said.
+/// The content of a uevent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceEvent {
     /// What happened.
     pub action: Action,
-    /// Name under `/dev`, e.g. `video2`, where the kernel gave one.
+    /// Name under `/dev`, e.g. `video2`, if the kernel gave one.
     pub name: Option<String>,
 }
 
 /// What happened to a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// It came.
+    /// A device came.
     Added,
-    /// It went.
+    /// A device went.
     Removed,
     /// Anything else: bound, changed, moved.
     Changed,
@@ -42,10 +43,10 @@ pub enum Action {
 impl Hotplug {
     /// Pause between two lists of `/dev` while uevents arrive, in case one is missed.
     const LOOK_WITH_UEVENTS: Duration = Duration::from_secs(1);
-    /// The same without uevents.
+    /// Pause between two lists of `/dev` without uevents.
     const LOOK_WITHOUT: Duration = Duration::from_millis(250);
 
-    /// Begins to listen.
+    /// Starts to listen.
     pub fn listen() -> Self {
         let uevents = open_uevents();
         if uevents.is_none() {
@@ -56,7 +57,7 @@ impl Hotplug {
         Self { uevents, nodes: video_nodes() }
     }
 
-    /// Waits until video devices have come or gone since the last call, `timeout` at most; whether they have.
+    /// Waits until video devices have come or gone since the last call, `timeout` at most. True if some have.
     pub fn wait(&mut self, timeout: Duration) -> bool {
         let slice = if self.uevents.is_some() { Self::LOOK_WITH_UEVENTS } else { Self::LOOK_WITHOUT };
         let mut left = timeout;
@@ -76,13 +77,13 @@ impl Hotplug {
         }
     }
 
-    /// Whether the list of nodes has changed.
+    /// Reads the list of nodes. True if it has changed.
     fn look(&mut self) -> bool {
         let nodes = video_nodes();
         std::mem::replace(&mut self.nodes, nodes) != self.nodes
     }
 
-    /// Waits for uevents; whether one was about a video device.
+    /// Waits for uevents. True if one was about a video device.
     fn hear(&mut self, timeout: Duration) -> bool {
         let timeout = Timespec::try_from(timeout).ok();
         let Some(socket) = &self.uevents else {
@@ -93,7 +94,7 @@ impl Hotplug {
         if !matches!(rustix::event::poll(&mut polled, timeout.as_ref()), Ok(1..)) {
             return false;
         }
-        // A burst of events is one piece of news; the bound keeps a flood from holding us here.
+        // A burst of events counts once; the bound keeps a flood of them from holding this thread here.
         let mut message = [0; 8192];
         let mut news = false;
         for _ in 0..64 {
@@ -121,7 +122,7 @@ fn open_uevents() -> Option<OwnedFd> {
     Some(socket)
 }
 
-/// Names of the video nodes that are there.
+/// Names of the video nodes that exist now.
 fn video_nodes() -> BTreeSet<OsString> {
     let Ok(entries) = std::fs::read_dir("/dev") else { return BTreeSet::new() };
     entries
@@ -132,7 +133,7 @@ fn video_nodes() -> BTreeSet<OsString> {
         .collect()
 }
 
-/// What a kernel uevent says, when it is about a video device: `ACTION@PATH`, then `KEY=VALUE` fields, each closed by a zero.
+/// Parses a kernel uevent about a video device: `ACTION@PATH`, then `KEY=VALUE` fields, each ended by a zero byte.
 pub fn parse_uevent(message: &[u8]) -> Option<DeviceEvent> {
     let mut fields = message.split(|byte| *byte == 0).filter_map(|field| std::str::from_utf8(field).ok());
     let (_, path) = fields.next()?.split_once('@')?;

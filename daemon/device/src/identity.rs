@@ -1,11 +1,11 @@
-//! Which camera it is, whatever number its node has today.
+//! Identifies a camera, whatever number its node has today.
 //!
 //! udev keeps links that follow the hardware: `/dev/v4l/by-id` (product and serial number) and `/dev/v4l/by-path` (the socket it
-//! is plugged into). Where there is no udev, the driver's `bus_info` and the node's index on the device do the same.
+//! is plugged into). Without udev, the driver's `bus_info` and the node's index on the device serve the same purpose.
 
 use std::path::{Path, PathBuf};
 
-/// What stays the same when a camera comes back under another number.
+/// The properties that stay the same when a camera comes back under another number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// `/dev/v4l/by-id/…`, when udev made one.
@@ -16,9 +16,9 @@ pub struct Identity {
     pub bus_info: String,
     /// Product name.
     pub card: String,
-    /// Driver.
+    /// Name of the driver.
     pub driver: String,
-    /// Which of the nodes of one device it is; cameras have one for pictures and often one for metadata.
+    /// Index of the node on its device; cameras have one node for pictures and often one for metadata.
     pub node_index: u32,
 }
 
@@ -41,7 +41,7 @@ impl Identity {
         0
     }
 
-    /// A path for the configuration: the most reliable link there is.
+    /// A path for the configuration: the most reliable link that exists.
     pub fn stable_path(&self) -> Option<&Path> {
         self.by_id.as_deref().or(self.by_path.as_deref())
     }

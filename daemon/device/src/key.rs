@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 use std::time::{Duration, UNIX_EPOCH};
 
-/// The nodes' group by systemd's own udev rules.
+/// Group of the device nodes under systemd's own udev rules.
 const GROUP: &str = "input";
 
-/// A key by the kernel's name for it.
+/// A key, by the kernel's name for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key(KeyCode);
 
@@ -88,7 +88,7 @@ fn change(event: &InputEvent, key: KeyCode) -> Option<Change> {
         1 => true,
         _ => return None,
     };
-    // The crate takes the timestamp for wall time, but it is of the clock that was set at opening.
+    // The crate takes the timestamp for wall time, but it belongs to the clock that was chosen at opening.
     let at = event.timestamp().duration_since(UNIX_EPOCH).ok()?;
     Some(Change { closed, at })
 }

@@ -1,4 +1,4 @@
-//! What a person's watch shows where the board stands: the C library's time zone (tzset(3): `TZ`, else `/etc/localtime`).
+//! Local time where the board stands, from the C library's time zone (tzset(3): `TZ`, else `/etc/localtime`).
 
 /// Seconds that local time is ahead of UTC at `unix_seconds`. 0 where the C library does not know.
 pub fn offset_seconds(unix_seconds: i64) -> i32 {

@@ -19,10 +19,10 @@ pub enum PixelFormat {
 }
 
 impl PixelFormat {
-    /// All of them.
+    /// All formats.
     pub const ALL: [Self; 5] = [Self::H264, Self::I420, Self::Nv12, Self::Yuyv, Self::Mjpeg];
 
-    /// The kernel's code.
+    /// The kernel's code for the format.
     pub fn fourcc(self) -> FourCC {
         FourCC::new(match self {
             Self::H264 => b"H264",
@@ -33,7 +33,7 @@ impl PixelFormat {
         })
     }
 
-    /// From the kernel's code; some drivers say `JPEG` for single JPEG files.
+    /// The format for a kernel's code; some drivers say `JPEG` for single JPEG files.
     pub fn from_fourcc(fourcc: FourCC) -> Option<Self> {
         if &fourcc.repr == b"JPEG" {
             return Some(Self::Mjpeg);
@@ -41,7 +41,7 @@ impl PixelFormat {
         Self::ALL.into_iter().find(|format| format.fourcc() == fourcc)
     }
 
-    /// Whether pictures are rows of pixels and not coded.
+    /// True for rows of uncoded pixels.
     pub fn is_raw(self) -> bool {
         matches!(self, Self::I420 | Self::Nv12 | Self::Yuyv)
     }
@@ -62,13 +62,13 @@ impl fmt::Display for PixelFormat {
 /// A mode of a camera.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Mode {
-    /// What it gives.
+    /// Pixel format of its pictures.
     pub format: PixelFormat,
-    /// Pixels.
+    /// Width in pixels.
     pub width: u32,
-    /// Pixels.
+    /// Height in pixels.
     pub height: u32,
-    /// As announced. A hint only, because frame intervals vary with light.
+    /// Rate that the driver announces. A hint only, because frame intervals vary with light.
     pub frames_per_second: f64,
 }
 
@@ -88,16 +88,16 @@ impl fmt::Display for Mode {
 pub enum FrameSizes {
     /// One size, pixels.
     Discrete {
-        /// Pixels.
+        /// Width in pixels.
         width: u32,
-        /// Pixels.
+        /// Height in pixels.
         height: u32,
     },
     /// A range; each pair is smallest, largest, step, in pixels.
     Stepwise {
-        /// Smallest, largest, step.
+        /// Smallest, largest, step, in pixels.
         width: (u32, u32, u32),
-        /// Smallest, largest, step.
+        /// Smallest, largest, step, in pixels.
         height: (u32, u32, u32),
     },
 }
@@ -122,7 +122,7 @@ impl FrameSizes {
 /// An entry of a camera's list: sizes, and the rates at which they come.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SizeReport {
-    /// Which sizes.
+    /// The sizes of the entry.
     pub sizes: FrameSizes,
     /// Frames per second, best first; empty when the driver does not say.
     pub frames_per_second: Vec<f64>,
@@ -133,14 +133,14 @@ pub struct SizeReport {
 pub struct FormatReport {
     /// The kernel's code.
     pub fourcc: FourCC,
-    /// The driver's words.
+    /// The driver's description.
     pub description: String,
-    /// Sizes and rates; empty when the driver lists none, and then any may be tried.
+    /// Sizes and rates; empty when the driver lists none, in which case any may be tried.
     pub sizes: Vec<SizeReport>,
 }
 
 impl FormatReport {
-    /// The format, where Perch can use it.
+    /// The format, if Perch can use it.
     pub fn pixel_format(&self) -> Option<PixelFormat> {
         PixelFormat::from_fourcc(self.fourcc)
     }
@@ -177,7 +177,7 @@ pub fn nearest_mode(
     Some(best.unwrap_or(Mode { format, width, height, frames_per_second: rate }))
 }
 
-/// The lowest rate that is enough, else the highest; `wanted` itself where none is announced.
+/// The lowest offered rate that is enough, else the highest; `wanted` itself when none is announced.
 fn nearest_rate(offered: &[f64], wanted: f64) -> f64 {
     const TOLERANCE: f64 = 0.1; // 29.97 is enough for 30
     let enough = offered.iter().copied().filter(|rate| *rate >= wanted - TOLERANCE).min_by(f64::total_cmp);

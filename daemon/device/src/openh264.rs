@@ -4,8 +4,8 @@ use openh264::encoder::Encoder;
 use openh264_sys2::{ENCODER_OPTION_TRACE_LEVEL, WELS_LOG_ERROR};
 use std::ffi::{c_int, c_void};
 
-/// Lets `encoder` write errors only. Call it before the first picture: the encoder starts with it, and then warns that its rate control
-/// may leave no picture out, which is how Perch wants it. Errors also come back as results.
+/// Lets `encoder` write errors only. Call it before the first picture: the encoder starts with that picture, and would
+/// then warn that its rate control may not skip pictures, which Perch wants. Errors also come back as results.
 pub fn write_errors_only(encoder: &mut Encoder) {
     let mut level: c_int = WELS_LOG_ERROR;
     // SAFETY: the encoder is valid as long as the borrow, and it may be told the trace level at any time, also before it starts

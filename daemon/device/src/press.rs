@@ -19,7 +19,7 @@ pub enum Press {
     Long,
 }
 
-/// The times that tell presses from bounces and long from short.
+/// The times that separate presses from bounces, and long presses from short ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PressTimes {
     /// A level that lasts for less is a bounce.
@@ -32,7 +32,7 @@ pub struct PressTimes {
 #[derive(Clone, Debug)]
 pub struct Presses {
     times: PressTimes,
-    /// The contact's present level, bounces included, and since when.
+    /// The contact's present level, bounces included, and the time of its last change.
     level: bool,
     level_since: Duration,
     state: State,
@@ -52,7 +52,7 @@ enum State {
 }
 
 impl Presses {
-    /// Begins with the contact as it is at `now`.
+    /// Starts with the contact's state at `now`.
     pub fn new(times: PressTimes, closed: bool, now: Duration) -> Self {
         let state = if closed { State::StuckFromTheStart } else { State::Open };
         Self { times, level: closed, level_since: now, state }
@@ -67,7 +67,7 @@ impl Presses {
         press
     }
 
-    /// Nothing has changed until `now`.
+    /// Reports that nothing has changed until `now`.
     pub fn look(&mut self, now: Duration) -> Option<Press> {
         let settled = self.level != self.state.is_closed();
         let lasted = now.saturating_sub(self.level_since) >= self.times.debounce;
@@ -88,24 +88,24 @@ impl Presses {
         press
     }
 
-    /// When to call [`Presses::look`] next, if nothing changes before.
+    /// When to call [`Presses::look`] next, if nothing changes earlier.
     pub fn look_at(&self) -> Option<Duration> {
         if self.level != self.state.is_closed() {
             return Some(self.level_since + self.times.debounce);
         }
         match self.state {
-            // Never where no press is long.
+            // `None` when no press counts as long.
             State::Held(since) => since.checked_add(self.times.long),
             _ => None,
         }
     }
 
-    /// Whether the contact is closed by the last known change, bounces included.
+    /// True if the last known change closed the contact, bounces included.
     pub fn is_closed(&self) -> bool {
         self.level
     }
 
-    /// Whether it is stuck.
+    /// True if the contact is stuck.
     pub fn is_stuck(&self, now: Duration) -> bool {
         match self.state {
             State::StuckFromTheStart => true,
@@ -128,14 +128,14 @@ mod tests {
 
     const TIMES: PressTimes =
         PressTimes { debounce: Duration::from_millis(20), long: Duration::from_secs(5) };
-    /// Between two changes of a contact that bounces at 10 kHz.
+    /// Time between two changes of a contact that bounces at 10 kHz.
     const BOUNCE: Duration = Duration::from_micros(50);
 
     fn ms(ms: u64) -> Duration {
         Duration::from_millis(ms)
     }
 
-    /// A contact, the clock, and everything that was recognised, looked at whenever that is due.
+    /// A contact, the clock, and every press recognised so far; looks whenever that is due.
     struct Bench {
         presses: Presses,
         now: Duration,
@@ -153,7 +153,7 @@ mod tests {
                 self.now = due;
                 let press = self.presses.look(due);
                 self.tell(press);
-                assert!(self.presses.look_at() != Some(due), "looking must come to something");
+                assert!(self.presses.look_at() != Some(due), "a look that was due must change something");
             }
             self.now = until;
         }
@@ -163,7 +163,7 @@ mod tests {
             self.tell(press);
         }
 
-        /// So many changes at 10 kHz, the last one to `closed`.
+        /// Makes `changes` changes at 10 kHz, the last one to `closed`.
         fn bounce(&mut self, changes: u32, closed: bool) {
             for left in (0..changes).rev() {
                 self.turn(closed == (left % 2 == 0));
@@ -246,14 +246,14 @@ mod tests {
         let mut bench = Bench::new(false);
         bench.turn(true);
         bench.wait(ms(100));
-        // It opened, closed and opened, and only the last of these was heard.
+        // It opened, closed and opened, and only the last of these changes arrived.
         bench.turn(false);
         bench.turn(false);
         bench.wait(ms(20));
         assert_eq!(bench.presses(), [Press::Short]);
     }
 
-    /// Milliseconds; not so near to the limit that the bounces of letting go decide.
+    /// Milliseconds; far enough from the limit that the bounces on release do not decide.
     fn held() -> impl Strategy<Value = u64> {
         prop_oneof![25..4980_u64, 5000..12_000_u64]
     }

@@ -1,5 +1,5 @@
-//! What a board can do: its cameras with their modes, its encoders, and nodes that could not be asked. It asks the hardware and goes by no
-//! board's name.
+//! The abilities of a board: its cameras with their modes, its encoders, and nodes that could not be queried. It asks
+//! the hardware and ignores the board's name.
 //!
 //! Every enumeration is bounded, so that no driver can make it loop. Must not be here: deciding what to use.
 
@@ -33,11 +33,11 @@ pub struct ProbeReport {
     pub cameras: Vec<CameraReport>,
     /// Memory-to-memory nodes that turn raw frames into a coded format.
     pub encoders: Vec<EncoderReport>,
-    /// Nodes that could not be asked.
+    /// Nodes that could not be queried.
     pub problems: Vec<ProbeProblem>,
-    /// The memory that encoders share; `None` where the kernel has no such allocator.
+    /// The memory that encoders share; `None` if the kernel has no such allocator.
     pub contiguous_memory: Option<ContiguousMemory>,
-    /// `rpicam-vid`, where it is installed; cameras that need libcamera are read through it.
+    /// Path of `rpicam-vid`, if it is installed; cameras that need libcamera are read through it.
     pub libcamera_program: Option<PathBuf>,
 }
 
@@ -46,13 +46,13 @@ pub struct ProbeReport {
 pub struct CameraReport {
     /// The node, e.g. `/dev/video0`.
     pub path: PathBuf,
-    /// Tells it from others when its number changes.
+    /// Identifies the camera when its number changes.
     pub identity: Identity,
-    /// Its formats, also those that Perch cannot use.
+    /// All its formats, including those that Perch cannot use.
     pub formats: Vec<FormatReport>,
-    /// A CSI sensor that gives raw Bayer data only: its pictures come through libcamera.
+    /// True for a CSI sensor that gives raw Bayer data only: its pictures come through libcamera.
     pub needs_libcamera: bool,
-    /// Asked for progressive pictures, it answers with interlaced ones (grabbers of analogue video).
+    /// True if it answers with interlaced pictures when asked for progressive ones (grabbers of analogue video).
     pub interlaced: bool,
 }
 
@@ -62,7 +62,7 @@ impl CameraReport {
         format!("{} ({})", self.identity.card, self.path.display())
     }
 
-    /// Whether it has this format in any size.
+    /// True if it has this format in any size.
     pub fn gives(&self, format: PixelFormat) -> bool {
         self.formats.iter().any(|report| report.pixel_format() == Some(format))
     }
@@ -77,7 +77,7 @@ pub struct EncoderReport {
     pub card: String,
     /// Driver.
     pub driver: String,
-    /// It has the multi-planar interface, otherwise the single-planar one.
+    /// True if it has the multi-planar interface, false if it has the single-planar one.
     pub multi_planar: bool,
     /// Raw formats that it takes.
     pub takes: Vec<FourCC>,
@@ -88,40 +88,40 @@ pub struct EncoderReport {
 }
 
 impl EncoderReport {
-    /// Whether it gives H.264.
+    /// True if it gives H.264.
     pub fn codes_h264(&self) -> bool {
         self.gives.contains(&PixelFormat::H264.fourcc())
     }
 
-    /// Whether it takes frames of a format.
+    /// True if it takes frames of this format.
     pub fn takes(&self, format: PixelFormat) -> bool {
         self.takes.contains(&format.fourcc())
     }
 }
 
-/// A node that could not be asked.
+/// A node that could not be queried.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProbeProblem {
     /// The node.
     pub path: PathBuf,
-    /// What kind of trouble.
+    /// The kind of trouble.
     pub kind: ProblemKind,
-    /// In words, with the way out.
+    /// Explanation for people, with the remedy.
     pub detail: String,
 }
 
-/// What kind of trouble a node makes.
+/// The kind of trouble with a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProblemKind {
     /// We may not open it.
     Permission,
-    /// Somebody else holds it.
+    /// Another program holds it.
     Busy,
     /// Anything else.
     Other,
 }
 
-/// Asks all video nodes.
+/// Queries all video nodes.
 pub fn probe() -> ProbeReport {
     let mut report = ProbeReport {
         contiguous_memory: contiguous_memory(),
@@ -132,7 +132,7 @@ pub fn probe() -> ProbeReport {
     for path in video_nodes() {
         match look_at(&path, &links) {
             Ok(Node::Camera(camera)) => {
-                // A CSI receiver has a node for each virtual channel; one is enough to say that there is a sensor.
+                // A CSI receiver has a node for each virtual channel; one is enough to show that there is a sensor.
                 let same_receiver = |known: &CameraReport| {
                     known.needs_libcamera && known.identity.bus_info == camera.identity.bus_info
                 };
@@ -211,7 +211,7 @@ fn look_at(path: &Path, links: &Links) -> Result<Node, DeviceError> {
     }))
 }
 
-/// Which memory-to-memory interface a node has; `Some(true)` is the multi-planar one.
+/// The memory-to-memory interface of a node; `Some(true)` is the multi-planar one.
 pub(crate) fn memory_to_memory(flags: Flags) -> Option<bool> {
     let (single, multi) = (flags.contains(Flags::VIDEO_M2M), flags.contains(Flags::VIDEO_M2M_MPLANE));
     if !flags.contains(Flags::STREAMING) {
@@ -223,7 +223,7 @@ pub(crate) fn memory_to_memory(flags: Flags) -> Option<bool> {
     }
 }
 
-/// Whether it is a video codec. JPEG encoders are memory-to-memory devices too, but code no video.
+/// True if it is a video codec. JPEG encoders are memory-to-memory devices too, but code no video.
 fn is_video_codec(fourcc: FourCC) -> bool {
     const CODECS: [&[u8; 4]; 10] =
         [b"H264", b"HEVC", b"MPG1", b"MPG2", b"MPG4", b"H263", b"VP80", b"VP90", b"AV01", b"FWHT"];
@@ -242,7 +242,7 @@ fn formats(device: &VideoDevice, queue: QueueType) -> Vec<FormatDescription> {
 
 fn formats_of(device: &VideoDevice, queue: QueueType) -> Vec<FormatReport> {
     let describe = |format: FormatDescription| FormatReport {
-        // Listing sizes takes time, and those of formats that Perch cannot use are of no interest.
+        // Listing sizes takes time, and those of formats that Perch cannot use do not matter.
         sizes: if PixelFormat::from_fourcc(format.fourcc).is_some() {
             sizes_of(device, format.fourcc)
         } else {
@@ -267,7 +267,7 @@ fn sizes_of(device: &VideoDevice, fourcc: FourCC) -> Vec<SizeReport> {
                     height: (range.min_height, range.max_height, range.step_height),
                 },
             };
-            // The rates of a range are asked at its largest size, where they are lowest.
+            // The rates of a range are queried at its largest size, where they are lowest.
             let (width, height) = sizes.nearest(u32::MAX, u32::MAX);
             SizeReport { sizes, frames_per_second: rates_of(device, fourcc, width, height) }
         })
@@ -295,7 +295,7 @@ fn largest_size(device: &VideoDevice, fourcc: FourCC) -> Option<(u32, u32)> {
         .max_by_key(|(width, height)| u64::from(*width) * u64::from(*height))
 }
 
-/// Whether a capture node is a CSI receiver that passes on the sensor's Bayer data.
+/// True if a capture node is a CSI receiver that passes on the sensor's Bayer data.
 fn needs_libcamera(capability: &Capability, formats: &[FormatReport]) -> bool {
     let bayer = formats.iter().any(|report| is_bayer(report.fourcc));
     let usable = formats.iter().any(|report| report.pixel_format().is_some());
@@ -304,7 +304,8 @@ fn needs_libcamera(capability: &Capability, formats: &[FormatReport]) -> bool {
     bayer && (!usable || capability.media_controller || capability.driver == "unicam")
 }
 
-/// Whether pictures in the first format that Perch can use are interlaced. `VIDIOC_TRY_FMT` changes nothing at the device.
+/// True if pictures in the first format that Perch can use are interlaced. `VIDIOC_TRY_FMT` changes nothing at the
+/// device.
 fn is_interlaced(device: &VideoDevice, queue: QueueType, formats: &[FormatReport]) -> bool {
     let Some(report) = formats.iter().find(|report| report.pixel_format().is_some()) else { return false };
     let (width, height) = report.sizes.first().map_or((640, 480), |entry| entry.sizes.nearest(640, 480));
@@ -338,7 +339,7 @@ fn is_bayer(fourcc: FourCC) -> bool {
     plain || packed || pisp
 }
 
-/// All `/dev/videoN`, in the order of their numbers.
+/// All `/dev/videoN`, ordered by number.
 fn video_nodes() -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir("/dev") else { return Vec::new() };
     let mut nodes: Vec<_> = entries
@@ -381,7 +382,7 @@ impl Links {
     }
 }
 
-/// The node's index on its device, as the kernel numbers them; 0 where it does not say.
+/// The node's index on its device, as the kernel numbers them; 0 if the kernel does not say.
 fn node_index(node: &Path) -> u32 {
     let name = node.file_name().unwrap_or_default();
     let file = Path::new("/sys/class/video4linux").join(name).join("index");

@@ -1,10 +1,10 @@
-//! What the kernel holds of a TCP connection's answers until the far end has taken them (tcp(7)).
+//! Bytes of a TCP connection that the kernel holds until the peer has taken them (tcp(7)).
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd as _};
 
-/// Takes no more for `socket` while it has `bytes` that were not sent yet (`TCP_NOTSENT_LOWAT`). Bytes that are on their way do not count, so that
-/// the connection is as fast as before.
+/// Makes the kernel take no more for `socket` while it has `bytes` unsent bytes (`TCP_NOTSENT_LOWAT`). Bytes in flight
+/// do not count, so the connection stays as fast as before.
 pub fn keep_unsent_below(socket: impl AsFd, bytes: u32) -> io::Result<()> {
     let bytes = libc::c_int::try_from(bytes).unwrap_or(libc::c_int::MAX);
     let length = size_of_val(&bytes) as libc::socklen_t;
@@ -21,7 +21,7 @@ pub fn keep_unsent_below(socket: impl AsFd, bytes: u32) -> io::Result<()> {
     if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Bytes that were written and that the far end has not acknowledged (`SIOCOUTQ`, which Linux also calls `TIOCOUTQ`).
+/// Bytes that were written and that the peer has not acknowledged (`SIOCOUTQ`, which Linux also calls `TIOCOUTQ`).
 pub fn untaken_bytes(socket: impl AsFd) -> io::Result<usize> {
     let mut bytes: libc::c_int = 0;
     // SAFETY: the descriptor is borrowed for the call; the kernel writes one `int` to `bytes`.

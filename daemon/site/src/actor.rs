@@ -9,15 +9,15 @@ use perch_store::{Role, UserId};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
-/// Who asks.
+/// The one who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Actor {
-    /// Without a login.
+    /// Somebody without a login.
     Anonymous {
         /// The peer's address, or its proxy's.
         address: IpAddr,
     },
-    /// With a login.
+    /// Somebody with a login.
     Account {
         /// The account and its role, as stored when the request came.
         login: Login,

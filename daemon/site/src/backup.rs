@@ -1,6 +1,6 @@
-//! Making and restoring backups of the whole site, for owners. A restore has two steps: the file is uploaded and checked, which
-//! changes nothing; then the owner, who has seen what it contains, replaces the site with it. [`backups`](crate::backups) has the
-//! files.
+//! Backups of the whole site, made and restored for owners. A restore has two steps: the file is uploaded and checked,
+//! which changes nothing; then the owner, who has seen its summary, replaces the site with it.
+//! [`backups`](crate::backups) handles the files.
 
 use crate::accounts::secret::Password;
 use crate::actor::Actor;
@@ -15,7 +15,7 @@ use std::fs::File;
 pub struct Outgoing {
     /// Its name is already removed, so it disappears when closed.
     pub file: File,
-    /// Bytes.
+    /// Length of the file, in bytes.
     pub length: u64,
     /// Hold it until the file is closed: only one backup may exist at a time.
     pub turn: Turn,

@@ -56,7 +56,7 @@ pub struct Backups {
 }
 
 impl Backups {
-    /// For this data directory; removes files that an earlier run left unfinished.
+    /// Uses this data directory; removes files that an earlier run left unfinished.
     pub fn new(data_dir: &Path) -> Self {
         for name in [INCOMING, OUTGOING, &format!("{OUTGOING}.new")] {
             if let Err(error) = remove(&data_dir.join(name)) {
@@ -66,7 +66,7 @@ impl Backups {
         Self { data_dir: data_dir.to_owned(), turn: Arc::new(Semaphore::new(1)), received: Mutex::default() }
     }
 
-    /// Does not wait.
+    /// Takes the turn if it is free; never waits.
     pub fn turn(&self) -> Result<Turn, BackupBusy> {
         self.turn.clone().try_acquire_owned().map_err(|_| BackupBusy)
     }

@@ -1,4 +1,4 @@
-//! Cameras as people see them: each one's state, its stream, and what can be requested of it.
+//! Cameras as people see them: their states, streams and abilities.
 
 use crate::actor::Actor;
 use crate::error::SiteError;
@@ -79,7 +79,7 @@ pub async fn show<'a>(site: &'a Site, actor: &Actor, name: &str) -> Result<AbleC
     Ok(AbleCamera { camera, holder, ability, controls })
 }
 
-/// The streams that use the cameras, as far as the actor may know.
+/// The streams that use the cameras, restricted to those that the actor may know of.
 fn holders(store: &Store, actor: &Actor) -> Result<Vec<Holder>, StoreError> {
     let mut streams = store.unfinished_streams()?;
     streams.retain(|stream| stream::may_see(actor, stream.facts.visibility));

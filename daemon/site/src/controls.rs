@@ -43,7 +43,7 @@ pub async fn set(
     Ok(stand)
 }
 
-/// The requested values as the driver took them: it rounds to a control's steps. A button has no value to save.
+/// The requested values as the driver took them, rounded to the control's steps. A button has no value to save.
 fn as_taken<'a>(asked: &Values, stand: impl Iterator<Item = (&'a str, Option<i32>)>) -> Values {
     stand
         .filter(|(key, _)| asked.contains_key(*key))

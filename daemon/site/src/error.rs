@@ -29,10 +29,10 @@ pub enum SiteError {
     /// Unknown name or wrong password; the error does not say which.
     #[error("wrong username or password")]
     WrongLogin,
-    /// Not the actor's own password.
+    /// The password is not the actor's own.
     #[error("this is not your password")]
     WrongPassword,
-    /// Not the setup code.
+    /// The code is not the setup code.
     #[error("wrong setup code: perchd's log and `perchd setup-code` show it")]
     WrongSetupCode,
     /// The owner has not approved the account yet.
@@ -72,7 +72,7 @@ pub enum SiteError {
     /// A recording's files cannot be read.
     #[error("the recording cannot be read at the moment: its disk may be missing or damaged")]
     Unreadable,
-    /// The board cannot do more at once; the text says of what.
+    /// The board cannot do more of this at once; the text names it.
     #[error("{0}: try again in a moment")]
     Busy(&'static str),
     /// The store's calls take longer than 10 s: the card is too slow.

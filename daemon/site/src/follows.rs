@@ -7,7 +7,7 @@ use crate::site::Site;
 use perch_store::{Store, StoreError, StreamId, User, UserId};
 use std::collections::HashMap;
 
-/// Follows a user, who is notified; repeating it changes nothing.
+/// Follows a user, who is notified; following again changes nothing.
 ///
 /// # Errors
 ///
@@ -26,7 +26,7 @@ pub async fn follow(site: &Site, actor: &Actor, username: String) -> Result<(), 
     Ok(())
 }
 
-/// Stops following a user, also a suspended one; without following it does nothing.
+/// Stops following a user, who may also be suspended; without following it does nothing.
 ///
 /// # Errors
 ///
@@ -57,7 +57,7 @@ pub enum Which {
 pub struct Neighbour {
     /// The account.
     pub user: User,
-    /// Whether the actor follows them; `None` without an account, and for the actor's own.
+    /// True if the actor follows them; `None` without an account, and for the actor's own.
     pub is_following: Option<bool>,
 }
 

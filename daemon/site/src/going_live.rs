@@ -24,9 +24,9 @@ pub struct GoLive {
     pub topics: Vec<String>,
     /// A camera's name; `None`: the first one.
     pub camera: Option<String>,
-    /// Pixels.
+    /// Width in pixels.
     pub width: Option<u32>,
-    /// Pixels.
+    /// Height in pixels.
     pub height: Option<u32>,
     /// Frames per second.
     pub frames_per_second: Option<u32>,
@@ -34,7 +34,7 @@ pub struct GoLive {
     pub bitrate_kbps: Option<u32>,
     /// Seconds after which it ends by itself; `None`: never.
     pub duration_seconds: Option<u32>,
-    /// Whether it is recorded.
+    /// True if it is recorded.
     pub record: bool,
     /// Who may watch; `None`: everyone.
     pub visibility: Option<Visibility>,

@@ -1,7 +1,7 @@
 //! People: accounts, texts, chat, notifications, pictures, backups, and the appliance that the site runs on. Everything is
 //! requested by an [`Actor`]; a refusal is a [`SiteError`].
 //!
-//! Not here: HTTP, the API's JSON, how media is made.
+//! Not here: HTTP, the API's JSON, and the production of media.
 #![forbid(unsafe_code)]
 
 pub mod accounts;

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-/// The burst is what this many seconds allow.
+/// The burst equals the requests that are allowed in this many seconds.
 const RESERVE_SECONDS: u32 = 5;
 /// After this many requests, idle actors are forgotten.
 const TIDY_AFTER: u32 = 10_000;
@@ -64,7 +64,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// With nothing counted so far.
+    /// Starts with nothing counted.
     pub fn new(config: &config::Limits, clock: &Arc<dyn Clock>) -> Self {
         let limiter = |a_second: u32| {
             let a_second = NonZeroU32::new(a_second).unwrap_or(NonZeroU32::MIN);

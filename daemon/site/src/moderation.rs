@@ -29,9 +29,9 @@ pub enum Scope {
 pub struct RulesChange {
     /// Seconds between two messages of a person; 0: no slow mode.
     pub slow_mode_seconds: Option<u32>,
-    /// Whether only followers of the streamer may write.
+    /// True if only followers of the streamer may write.
     pub followers_only: Option<bool>,
-    /// Whether only people with an account may read.
+    /// True if only people with an account may read.
     pub members_only: Option<bool>,
 }
 

@@ -1,5 +1,5 @@
-//! Delivers notifications to open pages. The store has written each one before, so nothing is lost if no page is open or a page
-//! is too slow: a slow one is told to count again. perch-web's `events` has the wire format.
+//! Delivers notifications to open pages. The store writes each one first, so nothing is lost if no page is open; a page
+//! that is too slow is told to count again. perch-web's `events` has the wire format.
 
 use perch_store::{Delivery, Notification, UserId};
 use std::collections::HashMap;

@@ -12,7 +12,7 @@ use perch_store::{
 pub struct Told {
     /// The stored notification.
     pub notification: Notification,
-    /// Who went live, or follows; `None` also if that account was deleted.
+    /// The account that went live, or follows; `None` also if that account was deleted.
     pub by: Option<User>,
     /// The stream; `None` also if it was deleted.
     pub stream: Option<Stream>,
@@ -31,7 +31,7 @@ impl Told {
     }
 }
 
-/// `None` if it was deleted in the meantime.
+/// Maps a deleted record to `None`.
 fn if_there<T>(found: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
     match found {
         Ok(found) => Ok(Some(found)),

@@ -27,10 +27,10 @@ const QUALITY: u8 = 85;
 const PAPER: u8 = 255;
 /// Uploads held in memory at once: four of 8 MiB.
 const UPLOADS: usize = 4;
-/// For one of these slots, and for the decoder's turn.
+/// The longest wait for an upload's slot, and for the decoder's turn.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What a picture is for.
+/// The use of a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     /// 256 × 256, the middle of the picture.
@@ -52,7 +52,7 @@ impl Purpose {
 /// Why a picture was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PictureError {
-    /// It has another format.
+    /// The file has another format.
     #[error("Perch cannot read this file: upload a PNG, JPEG or WebP picture")]
     NoPicture,
     /// Too many pixels, or too many bytes a pixel.
@@ -61,13 +61,13 @@ pub enum PictureError {
         PIXELS / 1_000_000
     )]
     TooLarge,
-    /// It has the beginning of a picture, but cannot be decoded.
+    /// The file begins like a picture, but cannot be decoded.
     #[error("the picture is damaged: {what}")]
     Damaged {
         /// The decoder's error.
         what: String,
     },
-    /// Other pictures were waiting first for too long.
+    /// Other pictures kept the decoder busy for too long.
     #[error("other uploaded pictures are being processed")]
     Busy,
 }
@@ -111,7 +111,7 @@ async fn wait_for(slots: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Pictur
     slot.map_err(|_| PictureError::Busy)?.map_err(|_| PictureError::Busy)
 }
 
-/// The same, on this thread. Takes up to some seconds and [`DECODING_BYTES`].
+/// Makes the stored JPEG on this thread. Takes up to some seconds and [`DECODING_BYTES`].
 fn make(upload: &[u8], purpose: Purpose) -> Result<Vec<u8>, PictureError> {
     let (picture, orientation) = decode(upload)?;
     let upright = fit(&picture, orientation, purpose.size());

@@ -12,11 +12,11 @@ pub struct Profile {
     pub followers: u64,
     /// Accounts that it follows.
     pub following: u64,
-    /// Its streams, as far as the actor may see them.
+    /// Number of its streams that the actor may see.
     pub streams: u64,
     /// Its stream that is on the air, if the actor may see it.
     pub live_stream: Option<StreamId>,
-    /// Whether the actor follows it; `None` without an account, and for the actor's own.
+    /// True if the actor follows it; `None` without an account, and for the actor's own.
     pub is_following: Option<bool>,
 }
 
@@ -47,11 +47,11 @@ impl Profile {
 /// An account as its owner sees it.
 #[derive(Debug, Clone)]
 pub struct OwnProfile {
-    /// What others see, too.
+    /// The part that others see, too.
     pub profile: Profile,
     /// Unread notifications.
     pub unread_notifications: u64,
-    /// Whether there is a key for programs that send a stream.
+    /// True if it has a key for programs that send a stream.
     pub has_stream_key: bool,
 }
 
@@ -80,7 +80,7 @@ impl OwnProfile {
     }
 }
 
-/// Whether `actor` follows `user`; `None` without an account, and for the actor's own.
+/// True if `actor` follows `user`; `None` without an account, and for the actor's own.
 pub fn is_following(store: &Store, actor: &Actor, user: UserId) -> Result<Option<bool>, StoreError> {
     let other = actor.user().filter(|actor| *actor != user);
     other.map(|actor| store.is_following(actor, user)).transpose()

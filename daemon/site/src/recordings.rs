@@ -1,5 +1,5 @@
-//! Recordings: finding them, watching them again, pinning and deleting them, and what they take of the card. Whoever may watch a stream may watch its
-//! recording.
+//! Recordings: finding, watching, pinning and deleting them, and the space they take on the card. Whoever may watch a
+//! stream may watch its recording.
 
 use crate::actor::Actor;
 use crate::error::SiteError;
@@ -15,48 +15,48 @@ use std::io;
 /// A recording as an actor sees it.
 #[derive(Debug, Clone)]
 pub struct SeenRecording {
-    /// What is kept.
+    /// The stored recording.
     pub recording: Recording,
-    /// Of which stream.
+    /// The recorded stream.
     pub stream: Stream,
     /// Whose stream it is.
     pub user: User,
-    /// Why nothing is written just now, in words, though the stream is to be recorded.
+    /// Why nothing is being written now, in words, although the stream should be recorded.
     pub trouble: Option<String>,
-    /// Whether the actor may pin and delete it.
+    /// True if the actor may pin and delete it.
     pub may_edit: bool,
 }
 
-/// What a player needs of a recording.
+/// The files and facts that a player needs.
 #[derive(Debug, Clone)]
 pub struct Playable {
-    /// Of which stream.
+    /// The recorded stream.
     pub stream: Stream,
-    /// What is kept.
+    /// The stored recording.
     pub recording: Recording,
-    /// Where it lies.
+    /// Its files.
     pub files: RecordingFiles,
 }
 
 impl Playable {
-    /// Whether everybody may have it, so that caches on the way may keep it.
+    /// True if everybody may have it, so that shared caches may keep it.
     pub fn is_public(&self) -> bool {
         self.stream.facts.visibility == Visibility::Public
     }
 }
 
-/// Which recordings.
+/// Selects recordings.
 #[derive(Debug, Clone, Default)]
 pub struct Which {
-    /// Of the account with this name.
+    /// Only recordings of the account with this name.
     pub username: Option<String>,
-    /// Of streams older than this one.
+    /// Only recordings of streams older than this one.
     pub before: Option<StreamId>,
-    /// Recordings of a page.
+    /// Recordings per page.
     pub limit: usize,
 }
 
-/// The store is asked for so many at once.
+/// Rows read from the store in one call.
 const LOOKED_AT: usize = 100;
 
 /// Recordings of streams that the actor may know of, those of the newest streams first.
@@ -69,7 +69,7 @@ pub async fn list(site: &Site, actor: &Actor, which: Which) -> Result<Vec<SeenRe
     site.store(move |store| {
         let user = match which.username.map(|username| store.user_by_name(&username)).transpose() {
             Ok(user) => user.map(|user| user.id),
-            // Nobody has this name: nobody's recordings.
+            // An unknown name has no recordings.
             Err(StoreError::Refused(_)) => return Ok(Vec::new()),
             Err(error) => return Err(error),
         };
@@ -81,7 +81,7 @@ pub async fn list(site: &Site, actor: &Actor, which: Which) -> Result<Vec<SeenRe
             for recording in found {
                 query.before = Some(recording.stream);
                 let stream = match store.stream(recording.stream) {
-                    // It was deleted meanwhile.
+                    // The stream was deleted in the meantime.
                     Err(StoreError::Refused(_)) => continue,
                     found => found?,
                 };
@@ -113,11 +113,11 @@ fn see(
     Ok(SeenRecording { recording, stream, user, trouble, may_edit })
 }
 
-/// One recording, and what players want to know of it; `None` where its files cannot be read just now.
+/// One recording, and the details that players need; `None` if its files cannot be read now.
 ///
 /// # Errors
 ///
-/// `Refused` with `NotFound`, also where the actor may not know of the stream.
+/// `Refused` with `NotFound`, also if the stream is hidden from the actor.
 pub async fn show(
     site: &Site,
     actor: &Actor,
@@ -138,16 +138,16 @@ pub async fn show(
 
 const NOT_FOUND: Refusal = Refusal::NotFound { what: "recording" };
 
-/// Logs why a recording's files cannot be read: the disk that they are on was pulled, or is broken.
+/// Logs why a recording's files cannot be read: their disk was unplugged, or is broken.
 fn cannot_read(recording: &Recording, error: &io::Error) {
     tracing::warn!(recording = recording.name, "a recording's files cannot be read: {error}");
 }
 
-/// What a player needs of the recording of a stream.
+/// The recording of a stream, with the files and facts that a player needs.
 ///
 /// # Errors
 ///
-/// `Refused` with `NotFound`, also where the actor may not know of the stream.
+/// `Refused` with `NotFound`, also if the stream is hidden from the actor.
 pub async fn open(site: &Site, actor: &Actor, id: StreamId) -> Result<Playable, SiteError> {
     let (recordings, actor) = (site.recordings.clone(), actor.clone());
     site.store(move |store| {
@@ -159,11 +159,11 @@ pub async fn open(site: &Site, actor: &Actor, id: StreamId) -> Result<Playable, 
     .await
 }
 
-/// Reads of a recording's files what `work` asks for.
+/// Runs `work`, which reads a recording's files, on a thread that may block.
 ///
 /// # Errors
 ///
-/// `Unreadable` where they cannot be read just now.
+/// `Unreadable` if they cannot be read now.
 pub async fn read<T: Send + 'static>(
     site: &Site,
     playable: &Playable,
@@ -179,14 +179,16 @@ pub async fn read<T: Send + 'static>(
     .await
 }
 
-/// Somebody begins to watch a recording: a view, unless it is counted already. One that cannot be kept is lost, and nobody waits for it.
+/// Counts a view when somebody starts to watch a recording, unless that viewer is counted already. Nobody waits; a view
+/// that cannot be stored is lost.
 pub async fn watched(site: &Site, stream: StreamId, viewer: Viewer) {
     if let Err(error) = site.store(move |store| store.count_views(&[(stream, viewer)])).await {
         tracing::debug!("a view was not counted: {error}");
     }
 }
 
-/// Keeps a recording whatever its age and the room on the card, or no longer; for its stream's user and owners.
+/// Pins a recording, which keeps it whatever its age and the space on the card, or unpins it; for its stream's user and
+/// owners.
 ///
 /// # Errors
 ///
@@ -220,7 +222,7 @@ pub async fn delete(site: &Site, actor: &Actor, id: StreamId) -> Result<(), Site
     .await
 }
 
-/// What recordings take of the card, and how long it lasts; for owners.
+/// The space that recordings take on the card, and how long the rest will last; for owners.
 ///
 /// # Errors
 ///

@@ -86,7 +86,7 @@ pub async fn log_in(
 struct Found {
     user: User,
     password: PasswordHash,
-    /// The account has logged in from this address before.
+    /// True if the account has logged in from this address before.
     is_known: bool,
 }
 
@@ -169,7 +169,7 @@ async fn open_login(site: &Site, session: SessionId) -> Result<Option<Login>, Si
     site.store(move |store| accounts.logins.open(store, session)).await
 }
 
-/// True while an earlier login is still open, and of the same account.
+/// True while an earlier login is still open and belongs to the same account.
 ///
 /// # Errors
 ///
@@ -231,7 +231,7 @@ pub async fn list(site: &Site, actor: &Actor) -> Result<Vec<Session>, SiteError>
 ///
 /// # Errors
 ///
-/// `Refused` with `NotFound`, also for other accounts' logins, so as not to reveal them.
+/// `Refused` with `NotFound`, also for other accounts' logins, so that they are not revealed.
 pub async fn close(site: &Site, actor: &Actor, session: SessionId) -> Result<(), SiteError> {
     let user = actor.member()?.user;
     site.change_accounts(move |store| {
@@ -322,7 +322,7 @@ mod tests {
         log_out(&site, how).await.unwrap();
         assert_eq!(of_token(&site, other.access_token.expose()).await.unwrap(), None);
         assert!(site.is_open(&ben).await);
-        // By the refresh token alone, and without a login.
+        // Logs out by the refresh token alone, and then without a login.
         let login = ann(&site).await;
         for _ in 0..2 {
             let refresh_token = Some(login.refresh_token.clone());

@@ -15,7 +15,7 @@ const SITE_NAME_CHARACTERS: RangeInclusive<usize> = 1..=50;
 pub struct Settings {
     /// The owner's settings.
     pub decided: perch_store::Settings,
-    /// There is no owner yet.
+    /// True if there is no owner yet.
     pub needs_setup: bool,
 }
 

@@ -15,7 +15,7 @@ const SUBJECT: &str = "setup code";
 /// The first owner.
 #[derive(Debug)]
 pub struct NewOwner {
-    /// As typed.
+    /// The code as the person typed it.
     pub setup_code: String,
     /// Up to 20 characters.
     pub username: String,

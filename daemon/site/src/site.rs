@@ -1,7 +1,7 @@
 //! The site: handles of everything that use cases need. A use case is a function in the file of its noun (`users`, `topics`),
 //! which takes the site, the actor and the request.
 //!
-//! Not here: what only HTTP needs (perch-web's `state`), and rules of the site.
+//! Not here: state that only HTTP needs (perch-web's `state`), and rules of the site.
 
 use crate::accounts::Accounts;
 use crate::appliance::board::Board;
@@ -41,7 +41,7 @@ pub struct Site {
     pub controls: KeptControls,
     /// Counters of all streams.
     pub hls_metrics: Arc<HlsMetrics>,
-    /// What is kept of streams. Its calls block, as those of the store do.
+    /// The recordings of streams. Its calls block, as those of the store do.
     pub recordings: Recordings,
     /// Opens recordings for those who watch them.
     pub playback: Arc<Playback>,
@@ -59,7 +59,7 @@ pub struct Site {
     pub clock: Arc<dyn Clock>,
     /// The store. Use cases call it through [`Site::store`].
     pub store: Arc<Store>,
-    /// Tells whether the store answers.
+    /// Reports whether the store answers.
     pub store_probe: StoreProbe,
     /// Backups being made or restored.
     pub backups: Arc<Backups>,

@@ -8,7 +8,8 @@ use crate::stream;
 use perch_store::StreamState;
 use perch_studio::snapshot::{Snapshot, SnapshotError};
 
-/// What the camera sees, `width` pixels wide or a little more; at most a second (or one key frame interval) old.
+/// A picture of what the camera sees, `width` pixels wide or a little more; at most a second (or one key-frame
+/// interval) old.
 ///
 /// # Errors
 ///

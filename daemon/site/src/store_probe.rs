@@ -1,5 +1,5 @@
-//! Checks whether the store answers. A probe calls it every few seconds as requests do: on a thread of the runtime that may
-//! block. So it detects a card or store that hangs, and also that no such thread is free.
+//! Checks whether the store answers. A probe calls it every few seconds in the way requests do: on a thread of the
+//! runtime that may block. So it detects a card or store that hangs, and also a lack of free threads.
 //!
 //! Not here: the consequences (`/readyz`, the watchdog). Errors of the store count as answers.
 
@@ -7,7 +7,7 @@ use perch_studio::clock::Clock;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Between an answer and the next call.
+/// Pause between an answer and the next call.
 const PERIOD: Duration = Duration::from_secs(5);
 
 /// The probe's result; clones share it.
@@ -43,7 +43,7 @@ impl StoreProbe {
         }
     }
 
-    /// A panic leaves nothing half done.
+    /// A panic leaves no half-made change.
     fn asked_at(&self) -> MutexGuard<'_, Option<Duration>> {
         self.asked_at.lock().unwrap_or_else(PoisonError::into_inner)
     }

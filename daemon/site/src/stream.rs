@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// A stream as an actor sees it now.
 #[derive(Debug, Clone)]
 pub struct SeenStream {
-    /// The stored stream, updated with what only the studio knows so far.
+    /// The stored stream, updated with facts that only the studio knows so far.
     pub stream: Stream,
     /// The topics it is filed under.
     pub topics: Vec<Topic>,
@@ -24,17 +24,18 @@ pub struct SeenStream {
     pub elapsed_seconds: u64,
     /// Present viewers.
     pub viewers: u32,
-    /// Whether it can be played.
+    /// True if it can be played.
     pub is_playable: bool,
-    /// What is kept of it, if anything is.
+    /// Its recording, if there is one.
     pub recording: Option<Recording>,
-    /// In words with the way out: what keeps viewers from seeing it, or slows it. `None` where all is well, and for those who cannot change that.
+    /// What keeps viewers from seeing it, or slows it, with the remedy. `None` when all is well, and for those who
+    /// cannot change it.
     pub detail: Option<String>,
-    /// Why it is the one at `/media/live/`, if it is.
+    /// Why it is the stream at `/media/live/`, if it is.
     pub featured: Option<Featured>,
     /// The actor's reaction and watch list; `None` without an account.
     pub own: Option<OwnMarks>,
-    /// Whether the actor may change, stop and delete it.
+    /// True if the actor may change, stop and delete it.
     pub may_edit: bool,
 }
 
@@ -47,16 +48,16 @@ pub enum Featured {
     Pinned,
 }
 
-/// What one account has set on a stream.
+/// The marks that one account has set on a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OwnMarks {
     /// Its like or dislike.
     pub reaction: Option<Reaction>,
-    /// Whether it is on the watch list.
+    /// True if it is on the watch list.
     pub is_saved: bool,
 }
 
-/// What is needed to show stored streams to an actor: the actor, the time, and the streams on the air.
+/// Everything needed to show stored streams to an actor: the actor, the time, and the streams on the air.
 #[derive(Clone)]
 pub struct Perspective {
     actor: Actor,
@@ -66,7 +67,7 @@ pub struct Perspective {
 }
 
 impl Perspective {
-    /// For the actor, now.
+    /// The actor's perspective at this moment.
     pub fn of(site: &Site, actor: &Actor) -> Self {
         let on_air = site.live.on_air().borrow().clone();
         Self { actor: actor.clone(), on_air, recordings: site.recordings.clone(), now: site.now() }
@@ -111,7 +112,7 @@ fn own_marks(store: &Store, user: UserId, stream: StreamId) -> Result<OwnMarks, 
     Ok(OwnMarks { reaction: store.reaction(user, stream)?, is_saved: store.is_saved(user, stream)? })
 }
 
-/// Whether the actor may see streams of this visibility: members-only streams need an account.
+/// True if the actor may see streams of this visibility: members-only streams need an account.
 pub const fn may_see(actor: &Actor, visibility: Visibility) -> bool {
     matches!(visibility, Visibility::Public) || actor.is_member()
 }

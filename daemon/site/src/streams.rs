@@ -15,17 +15,17 @@ use perch_store::{
 pub struct Search {
     /// Words that title, description, user or topics must contain, each whole or as a prefix; empty: any.
     pub text: String,
-    /// Filed under this topic.
+    /// Only streams filed under this topic.
     pub topic: Option<TopicId>,
-    /// Live or ended.
+    /// Only live or only ended streams.
     pub state: Option<StateFilter>,
-    /// Of the account with this name.
+    /// Only streams of the account with this name.
     pub username: Option<String>,
-    /// Only of accounts that the actor follows.
+    /// Only streams of accounts that the actor follows.
     pub following: bool,
-    /// Only those that the actor likes.
+    /// Only streams that the actor likes.
     pub liked: bool,
-    /// Only those on the actor's watch list.
+    /// Only streams on the actor's watch list.
     pub saved: bool,
     /// The order.
     pub sort: Sort,
@@ -38,7 +38,7 @@ pub struct Search {
 /// A page of streams.
 #[derive(Debug)]
 pub struct FoundStreams {
-    /// As the actor sees them.
+    /// The streams as the actor sees them.
     pub streams: Vec<SeenStream>,
     /// Where the next page begins; `None` on the last one.
     pub next: Option<Cursor>,
@@ -163,8 +163,8 @@ pub async fn pin(site: &Site, actor: &Actor, id: StreamId, is_pinned: bool) -> R
     Ok(site.live.pin(id, is_pinned).await?)
 }
 
-/// Deletes an ended stream with its chat and everything that refers to it; for its user and owners. Its pictures are gone at
-/// once.
+/// Deletes an ended stream with its chat and everything that refers to it; for its user and owners. Its pictures are
+/// removed at once.
 ///
 /// # Errors
 ///

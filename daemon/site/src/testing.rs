@@ -169,7 +169,7 @@ impl TestSite {
         Actor::Account { login, address: HERE }
     }
 
-    /// Whether the actor's login is still open.
+    /// True if the actor's login is still open.
     pub(crate) async fn is_open(&self, actor: &Actor) -> bool {
         sessions::is_open(self, actor.login().unwrap()).await.unwrap()
     }

@@ -9,13 +9,13 @@ use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 use unicode_security::{MixedScript as _, RestrictionLevel, RestrictionLevelDetection as _};
 
-/// Of a username, in characters.
+/// Characters of a username.
 pub const USERNAME_CHARACTERS: RangeInclusive<usize> = 1..=20;
-/// Of a password, in characters.
+/// Characters of a password.
 pub const PASSWORD_CHARACTERS: RangeInclusive<usize> = 8..=128;
-/// Of an e-mail address, in bytes: the limit of mail servers (RFC 5321 §4.5.3.1, with its brackets).
+/// Bytes of an e-mail address at most: the limit of mail servers (RFC 5321 §4.5.3.1, with its brackets).
 const EMAIL_BYTES: usize = 254;
-/// Combining marks on one letter; more than any written language needs. A larger number paints over the lines around.
+/// Combining marks on one letter, more than any written language needs. More of them would paint over the lines around.
 const MARKS_MOST: usize = 8;
 
 /// Names that could be mistaken for the site itself, or for one of its addresses.
@@ -41,9 +41,9 @@ const RESERVED: [&str; 15] = [
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {why}")]
 pub struct FieldError {
-    /// As the API calls it.
+    /// The field's name in the API.
     pub field: &'static str,
-    /// In words, for the person who filled it in.
+    /// The reason, for the person who filled in the field.
     pub why: String,
 }
 
@@ -53,7 +53,7 @@ impl FieldError {
     }
 }
 
-/// One line: titles, messages, topics.
+/// Checks one line: titles, messages, topics.
 pub fn line(
     field: &'static str,
     text: &str,
@@ -62,13 +62,13 @@ pub fn line(
     bounded(field, cleaned(field, text, false)?, characters)
 }
 
-/// A text of several lines, which may be empty: descriptions, biographies.
+/// Checks a text of several lines, which may be empty: descriptions, biographies.
 pub fn paragraph(field: &'static str, text: &str, characters_most: usize) -> Result<String, FieldError> {
     bounded(field, cleaned(field, &text.replace("\r\n", "\n"), true)?, 0..=characters_most)
 }
 
-/// A name of a person or the site; may be empty if `characters` allows it. No invisible characters, and no word that mixes
-/// alphabets which look alike.
+/// Checks a name of a person or the site; may be empty if `characters` allows it. No invisible characters, and no word
+/// that mixes alphabets which look alike.
 pub fn name(
     field: &'static str,
     text: &str,
@@ -82,7 +82,7 @@ pub fn name(
     Ok(name)
 }
 
-/// A username: letters and digits of one script, `_`, `-` and `.`; not a reserved name.
+/// Checks a username: letters and digits of one script, `_`, `-` and `.`; not a reserved name.
 pub fn username(text: &str) -> Result<String, FieldError> {
     const FIELD: &str = "username";
     // Compatibility forms look the same, so wide letters become normal ones.
@@ -109,7 +109,7 @@ pub fn username(text: &str) -> Result<String, FieldError> {
     Ok(name)
 }
 
-/// A new password. Any characters are allowed, and it is hashed unchanged.
+/// Checks a new password. Any characters are allowed, and it is hashed unchanged.
 pub fn password(field: &'static str, text: &str) -> Result<(), FieldError> {
     if PASSWORD_CHARACTERS.contains(&text.chars().count()) {
         return Ok(());
@@ -118,7 +118,7 @@ pub fn password(field: &'static str, text: &str) -> Result<(), FieldError> {
     Err(FieldError::new(field, format!("must have {least} to {most} characters")))
 }
 
-/// An e-mail address, or nothing. Whether it exists is not checked.
+/// Checks an e-mail address, which may be empty. Its existence is not checked.
 pub fn email(text: &str) -> Result<String, FieldError> {
     const FIELD: &str = "email";
     let address = cleaned(FIELD, text, false)?;

@@ -1,4 +1,4 @@
-//! The picture that a stream is listed with: the one its user chose, else the last one from its camera.
+//! A stream's picture in lists: the one its user chose, else the last one from its camera.
 
 use crate::actor::Actor;
 use crate::error::SiteError;
@@ -15,7 +15,7 @@ pub struct Thumbnail {
     pub jpeg: Vec<u8>,
     /// A new number for every picture.
     pub version: u32,
-    /// Whether everyone may see it, so that shared caches may keep it.
+    /// True if everyone may see it, so that shared caches may keep it.
     pub is_public: bool,
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
-/// Calls of the store at once: reads need the processor, and writes wait for the one card.
+/// Concurrent calls of the store: reads need the processor, and writes wait for the one card.
 const STORE_AT_ONCE: usize = 4;
 /// How long a call waits for its turn. If a card or driver stalls for longer, that is an error.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -79,7 +79,7 @@ pub struct AccountChange {
     pub role: Option<Role>,
     /// `Active` approves or readmits. `Suspended` closes all logins and ends the account's streams.
     pub standing: Option<Standing>,
-    /// A new password closes all logins except the one that asks.
+    /// A new password closes all logins except the one that made the change.
     pub password: Option<Password>,
 }
 

@@ -1,7 +1,7 @@
-//! Backup and restore. A backup is itself a store file: one consistent snapshot, taken while the daemon runs and writes, compact,
-//! and opened (and migrated) by the same code as any store. It holds the site at rest: everything that is remembered, but no
-//! logins, no token-signing key, and no stream on the air. A stolen backup logs nobody in, and a restored one puts nothing on the
-//! air.
+//! Backup and restore. A backup is itself a store file: one consistent snapshot, taken while the daemon runs and
+//! writes, compact, and opened (and migrated) by the same code as any store. It holds the site at rest: everything
+//! except logins, the token-signing key, and streams on the air. A stolen backup logs nobody in, and a restored one
+//! puts nothing on the air.
 
 use crate::failure::{Failure, Outcome};
 use crate::store::Opened;
@@ -52,7 +52,7 @@ impl Store {
         file::replace(path, |unfinished| {
             std::fs::copy(backup, unfinished)
                 .map_err(|error| StoreError::file_system(backup, "read", error))?;
-            // The copy is what is opened, since opening writes; what is wrong with it is wrong with the backup.
+            // Opening writes, so the copy is opened; an error in it is reported for the backup.
             Backup::check(unfinished, now).map(drop).map_err(|error| error.of(backup))
         })?;
         Self::open(path)
@@ -64,9 +64,9 @@ impl Store {
         })
     }
 
-    /// Replaces this open store with a backup and continues with it; all logins are closed. Refused while a stream has not ended,
-    /// and if the backup has no active owner. The previous store is kept at `kept`, as a store file. After a power cut either the
-    /// one or the other is in place, complete.
+    /// Replaces this open store with a backup and continues with it; all logins are closed. Refused while a stream has
+    /// not ended, and if the backup has no active owner. The previous store is kept at `kept`, as a store file. After a
+    /// power cut exactly one of the two is in place, complete.
     pub fn replace_with(&self, backup: Backup, kept: &Path) -> Result<(), StoreError> {
         if !backup.store.has_owner()? {
             return Err(Refusal::NoOwner.into());
@@ -79,11 +79,11 @@ impl Store {
         };
         let signing_key = signing_key_at_rest(&present).map_err(|failure| failure.at(&self.path, "read"));
         *opened = Some(Opened::Writable(present));
-        // The daemon that runs has it in use.
+        // The running daemon uses it.
         let signing_key = signing_key?;
         backup.store.write(|tx| settings::put_signing_key(tx, &signing_key))?;
         file::put_in_place(&backup.path, &self.path, kept)?;
-        // `None`: the next caller opens it.
+        // The next caller opens a `None`.
         *opened = backup.store.database.into_inner().unwrap_or_else(PoisonError::into_inner);
         Ok(())
     }
@@ -111,7 +111,7 @@ pub struct Backup {
 pub struct BackupContents {
     /// The site's name.
     pub site_name: String,
-    /// Whether an active owner is in it.
+    /// True if it contains an active owner.
     pub has_owner: bool,
     /// Number of accounts.
     pub users: u64,
@@ -167,13 +167,13 @@ fn copy(from: &ReadTransaction, to: &Path, now: Timestamp) -> Result<(), StoreEr
         return Err(StoreError::Exists { path: to.to_owned() });
     }
     file::make(to, |database| {
-        // An error here is reported for the file being written: the one read from is open and undamaged.
+        // An error here is reported for the file being written: the source is open and undamaged.
         let run = || -> Outcome<()> {
             let into = database.begin_write()?;
             tables::make_all(&into)?;
             tables::copy(from, &into, META)?;
             tables::copy(from, &into, COUNTERS)?;
-            // Secrets are never written to it in the first place: deleting them would leave their bytes in the file.
+            // Secrets are never written to the backup: deleting them would leave their bytes in the file.
             tables::copy_what_is_backed_up(from, &into)?;
             settings::copy_without_signing_key(from, &into)?;
             streams::break_off_all(&into, now)?;

@@ -16,21 +16,21 @@ pub enum StoreError {
     /// perchd may not read or write it.
     #[error("no permission to {action} {}: run perchd as the owner of the data directory, or give another with --data-dir", path.display())]
     Permission {
-        /// Read, write, make.
+        /// What was tried: `read`, `write` or `make`.
         action: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// From the file system.
+        /// The file system's error.
         source: std::io::Error,
     },
     /// The card is full.
     #[error("no space left to {action} {}: free some on this card", path.display())]
     Full {
-        /// Write, make.
+        /// What was tried: `write` or `make`.
         action: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// From the file system.
+        /// The file system's error.
         source: std::io::Error,
     },
     /// The file system is mounted read-only. Linux remounts it so when a card fails.
@@ -42,11 +42,11 @@ pub enum StoreError {
     /// Any other error from redb or the card.
     #[error("cannot {action} {}", path.display())]
     Io {
-        /// Read, write, make.
+        /// What was tried: `read`, `write` or `make`.
         action: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// From redb or the file system.
+        /// The error of redb or the file system.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// Not a store, or damaged. The file was not changed.
@@ -97,7 +97,7 @@ pub enum StoreError {
     /// A 64-bit counter is used up.
     #[error("the counter {counter} has no numbers left")]
     Exhausted {
-        /// Its name.
+        /// The counter's name.
         counter: &'static str,
     },
 }
@@ -122,7 +122,8 @@ impl StoreError {
         }
     }
 
-    /// True if the card is the cause, rather than the file's content or the caller: it may pass, and reading may still work.
+    /// True if the card is the cause, rather than the file's content or the caller: such an error may pass, and reading
+    /// may still work.
     pub fn is_of_the_card(&self) -> bool {
         matches!(self, Self::ReadOnly { .. } | Self::Io { .. } | Self::Full { .. } | Self::Permission { .. })
     }

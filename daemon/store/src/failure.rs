@@ -14,7 +14,7 @@ pub(crate) enum Failure {
     Damaged(String),
     /// A record of a newer Perch.
     NewerRecord { record: &'static str, found: u8, known: u8 },
-    /// No numbers left.
+    /// A counter has no numbers left.
     Exhausted { counter: &'static str },
     /// The kernel gives no random bytes.
     Randomness(String),

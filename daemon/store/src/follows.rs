@@ -34,12 +34,12 @@ impl Store {
         })
     }
 
-    /// Stops following; returns whether it did follow.
+    /// Stops following; true if it did follow.
     pub fn unfollow(&self, who: UserId, whom: UserId) -> Result<bool, StoreError> {
         self.write(|tx| Ok(FOLLOWS.untie(tx, who.number(), whom.number())?.is_some()))
     }
 
-    /// Whether `who` follows `whom`.
+    /// True if `who` follows `whom`.
     pub fn is_following(&self, who: UserId, whom: UserId) -> Result<bool, StoreError> {
         self.read(|tx| Ok(FOLLOWS.value(tx, who.number(), whom.number())?.is_some()))
     }

@@ -1,9 +1,9 @@
-//! What Perch remembers, in one redb file: the site's people, streams and chat.
+//! The memory of Perch in one redb file: the site's people, streams and chat.
 //!
-//! No tokio: the daemon calls it through `spawn_blocking`, and no transaction outlives a call. Time is an argument, tokens and
-//! passwords come as digests. Every call that writes is one commit, one fdatasync of the card, all or nothing; so callers
-//! write in groups ([`Store::append_messages`], [`Store::count_views`]). What a person may do is the caller's; what must hold
-//! together is here, and [`Store::verify`] recounts it.
+//! No tokio: the daemon calls it through `spawn_blocking`, and no transaction outlives a call. Time is an argument,
+//! tokens and passwords come as digests. Every call that writes is one commit, one fdatasync of the card, all or
+//! nothing; so callers write in groups ([`Store::append_messages`], [`Store::count_views`]). The caller checks what a
+//! person may do; the store keeps its records consistent with each other, and [`Store::verify`] recounts them.
 #![forbid(unsafe_code)]
 
 mod backup;

@@ -1,5 +1,5 @@
 //! Chat, by stream. A message's id gives its order for everyone; its offset gives its position beside the recording. A deleted
-//! message keeps its id and loses its text, so a client that reads on from it misses nothing.
+//! message keeps its id and loses its text, so a client that continues reading after it misses nothing.
 
 use crate::failure::{Failure, Outcome};
 use crate::reads::Reads;
@@ -23,7 +23,7 @@ pub struct Message {
     pub offset_ms: u64,
     /// When it was written.
     pub sent_at: Timestamp,
-    /// What it says; empty once deleted.
+    /// Its text; empty once deleted.
     pub text: String,
     /// Who deleted it.
     pub deleted_by: Option<UserId>,
@@ -37,13 +37,13 @@ impl Record for Message {
 /// A message to be stored. The caller has checked that its writer may send it, and its length and characters.
 #[derive(Clone, Debug)]
 pub struct NewMessage {
-    /// In whose chat.
+    /// The stream whose chat it belongs to.
     pub stream: StreamId,
     /// Who wrote it.
     pub user: UserId,
     /// Milliseconds into the stream.
     pub offset_ms: u64,
-    /// What it says.
+    /// Its text.
     pub text: String,
 }
 
@@ -64,7 +64,7 @@ impl Store {
         })
     }
 
-    /// At most `limit` messages after `after` (`None`: from the first), oldest first, to read on from there.
+    /// At most `limit` messages after `after` (`None`: from the first), oldest first.
     pub fn messages_after(
         &self,
         stream: StreamId,

@@ -61,11 +61,11 @@ impl Record for Restriction {
 /// The rules of a stream's chat.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChatRules {
-    /// Seconds that everyone waits between two messages; 0: no wait.
+    /// Seconds that everyone must wait between two messages; 0: no wait.
     pub slow_mode_seconds: u32,
-    /// Whether only followers of the streamer may write.
+    /// True if only followers of the streamer may write.
     pub followers_only: bool,
-    /// Whether only people with an account may read.
+    /// True if only people with an account may read.
     pub members_only: bool,
 }
 
@@ -83,7 +83,7 @@ impl Store {
         })
     }
 
-    /// Lifts an account's restriction; returns whether there was one.
+    /// Lifts an account's restriction; true if there was one.
     pub fn lift_restriction(&self, room: Room, user: UserId) -> Result<bool, StoreError> {
         self.write(|tx| Ok(tx.open_table(RESTRICTIONS)?.remove((room.number(), user.number()))?.is_some()))
     }

@@ -18,21 +18,21 @@ pub const NOTIFICATIONS_PER_USER: usize = 200;
 pub enum NotificationKind {
     /// Somebody whom the account follows goes live.
     WentLive {
-        /// Who.
+        /// The account that goes live.
         by: UserId,
         /// The stream.
         stream: StreamId,
     },
     /// Somebody follows the account.
     Followed {
-        /// Who.
+        /// The follower.
         by: UserId,
     },
     /// The account's own stream was stopped by something other than its user.
     StreamStopped {
         /// The stream.
         stream: StreamId,
-        /// What stopped it.
+        /// The reason.
         reason: EndReason,
     },
 }
@@ -44,7 +44,7 @@ pub struct Notification {
     pub id: NotificationId,
     /// When it happened.
     pub at: Timestamp,
-    /// Whether the account has seen it.
+    /// True if the account has seen it.
     pub read: bool,
     /// What happened.
     pub kind: NotificationKind,
@@ -101,7 +101,7 @@ impl Store {
     }
 }
 
-/// At most [`NOTIFICATIONS_PER_USER`].
+/// The account's notifications, at most [`NOTIFICATIONS_PER_USER`].
 fn of(tx: &impl Reads, user: UserId) -> Outcome<Vec<Notification>> {
     let table = tx.reading(NOTIFICATIONS)?;
     table.range(relation::of(user.number()))?.map(|row| record::decode(row?.1.value())).collect()

@@ -1,4 +1,4 @@
-//! A store's file on a card that takes no writes: what redb writes to repair the file stays in memory, and the card is only read.
+//! A store's file on a card that takes no writes: redb's repairs stay in memory, and the card is only read.
 //!
 //! redb marks a file while it is open, and opens a marked one only after a repair, which writes the header and the allocator's
 //! state. A file whose writer met a failing card is always marked, so redb's own read-only mode refuses it.
@@ -15,7 +15,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// Writes are kept in pieces of this size, bytes.
 const PIECE: usize = 4096;
 
-/// The file, and what was written over it.
+/// The file, and the pieces written over it.
 #[derive(Debug)]
 pub(crate) struct Overlay {
     file: File,
@@ -25,7 +25,7 @@ pub(crate) struct Overlay {
 #[derive(Debug)]
 struct Written {
     length: u64,
-    /// By piece number in the file.
+    /// The written pieces, by their number in the file.
     pieces: BTreeMap<u64, Box<[u8; PIECE]>>,
 }
 
@@ -42,7 +42,7 @@ impl Overlay {
         self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A piece of the file as the card has it, with zeros past its end.
+    /// A piece of the file as it is on the card, with zeros past its end.
     fn on_the_card(&self, number: u64) -> io::Result<Box<[u8; PIECE]>> {
         let mut piece = Box::new([0; PIECE]);
         let mut filled = 0;
@@ -58,8 +58,8 @@ impl Overlay {
     }
 }
 
-/// The pieces that cover `length` bytes from `offset`: each one's number, the range within it, and where that range begins in the
-/// bytes.
+/// The pieces that cover `length` bytes from `offset`: each one's number, the range within it, and the offset of that
+/// range within those bytes.
 fn pieces(offset: u64, length: usize) -> impl Iterator<Item = (u64, std::ops::Range<usize>, usize)> {
     let mut done = 0;
     std::iter::from_fn(move || {

@@ -50,7 +50,7 @@ impl Store {
         })
     }
 
-    /// Whether a person chose a stream's thumbnail.
+    /// True if a person chose the stream's thumbnail.
     pub fn has_chosen_thumbnail(&self, stream: StreamId) -> Result<bool, StoreError> {
         self.read(|tx| is_chosen(tx, stream))
     }
@@ -63,9 +63,9 @@ impl Store {
     }
 }
 
-/// The lowest bit of a thumbnail's version says where the picture comes from: 0 is the camera.
+/// The lowest bit of a thumbnail's version is 0 for a camera picture.
 const TAKEN: u32 = 0;
-/// 1 is a person.
+/// It is 1 for a picture that a person chose.
 const CHOSEN: u32 = 1;
 
 fn is_chosen(tx: &impl Reads, stream: StreamId) -> Outcome<bool> {

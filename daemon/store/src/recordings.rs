@@ -1,7 +1,8 @@
-//! Recordings: what is kept of streams, as the store knows it. The files themselves are the studio's (`perch_studio::recorder`).
+//! Recordings in the store: one row for each recorded stream. The studio handles the files (`perch_studio::recorder`).
 //!
-//! A row is written when a recording begins, when it ends, and when something about it changes; while it grows, the studio alone knows its
-//! length. A recording whose stream is deleted stays as a row until its files are gone, so that a power cut leaves no files that nobody knows.
+//! A row is written when a recording begins, when it ends, and when something about it changes; while it grows, the
+//! studio alone knows its length. The row of a deleted stream's recording stays until its files are gone, so a power
+//! cut cannot leave files that no row names.
 
 use crate::failure::Outcome;
 use crate::reads::Reads;
@@ -11,26 +12,26 @@ use crate::{Refusal, Store, StoreError, StreamFacts, StreamId, Timestamp, UserId
 use redb::{ReadableTable as _, WriteTransaction};
 use serde::{Deserialize, Serialize};
 
-/// Where a recording is in its life.
+/// The state of a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RecordingState {
     /// It grows, or was growing when the power was cut.
     Recording,
-    /// It is whole.
+    /// It is complete.
     Ended,
-    /// It was deleted; its files are to be removed.
+    /// It was deleted, but some of its files may remain.
     Deleted,
 }
 
-/// What is kept of a stream.
+/// A stream's recording.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recording {
     /// The stream; it has one recording at most.
     pub stream: StreamId,
-    /// What its files are called, without part number and extension.
+    /// Base name of its files, without part number and extension.
     pub name: String,
-    /// How many parts it has.
+    /// Number of parts.
     pub parts: u32,
     /// Bytes of all its files, indexes included.
     pub bytes: u64,
@@ -38,13 +39,13 @@ pub struct Recording {
     pub duration_ms: u64,
     /// When its first picture was taken.
     pub started_at: Timestamp,
-    /// Where it is in its life.
+    /// The state of the recording.
     pub state: RecordingState,
-    /// It is kept whatever its age, and whatever else there is to keep.
+    /// True if it is kept whatever its age, however full the card is.
     pub is_pinned: bool,
-    /// The clock had not been set when it began: `started_at` is what the clock showed.
+    /// True if the clock had not been set when it began: `started_at` is what the clock showed then.
     pub is_date_provisional: bool,
-    /// `started_at` was corrected since its files were named.
+    /// True if `started_at` was corrected after its files were named.
     pub is_name_outdated: bool,
 }
 
@@ -56,16 +57,16 @@ impl Record for Recording {
 /// Which recordings to list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RecordingQuery {
-    /// Of this account's streams only.
+    /// Only recordings of this account's streams.
     pub user: Option<UserId>,
-    /// Of streams older than this one.
+    /// Only recordings of streams older than this one.
     pub before: Option<StreamId>,
-    /// So many at most.
+    /// The most recordings to return.
     pub limit: usize,
 }
 
 impl Store {
-    /// Writes what is known of a recording. Refused where its stream or the recording itself was deleted.
+    /// Writes a recording's row. Refused if its stream or the recording itself was deleted.
     pub fn put_recording(&self, recording: &Recording) -> Result<(), StoreError> {
         self.write(|tx| {
             facts(tx, recording.stream)?;
@@ -78,7 +79,7 @@ impl Store {
         })
     }
 
-    /// Changes the recording of a stream; gives it as it is then.
+    /// Changes the recording of a stream; returns the changed one.
     pub fn change_recording(
         &self,
         stream: StreamId,
@@ -92,7 +93,7 @@ impl Store {
         })
     }
 
-    /// Keeps a recording whatever its age, or no longer.
+    /// Pins a recording, which keeps it whatever its age, or unpins it.
     pub fn pin_recording(&self, stream: StreamId, is_pinned: bool) -> Result<Recording, StoreError> {
         self.change_recording(stream, |recording| recording.is_pinned = is_pinned)
     }
@@ -133,7 +134,8 @@ impl Store {
         self.read(|tx| tx.open_table(RECORDINGS)?.iter()?.map(|row| record::decode(row?.1.value())).collect())
     }
 
-    /// A recording is not to be kept any longer. Its stream stays. Its row stays until [`Self::forget_recording`] says that its files are gone.
+    /// Marks a recording as deleted. Its stream stays. Its row stays until [`Self::forget_recording`] reports that its
+    /// files are gone.
     pub fn delete_recording(&self, stream: StreamId) -> Result<(), StoreError> {
         self.write(|tx| {
             present(tx, stream)?;
@@ -141,7 +143,7 @@ impl Store {
         })
     }
 
-    /// The files of a deleted recording are gone.
+    /// Removes the row of a deleted recording whose files are gone.
     pub fn forget_recording(&self, stream: StreamId) -> Result<(), StoreError> {
         self.write(|tx| {
             if get(tx, stream)?.is_some_and(|recording| recording.state == RecordingState::Deleted) {
@@ -170,13 +172,13 @@ fn put(tx: &WriteTransaction, recording: &Recording) -> Outcome<()> {
     record::put(tx, RECORDINGS, recording.stream.number(), recording)
 }
 
-/// Marks the recording of a stream as deleted, where there is one.
+/// Marks the recording of a stream as deleted, if it has one.
 pub(crate) fn delete(tx: &WriteTransaction, stream: StreamId) -> Outcome<()> {
     let Some(recording) = get(tx, stream)? else { return Ok(()) };
     put(tx, &Recording { state: RecordingState::Deleted, ..recording })
 }
 
-/// In a site at rest nothing grows.
+/// Ends all growing recordings: in a site at rest nothing grows.
 pub(crate) fn end_all(tx: &WriteTransaction) -> Outcome<()> {
     let growing: Vec<Recording> = {
         let table = tx.open_table(RECORDINGS)?;

@@ -15,7 +15,7 @@ use std::ops::{Range, RangeBounds};
 /// A clock that was wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClockCorrection {
-    /// From what it showed when the daemon started, up to what it showed when it was set.
+    /// The period from the time it showed when the daemon started to the time it showed when it was set.
     pub provisional: Range<Timestamp>,
     /// Milliseconds that it was behind; negative if it was ahead.
     pub behind_ms: i64,
@@ -30,7 +30,7 @@ impl ClockCorrection {
         Timestamp::from_unix_millis(time.unix_millis().saturating_add(self.behind_ms))
     }
 
-    /// Returns whether it changed the time.
+    /// Corrects a time in the period; true if it did.
     fn correct(&self, time: &mut Timestamp) -> bool {
         let holds = self.holds(*time);
         if holds {
@@ -41,7 +41,7 @@ impl ClockCorrection {
 }
 
 impl Store {
-    /// Dates anew what was dated by a clock that was off: accounts, logins and how long they last, streams, recordings, messages,
+    /// Corrects the dates that a wrong clock gave: of accounts, logins and their expiry, streams, recordings, messages,
     /// notifications, restrictions. Ids stay, and with them the order within a chat.
     pub fn correct_times(&self, correction: &ClockCorrection) -> Result<(), StoreError> {
         self.write(|tx| {

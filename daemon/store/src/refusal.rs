@@ -1,5 +1,5 @@
-//! The rules of the site that are checked inside a transaction, and what a person who breaks one is told. A refusal changes
-//! nothing, unless it says so.
+//! The site's rules that are checked inside a transaction, with the text for a person who breaks one. A refusal changes
+//! nothing, unless its documentation says otherwise.
 
 use crate::{SessionId, StreamId, StreamState, UserId};
 
@@ -9,19 +9,19 @@ pub enum Refusal {
     /// It does not exist, or no longer does.
     #[error("there is no such {what}")]
     NotFound {
-        /// User, stream, topic, message, camera.
+        /// The missing thing: user, stream, topic, message, camera.
         what: &'static str,
     },
     /// Another account has the name, perhaps in other letter cases.
     #[error("the username {username} is taken")]
     UsernameTaken {
-        /// As it was requested.
+        /// The requested name.
         username: String,
     },
     /// Another topic has the name.
     #[error("there is already a topic {name}")]
     TopicTaken {
-        /// As it was requested.
+        /// The requested name.
         name: String,
     },
     /// The owner already exists: setup is done once.
@@ -39,7 +39,7 @@ pub enum Refusal {
     /// One camera carries one broadcast.
     #[error("the camera {camera} is taken by a stream that has not ended")]
     CameraTaken {
-        /// The camera's name.
+        /// The name of the camera.
         camera: String,
         /// The stream that has it.
         stream: StreamId,
@@ -66,12 +66,12 @@ pub enum Refusal {
     /// The token has expired; the login is closed.
     #[error("the refresh token has expired: log in again")]
     TokenExpired,
-    /// It was used before, so two parties have it: the login is closed, and that is committed.
+    /// The token was used before, so two parties have it: the login is closed, and that is committed.
     #[error("the refresh token was used before: this login is closed, log in again")]
     TokenReused {
         /// The login that was closed.
         session: SessionId,
-        /// Whose it was.
+        /// The account it belonged to.
         user: UserId,
     },
     /// The account waits for the owner's approval, or was suspended.
@@ -80,7 +80,7 @@ pub enum Refusal {
     /// A limit is exceeded.
     #[error("too many {what}: at most {most}")]
     TooMany {
-        /// What there is too much of.
+        /// The things of which there are too many.
         what: &'static str,
         /// The limit.
         most: usize,

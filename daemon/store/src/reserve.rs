@@ -35,7 +35,7 @@ pub(crate) struct Reserve {
 }
 
 impl Reserve {
-    /// For the store at `store`; creates nothing yet.
+    /// The reserve for the store at `store`; creates nothing yet.
     pub(crate) fn beside(store: &Path) -> Self {
         let mut path = OsString::from(store);
         path.push(".reserve");
@@ -46,7 +46,7 @@ impl Reserve {
         Self { path, state: Mutex::new(state) }
     }
 
-    /// To be called before each commit.
+    /// Takes or releases the space to suit the free space on the card. Call it before each commit.
     pub(crate) fn suit_the_card(&self) {
         if let Ok(card) = statvfs(file::folder(&self.path)) {
             self.suit(card.f_bavail.saturating_mul(card.f_frsize));

@@ -16,12 +16,12 @@ impl Store {
         })
     }
 
-    /// Takes a stream off a person's watch list; returns whether it was on it.
+    /// Takes a stream off a person's watch list; true if it was on it.
     pub fn unsave_stream(&self, user: UserId, stream: StreamId) -> Result<bool, StoreError> {
         self.write(|tx| Ok(WATCH_LIST.untie(tx, user.number(), stream.number())?.is_some()))
     }
 
-    /// Whether a stream is on a person's watch list.
+    /// True if the stream is on the person's watch list.
     pub fn is_saved(&self, user: UserId, stream: StreamId) -> Result<bool, StoreError> {
         self.read(|tx| Ok(WATCH_LIST.value(tx, user.number(), stream.number())?.is_some()))
     }

@@ -11,8 +11,8 @@ pub(crate) const VERSION: u64 = STEPS.len() as u64;
 
 const SCHEMA_VERSION: &str = "schema_version";
 
-/// What leads from each version to the next. All that are due run in one transaction, so that a power cut leaves the file as it
-/// was. 0 is a file without tables.
+/// The steps from each version to the next. All steps that are due run in one transaction, so a power cut leaves the
+/// file as it was. 0 is a file without tables.
 const STEPS: [fn(&WriteTransaction) -> Outcome<()>; 3] = [
     // 1: the counter "media_sequence". Nothing reads it any more: segments are named without the store.
     |tx| Ok(tx.open_table(COUNTERS).map(drop)?),

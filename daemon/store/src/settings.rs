@@ -109,7 +109,7 @@ impl Store {
         })
     }
 
-    /// Adds the new settings to the earlier ones; returns all of them.
+    /// Adds the new settings to the earlier ones; returns all.
     pub fn keep_camera_controls(
         &self,
         camera: &str,

@@ -42,8 +42,8 @@ impl Store {
         }
     }
 
-    /// An error in words while the card takes no writes. Costs one system call; after a failed write it tries a small write each
-    /// time, until one succeeds.
+    /// An error, in words, while the card takes no writes. Costs one system call; after a failed write each call tries
+    /// a small write, until one succeeds.
     pub fn check_card(&self) -> Result<(), String> {
         let known = self.fault.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let found = match known {

@@ -15,7 +15,7 @@ pub enum EndReason {
     Owner,
     /// The requested duration is over.
     Duration,
-    /// The button on the board.
+    /// The button on the board was pressed.
     Button,
     /// The daemon was stopped.
     Shutdown,
@@ -38,9 +38,9 @@ pub enum Visibility {
 /// The requested picture format and bit rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VideoMode {
-    /// Pixels.
+    /// Width in pixels.
     pub width: u32,
-    /// Pixels.
+    /// Height in pixels.
     pub height: u32,
     /// Frames per second.
     pub frames_per_second: u32,
@@ -65,7 +65,7 @@ pub struct NewStream {
     pub mode: VideoMode,
     /// Seconds after which it ends by itself; `None`: never.
     pub duration_seconds: Option<u32>,
-    /// Whether it is recorded.
+    /// True if it is recorded.
     pub record: bool,
     /// Who may watch.
     pub visibility: Visibility,
@@ -86,7 +86,7 @@ pub struct StreamChange {
     pub visibility: Option<Visibility>,
 }
 
-/// What its user set.
+/// The details that its user set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamDetails {
     /// Shown first in every list.
@@ -99,7 +99,7 @@ pub struct StreamDetails {
     pub mode: VideoMode,
     /// Seconds after which it ends by itself; `None`: never.
     pub duration_seconds: Option<u32>,
-    /// Whether it is recorded.
+    /// True if it is recorded.
     pub record: bool,
     /// Names of the relays it is sent to.
     pub relays: Vec<String>,
@@ -112,14 +112,14 @@ impl Record for StreamDetails {
     const VERSION: u8 = 1;
 }
 
-/// What happens to a stream.
+/// The facts of a stream, which change while it runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamFacts {
     /// Its id.
     pub id: StreamId,
     /// Its number in the search index; never reused.
     pub(crate) ordinal: u32,
-    /// Whose it is.
+    /// The account whose stream it is.
     pub user: UserId,
     /// Who may watch.
     pub visibility: Visibility,
@@ -151,9 +151,9 @@ impl Record for StreamFacts {
 /// A stream with its details, facts and topics.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stream {
-    /// What happens to it.
+    /// The facts, which change while it runs.
     pub facts: StreamFacts,
-    /// What its user set.
+    /// The details that its user set.
     pub details: StreamDetails,
     /// The topics it is filed under.
     pub topics: Vec<TopicId>,

@@ -25,7 +25,7 @@ pub const TOPICS_PER_STREAM: usize = 8;
 const ORDINALS: &str = "streams";
 
 impl Store {
-    /// Starts a stream and claims its camera. If two ask at once, one gets it and the other is told who has it.
+    /// Starts a stream and claims its camera. If two callers ask at once, one gets it and the other learns who has it.
     pub fn start_stream(&self, new: &NewStream, now: Timestamp) -> Result<Stream, StoreError> {
         self.write(|tx| {
             user::get(tx, new.user)?;
@@ -76,7 +76,7 @@ impl Store {
         self.read(|tx| whole(tx, facts(tx, stream)?))
     }
 
-    /// How many streams an account has, ended ones included; `members`: also those for members only.
+    /// Number of an account's streams, ended ones included; with `members`, members-only streams count too.
     pub fn count_streams(&self, user: UserId, members: bool) -> Result<usize, StoreError> {
         self.read(|tx| {
             let mut count = 0;
@@ -97,7 +97,7 @@ impl Store {
         })
     }
 
-    /// The streams that have not ended: at start, those that the previous run left.
+    /// The streams that have not ended: at startup, those that the previous run left.
     pub fn unfinished_streams(&self) -> Result<Vec<Stream>, StoreError> {
         self.read(|tx| {
             let claims = tx.reading(CAMERA_CLAIMS)?;
@@ -105,7 +105,7 @@ impl Store {
         })
     }
 
-    /// Pictures go out. The first time, followers are notified.
+    /// Marks a stream as live: its pictures go out. The first time, followers are notified.
     pub fn stream_live(&self, stream: StreamId, now: Timestamp) -> Result<Vec<Delivery>, StoreError> {
         self.write(|tx| {
             let mut facts = become_state(tx, stream, StreamState::Live)?;
@@ -124,7 +124,7 @@ impl Store {
         })
     }
 
-    /// No pictures go out for now.
+    /// Marks a stream as interrupted: no pictures go out for now.
     pub fn stream_interrupted(&self, stream: StreamId) -> Result<(), StoreError> {
         self.write(|tx| put_facts(tx, &become_state(tx, stream, StreamState::Interrupted)?))
     }
@@ -180,7 +180,8 @@ impl Store {
         })
     }
 
-    /// Deletes an ended stream with its messages, reactions, views and all that refers to it. The caller removes the files of its recording.
+    /// Deletes an ended stream with its messages, reactions, views and everything that refers to it. The caller removes
+    /// its recording's files.
     pub fn delete_stream(&self, stream: StreamId) -> Result<(), StoreError> {
         self.write(|tx| {
             delete(tx, stream)?;

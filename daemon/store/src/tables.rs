@@ -28,7 +28,7 @@ macro_rules! tables {
             Ok(())
         }
 
-        /// All rows, for comparing.
+        /// All rows, for comparisons.
         #[cfg(test)]
         pub(crate) fn rows_of_all(of: &ReadTransaction) -> Outcome<Vec<String>> {
             let mut all = Vec::new();

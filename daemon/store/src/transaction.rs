@@ -54,7 +54,7 @@ impl Store {
         drop(opened);
         done.map_err(|failure| {
             if failure.is_lasting() {
-                // Closed here, opened again by the next caller: a card that was full for a while does not end the site.
+                // Closed here, reopened by the next caller: a card that was full for a while does not end the site.
                 self.database.write().unwrap_or_else(PoisonError::into_inner).take();
             }
             failure.at(&self.path, action)

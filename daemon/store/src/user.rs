@@ -14,15 +14,15 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// Watches, chats, follows.
+    /// Watches, chats, and follows.
     Viewer,
-    /// Also goes live.
+    /// Goes live, too.
     Streamer,
-    /// Also runs the site.
+    /// Runs the site, too.
     Owner,
 }
 
-/// Whether an account may be used.
+/// The standing of an account: may it be used?
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
@@ -47,9 +47,9 @@ pub struct User {
     pub email: String,
     /// About the person; may be empty.
     pub bio: String,
-    /// What it may do.
+    /// What it may do on the site.
     pub role: Role,
-    /// Whether it may be used.
+    /// The standing of the account.
     pub standing: Standing,
     /// When it was made.
     pub created_at: Timestamp,
@@ -87,7 +87,7 @@ impl fmt::Debug for PasswordHash {
 /// An account to be created. The caller has checked lengths and characters.
 #[derive(Clone, Debug)]
 pub struct NewUser {
-    /// In the person's spelling.
+    /// The requested name, as the person spells it.
     pub username: String,
     /// May be empty.
     pub full_name: String,
@@ -102,9 +102,9 @@ pub struct NewUser {
 pub struct UserQuery {
     /// Words that username or full name must contain, each whole or as a prefix; empty: any.
     pub text: String,
-    /// With this standing.
+    /// Only accounts of this standing.
     pub standing: Option<Standing>,
-    /// Older than this one, where the previous page ended.
+    /// Only accounts older than this one, where the previous page ended.
     pub before: Option<UserId>,
     /// The most accounts to return.
     pub limit: usize,

@@ -40,7 +40,7 @@ impl Store {
         self.write(|tx| create(tx, new, role, Standing::Active, now))
     }
 
-    /// Whether setup has been done.
+    /// True once setup has been done.
     pub fn has_owner(&self) -> Result<bool, StoreError> {
         self.read(|tx| Ok(owners(tx)? > 0))
     }
@@ -174,7 +174,7 @@ impl Store {
         })
     }
 
-    /// Whether the account has an ingest key.
+    /// True if the account has an ingest key.
     pub fn has_stream_key(&self, user: UserId) -> Result<bool, StoreError> {
         self.read(|tx| Ok(tx.reading(STREAM_KEYS)?.get(user.number())?.is_some()))
     }

@@ -1,5 +1,5 @@
-//! Recounts everything: every count from its rows, every index from its records. Used by tests, before a backup is restored, and
-//! for a person who doubts.
+//! Recounts everything: every count from its rows, every index from its records. Used by tests, before restoring a
+//! backup, and for a person who suspects damage.
 
 use crate::failure::Outcome;
 use crate::reads::Reads as _;

@@ -138,7 +138,7 @@ fn nodes() -> Vec<PathBuf> {
     nodes.into_iter().take(MOST_CHIPS).map(|(_, path)| path).collect()
 }
 
-/// ` by NAME`, when the line is in use; without a name where its user has none.
+/// ` by NAME` when the line is in use, empty when its user gave no name; `None` when it is free.
 fn user_of(chip: &Path, line: u32) -> Option<String> {
     let info = Chip::from_path(chip).ok()?.line_info(line).ok()?;
     let name = info.consumer;

@@ -17,7 +17,7 @@ use std::time::Duration;
 const NOISE: Duration = Duration::from_millis(1);
 /// The line's user, as `gpioinfo` shows it.
 const CONSUMER: &str = "perchd";
-/// The nodes' group on Raspberry Pi OS and by our udev rules.
+/// Group of the device nodes on Raspberry Pi OS and under our udev rules.
 const GROUP: &str = "gpio";
 
 /// How something is wired to a line.
@@ -29,25 +29,25 @@ pub struct Wiring {
     pub line: u32,
     /// The level at which the contact is closed, or the switch is on.
     pub active: Level,
-    /// Resistor of the chip, for contacts.
+    /// The chip's own resistor, for contacts.
     pub bias: Bias,
 }
 
 /// Voltage of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
-    /// Ground.
+    /// Ground level.
     Low,
-    /// Supply.
+    /// Supply level.
     High,
 }
 
 /// The resistor that sets the level while the contact is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bias {
-    /// A resistor outside of the chip.
+    /// The chip adds none: the board has its own resistor.
     None,
-    /// To the supply.
+    /// To the supply voltage.
     PullUp,
     /// To ground.
     PullDown,
@@ -56,13 +56,13 @@ pub enum Bias {
 /// A chip as the kernel describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChipReport {
-    /// Its node.
+    /// The chip's device node.
     pub path: PathBuf,
-    /// `gpiochip0`
+    /// The kernel's name for it: `gpiochip0`.
     pub name: String,
-    /// Of the driver: `pinctrl-bcm2711`.
+    /// Label that the driver gives the chip, for example `pinctrl-bcm2711`.
     pub label: String,
-    /// How many it has.
+    /// Number of lines.
     pub lines: u32,
 }
 
@@ -87,13 +87,13 @@ pub fn chips() -> (Vec<ChipReport>, Vec<ContactError>) {
     character_device::chips()
 }
 
-/// The Raspberry Pi whose header rppal drives, as it names it.
+/// The model name of the Raspberry Pi whose header rppal drives.
 pub fn header() -> Option<String> {
     raspberry_pi::model()
 }
 
 impl ChipReport {
-    /// For people.
+    /// A description for people.
     pub fn describe(&self) -> String {
         format!("{} ({})", self.name, self.label)
     }
@@ -102,7 +102,7 @@ impl ChipReport {
         wanted == self.name || wanted == self.label || self.path.as_os_str() == wanted
     }
 
-    /// Of a Raspberry Pi's 40 pins.
+    /// True if this chip drives a Raspberry Pi's 40-pin header.
     fn is_header(&self) -> bool {
         ["pinctrl-bcm2835", "pinctrl-bcm2711", "pinctrl-rp1"].contains(&self.label.as_str())
     }

@@ -18,13 +18,14 @@ pub(super) fn model() -> Option<String> {
     has_registers(info.soc()).then(|| info.model().to_string())
 }
 
-/// The header, where the wiring is on one and rppal can drive it; the character device is used, or explains the failure, otherwise.
+/// The header, if the wiring is on one and rppal can drive it. Otherwise the character device is used, or explains the
+/// failure.
 pub(super) fn header(wiring: &Wiring) -> Option<Header> {
-    // A chip that the configuration names may be another one.
+    // A chip that the configuration names may not be the header's.
     let (None, Some(model)) = (&wiring.chip, model()) else { return None };
     match Gpio::new() {
         Ok(gpio) => Some(Header { gpio, model }),
-        // It fails where the chips' numbers have a gap, for example.
+        // It fails when the chips' numbers have a gap, for example.
         Err(error) => {
             tracing::debug!("rppal cannot drive the header of the {model}: {error}");
             None
@@ -32,8 +33,8 @@ pub(super) fn header(wiring: &Wiring) -> Option<Header> {
     }
 }
 
-/// Whether this user may access its registers. Kernels without the Raspberry Pi's patches lack this node, and rppal would then use all of
-/// `/dev/mem`.
+/// True if this user may access its registers. Kernels without the Raspberry Pi's patches lack this node, and rppal
+/// would then use all of `/dev/mem`.
 fn has_registers(soc: SoC) -> bool {
     let node = if soc == SoC::Bcm2712 { "/dev/gpiomem0" } else { "/dev/gpiomem" };
     std::fs::OpenOptions::new().read(true).write(true).open(node).is_ok()
@@ -109,7 +110,7 @@ impl Contact for HeaderContact {
 
 impl Drop for HeaderContact {
     fn drop(&mut self) {
-        // Without this rppal goes on listening and the line stays in use. An error here means that the chip is gone.
+        // Without this, rppal keeps listening and the line stays in use. An error here means that the chip is gone.
         let _ = self.pin.clear_interrupt();
     }
 }

@@ -3,9 +3,9 @@
 /// The kernel's contiguous memory allocator, bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ContiguousMemory {
-    /// Set aside at boot (`cma=`).
+    /// Bytes set aside at boot (`cma=`).
     pub total: u64,
-    /// Not in use.
+    /// Bytes not in use.
     pub free: u64,
 }
 

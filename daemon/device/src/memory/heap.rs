@@ -4,7 +4,7 @@
 //! memory of their password hashing, about 10 MB each, stayed resident. Each thread's arena keeps a share of its own, too.
 
 /// Blocks of this many bytes or more are mapped on their own and unmapped when they are freed. The buffers that a camera's stream is read
-/// into several times a second are smaller: mapping them anew each time would cost more than reading them.
+/// into several times a second are smaller: mapping them again each time would cost more than reading them.
 #[cfg(target_env = "gnu")]
 const MAPPED: libc::c_int = 512 * 1024;
 

@@ -63,16 +63,17 @@ impl KernelMemoryWriter {
 impl KernelMemory {
     fn seal(file: &File, length: usize) -> io::Result<NonNull<c_void>> {
         fcntl_add_seals(file, SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE)?;
-        // Private, because kernels before 6.7 refuse shared mappings of files that are sealed against writing, even read-only ones. As
-        // nobody writes, the pages are the file's own all the same. Not populated, because most viewers get the bytes by sendfile.
-        // SAFETY: a new mapping at an address of the kernel's choice touches no memory of ours. The file is as long as the mapping and
-        // is sealed against shrinking (a read beyond its end would be a SIGBUS) and against writing (`&[u8]` must not change).
+        // Private, because kernels before 6.7 refuse shared mappings of files that are sealed against writing, even
+        // read-only ones. As nobody writes, the pages are still the file's own. Not populated, because most viewers get
+        // the bytes by sendfile. SAFETY: a new mapping at an address of the kernel's choice touches no memory of ours.
+        // The file is as long as the mapping and is sealed against shrinking (a read beyond its end would be a SIGBUS)
+        // and against writing (`&[u8]` must not change).
         let address =
             unsafe { mmap(std::ptr::null_mut(), length, ProtFlags::READ, MapFlags::PRIVATE, file, 0) }?;
         NonNull::new(address).ok_or_else(|| io::ErrorKind::OutOfMemory.into())
     }
 
-    /// The offset of `part` in the file, bytes; `None` when it is no part of these bytes.
+    /// The offset of `part` in the file, bytes; `None` when it is not a part of these bytes.
     pub fn offset_of(&self, part: &[u8]) -> Option<u64> {
         let own = self.as_ref().as_ptr_range();
         let part = part.as_ptr_range();
@@ -96,7 +97,7 @@ impl AsFd for KernelMemory {
 
 impl Drop for KernelMemory {
     fn drop(&mut self) {
-        // SAFETY: made by `seal` with this length, and nobody borrows it any more. The result tells of wrong arguments only.
+        // made by `seal` with this length, and nobody borrows it any more. munmap fails only on wrong arguments.
         let _ = unsafe { munmap(self.address.as_ptr(), self.length) };
     }
 }

@@ -30,7 +30,7 @@ pub struct Camera {
     layout: Option<Layout>,
     history: FrameHistory,
     losses: Losses,
-    /// Something was lost since the last good frame.
+    /// True if something was lost since the last good frame.
     after_loss: bool,
 }
 
@@ -43,18 +43,18 @@ pub struct Frame {
     end: usize,
     /// When it was captured, on the monotonic clock.
     pub captured_at: Duration,
-    /// Frames before it were lost: the driver's sequence numbers have a gap, or buffers were broken. No harm for raw frames; see
-    /// [`super::encoder::CodedPicture::after_loss`] for coded ones.
+    /// True if frames before it were lost: the driver's sequence numbers have a gap, or buffers were broken. Raw frames
+    /// do not suffer; see [`super::encoder::CodedPicture::after_loss`] for coded ones.
     pub after_loss: bool,
 }
 
 impl Frame {
-    /// The place of its buffer in the camera's queue.
+    /// The buffer's index in the camera's queue.
     pub fn index(&self) -> u32 {
         self.index
     }
 
-    /// Payload, bytes.
+    /// Payload, in bytes.
     pub fn bytes_used(&self) -> usize {
         self.end - self.start
     }
@@ -63,12 +63,13 @@ impl Frame {
 impl Camera {
     /// Three frames may be held by us or the encoder while the camera fills a fourth, so that a slow moment loses none.
     const BUFFERS: u32 = 4;
-    /// One is filled while the other is read.
+    /// One buffer is filled while the other is read.
     const FEWEST_BUFFERS: u32 = 2;
     /// Most buffers that one call dequeues, so that the caller gets to check its deadline.
     const BURST: usize = 8;
 
-    /// Opens a camera and starts it in exactly this format and size. The rate is a wish. Pictures are progressive where the camera can do that.
+    /// Opens a camera and starts it in exactly this format and size. The rate is a wish. Pictures are progressive if
+    /// the camera can do that.
     pub fn open(path: &Path, wanted: &Mode) -> Result<Self, DeviceError> {
         let device = Arc::new(VideoDevice::open(path)?);
         let capability = device.capability()?;
@@ -125,7 +126,7 @@ impl Camera {
         &self.name
     }
 
-    /// Where it was opened.
+    /// The path it was opened by.
     pub fn path(&self) -> &Path {
         self.device.path()
     }
@@ -140,7 +141,7 @@ impl Camera {
         self.format
     }
 
-    /// Its pictures are made of two fields that were taken at different moments.
+    /// True if its pictures consist of two fields that were taken at different moments.
     pub fn is_interlaced(&self) -> bool {
         self.format.field == Field::Interlaced
     }
@@ -160,7 +161,7 @@ impl Camera {
         self.losses
     }
 
-    /// How many buffers it has.
+    /// Number of its buffers.
     pub fn buffers(&self) -> usize {
         self.queue.len()
     }
@@ -194,7 +195,8 @@ impl Camera {
         Ok(None)
     }
 
-    /// The error to report when [`wait`] reported one and [`Camera::next_frame`] then found neither a frame nor a reason: the queue is dead.
+    /// The error to report when [`wait`] reported one but [`Camera::next_frame`] found neither a frame nor a reason:
+    /// the queue is dead.
     pub fn failed(&self) -> DeviceError {
         DeviceError::Gone { path: self.device.path().into(), operation: "waiting for a picture" }
     }
@@ -209,7 +211,7 @@ impl Camera {
         self.layout?.picture(self.bytes(frame))
     }
 
-    /// The place of the rows in its buffers; `None` for coded formats.
+    /// Position of the rows in its buffers; `None` for coded formats.
     pub fn layout(&self) -> Option<Layout> {
         self.layout
     }
@@ -223,12 +225,14 @@ impl Camera {
         self.queue.enqueue(frame.index, 0, Duration::ZERO)
     }
 
-    /// All buffers as DMABUF files in the queue's order, for an encoder that reads frames in place. Fails where the driver cannot export.
+    /// Exports all buffers as DMABUF files in the queue's order, for an encoder that reads frames in place. Fails if
+    /// the driver cannot export.
     pub fn export(&self) -> Result<Vec<OwnedFd>, DeviceError> {
         (0..self.queue.len()).map(|index| self.queue.export(index as u32)).collect()
     }
 
-    /// Sets bitrate (bit/s) and key-frame interval (frames) of a camera that codes H.264 itself; controls that it lacks are skipped.
+    /// Sets bitrate (bit/s) and key-frame interval (frames) of a camera that codes H.264 itself; skips controls that it
+    /// lacks.
     pub fn set_coding(&self, bitrate: u32, keyframe_interval: u32) {
         for (control, value) in [
             (sys::V4L2_CID_MPEG_VIDEO_BITRATE, bitrate),
@@ -250,7 +254,7 @@ impl Camera {
     }
 }
 
-/// Asks for progressive pictures, else for interlaced ones; an error where the camera gives neither.
+/// Asks for progressive pictures, else for interlaced ones; an error if the camera gives neither.
 fn set_format(device: &VideoDevice, kind: QueueType, wanted: &Mode) -> Result<Format, DeviceError> {
     let progressive = Format::new(wanted.format, wanted.width, wanted.height);
     let mut format = device.set_format(kind, &progressive)?;
@@ -266,8 +270,8 @@ fn set_format(device: &VideoDevice, kind: QueueType, wanted: &Mode) -> Result<Fo
     }
 }
 
-/// The queue from which a node with these capabilities captures; `None` where it does not. A memory-to-memory device is no camera, a node
-/// that can be written to as well (v4l2loopback) is one.
+/// The queue from which a node with these capabilities captures; `None` if it does not. A memory-to-memory device is
+/// not a camera, but a node that can also be written to (v4l2loopback) is one.
 pub(crate) fn capture_queue(flags: Flags) -> Option<QueueType> {
     let m2m = flags.intersects(Flags::VIDEO_M2M | Flags::VIDEO_M2M_MPLANE);
     let captures = flags.intersects(Flags::VIDEO_CAPTURE | Flags::VIDEO_CAPTURE_MPLANE);
@@ -278,13 +282,13 @@ pub(crate) fn capture_queue(flags: Flags) -> Option<QueueType> {
     Some(QueueType { direction: Direction::Capture, multi_planar })
 }
 
-/// The interval of a rate, in thousandths of a frame.
+/// The frame interval of a rate, which is rounded to thousandths of a frame per second.
 pub(crate) fn frame_interval(frames_per_second: f64) -> v4l::Fraction {
     let thousandths = (frames_per_second * 1000.0).round().clamp(1.0, 1_000_000.0) as u32;
     v4l::Fraction::new(1000, thousandths)
 }
 
-/// The rate of an interval; `None` for nonsense.
+/// The rate of an interval; `None` if it makes no sense.
 pub(crate) fn rate_of(interval: v4l::Fraction) -> Option<f64> {
     let rate = f64::from(interval.denominator) / f64::from(interval.numerator);
     (rate.is_finite() && rate > 0.0).then_some(rate)

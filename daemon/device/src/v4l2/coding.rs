@@ -6,7 +6,7 @@
 use super::ioctl::VideoDevice;
 use v4l::v4l_sys as sys;
 
-/// What an encoder should aim at.
+/// The target of an encoder.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Coding {
     /// Bits per second.
@@ -72,7 +72,7 @@ fn set_first(device: &VideoDevice, control: u32, wishes: &[i32]) {
     }
 }
 
-/// The lowest level that holds such a stream, as the kernel's menu entry; the highest where none does.
+/// The lowest level that can hold this stream, as the kernel's menu entry; the highest level if none can.
 fn level_for(width: u32, height: u32, frames_per_second: f64, bitrate: u32) -> i32 {
     /// Macroblocks a picture and a second, kilobits a second (Baseline and Main), menu entry. From level 3 on: lower ones
     /// gain nothing and some encoders lack them.

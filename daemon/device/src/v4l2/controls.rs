@@ -35,7 +35,7 @@ pub enum ControlKind {
 /// A control and its present value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Control {
-    /// The kernel's number.
+    /// The kernel's number for the control.
     id: u32,
     /// Its name in a-z, 0-9 and `_`, such as `white_balance_automatic`; unique for a camera.
     pub key: String,
@@ -55,19 +55,19 @@ pub struct Control {
     pub value: Option<i32>,
     /// Entries of a menu: numbers and their meaning.
     pub items: Vec<(i32, String)>,
-    /// Cannot be set.
+    /// True if it cannot be set.
     pub is_read_only: bool,
-    /// Without effect now, usually because an automatic control is on.
+    /// True if it has no effect now, usually because an automatic control is on.
     pub is_inactive: bool,
 }
 
 /// Why a control was not set; then no control of the same request was set.
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
-    /// The camera has none of this name.
+    /// The camera has no control of this name.
     #[error("this camera has no control {key}; it has {there}")]
     Unknown {
-        /// As asked for.
+        /// The requested key.
         key: String,
         /// All keys.
         there: String,
@@ -77,9 +77,9 @@ pub enum ControlError {
     Value {
         /// The control's key.
         key: String,
-        /// As asked for.
+        /// The requested value.
         value: i32,
-        /// In words.
+        /// The accepted values, in words.
         accepted: String,
     },
     /// The driver refuses it now.
@@ -87,7 +87,7 @@ pub enum ControlError {
     Refused {
         /// The control's key.
         key: String,
-        /// In words.
+        /// The reason, in words.
         why: String,
     },
     /// The device fails.
@@ -96,7 +96,7 @@ pub enum ControlError {
 }
 
 impl ControlError {
-    /// The control that it is about, where it is about one.
+    /// The control that the error is about, if it is about one.
     pub fn key(&self) -> Option<&str> {
         match self {
             Self::Unknown { key, .. } | Self::Value { key, .. } | Self::Refused { key, .. } => Some(key),
@@ -161,7 +161,8 @@ pub fn set(path: &Path, wanted: &[(&str, i32)]) -> Result<Vec<Control>, ControlE
     changes.sort_by_key(|(control, _)| control.order());
     let values: Vec<(u32, i32)> = changes.iter().map(|(control, value)| (control.id, *value)).collect();
     if let Err((place, error)) = device.set_controls(&values) {
-        // The kernel checks all values before it sets any. A device may still fail in between; then those already set are restored.
+        // The kernel checks all values before it sets any. A device may still fail in between; then the values already
+        // set are restored.
         let done = &changes[..place.unwrap_or(0)];
         let before: Vec<(u32, i32)> =
             done.iter().filter_map(|(control, _)| Some((control.id, control.value?))).collect();
@@ -214,7 +215,7 @@ fn controls_of(device: &VideoDevice) -> Vec<Control> {
     while controls.len() < MOST_CONTROLS
         && let Some(raw) = device.next_control(after)
     {
-        // A driver that returns the same number again would make this loop for ever.
+        // Without this check, a driver that returns the same number again would make this loop endless.
         if raw.id <= after {
             break;
         }
@@ -264,7 +265,7 @@ fn understood(device: &VideoDevice, raw: &sys::v4l2_query_ext_ctrl) -> Option<Co
     })
 }
 
-/// Menus may have gaps.
+/// Reads a menu's entries. Menus may have gaps.
 fn items_of(device: &VideoDevice, raw: &sys::v4l2_query_ext_ctrl, are_numbers: bool) -> Vec<(i32, String)> {
     let least = i32::try_from(raw.minimum).unwrap_or(0).max(0);
     let most = i32::try_from(raw.maximum).unwrap_or(i32::MAX).min(least.saturating_add(MOST_ITEMS));
@@ -280,14 +281,14 @@ fn key_of(name: &str, id: u32) -> String {
 }
 
 impl VideoDevice {
-    /// The first control with a number above `after`, of those with a single value.
+    /// The first control with a number above `after` that has a single value.
     fn next_control(&self, after: u32) -> Option<sys::v4l2_query_ext_ctrl> {
         let mut raw = sys::v4l2_query_ext_ctrl { id: after | sys::V4L2_CTRL_FLAG_NEXT_CTRL, ..zeroed() };
         self.call(vidioc::VIDIOC_QUERY_EXT_CTRL, &mut raw).ok()?;
         Some(raw)
     }
 
-    /// What an entry of a menu says; `None` where the menu has a gap.
+    /// The text of a menu's entry; `None` for a gap in the menu.
     fn menu_item(&self, id: u32, index: u32, is_number: bool) -> Option<String> {
         let mut raw = sys::v4l2_querymenu { id, index, ..zeroed() };
         self.call(vidioc::VIDIOC_QUERYMENU, &mut raw).ok()?;
@@ -301,8 +302,8 @@ impl VideoDevice {
         })
     }
 
-    /// Sets all, or none where a value does not fit, as the kernel promises. An error carries the index at which setting failed, where the kernel
-    /// names one; the controls before it are set then.
+    /// Sets all values, or none if one does not fit, as the kernel promises. An error carries the index at which
+    /// setting failed, if the kernel names one; the controls before it have been set then.
     fn set_controls(&self, values: &[(u32, i32)]) -> Result<(), (Option<usize>, std::io::Error)> {
         let control = |&(id, value): &(u32, i32)| {
             let mut raw: sys::v4l2_ext_control = zeroed();

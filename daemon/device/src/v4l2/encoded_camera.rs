@@ -1,4 +1,4 @@
-//! A camera whose frames go through an encoder: without a copy where both drivers allow it, else with one.
+//! A camera whose frames go through an encoder: without a copy if both drivers allow it, else with one.
 //!
 //! Zero-copy: the camera's buffers are exported as DMABUF files and the encoder reads them in place; a buffer is lent to the encoder until the
 //! encoder returns it. Drivers refuse buffers one by one and only while streaming (an encoder that needs contiguous memory takes the buffers
@@ -24,7 +24,7 @@ pub struct EncodedCamera {
     lending: Option<Lending>,
     camera: Camera,
     encoder_path: PathBuf,
-    /// For an encoder that gets copies.
+    /// Settings for an encoder that gets copies.
     settings: EncoderSettings<'static>,
     /// Buffers dropped by earlier encoders of this camera.
     discarded_before: u64,
@@ -35,19 +35,19 @@ pub struct EncodedCamera {
 #[derive(Debug)]
 struct Lending {
     exported: Vec<OwnedFd>,
-    /// By place in the queue: the frames that the encoder is reading.
+    /// The frames that the encoder is reading, by their index in the queue.
     lent: Vec<Option<Frame>>,
-    /// A coded picture has come out of it.
+    /// True once a coded picture has come out.
     proven: bool,
 }
 
 impl EncodedCamera {
-    /// An encoder that took frames and returned nothing for this long is stuck. Pictures have to be back within five seconds, and closing a
-    /// stuck encoder takes some of them.
+    /// An encoder that took frames and returned nothing for this long is stuck. Pictures must be back within five
+    /// seconds, and closing a stuck encoder takes some of them.
     pub const PATIENCE: Duration = Duration::from_secs(1);
 
     /// Joins a running camera and the encoder at `encoder_path`, which has to take the camera's format. `gives` is H.264 except in tests.
-    /// Frames are imported where `import` allows it and both drivers can.
+    /// Frames are imported if `import` allows it and both drivers can.
     pub fn open(
         camera: Camera,
         encoder_path: &Path,
@@ -104,12 +104,12 @@ impl EncodedCamera {
         &self.encoder
     }
 
-    /// Whether the encoder reads frames where the camera put them.
+    /// True if the encoder reads frames in the camera's buffers.
     pub fn is_zero_copy(&self) -> bool {
         self.lending.is_some()
     }
 
-    /// Losses of both since the start.
+    /// Losses of camera and encoder since the start.
     pub fn losses(&self) -> Losses {
         let (camera, encoder) = (self.camera.losses(), self.encoder.losses());
         Losses { discarded: camera.discarded + self.discarded_before + encoder.discarded, ..camera }
@@ -120,7 +120,7 @@ impl EncodedCamera {
         self.encoder.force_key_frame()
     }
 
-    /// No more frames: [`EncodedCamera::next`] then gives what the encoder still holds.
+    /// Ends the input: [`EncodedCamera::next`] then returns the pictures that the encoder still holds.
     pub fn finish(&mut self) {
         if !std::mem::replace(&mut self.draining, true) {
             self.encoder.begin_drain();
@@ -163,7 +163,8 @@ impl EncodedCamera {
         }
     }
 
-    /// Waits for camera or encoder. Returns an error to report where a queue is dead, unless the next dequeue explains it better.
+    /// Waits for camera or encoder. Returns an error to report if a queue is dead, unless the next dequeue explains it
+    /// better.
     fn wait(&mut self, timeout: Duration) -> Result<Option<DeviceError>, DeviceError> {
         let takes_frames = self.encoder.has_room() && !self.draining;
         let for_camera = Readiness { capture: takes_frames, ..Readiness::default() };
@@ -179,7 +180,7 @@ impl EncodedCamera {
         })
     }
 
-    /// Returns buffers that the encoder has read to the camera.
+    /// Returns to the camera the buffers that the encoder has read.
     fn take_back(&mut self) -> Result<(), DeviceError> {
         while let Some(index) = self.encoder.reclaim()? {
             let lending = self.lending.as_mut();
@@ -224,7 +225,7 @@ impl EncodedCamera {
         self.camera.release(frame)
     }
 
-    /// Restarts the encoder with copies. The stream goes on with an IDR; frames inside the old encoder are lost.
+    /// Restarts the encoder with copies. The stream continues with an IDR; frames inside the old encoder are lost.
     fn copy_instead(&mut self, error: &DeviceError) -> Result<(), DeviceError> {
         tracing::info!(%error, "the encoder cannot read the camera's buffers: frames are copied to it");
         let lent = self.lending.take().map_or_else(Vec::new, |lending| lending.lent);

@@ -33,14 +33,14 @@ pub enum Input<'a> {
     Imported(&'a [OwnedFd]),
 }
 
-/// What an encoder is opened for.
+/// Settings for opening an encoder.
 #[derive(Clone, Copy, Debug)]
 pub struct EncoderSettings<'a> {
     /// Coded format; `H264` except in tests.
     pub gives: FourCC,
     /// The frames' format, visible size and colours. Stride and buffer size are the camera's for [`Input::Imported`], otherwise 0.
     pub takes: Format,
-    /// How frames get in.
+    /// How frames get into the encoder.
     pub input: Input<'a>,
     /// Bitrate and key-frame interval to aim at.
     pub coding: Coding,
@@ -53,7 +53,8 @@ pub struct CodedPicture {
     pub data: Bytes,
     /// When its frame was captured, on the monotonic clock.
     pub captured_at: Duration,
-    /// A coded picture before this one was lost. Whatever refers to the lost one decodes to smear, so nothing up to the next IDR can be used.
+    /// True if a coded picture before this one was lost. Pictures that refer to it decode to smear, so nothing before
+    /// the next IDR can be used.
     pub after_loss: bool,
 }
 
@@ -62,15 +63,15 @@ pub struct CodedPicture {
 pub struct Encoder {
     device: Arc<VideoDevice>,
     name: String,
-    /// Raw frames in.
+    /// Queue for raw frames.
     output: Queue,
-    /// Coded pictures out.
+    /// Queue of coded pictures.
     capture: Queue,
     format: Format,
     layout: Layout,
     pending: Pending,
     losses: Losses,
-    /// A coded picture was lost since the last one that was given out.
+    /// True if a coded picture was lost since the last one that was returned.
     after_loss: bool,
     draining: bool,
 }
@@ -154,7 +155,7 @@ impl Encoder {
         &self.name
     }
 
-    /// Where it was opened.
+    /// The path it was opened by.
     pub fn path(&self) -> &Path {
         self.device.path()
     }
@@ -174,12 +175,12 @@ impl Encoder {
         self.losses
     }
 
-    /// Whether it can take a frame now. Call [`Encoder::reclaim`] first to free buffers that it has read.
+    /// True if it can take a frame now. Call [`Encoder::reclaim`] first to free buffers that it has read.
     pub fn has_room(&self) -> bool {
         !self.draining && self.output.free().is_some()
     }
 
-    /// Frames inside.
+    /// Number of frames inside.
     pub fn pending(&self) -> usize {
         self.pending.len()
     }
@@ -300,7 +301,8 @@ fn unsupported(device: &VideoDevice, lacks: String) -> DeviceError {
     DeviceError::Unsupported { path: device.path().into(), lacks }
 }
 
-/// The place of the rows in the encoder's buffers; an error when it cannot take such frames, or cannot read them where the camera puts them.
+/// The position of the rows in the encoder's buffers; an error when it cannot take such frames, or cannot read them
+/// where the camera puts them.
 fn input_layout(
     device: &VideoDevice,
     answer: &Format,

@@ -12,17 +12,17 @@ use v4l::v4l_sys as sys;
 pub struct Format {
     /// Pixel or coded format.
     pub fourcc: FourCC,
-    /// Pixels.
+    /// Width in pixels.
     pub width: u32,
-    /// Pixels; an encoder may round the rows of its input buffer up.
+    /// Height in pixels; an encoder may round up the rows of its input buffer.
     pub height: u32,
     /// Bytes from one row of the first plane to the next; 0 for coded formats, or to let the driver choose.
     pub bytes_per_line: u32,
-    /// Bytes of a buffer; 0 lets the driver choose.
+    /// Size of a buffer, in bytes; 0 lets the driver choose.
     pub size_image: u32,
-    /// Which rows were taken at the same moment.
+    /// The rows that were taken at the same moment.
     pub field: Field,
-    /// How numbers become colours.
+    /// The mapping of numbers to colours.
     pub colorimetry: Colorimetry,
 }
 
@@ -34,7 +34,7 @@ impl Format {
         Self { fourcc, width, height, bytes_per_line: 0, size_image: 0, field, colorimetry }
     }
 
-    /// As the kernel takes it.
+    /// The kernel's form of the format.
     pub(super) fn to_kernel(self, queue: QueueType) -> sys::v4l2_format {
         let mut raw = sys::v4l2_format { type_: queue.raw(), ..zeroed() };
         let colorimetry = self.colorimetry;
@@ -70,7 +70,7 @@ impl Format {
         raw
     }
 
-    /// From the kernel's answer; the error is an unsupported number of memory planes.
+    /// Reads the kernel's answer; the error is an unsupported number of memory planes.
     pub(super) fn from_kernel(queue: QueueType, raw: &sys::v4l2_format) -> Result<Self, u8> {
         if !queue.multi_planar {
             // SAFETY: the kernel filled in the single-planar member, as the type in the request says.
@@ -115,7 +115,7 @@ impl Format {
     }
 }
 
-/// When the rows of a buffer were taken (Linux media userspace API, "Field Order").
+/// The moments at which the rows of a buffer were taken (Linux media userspace API, "Field Order").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Field {
     /// All rows at one moment (`V4L2_FIELD_NONE`).
@@ -161,8 +161,8 @@ impl fmt::Display for Field {
     }
 }
 
-/// The kernel's numbers for colour space, `Y'CbCr` encoding, quantization and transfer function; only passed on, from the camera
-/// to the encoder.
+/// The kernel's numbers for colour space, `Y'CbCr` encoding, quantization and transfer function; passed on unread, from
+/// the camera to the encoder.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Colorimetry {
     /// `V4L2_COLORSPACE_…`

@@ -1,7 +1,7 @@
 //! The kernel's V4L2 calls as safe methods over plain values, single- and multi-planar alike.
 //!
 //! Linux media userspace API, part I, "Function Reference". One memory plane per buffer is supported, which every driver that
-//! Perch aims at offers. Must not be here: policy, such as how many buffers, which format, what to retry.
+//! Perch aims at offers. Must not be here: policy, such as the number of buffers, the format, or retries.
 
 use super::format::Format;
 use super::kernel::{KernelStruct, StreamType, zeroed};
@@ -39,37 +39,37 @@ impl Memory {
 /// Names and capabilities of a device (`VIDIOC_QUERYCAP`), the names made printable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Capability {
-    /// Driver, e.g. `uvcvideo`.
+    /// Name of the driver, e.g. `uvcvideo`.
     pub driver: String,
     /// Product name, for people.
     pub card: String,
-    /// Where it is plugged in, e.g. `usb-0000:01:00.0-1.2`.
+    /// The socket it is plugged into, e.g. `usb-0000:01:00.0-1.2`.
     pub bus_info: String,
     /// Capabilities of this node (not of the whole device).
     pub flags: v4l::capability::Flags,
-    /// Its inputs are wired by a media controller (`V4L2_CAP_IO_MC`), which the flags of the crate `v4l` do not know.
+    /// True if a media controller wires its inputs (`V4L2_CAP_IO_MC`), which the flags of the crate `v4l` do not know.
     pub media_controller: bool,
 }
 
 /// One entry of a format enumeration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FormatDescription {
-    /// The code.
+    /// The four-character code.
     pub fourcc: FourCC,
-    /// The driver's words.
+    /// The driver's description.
     pub description: String,
 }
 
 /// A buffer as the kernel describes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BufferInfo {
-    /// Place in the queue, as the driver says.
+    /// Index in the queue, from the driver.
     pub index: u32,
-    /// Where the payload begins, bytes.
+    /// Start of the payload, in bytes.
     pub data_offset: u32,
-    /// Where the payload ends, bytes.
+    /// End of the payload, in bytes.
     pub bytes_used: u32,
-    /// Size of the memory, bytes.
+    /// Size of the memory, in bytes.
     pub length: u32,
     /// `V4L2_BUF_FLAG_…`
     pub flags: u32,
@@ -77,14 +77,14 @@ pub struct BufferInfo {
     pub sequence: u32,
     /// The driver's timestamp or, for an encoder, the frame's own; `None` when negative.
     pub timestamp: Option<Duration>,
-    /// Offset to map it at.
+    /// Offset for mapping it.
     pub map_offset: u32,
 }
 
 /// A buffer to be queued.
 #[derive(Clone, Copy, Debug)]
 pub struct QueuedBuffer<'a> {
-    /// Place in the queue.
+    /// Index in the queue.
     pub index: u32,
     /// Payload, bytes; 0 for capture.
     pub bytes_used: u32,
@@ -92,7 +92,7 @@ pub struct QueuedBuffer<'a> {
     pub length: u32,
     /// The imported memory, for [`Memory::Dmabuf`].
     pub dmabuf: Option<BorrowedFd<'a>>,
-    /// Stamp to be copied to the coded picture.
+    /// Timestamp for the driver to copy to the coded picture.
     pub timestamp: Duration,
 }
 
@@ -123,7 +123,7 @@ impl VideoDevice {
         Ok(Self { file, path: path.to_path_buf() })
     }
 
-    /// Where it was opened.
+    /// The path it was opened by.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -154,7 +154,7 @@ impl VideoDevice {
         move |source| DeviceError::working(&self.path, operation, source)
     }
 
-    /// Names and abilities.
+    /// Names and capabilities.
     pub fn capability(&self) -> Result<Capability, DeviceError> {
         let mut raw: sys::v4l2_capability = zeroed();
         self.call(vidioc::VIDIOC_QUERYCAP, &mut raw).map_err(self.failed("asking what it is"))?;
@@ -172,26 +172,26 @@ impl VideoDevice {
         })
     }
 
-    /// Whether there is anything to capture from.
+    /// True if it has an input to capture from.
     pub fn has_input(&self) -> bool {
         self.call(vidioc::VIDIOC_ENUMINPUT, &mut zeroed::<sys::v4l2_input>()).is_ok()
     }
 
-    /// The format at a place of the enumeration; `None` after the last.
+    /// The format at an index of the enumeration; `None` after the last.
     pub fn enumerate_format(&self, queue: QueueType, index: u32) -> Option<FormatDescription> {
         let mut raw = sys::v4l2_fmtdesc { index, type_: queue.raw(), ..zeroed() };
         self.call(vidioc::VIDIOC_ENUM_FMT, &mut raw).ok()?;
         Some(FormatDescription { fourcc: raw.pixelformat.into(), description: printable(&raw.description) })
     }
 
-    /// The frame size at a place of the enumeration; `None` after the last, or when the driver does not enumerate.
+    /// The frame size at an index of the enumeration; `None` after the last, or when the driver does not enumerate.
     pub fn enumerate_size(&self, fourcc: FourCC, index: u32) -> Option<FrameSizeEnum> {
         let mut raw = sys::v4l2_frmsizeenum { index, pixel_format: fourcc.into(), ..zeroed() };
         self.call(vidioc::VIDIOC_ENUM_FRAMESIZES, &mut raw).ok()?;
         FrameSizeEnum::try_from(raw).ok()
     }
 
-    /// The frame interval at a place of the enumeration; `None` after the last, or when the driver does not enumerate.
+    /// The frame interval at an index of the enumeration; `None` after the last, or when the driver does not enumerate.
     pub fn enumerate_interval(
         &self,
         fourcc: FourCC,
@@ -232,7 +232,8 @@ impl VideoDevice {
         })
     }
 
-    /// Asks for a frame interval in seconds (`VIDIOC_S_PARM`); the answer is the one in force. `None`: the driver has none.
+    /// Asks for a frame interval in seconds (`VIDIOC_S_PARM`); returns the one in force, or `None` if the driver has
+    /// none.
     pub fn set_frame_interval(&self, queue: QueueType, interval: v4l::Fraction) -> Option<v4l::Fraction> {
         let mut raw = sys::v4l2_streamparm { type_: queue.raw(), ..zeroed() };
         // The capture and the output member have the interval and its flag at the same places (videodev2.h).
@@ -260,7 +261,7 @@ impl VideoDevice {
         self.call(VIDIOC_S_SELECTION, &mut raw).map_err(self.failed("cropping"))
     }
 
-    /// Asks for buffers; the answer is how many there are now. 0 frees them.
+    /// Asks for buffers; returns how many exist now. 0 frees them.
     pub fn request_buffers(&self, queue: QueueType, memory: Memory, count: u32) -> io::Result<u32> {
         let mut raw =
             sys::v4l2_requestbuffers { count, type_: queue.raw(), memory: memory.raw(), ..zeroed() };
@@ -363,7 +364,7 @@ impl VideoDevice {
         self.stream(queue, vidioc::VIDIOC_STREAMON).map_err(self.failed("starting to stream"))
     }
 
-    /// Stops a queue; all its buffers are ours again.
+    /// Stops a queue; all its buffers then belong to us again.
     pub fn stream_off(&self, queue: QueueType) -> Result<(), DeviceError> {
         self.stream(queue, vidioc::VIDIOC_STREAMOFF).map_err(self.failed("stopping"))
     }
@@ -373,7 +374,7 @@ impl VideoDevice {
         self.call(request, &mut raw)
     }
 
-    /// The range of a control; `None` when there is none, or it is disabled.
+    /// The range of a control; `None` when it does not exist or is disabled.
     pub fn control_range(&self, id: u32) -> Option<ControlRange> {
         let mut raw = sys::v4l2_queryctrl { id, ..zeroed() };
         self.call(vidioc::VIDIOC_QUERYCTRL, &mut raw).ok()?;
@@ -418,11 +419,11 @@ impl AsFd for VideoDevice {
 /// `_IOWR('V', 0x5f, struct v4l2_selection)`, which the crate `v4l` lacks.
 const VIDIOC_S_SELECTION: vidioc::_IOC_TYPE = {
     let size = size_of::<sys::v4l2_selection>() as vidioc::_IOC_TYPE;
-    // Direction read and write has the same bits on all of Perch's architectures (asm-generic/ioctl.h).
+    // Read and write together have the same bits on all of Perch's architectures (asm-generic/ioctl.h).
     (3 << 30) | (size << 16) | ((b'V' as vidioc::_IOC_TYPE) << 8) | 0x5f
 };
 
-/// A name out of a fixed C array: up to the first zero, control characters and broken UTF-8 replaced.
+/// A name from a fixed C array: up to the first zero, with control characters and broken UTF-8 replaced.
 pub(super) fn printable(bytes: &[u8]) -> String {
     let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
     String::from_utf8_lossy(&bytes[..end])

@@ -1,4 +1,4 @@
-//! Where the rows of a picture lie in a buffer: strides, plane offsets, and the copy between two layouts.
+//! The position of a picture's rows in a buffer: strides, plane offsets, and the copy between two layouts.
 //!
 //! Linux media userspace API, "Image Formats" (YUYV, NV12, YU12 with one memory plane). Pure. Drivers align rows and planes
 //! to their hardware's needs (`bytesperline`, `sizeimage`); at widths such as 1296 a program that ignores that shows skewed pictures.
@@ -16,12 +16,12 @@ struct PlaneLayout {
     row_bytes: usize,
 }
 
-/// The place of a raw picture in a buffer.
+/// The position of a raw picture in a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
     format: PixelFormat,
     planes: [PlaneLayout; 3],
-    /// Visible size.
+    /// Visible size, in pixels.
     width: u32,
     height: u32,
 }
@@ -80,13 +80,13 @@ impl Layout {
         &self.planes[..count]
     }
 
-    /// The fewest bytes that hold the whole picture (the padding of the last row may be absent); `None` on overflow.
+    /// The fewest bytes that hold the whole picture (the last row may lack its padding); `None` on overflow.
     fn needed(&self) -> Option<usize> {
         let last = self.planes().last()?;
         last.stride.checked_mul(last.rows - 1)?.checked_add(last.row_bytes)?.checked_add(last.offset)
     }
 
-    /// Bytes that a buffer must carry for the picture to be whole.
+    /// Bytes that a buffer must hold for a whole picture.
     pub fn minimum_bytes(&self) -> usize {
         self.needed().unwrap_or(usize::MAX)
     }
@@ -131,7 +131,8 @@ impl Layout {
         true
     }
 
-    /// Whether every row is at the same place in both layouts, so that a device that expects `other` can read a buffer of this one.
+    /// True if every row is at the same place in both layouts, so a device that expects `other` can read a buffer of
+    /// this one.
     pub fn same_places(&self, other: &Self) -> bool {
         self == other
     }
@@ -140,7 +141,7 @@ impl Layout {
 /// One plane of a raw picture.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Plane<'a> {
-    /// Rows, `stride` bytes apart; the padding of the last row may be absent.
+    /// Rows, `stride` bytes apart; the last row may lack its padding.
     pub data: &'a [u8],
     /// Bytes from one row to the next.
     pub stride: usize,
@@ -151,11 +152,11 @@ pub struct Plane<'a> {
 pub struct Picture<'a> {
     /// Layout of the planes.
     pub format: PixelFormat,
-    /// Pixels.
+    /// Width in pixels.
     pub width: u32,
-    /// Pixels.
+    /// Height in pixels.
     pub height: u32,
-    /// As many as the format has; the others are empty.
+    /// The format's planes; the remaining ones are empty.
     pub planes: [Plane<'a>; 3],
 }
 
@@ -167,7 +168,7 @@ mod tests {
     const RAW: [PixelFormat; 3] = [PixelFormat::Yuyv, PixelFormat::Nv12, PixelFormat::I420];
 
     fn buffer(format: PixelFormat, width: u32, height: u32, bytes_per_line: u32) -> Format {
-        let size_image = bytes_per_line * height * 2; // roomy: what is tested is where rows lie
+        let size_image = bytes_per_line * height * 2; // larger than needed: the test is about the position of rows
         Format { bytes_per_line, size_image, ..Format::new(format, width, height) }
     }
 
@@ -207,7 +208,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the strides and extra rows, copying there and back gives the same picture, and the padding is left alone.
+        /// With any strides and extra rows, copying there and back gives the same picture and leaves the padding alone.
         #[test]
         fn a_picture_survives_copies_between_layouts(
             format in prop::sample::select(RAW.as_slice()),
@@ -236,7 +237,7 @@ mod tests {
             }
         }
 
-        /// No answer of a driver makes the arithmetic panic, and what has a layout lies inside the buffer.
+        /// No driver's answer makes the arithmetic panic, and every layout lies inside its buffer.
         #[test]
         fn lying_drivers_do_not_panic(
             format in prop::sample::select(RAW.as_slice()),

@@ -10,7 +10,7 @@ pub(super) struct Pending {
     stamps: VecDeque<Duration>,
     /// The timestamp of the last coded picture.
     last: Duration,
-    /// Since when, and for how many frames, nothing has come out.
+    /// The time since which nothing has come out, and the frames that went in meanwhile.
     silent_since: Option<Duration>,
     silent_frames: u32,
 }
@@ -24,7 +24,7 @@ impl Pending {
         Duration::new(captured_at.as_secs(), captured_at.subsec_micros() * 1000)
     }
 
-    /// A frame went in.
+    /// Notes a frame that went in.
     pub(super) fn submitted(&mut self, stamp: Duration, now: Duration) {
         if self.stamps.len() == Self::MOST {
             self.stamps.pop_front();
@@ -34,8 +34,8 @@ impl Pending {
         self.silent_frames += 1;
     }
 
-    /// Notes a coded picture; returns when its frame was captured. `carried` is the buffer's own timestamp, `copies` whether the driver
-    /// promises to copy it from the frame.
+    /// Notes a coded picture; returns the time its frame was captured. `carried` is the buffer's own timestamp;
+    /// `copies` says that the driver promises to copy it from the frame.
     pub(super) fn coded(&mut self, carried: Option<Duration>, copies: bool, now: Duration) -> Duration {
         self.silent_frames = 0;
         if let Some(place) =
@@ -45,7 +45,7 @@ impl Pending {
             self.stamps.drain(..place);
             self.last = self.stamps.pop_front().unwrap_or(self.last);
         } else if carried.is_none_or(|carried| carried != self.last) {
-            // Headers in a buffer of their own carry no frame's timestamp and use none up.
+            // Headers in a buffer of their own carry no frame's timestamp and consume none.
             let oldest = if copies { self.stamps.front().copied() } else { self.stamps.pop_front() };
             self.last = oldest.unwrap_or(self.last);
         }
@@ -60,7 +60,7 @@ impl Pending {
         (silent > patience && self.silent_frames >= frames).then_some(silent)
     }
 
-    /// Frames inside.
+    /// Number of frames inside.
     pub(super) fn len(&self) -> usize {
         self.stamps.len()
     }

@@ -6,25 +6,26 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-/// What a device has for us after [`wait`].
+/// The result of [`wait`] for one device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Readiness {
     /// A capture buffer is finished.
     pub capture: bool,
     /// An output buffer is free again.
     pub output: bool,
-    /// The queue is in error, or the device is gone: the next dequeue tells which.
+    /// The queue is in error, or the device is gone: the next dequeue says which.
     pub error: bool,
 }
 
 impl Readiness {
-    /// In error with nothing to fetch.
+    /// True for a queue in error with nothing to dequeue.
     pub fn is_dead(self) -> bool {
         self.error && !self.capture && !self.output
     }
 }
 
-/// Waits until one of the devices has something of what is asked for, `timeout` at most. A signal ends the wait early.
+/// Waits until one of the devices has something that its `Readiness` asks for, `timeout` at most. A signal ends the
+/// wait early.
 pub fn wait<const N: usize>(
     devices: [(&VideoDevice, Readiness); N],
     timeout: Duration,

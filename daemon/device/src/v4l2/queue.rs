@@ -1,7 +1,7 @@
 //! One buffer queue of a video device and its buffers, from REQBUFS over QBUF and DQBUF to their release.
 //!
 //! Linux media userspace API, "Input/Output". No answer of a driver makes it panic; dropping it stops the stream, unmaps and
-//! frees the buffers. `capture` and `encoder` know what is in them.
+//! frees the buffers. `capture` and `encoder` know their content.
 
 use super::ioctl::{BufferInfo, Memory, QueuedBuffer, VideoDevice};
 use super::queue_type::QueueType;
@@ -17,7 +17,7 @@ use std::time::Duration;
 pub enum Dequeued {
     /// A finished buffer; it belongs to us again.
     Buffer(BufferInfo),
-    /// None is finished.
+    /// No buffer is finished.
     Nothing,
     /// The last buffer of a drain was dequeued before (`EPIPE`).
     Drained,
@@ -35,10 +35,10 @@ pub struct Queue {
 
 #[derive(Debug)]
 struct Buffer {
-    /// None for imported memory.
+    /// `None` for imported memory.
     mapping: Option<Mapping>,
     length: u32,
-    /// The driver owns it; its memory must not be read.
+    /// True while the driver owns it; its memory must not be read then.
     queued: bool,
 }
 
@@ -66,7 +66,7 @@ impl Queue {
                 Err(error) => return Err(DeviceError::working(device.path(), "asking for buffers", error)),
             }
         };
-        // VIDEO_MAX_FRAME is 32. Later kernels allow more; this bounds a driver that grants more than was asked for.
+        // VIDEO_MAX_FRAME is 32. Later kernels allow more; this bounds a driver that grants more than requested.
         for index in 0..granted.min(wanted.max(needed).max(32)) {
             let buffer = match memory {
                 Memory::Mmap => {
@@ -85,7 +85,7 @@ impl Queue {
         DeviceError::OutOfMemory { path: self.device.path().into(), needed, buffer_bytes, got }
     }
 
-    /// How many buffers there are.
+    /// Number of buffers.
     pub fn len(&self) -> usize {
         self.buffers.len()
     }
@@ -105,12 +105,12 @@ impl Queue {
         self.buffers.iter().filter(|buffer| buffer.queued).count()
     }
 
-    /// A buffer that we own.
+    /// The index of a buffer that we own.
     pub fn free(&self) -> Option<u32> {
         self.buffers.iter().position(|buffer| !buffer.queued).map(|index| index as u32)
     }
 
-    /// The size of a buffer's memory, bytes.
+    /// The size of a buffer's memory, in bytes.
     pub fn capacity(&self, index: u32) -> usize {
         self.buffers.get(index as usize).map_or(0, |buffer| buffer.length as usize)
     }
@@ -251,8 +251,8 @@ impl Mapping {
     }
 
     fn bytes(&self) -> &[u8] {
-        // SAFETY: mapped for this length until drop. `Queue` calls this for buffers that the driver has given back only; a driver
-        // that writes all the same changes bytes that any value is valid for.
+        // SAFETY: mapped for this length until drop. `Queue` calls this only for buffers that the driver has given
+        // back; if a driver writes to them regardless, it changes bytes that are valid with any value.
         unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.length) }
     }
 

@@ -1,13 +1,13 @@
-//! Which queue of a device is meant.
+//! The type of a device's queue.
 
 use v4l::v4l_sys as sys;
 
-/// Which of a device's queues, and through which of the two interfaces.
+/// One of a device's queues, and which of the two interfaces it uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueueType {
-    /// What flows.
+    /// The direction of the data.
     pub direction: Direction,
-    /// The multi-planar interface (as bcm2835-codec has it).
+    /// True for the multi-planar interface (as in bcm2835-codec).
     pub multi_planar: bool,
 }
 

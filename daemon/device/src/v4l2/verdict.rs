@@ -1,17 +1,18 @@
-//! Whether a dequeued buffer is usable, when it was captured, and how many frames were lost before it.
+//! Judges a dequeued buffer: is it usable, when was it captured, and how many frames were lost before it?
 //!
 //! Pure. Drivers flag buffers as broken, return empty ones, skip sequence numbers and jump in time; each of these is handled and counted.
 //!
-//! The times of a stream's samples are mended in one place, the timeline of `perch-media`. The stamps of frames cannot wait for it, because an
-//! encoder stands in between: a memory-to-memory encoder tells whose picture it gives by the frame's stamp alone (`pending`), so
-//! no two frames may share one, to the microsecond that the kernel carries; and an encoder's rate control reckons with the time between
-//! frames. Behind the encoder the moment at which the frame arrived, which replaces a stamp of another clock, is no longer known.
+//! The timeline of `perch-media` corrects the times of a stream's samples. The timestamps of frames cannot wait for it,
+//! because of the encoder: a memory-to-memory encoder identifies the frame of a picture by its timestamp alone
+//! (`pending`), so no two frames may share one (in whole microseconds, as the kernel carries them), and its rate
+//! control uses the time between frames. After the encoder, the time of the frame's arrival, which replaces a timestamp
+//! of another clock, is no longer known.
 
 use super::ioctl::BufferInfo;
 use std::time::Duration;
 use v4l::v4l_sys as sys;
 
-/// Whether a buffer's content can be used.
+/// The usability of a buffer's content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// It is usable.
@@ -59,7 +60,7 @@ pub struct FrameHistory {
 }
 
 impl FrameHistory {
-    /// A gap of more frames than this is a counter that was set anew: ten minutes at 60 frames a second.
+    /// A gap of more frames than this means that the counter was reset: ten minutes at 60 frames a second.
     const LARGEST_GAP: u32 = 36_000;
     /// A frame cannot have waited longer than this in a queue of a few buffers.
     const OLDEST: Duration = Duration::from_secs(2);

@@ -16,7 +16,7 @@ const FORGOTTEN: Duration = Duration::from_hours(1);
 const REMEMBERED: usize = 10_000;
 /// Failures without a wait, for typing errors.
 const FREE: u32 = 5;
-/// The same for an address, which several people may share, and for a name, which several may try.
+/// Failures without a wait for an address, which several people may share, and for a name, which several may try.
 const FREE_SHARED: u32 = 20;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -32,7 +32,7 @@ enum Subject {
 #[derive(Debug, Clone, Copy)]
 struct Failures {
     count: u32,
-    /// On the monotonic clock.
+    /// Time of the last failure, on the monotonic clock.
     last: Duration,
 }
 
@@ -61,13 +61,13 @@ pub struct Attempts {
 }
 
 impl Attempts {
-    /// Without any failures yet.
+    /// Starts without any failures.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self { clock, failures: Mutex::default() }
     }
 
     /// Begins an attempt, counted as failed until it has [succeeded](Attempt::succeeded), so that parallel attempts count, too.
-    /// `name` is what is guessed at; `is_known` says that it has logged in from this address before.
+    /// `name` is the name being guessed at; `is_known` says that it has logged in from this address before.
     pub fn begin(&self, name: &str, address: IpAddr, is_known: bool) -> Result<Attempt<'_>, TooMany> {
         let (name, address) = (name.to_lowercase(), network(address));
         let mut subjects = vec![(Subject::Pair(name.clone(), address), FREE)];
@@ -134,7 +134,7 @@ impl Attempt<'_> {
     }
 }
 
-/// An owner of one IPv6 address has its whole /64.
+/// The subject of an address: who owns one IPv6 address has its whole /64.
 pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() & !u128::from(u64::MAX)).into()),
@@ -160,7 +160,7 @@ mod tests {
         (clock.clone(), Attempts::new(clock))
     }
 
-    /// Fails as often as allowed; returns how often.
+    /// Fails as often as allowed, up to `times`; returns how often.
     fn fail(attempts: &Attempts, name: &str, address: IpAddr, times: usize) -> usize {
         (0..times).take_while(|_| attempts.begin(name, address, false).is_ok()).count()
     }

@@ -32,7 +32,7 @@ pub struct Logins {
 #[derive(Default)]
 struct Kept {
     by_session: HashMap<SessionId, Login>,
-    /// The value of `changed`: answers from before its last change are not kept.
+    /// The value of `changed`; answers that are older than its last change are not kept.
     generation: u64,
 }
 
@@ -72,7 +72,7 @@ impl Logins {
         Ok(Some(login))
     }
 
-    /// Logins or accounts have changed: forgets all answers.
+    /// Forgets all answers, because logins or accounts have changed.
     pub fn forget(&self) {
         let mut kept = self.kept();
         kept.by_session.clear();

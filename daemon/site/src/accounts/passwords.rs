@@ -23,7 +23,7 @@ enum Job {
     Check(Password, Option<PasswordHash>, oneshot::Sender<bool>),
 }
 
-/// Handle of the hashing thread, which ends with it.
+/// A handle of the hashing thread, which ends when the handle is dropped.
 pub struct Passwords(SyncSender<Job>);
 
 impl Passwords {
@@ -34,14 +34,14 @@ impl Passwords {
         Ok(Self(jobs))
     }
 
-    /// The hash to keep of a password.
+    /// Hashes a password for storage.
     pub async fn hash(&self, password: Password) -> Result<PasswordHash, Busy> {
         let (reply, hashed) = oneshot::channel();
         self.0.try_send(Job::Hash(password, reply)).map_err(|_| Busy)?;
         hashed.await.map_err(|_| Busy)
     }
 
-    /// Whether the hash is the password's. For `None` (an unknown name) it is false, after the same time.
+    /// True if the hash belongs to the password. For `None` (an unknown name) it is false, after the same time.
     pub async fn check(&self, password: Password, hash: Option<PasswordHash>) -> Result<bool, Busy> {
         let (reply, checked) = oneshot::channel();
         self.0.try_send(Job::Check(password, hash, reply)).map_err(|_| Busy)?;

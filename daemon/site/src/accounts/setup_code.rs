@@ -15,7 +15,7 @@ pub const FILE: &str = "setup-code";
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 /// Characters of 5 bits: 50 bits suffice, since few attempts are possible.
 const LENGTH: usize = 10;
-/// Of a code that a person put there before the first start (`setup-code` of the card's wifi.txt).
+/// Characters of a code that a person put there before the first start (`setup-code` of the card's wifi.txt), at most.
 const LONGEST: usize = 64;
 
 /// Why there is no setup code.
@@ -26,7 +26,7 @@ pub enum SetupCodeError {
     Write {
         /// The file.
         path: PathBuf,
-        /// From the file system.
+        /// The file system's error.
         source: std::io::Error,
     },
     /// The kernel has no random numbers.
@@ -61,7 +61,8 @@ impl SetupCode {
         Ok(kept)
     }
 
-    /// Whether this is the code, in any letter case and with or without dashes and spaces. Takes the same time for any text.
+    /// True if this is the code, in any letter case and with or without dashes and spaces. Takes the same time for any
+    /// text.
     pub fn is(&self, shown: &str) -> bool {
         let code = self.code.lock().expect("nothing panics while it holds the lock");
         let Some(code) = code.as_deref() else { return false };

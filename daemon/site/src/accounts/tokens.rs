@@ -25,7 +25,7 @@ pub struct Bearer {
     pub user: UserId,
     /// The login.
     pub session: SessionId,
-    /// Its 15 minutes are over.
+    /// True if its 15 minutes are over.
     pub has_expired: bool,
 }
 
@@ -45,7 +45,7 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// With the site's key.
+    /// Uses the site's key.
     #[expect(clippy::needless_pass_by_value, reason = "the key is not wanted anywhere else")]
     pub fn new(key: SigningKey) -> Self {
         // Fails if an earlier instance has done so.

@@ -10,7 +10,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 /// Interval for noticing that the clock was set. Each check may wake an idle processor.
 const LOOK_AT_CLOCK: Duration = Duration::from_secs(5);
-/// In these checks: once an hour. Expired logins are harmless, and few.
+/// Checks between two removals of expired logins: once an hour. Expired logins are harmless, and few.
 const TIDY_EVERY: u32 = 720;
 
 /// Runs until it is aborted.

@@ -25,13 +25,13 @@ struct Known {
 }
 
 impl WallClock {
-    /// With the clock's present time.
+    /// Starts from the clock's present time.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         let (since, boot) = read(&*clock);
         Self { clock, known: Mutex::new(Known { since, boot }) }
     }
 
-    /// Whether the clock was set, so that [`Self::correct`] has work to do.
+    /// True if the clock was set, so that [`Self::correct`] has work to do.
     pub fn was_set(&self) -> bool {
         (read(&*self.clock).1 - self.known().boot).abs() >= JUMP_MS
     }
@@ -95,7 +95,7 @@ mod tests {
         let made = store.user(user).unwrap().created_at;
         assert_eq!(made.unix_millis(), 1_795_000_000_000 - 60_000);
         store.refresh_session(&[1; 32], &[2; 32], after(29), after(59)).unwrap();
-        // It happens once.
+        // The correction happens once.
         clock.turn(Duration::from_mins(1));
         wall_clock.correct(&store).unwrap();
         assert_eq!(store.user(user).unwrap().created_at, made);

@@ -1,7 +1,7 @@
 //! The board under the daemon: heat, power, card, memory, network. For `/api/v1/system`, the page and the log.
 //!
-//! Everything is read from files below a root: `/`, or a folder of made-up files in tests. What a board does not have is `None`.
-//! No decision depends on a board's name.
+//! Everything is read from files below a root: `/`, or a folder of made-up files in tests. A value that the board lacks
+//! is `None`. No decision depends on a board's name.
 
 use rustix::fs::statvfs;
 use serde::Serialize;
@@ -16,7 +16,7 @@ const NEARLY_FULL: u64 = 256 << 20;
 /// With less available memory a warning is shown; bytes.
 const LITTLE_MEMORY: u64 = 24 << 20;
 
-/// Where to read.
+/// The folders to read from.
 #[derive(Clone, Debug)]
 pub struct Board {
     root: PathBuf,
@@ -28,11 +28,11 @@ pub struct Board {
 pub struct BoardReport {
     /// The firmware's name for it; for people only.
     pub model: Option<String>,
-    /// Set by its owner.
+    /// The name that its owner gave it.
     pub host_name: Option<String>,
     /// Seconds since the board was switched on.
     pub board_uptime_seconds: Option<u64>,
-    /// Of the processor, degrees Celsius.
+    /// Temperature of the processor, degrees Celsius.
     pub temperature_celsius: Option<f64>,
     /// The power supply, if the board monitors it.
     pub power: Option<Power>,
@@ -44,7 +44,7 @@ pub struct BoardReport {
     pub load: Option<[f64; 3]>,
     /// The board's addresses, without loopback.
     pub addresses: Vec<Address>,
-    /// In words: what a person should attend to.
+    /// Conditions that a person should attend to, in words.
     pub warnings: Vec<String>,
 }
 
@@ -54,18 +54,18 @@ pub struct BoardReport {
 pub struct Power {
     /// The supply voltage is too low now.
     pub under_voltage: bool,
-    /// It has been since boot.
+    /// The supply voltage has been too low since boot.
     pub under_voltage_occurred: bool,
     /// The processor is throttled now, by heat or supply.
     pub throttled: bool,
-    /// It has been since boot.
+    /// The processor has been throttled since boot.
     pub throttled_occurred: bool,
 }
 
 /// A file system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Disk {
-    /// Bytes.
+    /// Total size, in bytes.
     pub total_bytes: u64,
     /// Bytes that perchd may still write.
     pub free_bytes: u64,
@@ -74,7 +74,7 @@ pub struct Disk {
 /// Main memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Memory {
-    /// Bytes.
+    /// Total size, in bytes.
     pub total_bytes: u64,
     /// Bytes available to programs.
     pub available_bytes: u64,
@@ -85,9 +85,9 @@ pub struct Memory {
 /// An address of the board.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Address {
-    /// `eth0`, `wlan0`
+    /// Name of the network interface: `eth0`, `wlan0`.
     pub interface: String,
-    /// Without port.
+    /// The address, without a port.
     #[schema(value_type = String)]
     pub address: IpAddr,
 }
@@ -124,7 +124,7 @@ impl Board {
         report
     }
 
-    /// Whether the card is nearly full. Waits for the card.
+    /// True if the card is nearly full. Waits for the card.
     pub fn is_nearly_full(&self) -> bool {
         disk(&self.data_dir).is_some_and(|disk| disk.free_bytes < NEARLY_FULL)
     }
@@ -186,7 +186,7 @@ impl Board {
     }
 }
 
-/// What a person should attend to, most urgent first.
+/// The conditions that a person should attend to, most urgent first.
 fn warnings(report: &BoardReport) -> Vec<String> {
     let mut warnings = Vec::new();
     let mut warn = |holds: bool, text: String| {

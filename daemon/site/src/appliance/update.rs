@@ -23,7 +23,7 @@ const LINE_BYTES: u64 = 4096;
 /// Characters of the reason for a refusal: some sentences.
 const WORDS_CHARACTERS: usize = 500;
 
-/// Bytes that show whether a file is an update: the header of a tar's first member.
+/// Number of leading bytes that identify an update: the header of a tar's first member.
 pub const HEAD_BYTES: usize = 512;
 /// Position and value of the magic number in that header (POSIX.1-2017, pax, "ustar Interchange Format"). GNU tar begins it with
 /// the same letters.
@@ -31,7 +31,7 @@ const MAGIC: (usize, &[u8]) = (257, b"ustar");
 /// The first member's name, with its terminator.
 const FIRST: &[u8] = b"SHA256SUMS\0";
 
-/// Whether a file with this beginning can be an update.
+/// True if a file with this beginning can be an update.
 pub fn looks_like_one(head: &[u8]) -> bool {
     head.len() == HEAD_BYTES && head.starts_with(FIRST) && head[MAGIC.0..].starts_with(MAGIC.1)
 }
@@ -58,7 +58,7 @@ pub enum UpdateState {
 }
 
 impl UpdateState {
-    /// Whether the image's scripts are working on one.
+    /// True while the image's scripts are working on one.
     pub fn is_under_way(&self) -> bool {
         matches!(self, Self::Installing | Self::Restarting | Self::Trial)
     }
@@ -150,10 +150,10 @@ impl Updates {
     }
 }
 
-/// Why none can be accepted.
+/// Why no upload can begin.
 #[derive(Debug, thiserror::Error)]
 pub enum BeginError {
-    /// Another one is in progress.
+    /// Another update is in progress.
     #[error(transparent)]
     Busy(#[from] UpdateBusy),
     /// The file cannot be written.
@@ -164,7 +164,7 @@ pub enum BeginError {
 /// An update being uploaded. Dropped before it is [handed over](Self::hand_over), it leaves nothing behind.
 pub struct Incoming {
     updates: Arc<Updates>,
-    /// Released last.
+    /// Dropped last, so the next upload can begin only when this one has cleaned up.
     _turn: OwnedSemaphorePermit,
 }
 
@@ -173,7 +173,7 @@ impl Incoming {
         self.updates.data_dir.join(ARRIVING)
     }
 
-    /// `file` is complete: syncs it and asks for the installation. Blocks while the card writes.
+    /// Syncs the complete `file` and asks for the installation. Blocks while the card writes.
     pub fn hand_over(self, file: &File) -> Result<(), UpdateFileError> {
         file.sync_all()?;
         let data_dir = &self.updates.data_dir;

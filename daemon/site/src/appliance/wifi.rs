@@ -19,7 +19,7 @@ use std::time::Duration;
 
 /// Name of the file with a choice in perchd's runtime directory; `perch-wifi-choice.path` watches for it.
 const CHOICE: &str = "wifi-choice";
-/// How long a report is valid: every request may ask for it.
+/// How long a report stays valid, since every request may read it.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Bytes of a network's name at most (IEEE 802.11, 9.4.2.2).
 const NAME_BYTES: usize = 32;
@@ -45,11 +45,11 @@ pub enum WifiState {
 /// Why a network could not be joined.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// It refused us, mostly because of the password.
+    /// The network refused us, mostly because of the password.
     Refused(String),
     /// No network with this name was found.
     Missing(String),
-    /// It exists, but the connection failed.
+    /// The network exists, but the connection failed.
     Silent(String),
 }
 
@@ -111,7 +111,8 @@ impl Choice {
         Ok(Self { name, password, country })
     }
 
-    /// For `perch-wifi.service`: the name in hexadecimal digits, the rest in characters without a special meaning there.
+    /// The choice as `perch-wifi.service` reads it: the name in hexadecimal digits, the rest in characters without a
+    /// special meaning there.
     fn lines(&self) -> String {
         let mut lines = format!("name {}\n", to_hex(&self.name));
         if let Some(password) = &self.password {
@@ -157,7 +158,7 @@ impl Wifi {
         }
     }
 
-    /// The networks heard before the access point was opened, strongest first.
+    /// The networks found before the access point was opened, strongest first.
     pub fn networks(&self) -> Vec<Network> {
         read(&self.reports.join("scan")).map_or_else(Vec::new, |text| scan::parse(&text))
     }
@@ -218,7 +219,7 @@ fn to_hex(text: &str) -> String {
     })
 }
 
-/// A name of any bytes, as far as it can be shown.
+/// Decodes a name of any bytes, as far as it can be displayed.
 fn from_hex(digits: &str) -> Option<String> {
     let pairs = digits.as_bytes().chunks(2);
     let bytes = pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());

@@ -17,7 +17,7 @@ pub(super) enum Ask {
         answer: oneshot::Sender<Result<Joined, ChatError>>,
     },
     Say(Said),
-    /// A message's text was deleted in the store.
+    /// Reports that a message's text was deleted in the store.
     Deleted {
         message: MessageId,
     },
@@ -37,10 +37,10 @@ pub(super) struct Joined {
     pub(super) room: mpsc::Sender<Ask>,
     pub(super) login: Option<Login>,
     pub(super) welcome: Text,
-    /// The last message stored before; `lines` has those after it.
+    /// The last message stored before it joined; `lines` has those after it.
     pub(super) last: Option<MessageId>,
     pub(super) lines: mpsc::Receiver<Lines>,
-    /// Why there are no more lines.
+    /// Why the lines ended.
     pub(super) leave: Arc<OnceLock<Leave>>,
     /// Messages deleted lately.
     pub(super) deleted: Vec<MessageId>,
@@ -51,7 +51,7 @@ pub(super) struct Joined {
 pub enum Leave {
     /// The stream is over.
     Ended,
-    /// It was too slow; it may reconnect and read on.
+    /// It was too slow; it may reconnect and continue reading.
     Slow,
     /// It is no longer allowed here.
     Barred(Barred),

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::watch;
 
-/// For a household behind one address, each with a few pages open.
+/// Connections of one address: enough for a household, each member with a few pages open.
 pub(super) const PER_ADDRESS: u32 = 50;
 
 /// Counts connections.
@@ -43,7 +43,7 @@ impl Doors {
         Some(Ticket { doors: self.clone(), address })
     }
 
-    /// Returns when no connection is left.
+    /// Waits until no connection is left.
     pub(super) async fn empty(&self) {
         // The sender lives as long as `self`.
         let _ = self.all.subscribe().wait_for(|all| *all == 0).await;

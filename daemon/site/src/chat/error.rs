@@ -3,7 +3,7 @@
 use crate::text::FieldError;
 use perch_store::{StoreError, Timestamp};
 
-/// Why somebody may not enter, or not write.
+/// Why a person may not enter a chat or not write there.
 #[derive(Debug, thiserror::Error)]
 pub enum ChatError {
     /// No such stream, or it has no chat.
@@ -15,7 +15,7 @@ pub enum ChatError {
     /// A rule of the room or of the site.
     #[error(transparent)]
     Barred(#[from] Barred),
-    /// Neither the actor's message, nor in their chat.
+    /// The message is neither the actor's own nor in a chat of theirs.
     #[error("this message is not yours")]
     NotYours,
     /// The room is full.
@@ -44,7 +44,7 @@ pub enum Barred {
     /// Banned from this streamer's chats, or from all.
     #[error("you are banned from this chat")]
     Banned {
-        /// `None`: until it is lifted.
+        /// When the ban ends; `None`: when it is lifted.
         until: Option<Timestamp>,
     },
     /// Nobody is logged in.
@@ -56,7 +56,7 @@ pub enum Barred {
         /// `None`: until it is lifted.
         until: Option<Timestamp>,
     },
-    /// The room is for followers.
+    /// Only followers may write in the room.
     #[error("only followers of the streamer can write here")]
     FollowersOnly,
     /// The machine's own console has no account.
@@ -65,7 +65,7 @@ pub enum Barred {
 }
 
 impl Barred {
-    /// Stable, for programs.
+    /// A stable code, for programs.
     pub const fn code(self) -> &'static str {
         match self {
             Self::LoggedOut | Self::Anonymous => "unauthenticated",

@@ -43,13 +43,13 @@ pub type Render = fn(&Event<'_>) -> Text;
 /// An event for the people in a room.
 #[derive(Debug)]
 pub enum Event<'a> {
-    /// The first one for a new connection.
+    /// The first event for a new connection.
     Welcome {
         /// The room's rules.
         rules: &'a ChatRules,
         /// The reader's account.
         you: Option<&'a User>,
-        /// Whether the reader may write here.
+        /// True if the reader may write here.
         may_write: bool,
         /// Number of viewers in the room.
         viewers: u32,
@@ -60,7 +60,7 @@ pub enum Event<'a> {
         message: &'a Message,
         /// Its writer, while the account exists.
         by: Option<&'a User>,
-        /// The writer's mark, only for the writer.
+        /// The writer's own id for the message, only for the writer.
         client_id: Option<&'a str>,
     },
     /// A message's text was deleted.
@@ -86,18 +86,18 @@ pub enum Event<'a> {
     Rules {
         /// The new rules.
         rules: &'a ChatRules,
-        /// Whether the reader may write now.
+        /// True if the reader may write now.
         may_write: bool,
     },
     /// The stream has ended.
     Ended,
     /// A request failed.
     Error {
-        /// Stable, for programs.
+        /// A stable code, for programs.
         code: &'static str,
         /// Why, in words for the writer.
         detail: &'a str,
-        /// The writer's mark.
+        /// The writer's own id for the message.
         client_id: Option<&'a str>,
     },
 }

@@ -12,7 +12,7 @@ use perch_studio::live::OnAir;
 use std::sync::Arc;
 use tokio::sync::{Semaphore, watch};
 
-/// Calls of the store at once, in addition to those that write a room's messages.
+/// Concurrent calls of the store, besides those that write a room's messages.
 pub(super) const READING: usize = 2;
 
 /// State shared by all rooms.
@@ -28,7 +28,7 @@ pub(super) struct House {
     pub(super) closing: watch::Sender<bool>,
 }
 
-/// What a room knows of its stream.
+/// What a room needs to know of its stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct RoomInfo {
     pub(super) stream: StreamId,
@@ -38,7 +38,7 @@ pub(super) struct RoomInfo {
 }
 
 impl House {
-    /// What the room of a stream on the air needs to know. A stream without a user has no chat.
+    /// The facts that the room of a stream on the air needs. A stream without a user has no chat.
     pub(super) fn info(&self, stream: StreamId) -> Option<RoomInfo> {
         let on_air = self.on_air.borrow();
         let on_air = on_air.iter().find(|on_air| on_air.stream == stream)?;
@@ -79,7 +79,7 @@ impl House {
         work: impl FnOnce(&Self) -> Result<T, ChatError> + Send + 'static,
     ) -> Result<T, ChatError> {
         let house = self.clone();
-        // Without a thread the runtime is stopping.
+        // A failure means that the runtime is stopping.
         tokio::task::spawn_blocking(move || work(&house)).await.unwrap_or(Err(ChatError::Closing))
     }
 }

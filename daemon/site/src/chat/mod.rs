@@ -2,7 +2,7 @@
 //! store, so that everyone sees the same; a client that reconnects gets what it missed, once.
 //!
 //! `house` is shared by all rooms; `room` owns one room and its connections; `rights` decides who may do what there; `participant` is a
-//! connection's end. perch-store keeps the messages.
+//! one end of a connection. perch-store keeps the messages.
 //!
 //! Not here: HTTP, sockets and JSON (perch-web's `chat`); the last comes in as a [`Render`].
 
@@ -73,8 +73,8 @@ impl ChatHandle {
         Self { house: Arc::new(house), rooms: Arc::default() }
     }
 
-    /// Joins the chat from `address`. The participant gets the messages after `after`, or else the newest ones, and then new messages.
-    /// For an ended stream it gives the same, and then its end.
+    /// Joins the chat from `address`. The participant gets the messages after `after`, or the newest ones without it,
+    /// and then new messages. For an ended stream the messages are followed by the end.
     pub async fn join(
         &self,
         stream: StreamId,
@@ -87,7 +87,7 @@ impl ChatHandle {
         }
         let ticket = self.house.doors.enter(address).ok_or(ChatError::Crowded)?;
         if let Some(room) = self.room(stream) {
-            // `None`: it has just ended.
+            // `None`: the room has just ended.
             if let Some(joined) = room.join(who.clone()).await {
                 return Ok(Participant::taken(&self.house, stream, joined?, after, ticket));
             }
@@ -144,15 +144,15 @@ impl ChatHandle {
         read.await
     }
 
-    /// A stream's reactions have changed.
+    /// Sends the new counts of a stream's reactions.
     pub fn reacted(&self, stream: StreamId, likes: u64, dislikes: u64) {
         if let Some(room) = self.rooms().get(&stream) {
             room.reacted(likes, dislikes);
         }
     }
 
-    /// Rules, restrictions or followers have changed in the store: checks everyone's rights in the rooms of `streamer` again;
-    /// `None`: in all rooms.
+    /// Checks everyone's rights in the rooms of `streamer` again, because rules, restrictions or followers have changed
+    /// in the store; `None`: in all rooms.
     pub fn look_again(&self, streamer: Option<UserId>) {
         for room in self.rooms().values() {
             if streamer.is_none_or(|streamer| room.streamer() == streamer) {

@@ -4,9 +4,9 @@ use perch_store::UserId;
 use std::collections::HashMap;
 use std::time::Duration;
 
-/// Messages at once.
+/// Messages that a person may send at once.
 const BURST: u32 = 5;
-/// Between messages in the long run.
+/// Interval between messages in the long run.
 const APART: Duration = Duration::from_secs(1);
 /// Above this number, idle writers are forgotten.
 const TIDY_ABOVE: usize = 1024;

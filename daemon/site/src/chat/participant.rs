@@ -1,4 +1,5 @@
-//! A connection's end of a room: first the history, then new lines, and the way to write. Dropping it leaves the room.
+//! One end of a connection to a room: first the history, then new lines, and a way to write. Dropping it leaves the
+//! room.
 
 use super::ask::{Ask, Joined, Leave, Lines, Said};
 use super::doors::Ticket;
@@ -18,14 +19,14 @@ const NEWEST: usize = 50;
 /// Messages read from the store at once for a returning connection.
 const PAGE: usize = 256;
 
-/// A connection's end of a stream's chat.
+/// One end of a connection to a stream's chat.
 pub struct Participant {
     house: Arc<House>,
     stream: StreamId,
     /// `None`: the stream has ended, and nothing can be written.
     recipient: Option<(u64, mpsc::Sender<Ask>)>,
     login: Option<Login>,
-    /// Sent first.
+    /// Lines to send first.
     welcome: Vec<Text>,
     past: Past,
     /// The last message of the history.
@@ -50,7 +51,7 @@ impl Past {
 }
 
 impl Participant {
-    /// In a room.
+    /// A participant in a room.
     pub(super) fn taken(
         house: &Arc<House>,
         stream: StreamId,
@@ -58,7 +59,7 @@ impl Participant {
         after: Option<MessageId>,
         ticket: Ticket,
     ) -> Self {
-        // Messages that a returning page has, and that were deleted while it was away.
+        // Deleted messages that the returning page had received before they were deleted.
         let deleted =
             joined.deleted.into_iter().filter(|message| after.is_some_and(|after| *message <= after));
         let deleted = deleted.map(|message| (house.render)(&Event::Deleted { message }));
@@ -76,7 +77,7 @@ impl Participant {
         }
     }
 
-    /// For an ended stream.
+    /// A participant of an ended stream's chat.
     pub(super) fn in_the_past(
         house: &Arc<House>,
         stream: StreamId,

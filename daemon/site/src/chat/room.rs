@@ -1,8 +1,8 @@
 //! One room: the task that owns its recipients. Messages are gathered for a moment, stored in one commit, and then sent to everyone
 //! in the order of the store. Between two steps of the task everything stored has also been sent, so a new recipient reads the store
-//! up to that point and is sent the rest.
+//! up to that point and gets the rest as lines.
 //!
-//! No connection is waited for: a recipient whose queue is full is removed, and its connection has to come back.
+//! The room waits for no connection: a recipient whose queue is full is removed, and its connection has to come back.
 
 use super::ask::{Ask, Joined, Leave, Lines, Said};
 use super::error::{Barred, ChatError};
@@ -87,7 +87,7 @@ impl RoomHandle {
         self.asks.is_closed()
     }
 
-    /// `None`: the room is over.
+    /// Joins the room; `None` if the room is over.
     pub(super) async fn join(&self, who: Option<Login>) -> Option<Result<Joined, ChatError>> {
         let (answer, answered) = oneshot::channel();
         self.asks.send(Ask::Join { who, answer }).await.ok()?;
@@ -133,10 +133,10 @@ struct Room {
     pace: Pace,
     /// Gathered messages, not yet stored.
     said: Vec<Said>,
-    /// When they are to be stored.
+    /// When to store the gathered messages.
     due: Option<Instant>,
     deleted: VecDeque<MessageId>,
-    /// Somebody came or left since the last presence.
+    /// True if somebody came or left since the last presence.
     has_moved: bool,
     /// When the next restriction of somebody here expires.
     look_at: Option<Timestamp>,
@@ -224,7 +224,7 @@ impl Room {
         match ask {
             Ask::Join { who, answer } => {
                 let joined = self.join(who).await;
-                // The asker may be gone; its recipient is then removed.
+                // The caller may be gone; its recipient is then removed.
                 let _ = answer.send(joined);
             }
             Ask::Say(said) => self.gather(said),
@@ -402,7 +402,7 @@ impl Room {
         self.tell_all(&[presence]);
     }
 
-    /// Number of people here: each account counts once, however many pages it has open.
+    /// Number of people in the room: each account counts once, however many pages it has open.
     fn count(&self) -> u32 {
         let mut seen = BTreeSet::new();
         let is_new = |recipient: &&Recipient| recipient.user.as_ref().is_none_or(|user| seen.insert(user.id));
@@ -458,7 +458,7 @@ impl Own {
     }
 }
 
-/// Never completes without a time.
+/// Waits for `due`; without a time it never completes.
 async fn until(due: Option<Instant>) {
     match due {
         Some(due) => tokio::time::sleep_until(due).await,

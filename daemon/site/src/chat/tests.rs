@@ -13,7 +13,7 @@ const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 /// Longer than any interval of the room; it costs nothing, since time is paused.
 const QUIET: Duration = Duration::from_secs(3);
 
-/// An event as JSON, with what these tests read. perch-web has the API's format.
+/// An event as JSON with the fields that these tests read. perch-web has the API's format.
 fn rendered(event: &Event<'_>) -> Text {
     let line = match event {
         Event::Message { message, client_id, .. } => json!({
@@ -252,7 +252,8 @@ fn step() -> impl Strategy<Value = Step> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
-    /// However people join, leave, return, write and listen: in the end each has got everything, once, in the same order.
+    /// However people join, leave, return, write and listen: in the end each has got every message once, in the same
+    /// order.
     #[test]
     fn everybody_hears_the_same(steps in prop::collection::vec(step(), 1..40)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();

@@ -1,5 +1,6 @@
-//! One query for all lists of streams. The text gives scores by ordinal. One pass over the facts of all streams, which are small,
-//! applies the other conditions and keeps what sorts below the cursor. Only the streams of the page are then read whole.
+//! One query for all lists of streams. The text gives scores by ordinal. One pass over the facts of all streams, which
+//! are small, applies the other conditions and keeps those that sort after the cursor. Only the page's streams are then
+//! read whole.
 
 use crate::failure::Outcome;
 use crate::reads::Reads;
@@ -26,19 +27,19 @@ const QUERY_WORDS_MOST: usize = 8;
 pub struct StreamQuery {
     /// Words that title, description, user or topics must contain, each whole or as a prefix; empty: any.
     pub text: String,
-    /// Filed under this topic.
+    /// Only streams filed under this topic.
     pub topic: Option<TopicId>,
-    /// Live or ended.
+    /// Only live or only ended streams.
     pub state: Option<StateFilter>,
-    /// Of this account.
+    /// Only streams of this account.
     pub user: Option<UserId>,
-    /// Of accounts that this account follows.
+    /// Only streams of accounts that this account follows.
     pub following: Option<UserId>,
-    /// Liked by this account.
+    /// Only streams that this account likes.
     pub liked: Option<UserId>,
-    /// On the watch list of this account.
+    /// Only streams on this account's watch list.
     pub saved: Option<UserId>,
-    /// Whether members-only streams are included: the asker has an account.
+    /// True to include members-only streams: the caller has an account.
     pub members: bool,
     /// The order.
     pub sort: Sort,
@@ -69,7 +70,7 @@ impl Default for StreamQuery {
 /// Selects streams by state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StateFilter {
-    /// Not ended.
+    /// Has not ended.
     Live,
     /// Ended, after it showed a picture.
     Ended,

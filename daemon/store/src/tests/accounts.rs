@@ -27,7 +27,7 @@ fn usernames_are_unique_without_regard_to_case() {
     assert_eq!(
         store.change_user(zoe, &to_zoe).unwrap().username,
         "zoë",
-        "one's own name may be spelled anew"
+        "an account may change the spelling of its own name"
     );
     let to_rob = UserChange { username: Some("rob".to_owned()), ..UserChange::default() };
     store.change_user(bob, &to_rob).unwrap();

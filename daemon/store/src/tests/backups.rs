@@ -35,7 +35,7 @@ fn a_backup_is_one_moment_and_restores_into_an_empty_store() {
     let kept = std::fs::read(&backup).unwrap();
     assert!(matches!(store.back_up(&backup, at(50)), Err(StoreError::Exists { .. })));
 
-    // Into a store without accounts.
+    // Restores into a store without accounts.
     drop(opened(dir.path(), "new"));
     let restored = Store::restore(&backup, &dir.path().join("new"), at(60)).unwrap();
     assert_sound(&restored);
@@ -47,7 +47,7 @@ fn a_backup_is_one_moment_and_restores_into_an_empty_store() {
     assert_eq!(restored.sessions(ana.id).unwrap(), [], "everybody logs in again");
     assert_eq!(std::fs::read(&backup).unwrap(), kept, "a backup is not written to");
 
-    // And without a store.
+    // Restores where no store exists.
     let fresh = Store::restore(&backup, &dir.path().join("fresh"), at(60)).unwrap();
     assert!(fresh.user_by_name("ana").is_ok());
 }
@@ -60,7 +60,7 @@ fn a_backup_logs_nobody_in_and_puts_nothing_on_the_air() {
     let stream = fill(&store);
     let key = store.signing_key().unwrap();
     store.back_up(&backup, at(50)).unwrap();
-    assert!(store.unfinished_streams().unwrap().len() == 1, "here it goes on");
+    assert!(store.unfinished_streams().unwrap().len() == 1, "the backed-up store itself still has it");
     let bytes = std::fs::read(&backup).unwrap();
     for secret in [TOKEN, *key.expose()] {
         assert!(!bytes.windows(32).any(|window| window == secret));
@@ -86,7 +86,7 @@ fn a_backup_logs_nobody_in_and_puts_nothing_on_the_air() {
 fn a_store_that_is_open_elsewhere_is_backed_up_beside() {
     let dir = tempfile::tempdir().unwrap();
     let (path, backup) = (dir.path().join("store"), dir.path().join("backup"));
-    assert!(Store::back_up_file(&path, &backup, at(50)).is_err(), "there is none");
+    assert!(Store::back_up_file(&path, &backup, at(50)).is_err(), "there is no store");
     assert!(!path.exists());
     let store = opened(dir.path(), "store");
     let stream = fill(&store);
@@ -98,7 +98,7 @@ fn a_store_that_is_open_elsewhere_is_backed_up_beside() {
     let restored = Store::restore(&backup, &dir.path().join("restored"), at(60)).unwrap();
     assert_eq!(restored.messages_after(stream, None, 9).unwrap().len(), 1);
 
-    // And while no process has it open.
+    // It also works while no process has the store open.
     let again = dir.path().join("again");
     Store::back_up_file(&path, &again, at(50)).unwrap();
     let restored = Store::restore(&again, &dir.path().join("restored too"), at(60)).unwrap();
@@ -149,7 +149,7 @@ fn an_open_store_goes_on_with_a_backup_and_what_was_there_is_kept() {
     assert!(store.user_by_name("ana").is_ok() && store.user_by_name("bea").is_err());
     assert!(store.session(session).is_err());
     assert_eq!(store.signing_key().unwrap(), key, "the daemon has it in use");
-    assert!(!backup.exists(), "it is the store now");
+    assert!(!backup.exists(), "it was moved into place");
     assert!(matches!(Store::open(&dir.path().join("store")).unwrap_err(), StoreError::InUse { .. }));
     user(&store, "cid");
     drop(store);
@@ -213,10 +213,10 @@ fn every_cut_of_a_backup_is_refused() {
     fill(&store);
     store.back_up(&backup, at(50)).unwrap();
     let whole = std::fs::read(&backup).unwrap();
-    // At a sector's end, and beside it: an interrupted upload or a full card cuts a file anywhere.
+    // Cuts at a sector's end and one byte beside it: an interrupted upload or a full card cuts a file anywhere.
     for length in (0..whole.len()).filter(|length| [0, 1, 511].contains(&(length % 512))) {
         std::fs::write(&cut, &whole[..length]).unwrap();
-        let error = Backup::check(&cut, at(60)).err().unwrap_or_else(|| panic!("{length} bytes are taken"));
+        let error = Backup::check(&cut, at(60)).err().unwrap_or_else(|| panic!("{length} bytes are accepted"));
         assert!(matches!(error, StoreError::Damaged { .. }), "{error} at {length}");
     }
     std::fs::write(&cut, &whole).unwrap();
@@ -241,7 +241,7 @@ proptest! {
         prop_assert_eq!(first, second);
     }
 
-    /// A changed byte is found, or changes nothing.
+    /// A changed byte is detected, or has no effect.
     #[test]
     fn a_backup_that_was_altered_is_refused_or_the_same(place in any::<prop::sample::Index>(), bits in 1..=255_u8) {
         let dir = tempfile::tempdir().unwrap();

@@ -88,8 +88,8 @@ fn the_strictest_restriction_that_holds_counts() {
     assert_eq!(holds(ana, at(1)), None);
     store.restrict(Room::Of(ana), &barred(Severity::Mute, Some(at(60)))).unwrap();
     assert_eq!(holds(ana, at(59)), Some(Severity::Mute));
-    assert_eq!(holds(ana, at(60)), None, "it has run out");
-    assert_eq!(holds(bob, at(1)), None, "another's room");
+    assert_eq!(holds(ana, at(60)), None, "it has expired");
+    assert_eq!(holds(bob, at(1)), None, "the restriction is for another room");
     store.restrict(Room::Everywhere, &barred(Severity::Ban, None)).unwrap();
     assert_eq!((holds(ana, at(1)), holds(bob, at(1))), (Some(Severity::Ban), Some(Severity::Ban)));
     assert_eq!(store.restrictions(Room::Everywhere, 9).unwrap().len(), 1);

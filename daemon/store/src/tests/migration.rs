@@ -1,4 +1,4 @@
-//! A store file written by an earlier version opens, and has its content.
+//! Store files written by earlier versions open and keep their content.
 
 use super::*;
 use crate::reads::Reads as _;
@@ -8,9 +8,10 @@ use flate2::read::GzDecoder;
 use redb::ReadableTable as _;
 use std::io::Read as _;
 
-/// Written by the code of version 1: `Store::open`, then 4,321 media sequence numbers given. That counter is read by nobody today.
+/// Written by the code of version 1: `Store::open`, then 4,321 media sequence numbers taken. Nothing reads that counter
+/// today.
 const VERSION_1: &[u8] = include_bytes!("../../tests/fixtures/schema-1.redb.gz");
-/// Written by the code of version 2: an owner, a stream that has ended with a message, and one that is live.
+/// Written by the code of version 2: an owner, an ended stream with a message, and a live one.
 const VERSION_2: &[u8] = include_bytes!("../../tests/fixtures/schema-2.redb.gz");
 
 /// The path of a store file of an earlier version.

@@ -21,7 +21,7 @@ use crate::{
 };
 use std::path::PathBuf;
 
-/// A moment in test time: seconds after its beginning.
+/// A moment in test time: `seconds` after its start.
 pub(crate) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_unix_millis(1_795_000_000_000 + seconds * 1000)
 }
@@ -73,7 +73,7 @@ pub(crate) fn topic(store: &Store, name: &str) -> TopicId {
     store.topics().unwrap().into_iter().find(|topic| topic.name == name).unwrap().id
 }
 
-/// The rule that was broken; any other result fails the test.
+/// Returns the refusal; any other result fails the test.
 #[track_caller]
 pub(crate) fn refusal<T: std::fmt::Debug>(result: Result<T, StoreError>) -> Refusal {
     match result {

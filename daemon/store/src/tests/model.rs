@@ -85,7 +85,7 @@ impl Model {
         self.saved.retain(|(_, of)| *of != stream);
     }
 
-    /// Applies the step to both; the store must refuse exactly where the model would.
+    /// Applies the step to both; the store must refuse exactly when the model would.
     fn take(&mut self, store: &Store, step: &Step, now: i64) {
         match *step {
             Step::Follow(a, b) => {
@@ -254,7 +254,7 @@ impl Model {
                 }
             }
             if query.sort == Sort::Relevance {
-                // The model does not rank: it tells which streams match, and the search's own tests check their order.
+                // The model does not rank: it says which streams match, and the search's own tests check their order.
                 let sorted = |mut ids: Vec<StreamId>| {
                     ids.sort();
                     ids

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 const SECTOR: usize = 512;
 
-/// What the card holds for certain, what was written since, and after how many calls the power fails.
+/// The bytes that are certain to be on the card, those written since, and the number of calls until the power fails.
 #[derive(Debug, Default)]
 struct Card {
     synced: Vec<u8>,
@@ -29,7 +29,7 @@ impl Card {
         Ok(())
     }
 
-    /// The card after the cut: each sector written since the last sync is there or is not, as `survives` says.
+    /// The card after the cut: `survives` decides for each sector written since the last sync whether it is there.
     fn after_power_cut(&self, mut survives: impl FnMut() -> bool) -> Vec<u8> {
         let mut bytes = self.synced.clone();
         if survives() {
@@ -121,7 +121,7 @@ fn coin(seed: u64) -> impl FnMut() -> bool {
     }
 }
 
-/// A stream with a message and a like; returns what was acknowledged until then.
+/// Writes a stream with a message and a like; returns the part that was acknowledged.
 fn write_some(store: &Store, number: u64) -> Option<(StreamId, u64)> {
     let ana = store.user_by_name("ana").ok()?.id;
     if let Some(left) = store.stream_on_camera("front").ok()? {
@@ -164,7 +164,7 @@ proptest! {
     }
 }
 
-/// redb refuses everything after one failed write, also reading, until it is opened anew.
+/// After one failed write, redb refuses everything, reads included, until the file is opened again.
 #[test]
 fn a_card_that_was_full_for_a_while_does_not_end_the_site() {
     let card = Arc::new(Mutex::new(Card { calls_left: usize::MAX, ..Card::default() }));

@@ -20,7 +20,7 @@ fn listed(store: &Store, query: RecordingQuery) -> Vec<StreamId> {
     store.recordings(query).unwrap().into_iter().map(|recording| recording.stream).collect()
 }
 
-/// Streams that have ended, each with a recording, in the order of their ids.
+/// Ended streams, each with a recording, in the order of their ids.
 fn recorded(store: &Store, user: UserId, count: i64) -> Vec<StreamId> {
     let streams: Vec<_> = (0..count)
         .map(|number| {
@@ -66,7 +66,7 @@ fn a_deleted_recording_is_known_until_its_files_are_gone_and_its_stream_stays() 
     let store = in_memory();
     let [stream] = recorded(&store, user(&store, "ana"), 1)[..] else { unreachable!() };
     store.forget_recording(stream).unwrap();
-    assert!(store.recording(stream).unwrap().is_some(), "only what was deleted is forgotten");
+    assert!(store.recording(stream).unwrap().is_some(), "only deleted recordings are forgotten");
     store.delete_recording(stream).unwrap();
     assert_eq!(store.recording(stream).unwrap(), None);
     assert_eq!(listed(&store, RecordingQuery { limit: 9, ..RecordingQuery::default() }), []);

@@ -1,7 +1,7 @@
 use super::*;
 use crate::{ClockCorrection, EndReason, Restriction, Room, Severity};
 
-/// The board started at second 0 by its own clock and was told at second 1000 that it is two years later.
+/// The board started at second 0 by its own clock, and learned at second 1000 that it is two years later.
 const LATE: i64 = 2 * 365 * 86_400;
 
 fn correction() -> ClockCorrection {
@@ -28,7 +28,7 @@ fn what_was_dated_by_a_clock_that_was_off_is_dated_anew() {
     assert_eq!(
         (facts.created_at, facts.live_at),
         (at(LATE + 10), Some(at(2000))),
-        "what the set clock dated stays"
+        "dates from the set clock stay"
     );
     assert_eq!(store.user(ana).unwrap().created_at, at(LATE));
     assert_eq!(store.notifications(ana, None, 9).unwrap()[0].at, at(LATE + 30));
@@ -52,11 +52,11 @@ fn logins_last_as_long_as_they_were_to_last() {
     assert_eq!(
         store.close_expired_sessions(at(5000)).unwrap(),
         1,
-        "the one of before the start is not moved"
+        "the message from before the start is not moved"
     );
     store.refresh_session(&[2; 32], &[3; 32], at(LATE + 599), at(LATE + 999)).unwrap();
     let twice = refusal(store.refresh_session(&[1; 32], &[4; 32], at(LATE + 599), at(LATE + 999)));
-    assert!(matches!(twice, Refusal::TokenReused { .. }), "used tokens are known still: {twice}");
+    assert!(matches!(twice, Refusal::TokenReused { .. }), "used tokens are still known: {twice}");
     assert_sound(&store);
 }
 

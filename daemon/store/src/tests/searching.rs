@@ -9,7 +9,7 @@ fn text(text: &str) -> StreamQuery {
     StreamQuery { text: text.to_owned(), sort: Sort::Relevance, ..StreamQuery::default() }
 }
 
-/// Streams by title, each on a camera of its own, a second apart.
+/// Streams by title, each on its own camera, a second apart.
 fn site(streams: &[(&str, &str)]) -> (Store, UserId, Vec<StreamId>) {
     let store = in_memory();
     let ana = user(&store, "ana");
@@ -30,7 +30,7 @@ fn words_are_found_by_their_beginning_without_case_and_accents() {
     assert_eq!(titles(&store, &text("caf")).len(), 3);
     assert_eq!(titles(&store, &text("müll cafe")), ["Café Müller"]);
     assert_eq!(titles(&store, &text("mull owls")), [""; 0]);
-    assert_eq!(titles(&store, &text("…!")).len(), 3, "no word is no condition");
+    assert_eq!(titles(&store, &text("…!")).len(), 3, "a text without words matches everything");
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn conditions_join() {
     assert_eq!(
         titles(&store, &StreamQuery::default()),
         ["b", "a"],
-        "members-only streams are not for everybody"
+        "without an account, members-only streams are hidden"
     );
     assert_eq!(with(&|_| ()), ["c", "b", "a"]);
     assert_eq!(with(&|query| query.state = Some(StateFilter::Live)), ["c", "a"]);

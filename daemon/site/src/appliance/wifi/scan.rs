@@ -1,4 +1,5 @@
-//! Parses what `wpa_supplicant` has heard (`wpa_cli scan_results`). Names and flags come from the air and may be hostile.
+//! Parses the networks that `wpa_supplicant` found (`wpa_cli scan_results`). Names and flags come from the air and may
+//! be hostile.
 
 /// More networks than a person would look through.
 const MOST: usize = 60;
@@ -10,13 +11,13 @@ pub struct Network {
     pub name: String,
     /// Signal strength, 0 to 100.
     pub signal_percent: u8,
-    /// It needs a password.
+    /// True if it needs a password.
     pub is_secured: bool,
-    /// Perch can join it: it is open, or WPA2 with a password.
+    /// True if Perch can join it: it is open, or WPA2 with a password.
     pub is_joinable: bool,
 }
 
-/// Strongest first. Networks without a displayable name are skipped.
+/// Parses the networks, strongest first. Networks without a displayable name are skipped.
 pub(super) fn parse(text: &str) -> Vec<Network> {
     // bssid / frequency / signal level / flags / ssid
     let mut networks: Vec<Network> = text.lines().filter_map(network).collect();
