@@ -1,4 +1,4 @@
-//! The files in the packages that are generated from the program: its manual pages and shell completions. These tests check that
+//! Generated files of the packages: manual pages and shell completions. These tests check that
 //! the repository's files are up to date; `WRITE_SHIPPED=1 cargo test --package perchd shipped` writes them again.
 
 use crate::{cmd, config};

@@ -1,19 +1,19 @@
-//! Shutting down: the signals that ask for it, and steps that each have a deadline (design §2). `cmd::run` has their order.
+//! Shutting down: the signals that start it, and the deadline of each step (design §2). `cmd::run` has their order.
 
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// All streams end: cameras stop, readers finish, the end is written to the store.
+/// For ending all streams: cameras stop, readers finish, the end is written to the store.
 pub const STREAMS: Duration = Duration::from_secs(6);
-/// The chats' sockets are closed with a farewell.
+/// For closing the chats' sockets with a farewell.
 pub const CHATS: Duration = Duration::from_secs(2);
-/// Connections finish their responses.
+/// For connections to finish their responses.
 pub const CONNECTIONS: Duration = Duration::from_secs(5);
-/// The store is synced and closed.
+/// For syncing and closing the store.
 pub const STORE: Duration = Duration::from_secs(3);
-/// The lamp is switched off.
+/// For switching off the lamp.
 pub const LAMP: Duration = Duration::from_secs(1);
-/// Threads that still block; those that hang are left to the kernel. All deadlines together are below the unit's
+/// For threads that still block; those that hang are left to the kernel. All deadlines together are below the unit's
 /// `TimeoutStopSec`.
 pub const THREADS: Duration = Duration::from_secs(1);
 
@@ -46,7 +46,7 @@ impl Signals {
         }
     }
 
-    /// From now on one more signal ends the process at once.
+    /// Makes the next signal end the process at once.
     pub fn arm(mut self) {
         tokio::spawn(async move {
             let name = self.next().await;

@@ -67,7 +67,7 @@ impl Presses {
         press
     }
 
-    /// Reports that nothing has changed until `now`.
+    /// Advances to `now` without a change; returns a press that this completes.
     pub fn look(&mut self, now: Duration) -> Option<Press> {
         let settled = self.level != self.state.is_closed();
         let lasted = now.saturating_sub(self.level_since) >= self.times.debounce;

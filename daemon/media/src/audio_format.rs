@@ -1,4 +1,4 @@
-//! What a decoder of sound has to know: AAC-LC's format, and the `AudioSpecificConfig` that carries it.
+//! Facts that a sound decoder needs: AAC-LC's format, and the `AudioSpecificConfig` that carries it.
 //!
 //! Must not be here: frames and their times (`sample`), containers.
 
@@ -24,7 +24,7 @@ pub enum AudioFormatError {
     /// A reserved index or a rate outside 7,350 to 96,000 Hz.
     #[error("a sample rate of {0} Hz is not possible in AAC")]
     SampleRate(u32),
-    /// No channels that a configuration number stands for (Table 1.19).
+    /// A configuration number without channels (Table 1.19).
     #[error("channel configuration {0} is not supported")]
     Channels(u8),
     /// Frames of 960 samples, or a scalable stream.
@@ -37,14 +37,14 @@ const SAMPLE_RATES: [u32; 13] =
     [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8000, 7350];
 /// `audioObjectType` of AAC-LC.
 const AAC_LC: u32 = 2;
-/// Index that is followed by the rate itself in 24 bits.
+/// Index that is followed by the rate itself, in 24 bits.
 const EXPLICIT_RATE: u32 = 15;
 
 impl AudioFormat {
-    /// In each channel of each frame.
+    /// Samples per frame in each channel.
     pub const SAMPLES_PER_FRAME: u32 = 1024;
 
-    /// Of `channels` 1 to 6 or 8, at a rate from 7,350 to 96,000 Hz.
+    /// The format of `channels` 1 to 6 or 8, at a rate from 7,350 to 96,000 Hz.
     pub fn new(sample_rate: u32, channels: u8) -> Result<Self, AudioFormatError> {
         let channel_configuration = match channels {
             1..=6 => channels,
@@ -64,7 +64,7 @@ impl AudioFormat {
         Ok(Self { sample_rate, channel_configuration })
     }
 
-    /// From the fields of an ADTS header; `index` is `sampling_frequency_index`.
+    /// Reads the fields of an ADTS header; `index` is `sampling_frequency_index`.
     pub(crate) fn from_header(
         object_type: u32,
         index: u8,
@@ -77,8 +77,8 @@ impl AudioFormat {
         Self::checked(sample_rate, channel_configuration)
     }
 
-    /// From an `AudioSpecificConfig` (ISO/IEC 14496-3 §1.6.2.1), as RTMP and MP4 carry it. What follows the configuration of
-    /// AAC-LC itself (signalling of SBR that a decoder may ignore) is passed over.
+    /// Reads an `AudioSpecificConfig` (ISO/IEC 14496-3 §1.6.2.1), as RTMP and MP4 carry it. Anything after the
+    /// configuration of AAC-LC itself (signalling of SBR that a decoder may ignore) is skipped.
     pub fn from_audio_specific_config(config: &[u8]) -> Result<Self, AudioFormatError> {
         let too_short = AudioFormatError::TooShort(config.len());
         let mut at = 0_usize;
@@ -112,7 +112,7 @@ impl AudioFormat {
         Self::checked(sample_rate, channel_configuration)
     }
 
-    /// The `AudioSpecificConfig` (ISO/IEC 14496-3 §1.6.2.1): 2 bytes, or 5 where the rate has no index.
+    /// The `AudioSpecificConfig` (ISO/IEC 14496-3 §1.6.2.1): 2 bytes, or 5 if the rate has no index.
     pub fn audio_specific_config(&self) -> Vec<u8> {
         let channels = u64::from(self.channel_configuration);
         // The last three bits are GASpecificConfig: 1,024 samples, no core coder, no extension.
@@ -125,40 +125,40 @@ impl AudioFormat {
         bits.to_be_bytes()[3..].to_vec()
     }
 
-    /// Samples a second, in each channel.
+    /// Samples per second in each channel.
     pub const fn sample_rate(&self) -> u32 {
         self.sample_rate
     }
 
-    /// How many channels (ISO/IEC 14496-3 Table 1.19).
+    /// Number of channels (ISO/IEC 14496-3 Table 1.19).
     pub const fn channels(&self) -> u8 {
         if self.channel_configuration == 7 { 8 } else { self.channel_configuration }
     }
 
-    /// `channelConfiguration`, 1 to 7, as ADTS headers carry it.
+    /// `channelConfiguration`, 1 to 7, for ADTS headers.
     pub const fn channel_configuration(&self) -> u8 {
         self.channel_configuration
     }
 
-    /// `samplingFrequencyIndex` (Table 1.18), where the rate has one: ADTS can carry no other.
+    /// `samplingFrequencyIndex` (Table 1.18), if the rate has one: ADTS can carry no other rate.
     pub fn sampling_frequency_index(&self) -> Option<u8> {
         SAMPLE_RATES.iter().position(|&rate| rate == self.sample_rate).map(|index| index as u8)
     }
 
-    /// The time from the beginning of the first frame to that of frame `number`, in ticks. Frames do not last whole ticks at every
-    /// sample rate, so their durations must not be added up.
+    /// The time from the start of the first frame to the start of frame `number`, in ticks. Frames do not last whole
+    /// ticks at every sample rate, so their durations must not be added up.
     pub fn offset(&self, number: u64) -> MediaDuration {
         let ticks = u128::from(number) * u128::from(Self::SAMPLES_PER_FRAME) * MediaTime::HZ as u128
             / u128::from(self.sample_rate());
         MediaDuration::from_ticks(i64::try_from(ticks).unwrap_or(i64::MAX))
     }
 
-    /// How long a frame lasts, rounded down to a tick: see [`Self::offset`].
+    /// Duration of a frame, rounded down to a tick: see [`Self::offset`].
     pub fn frame_duration(&self) -> MediaDuration {
         self.offset(1)
     }
 
-    /// For the CODECS attribute (RFC 6381 §3.3).
+    /// The value for the CODECS attribute (RFC 6381 §3.3).
     pub const fn codecs(&self) -> &'static str {
         "mp4a.40.2"
     }
@@ -174,7 +174,7 @@ mod tests {
         let format = AudioFormat::new(48_000, 2).unwrap();
         assert_eq!(format.audio_specific_config(), [0x11, 0x90]);
         assert_eq!(AudioFormat::new(44_100, 1).unwrap().audio_specific_config(), [0x12, 0x08]);
-        // As ffmpeg writes it, with the backward compatible signalling that there is no SBR.
+        // Bytes that ffmpeg writes, with the backward compatible signalling that there is no SBR.
         let ffmpeg = [0x11, 0x90, 0x56, 0xe5, 0x00];
         assert_eq!(AudioFormat::from_audio_specific_config(&ffmpeg), Ok(format));
         assert_eq!((format.channels(), format.codecs()), (2, "mp4a.40.2"));

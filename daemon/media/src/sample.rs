@@ -1,4 +1,5 @@
-//! Samples: coded units of video or audio on their way from a feed to the readers, and what a decoder of audio has to know.
+//! Samples: coded units of video or audio on their way from a feed to the readers, and the facts that a decoder of
+//! audio needs.
 //!
 //! Must not be here: decoding, containers, clocks.
 
@@ -26,7 +27,7 @@ impl Sample {
         }
     }
 
-    /// For the timeline, which shifts both times together.
+    /// Both times, for the timeline, which shifts them together.
     pub const fn times_mut(&mut self) -> &mut Times {
         match self {
             Self::Video(unit) => &mut unit.times,
@@ -50,7 +51,7 @@ impl Sample {
         }
     }
 
-    /// How long it lasts, rounded down to a tick; `None` for a picture, which lasts until the next one.
+    /// Duration, rounded down to a tick; `None` for a picture, which lasts until the next one.
     pub fn duration(&self) -> Option<MediaDuration> {
         match self {
             Self::Video(_) => None,
@@ -58,7 +59,7 @@ impl Sample {
         }
     }
 
-    /// What kind of entry a picture is. [`Entry::None`] for audio: where a stream has video, readers start at a picture.
+    /// The kind of entry a picture is. [`Entry::None`] for audio: in a stream with video, readers start at a picture.
     pub const fn entry(&self) -> Entry {
         match self {
             Self::Video(unit) => unit.entry,
@@ -98,12 +99,12 @@ impl From<AudioFrame> for Sample {
 /// One AAC-LC frame of [`AudioFormat::SAMPLES_PER_FRAME`] samples in each channel.
 #[derive(Clone, Debug)]
 pub struct AudioFrame {
-    /// Of its first sample; `dts` equals `pts`, because AAC is presented in the order in which it is decoded.
+    /// Times of its first sample; `dts` equals `pts`, because AAC is presented in decoding order.
     pub times: Times,
     /// Counts the seams before this frame, as an access unit's epoch does.
     pub epoch: u32,
     /// A `raw_data_block` (ISO/IEC 14496-3 §4.4.2.1), without ADTS header.
     pub data: Bytes,
-    /// What its decoder has to know.
+    /// The format that its decoder needs.
     pub format: Arc<AudioFormat>,
 }

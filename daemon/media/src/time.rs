@@ -19,12 +19,12 @@ impl MediaTime {
     /// Ticks in a second.
     pub const HZ: i64 = 90_000;
 
-    /// From ticks of 1/90000 s.
+    /// Converts from ticks of 1/90000 s.
     pub const fn from_ticks(ticks: i64) -> Self {
         Self(ticks)
     }
 
-    /// From a reading of the monotonic clock, rounded down to a tick.
+    /// Converts from a reading of the monotonic clock, rounded down to a tick.
     pub fn from_monotonic(since_zero: Duration) -> Self {
         Self(MediaDuration::from(since_zero).0)
     }
@@ -34,12 +34,12 @@ impl MediaTime {
         self.0
     }
 
-    /// What goes on the wire as PTS, DTS or PCR base: the lowest 33 bits.
+    /// The value for PTS, DTS or PCR base on the wire: the lowest 33 bits.
     pub const fn wrapped(self) -> u64 {
         self.0.rem_euclid(WIRE_ROUND) as u64
     }
 
-    /// Later by `duration`; `None` beyond the range of ticks.
+    /// The time later by `duration`; `None` beyond the range of ticks.
     pub const fn checked_add(self, duration: MediaDuration) -> Option<Self> {
         match self.0.checked_add(duration.0) {
             Some(ticks) => Some(Self(ticks)),
@@ -47,7 +47,7 @@ impl MediaTime {
         }
     }
 
-    /// Earlier by `duration`; `None` beyond the range of ticks.
+    /// The time earlier by `duration`; `None` beyond the range of ticks.
     pub const fn checked_sub(self, duration: MediaDuration) -> Option<Self> {
         match self.0.checked_sub(duration.0) {
             Some(ticks) => Some(Self(ticks)),
@@ -80,12 +80,12 @@ impl MediaDuration {
     /// No distance.
     pub const ZERO: Self = Self(0);
 
-    /// From ticks of 1/90000 s.
+    /// Converts from ticks of 1/90000 s.
     pub const fn from_ticks(ticks: i64) -> Self {
         Self(ticks)
     }
 
-    /// From whole milliseconds.
+    /// Converts from whole milliseconds.
     pub const fn from_millis(milliseconds: i64) -> Self {
         Self(milliseconds * (MediaTime::HZ / 1000))
     }
@@ -95,7 +95,7 @@ impl MediaDuration {
         self.0
     }
 
-    /// Seconds, for people and playlists.
+    /// The duration in seconds, for people and playlists.
     pub fn as_seconds(self) -> f64 {
         self.0 as f64 / MediaTime::HZ as f64
     }
@@ -132,42 +132,42 @@ impl From<MediaDuration> for Duration {
     }
 }
 
-/// When a sample is decoded and when it is presented.
+/// The decoding and presentation time of a sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub struct Times {
     /// Presentation time; never before `dts`.
     pub pts: MediaTime,
-    /// Decoding time; goes forward from sample to sample. Equal to `pts` where nothing is reordered.
+    /// Decoding time; increases from sample to sample. Equal to `pts` if nothing is reordered.
     pub dts: MediaTime,
 }
 
 impl Times {
-    /// Of a sample that is presented when it is decoded.
+    /// Times of a sample that is presented when it is decoded.
     pub const fn at(time: MediaTime) -> Self {
         Self { pts: time, dts: time }
     }
 
-    /// Both later by `duration`: their difference stays what it is.
+    /// Both times later by `duration`; their difference stays the same.
     #[must_use]
     pub fn shifted(self, duration: MediaDuration) -> Self {
         Self { pts: self.pts + duration, dts: self.dts + duration }
     }
 }
 
-/// Brings 33-bit times from the wire back onto the endless line: each is taken to lie within half a round
-/// (13 hours) of the one before.
+/// Converts 33-bit times from the wire back to the endless line: each is taken to lie within half a round (13 hours) of
+/// the previous one.
 #[derive(Clone, Debug, Default)]
 pub struct Unwrapper {
     last: Option<MediaTime>,
 }
 
 impl Unwrapper {
-    /// The first time is taken as it stands.
+    /// Starts without a previous time: the first one is taken unchanged.
     pub const fn new() -> Self {
         Self { last: None }
     }
 
-    /// The time nearest to the one before whose wire image is `wire` (its lowest 33 bits count).
+    /// The time nearest to the previous one whose lowest 33 bits are those of `wire`.
     pub fn unwrap(&mut self, wire: u64) -> MediaTime {
         let wire = wire.cast_signed() & (WIRE_ROUND - 1);
         let time = match self.last {

@@ -1,24 +1,27 @@
-//! The one place that mends what sources say of time. It puts the samples of a stream's sources, one source after the other, on one
-//! line on which the decoding times of a track only go forward. Presentation times are shifted with them, so their difference is never touched.
+//! The one place that corrects the times of sources. It puts the samples of a stream's sources, one source after the
+//! other, on one line on which the decoding times of a track only increase. Presentation times are shifted with them,
+//! so their difference never changes.
 //!
 //! Must not be here: times for sources that carry none (`access_unit::arrival`), a clock.
 
 use crate::time::{MediaDuration, MediaTime, Times};
 
-/// A first time that is older than this is not of our clock: no encoder holds a picture back for so long.
+/// A first time that is older than this does not come from our clock: no encoder holds a picture back that long.
 const OLDEST: MediaDuration = MediaDuration::from_millis(3000);
-/// A first time may be this much ahead of its arrival: some drivers stamp with the end of a frame that they hand over at its beginning
-/// (vivid does).
+/// A first time may be this much ahead of its arrival: some drivers stamp with the end of a frame that they deliver at
+/// its beginning (vivid does).
 const NEWEST: MediaDuration = MediaDuration::from_millis(500);
-/// A source that is silent for so long is closed by its owner long before, so a longer step is a jump of its clock.
+/// A source that is silent this long has been closed by its owner long before, so a longer step is a jump of its clock.
 const LONGEST_SILENCE: MediaDuration = MediaDuration::from_millis(10_000);
-/// A source whose clock has drifted further than this from ours is brought back slowly: 100 ppm take 14 hours to get there.
+/// A source whose clock has drifted further than this from ours is brought back slowly: at 100 ppm that takes 14 hours
+/// to happen.
 const LARGEST_DRIFT: MediaDuration = MediaDuration::from_millis(5000);
-/// The share of each step by which drift is taken back.
+/// The divisor for the share of each step by which drift is reduced.
 const DRIFT_SHARE: i64 = 64;
 const TICK: MediaDuration = MediaDuration::from_ticks(1);
 
-/// What a sample is of. The samples of one track come in decoding order; those of the two are interleaved as their source likes.
+/// The track of a sample. The samples of one track come in decoding order; the source decides how the two are
+/// interleaved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Track {
     /// Pictures.
@@ -27,41 +30,42 @@ pub enum Track {
     Audio,
 }
 
-/// The line of one stream. Both tracks of a source are shifted by the same time, so that sound stays with its picture.
+/// The times of one stream. Both tracks of a source are shifted by the same amount, so that sound stays with its
+/// picture.
 #[derive(Clone, Debug, Default)]
 pub struct Timeline {
     /// The latest time of all samples.
     latest: Option<MediaTime>,
-    /// What the running source's clock is to ours; `None` until its first sample.
+    /// The difference between the current source's clock and ours; `None` until its first sample.
     source: Option<Offset>,
     changed: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Offset {
-    /// What is added to the source's times.
+    /// The amount added to the source's times.
     shift: MediaDuration,
-    /// What was added before its clock was last set, which this track has noticed. Of the other track some samples may still come that
-    /// were stamped before.
+    /// The track that noticed that the source's clock was set, and the amount added before. Some samples of the other
+    /// track may still carry timestamps from before.
     before: Option<(Track, MediaDuration)>,
-    /// By track: the newest sample of this source.
+    /// The newest sample of this source, by track.
     newest: [Option<Newest>; 2],
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Newest {
     dts: MediaTime,
-    /// How long after its time it came.
+    /// Time from the sample's own time to its arrival.
     delay: MediaDuration,
 }
 
 impl Timeline {
-    /// Nothing is known yet.
+    /// A line without samples.
     pub const fn new() -> Self {
         Self { latest: None, source: None, changed: 0 }
     }
 
-    /// Another source begins: its clock may be another one.
+    /// Begins another source, whose clock may differ.
     pub const fn begin_source(&mut self) {
         self.source = None;
     }
@@ -71,17 +75,17 @@ impl Timeline {
         self.latest
     }
 
-    /// How often a source's clock was set anew: its first time could not be of our clock, or a later one did not follow from the one
-    /// before.
+    /// How often a source's clock was corrected: its first time could not come from our clock, or a later one did not
+    /// follow from the previous one.
     pub const fn changed(&self) -> u64 {
         self.changed
     }
 
-    /// The times to use for a sample of the running source that came at `now`, a reading of our clock.
+    /// The times to use for a sample of the current source that arrived at `now`, a reading of our clock.
     ///
-    /// The first sample of a source keeps its times when they can be of our clock; else the source is shifted as a whole so that it
-    /// begins now. What goes back or jumps later on is a clock that was set: the source is shifted anew, so that the sample comes as
-    /// long before its arrival as the one before it of its track did.
+    /// The first sample of a source keeps its times if they can come from our clock; else the whole source is shifted
+    /// so that it begins now. A later time that goes back or jumps means that the clock was set: the source is shifted
+    /// again, so that the sample lies as long before its arrival as the previous one of its track did.
     pub fn mend(&mut self, track: Track, times: Times, now: MediaTime) -> Times {
         let mut source = self.source.unwrap_or_else(|| self.begin(times, now));
         let shift = source.place(track, times.dts, now).unwrap_or_else(|| {
@@ -99,14 +103,14 @@ impl Timeline {
         let is_ours = (-NEWEST..=OLDEST).contains(&(now - times.dts));
         self.changed += u64::from(!is_ours);
         let begins = if is_ours { times.dts } else { now };
-        // After everything that the source before has shown.
+        // It begins after everything that the previous source has shown.
         let begins = self.latest.map_or(begins, |latest| begins.max(latest + TICK));
         Offset { shift: begins - times.dts, before: None, newest: [None; 2] }
     }
 }
 
 impl Offset {
-    /// What to add to a time that follows from those before it; `None` where it does not.
+    /// The amount to add to a time that continues those before it; `None` if it does not.
     fn place(&mut self, track: Track, dts: MediaTime, now: MediaTime) -> Option<MediaDuration> {
         if let Some(step) = self.step(track, dts + self.shift) {
             self.before = self.before.filter(|(noticed_by, _)| *noticed_by == track);
@@ -117,7 +121,7 @@ impl Offset {
         self.step(track, dts + before).map(|_| before)
     }
 
-    /// The way from the track's newest sample to one at `dts`, if it can be one; zero for the first of a track.
+    /// The step from the track's newest sample to one at `dts`, if it is plausible; zero for the first of a track.
     fn step(&self, track: Track, dts: MediaTime) -> Option<MediaDuration> {
         let Some(newest) = self.newest[track as usize] else {
             let mut others = self.newest.iter().flatten();
@@ -129,7 +133,7 @@ impl Offset {
         (step > MediaDuration::ZERO && step <= LONGEST_SILENCE).then_some(step)
     }
 
-    /// The source's clock was set.
+    /// Shifts the source again, because its clock was set.
     fn set_anew(&mut self, track: Track, dts: MediaTime, now: MediaTime) -> MediaDuration {
         let newest = self.newest[track as usize];
         let delay = newest.map_or(MediaDuration::ZERO, |newest| newest.delay);
@@ -141,7 +145,7 @@ impl Offset {
     }
 }
 
-/// What takes a clock that has drifted from ours by `drift` back by a share of `step`.
+/// The correction that reduces the `drift` of a clock from ours by a share of `step`.
 fn correction(step: MediaDuration, drift: MediaDuration) -> MediaDuration {
     let share = step.ticks() / DRIFT_SHARE;
     MediaDuration::from_ticks(if drift > LARGEST_DRIFT {
@@ -158,7 +162,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// What comes of decoding times that each arrive at the second number.
+    /// The resulting times for decoding times, each of which arrives at the second number.
     fn times(raw: &[(i64, i64)]) -> (Vec<i64>, u64) {
         let mut timeline = Timeline::new();
         let mended = raw.iter().map(|&(ticks, now)| mend(&mut timeline, ticks, now)).collect();
@@ -211,7 +215,7 @@ mod tests {
         timeline.mend(Track::Video, first, MediaTime::from_ticks(3000));
         timeline.begin_source();
         assert_eq!(mend(&mut timeline, 2000, 4000), 9001);
-        assert_eq!(mend(&mut timeline, 5000, 7000), 12_001, "its own pace is kept");
+        assert_eq!(mend(&mut timeline, 5000, 7000), 12_001, "the source keeps its own intervals");
         timeline.begin_source();
         assert_eq!(mend(&mut timeline, 50_000, 50_000), 50_000);
     }
@@ -221,7 +225,7 @@ mod tests {
         let mut timeline = Timeline::new();
         let mut steps = Vec::new();
         let mut last = mend(&mut timeline, 0, 0);
-        // A source whose clock goes 10 % too fast: 5 s ahead after 50 s.
+        // A source whose clock runs 10 % too fast: it is 5 s ahead after 50 s.
         for n in 1..3000 {
             let mended = mend(&mut timeline, n * 3300, n * 3000);
             steps.push(mended - last);
@@ -231,8 +235,8 @@ mod tests {
         assert_eq!(timeline.changed(), 0);
     }
 
-    /// Pictures and sound of one source, in order of arrival: `(track, time of the source, arrival)` in milliseconds. Gives their times on
-    /// the line.
+    /// Pictures and sound of one source, in order of arrival: `(track, time of the source, arrival)` in milliseconds.
+    /// Returns their times on the line.
     fn both(raw: &[(Track, i64, i64)]) -> (Vec<i64>, u64) {
         let mut timeline = Timeline::new();
         let mended = raw.iter().map(|&(track, at, now)| {
@@ -245,7 +249,7 @@ mod tests {
     #[test]
     fn sound_and_picture_are_shifted_together_in_whatever_order_they_come() {
         use Track::{Audio, Video};
-        // Sound comes 300 ms after the picture that it goes with, and begins before it.
+        // Sound arrives 300 ms after the picture that it belongs to, and begins before it.
         let raw = [
             (Video, 1000, 5000),
             (Video, 1040, 5040),

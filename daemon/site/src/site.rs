@@ -45,7 +45,7 @@ pub struct Site {
     pub recordings: Recordings,
     /// Opens recordings for those who watch them.
     pub playback: Arc<Playback>,
-    /// What does not work now.
+    /// The faults that exist now.
     pub faults: Faults,
     /// How the memory is used.
     pub memory: MemoryBudget,

@@ -29,14 +29,14 @@ struct Seen {
     fault: bool,
     /// The card is nearly full.
     nearly_full: bool,
-    /// The most telling state of the streams on the air.
+    /// The most informative state of the streams on the air.
     stream: Option<StreamState>,
 }
 
 /// A repeating on-off pattern.
 #[derive(Debug, PartialEq, Eq)]
 struct Pattern {
-    /// Whether it begins lit.
+    /// True if it begins lit.
     lit: bool,
     /// Milliseconds to each change; an even number of entries. Empty: it never changes.
     changes: &'static [u64],
@@ -47,7 +47,7 @@ const ON: Pattern = Pattern { lit: true, changes: &[] };
 const SLOW: Pattern = Pattern { lit: true, changes: &[1000, 1000] };
 const FAST: Pattern = Pattern { lit: true, changes: &[100, 100] };
 const DOUBLE: Pattern = Pattern { lit: true, changes: &[100, 150, 100, 1650] };
-/// Inverted, for a lamp that is lit: it shows that a stream is live, too.
+/// The inverse, for a lamp that is lit: it shows that a stream is live, too.
 const DOUBLE_DARK: Pattern = Pattern { lit: false, changes: &[100, 150, 100, 1650] };
 
 impl Seen {
@@ -64,7 +64,7 @@ impl Seen {
 }
 
 impl Pattern {
-    /// Whether the lamp is lit this long after the pattern began, and the time until the next change.
+    /// True while the lamp is lit this long after the pattern began, and the time until the next change.
     fn at(&self, since: Duration) -> (bool, Option<Duration>) {
         let round: u64 = self.changes.iter().sum();
         if round == 0 {
@@ -84,15 +84,15 @@ impl Pattern {
     }
 }
 
-/// What the lamp watches.
+/// The state that the lamp watches.
 pub struct Watched {
-    /// What is on the air.
+    /// The streams on the air.
     pub on_air: watch::Receiver<Arc<[OnAir]>>,
-    /// What does not work; the lamp's own fault is reported here, too.
+    /// The faults; the lamp's own fault is reported here, too.
     pub faults: Faults,
-    /// The card.
+    /// For the card's free space.
     pub board: Board,
-    /// For the signs of life.
+    /// For the camera threads' signs of life.
     pub clock: Arc<dyn Clock>,
 }
 
@@ -159,7 +159,7 @@ struct Eyes {
     faults: watch::Receiver<std::collections::BTreeMap<&'static str, String>>,
     seen: Seen,
     period: tokio::time::Interval,
-    /// The running query for free space; `None` between queries. While a card stalls, the last result stands.
+    /// The running query for free space; `None` between queries. While a card stalls, the last result stays valid.
     asking: Option<JoinHandle<bool>>,
 }
 
@@ -172,7 +172,7 @@ impl Eyes {
     fn look(&mut self) -> Seen {
         self.faults.mark_unchanged();
         let on_air = self.watched.on_air.borrow_and_update();
-        // Live tells more than starting, starting more than ended.
+        // A live stream says more than a starting one, and a starting one more than an ended one.
         let stream = on_air.iter().map(|on_air| on_air.state).min_by_key(|state| match state {
             StreamState::Live => 0,
             StreamState::Starting => 1,

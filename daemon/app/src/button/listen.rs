@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 const BUTTON: &str = "button";
 /// Pause before a button that cannot be opened is tried again.
 const RETRY: Duration = Duration::from_secs(2);
-/// The longest wait, so that the thread notices the end and corrects the state after a lost change.
+/// The longest wait, so that the thread notices the end in time and corrects the state after a lost change.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 const STUCK: &str = "The button is pressed all the time: check its wiring, and active and bias in [button]. It does nothing until it is released.";
@@ -20,7 +20,7 @@ const STUCK: &str = "The button is pressed all the time: check its wiring, and a
 /// Opens the contact; called again after each failure.
 pub(super) type Open = Box<dyn FnMut() -> Result<Box<dyn Contact>, ContactError> + Send>;
 
-/// What the thread needs.
+/// Everything that the thread needs.
 pub(super) struct Listener {
     pub(super) open: Open,
     pub(super) times: PressTimes,
@@ -31,7 +31,7 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    /// Runs until nobody listens.
+    /// Runs until nobody listens any more.
     pub(super) fn run(mut self) {
         while !self.tell.is_closed() {
             let heard = (self.open)().and_then(|mut contact| self.hear(&mut *contact));
@@ -76,13 +76,14 @@ mod tests {
     use std::collections::VecDeque;
     use std::path::PathBuf;
 
-    /// A contact whose changes are given in advance; waiting for them turns the clock. After the last one it is gone.
+    /// A contact whose changes are given in advance; waiting for them advances the clock. After the last one the
+    /// contact is gone.
     struct Script {
         clock: Arc<HandClock>,
-        /// Milliseconds, and whether it is closed from then on.
+        /// Milliseconds, and true if it is closed from then on.
         changes: VecDeque<(u64, bool)>,
         closed: bool,
-        /// Changes are not reported by `wait`, only visible in `is_closed`.
+        /// True if changes are not reported by `wait`, and only visible in `is_closed`.
         deaf: bool,
     }
 
@@ -117,7 +118,7 @@ mod tests {
         }
     }
 
-    /// Whether it is closed at first, whether it is deaf, and its changes.
+    /// True if it is closed at first, true if it is deaf, and its changes.
     type Opening = (bool, bool, Vec<(u64, bool)>);
 
     /// Runs through the scripts, one for each opening; returns the presses, and the faults after each opening.

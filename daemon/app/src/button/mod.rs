@@ -4,7 +4,7 @@
 //! [`LiveHandle`] as the page and the API. [`lamp`] shows the state. A missing, stuck or inaccessible button is a *fault* in
 //! words ([`Faults`]), and the daemon runs on without it.
 //!
-//! Not here: what starts and stops streams (`live`), and how lines are driven (perch-device).
+//! Not here: starting and stopping streams (`live`), and driving lines (perch-device).
 
 mod lamp;
 mod listen;
@@ -29,7 +29,7 @@ use tokio::time::Instant;
 
 /// One press may wait while another is handled; further ones are ignored.
 const WAITING: usize = 1;
-/// Of the button's thread, which does little.
+/// Stack of the button's thread, which does little.
 const STACK: usize = 256 << 10;
 /// If perchd still runs this long after asking for a power-off, `perch-poweroff.path` is not enabled.
 const HEEDED: Duration = Duration::from_secs(20);

@@ -8,7 +8,7 @@ use perch_studio::memory_budget::MemoryBudget;
 use perch_studio::recorder::Recordings;
 use tokio::sync::watch;
 
-/// Everything awaited comes within this, even on a slow machine.
+/// Longest wait in these tests; enough on a slow machine.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A button and a camera that shows the test pattern.

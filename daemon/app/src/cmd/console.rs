@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::net::UnixStream;
 
-/// Who answers a command.
+/// The one that answers a command.
 pub(super) enum Reached {
     /// The running daemon.
     Daemon(Daemon),
@@ -25,7 +25,7 @@ pub(super) enum Reached {
     Here(Box<Site>),
 }
 
-/// Finds out who answers. Call it inside a runtime.
+/// Finds out which one answers. Call it inside a runtime.
 pub(super) async fn reach(config: &Config) -> anyhow::Result<Reached> {
     let daemon = Daemon { socket: config.server.data_dir.join(SOCKET) };
     match UnixStream::connect(&daemon.socket).await {

@@ -95,7 +95,7 @@ pub(crate) fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // If the terminal is gone, nobody can be told.
+            // If the terminal is gone, nobody can be informed.
             let _ = error.print();
             return if error.use_stderr() { ExitCode::from(EXIT_CONFIG) } else { ExitCode::SUCCESS };
         }
@@ -143,7 +143,7 @@ impl Cli {
     }
 }
 
-/// How a command fails.
+/// The kinds of failure of a command.
 enum CommandError {
     /// Flags, environment or configuration are wrong.
     Config(anyhow::Error),

@@ -11,14 +11,14 @@ use serde::Serialize;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-/// Everything that is shown. The field names are the `--json` interface.
+/// Everything that is printed. The field names are the `--json` interface.
 #[derive(Serialize)]
 struct Shown {
     cameras: Vec<ShownCamera>,
     encoders: Vec<ShownEncoder>,
     /// Memory that encoders share; null if the kernel has no such allocator.
     contiguous_memory: Option<ShownMemory>,
-    /// For the button and the lamp.
+    /// The chips for the button and the lamp.
     gpio_chips: Vec<ShownChip>,
     /// The Raspberry Pi whose header is driven through its registers; null on other boards.
     gpio_header: Option<String>,
@@ -33,10 +33,10 @@ struct ShownCamera {
     device: PathBuf,
     name: String,
     driver: String,
-    /// For the configuration: stays the same when the device's number changes.
+    /// The path for the configuration: it stays the same when the device's number changes.
     stable_device: Option<PathBuf>,
     needs_libcamera: bool,
-    /// Each picture has two fields, taken at different moments.
+    /// True if each picture has two fields, taken at different moments.
     interlaced: bool,
     formats: Vec<ShownFormat>,
 }
@@ -45,17 +45,17 @@ struct ShownCamera {
 struct ShownFormat {
     fourcc: String,
     description: String,
-    /// Whether Perch can use it.
+    /// True if Perch can use it.
     usable: bool,
     modes: Vec<ShownMode>,
 }
 
 #[derive(Serialize)]
 struct ShownMode {
-    /// Pixels; the smallest of a range.
+    /// Width in pixels; the smallest of a range.
     width: u32,
     height: u32,
-    /// The largest of a range.
+    /// The largest size of a range.
     up_to: Option<(u32, u32)>,
     frames_per_second: Vec<f64>,
 }
@@ -68,7 +68,7 @@ struct ShownEncoder {
     multi_planar: bool,
     takes: Vec<String>,
     gives: Vec<String>,
-    /// Pixels.
+    /// The largest picture, in pixels.
     largest: Option<(u32, u32)>,
 }
 
@@ -113,7 +113,7 @@ struct Configured {
     name: String,
     source: SourceKind,
     encoder: EncoderKind,
-    /// In words; null if nothing can be used.
+    /// The choice in words; null if nothing can be used.
     choice: Option<String>,
     /// What is missing and what the owner can do; null if something can be used.
     error: Option<String>,

@@ -1,4 +1,4 @@
-//! `perchd recordings`: which there are, whether their files are what they should be, and making anew what can be had from the media alone.
+//! `perchd recordings`: lists recordings, checks their files, and rebuilds their indexes from the media.
 
 use super::console::{self, Daemon, Reached};
 use super::say;
@@ -9,10 +9,10 @@ use perch_site::Site;
 use perch_store::{RecordingQuery, RecordingState};
 use serde_json::Value;
 
-/// Recordings that are asked for at once.
+/// Recordings requested at once.
 const PAGE: usize = 100;
 
-/// What to do with recordings.
+/// Commands for recordings.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum RecordingsCommand {
     /// List them: stream, state, seconds, bytes, name

@@ -61,7 +61,7 @@ async fn run_until_told(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let mut signals = Signals::new().context("cannot install the signal handlers")?;
     let accounts = Arc::new(Accounts::open(&store, &config.server.data_dir, &clock)?);
-    // Before any camera starts: a port in use is the likeliest mistake.
+    // Before any camera starts: a port in use is the most likely mistake.
     let server = Server::bind(&config.server, inherited)?;
 
     let (mut studio, site) = site(config, accounts.clone(), store.clone(), clock.clone());
@@ -72,7 +72,7 @@ async fn run_until_told(
     let chat = site.chat.clone();
     let recordings = site.recordings.clone();
     let left = recordings.clone();
-    // Before a stream goes on: its recording is closed first.
+    // Before a stream resumes, because its recording must be closed first.
     let tended = tokio::task::spawn_blocking(move || left.tend()).await;
     if let Ok(Err(error)) = tended {
         tracing::warn!("recordings are looked after later: {error}");
@@ -96,7 +96,7 @@ async fn run_until_told(
     let telling = tokio::spawn(notify::tell(told, clock.clone()));
     let asked = store.clone();
     let probing = tokio::spawn(store_probe.run(move || {
-        // The result does not matter here: whoever needs the store gets its error.
+        // The result does not matter here: whoever needs the store gets the error.
         let _ = asked.settings();
     }));
     let thumbnails = tokio::spawn(thumbnails);

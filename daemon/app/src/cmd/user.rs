@@ -44,7 +44,7 @@ pub(super) enum UserCommand {
     List,
 }
 
-/// A role, as typed.
+/// A role, as typed on the command line.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 pub(super) enum RoleName {
     /// Watches, chats, follows
@@ -65,7 +65,7 @@ impl From<RoleName> for Role {
     }
 }
 
-/// A command with everything it needs.
+/// A command with all its values.
 enum Task<'a> {
     Add { username: &'a str, password: String, role: RoleName },
     Passwd { username: &'a str, password: String },
@@ -90,7 +90,7 @@ pub(super) fn run(config: &Config, command: &UserCommand) -> anyhow::Result<()> 
     })
 }
 
-/// Has the running daemon do it.
+/// Has the running daemon execute the task.
 async fn ask(daemon: &Daemon, task: Task<'_>) -> anyhow::Result<()> {
     match task {
         Task::Add { username, password, role } => {
@@ -129,7 +129,7 @@ async fn ask_for_list(daemon: &Daemon) -> anyhow::Result<()> {
     }
 }
 
-/// Does it in this process.
+/// Executes the task in this process.
 async fn act(site: &Site, task: Task<'_>) -> Result<(), SiteError> {
     let console = &Actor::Console;
     let change = match task {
@@ -169,7 +169,7 @@ fn line(username: &str, role: &str, standing: &str) -> String {
     format!("{username}\t{role}\t{standing}\n")
 }
 
-/// The API's word for a role or a standing.
+/// The API's name of a role or a standing.
 fn word(value: &impl serde::Serialize) -> String {
     serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }

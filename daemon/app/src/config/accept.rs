@@ -130,7 +130,7 @@ pub(super) fn path() -> Accept<PathBuf> {
     })
 }
 
-/// As [`path`], for a key that may be missing.
+/// Like [`path`], for a key that may be missing.
 pub(super) fn optional_path() -> Accept<Option<PathBuf>> {
     let path = path();
     Accept::new(path.words.clone(), move |value| (path.read)(value).map(Some))

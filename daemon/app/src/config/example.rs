@@ -42,7 +42,7 @@ fn section<S>(out: &mut String, section: &Section<S>, header: &str) {
     }
 }
 
-/// As comment lines of at most 100 characters, broken between words.
+/// Writes comment lines of at most 100 characters, broken between words.
 fn wrapped(text: &str, write: &mut impl FnMut(&str)) {
     let mut line = String::from("#");
     for word in text.split(' ') {

@@ -3,34 +3,34 @@
 use std::fmt;
 use std::path::PathBuf;
 
-/// Where a value was written.
+/// The place where a value was written.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Location {
-    /// In a line of the file.
+    /// A line of the file.
     Line {
         /// The configuration file.
         file: PathBuf,
-        /// The first line is 1.
+        /// Line number, counted from 1.
         line: usize,
     },
     /// The file itself, which cannot be read.
     File(PathBuf),
-    /// In this environment variable.
+    /// This environment variable.
     Variable(String),
-    /// In this command-line flag, such as `--listen`.
+    /// This command-line flag, such as `--listen`.
     Flag(&'static str),
-    /// Nowhere: it follows from defaults.
+    /// No place: the value follows from defaults.
     Default,
 }
 
 /// One error in the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
-    /// Where to look.
+    /// The place to look at.
     pub location: Location,
-    /// Such as `camera.width`; empty if the line is not TOML.
+    /// The key, such as `camera.width`; empty if the line is not TOML.
     pub key: String,
-    /// What is wrong, and what would be right.
+    /// The error, and what would be right.
     pub what: String,
 }
 
@@ -72,7 +72,7 @@ impl fmt::Display for Problems {
     }
 }
 
-/// The one of `known` that `word` was probably meant to be.
+/// The one of `known` that `word` probably stands for.
 pub(super) fn did_you_mean<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
     let close_enough = 1 + word.chars().count() / 4;
     known

@@ -15,10 +15,10 @@ const DEFAULT_FILE: &str = "/etc/perch/perch.toml";
 /// Far more than a real configuration needs.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
-/// Where settings come from.
+/// The places that settings come from.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
-    /// `--config` or `PERCH_CONFIG`: must exist. `None`: the default file, which may be missing.
+    /// The file of `--config` or `PERCH_CONFIG`, which must exist. `None`: the default file, which may be missing.
     pub file: Option<PathBuf>,
     /// The process's environment; only the names that the schema knows are read.
     pub environment: BTreeMap<String, String>,
@@ -29,11 +29,11 @@ pub struct Sources {
 /// A command-line flag that sets a key.
 #[derive(Clone, Debug)]
 pub struct FlagValue {
-    /// `--listen`
+    /// The flag, such as `--listen`.
     pub flag: &'static str,
-    /// `server.listen`
+    /// The key, such as `server.listen`.
     pub key: &'static str,
-    /// The values as given; several for a list.
+    /// The given values; several for a list.
     pub values: Vec<String>,
 }
 
@@ -47,7 +47,7 @@ impl Config {
         }
     }
 
-    /// As [`Config::load`], for a text that has been read already.
+    /// Like [`Config::load`], for a text that has been read already.
     fn from_text(text: &str, file: &Path, sources: &Sources) -> Result<Self, Problems> {
         let mut reader = Reader {
             text,
@@ -92,7 +92,7 @@ struct Reader<'a> {
     problems: Vec<Problem>,
     /// Keys (`camera[0].width`) that were reported; checks across keys skip them.
     bad_keys: BTreeSet<String>,
-    /// Where each key that somebody set was last set.
+    /// The location where each key was last set.
     locations: BTreeMap<String, Location>,
 }
 
@@ -118,7 +118,7 @@ impl Reader<'_> {
             let known = ["server", "live", "recording", "button", "lamp", "limits", "log", "camera"];
             self.unknown(name, "", "section", &known);
         }
-        // A value that the parser guessed on an unreadable line is not reported as well.
+        // If the parser guessed a value on an unreadable line, that value is not reported as well.
         let mut first_on_line = unreadable.clone();
         self.problems.retain(|p| !unreadable.contains(&p.location) || first_on_line.remove(&p.location));
         for camera in &mut cameras {
@@ -127,7 +127,7 @@ impl Reader<'_> {
         Config { server, live, recording, button, lamp, limits, log, cameras }
     }
 
-    /// `[name]`
+    /// Reads `[name]`.
     fn table<S: Clone + 'static>(&mut self, section: &Section<S>, found: Option<Spanned<DeValue<'_>>>) -> S {
         let mut value = section.defaults();
         if let Some(found) = found {
@@ -137,7 +137,8 @@ impl Reader<'_> {
         value
     }
 
-    /// `[[name]]`: one value for each table; without any table, one of defaults. Environment and flags set the first.
+    /// Reads `[[name]]`: one value for each table, and one of defaults without any table. Environment and flags set the
+    /// first.
     fn tables<S: Clone + 'static>(
         &mut self,
         section: &Section<S>,
@@ -187,7 +188,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Environment, then flags.
+    /// Applies the environment, then the flags.
     fn overrides<S: 'static>(&mut self, section: &Section<S>, path: &str, into: &mut S) {
         for key in &section.keys {
             let variable = format!("{}{}", section.variables, key.name.to_uppercase());
@@ -240,7 +241,7 @@ impl Reader<'_> {
         self.problem(location, &key, what);
     }
 
-    /// Checks that involve several keys.
+    /// Checks that several keys fit together.
     fn cross_check(&mut self, config: &Config) {
         let live = &config.live;
         self.demand(
@@ -295,7 +296,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Unless `holds`, reports `what` at the first of `keys` that somebody set, except if one of them has an error of its own.
+    /// Unless `holds` is true, reports `what` at the first of `keys` that somebody set, except if one of them has an
+    /// error of its own.
     fn demand(&mut self, keys: &[&str], holds: bool, what: impl FnOnce() -> String) {
         if holds || keys.iter().any(|key| self.bad_keys.contains(*key)) {
             return;

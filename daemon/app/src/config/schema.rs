@@ -18,7 +18,7 @@ pub(super) struct Key<S> {
     pub(super) name: &'static str,
     pub(super) preset: Preset,
     pub(super) about: &'static str,
-    /// "must be …"
+    /// The accepted values, as the rest of "must be …".
     pub(super) accepted: String,
     assign: Assign<S>,
 }
@@ -26,12 +26,12 @@ pub(super) struct Key<S> {
 /// Reads a value into its field of the section; the error says what would be right.
 type Assign<S> = Box<dyn Fn(&mut S, &DeValue<'_>) -> Result<(), String>>;
 
-/// What a key has when nobody sets it, as TOML.
+/// The value of a key that nobody sets, as TOML.
 #[derive(Clone, Copy)]
 pub(super) enum Preset {
     /// This value.
     Default(&'static str),
-    /// Nothing; this is an example of a value.
+    /// No value; this is an example of one.
     Unset(&'static str),
 }
 
@@ -60,7 +60,7 @@ impl<S: 'static> Key<S> {
     }
 }
 
-/// A table of the file, `[name]`, or each of the tables `[[name]]`.
+/// A table `[name]` of the file, or each of the tables `[[name]]`.
 pub(super) struct Section<S> {
     pub(super) name: &'static str,
     pub(super) about: &'static str,
@@ -71,7 +71,7 @@ pub(super) struct Section<S> {
 }
 
 impl<S: Clone + 'static> Section<S> {
-    /// The section when nobody sets anything.
+    /// The section's values when nobody sets anything.
     pub(super) fn defaults(&self) -> S {
         let mut section = self.blank.clone();
         for key in &self.keys {

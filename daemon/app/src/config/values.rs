@@ -33,7 +33,7 @@ pub struct Config {
 pub struct Live {
     /// Go live when the daemon starts.
     pub autostart: bool,
-    /// A stream interrupted no longer ago than this goes on; 0: never.
+    /// A stream whose interruption is shorter than this is resumed; 0: never.
     pub resume_seconds: u32,
     /// Length of a segment, seconds.
     pub segment_seconds: f64,
@@ -78,7 +78,7 @@ pub enum ButtonSource {
 /// `[lamp]`: shows the state of the board and its stream.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lamp {
-    /// Whether a lamp is connected.
+    /// True if a lamp is connected.
     pub enabled: bool,
     /// GPIO chip; `None`: the board's header.
     pub chip: Option<String>,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 
-/// How soon a failing card is reported, and a working one again.
+/// Interval of the checks, and so the delay until a failing card, or a working one, is noticed.
 const LOOK: Duration = Duration::from_secs(5);
 
 /// Runs until it is aborted.

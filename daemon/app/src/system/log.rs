@@ -18,9 +18,9 @@ pub enum LogError {
     Directives {
         /// The variable's name.
         variable: &'static str,
-        /// Its text.
+        /// The variable's text.
         found: String,
-        /// From the parser.
+        /// The parser's error.
         source: tracing_subscriber::filter::ParseError,
     },
     /// A logger is already installed.
@@ -39,7 +39,7 @@ pub fn start(level: tracing::Level) -> Result<(), LogError> {
         let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(terminal);
         registry.with(lines).try_init()?;
     }
-    // A panic ends its thread or task, and the one that waits for it decides what follows. Here it is only logged.
+    // A panic ends its thread or task, and whoever waits for that decides the consequences. Here it is only logged.
     std::panic::set_hook(Box::new(|panic| {
         let message = panic.payload_as_str().unwrap_or("no message");
         let place = panic.location().map(ToString::to_string).unwrap_or_default();

@@ -4,9 +4,9 @@ use perch_device::memory::heap;
 use std::time::Duration;
 use tokio::time::sleep;
 
-/// Everything has started by then.
+/// After this time everything has started.
 const STARTED: Duration = Duration::from_secs(20);
-/// Between two passes over the heap, each of about a millisecond.
+/// Pause between two passes over the heap, each of about a millisecond.
 const PERIOD: Duration = Duration::from_mins(10);
 
 /// Runs until it is aborted.

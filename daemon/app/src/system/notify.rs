@@ -26,11 +26,11 @@ const STORE_HANGS: Duration = Duration::from_secs(30);
 const USUAL_PERIOD: Duration = Duration::from_secs(5);
 const EXTENSION: Duration = Duration::from_secs(30);
 
-/// What systemd is told about.
+/// The state that systemd is told about.
 pub struct Told {
     /// The streams on the air. `READY=1` waits for those at the start; later changes update `STATUS=`.
     pub on_air: watch::Receiver<Arc<[OnAir]>>,
-    /// Whether the store still answers.
+    /// Reports whether the store still answers.
     pub store_probe: StoreProbe,
 }
 
@@ -217,7 +217,7 @@ mod tests {
         assert_eq!(
             teller.messages(look(true, "waiting", 0)),
             [status("waiting"), Message::Watchdog],
-            "a camera that went away is waited out"
+            "a missing camera is waited for"
         );
     }
 
@@ -232,7 +232,7 @@ mod tests {
         assert_eq!(
             teller.messages(look(false, "starting", 0)),
             [status("starting"), Message::ExtendStart, Message::Watchdog],
-            "one that moves again is forgiven"
+            "a camera that delivers again is healthy"
         );
     }
 

@@ -1,50 +1,52 @@
-//! Decoding times for pictures of a byte stream that carries none (a child process): the arrival of each, freed of the jitter of pipes
-//! and schedulers, and of the bursts after a stall.
+//! Decoding times for pictures of a byte stream that carries none (a child process). They are the pictures' arrival
+//! times, with the jitter of pipes and schedulers and the bursts after a stall removed.
 //!
-//! An alpha-beta filter (a second-order phase-locked loop) predicts the next picture from the last and the period, then moves both a
-//! little towards what came: jitter is damped, and a drifting clock is followed within seconds. Time is made up for only as fast as it
-//! passes: pictures that come together after a stall were made one after the other, so they are one period apart.
+//! An alpha-beta filter (a second-order phase-locked loop) predicts the next picture from the last one and the period,
+//! then moves both a little towards the actual arrival. This damps jitter, and follows a drifting clock within seconds.
+//! Times never run ahead of the clock to catch up: pictures that arrive together after a stall were made one after the
+//! other, so they are placed one period apart.
 
 use crate::time::MediaTime;
 
-/// How long the phase takes to make up for most of an error, in ticks: jitter of a frame is damped to a few milliseconds.
+/// Time in which the phase corrects most of an error, in ticks: jitter of a frame is damped to a few milliseconds.
 const RESPONSE: f64 = 0.53 * MediaTime::HZ as f64;
-/// The same for errors beyond [`LARGE`], so that a pause of two seconds is made up for within two seconds.
+/// The same for errors beyond [`LARGE`], so that a pause of two seconds is corrected within two seconds.
 const FAST_RESPONSE: f64 = 0.33 * MediaTime::HZ as f64;
 /// Jitter of pipes is below this, in ticks.
 const LARGE: f64 = 0.25 * MediaTime::HZ as f64;
-/// A source is closed when it is silent for less than this, in ticks; a larger error is a jump of our clock or a new beginning.
+/// A source is closed before it is silent for this long, in ticks; a larger error is a jump of our clock or a restart
+/// of the source.
 const JUMP: f64 = 3.0 * MediaTime::HZ as f64;
-/// Periods without a picture that are a stall.
+/// A gap of this many periods without a picture is a stall.
 const STALL: f64 = 4.0;
 /// Bounds of the period, in ticks: 240 to 1 frames per second.
 const PERIODS: (f64, f64) = (MediaTime::HZ as f64 / 240.0, MediaTime::HZ as f64);
-/// The rate is measured over this time, in ticks, and so many pictures at least.
+/// The rate is measured over this time, in ticks, and over at least this number of pictures.
 const MEASURED_OVER: (f64, u32) = (MediaTime::HZ as f64, 8);
-/// An announced rate within this share of the measured one is taken to be the true one.
+/// An announced rate within this share of the measured one is taken as the true one.
 const SAME_RATE: f64 = 0.1;
-/// Until there is a measured rate, the stream's own is taken when it is within this share of the configured one.
+/// Until a rate has been measured, the stream's own is taken if it is within this share of the configured one.
 const LIKELY_RATE: f64 = 0.3;
 
-/// What is known of the arrivals.
+/// The state of one source's arrivals.
 #[derive(Debug)]
 pub(super) struct Arrivals {
-    /// Ticks from picture to picture, as the source was asked for; `None` when nothing was asked for.
+    /// Ticks from picture to picture at the requested rate; `None` when no rate was requested.
     configured: Option<f64>,
     line: Option<Line>,
 }
 
 #[derive(Debug)]
 struct Line {
-    /// Where the last picture was put, in ticks; not rounded.
+    /// Time given to the last picture, in ticks, not rounded.
     at: f64,
     /// Ticks from picture to picture.
     period: f64,
-    /// When the last picture came.
+    /// Arrival of the last picture, in ticks.
     arrived: f64,
-    /// What was given out last.
+    /// The last time that was returned.
     given: MediaTime,
-    /// Arrival of the first picture, and how many came since, until the rate has been measured.
+    /// Arrival of the first picture and the number of pictures since, until the rate has been measured.
     measuring: Option<(f64, u32)>,
 }
 
@@ -54,13 +56,13 @@ fn period_of(frames_per_second: f64) -> Option<f64> {
 }
 
 impl Arrivals {
-    /// Of a source that was asked for `frames_per_second`.
+    /// Arrivals of a source that was asked for `frames_per_second`.
     pub(super) fn new(frames_per_second: Option<f64>) -> Self {
         Self { configured: frames_per_second.and_then(period_of), line: None }
     }
 
-    /// The time of a picture that arrived at `arrival`, and the ticks to the next one. Always later than the one before.
-    /// `announced` is the rate that the stream itself claims.
+    /// The time of a picture that arrived at `arrival`, and the ticks until the next one. Always later than the
+    /// previous one. `announced` is the rate that the stream itself claims.
     pub(super) fn stamp(&mut self, arrival: MediaTime, announced: Option<f64>) -> (MediaTime, f64) {
         let arrived = arrival.ticks() as f64;
         let announced = announced.and_then(period_of);
@@ -89,7 +91,8 @@ fn is_near(period: f64, other: f64, share: f64) -> bool {
 }
 
 impl Line {
-    /// Once enough pictures have come: the announced or the configured rate where it is near the measured one, else that.
+    /// Once enough pictures have come, sets the period: to the announced or configured rate if it is near the measured
+    /// one, else to that.
     fn measure(&mut self, arrived: f64, candidates: [Option<f64>; 2]) {
         let Some((first, count)) = &mut self.measuring else { return };
         *count += 1;
@@ -116,7 +119,7 @@ impl Line {
         let response = if error.abs() > LARGE { FAST_RESPONSE } else { RESPONSE };
         let alpha = (self.period / response).min(0.5) * (passed / self.period).min(1.0);
         let beta = alpha * alpha / 4.0; // critical damping
-        // After a stall only the next pictures tell whether those of the meantime were held back or never made.
+        // After a stall, only the next pictures show whether those of the meantime were held back or never made.
         let most = if passed > STALL * self.period { self.period } else { f64::INFINITY };
         let step = self.period + (alpha * error).clamp(-0.75 * self.period, most);
         self.at += step;
@@ -162,7 +165,7 @@ mod tests {
         }
     }
 
-    /// Repro 17: an SPS that claims 1 frame per second while 30 come.
+    /// Repro 17: an SPS that claims 1 frame per second while 30 arrive.
     #[test]
     fn a_rate_that_the_arrivals_belie_does_not_count() {
         for announced in [1.0, 15.0, 120.0] {
@@ -175,14 +178,14 @@ mod tests {
         let truly = stamps_of((0..600).map(|n| n * 3600 + JITTER[n as usize % 7]), 30.0, Some(25.0));
         assert!(
             truly[2..].windows(2).all(|pair| (pair[1] - pair[0] - 3600).abs() < 500),
-            "it counts from the start"
+            "the configured rate counts from the start"
         );
     }
 
     #[test]
     fn a_burst_after_a_stall_is_spread_evenly_and_ends_where_it_would_have_without() {
         for frames in [15, 30, 60] {
-            // 2 s of pictures are held back, and come together, 100 to the millisecond.
+            // 2 s of pictures are held back, and then arrive together, 100 in a millisecond.
             let (period, held) = (90_000 / frames, 2 * frames);
             let arrivals: Vec<_> = (0..12 * frames)
                 .map(|n| {

@@ -1,7 +1,7 @@
-//! Makes access units out of what a source delivers: whole pictures with their times, or a byte stream without any.
+//! Makes access units from a source's data: whole pictures with their times, or a byte stream without times.
 //!
 //! ITU-T H.264 §7.4.1.2. NAL units may come in any order, with or without delimiters and with parameter sets only at the
-//! start. What cannot be used is dropped and counted, and nothing is given out again before the next entry.
+//! start. Unusable data is dropped and counted, and no picture is returned after it until the next entry.
 
 use super::arrival::Arrivals;
 use super::order::{Order, Placed};
@@ -17,7 +17,7 @@ use crate::time::{MediaTime, Times};
 use bytes::Bytes;
 use std::ops::{Range, RangeInclusive};
 
-/// What came, and what was dropped of it, since the assembler was made.
+/// Counts of received and dropped data since the assembler was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AssemblerCounters {
     /// Buffers without any NAL unit.
@@ -26,58 +26,61 @@ pub struct AssemblerCounters {
     pub broken_parameter_sets: u64,
     /// Pictures beyond 4 MiB.
     pub too_large: u64,
-    /// Pictures dropped because no entry with parameter sets had come: at the start, and after a loss. Those that are shown before an
-    /// entry without IDR, and cannot be decoded from there, are among them.
+    /// Pictures dropped because no entry with parameter sets had come: at the start, and after a loss. They include
+    /// pictures that are presented before an entry without IDR and cannot be decoded from it.
     pub before_entry: u64,
-    /// Entries given out: a reader can start there.
+    /// Entries returned, at which a reader can start.
     pub entries: u64,
     /// Recovery points of gradual refresh, where browsers cannot start.
     pub gradual_refreshes: u64,
     /// Pictures with B slices.
     pub b_pictures: u64,
-    /// B pictures dropped because their time was over: the stream does not say how much it reorders, and does so for the first time.
+    /// B pictures dropped because they came too late: the stream does not announce its reorder delay, and reordered for
+    /// the first time.
     pub late: u64,
-    /// B pictures dropped because their order of display is coded in a way that is not read here (picture order count type 1).
+    /// B pictures dropped because this reader does not understand how their order is coded (picture order count type
+    /// 1).
     pub unknown_order: u64,
 }
 
-/// One source's access units, from when it was opened until it is closed.
+/// The access units of one source, from its opening to its closing.
 #[derive(Debug)]
 pub struct AccessUnitAssembler {
     epoch: u32,
     sets: ParameterSets,
     waiting_for_entry: bool,
-    /// Presentation time of the entry without IDR at which decoding started: what is shown before it cannot be decoded.
+    /// Presentation time of the entry without IDR at which decoding started: pictures presented earlier cannot be
+    /// decoded.
     started_at: Option<MediaTime>,
     arrivals: Arrivals,
     order: Order,
-    /// Decoding time of the picture before, where times are those of capture.
+    /// Decoding time of the previous picture, if times are capture times.
     last_captured: Option<MediaTime>,
     splitter: PictureSplitter,
     counters: AssemblerCounters,
 }
 
-/// What is known of a picture's times.
+/// The known times of a picture.
 #[derive(Clone, Copy)]
 enum Timing {
-    /// All.
+    /// Both times.
     Given(Times),
-    /// When its frame was captured; pictures come in decoding order.
+    /// Capture time of its frame; pictures come in decoding order.
     Captured(MediaTime),
-    /// When its first byte came.
+    /// Arrival time of its first byte.
     Arrived(MediaTime),
 }
 
-/// What a buffer holds besides parameter sets.
+/// The content of a buffer besides parameter sets.
 #[derive(Default)]
 struct Picture {
-    /// From the first NAL unit of the picture to the end of the last one.
+    /// Range from the picture's first NAL unit to the end of its last one.
     place: Option<Range<usize>>,
-    /// NAL units that are none of the picture's stand between the picture's.
+    /// True if NAL units that do not belong to the picture stand between its own.
     is_interrupted: bool,
     has_slice: bool,
     is_idr: bool,
-    /// The first slice's NAL unit.
+    /// Range of the first slice's NAL unit.
     first_slice: Option<Range<usize>>,
     recovery_point: Option<RecoveryPoint>,
 }
@@ -88,7 +91,8 @@ impl AccessUnitAssembler {
         Self::with_frame_rate(epoch, None)
     }
 
-    /// The same of a source that was asked for so many frames per second. It counts for byte streams, which carry no times.
+    /// Like [`Self::new`], for a source that was asked for this many frames per second. The rate matters for byte
+    /// streams, which carry no times.
     pub fn with_frame_rate(epoch: u32, frames_per_second: Option<f64>) -> Self {
         Self {
             epoch,
@@ -103,29 +107,31 @@ impl AccessUnitAssembler {
         }
     }
 
-    /// As given: what the access units carry.
+    /// The epoch given to [`Self::new`], which the access units carry.
     pub const fn epoch(&self) -> u32 {
         self.epoch
     }
 
-    /// What came and was dropped so far.
+    /// Counts of received and dropped data so far.
     pub const fn counters(&self) -> AssemblerCounters {
         self.counters
     }
 
-    /// Pictures are being dropped until an entry comes: worth a request for an IDR.
+    /// True while pictures are being dropped until an entry comes: the caller should request an IDR.
     pub const fn wants_key_frame(&self) -> bool {
         self.waiting_for_entry && self.counters.before_entry > 0
     }
 
-    /// The source lost a coded picture. Later pictures refer to it, so none is given out before the next entry.
+    /// Reports that the source lost a coded picture. Later pictures refer to it, so none is returned before the next
+    /// entry.
     pub const fn lost_picture(&mut self) {
         self.waiting_for_entry = true;
     }
 
-    /// Takes one whole picture with its true times, as a container carries them (MPEG-TS, RTMP). Gives `None` for parameter sets alone
-    /// (they are kept), and before the first entry. The access unit shares `data` unless other NAL units stand between the picture's
-    /// own. Its times are those given: the [`Timeline`](crate::timeline::Timeline) mends them.
+    /// Takes one whole picture with its true times, as a container carries them (MPEG-TS, RTMP). Returns `None` for
+    /// parameter sets alone (they are kept), and before the first entry. The access unit shares `data` unless other NAL
+    /// units stand between the picture's own. Its times are those given: the [`Timeline`](crate::timeline::Timeline)
+    /// corrects them.
     pub fn push_picture(
         &mut self,
         data: &Bytes,
@@ -134,8 +140,8 @@ impl AccessUnitAssembler {
         self.push(data, Timing::Given(times))
     }
 
-    /// Takes one whole picture as drivers deliver it, in decoding order, with the time at which its frame was captured. Drivers and
-    /// live encoders make no B-frames; where one does, presentation times come of its picture order counts.
+    /// Takes one whole picture as drivers deliver it, in decoding order, with the capture time of its frame. Drivers
+    /// and live encoders make no B-frames; if one does, presentation times follow from its picture order counts.
     pub fn push_captured(
         &mut self,
         data: &Bytes,
@@ -160,14 +166,15 @@ impl AccessUnitAssembler {
         result
     }
 
-    /// Takes part of a byte stream that carries no times, which came between two moments. Call [`Self::next_unit`] until it gives `None`
-    /// before the next part. Decoding times are those of the pictures' arrival, freed of jitter; presentation times come of picture
-    /// order counts. Where parts begin with a picture, as programs write them, access units share their bytes.
+    /// Takes a chunk of a byte stream without times, received between two moments. Call [`Self::next_unit`] until it
+    /// returns `None` before the next chunk. Decoding times are the pictures' arrival times without jitter;
+    /// presentation times follow from picture order counts. If chunks begin with a picture, as programs write them,
+    /// access units share their bytes.
     pub fn push_bytes(&mut self, chunk: Bytes, came: RangeInclusive<MediaTime>) {
         self.splitter.push(chunk, came);
     }
 
-    /// The next access unit of the byte stream. Pictures that cannot be used are passed over and counted.
+    /// The next access unit of the byte stream. Unusable pictures are skipped and counted.
     pub fn next_unit(&mut self) -> Option<AccessUnit> {
         loop {
             match self.splitter.next_picture()? {
@@ -179,14 +186,14 @@ impl AccessUnitAssembler {
                 Err(PictureTooLarge { beginning }) => {
                     self.counters.too_large += 1;
                     self.waiting_for_entry = true;
-                    // For its parameter sets; a broken one will be missed when the next IDR comes.
+                    // Keeps the parameter sets in it. An unreadable one will be missed when the next IDR comes.
                     let _ = self.sort_nal_units(&beginning);
                 }
             }
         }
     }
 
-    /// The byte stream has ended, or paused after a whole picture: gives out what is left of it.
+    /// Returns the last picture, because the byte stream has ended or paused after a whole picture.
     pub fn flush(&mut self) -> Option<AccessUnit> {
         let (data, at) = self.splitter.flush()?;
         self.push(&data, Timing::Arrived(at)).ok().flatten()
@@ -248,7 +255,8 @@ impl AccessUnitAssembler {
         Ok(Some(AccessUnit { times, entry, data, format, epoch: self.epoch, sound: None }))
     }
 
-    /// Whether a decoder can start at the picture. At a recovery point without gradual refresh the picture must be an I picture.
+    /// Says how a decoder can start at the picture. At a recovery point without gradual refresh the picture must be an
+    /// I picture.
     fn entry(&mut self, picture: &Picture, start: Option<SliceStart>) -> Entry {
         if picture.is_idr {
             return Entry::Idr;
@@ -299,13 +307,14 @@ impl AccessUnitAssembler {
         if any { Ok(picture) } else { Err(AccessUnitError::NotH264(data.len())) }
     }
 
-    /// By how much presentation follows decoding because pictures are reordered: that many pictures.
+    /// The reorder delay: the number of pictures by which presentation follows decoding.
     pub const fn reorder_delay(&self) -> u8 {
         self.order.delay()
     }
 }
 
-/// The picture's own NAL units, put together. Only odd encoders need this copy: they write parameter sets after SEI.
+/// Copies the picture's own NAL units together. Only unusual encoders need this copy: they write parameter sets after
+/// SEI.
 fn without_interruptions(data: &[u8]) -> Bytes {
     let mut picture = Vec::with_capacity(data.len());
     for unit in nal_units(data).filter(|unit| unit.unit_type().belongs_to_picture()) {

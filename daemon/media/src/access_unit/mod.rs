@@ -1,5 +1,5 @@
-//! Access units (coded pictures, ITU-T H.264 §3.1) as they travel from the encoder to the readers, and how they
-//! are made out of what a source delivers.
+//! Access units (coded pictures, ITU-T H.264 §3.1) as they travel from the encoder to the readers, and how they are
+//! made from a source's data.
 //!
 //! Must not be here: decoding, clocks, waiting.
 

@@ -1,45 +1,47 @@
-//! Presentation times for pictures whose decoding times alone are known: from their picture order counts (ITU-T H.264 §8.2.1).
+//! Presentation times for pictures of which only decoding times are known: derived from picture order counts (ITU-T
+//! H.264 §8.2.1).
 //!
-//! A picture that is shown after all before it is put ahead by the pictures that its order count leaves room for, and by the stream's
-//! reorder delay; one that is shown between others is put between their times. The order is therefore always that of the order counts,
-//! also when pictures were lost.
+//! A picture presented after all earlier ones is delayed by the pictures that its order count leaves room for, and by
+//! the stream's reorder delay; a picture presented between two others gets a time between theirs. So the order always
+//! follows the order counts, even when pictures were lost.
 
 use crate::h264::slice_header::SliceHeader;
 use crate::h264::sps::{PictureOrder, Sps};
 use crate::time::{MediaDuration, MediaTime, Times};
 
-/// Pictures that are kept to find a place between them: a decoder has at most 16 frames, or 32 fields (§A.3.1).
+/// Pictures kept for finding a place between them: a decoder holds at most 16 frames, or 32 fields (§A.3.1).
 const WINDOW: usize = 32;
-/// A picture that would be shown so many before the newest one has an order count that began anew.
+/// A picture that would be presented this many pictures before the newest one has an order count that restarted.
 const FURTHEST_BACK: i64 = 32;
-/// `max_num_reorder_frames` is at most this (§A.3.1); more is not waited for.
+/// `max_num_reorder_frames` is at most this (§A.3.1), so the delay never grows beyond it.
 const MAX_REORDER: u8 = 16;
-/// Order counts of two frames that follow each other differ by this, as a field counts 1 (§8.2.1). Some encoders count frames instead.
+/// Order counts of two successive frames differ by this, as a field counts 1 (§8.2.1). Some encoders count frames
+/// instead.
 const FRAME_STEP: i64 = 2;
 
 /// Follows one source's pictures.
 #[derive(Debug)]
 pub(super) struct Order {
-    /// Of the last reference picture (§8.2.1.1).
+    /// `prevPicOrderCntMsb` and `Lsb` of the last reference picture (§8.2.1.1).
     reference: Option<(i64, i64)>,
-    /// What is added to order counts: they begin anew at each IDR.
+    /// Added to order counts, because they restart at each IDR.
     base: i64,
     step: i64,
-    /// Shown in this order: order count since the beginning, and time.
+    /// Pictures in order of presentation: order count since the start, and time.
     shown: Vec<(i64, MediaTime)>,
-    /// The picture that was shown last before the newest one that is shown after all others.
+    /// Order count of the picture that precedes the newest one in order of presentation.
     before_newest: i64,
-    /// Pictures by which presentation follows decoding.
+    /// Number of pictures by which presentation follows decoding.
     delay: u8,
     last_dts: Option<MediaTime>,
 }
 
-/// Where a picture is presented.
+/// The times of a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Placed {
-    /// At these times.
+    /// These times.
     At(Times),
-    /// Its order was not foreseen, and its time is over. Other pictures do not refer to it.
+    /// None: its reordering was not expected, and its time is over. Other pictures do not refer to it.
     TooLate,
 }
 
@@ -56,7 +58,7 @@ impl Order {
         }
     }
 
-    /// How many pictures presentation follows decoding by; 0 until there was a reason to reorder.
+    /// The number of pictures by which presentation follows decoding; 0 until a picture was reordered.
     pub(super) const fn delay(&self) -> u8 {
         self.delay
     }
@@ -81,13 +83,13 @@ impl Order {
         placed
     }
 
-    /// `PicOrderCnt` of the picture (§8.2.1.1), counted on across IDRs.
+    /// `PicOrderCnt` of the picture (§8.2.1.1), continued across IDRs.
     fn order_count(&mut self, slice: &SliceHeader, lsb: u32, lsb_bits: u32) -> i64 {
         let lsb = i64::from(lsb);
         let round = 1_i64 << lsb_bits;
         let newest = self.shown.last().map_or(0, |&(count, _)| count);
         if slice.is_idr() || self.reference.is_none() {
-            // All that comes before an IDR is shown before it. Its own order count need not be 0.
+            // All pictures before an IDR are presented before it. Its own order count need not be 0.
             self.base = newest + self.step - lsb;
             self.reference = Some((0, lsb));
             return self.base + lsb;
@@ -108,18 +110,18 @@ impl Order {
             self.step = 1;
         }
         if newest - (self.base + own) > FURTHEST_BACK * self.step {
-            // Order counts began anew without an IDR (memory_management_control_operation 5, a splice).
+            // Order counts restarted without an IDR (memory_management_control_operation 5, a splice).
             self.base = newest + self.step - own;
         }
         self.base + own
     }
 
-    /// It is shown after all pictures that have come; those that its order count leaves room for are still to come.
+    /// Places a picture presented after all earlier ones; those that its order count leaves room for are still to come.
     fn place_after_all(&mut self, count: i64, dts: MediaTime, period: f64) -> Placed {
         let newest = self.shown.last().copied();
         let to_come = newest.map_or(0, |(before, _)| (count - before) / self.step - 1);
         let ahead = match self.delay {
-            0 => 0, // nothing was ever reordered: gaps are lost pictures
+            0 => 0, // never reordered: gaps are lost pictures
             delay => to_come.clamp(0, i64::from(MAX_REORDER)) + i64::from(delay),
         };
         let wanted = dts + MediaDuration::from_ticks((ahead as f64 * period).round() as i64);
@@ -134,7 +136,7 @@ impl Order {
         self.decoded(dts, pts)
     }
 
-    /// It is shown between two that have come, or before all that are remembered.
+    /// Places a picture presented between two earlier ones, or before all that are kept.
     fn place_between(
         &mut self,
         count: i64,
@@ -154,8 +156,8 @@ impl Order {
             }
         };
         let is_late = self.last_dts.is_some_and(|last| pts <= last);
-        // A delay that was too short is made longer, by what is missing. What is shown before the picture at which decoding started says
-        // nothing of it.
+        // A delay that was too short grows by the missing pictures. Pictures presented before the one at which decoding
+        // started do not count here.
         let missing = ((dts - pts).ticks() as f64 / period).round();
         if at > 0 && !is_delay_known && (missing >= 1.0 || is_late) {
             self.delay = self.delay.saturating_add(missing.clamp(1.0, 16.0) as u8).min(MAX_REORDER);
@@ -172,8 +174,8 @@ impl Order {
         self.decoded(dts, pts)
     }
 
-    /// Decoded at `dts`, but before it is presented, and before the first picture that is still to come is: as many pictures as the delay
-    /// says may have to be decoded between the two.
+    /// Decodes at `dts`, or earlier if the picture itself or the first picture still to come is presented before that;
+    /// as many pictures as the delay says may have to be decoded in between.
     fn decoded(&self, dts: MediaTime, pts: MediaTime) -> Placed {
         let first_to_come = self
             .shown
@@ -191,7 +193,7 @@ impl Order {
     }
 }
 
-/// The time of order count `count` on the line from one picture to another.
+/// The time of order count `count`, interpolated linearly between two pictures.
 fn between(before: (i64, MediaTime), after: (i64, MediaTime), count: i64) -> MediaTime {
     let span = (after.1 - before.1).ticks();
     let ticks = i128::from(span) * i128::from(count - before.0) / i128::from(after.0 - before.0).max(1);

@@ -1,4 +1,5 @@
-//! The parameter sets of one source, and which of them are in force (ITU-T H.264 §7.4.1.2.1): a slice names its PPS, and that its SPS.
+//! The parameter sets of one source, and the ones in force (ITU-T H.264 §7.4.1.2.1): a slice names its PPS, and the PPS
+//! its SPS.
 
 use super::unit::VideoFormat;
 use crate::h264::pps::PpsIds;
@@ -6,7 +7,7 @@ use crate::h264::sps::{Sps, SpsError};
 use bytes::Bytes;
 use std::sync::Arc;
 
-/// Why a picture was dropped. The stream goes on at the next entry; the counters say how often it happened.
+/// Why a picture was dropped. The stream continues at the next entry; the counters say how often it happened.
 #[derive(Debug, thiserror::Error)]
 pub enum AccessUnitError {
     /// No start code, or nothing after it.
@@ -21,26 +22,26 @@ pub enum AccessUnitError {
     /// The PPS cannot be read.
     #[error("the picture's parameter set (PPS) of {0} bytes cannot be used")]
     BrokenPps(usize),
-    /// B-frames without times whose order of display cannot be worked out.
+    /// B-frames without times, and with an order of presentation that cannot be derived.
     #[error(
         "the stream has B-frames with picture order count type 1 and carries no presentation times: switch B-frames off"
     )]
     UnknownOrder,
 }
 
-/// Picture parameter sets that are kept; encoders use one, seldom three.
+/// Picture parameter sets kept; encoders use one, seldom three.
 const MAX_PPS: usize = 16;
-/// Sequence parameter sets that are kept, the newest. Encoders use one; some alternate between two.
+/// Sequence parameter sets kept, the newest ones. Encoders use one; some alternate between two.
 const MAX_SPS: usize = 4;
 
-/// What has come of them.
+/// The parameter sets received so far.
 #[derive(Debug, Default)]
 pub(super) struct ParameterSets {
     /// Oldest first.
     sps: Vec<SequenceSet>,
     /// Oldest first.
     pps: Vec<(PpsIds, Bytes)>,
-    /// `seq_parameter_set_id` and format of the picture before.
+    /// `seq_parameter_set_id` and format of the previous picture.
     active: Option<(u8, Arc<VideoFormat>)>,
 }
 
@@ -48,7 +49,7 @@ pub(super) struct ParameterSets {
 struct SequenceSet {
     nal_unit: Bytes,
     sps: Sps,
-    /// Made when a picture first needs it; made anew when another PPS comes.
+    /// Made when a picture first needs it, and again when another PPS comes.
     format: Option<Arc<VideoFormat>>,
 }
 
@@ -64,7 +65,7 @@ impl ParameterSets {
             let gone = self.sps.remove(0).sps.id;
             self.pps.retain(|(ids, _)| ids.sps_id != gone);
         }
-        // Copied: a slice of the source's buffer would keep all of it alive as long as the format is in use.
+        // Copied: a slice of the source's buffer would keep the whole buffer alive as long as the format is in use.
         self.sps.push(SequenceSet { nal_unit: Bytes::copy_from_slice(nal_unit), sps, format: None });
         Ok(())
     }
@@ -96,9 +97,9 @@ impl ParameterSets {
         }
     }
 
-    /// What the picture whose slices name `pps_id` is decoded with. Where its header could not be read, the newest SPS is taken, which
-    /// is right for all encoders that have one. Only a picture at which a decoder can start may change the SPS (§7.4.1.2.1): until
-    /// then the format stays what it was.
+    /// The format of the picture whose slices name `pps_id`. If its header could not be read, the newest SPS is taken,
+    /// which is right for all encoders that have only one. Only a picture at which a decoder can start may change the
+    /// SPS (§7.4.1.2.1): until then the format stays the same.
     pub(super) fn format(&mut self, pps_id: Option<u8>, is_entry: bool) -> Option<(Arc<VideoFormat>, &Sps)> {
         let sps_id = match pps_id {
             Some(id) => self.pps.iter().find(|(ids, _)| ids.id == id)?.0.sps_id,

@@ -6,15 +6,15 @@ use crate::time::Times;
 use bytes::Bytes;
 use std::sync::Arc;
 
-/// What a decoder must know before the first picture, and what a playlist says of it.
-/// Shared by all access units between two changes of it.
+/// The facts that a decoder needs before the first picture, and that a playlist announces. All access units between two
+/// changes share one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VideoFormat {
     /// Sequence parameter set, NAL unit without start code.
     pub sps: Bytes,
     /// Picture parameter set, NAL unit without start code.
     pub pps: Bytes,
-    /// Picture parameter sets with other ids, where an encoder uses several; mostly empty.
+    /// Picture parameter sets with other ids, if an encoder uses several; mostly empty.
     pub further_pps: Vec<Bytes>,
     /// Width of the picture after cropping, in pixels.
     pub width: u32,
@@ -26,18 +26,18 @@ pub struct VideoFormat {
     pub constraints: u8,
     /// `level_idc`.
     pub level: u8,
-    /// Frames per second that the VUI announces, when it does. Some encoders announce nonsense.
+    /// Frames per second announced by the VUI, if it does. Some encoders announce nonsense.
     pub frames_per_second: Option<f64>,
-    /// How much colour there is beside the luma.
+    /// The chroma sampling.
     pub chroma: Chroma,
-    /// Bits of a sample: 8 in what browsers play.
+    /// Bits per sample; browsers play 8.
     pub bit_depth: u8,
-    /// Pictures may be coded as fields of interlaced video.
+    /// True if pictures may be coded as fields of interlaced video.
     pub may_be_interlaced: bool,
 }
 
 impl VideoFormat {
-    /// Of an SPS and the PPS that belong to it; `None` when there is no PPS.
+    /// The format of an SPS and the PPS that belong to it; `None` without a PPS.
     pub(crate) fn new(nal_unit: Bytes, sps: &Sps, pps: Vec<Bytes>) -> Option<Self> {
         let mut pps = pps.into_iter();
         Some(Self {
@@ -56,8 +56,8 @@ impl VideoFormat {
         })
     }
 
-    /// A stream may go from `before` to this format without a seam: a decoder need not be set up anew. Ids and lists of parameter sets
-    /// may differ.
+    /// True if a stream may change from `before` to this format without a seam: a decoder need not be set up again. Ids
+    /// and lists of parameter sets may differ.
     pub fn continues(&self, before: &Self) -> bool {
         let shape = |format: &Self| {
             let size = (format.width, format.height);
@@ -67,7 +67,7 @@ impl VideoFormat {
         shape(self) == shape(before)
     }
 
-    /// In words, what browsers do not play of this format everywhere; `None` when they play it.
+    /// The properties that some browsers do not play, in words; `None` when all browsers play the format.
     pub fn unplayable(&self) -> Option<String> {
         let mut reasons = Vec::new();
         if matches!(self.chroma, Chroma::Yuv422 | Chroma::Yuv444) {
@@ -87,7 +87,7 @@ impl VideoFormat {
         ))
     }
 
-    /// For the CODECS attribute (RFC 6381 §3.3): `avc1.` and profile, constraints and level in hexadecimal.
+    /// The value for the CODECS attribute (RFC 6381 §3.3): `avc1.`, then profile, constraints and level in hexadecimal.
     pub fn codecs(&self) -> String {
         format!("avc1.{:02x}{:02x}{:02x}", self.profile, self.constraints, self.level)
     }
@@ -101,23 +101,23 @@ impl VideoFormat {
 /// One coded picture.
 #[derive(Clone, Debug)]
 pub struct AccessUnit {
-    /// Presentation and decoding time; equal where there are no B-frames.
+    /// Presentation and decoding time; equal without B-frames.
     pub times: Times,
-    /// Whether a reader can start here.
+    /// Says whether a reader can start here.
     pub entry: Entry,
     /// Annex B NAL units of the picture (SEI and slices; access unit delimiter, SPS and PPS are not in it).
     pub data: Bytes,
     /// Parameter sets in force.
     pub format: Arc<VideoFormat>,
-    /// Counts the seams (camera replugged, encoder rebuilt, other size) before this picture: another
-    /// number than the previous access unit's is a discontinuity.
+    /// Counts the seams (camera replugged, encoder rebuilt, other size) before this picture: a value that differs from
+    /// the previous access unit's is a discontinuity.
     pub epoch: u32,
-    /// The format of the sound that goes with the picture, told by the feed; `None` where there is none. A container that announces its
-    /// tracks before their samples can know from its first picture what to announce.
+    /// The format of the sound that goes with the picture, set by the feed; `None` without sound. A container that
+    /// announces its tracks before their samples learns the tracks from its first picture.
     pub sound: Option<Arc<AudioFormat>>,
 }
 
-/// Where a decoder may start.
+/// Says whether a decoder may start at a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Entry {
     /// Not here: the picture refers to earlier ones.
@@ -125,28 +125,30 @@ pub enum Entry {
     None,
     /// An instantaneous decoding refresh: everything from here on can be decoded.
     Idr,
-    /// A recovery point (SEI, H.264 §D.2.8): decoding may start here, and pictures are right after so many frames.
+    /// A recovery point (SEI, H.264 §D.2.8): decoding may start here, and pictures are correct after `frames` frames.
     RecoveryPoint {
-        /// `recovery_frame_cnt`. 0 is an I picture of an open GOP: it is right itself, and so is all that is shown after it. More
-        /// is gradual refresh: decoders that ask for an I picture do not start there, browsers among them.
+        /// `recovery_frame_cnt`. 0 is an I picture of an open GOP: it is correct itself, and so is everything presented
+        /// after it. A larger number is gradual refresh: decoders that require an I picture do not start there,
+        /// browsers among them.
         frames: u16,
     },
 }
 
 impl Entry {
-    /// Every decoder starts here, and the first picture that it shows is whole: an IDR, or an open GOP's I picture.
+    /// True if every decoder starts here and the first picture that it presents is whole: an IDR, or an open GOP's I
+    /// picture.
     pub const fn is_clean(self) -> bool {
         matches!(self, Self::Idr | Self::RecoveryPoint { frames: 0 })
     }
 }
 
 impl AccessUnit {
-    /// An instantaneous decoding refresh.
+    /// True for an instantaneous decoding refresh.
     pub const fn is_idr(&self) -> bool {
         matches!(self.entry, Entry::Idr)
     }
 
-    /// A reader can start here: see [`Entry::is_clean`].
+    /// True if a reader can start here: see [`Entry::is_clean`].
     pub const fn is_entry(&self) -> bool {
         self.entry.is_clean()
     }

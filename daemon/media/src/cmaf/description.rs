@@ -1,32 +1,32 @@
-//! What a part's head says of its tracks, for an MP4 file that is made of several parts.
+//! The description of a part's tracks, read from its head, for an MP4 file that is made of several parts.
 
 use super::boxes::Fields;
 use crate::recording::VIDEO_TIMESCALE;
 
-/// What a part's head says of its tracks.
+/// The description of a part's tracks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Description {
     /// The video track's sample entry, a whole `avc1` box (ISO/IEC 14496-15 §5.4.2.1).
     pub video: Vec<u8>,
-    /// In pixels.
+    /// Width in pixels.
     pub width: u16,
-    /// In pixels.
+    /// Height in pixels.
     pub height: u16,
-    /// Where the part has sound.
+    /// The sound, if the part has any.
     pub audio: Option<AudioDescription>,
 }
 
-/// What a part's head says of its sound.
+/// The description of a part's sound.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AudioDescription {
     /// The sample entry, a whole `mp4a` box.
     pub entry: Vec<u8>,
-    /// Samples a second: the track's timescale.
+    /// Samples per second: the track's timescale.
     pub rate: u32,
 }
 
 impl Description {
-    /// Of a head that [`super::init_segment`] wrote; `None` where it is something else.
+    /// Reads a head that [`super::init_segment`] wrote; `None` for anything else.
     pub fn read(init: &[u8]) -> Option<Self> {
         let mut movie = Fields(init).find(*b"moov")?;
         let (mut video, mut audio) = (None, None);
@@ -55,7 +55,7 @@ impl Description {
 
 fn timescale(media: Fields<'_>) -> Option<u32> {
     let mut header = media.find(*b"mdhd")?;
-    // Version and flags, created, modified.
+    // Skips version and flags, creation and modification time.
     header.bytes::<12>()?;
     header.u32().filter(|rate| *rate > 0)
 }

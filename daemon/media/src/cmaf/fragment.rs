@@ -1,8 +1,9 @@
 //! Fragments: the samples of about a second of both tracks, and the tables that describe them (ISO/IEC 14496-12 §8.8, ISO/IEC 23000-19 §7.3.2).
 //!
-//! Samples are copied once, into the `mdat` that is being gathered, so that nothing of the broadcast's ring is held. Access unit delimiters and
-//! parameter sets are not in a sample: those of the part's format are in the `moov`. Where an encoder has changed its parameter sets and the
-//! picture's size and profile are the same, the new ones stand in front of the picture that needs them, and of each entry after it.
+//! Samples are copied once, into the `mdat` that is being gathered, so that nothing holds the broadcast's ring. Samples
+//! contain no access unit delimiters or parameter sets: the parameter sets of the part's format are in the `moov`. If
+//! an encoder changes its parameter sets but not the picture's size and profile, the new ones stand in front of the
+//! picture that needs them, and of each entry after it.
 
 use super::boxes::{put, put_full, put_u32, put_u64};
 use super::mark::{self, put_mark};
@@ -15,28 +16,29 @@ use crate::sample::AudioFrame;
 use crate::time::{MediaDuration, MediaTime};
 use std::sync::Arc;
 
-/// Sound and pictures may be so far apart before the sound's time is put right: two frames at 48 kHz, which nobody hears.
+/// Sound and pictures may be this far apart before the sound's time is corrected: two frames at 48 kHz, which nobody
+/// hears.
 const MOST_DRIFT: MediaDuration = MediaDuration::from_millis(40);
 
-/// Gathers samples of one part, and makes fragments of them.
+/// Gathers the samples of one part, and makes fragments of them.
 #[derive(Debug)]
 pub struct FragmentBuilder {
     format: Arc<VideoFormat>,
-    /// Parameter sets of the picture before.
+    /// Parameter sets of the previous picture.
     in_force: Arc<VideoFormat>,
     sequence: u32,
     video: Track,
     audio: Option<(AudioFormat, Track)>,
-    /// What to add to a media time to have the part's time: pictures follow each other without a hole.
+    /// Added to a media time to get the part's time: pictures follow each other without a hole.
     shift: Option<MediaDuration>,
 }
 
-/// What is gathered of a track.
+/// The gathered samples of a track.
 #[derive(Debug, Default)]
 struct Track {
-    /// Of the next sample, in the track's timescale.
+    /// Decoding time of the next sample, in the track's timescale.
     next_time: u64,
-    /// Of the first gathered sample.
+    /// Decoding time of the first gathered sample.
     decode_time: u64,
     samples: Vec<SampleEntry>,
     data: Vec<u8>,
@@ -57,12 +59,13 @@ impl Track {
 }
 
 impl FragmentBuilder {
-    /// Of a part whose head is [`super::init_segment`] of these formats.
+    /// A builder for a part whose head is [`super::init_segment`] of these formats.
     pub fn new(video: Arc<VideoFormat>, audio: Option<AudioFormat>) -> Self {
         Self::going_on(video, audio, 0, 0, 0)
     }
 
-    /// Of a part that has fragments already: how many, and where their tracks end, in each track's timescale.
+    /// A builder for a part that has fragments already: their number, and where their tracks end, in each track's
+    /// timescale.
     pub fn going_on(
         video: Arc<VideoFormat>,
         audio: Option<AudioFormat>,
@@ -80,17 +83,17 @@ impl FragmentBuilder {
         }
     }
 
-    /// Whether a picture of this format may go on in the part: its `moov` describes it.
+    /// True if the part's `moov` describes pictures of this format, so that they can continue it.
     pub fn takes(&self, format: &VideoFormat) -> bool {
         format.continues(&self.format)
     }
 
-    /// Whether sound of this format, or none, may go on in the part.
+    /// True if the part's `moov` describes sound of this format, or none, so that it can continue the part.
     pub fn takes_sound(&self, format: Option<AudioFormat>) -> bool {
         self.audio.as_ref().map(|(ours, _)| *ours) == format
     }
 
-    /// Appends a picture that lasts until the next one. At a seam the time goes on without a hole.
+    /// Appends a picture that lasts until the next one. At a seam the time continues without a hole.
     pub fn push_video(&mut self, unit: &AccessUnit, duration: MediaDuration) {
         let begins = MediaTime::from_ticks(self.video.next_time.cast_signed());
         self.shift = Some(begins - unit.times.dts);
@@ -116,8 +119,8 @@ impl FragmentBuilder {
         });
     }
 
-    /// Appends a frame of sound, in step with the pictures. A frame that would begin before the end of the one before it, or before the
-    /// first picture, is left out.
+    /// Appends a frame of sound, in step with the pictures. A frame that would begin before the end of the previous
+    /// one, or before the first picture, is left out.
     pub fn push_audio(&mut self, frame: &AudioFrame) {
         let (Some((format, track)), Some(shift)) = (&mut self.audio, self.shift) else { return };
         let rate = i64::from(format.sample_rate());
@@ -143,22 +146,23 @@ impl FragmentBuilder {
         });
     }
 
-    /// Bytes of the samples gathered.
+    /// Bytes of the gathered samples.
     pub fn bytes(&self) -> usize {
         self.video.data.len() + self.audio.as_ref().map_or(0, |(_, track)| track.data.len())
     }
 
-    /// Whether no picture has been gathered.
+    /// True if no picture has been gathered.
     pub fn is_empty(&self) -> bool {
         self.video.samples.is_empty()
     }
 
-    /// Where the pictures gathered so far end in the part, in ticks of 1/90000 s.
+    /// End of the gathered pictures in the part, in ticks of 1/90000 s.
     pub const fn video_end(&self) -> u64 {
         self.video.next_time
     }
 
-    /// Makes a fragment of what was gathered, which is appended to `out` and lies `at` that byte of the file. `None`: there is no picture.
+    /// Appends the gathered samples to `out` as a fragment that begins at byte `at` of the file. `None`: there is no
+    /// picture.
     pub fn finish(&mut self, mark: Mark, at: u64, out: &mut Vec<u8>) -> Option<Fragment> {
         if self.is_empty() {
             return None;
@@ -172,7 +176,8 @@ impl FragmentBuilder {
 
         let begins = out.len();
         put_mark(out, &mark, crc.finalize());
-        // The tables name where the samples lie, so they are made twice: first to know how long they are.
+        // The tables contain the positions of the samples, so they are made twice: the first time to learn their
+        // length.
         let tables = |video_at: u32, out: &mut Vec<u8>| {
             put(out, *b"moof", |out| {
                 put_full(out, *b"mfhd", 0, 0, |out| put_u32(out, self.sequence));
@@ -203,7 +208,7 @@ impl FragmentBuilder {
 }
 
 impl Track {
-    /// What was gathered, as it lies at `data_at` of the fragment. The room for data is kept.
+    /// Takes the gathered samples, whose data begin at `data_at` of the fragment. The allocation for data is kept.
     fn take_run(&mut self, data_at: u32) -> Run {
         self.data.clear();
         Run { decode_time: self.decode_time, data_at, samples: std::mem::take(&mut self.samples) }
@@ -229,7 +234,7 @@ fn put_track(out: &mut Vec<u8>, id: u32, track: &Track, data_at: u32) {
     let samples = &track.samples;
     let one_duration =
         samples.iter().all(|sample| sample.duration == samples[0].duration).then_some(samples[0].duration);
-    // `trex` says what most samples are: pictures that depend on others, frames of sound that do not.
+    // `trex` describes most samples: pictures that depend on others, frames of sound that do not.
     let is_usual = |sample: &SampleEntry| sample.is_key == (id == AUDIO_TRACK);
     let is_first_alone = !is_usual(&samples[0]) && samples[1..].iter().all(is_usual);
     let mut present = DATA_OFFSET | SIZES;
@@ -254,7 +259,7 @@ fn put_track(out: &mut Vec<u8>, id: u32, track: &Track, data_at: u32) {
             }
         });
         put_full(out, *b"tfdt", 1, 0, |out| put_u64(out, track.decode_time));
-        // Version 1: composition offsets have a sign.
+        // Version 1 has signed composition offsets.
         put_full(out, *b"trun", 1, present, |out| {
             put_u32(out, samples.len() as u32);
             put_u32(out, data_at);
@@ -277,15 +282,15 @@ fn put_track(out: &mut Vec<u8>, id: u32, track: &Track, data_at: u32) {
     });
 }
 
-/// Where a fragment's `moof` begins, from its first byte.
+/// Offset of a fragment's `moof` from the fragment's first byte.
 pub(super) const TABLES_AT: usize = mark::BYTES;
 
-/// Reads a `traf`: the track's id and its run. `data_at` is from the `moof`'s first byte.
+/// Reads a `traf`: the track's id and its run. `data_at` counts from the `moof`'s first byte.
 pub(super) fn read_track(fields: super::boxes::Fields<'_>) -> Option<(u32, Run)> {
     let mut header = fields.find(*b"tfhd")?;
     let header_flags = header.u32()?;
     let id = header.u32()?;
-    // Only what is written above.
+    // Accepts only the flags that the code above writes.
     if header_flags & !(BASE_IS_MOOF | DEFAULT_DURATION) != 0 {
         return None;
     }
@@ -300,7 +305,7 @@ pub(super) fn read_track(fields: super::boxes::Fields<'_>) -> Option<(u32, Run)>
     let count = run.u32()? as usize;
     let data_at = if present & DATA_OFFSET != 0 { run.u32()? } else { return None };
     let mut first_flags = if present & FIRST_SAMPLE_FLAGS != 0 { Some(run.u32()?) } else { None };
-    // A sample takes four bytes at least.
+    // A sample takes at least four bytes.
     let mut samples = Vec::with_capacity(count.min(run.0.len() / 4));
     for _ in 0..count {
         let duration = if present & DURATIONS != 0 { run.u32()? } else { one_duration? };

@@ -1,4 +1,4 @@
-//! What a part begins with: `ftyp`, and a `moov` that describes the tracks and holds no sample (ISO/IEC 23000-19 §7.3.1).
+//! The head of a part: `ftyp`, and a `moov` that describes the tracks and holds no sample (ISO/IEC 23000-19 §7.3.1).
 
 use super::boxes::{put, put_full, put_u16, put_u32};
 use super::tracks::{AUDIO_TRACK, KEY_SAMPLE, OTHER_SAMPLE, VIDEO_TRACK};
@@ -7,11 +7,11 @@ use crate::audio_format::AudioFormat;
 use crate::h264::sps::Chroma;
 use crate::recording::VIDEO_TIMESCALE;
 
-/// The transformation of a picture that is shown as it is (ISO/IEC 14496-12 §8.2.2.2).
+/// The transformation of a picture that is shown unchanged (ISO/IEC 14496-12 §8.2.2.2).
 const UNITY_MATRIX: [u32; 9] = [0x0001_0000, 0, 0, 0, 0x0001_0000, 0, 0, 0, 0x4000_0000];
-/// Of the movie's own header; the tracks have theirs.
+/// Timescale of the movie's own header; the tracks have theirs.
 const MOVIE_TIMESCALE: u32 = 1000;
-/// "und": the language is not known (ISO/IEC 14496-12 §8.4.2.3).
+/// "und": the language is unknown (ISO/IEC 14496-12 §8.4.2.3).
 const UNDETERMINED: u16 = 0x55c4;
 
 /// The head of a file with these tracks.
@@ -22,7 +22,8 @@ pub fn init_segment(video: &VideoFormat, audio: Option<AudioFormat>) -> Vec<u8> 
     });
     put(&mut out, *b"moov", |out| {
         put_full(out, *b"mvhd", 0, 0, |out| {
-            // Created and modified: not told, since the clock may not be set. The length is that of the fragments.
+            // Creation and modification time are 0, since the clock may not be set. The fragments determine the
+            // duration.
             put_u32s(out, &[0, 0, MOVIE_TIMESCALE, 0, 0x0001_0000]);
             put_u16(out, 0x0100);
             out.extend_from_slice(&[0; 10]);
@@ -123,7 +124,7 @@ pub(crate) fn put_avc1(out: &mut Vec<u8>, format: &VideoFormat) {
         out.extend_from_slice(&[0; 16]);
         put_u16(out, format.width as u16);
         put_u16(out, format.height as u16);
-        put_u32(out, 0x0048_0000); // 72 dots an inch, as the format wants it
+        put_u32(out, 0x0048_0000); // 72 dots per inch, as the format requires
         put_u32(out, 0x0048_0000);
         put_u32(out, 0);
         put_u16(out, 1);
@@ -164,13 +165,13 @@ pub(crate) fn put_mp4a(out: &mut Vec<u8>, format: AudioFormat) {
         put_u16(out, format.channels().into());
         put_u16(out, 16);
         put_u32(out, 0);
-        // 16.16: higher rates than 65,535 Hz do not fit, and readers take the rate of the configuration below.
+        // 16.16: rates above 65,535 Hz do not fit, and readers take the rate of the configuration below.
         put_u32(out, u32::from(u16::try_from(format.sample_rate()).unwrap_or(0)) << 16);
         put_full(out, *b"esds", 0, 0, |out| {
             put_descriptor(out, 3, |out| {
                 out.extend_from_slice(&[0, 0, 0]);
                 put_descriptor(out, 4, |out| {
-                    // Audio (ISO/IEC 14496-3); an audio stream; rates are not told.
+                    // Audio (ISO/IEC 14496-3); an audio stream; buffer size and bit rates are 0, unknown.
                     out.extend_from_slice(&[0x40, 0x15]);
                     out.extend_from_slice(&[0; 11]);
                     put_descriptor(out, 5, |out| out.extend_from_slice(&format.audio_specific_config()));
@@ -181,7 +182,7 @@ pub(crate) fn put_mp4a(out: &mut Vec<u8>, format: AudioFormat) {
     });
 }
 
-/// Of fewer than 128 bytes.
+/// Appends a descriptor with less than 128 bytes of content.
 fn put_descriptor(out: &mut Vec<u8>, tag: u8, fill: impl FnOnce(&mut Vec<u8>)) {
     out.extend_from_slice(&[tag, 0]);
     let at = out.len();

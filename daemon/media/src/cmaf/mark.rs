@@ -1,13 +1,13 @@
-//! The box in front of each fragment that holds its [`Mark`], and a check sum of its samples: a `uuid` box (ISO/IEC 14496-12 §11.1), which
-//! players pass over.
+//! The box in front of each fragment that holds its [`Mark`] and a checksum of its samples: a `uuid` box (ISO/IEC
+//! 14496-12 §11.1), which players skip.
 
 use super::boxes::{Fields, put, put_u64};
 use crate::recording::{Break, Mark};
 
-/// Says that the box is ours.
+/// Identifies the box as ours.
 const USER_TYPE: [u8; 16] =
     [0x9c, 0x51, 0x0b, 0x7e, 0x2d, 0x4f, 0x4c, 0x0a, 0x9d, 0x8b, 0x5e, 0x10, 0x7a, 0x63, 0x21, 0xfe];
-/// Of the box.
+/// Length of the box.
 pub(super) const BYTES: usize = 8 + 16 + 4 + 8 + 8 + 4;
 
 const BEGINS_SEGMENT: u32 = 1;
@@ -15,7 +15,7 @@ const IS_INDEPENDENT: u32 = 2;
 const SEAM: u32 = 4;
 const GAP: u32 = 8;
 
-/// Appends it; `data_crc` is of what is in the `mdat`.
+/// Appends the box; `data_crc` is the checksum of the `mdat`'s content.
 pub(super) fn put_mark(out: &mut Vec<u8>, mark: &Mark, data_crc: u32) {
     let before = match mark.before {
         Break::None => 0,
@@ -34,7 +34,7 @@ pub(super) fn put_mark(out: &mut Vec<u8>, mark: &Mark, data_crc: u32) {
     });
 }
 
-/// Reads what is in a `uuid` box; `None` where it is another program's.
+/// Reads the content of a `uuid` box; `None` if another program wrote it.
 pub(super) fn read_mark(mut fields: Fields<'_>) -> Option<(Mark, u32)> {
     if fields.bytes()? != USER_TYPE {
         return None;

@@ -1,7 +1,7 @@
-//! Fragmented MP4 as CMAF wants it (ISO/IEC 23000-19): one file with a video track and, where there is sound, an audio track. Written fragment by
-//! fragment, and read back after a power cut.
+//! Fragmented MP4 as CMAF requires it (ISO/IEC 23000-19): one file with a video track and, if there is sound, an audio
+//! track. Written fragment by fragment, and read back after a power cut.
 //!
-//! Must not be here: files, when a fragment ends, what a recording is (`recording`).
+//! Must not be here: files, the length of fragments, and the structure of recordings (`recording`).
 
 mod boxes;
 mod description;

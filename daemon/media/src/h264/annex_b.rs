@@ -5,40 +5,40 @@ use memchr::memmem;
 use std::ops::Range;
 use std::sync::LazyLock;
 
-/// The start code as we write it: 4 bytes, as the first NAL unit of an access unit and parameter sets need it (§B.1.2).
+/// The start code that we write: 4 bytes, as the first NAL unit of an access unit and parameter sets need it (§B.1.2).
 pub const START_CODE: [u8; 4] = [0, 0, 0, 1];
 
 static FINDER: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(&[0, 0, 1]));
 
-/// Where the next start code's `00 00 01` begins, at `from` or after it.
+/// Offset of the next start code's `00 00 01`, at `from` or after it.
 pub fn find_start_code(data: &[u8], from: usize) -> Option<usize> {
     FINDER.find(data.get(from..)?).map(|at| from + at)
 }
 
-/// A NAL unit never ends in a zero: those before the next start code are its zero byte or `trailing_zero_8bits`.
+/// A NAL unit never ends in a zero: zeros before the next start code are its zero byte or `trailing_zero_8bits`.
 pub fn without_trailing_zeros(nal_unit: &[u8]) -> &[u8] {
     let end = nal_unit.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
     &nal_unit[..end]
 }
 
-/// One NAL unit's place in a byte stream.
+/// A NAL unit's position in a byte stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NalUnit<'a> {
     /// Header and payload, without start code and trailing zeros; never empty.
     pub bytes: &'a [u8],
-    /// The same with its start code (and its zero byte, when there is one), within the stream.
+    /// Range of the NAL unit in the stream, with its start code and that one's zero byte, if there is one.
     pub with_start_code: Range<usize>,
 }
 
 impl NalUnit<'_> {
-    /// What it holds.
+    /// The type of the NAL unit.
     pub fn unit_type(&self) -> NalUnitType {
         NalUnitType::from_header(self.bytes[0])
     }
 }
 
-/// The NAL units of a byte stream, in order. What comes before the first start code is passed over, and so are
-/// NAL units without a byte in them.
+/// The NAL units of a byte stream, in order. Bytes before the first start code are skipped, and so are NAL units
+/// without a byte in them.
 pub fn nal_units(data: &[u8]) -> NalUnits<'_> {
     NalUnits { data, next: find_start_code(data, 0) }
 }
@@ -47,7 +47,7 @@ pub fn nal_units(data: &[u8]) -> NalUnits<'_> {
 #[derive(Clone, Debug)]
 pub struct NalUnits<'a> {
     data: &'a [u8],
-    /// Where the next `00 00 01` begins.
+    /// Offset of the next `00 00 01`.
     next: Option<usize>,
 }
 

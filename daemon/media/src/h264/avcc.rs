@@ -1,17 +1,17 @@
 //! The length-prefixed form of an access unit (ISO/IEC 14496-15 §5.3.3, "AVCC"), as MP4 and RTMP carry it. It is written from Annex B
-//! without a copy: each NAL unit is lent out behind the four bytes of its length.
+//! without a copy: each NAL unit is lent out after the four bytes of its length.
 
 use super::annex_b::{NalUnits, nal_units};
 
-/// Bytes of a length in front of a NAL unit: `lengthSizeMinusOne` is 3.
+/// Bytes of the length in front of a NAL unit: `lengthSizeMinusOne` is 3.
 pub const LENGTH_BYTES: usize = 4;
 
-/// The NAL units of an Annex B access unit, each behind its length in big-endian order.
+/// The NAL units of an Annex B access unit, each after its length in big-endian order.
 pub fn length_prefixed(annex_b: &[u8]) -> LengthPrefixed<'_> {
     LengthPrefixed { units: nal_units(annex_b) }
 }
 
-/// Bytes that [`length_prefixed`] makes of `annex_b` in total.
+/// Number of bytes that [`length_prefixed`] makes of `annex_b`.
 pub fn length_prefixed_len(annex_b: &[u8]) -> usize {
     nal_units(annex_b).map(|unit| LENGTH_BYTES + unit.bytes.len()).sum()
 }
@@ -26,7 +26,7 @@ impl<'a> Iterator for LengthPrefixed<'a> {
     type Item = ([u8; LENGTH_BYTES], &'a [u8]);
 
     fn next(&mut self) -> Option<Self::Item> {
-        // A length beyond 32 bits cannot be: access units are bounded far below.
+        // A length beyond 32 bits is impossible: access units are bounded far below.
         let bytes = self.units.next()?.bytes;
         Some((u32::try_from(bytes.len()).ok()?.to_be_bytes(), bytes))
     }

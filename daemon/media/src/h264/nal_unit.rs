@@ -1,6 +1,6 @@
 //! The NAL unit's header byte (ITU-T H.264 §7.3.1, Table 7-1).
 
-/// `nal_unit_type`: what a NAL unit holds.
+/// `nal_unit_type`: the content of a NAL unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NalUnitType(u8);
 
@@ -22,35 +22,37 @@ impl NalUnitType {
     /// Filler data.
     pub const FILLER: Self = Self(12);
 
-    /// From the NAL unit's first byte.
+    /// Reads the NAL unit's first byte.
     pub const fn from_header(header: u8) -> Self {
         Self(header & 0x1f)
     }
 
-    /// Holds coded samples of the primary picture (VCL NAL unit of the base layer: a slice or a data partition).
+    /// True if it holds coded samples of the primary picture (VCL NAL unit of the base layer: a slice or a data
+    /// partition).
     pub const fn is_slice(self) -> bool {
         matches!(self.0, 1..=5)
     }
 
-    /// Begins with a slice header: slices, and the first of three data partitions.
+    /// True if it begins with a slice header: slices, and the first of three data partitions.
     pub const fn has_slice_header(self) -> bool {
         matches!(self.0, 1 | 2 | 5)
     }
 
-    /// Goes with the picture to the decoder: slices, SEI, prefixes and extensions of slices. The others are written
-    /// anew by whoever carries the picture on (delimiter, parameter sets) or say nothing about it (filler, ends).
+    /// True if it goes to the decoder with the picture: slices, SEI, prefixes and extensions of slices. Others are
+    /// written again by whoever carries the picture on (delimiter, parameter sets), or say nothing about it (filler,
+    /// ends).
     pub const fn belongs_to_picture(self) -> bool {
         matches!(self.0, 1..=6 | 14 | 19..=21)
     }
 
-    /// After a picture's slices, such a NAL unit can only belong to the next access unit (§7.4.1.2.3). Of a prefix ([`Self::PREFIX`])
-    /// only the slice behind it can tell.
+    /// True if it can only belong to the next access unit when it follows a picture's slices (§7.4.1.2.3). For a prefix
+    /// ([`Self::PREFIX`]), only the slice after it decides.
     pub const fn opens_access_unit(self) -> bool {
         matches!(self.0, 6..=9 | 15..=18)
     }
 }
 
-/// `nal_ref_idc` of a NAL unit's first byte: 0 when no other picture refers to this one.
+/// `nal_ref_idc` in a NAL unit's first byte: 0 when no other picture refers to this one.
 pub const fn reference_idc(header: u8) -> u8 {
     (header >> 5) & 0b11
 }

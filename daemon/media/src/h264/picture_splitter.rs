@@ -1,6 +1,7 @@
 //! Cuts an Annex B byte stream without timestamps into pictures (ITU-T H.264 §7.4.1.2.3 and §7.4.1.2.4).
 //!
-//! A picture is known to be whole when the next one begins, so it comes out one frame interval late unless the stream is flushed.
+//! A picture is known to be whole when the next one begins, so it is returned one frame interval late unless the stream
+//! is flushed.
 
 use super::annex_b::{find_start_code, without_trailing_zeros};
 use super::nal_unit::NalUnitType;
@@ -10,27 +11,27 @@ use crate::time::{MediaDuration, MediaTime};
 use bytes::{Buf, Bytes, BytesMut};
 use std::ops::RangeInclusive;
 
-/// The most that is kept of a picture that does not end: an IDR of 1080p at 50 Mb/s has a tenth of it.
+/// The most bytes kept of a picture that does not end: an IDR of 1080p at 50 Mb/s has a tenth of this.
 pub const MAX_PICTURE_BYTES: usize = 4 << 20;
 
-/// Takes the stream in as it comes, gives whole pictures out.
+/// Takes the stream chunk by chunk, and returns whole pictures.
 #[derive(Debug)]
 pub struct PictureSplitter {
     /// The picture being received; begins with its first start code unless `resyncing`.
     buffer: BytesMut,
-    /// `buffer` is made of several chunks.
+    /// True if `buffer` consists of several chunks.
     is_joined: bool,
     /// A whole picture, ended by a chunk that begins with the next one.
     ended: Option<(Bytes, MediaTime)>,
-    /// Start codes before this have been dealt with.
+    /// Start codes before this offset have been handled.
     scanned: usize,
-    /// Where the header of the picture's first slice stands, once it has one.
+    /// Offset of the header of the picture's first slice, once there is one.
     first_slice: Option<usize>,
     sps: Option<Sps>,
-    /// No picture has begun yet: at the start, and after one that was too large.
+    /// True while no picture has begun: at the start, and after one that was too large.
     resyncing: bool,
     picture_at: MediaTime,
-    /// The newest chunk's length, and when it came.
+    /// The newest chunk's length, and the time span in which it arrived.
     chunk_bytes: usize,
     chunk_came: RangeInclusive<MediaTime>,
 }
@@ -38,15 +39,15 @@ pub struct PictureSplitter {
 /// A picture grew beyond [`MAX_PICTURE_BYTES`] and was dropped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PictureTooLarge {
-    /// Its first bytes: parameter sets that come only once may be in them.
+    /// Its first bytes, which may contain parameter sets that come only once.
     pub beginning: Bytes,
 }
 
-/// What is kept of a picture that was too large.
+/// Bytes kept of a picture that was too large.
 const BEGINNING_BYTES: usize = 4 << 10;
 
 enum Verdict {
-    /// More bytes are needed to tell.
+    /// More bytes are needed to decide.
     Wait,
     /// The NAL unit belongs to the picture being received.
     SamePicture,
@@ -72,7 +73,8 @@ impl Default for PictureSplitter {
 }
 
 impl PictureSplitter {
-    /// Takes in what came between two moments. Call [`Self::next_picture`] until it gives `None` before the next chunk.
+    /// Takes a chunk that arrived between two moments. Call [`Self::next_picture`] until it returns `None` before the
+    /// next chunk.
     pub fn push(&mut self, chunk: Bytes, came: RangeInclusive<MediaTime>) {
         self.chunk_bytes = chunk.len();
         self.chunk_came = came;
@@ -90,8 +92,8 @@ impl PictureSplitter {
         }
     }
 
-    /// Whether the chunk beyond doubt begins with another picture than the one that was received, of which nothing is missing. That is how
-    /// most programs write, and it spares putting chunks together.
+    /// True if the chunk certainly begins with the picture after the received one, which is then complete. Most
+    /// programs write like this, and it saves joining chunks.
     fn is_ended_by(&self, chunk: &[u8]) -> bool {
         let ([0, 0, 0, 1, header, payload, ..] | [0, 0, 1, header, payload, ..]) = chunk else {
             return false;
@@ -105,7 +107,7 @@ impl PictureSplitter {
             && all_is_judged()
     }
 
-    /// The next whole picture, and when its first byte came.
+    /// The next whole picture, and the arrival time of its first byte.
     pub fn next_picture(&mut self) -> Option<Result<(Bytes, MediaTime), PictureTooLarge>> {
         if let Some(ended) = self.ended.take() {
             return Some(Ok(ended));
@@ -129,7 +131,7 @@ impl PictureSplitter {
                 Verdict::NewPicture | Verdict::SamePicture => self.take_in(code + 3),
             }
         }
-        // A start code may lie across the end of the chunk.
+        // A start code may lie across the boundary of two chunks.
         self.scanned = self.scanned.max(self.buffer.len().saturating_sub(2));
         if self.resyncing {
             self.buffer.advance(self.scanned);
@@ -138,15 +140,15 @@ impl PictureSplitter {
         self.give_up_if_too_large()
     }
 
-    /// What is left of the stream at its end, as a picture.
+    /// Returns the rest of the stream at its end, as a picture.
     pub fn flush(&mut self) -> Option<(Bytes, MediaTime)> {
         let mut rest = std::mem::take(self);
         self.sps = rest.sps.take();
         rest.first_slice.map(|_| (rest.split_off(rest.buffer.len()), rest.picture_at))
     }
 
-    /// The first `count` bytes. Where they are not a chunk's, they are copied out: one buffer then serves all of a stream that comes in
-    /// pieces, and what it has room for beyond a picture is not kept with it.
+    /// Splits off the first `count` bytes. Joined chunks are copied out: one buffer then serves the whole stream, and
+    /// its spare capacity is not kept with each picture.
     fn split_off(&mut self, count: usize) -> Bytes {
         if !self.is_joined {
             return self.buffer.split_to(count).freeze();
@@ -156,15 +158,15 @@ impl PictureSplitter {
         picture
     }
 
-    /// Whether the NAL unit whose header is at `header` opens an access unit.
+    /// Decides whether the NAL unit whose header is at `header` opens an access unit.
     fn judge(&self, header: usize) -> Verdict {
         let [first, rest @ ..] = &self.buffer[header..] else { return Verdict::Wait };
         let unit_type = NalUnitType::from_header(*first);
         if unit_type == NalUnitType::SPS && find_start_code(rest, 0).is_none() {
-            return Verdict::Wait; // it is read once it is whole
+            return Verdict::Wait; // it can be read once it is whole
         }
         if unit_type == NalUnitType::PREFIX {
-            // It goes with the slice behind it.
+            // It belongs to the slice after it.
             return find_start_code(rest, 0).map_or(Verdict::Wait, |code| self.judge(header + 1 + code + 3));
         }
         if !unit_type.is_slice() {
@@ -180,7 +182,7 @@ impl PictureSplitter {
         }
     }
 
-    /// A later slice: of the same picture, or of one whose first slice was lost?
+    /// Compares a later slice: does it belong to the same picture, or to one whose first slice was lost?
     fn compare_slices(&self, header: usize) -> Verdict {
         let (Some(first), Some(sps)) = (self.first_slice, &self.sps) else { return Verdict::SamePicture };
         let Some(slice) = self.beginning_of_slice(header) else { return Verdict::Wait };
@@ -191,7 +193,7 @@ impl PictureSplitter {
         }
     }
 
-    /// As much of the slice at `header` as its slice header can take; `None` while that is not there yet.
+    /// The bytes of the slice at `header` that its slice header can occupy; `None` until they have arrived.
     fn beginning_of_slice(&self, header: usize) -> Option<&[u8]> {
         let slice = &self.buffer[header..];
         let beginning = &slice[..slice.len().min(SLICE_HEADER_BYTES)];
@@ -201,13 +203,13 @@ impl PictureSplitter {
         }
     }
 
-    /// Notes what the NAL unit at `header` means for those after it.
+    /// Notes the effect of the NAL unit at `header` on later ones.
     fn take_in(&mut self, header: usize) {
         let unit_type = NalUnitType::from_header(self.buffer[header]);
         if unit_type == NalUnitType::SPS {
             let unit = &self.buffer[header..];
             let end = find_start_code(unit, 0).unwrap_or(unit.len());
-            // A broken one is counted where access units are made; here it only costs the comparison of slices.
+            // An unreadable one is counted by the assembler; here it only prevents the comparison of slices.
             self.sps = Sps::read(without_trailing_zeros(&unit[..end])).ok();
         } else if unit_type.is_slice() && self.first_slice.is_none() {
             self.first_slice = Some(header);
@@ -215,7 +217,7 @@ impl PictureSplitter {
         self.scanned = header;
     }
 
-    /// Drops what lies before the start code at `code`: a picture begins there.
+    /// Drops everything before the start code at `code`, where a picture begins.
     fn begin_picture(&mut self, code: usize) {
         let start = code - self.zero_byte_before(code);
         self.picture_at = self.came_at(start);
@@ -224,7 +226,7 @@ impl PictureSplitter {
         self.resyncing = false;
     }
 
-    /// When the byte at `place` came: pictures that were read together came one after the other.
+    /// Arrival time of the byte at `place`: pictures that were read together arrived one after the other.
     fn came_at(&self, place: usize) -> MediaTime {
         let (since, until) = (*self.chunk_came.start(), *self.chunk_came.end());
         let into_chunk = (place + self.chunk_bytes).saturating_sub(self.buffer.len());

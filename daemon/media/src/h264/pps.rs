@@ -1,9 +1,10 @@
-//! Picture parameter sets (ITU-T H.264 §7.3.2.2), as far as it takes to know which one a slice uses and whose it is.
+//! Picture parameter sets (ITU-T H.264 §7.3.2.2), read far enough to know which one a slice uses, and its sequence
+//! parameter set.
 
 use super::sps::MAX_PARAMETER_SET_BYTES;
 use h264_reader::rbsp::{BitRead, BitReader, ByteReader};
 
-/// The ids with which a picture parameter set begins.
+/// The ids at the start of a picture parameter set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PpsIds {
     /// `pic_parameter_set_id`, 0 to 255: slices name it.
@@ -13,7 +14,7 @@ pub struct PpsIds {
 }
 
 impl PpsIds {
-    /// From a NAL unit without start code. `None` when it is cut, too long, or an id is out of range.
+    /// Reads a NAL unit without start code. `None` when it is truncated, too long, or an id is out of range.
     pub fn read(nal_unit: &[u8]) -> Option<Self> {
         if nal_unit.len() > MAX_PARAMETER_SET_BYTES {
             return None;

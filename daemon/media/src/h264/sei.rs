@@ -5,30 +5,33 @@ use std::io::Read;
 
 /// `payloadType` of a recovery point (§D.1.8).
 const RECOVERY_POINT: u32 = 6;
-/// Messages are looked for in so many bytes of a NAL unit; a recovery point is written before long messages (captions, user data).
+/// Messages are searched in this many bytes of a NAL unit; a recovery point is written before long messages (captions,
+/// user data).
 const LOOKED_AT: usize = 1024;
 /// `recovery_frame_cnt` is below `MaxFrameNum`, which is 2¹⁶ at most (§D.2.8).
 const MAX_RECOVERY_FRAMES: u32 = 1 << 16;
 
-/// What a recovery point says (§D.2.8).
+/// The content of a recovery point (§D.2.8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecoveryPoint {
-    /// `recovery_frame_cnt`: pictures are right, or nearly so, after so many frames in decoding order.
+    /// `recovery_frame_cnt`: pictures are correct, or nearly so, after this many frames in decoding order.
     pub frames: u16,
-    /// `exact_match_flag`: they are then exactly what they would be after decoding from an IDR.
+    /// `exact_match_flag`: from then on they are exactly as after decoding from an IDR.
     pub is_exact: bool,
-    /// `broken_link_flag`: pictures that are shown before the recovery point may be wrong even when nothing was lost: a splice.
+    /// `broken_link_flag`: pictures presented before the recovery point may be wrong even when nothing was lost,
+    /// because of a splice.
     pub is_broken_link: bool,
 }
 
 impl RecoveryPoint {
-    /// The first one in a SEI NAL unit without start code. `None` when there is none, or the messages cannot be read.
+    /// The first recovery point in a SEI NAL unit without start code. `None` when there is none, or the messages cannot
+    /// be read.
     pub fn find(nal_unit: &[u8]) -> Option<Self> {
         let mut payload = Vec::new();
         let beginning = &nal_unit[..nal_unit.len().min(LOOKED_AT)];
         ByteReader::skipping_h264_header(beginning).read_to_end(&mut payload).ok()?;
         let mut rest = &payload[..];
-        // A byte of 0x80 in place of a type is the end (rbsp_trailing_bits).
+        // A byte of 0x80 in place of a type marks the end (rbsp_trailing_bits).
         while rest.len() > 2 {
             let kind = take_number(&mut rest)?;
             let length = take_number(&mut rest)? as usize;
@@ -51,7 +54,7 @@ impl RecoveryPoint {
     }
 }
 
-/// A payload type or size (§7.3.2.3.1): bytes of 255, and a last one, added up.
+/// A payload type or size (§7.3.2.3.1): the sum of bytes of 255 and a last byte.
 fn take_number(rest: &mut &[u8]) -> Option<u32> {
     let mut number = 0_u32;
     loop {
@@ -72,9 +75,9 @@ mod tests {
     #[test]
     fn a_recovery_point_is_found_behind_other_messages() {
         let exact = |frames| Some(RecoveryPoint { frames, is_exact: true, is_broken_link: false });
-        // As x264 writes it for an open GOP: recovery_frame_cnt 0, exact, not broken, changing_slice_group_idc 0.
+        // Bytes that x264 writes for an open GOP: recovery_frame_cnt 0, exact, not broken, changing_slice_group_idc 0.
         assert_eq!(RecoveryPoint::find(&[6, 6, 1, 0b1100_0100, 0x80]), exact(0));
-        // Behind a picture timing and a user data message of 300 bytes: recovery_frame_cnt 3.
+        // After a picture timing and a user data message of 300 bytes: recovery_frame_cnt 3.
         let long = [&[6, 1, 2, 7, 7, 5, 255, 45][..], &[9; 300], &[6, 1, 0b0010_0100, 0x80]].concat();
         assert_eq!(RecoveryPoint::find(&long), Some(RecoveryPoint { is_exact: true, ..exact(3).unwrap() }));
         assert_eq!(RecoveryPoint::find(&[6, 1, 2, 7, 7, 0x80]), None);

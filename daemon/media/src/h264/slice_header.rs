@@ -1,37 +1,38 @@
-//! The beginning of a slice header (ITU-T H.264 §7.3.3), as far as it tells one picture from the next (§7.4.1.2.4), its parameter set
-//! and its place in the order of display (§8.2.1).
+//! The start of a slice header (ITU-T H.264 §7.3.3), read far enough to separate one picture from the next
+//! (§7.4.1.2.4), and to know its parameter set and its place in the order of presentation (§8.2.1).
 
 use super::nal_unit::{NalUnitType, reference_idc};
 use super::sps::Sps;
 use h264_reader::rbsp::{BitRead, BitReader, BitReaderError, ByteReader};
 
-/// Bytes of a slice NAL unit in which everything that [`SliceHeader`] reads lies, emulation prevention included.
+/// Number of leading bytes of a slice NAL unit that hold everything [`SliceHeader`] reads, emulation prevention
+/// included.
 pub const SLICE_HEADER_BYTES: usize = 48;
 
-/// How the macroblocks of a slice are predicted (`slice_type`, Table 7-6).
+/// The prediction of a slice's macroblocks (`slice_type`, Table 7-6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SliceType {
     /// From earlier pictures (P, SP).
     Predicted,
-    /// From two pictures (B): decoding order may not be the order of display.
+    /// From two pictures (B): decoding order may differ from the order of presentation.
     Bidirectional,
-    /// From itself alone (I, SI).
+    /// Without other pictures (I, SI).
     Intra,
 }
 
-/// What a slice header says before the fields that depend on parameter sets.
+/// The fields of a slice header before those that depend on parameter sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SliceStart {
-    /// Of this slice; the others of its picture may differ.
+    /// Type of this slice; other slices of the picture may have another.
     pub slice_type: SliceType,
     /// `pic_parameter_set_id`.
     pub pps_id: u8,
 }
 
 impl SliceStart {
-    /// From a slice's NAL unit. `None` when it is broken or cut.
+    /// Reads a slice's NAL unit. `None` when it is broken or truncated.
     pub fn read(nal_unit: &[u8]) -> Option<Self> {
-        // The three fields have at most 80 bits in any picture, and emulation prevention adds few.
+        // The three fields have at most 80 bits, and emulation prevention adds few.
         let mut bits = BitReader::new(ByteReader::skipping_h264_header(&nal_unit[..nal_unit.len().min(16)]));
         bits.read_ue("first_mb_in_slice").ok()?;
         let slice_type = match bits.read_ue("slice_type").ok()? {
@@ -45,27 +46,27 @@ impl SliceStart {
     }
 }
 
-/// The fields that are the same in all slices of a picture and differ, one at least, in the next picture.
+/// The fields that are equal in all slices of a picture, at least one of which differs in the next picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SliceHeader {
     is_idr: bool,
     is_reference: bool,
     pps_id: u32,
     frame_num: u32,
-    /// `Some(bottom_field_flag)` in a field.
+    /// `Some(bottom_field_flag)` for a field.
     field: Option<bool>,
     idr_pic_id: Option<u32>,
     order_count: Option<u32>,
 }
 
-/// A slice with `first_mb_in_slice` 0 opens a picture. `payload` is the byte after the NAL unit's header. (Arbitrary slice order and
-/// redundant pictures, which could break this, are in no encoder that a camera has.)
+/// True for a slice with `first_mb_in_slice` 0, which opens a picture. `payload` is the byte after the NAL unit's
+/// header. (No camera's encoder uses arbitrary slice order or redundant pictures, which could break this rule.)
 pub const fn is_first_slice(payload: u8) -> bool {
     payload & 0x80 != 0
 }
 
 impl SliceHeader {
-    /// From a slice's NAL unit, or its first [`SLICE_HEADER_BYTES`]. `None` when it is broken or cut.
+    /// Reads a slice's NAL unit, or its first [`SLICE_HEADER_BYTES`]. `None` when it is broken or truncated.
     pub fn read(nal_unit: &[u8], sps: &Sps) -> Option<Self> {
         let header = *nal_unit.first()?;
         let beginning = &nal_unit[..nal_unit.len().min(SLICE_HEADER_BYTES)];
@@ -97,27 +98,27 @@ impl SliceHeader {
         Ok(Self { is_idr, is_reference, pps_id, frame_num, field, idr_pic_id, order_count })
     }
 
-    /// Both slices belong to one picture.
+    /// True if both slices belong to one picture.
     pub fn is_same_picture(&self, other: &Self) -> bool {
         self == other
     }
 
-    /// Of an instantaneous decoding refresh.
+    /// True for a slice of an instantaneous decoding refresh.
     pub const fn is_idr(&self) -> bool {
         self.is_idr
     }
 
-    /// Other pictures may refer to this one (`nal_ref_idc` is not 0).
+    /// True if other pictures may refer to this one (`nal_ref_idc` is not 0).
     pub const fn is_reference(&self) -> bool {
         self.is_reference
     }
 
-    /// `pic_order_cnt_lsb`, with picture order count type 0.
+    /// `pic_order_cnt_lsb`, for picture order count type 0.
     pub const fn order_count_lsb(&self) -> Option<u32> {
         self.order_count
     }
 
-    /// One field of a frame, not the whole of it.
+    /// True for a single field of a frame.
     pub const fn is_field(&self) -> bool {
         self.field.is_some()
     }

@@ -1,21 +1,21 @@
-//! Sequence parameter sets (ITU-T H.264 §7.3.2.1, Annex E): picture size, profile, level, frame rate, and what slice
-//! headers need to be read.
+//! Sequence parameter sets (ITU-T H.264 §7.3.2.1, Annex E): picture size, profile, level, frame rate, and the values
+//! needed for reading slice headers.
 
 use super::without_vui::WithoutVui;
 use h264_reader::nal::sps::{ChromaFormat, FrameMbsFlags, PicOrderCntType, SeqParameterSet};
 use h264_reader::rbsp::{BitReader, ByteReader};
 
-/// The largest parameter set that is taken: real ones have 10 to 100 bytes.
+/// The largest parameter set that is accepted: real ones have 10 to 100 bytes.
 pub const MAX_PARAMETER_SET_BYTES: usize = 4096;
 
-/// Announced frame rates beyond this are taken for nonsense.
+/// Announced frame rates beyond this are ignored as nonsense.
 const MAX_FRAMES_PER_SECOND: f64 = 1000.0;
 
-/// A level that the reader has no limits for. Cheap cameras announce levels far too low for their pictures, and every decoder
-/// shows them all the same; with their own level the reader would refuse the picture's size.
+/// A level for which the reader has no limits. Cheap cameras announce levels far too low for their pictures, and every
+/// decoder shows them nevertheless; with their own level the reader would refuse the picture's size.
 const NO_LEVEL: u8 = 0xff;
 
-/// What a sequence parameter set says.
+/// The content of a sequence parameter set.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sps {
     /// `seq_parameter_set_id`.
@@ -30,55 +30,55 @@ pub struct Sps {
     pub constraints: u8,
     /// `level_idc`.
     pub level: u8,
-    /// Frames per second by the VUI's timing information, when it has some that can be true.
+    /// Frames per second from the VUI's timing information, if that is plausible.
     pub frames_per_second: Option<f64>,
-    /// How its numbers become colours.
+    /// The mapping of sample values to colours.
     pub colour: Colour,
-    /// How much colour there is beside the luma.
+    /// The chroma sampling.
     pub chroma: Chroma,
-    /// Bits of a luma or chroma sample, whichever has more: 8 to 14.
+    /// Bits of a luma or chroma sample, whichever is greater: 8 to 14.
     pub bit_depth: u8,
-    /// `frame_mbs_only_flag` is 0: pictures may be coded as fields of interlaced video.
+    /// True if `frame_mbs_only_flag` is 0: pictures may be coded as fields of interlaced video.
     pub may_be_interlaced: bool,
-    /// `max_num_reorder_frames` (§E.2.1): how many pictures may come before one that is shown earlier. `None` where the stream does
-    /// not say it.
+    /// `max_num_reorder_frames` (§E.2.1): how many pictures may precede one that is presented earlier. `None` if the
+    /// stream does not say.
     pub reorder_frames: Option<u8>,
-    /// How the order of display is coded.
+    /// The coding of the order of presentation.
     pub order: PictureOrder,
-    /// What slice headers need.
+    /// Values needed for reading slice headers.
     pub(super) slice_layout: SliceLayout,
 }
 
-/// `pic_order_cnt_type` (§7.4.2.1.1): how the order of display is coded.
+/// `pic_order_cnt_type` (§7.4.2.1.1): the coding of the order of presentation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PictureOrder {
-    /// Type 0: each picture says its place.
+    /// Type 0: each picture carries its position.
     Explicit {
         /// Width of `pic_order_cnt_lsb`, 4 to 16 bits.
         lsb_bits: u32,
     },
     /// Type 1: a cycle of expected differences.
     Cyclic,
-    /// Type 2: the order of display is the order of decoding.
+    /// Type 2: the order of presentation equals the order of decoding.
     Decoding,
 }
 
 /// `chroma_format_idc` (Table 6-1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Chroma {
-    /// 4:0:0, luma alone.
+    /// 4:0:0, only luma.
     Monochrome,
-    /// 4:2:0: a quarter as many chroma samples as luma; what every decoder shows.
+    /// 4:2:0: a quarter as many chroma samples as luma samples; every decoder shows it.
     #[default]
     Yuv420,
-    /// 4:2:2: half as many in each row.
+    /// 4:2:2: half as many chroma samples in each row.
     Yuv422,
-    /// 4:4:4: as many.
+    /// 4:4:4: as many chroma samples as luma samples.
     Yuv444,
 }
 
 impl Chroma {
-    /// As people write it.
+    /// The usual notation.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Monochrome => "4:0:0",
@@ -89,22 +89,22 @@ impl Chroma {
     }
 }
 
-/// How sample values become colours (Annex E.2.1), as far as the VUI says.
+/// The mapping of sample values to colours (Annex E.2.1), as far as the VUI announces it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Colour {
-    /// `video_full_range_flag`: luma goes from 0 to 255, not from 16 to 235.
+    /// `video_full_range_flag`: luma ranges from 0 to 255, not from 16 to 235.
     pub full_range: bool,
-    /// `matrix_coefficients` (table E-5), where it is announced.
+    /// `matrix_coefficients` (table E-5), if announced.
     pub matrix: Option<u8>,
 }
 
-/// Widths of fields in slice headers that the SPS decides (§7.3.3).
+/// Widths of fields in slice headers that depend on the SPS (§7.3.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SliceLayout {
     pub(super) separate_colour_planes: bool,
     pub(super) frame_num_bits: u32,
     pub(super) fields_possible: bool,
-    /// Width of `pic_order_cnt_lsb`, with picture order count type 0.
+    /// Width of `pic_order_cnt_lsb`, for picture order count type 0.
     pub(super) order_count_bits: Option<u32>,
 }
 
@@ -123,7 +123,7 @@ pub enum SpsError {
 }
 
 impl Sps {
-    /// From a NAL unit without start code.
+    /// Reads a NAL unit without start code.
     pub fn read(nal_unit: &[u8]) -> Result<Self, SpsError> {
         let &[header, profile, constraints, level, ref rest @ ..] = nal_unit else {
             return Err(SpsError::TooShort(nal_unit.len()));

@@ -1,9 +1,9 @@
-//! Reads an SPS as if it had no VUI (ITU-T H.264 Annex E): encoders break that part more than any other, and a picture can
-//! be decoded without it.
+//! Reads an SPS as if it had no VUI (ITU-T H.264 Annex E): encoders get that part wrong more than any other, and a
+//! picture can be decoded without it.
 
 use h264_reader::rbsp::{BitRead, BitReaderError, Integer, Primitive};
 
-/// Passes everything through but the flag that a VUI follows, and what follows it.
+/// Passes everything through except the flag that announces a VUI and everything after it.
 pub(super) struct WithoutVui<R>(pub(super) R);
 
 impl<R: BitRead> BitRead for WithoutVui<R> {

@@ -1,33 +1,37 @@
-//! Decides when a stream is cut, out of times, entry points and epochs alone: parts, segments and seams (RFC 8216bis §3, §4.4.4.9).
-//! Everything that is made of the stream in pieces shares these boundaries, whatever container it writes.
+//! Decides where a stream is cut, from times, entry points and epochs alone: parts, segments and seams (RFC 8216bis §3,
+//! §4.4.4.9). All consumers of the pieces share these boundaries, whatever container they write.
 //!
-//! A segment begins at an entry point where one comes in time. Its length never exceeds the target duration, which is fixed for the stream's
-//! life (§4.4.3.1). The first segment fixes it: a source whose key frames come seldom, and not when they are asked for, gets a target duration
-//! as long as its first GOP. From then on an encoder that gives no key frame in time is asked for one, and a segment that cannot wait any
-//! longer begins at whatever picture comes next; such a segment is not *independent*, and players do not like to begin with it.
+//! A segment begins at an entry point if one comes in time. Its length never exceeds the target duration, which is
+//! fixed for the stream's life (§4.4.3.1). The first segment fixes it: a source with rare key frames that ignores
+//! requests for them gets a target duration as long as its first GOP. After that, an encoder that gives no key frame in
+//! time is asked for one, and a segment that cannot wait any longer ends before the next picture, whatever that is; the
+//! segment it begins is not *independent*, and players do not like to start with it.
 //!
 //! Must not be here: containers, bytes, clocks.
 
 use crate::time::{MediaDuration, MediaTime};
 use std::time::Duration;
 
-/// The first segments are short, so that the first viewer sees a picture at once. After them the target counts.
+/// The first segments are short, so that the first viewer sees a picture at once. After them the target length applies.
 const START_RAMP: [Duration; 3] =
     [Duration::from_millis(500), Duration::from_millis(500), Duration::from_secs(1)];
-/// A pause between two pictures that no camera makes, unless its pictures come that seldom: a reader lagged or a source hung. A seam.
+/// A pause between two pictures that no camera makes, unless its pictures are that rare: a reader lagged or a source
+/// hung. A seam.
 const HOLE: MediaDuration = MediaDuration::from_millis(1500);
 /// A segment's duration is rounded before it is compared with the target duration (§4.4.3.1).
 const ROUNDING: MediaDuration = MediaDuration::from_millis(499);
-/// The first segment waits for its second entry point for so long at most: a source without one in 20 s is called faulty and opened again.
+/// Longest wait of the first segment for its second entry point: a source without one in 20 s is called faulty and
+/// opened again.
 const FIRST_LONGEST: MediaDuration = MediaDuration::from_millis(20_000);
-/// An entry point is asked for when one is late by this part of what is due: most come by themselves, and two in a row cost bits.
+/// An entry point is requested when it is late by this part of the due time: most come by themselves, and two in a row
+/// cost bits.
 const GRACE_DIVISOR: i64 = 16;
-/// A request for an entry point is repeated as often as this while none comes.
+/// Interval at which a request for an entry point is repeated while none comes.
 const REQUEST_PERIOD: MediaDuration = MediaDuration::from_millis(500);
 /// Picture interval of a segment with one picture.
 const ONE_PICTURE: MediaDuration = MediaDuration::from_ticks(3000);
 
-/// How a stream is to be cut.
+/// The lengths of segments and parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CutterConfig {
     /// Length of a segment once the stream runs.
@@ -38,88 +42,89 @@ pub struct CutterConfig {
     pub part: Duration,
 }
 
-/// What the cutter has to know of a picture.
+/// The facts about a picture that the cutter needs.
 #[derive(Clone, Copy, Debug)]
 pub struct Picture {
     /// Decoding time.
     pub dts: MediaTime,
-    /// A decoder can start here.
+    /// True if a decoder can start here.
     pub is_entry: bool,
-    /// Another number than the picture's before is a seam.
+    /// Counts the seams: a value that differs from the previous picture's is a seam.
     pub epoch: u32,
-    /// Its parameter sets or its tracks are others than those before: an entry point is a seam then (RFC 8216bis §4.4.4.3).
+    /// True if its parameter sets or its tracks differ from those before: an entry point is then a seam (RFC 8216bis
+    /// §4.4.4.3).
     pub format_changed: bool,
 }
 
-/// What a picture is to the stream.
+/// The cutter's decision about a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cut {
-    /// A segment ends before this picture.
+    /// Set if a segment ends before this picture.
     pub ended: Option<Ended>,
-    /// Where the picture goes.
+    /// The place of the picture.
     pub place: Place,
 }
 
 /// The end of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ended {
-    /// From its first picture to its end.
+    /// Duration from its first picture to its end.
     pub duration: MediaDuration,
 }
 
-/// Where a picture goes.
+/// The place of a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// Nowhere: no decoder could show it.
+    /// Dropped: no decoder could show it.
     Nowhere,
-    /// It opens a segment, and the segment's first part.
+    /// It opens a segment and the segment's first part.
     NewSegment {
-        /// The times before it do not lead here.
+        /// True if the times before it do not continue here.
         discontinuity: bool,
-        /// It is an entry point.
+        /// True if it is an entry point.
         independent: bool,
     },
     /// It opens another part of the segment.
     NewPart {
-        /// It is an entry point.
+        /// True if it is an entry point.
         independent: bool,
     },
-    /// It goes on with the part.
+    /// It continues the part.
     SamePart,
 }
 
-/// What was lost since the cutter was made.
+/// Counts of losses since the cutter was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CutterCounters {
     /// Pictures without an entry point before them.
     pub before_entry: u64,
-    /// Segments that begin at no entry point, because none came in time.
+    /// Segments that do not begin at an entry point, because none came in time.
     pub dependent_segments: u64,
     /// Seams.
     pub seams: u64,
 }
 
-/// One stream's cutter. It goes on across seams.
+/// One stream's cutter. It continues across seams.
 #[derive(Debug)]
 pub struct Cutter {
     segment: MediaDuration,
-    /// As configured, and fixed once the first segment has ended.
+    /// The configured value until the first segment has ended, which fixes it.
     target_duration: u64,
     is_fixed: bool,
     part: MediaDuration,
     current: Option<Current>,
-    /// The last picture that came, and the time from the one before it to it.
+    /// The last picture, and the interval between it and the previous one.
     last: Option<(MediaTime, MediaDuration)>,
     /// Segments begun so far: the place on the start ramp.
     begun: usize,
-    /// Something was lost before the next segment.
+    /// True if something was lost before the next segment.
     at_seam: bool,
     last_request: Option<MediaTime>,
     wants_key_frame: bool,
     counters: CutterCounters,
 }
 
-/// The segment that is running.
+/// The current segment.
 #[derive(Debug)]
 struct Current {
     first: MediaTime,
@@ -132,7 +137,7 @@ struct Current {
 }
 
 impl Cutter {
-    /// A new stream.
+    /// A cutter for a new stream.
     pub fn new(config: CutterConfig) -> Self {
         Self {
             segment: config.segment.into(),
@@ -154,7 +159,7 @@ impl Cutter {
         self.target_duration
     }
 
-    /// No segment is longer.
+    /// The longest duration of a segment.
     fn longest(&self) -> MediaDuration {
         if !self.is_fixed {
             return FIRST_LONGEST;
@@ -163,13 +168,13 @@ impl Cutter {
         MediaDuration::from_ticks(seconds.saturating_mul(MediaTime::HZ).saturating_add(ROUNDING.ticks()))
     }
 
-    /// What was lost so far.
+    /// Counts of losses so far.
     pub const fn counters(&self) -> CutterCounters {
         self.counters
     }
 
-    /// Ask the encoder for a key frame now. To be looked at after every [`Self::push`]: true once when one becomes due, and again
-    /// every half second while none comes.
+    /// True if the encoder should be asked for a key frame now. Check it after every [`Self::push`]: it is true once
+    /// when a key frame becomes due, and again every half second while none comes.
     pub const fn wants_key_frame(&self) -> bool {
         self.wants_key_frame
     }
@@ -204,15 +209,15 @@ impl Cutter {
         Cut { ended, place }
     }
 
-    /// The stream has ended, or will not go on for a while: ends the segment one picture interval after its last picture. Should the stream go
-    /// on, it does so after a seam.
+    /// Ends the segment one picture interval after its last picture, because the stream has ended or pauses. If the
+    /// stream continues, it does so after a seam.
     pub fn finish(&mut self) -> Option<Ended> {
         let end = self.current.as_ref().map(|current| current.last + current.interval)?;
         self.at_seam = true;
         self.close(end)
     }
 
-    /// The running segment is lost. The stream goes on after a seam.
+    /// Drops the current segment. The stream continues after a seam.
     pub fn abandon(&mut self) {
         self.at_seam |= self.current.take().is_some();
     }
@@ -250,7 +255,8 @@ impl Cutter {
 
     fn close(&mut self, end: MediaTime) -> Option<Ended> {
         let current = self.current.take()?;
-        // A last interval that is longer than its segment's room is the source's pause, not the picture's.
+        // A last interval that is longer than the rest of the segment is the source's pause, not the picture's
+        // duration.
         let duration = (end - current.first).min(self.longest());
         if !std::mem::replace(&mut self.is_fixed, true) {
             let whole_seconds = (duration.ticks() + MediaTime::HZ - 1) / MediaTime::HZ;
@@ -276,13 +282,13 @@ impl Cutter {
     }
 }
 
-/// What a picture means for the segment that is running.
+/// The effect of a picture on the current segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
     Append,
     /// It ends the segment and opens the next.
     Cut,
-    /// It does not follow from the segment, which ends with its last picture.
+    /// It does not continue the segment, which ends with its last picture.
     Seam,
 }
 
@@ -301,8 +307,8 @@ impl Current {
         }
     }
 
-    /// At the entry point at `now`: three quarters of what is due will do, and a quarter when the next one, after another GOP like the
-    /// one that has just ended, would come too late.
+    /// Decides at the entry point at `now`: three quarters of the due length are enough, or a quarter if the next entry
+    /// point, after a GOP as long as the last one, would come too late.
     fn is_long_enough(&self, now: MediaTime) -> bool {
         let (elapsed, due) = ((now - self.first).ticks(), self.due.ticks());
         let with_next_gop = elapsed.saturating_add((now - self.last_entry).ticks());
@@ -325,7 +331,7 @@ mod tests {
         Picture { dts: MediaTime::from_ticks(ticks), is_entry, epoch: 0, format_changed: false }
     }
 
-    /// Durations of the segments in milliseconds, of pictures at these ticks; every `gop`th is an entry point.
+    /// Durations of the segments, in milliseconds, for pictures at these ticks; every `gop`th is an entry point.
     fn segments(ticks: impl Iterator<Item = i64>, gop: usize) -> (Vec<i64>, CutterCounters) {
         let mut cutter = Cutter::new(CONFIG);
         let cuts = ticks.enumerate().map(|(number, at)| cutter.push(picture(at, number % gop == 0)));
@@ -396,7 +402,7 @@ mod tests {
             Cutter::new(CutterConfig { target_duration: 8, segment: Duration::from_secs(8), ..CONFIG });
         let places: Vec<_> =
             (0..20).map(|number| cutter.push(picture(number * 180_000, number % 4 == 0)).place).collect();
-        // The second picture's step is the first that is known.
+        // The second picture's interval is the first that is known.
         assert!(places[4..].iter().all(|place| *place != Place::Nowhere), "{places:?}");
         assert!(cutter.counters().seams <= 1);
     }
@@ -445,13 +451,13 @@ mod tests {
                 }
                 match cut.place {
                     Place::NewSegment { independent, .. } => {
-                        prop_assert!(independent || segment_open, "only a running stream begins at other pictures");
+                        prop_assert!(independent || segment_open, "only an open segment may be followed by a dependent one");
                         prop_assert_eq!(independent, is_entry);
                         (part_begins, segment_open) = (Some(at), true);
                     }
                     Place::NewPart { .. } => part_begins = Some(at),
                     Place::SamePart => {
-                        // The picture's own length is the step before it, as far as is known.
+                        // A picture's own length is the known interval before it.
                         let begins = part_begins.expect("a part is open");
                         prop_assert!(at + (at - before) - begins <= 250 * 90);
                     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 const MILLISECONDS_A_DAY: i64 = 86_400_000;
 
-/// Shows milliseconds since 1970 as UTC, to the millisecond.
+/// Writes milliseconds since 1970 as UTC, to the millisecond.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DateTime(pub(crate) i64);
 
@@ -18,8 +18,8 @@ impl fmt::Display for DateTime {
     }
 }
 
-/// The proleptic Gregorian date so many days after 1970-01-01. Years are counted from March, so that the leap day is the
-/// last one of its year; 400 such years have 146,097 days.
+/// The proleptic Gregorian date `days_since_1970` days after 1970-01-01. Years are counted from March, so that the leap
+/// day is the last one of its year; 400 such years have 146,097 days.
 fn civil_date(days_since_1970: i64) -> (i64, i64, i64) {
     const DAYS_FROM_0000_03_01_TO_1970: i64 = 719_468;
     let days = days_since_1970 + DAYS_FROM_0000_03_01_TO_1970;

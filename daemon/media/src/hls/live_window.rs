@@ -1,4 +1,4 @@
-//! The segments that the playlist offers now, and the few that were offered just before (RFC 8216bis §6.2.2).
+//! The segments that the playlist offers now, and the few that it offered just before (RFC 8216bis §6.2.2).
 
 use super::media_playlist::{MediaPlaylist, MediaSegment, ServerControl};
 use super::multivariant_playlist::Variant;
@@ -9,40 +9,45 @@ use bytes::Bytes;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// Players begin so many target durations from the playlist's end (HOLD-BACK; RFC 8216bis §4.4.3.8 asks for three at least).
+/// Players begin this many target durations from the playlist's end (HOLD-BACK; RFC 8216bis §4.4.3.8 requires at least
+/// three).
 const HOLD_BACK_TARGETS: u32 = 3;
-/// A playlist is not cut below so many target durations: what players begin from (§6.2.2), and two more for one that falls behind.
+/// A playlist keeps at least this many target durations: those that players begin from (§6.2.2), and two more for one
+/// that falls behind.
 const FEWEST_TARGETS: u32 = HOLD_BACK_TARGETS + 2;
-/// Segments that left the playlist are kept for so many target durations at least, for clients that hold an older playlist. (The RFC asks
-/// for as long as the playlist itself, which would double the memory; who plays from the very tail of the window loses a segment.)
+/// Segments that left the playlist are kept for at least this many target durations, for clients with an older
+/// playlist. (The RFC requires the duration of the playlist itself, which would double the memory; a player at the very
+/// tail of the window loses a segment.)
 const KEPT_TARGETS: u32 = 1;
 
-/// How much is offered.
+/// Limits of the window.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveWindowConfig {
-    /// What the segments' names begin with; unique for ever.
+    /// Prefix of the segments' names; unique for ever.
     pub run: String,
-    /// EXT-X-TARGETDURATION, as the cutter keeps to it. Never changes once a segment is offered (§4.4.3.1).
+    /// EXT-X-TARGETDURATION, which the cutter obeys. Never changes once a segment is offered (§4.4.3.1).
     pub target_duration: u64,
-    /// What the playlist covers at most. Five target durations are kept in any case.
+    /// Duration of the playlist at most. Five target durations are kept in any case.
     pub window: Duration,
-    /// Bytes of the segments offered at most; at high bit rates the window gets shorter. Five target durations are kept in any case.
+    /// Bytes of the offered segments at most; high bit rates shorten the window. Five target durations are kept in any
+    /// case.
     pub max_bytes: usize,
-    /// Media sequence number of the first segment to come, as given to the segmenter.
+    /// Media sequence number of the first segment, equal to the segmenter's.
     pub first_sequence: u64,
-    /// EXT-X-DISCONTINUITY-SEQUENCE to begin with. hls.js takes time in proportion to it: at 286 million the page stood still for 17 s.
+    /// First EXT-X-DISCONTINUITY-SEQUENCE. hls.js takes time in proportion to it: at 286 million the page stood still
+    /// for 17 s.
     pub first_discontinuity: u64,
 }
 
-/// What is added to media time to get wall time, in milliseconds since 1970. Changed when the clock is set, and not for less
-/// than a player would notice: all dates of the playlist move with it.
+/// The difference from media time to wall time, in milliseconds since 1970. It changes when the clock is set by more
+/// than players tolerate: all dates of the playlist move with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WallOffset {
     milliseconds: i64,
 }
 
 impl WallOffset {
-    /// From both clocks read at one moment.
+    /// Computed from both clocks, read at one moment.
     pub const fn new(unix_milliseconds: i64, at: MediaTime) -> Self {
         Self { milliseconds: unix_milliseconds.saturating_sub(at.ticks() / (MediaTime::HZ / 1000)) }
     }
@@ -57,7 +62,7 @@ impl WallOffset {
 #[derive(Debug)]
 pub struct LiveWindow<D = Bytes> {
     config: LiveWindowConfig,
-    /// A segment that is not independent was offered: the playlist says no more that all are.
+    /// True once a segment that is not independent was offered: the playlist then no longer claims that all are.
     has_dependent: bool,
     offered: VecDeque<Segment<D>>,
     kept: VecDeque<Segment<D>>,
@@ -84,19 +89,20 @@ impl<D> LiveWindow<D> {
         }
     }
 
-    /// EXT-X-TARGETDURATION as the first segment has fixed it; without effect once a segment is offered.
+    /// Sets EXT-X-TARGETDURATION as the first segment fixed it; without effect once a segment is offered.
     pub fn fix_target_duration(&mut self, target_duration: u64) {
         if self.offered.is_empty() && self.kept.is_empty() {
             self.config.target_duration = target_duration;
         }
     }
 
-    /// From the next segment on, the segments on offer keep to so many bytes. Five target durations are kept in any case.
+    /// Limits the offered segments to this many bytes from the next segment on. Five target durations are kept in any
+    /// case.
     pub const fn keep_within(&mut self, max_bytes: usize) {
         self.config.max_bytes = max_bytes;
     }
 
-    /// Takes the next segment in; old ones leave.
+    /// Adds the next segment; old ones leave.
     pub fn push(&mut self, segment: Segment<D>) {
         self.has_dependent |= !segment.independent;
         self.duration += segment.duration;
@@ -128,22 +134,22 @@ impl<D> LiveWindow<D> {
         }
     }
 
-    /// A segment that is offered, or was until just now.
+    /// A segment that is offered, or was offered until just now.
     pub fn segment(&self, sequence: u64) -> Option<&Segment<D>> {
         self.kept.iter().chain(&self.offered).find(|segment| segment.sequence == sequence)
     }
 
-    /// Segments on offer, oldest first.
+    /// The offered segments, oldest first.
     pub fn segments(&self) -> impl Iterator<Item = &Segment<D>> {
         self.offered.iter()
     }
 
-    /// Number of the next segment to come.
+    /// Media sequence number of the next segment.
     pub fn next_sequence(&self) -> u64 {
         self.offered.back().map_or(self.media_sequence, |newest| newest.sequence + 1)
     }
 
-    /// What the segments' names begin with.
+    /// Prefix of the segments' names.
     pub fn run(&self) -> &str {
         &self.config.run
     }
@@ -157,17 +163,17 @@ impl<D> LiveWindow<D> {
         Duration::from_secs(self.config.target_duration) * count
     }
 
-    /// Time that the playlist covers.
+    /// Duration of the playlist.
     pub const fn duration(&self) -> Duration {
         self.duration
     }
 
-    /// Bytes of the segments on offer.
+    /// Bytes of the offered segments.
     pub const fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// The media playlist as it stands.
+    /// The present media playlist.
     pub fn playlist(&self, wall: WallOffset, ended: bool) -> MediaPlaylist {
         MediaPlaylist {
             target_duration: self.config.target_duration,
@@ -192,7 +198,7 @@ impl<D> LiveWindow<D> {
         }
     }
 
-    /// The stream as a multivariant playlist names it; `uri` is the media playlist's. `None` while there is no segment.
+    /// The stream's entry in a multivariant playlist; `uri` is the media playlist's. `None` while there is no segment.
     pub fn variant(&self, uri: &str) -> Option<Variant> {
         let newest = self.offered.back()?;
         let pictures: u32 = self.offered.iter().map(|segment| segment.pictures).sum();

@@ -4,10 +4,10 @@ use super::date_time::DateTime;
 use std::fmt;
 use std::time::Duration;
 
-/// What a client fetches again and again.
+/// The playlist that a client fetches again and again.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MediaPlaylist {
-    /// EXT-X-TARGETDURATION, in seconds: no segment's duration, rounded, is more.
+    /// EXT-X-TARGETDURATION, in seconds: no segment's rounded duration exceeds it.
     pub target_duration: u64,
     /// EXT-X-MEDIA-SEQUENCE: number of the first segment.
     pub media_sequence: u64,
@@ -17,29 +17,29 @@ pub struct MediaPlaylist {
     pub server_control: Option<ServerControl>,
     /// EXT-X-INDEPENDENT-SEGMENTS: every segment of the stream so far begins at an entry point.
     pub independent_segments: bool,
-    /// In order.
+    /// The segments, in order.
     pub segments: Vec<MediaSegment>,
-    /// EXT-X-ENDLIST: nothing will be added.
+    /// EXT-X-ENDLIST: no segment will be added.
     pub ended: bool,
 }
 
-/// What the server can do (RFC 8216bis §4.4.3.8).
+/// Abilities of the server (RFC 8216bis §4.4.3.8).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ServerControl {
-    /// `_HLS_msn` is understood.
+    /// True if `_HLS_msn` is understood.
     pub can_block_reload: bool,
-    /// How far from the end players begin that have no opinion of their own: three target durations at least.
+    /// Distance from the end at which players begin by default: at least three target durations.
     pub hold_back: Duration,
 }
 
 /// One segment's entry.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MediaSegment {
-    /// Relative to the playlist.
+    /// Address of the segment, relative to the playlist.
     pub uri: String,
-    /// EXTINF.
+    /// EXTINF, the duration.
     pub duration: Duration,
-    /// EXT-X-DISCONTINUITY before it.
+    /// True for an EXT-X-DISCONTINUITY before it.
     pub discontinuity: bool,
     /// EXT-X-PROGRAM-DATE-TIME of its first picture, in milliseconds since 1970.
     pub program_date_time: i64,
@@ -47,7 +47,7 @@ pub struct MediaSegment {
 
 impl fmt::Display for MediaPlaylist {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Version 6 is the highest one that a media playlist without an EXT-X-SKIP or variables needs (§8).
+        // Version 6 is the highest that a media playlist without EXT-X-SKIP or variables needs (§8).
         writeln!(out, "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:{}", self.target_duration)?;
         if let Some(ServerControl { can_block_reload, hold_back }) = self.server_control {
             let can_block = if can_block_reload { "CAN-BLOCK-RELOAD=YES," } else { "" };

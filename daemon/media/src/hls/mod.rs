@@ -1,4 +1,5 @@
-//! HTTP Live Streaming (RFC 8216bis): segments out of access units, the window of those offered now, and the playlists.
+//! HTTP Live Streaming (RFC 8216bis): segments made from access units, the window of those offered now, and the
+//! playlists.
 //!
 //! Must not be here: sockets, tasks, waiting for a segment.
 

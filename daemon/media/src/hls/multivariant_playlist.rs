@@ -2,23 +2,23 @@
 
 use std::fmt;
 
-/// What a client fetches first: which streams there are.
+/// The playlist that a client fetches first: it lists the streams.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MultivariantPlaylist {
-    /// One at least.
+    /// The streams, at least one.
     pub variants: Vec<Variant>,
 }
 
 /// EXT-X-STREAM-INF.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Variant {
-    /// Of the media playlist, relative to this one.
+    /// Address of the media playlist, relative to this one.
     pub uri: String,
     /// Peak bits per second over a segment.
     pub bandwidth: u64,
     /// Mean bits per second.
     pub average_bandwidth: u64,
-    /// RFC 6381, as `avc1.42c01f,mp4a.40.2`.
+    /// The codecs (RFC 6381), as `avc1.42c01f,mp4a.40.2`.
     pub codecs: String,
     /// Width and height in pixels.
     pub resolution: (u32, u32),
@@ -29,7 +29,8 @@ pub struct Variant {
 impl fmt::Display for MultivariantPlaylist {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(out, "#EXTM3U\n#EXT-X-VERSION:6")?;
-        // Without EXT-X-INDEPENDENT-SEGMENTS: clients fetch this once, and a later segment may be none. The media playlist says it.
+        // No EXT-X-INDEPENDENT-SEGMENTS: clients fetch this once, and a later segment may not be independent. The media
+        // playlist says it.
         for Variant { uri, bandwidth, average_bandwidth, codecs, resolution: (width, height), frame_rate } in
             &self.variants
         {

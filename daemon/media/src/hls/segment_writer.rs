@@ -1,30 +1,31 @@
-//! Where a segment's bytes go while it is written.
+//! Keeps a segment's bytes while it is being written.
 
 use bytes::Bytes;
 use std::convert::Infallible;
 
 /// Keeps the segments of one stream, one after the other.
 pub trait SegmentWriter {
-    /// What is left of a segment that is whole.
+    /// A finished segment.
     type Whole;
-    /// Why a segment could not be kept; it is lost then, and the stream goes on.
+    /// Why a segment could not be kept; it is then lost, and the stream continues.
     type Error;
 
-    /// The next bytes of the segment; the first after [`Self::finish`] or [`Self::discard`] begin another one.
+    /// Writes the next bytes of the segment; the first call after [`Self::finish`] or [`Self::discard`] begins another
+    /// one.
     fn write(&mut self, bytes: &[u8]) -> Result<(), Self::Error>;
 
-    /// The segment is whole. It was written to.
+    /// Finishes the segment, to which something was written.
     fn finish(&mut self) -> Result<Self::Whole, Self::Error>;
 
-    /// The segment will not become whole: its bytes are wanted no more.
+    /// Drops the segment, which will not be finished.
     fn discard(&mut self);
 }
 
-/// Into the program's own memory.
+/// Keeps segments in the program's own memory.
 #[derive(Debug, Default)]
 pub struct InMemory {
     bytes: Vec<u8>,
-    /// Length of the segment before.
+    /// Length of the previous segment.
     last: usize,
 }
 
@@ -34,7 +35,7 @@ impl SegmentWriter for InMemory {
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), Infallible> {
         if self.bytes.capacity() == 0 {
-            // A little more than last time, so that it seldom grows.
+            // A little more than last time, so that it seldom has to grow.
             self.bytes.reserve(self.last + self.last / 8);
         }
         self.bytes.extend_from_slice(bytes);
@@ -44,7 +45,7 @@ impl SegmentWriter for InMemory {
     fn finish(&mut self) -> Result<Bytes, Infallible> {
         self.last = self.bytes.len();
         let mut whole = std::mem::take(&mut self.bytes);
-        whole.shrink_to_fit(); // a window holds it for a minute: no spare room
+        whole.shrink_to_fit(); // a window holds it for a minute, so it should have no spare capacity
         Ok(whole.into())
     }
 

@@ -1,7 +1,7 @@
-//! Makes segments of a stream: a [`Cutter`] says where they begin and end, a [`Packager`] writes the container, a [`SegmentWriter`] keeps
-//! the bytes.
+//! Makes segments of a stream: a [`Cutter`] decides where they begin and end, a [`Packager`] writes the container, a
+//! [`SegmentWriter`] keeps the bytes.
 //!
-//! Must not be here: when to cut (`cutter`), what a container looks like, where segments lie.
+//! Must not be here: the times of cuts (`cutter`), the form of a container, the place of segments.
 
 use super::cutter::{Cut, Cutter, CutterConfig, CutterCounters, Ended, Picture, Place};
 use super::packager::Packager;
@@ -15,9 +15,9 @@ use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A segment of more bytes is lost: 20 s at 10 Mb/s, far above what any board's encoder makes in a target duration.
+/// A segment with more bytes is lost: 20 s at 10 Mb/s, far above what any board's encoder makes in a target duration.
 const MAX_SEGMENT_BYTES: usize = 24 << 20;
-/// Packets are handed to the writer when they are so many bytes: they are still in the processor's cache then.
+/// Packets are handed to the writer in blocks of this size, so that they are still in the processor's cache.
 const CHUNK_BYTES: usize = 64 << 10;
 
 /// One segment, complete and immutable.
@@ -29,24 +29,24 @@ pub struct Segment<D = Bytes> {
     pub bytes: usize,
     /// Media sequence number.
     pub sequence: u64,
-    /// From its first picture to the next segment's.
+    /// Duration from its first picture to the next segment's.
     pub duration: Duration,
     /// Presentation time of its first picture.
     pub start: MediaTime,
-    /// A seam lies before it.
+    /// True if a seam lies before it.
     pub discontinuity: bool,
-    /// It begins at an entry point and can be decoded on its own.
+    /// True if it begins at an entry point and can be decoded on its own.
     pub independent: bool,
     /// Number of pictures.
     pub pictures: u32,
-    /// Parameter sets at its beginning: size and codecs.
+    /// Parameter sets at its start: size and codecs.
     pub format: Arc<VideoFormat>,
     /// The sound in it, if any.
     pub sound: Option<Arc<AudioFormat>>,
 }
 
 impl<D> Segment<D> {
-    /// The same segment, its file kept in another way.
+    /// The same segment with its file kept in another form.
     pub fn map<T>(self, keep: impl FnOnce(D) -> T) -> Segment<T> {
         Segment {
             data: keep(self.data),
@@ -62,7 +62,7 @@ impl<D> Segment<D> {
         }
     }
 
-    /// For the CODECS attribute (RFC 8216bis §4.4.6.2).
+    /// The value for the CODECS attribute (RFC 8216bis §4.4.6.2).
     pub fn codecs(&self) -> String {
         let mut codecs = self.format.codecs();
         if let Some(sound) = &self.sound {
@@ -84,34 +84,34 @@ impl<D> Segment<D> {
     }
 }
 
-/// Why a segment was lost. The stream goes on after a seam.
+/// Why a segment was lost. The stream continues after a seam.
 #[derive(Debug, thiserror::Error)]
 pub enum SegmentError<E> {
     /// Its writer failed.
     #[error(transparent)]
     Writer(#[from] E),
-    /// It grew beyond what a segment may be.
+    /// It exceeded the largest size of a segment.
     #[error(
         "a segment of more than {MAX_SEGMENT_BYTES} bytes was dropped: the bit rate is too high for its length"
     )]
     TooLarge,
 }
 
-/// One stream's segmenter. It goes on across seams.
+/// One stream's segmenter. It continues across seams.
 #[derive(Debug)]
 pub struct Segmenter<W = InMemory, P = Muxer> {
     cutter: Cutter,
     packager: P,
     writer: W,
-    /// Bytes of the current segment that the writer has yet to get. Kept between segments for its allocation.
+    /// Bytes of the current segment that the writer has not received yet. Kept between segments for its allocation.
     packed: Vec<u8>,
     current: Option<Current>,
     first_sequence: u64,
     next_sequence: u64,
     format: Option<Arc<VideoFormat>>,
-    /// As the last segment announced it; changed at seams alone.
+    /// The sound that the last segment announced; it changes only at seams.
     sound: Option<Arc<AudioFormat>>,
-    /// The segment before could not be kept.
+    /// True if the previous segment could not be kept.
     has_lost_segment: bool,
 }
 
@@ -153,7 +153,7 @@ impl<W: SegmentWriter, P: Packager> Segmenter<W, P> {
         }
     }
 
-    /// What keeps the segments.
+    /// The writer that keeps the segments.
     pub const fn writer(&self) -> &W {
         &self.writer
     }
@@ -163,7 +163,7 @@ impl<W: SegmentWriter, P: Packager> Segmenter<W, P> {
         self.cutter.target_duration()
     }
 
-    /// What was lost so far.
+    /// Counts of losses so far.
     pub const fn counters(&self) -> CutterCounters {
         self.cutter.counters()
     }
@@ -173,8 +173,8 @@ impl<W: SegmentWriter, P: Packager> Segmenter<W, P> {
         self.cutter.wants_key_frame()
     }
 
-    /// Takes the next picture. Gives the segment that it ends: the picture then opens the next one. After an error the running segment
-    /// is lost, and the stream goes on after a seam.
+    /// Takes the next picture. Returns the segment that it ends: the picture then opens the next one. After an error
+    /// the current segment is lost, and the stream continues after a seam.
     pub fn push(&mut self, unit: &AccessUnit) -> Result<Option<Segment<W::Whole>>, SegmentError<W::Error>> {
         let format_changed = self.format.as_ref().is_some_and(|format| !unit.format.continues(format));
         if format_changed || self.format.is_none() {
@@ -194,9 +194,9 @@ impl<W: SegmentWriter, P: Packager> Segmenter<W, P> {
         Ok(whole?.flatten())
     }
 
-    /// Takes the next frame of sound, into the segment that is running. One that does not belong to its pictures is left out: it is of
-    /// another epoch, in a format that was not announced, or begins before the first picture after a seam, where the segment before may
-    /// still be heard. Errors as of [`Self::push`].
+    /// Takes the next frame of sound into the current segment. A frame that does not belong to its pictures is left
+    /// out: it has another epoch or a format that was not announced, or begins before the first picture after a seam,
+    /// where the previous segment's sound may still play. Errors as for [`Self::push`].
     pub fn push_sound(&mut self, frame: &AudioFrame) -> Result<(), SegmentError<W::Error>> {
         let belongs = |current: &Current| {
             let is_early = current.discontinuity && frame.times.pts < current.start;
@@ -213,14 +213,14 @@ impl<W: SegmentWriter, P: Packager> Segmenter<W, P> {
         unit.sound.as_ref().filter(|sound| self.packager.carries(sound))
     }
 
-    /// The stream has ended, or will not go on for a while: gives what there is of the segment being written.
+    /// Returns the rest of the segment being written, because the stream has ended or pauses.
     pub fn finish(&mut self) -> Result<Option<Segment<W::Whole>>, W::Error> {
         let Some(ended) = self.cutter.finish() else { return Ok(None) };
         self.close(ended)
     }
 
     fn open(&mut self, unit: &AccessUnit, discontinuity: bool, independent: bool) {
-        // Of a stream that has no segment yet, nothing was announced.
+        // A stream without a segment has announced nothing.
         let is_first = self.next_sequence == self.first_sequence;
         let discontinuity = discontinuity | std::mem::take(&mut self.has_lost_segment);
         if discontinuity || is_first {
@@ -247,7 +247,7 @@ impl<W: SegmentWriter, P: Packager> Segmenter<W, P> {
         self.hand_over()
     }
 
-    /// Gives the writer what there is, once it is much.
+    /// Hands the gathered bytes to the writer once there are enough.
     fn hand_over(&mut self) -> Result<(), SegmentError<W::Error>> {
         let Some(current) = &mut self.current else { return Ok(()) };
         if self.packed.len() < CHUNK_BYTES {
@@ -277,7 +277,7 @@ impl<W: SegmentWriter, P: Packager> Segmenter<W, P> {
         let bytes = current.written + self.packed.len();
         let written = self.writer.write(&self.packed);
         self.packed.clear();
-        self.packed.shrink_to(2 * CHUNK_BYTES); // one huge picture does not cost memory for ever
+        self.packed.shrink_to(2 * CHUNK_BYTES); // one huge picture must not cost memory for ever
         let whole = match written.and_then(|()| self.writer.finish()) {
             Ok(whole) => whole,
             Err(error) => {

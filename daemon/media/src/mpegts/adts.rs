@@ -1,19 +1,19 @@
 //! The header before each AAC frame in a transport stream: ADTS (ISO/IEC 14496-3 §1.A.3.2.1, ISO/IEC 13818-7 §6.2).
 //!
-//! Must not be here: the frames' bits, times.
+//! Must not be here: the frames' bits, and times.
 
 use crate::audio_format::{AudioFormat, AudioFormatError};
 
-/// Without the check sum, which only foreign streams have.
+/// Length without the checksum, which only foreign streams have.
 pub(super) const HEADER_BYTES: usize = 7;
-/// `crc_check`, where `protection_absent` is 0.
+/// Length of `crc_check`, present if `protection_absent` is 0.
 const CRC_BYTES: usize = 2;
 /// `aac_frame_length` has 13 bits and counts the header.
 const LONGEST_FRAME: usize = (1 << 13) - 1;
 /// `profile` of AAC-LC: the audio object type less one.
 const AAC_LC: u8 = 1;
 
-/// The header of a frame of `raw_bytes`; `None` where ADTS cannot carry such a frame.
+/// The header of a frame of `raw_bytes`; `None` if ADTS cannot carry such a frame.
 pub(super) fn header(format: AudioFormat, raw_bytes: usize) -> Option<[u8; HEADER_BYTES]> {
     let index = format.sampling_frequency_index()?;
     let channels = format.channel_configuration();
@@ -28,26 +28,27 @@ pub(super) fn header(format: AudioFormat, raw_bytes: usize) -> Option<[u8; HEADE
         AAC_LC << 6 | index << 2 | channels >> 2,
         channels << 6 | length_high >> 6,
         length_high << 2 | length_low >> 6,
-        // adts_buffer_fullness of all ones: the rate varies. One raw_data_block.
+        // adts_buffer_fullness of all ones: variable rate. One raw_data_block.
         length_low << 2 & 0xe0 | 0x1f,
         0xfc,
     ])
 }
 
-/// What a header says.
+/// The content of a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {
     pub(super) format: Result<AudioFormat, AudioFormatError>,
-    /// Bytes before the frame itself.
+    /// Bytes before the frame itself, in bytes.
     pub(super) before: usize,
-    /// Bytes with the header.
+    /// Bytes including the header.
     pub(super) whole: usize,
 }
 
-/// Reads the header that `bytes` begin with, of which [`HEADER_BYTES`] at least have to be there; `None` where it is none.
+/// Reads the header at the start of `bytes`, of which at least [`HEADER_BYTES`] must be there; `None` if it is not a
+/// header.
 pub(super) fn read(bytes: &[u8]) -> Option<Header> {
     let &[sync, flags, coding, channels, length, low, blocks, ..] = bytes else { return None };
-    // syncword and layer 0; the bit between them tells MPEG-2 from MPEG-4, whose AAC-LC is the same.
+    // syncword and layer 0; the bit between them distinguishes MPEG-2 from MPEG-4, whose AAC-LC is the same.
     if sync != 0xff || flags & 0xf6 != 0xf0 {
         return None;
     }
@@ -74,7 +75,7 @@ mod tests {
 
     #[test]
     fn a_header_is_what_ffmpeg_writes() {
-        // Of `ffmpeg -f lavfi -i sine -c:a aac -f adts`: 44,100 Hz, one channel, 23 bytes.
+        // Output of `ffmpeg -f lavfi -i sine -c:a aac -f adts`: 44,100 Hz, one channel, 23 bytes.
         let format = AudioFormat::new(44_100, 1).unwrap();
         assert_eq!(header(format, 16), Some([0xff, 0xf1, 0x50, 0x40, 0x02, 0xff, 0xfc]));
         assert_eq!(header(format, 8185), None, "13 bits");

@@ -1,4 +1,4 @@
-//! MPEG transport stream (ISO/IEC 13818-1), as HLS carries it: one program with H.264, and AAC where there is sound.
+//! MPEG transport stream (ISO/IEC 13818-1), as HLS carries it: one program with H.264, and AAC if there is sound.
 //!
 //! Must not be here: when a segment begins or ends.
 

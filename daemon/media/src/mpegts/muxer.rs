@@ -1,7 +1,8 @@
-//! Access units into transport packets: PES (ISO/IEC 13818-1 §2.4.3.6), PCR, continuity counters.
+//! Writes access units as transport packets: PES (ISO/IEC 13818-1 §2.4.3.6), PCR, continuity counters.
 //!
-//! Every picture is one PES packet of open length. An access unit delimiter comes before every picture, and the parameter
-//! sets come before every IDR and wherever they changed, whatever the source did. The PCR stays with the video, whether there is sound or not.
+//! Every picture is one PES packet of open length. An access unit delimiter comes before every picture, and the
+//! parameter sets come before every IDR and wherever they changed, whatever the source did. The video always carries
+//! the PCR, with or without sound.
 
 use super::packet::{PACKET_BYTES, PAYLOAD_BYTES, Packet, push_full_header, render};
 use super::pids::VIDEO_PID;
@@ -19,11 +20,11 @@ use mpeg2ts::ts::payload::{Bytes as PayloadBytes, Pes};
 use mpeg2ts::ts::{AdaptationField, TsPayload};
 use std::sync::Arc;
 
-/// The PCR comes at least as often (§2.7.2).
+/// Longest interval between PCRs (§2.7.2).
 const PCR_PERIOD: MediaDuration = MediaDuration::from_millis(100);
-/// Between slow pictures, packets with nothing but a PCR come this far apart.
+/// Interval of packets with only a PCR, between slow pictures.
 const PCR_STEP: MediaDuration = MediaDuration::from_millis(90);
-/// Beyond this nothing came in between; there is no clock to be kept up.
+/// After a longer pause no clock has to be kept up, because nothing was sent.
 const LONGEST_PCR_BRIDGE: MediaDuration = MediaDuration::from_millis(2_000);
 
 /// `primary_pic_type` 7: the picture may have slices of any type (H.264 §7.4.2.4).
@@ -36,7 +37,7 @@ const TIMESTAMP_BYTES: usize = 5;
 const ADAPTATION_FIELD_BYTES: usize = 2;
 const PCR_BYTES: usize = 6;
 
-/// One transport stream. Continuity counters go on across segments.
+/// One transport stream. Continuity counters continue across segments.
 #[derive(Debug)]
 pub struct Muxer {
     tables: [Packet; 2],
@@ -61,7 +62,7 @@ impl Default for Muxer {
 }
 
 impl Muxer {
-    /// A stream with one H.264 track, and no sound until it is announced.
+    /// A stream with one H.264 track, and no sound until that is announced.
     pub fn new() -> Self {
         Self {
             tables: tables(&[H264], 0),
@@ -88,7 +89,8 @@ impl Muxer {
         self.table_continuity = (self.table_continuity + 1) & 0x0f;
     }
 
-    /// From the next tables on there is sound, or none. A PMT that announces other streams than the one before has a new version.
+    /// Announces sound, or none, from the next tables on. A PMT that announces other streams than the previous one has
+    /// a new version.
     pub fn announce_sound(&mut self, has_sound: bool) {
         if self.has_sound == has_sound {
             return;
@@ -98,7 +100,8 @@ impl Muxer {
         self.tables = tables(if has_sound { &[H264, AAC] } else { &[H264] }, self.version);
     }
 
-    /// The next picture's times do not follow from the last one's: it will carry the `discontinuity_indicator`.
+    /// Reports that the next picture's times do not continue from the last one's: it will carry the
+    /// `discontinuity_indicator`.
     pub fn mark_seam(&mut self) {
         self.sound.discard();
         self.at_seam = true;
@@ -106,14 +109,15 @@ impl Muxer {
         self.last_dts = None;
     }
 
-    /// Takes a frame of sound, which has to be announced. It is appended with the frames that follow: several share a PES packet.
+    /// Takes a frame of sound, which must have been announced. It is appended with the frames that follow: several
+    /// share a PES packet.
     pub fn write_sound(&mut self, frame: &AudioFrame, out: &mut Vec<u8>) {
         if self.has_sound {
             self.sound.push(frame, out);
         }
     }
 
-    /// Appends the frames of sound that wait for others.
+    /// Appends the waiting frames of sound.
     pub fn flush_sound(&mut self, out: &mut Vec<u8>) {
         self.sound.flush(out);
     }
@@ -172,20 +176,20 @@ impl Muxer {
         render(VIDEO_PID, continuity, adaptation_field, Some(TsPayload::PesStart(pes)), out);
     }
 
-    /// The PCR goes with an IDR, and with a picture after which the next one could be too late for it.
+    /// The PCR goes with an IDR, and with a picture after which the next one could come too late for it.
     fn pcr_is_due(&self, unit: &AccessUnit) -> bool {
         let (Some(last_pcr), Some(last_dts)) = (self.last_pcr, self.last_dts) else { return true };
         let next = unit.times.dts + (unit.times.dts - last_dts);
         unit.is_entry() || next - last_pcr > PCR_PERIOD
     }
 
-    /// Packets with nothing but a PCR, where pictures are too far apart.
+    /// Appends packets with only a PCR if pictures are too far apart.
     fn bridge_clock(&mut self, until: MediaTime, out: &mut Vec<u8>) {
         let Some(mut last_pcr) = self.last_pcr else { return };
         if until - last_pcr > LONGEST_PCR_BRIDGE {
             return;
         }
-        // Its counter is that of the packet before: it has no payload to be counted (§2.4.3.3).
+        // It repeats the previous packet's counter, because packets without payload are not counted (§2.4.3.3).
         let continuity = self.video_continuity.wrapping_sub(1);
         while until - last_pcr > PCR_PERIOD {
             last_pcr = last_pcr + PCR_STEP;
@@ -228,7 +232,7 @@ fn adaptation_field(discontinuity: bool, pcr: Option<MediaTime>) -> AdaptationFi
     }
 }
 
-/// What is left to write of a picture.
+/// The part of a picture that is still to be written.
 struct Payload<'a> {
     prefix: &'a [u8],
     picture: &'a [u8],
@@ -239,7 +243,7 @@ impl Payload<'_> {
         self.prefix.len() + self.picture.len()
     }
 
-    /// The next `count` bytes in both parts; `count` is at most `len`.
+    /// Splits off the next `count` bytes from both parts; `count` is at most `len`.
     fn split(&mut self, count: usize) -> (&[u8], &[u8]) {
         let (first, prefix) = self.prefix.split_at(count.min(self.prefix.len()));
         let (second, picture) = self.picture.split_at(count - first.len());
@@ -253,7 +257,7 @@ impl Payload<'_> {
         out.extend_from_slice(second);
     }
 
-    /// For packets that the crate writes; `count` is at most a packet's payload.
+    /// Takes bytes for packets that the crate writes; `count` is at most a packet's payload.
     fn take(&mut self, count: usize) -> PayloadBytes {
         let mut bytes = [0; PAYLOAD_BYTES];
         let (first, second) = self.split(count);

@@ -1,5 +1,5 @@
-//! Packets of 188 bytes (ISO/IEC 13818-1 §2.4.3), written by the crate `mpeg2ts` but for those that carry 184 bytes of payload and
-//! nothing else: nearly all are such, and they are written in place.
+//! Packets of 188 bytes (ISO/IEC 13818-1 §2.4.3). The crate `mpeg2ts` writes them, except for packets with 184 bytes of
+//! payload and nothing else: nearly all are such, and they are written in place.
 
 use mpeg2ts::ts::{
     AdaptationField, ContinuityCounter, TransportScramblingControl, TsHeader, TsPacket, TsPacketWriter,
@@ -14,7 +14,7 @@ pub(super) const PAYLOAD_BYTES: usize = PACKET_BYTES - 4;
 /// A ready-made packet.
 pub(super) type Packet = [u8; PACKET_BYTES];
 
-/// Makes PIDs out of our constants.
+/// Makes PIDs from our constants.
 pub(super) struct Pid;
 
 impl Pid {
@@ -23,7 +23,7 @@ impl Pid {
     }
 }
 
-/// Appends one packet. Payload that does not fill it is stuffed by an adaptation field.
+/// Appends one packet. An adaptation field fills it up if the payload does not.
 pub(super) fn render(
     pid: u16,
     continuity: u8,
@@ -50,7 +50,7 @@ pub(super) fn render(
     }
 }
 
-/// Appends a packet's four header bytes when 184 bytes of payload follow that do not begin a PES packet.
+/// Appends a packet's four header bytes; 184 bytes of payload follow that do not begin a PES packet.
 pub(super) fn push_full_header(pid: u16, continuity: u8, out: &mut Vec<u8>) {
     let [high, low] = pid.to_be_bytes();
     out.extend_from_slice(&[TsPacket::SYNC_BYTE, high, low, 0x10 | (continuity & 0x0f)]);

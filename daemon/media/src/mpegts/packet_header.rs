@@ -1,6 +1,6 @@
 //! A foreign packet's header (ISO/IEC 13818-1 §2.4.3.2).
 
-/// Whether a packet's payload can be used.
+/// Says whether a packet's payload can be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Condition {
     Good,
@@ -23,7 +23,7 @@ pub(super) struct PacketHeader<'a> {
 }
 
 impl<'a> PacketHeader<'a> {
-    /// `None` where the adaptation field is longer than the packet.
+    /// Reads a packet; `None` if the adaptation field is longer than the packet.
     pub(super) fn read(bytes: &'a [u8]) -> Option<Self> {
         let [_, flags, low, control, rest @ ..] = bytes else { return None };
         let (has_adaptation_field, has_payload) = (control & 0x20 != 0, control & 0x10 != 0);

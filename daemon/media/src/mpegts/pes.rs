@@ -1,6 +1,6 @@
-//! PES packets of one elementary stream, put together out of transport packets (ISO/IEC 13818-1 §2.4.3.6).
+//! PES packets of one elementary stream, assembled from transport packets (ISO/IEC 13818-1 §2.4.3.6).
 //!
-//! Must not be here: what they carry.
+//! Must not be here: the content of PES packets.
 
 use super::packet_header::{Condition, PacketHeader};
 use bytes::Bytes;
@@ -8,16 +8,16 @@ use bytes::Bytes;
 /// PES header up to `PES_header_data_length`.
 const HEADER_BYTES: usize = 9;
 
-/// What happens in one elementary stream.
+/// Events in one elementary stream.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Event {
-    /// A PES packet, header included, as long as it says or as it became.
+    /// A PES packet, header included, of the announced or actual length.
     Packet(Vec<u8>),
-    /// So many transport packets are missing or damaged, and with them the PES packet that was being collected.
+    /// This many transport packets are missing or damaged, and with them the PES packet being collected.
     Lost(u64),
     /// A packet is scrambled.
     Scrambled,
-    /// The PES packet grew beyond what is allowed, and was given up.
+    /// The PES packet exceeded the allowed size and was dropped.
     TooLong,
 }
 
@@ -26,13 +26,13 @@ pub(super) enum Event {
 pub(super) struct PesReader {
     pub(super) pid: u16,
     continuity: Option<u8>,
-    /// Header included. `None` before the first beginning, and after a loss.
+    /// The packet being collected, header included. `None` before the first one begins, and after a loss.
     pes: Option<Vec<u8>>,
     most_bytes: usize,
 }
 
 impl PesReader {
-    /// Of this PID; a PES packet may have `most_bytes`.
+    /// A reader for this PID; a PES packet may have `most_bytes`.
     pub(super) const fn new(pid: u16, most_bytes: usize) -> Self {
         Self { pid, continuity: None, pes: None, most_bytes }
     }
@@ -42,7 +42,7 @@ impl PesReader {
         self.continuity.is_none()
     }
 
-    /// Takes a packet of this PID.
+    /// Takes a transport packet of this PID.
     pub(super) fn push(&mut self, packet: &PacketHeader<'_>, mut happened: impl FnMut(Event)) {
         match packet.condition {
             Condition::Good => {}
@@ -55,7 +55,7 @@ impl PesReader {
                 return happened(Event::Lost(1));
             }
         }
-        // A packet without payload does not count, and one may come twice (§2.4.3.3).
+        // A packet without payload is not counted, and a packet may come twice (§2.4.3.3).
         let Some(payload) = packet.payload else { return };
         let last = self.continuity.replace(packet.continuity);
         if last == Some(packet.continuity) && !packet.is_discontinuous {
@@ -76,7 +76,7 @@ impl PesReader {
         } else {
             return;
         }
-        // A PES packet whose length is known is over with its last byte; one of open length (0) with the next beginning.
+        // A PES packet of known length ends with its last byte; one of open length (0) ends where the next begins.
         let Some(pes) = &self.pes else { return };
         let length =
             pes.get(4..6).map_or(0, |length| usize::from(u16::from_be_bytes([length[0], length[1]])));
@@ -90,13 +90,13 @@ impl PesReader {
         }
     }
 
-    /// What was collected: nothing more belongs to it.
+    /// Returns the collected packet: nothing more belongs to it.
     pub(super) fn end(&mut self) -> Option<Vec<u8>> {
         self.pes.take()
     }
 }
 
-/// A PES packet's payload and its times, as the wire has them.
+/// A PES packet's payload and its times, as transmitted.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Payload {
     pub(super) data: Bytes,
@@ -104,10 +104,10 @@ pub(super) struct Payload {
     pub(super) dts: Option<u64>,
 }
 
-/// Reads a whole PES packet whose `stream_id` is among these; `None` where it is none, is scrambled or is empty.
+/// Reads a whole PES packet whose `stream_id` is among `ids`; `None` if it is not one, is scrambled or is empty.
 pub(super) fn read(pes: Vec<u8>, ids: std::ops::RangeInclusive<u8>) -> Option<Payload> {
     let header = pes.get(..HEADER_BYTES)?;
-    // After the length '10', then PES_scrambling_control, which has to be 0.
+    // After the length come the bits '10', then PES_scrambling_control, which must be 0.
     if header[..3] != [0, 0, 1] || !ids.contains(&header[3]) || header[6] & 0xf0 != 0x80 {
         return None;
     }
@@ -124,7 +124,7 @@ pub(super) fn read(pes: Vec<u8>, ids: std::ops::RangeInclusive<u8>) -> Option<Pa
     Some(Payload { data: Bytes::from(pes).slice(begin..end), pts, dts })
 }
 
-/// 33 bits in five bytes, each part followed by a marker bit (§2.4.3.7).
+/// Reads 33 bits from five bytes; a marker bit follows each part (§2.4.3.7).
 fn timestamp(pes: &[u8], at: usize) -> Option<u64> {
     let &[first, b, c, d, e] = pes.get(at..at + 5)? else { return None };
     let part = |high: u8, low: u8| u64::from(u16::from_be_bytes([high, low]) >> 1);

@@ -23,7 +23,7 @@ pub(super) const AAC: ElementaryStream =
     ElementaryStream { pid: AUDIO_PID, stream_type: StreamType::AdtsAac };
 
 /// PAT and PMT for a program of these streams; the PCR goes with the video. Another set of streams needs another `version`, which counts
-/// modulo 32 (§2.4.4.9): demuxers may pass over a PMT whose version they know.
+/// modulo 32 (§2.4.4.9): demuxers may skip a PMT whose version they know.
 pub(super) fn tables(streams: &[ElementaryStream], version: u8) -> [Packet; 2] {
     let pat = Pat {
         transport_stream_id: 1,
@@ -47,8 +47,8 @@ pub(super) fn tables(streams: &[ElementaryStream], version: u8) -> [Packet; 2] {
     [table_packet(mpeg2ts::ts::Pid::PAT, TsPayload::Pat(pat)), table_packet(PMT_PID, TsPayload::Pmt(pmt))]
 }
 
-/// The crate fills a packet up with an adaptation field. Before tables some demuxers expect none, so the section
-/// is moved to the front and followed by 0xFF, as §2.4.4.1 has it.
+/// Moves the section to the front, followed by 0xFF, as §2.4.4.1 says. The crate fills a packet up with an adaptation
+/// field, which some demuxers do not expect before tables.
 fn table_packet(pid: u16, payload: TsPayload) -> Packet {
     let mut rendered = Vec::with_capacity(PACKET_BYTES);
     render(pid, 0, None, Some(payload), &mut rendered);

@@ -1,9 +1,9 @@
-//! Sections of program tables (ISO/IEC 13818-1 §2.4.4) as a foreign stream carries them: put together out of packets, checked by their CRC,
-//! and what is needed of PAT and PMT read out of them.
+//! Sections of program tables (ISO/IEC 13818-1 §2.4.4) of a foreign stream: assembled from packets, checked by their
+//! CRC, and read as far as PAT and PMT are needed.
 
 /// `section_length` is at most 1,021, counted after its own three bytes (§2.4.4.3).
 const MAX_SECTION_BYTES: usize = 1024;
-/// Streams of one program that are kept; a camera program has two or three.
+/// Streams kept of one program; a camera program has two or three.
 const MAX_STREAMS: usize = 32;
 
 /// `table_id` of a program association section.
@@ -20,16 +20,17 @@ pub(super) struct SectionReader {
 }
 
 impl SectionReader {
-    /// Takes a packet's payload; `starts` is its `payload_unit_start_indicator`. Hands every whole section whose CRC is right to `found`.
+    /// Takes a packet's payload; `starts` is its `payload_unit_start_indicator`. Passes every whole section with a
+    /// correct CRC to `found`.
     pub(super) fn push(&mut self, payload: &[u8], starts: bool, mut found: impl FnMut(&[u8])) {
         if !starts {
-            // Without a beginning there is nothing to go on with.
+            // Without a beginning there is nothing to continue.
             if !self.bytes.is_empty() {
                 self.append(payload, &mut found);
             }
             return;
         }
-        // pointer_field (§2.4.4.1): so many bytes still belong to the section before.
+        // pointer_field (§2.4.4.1): this many bytes still belong to the previous section.
         let Some((&pointer, payload)) = payload.split_first() else { return };
         let Some((rest, next)) = payload.split_at_checked(usize::from(pointer)) else {
             self.bytes.clear();
@@ -42,7 +43,7 @@ impl SectionReader {
         self.append(next, &mut found);
     }
 
-    /// The packets in between are lost.
+    /// Drops the collected bytes, because packets were lost.
     pub(super) fn discard(&mut self) {
         self.bytes.clear();
     }
@@ -50,7 +51,7 @@ impl SectionReader {
     fn append(&mut self, bytes: &[u8], found: &mut impl FnMut(&[u8])) {
         self.bytes.extend_from_slice(bytes);
         let mut begin = 0;
-        // A table_id of 0xFF begins the stuffing (§2.4.4.2).
+        // A table_id of 0xFF starts the stuffing (§2.4.4.2).
         while let Some(&[table, high, low, ..]) =
             self.bytes.get(begin..).filter(|left| left.first() != Some(&0xff))
         {
@@ -64,7 +65,7 @@ impl SectionReader {
                 self.bytes.drain(..begin);
                 return;
             };
-            // The CRC over a section with its own CRC is zero (Annex A).
+            // The CRC over a section including its own CRC is zero (Annex A).
             if crc(section) == 0 {
                 found(section);
             }
@@ -79,7 +80,7 @@ impl SectionReader {
     }
 }
 
-/// The PID of the first program's map. `None` where the section is no valid PAT that names one.
+/// The PID of the first program's map. `None` if the section is not a valid PAT that names one.
 pub(super) fn program_map_pid(section: &[u8]) -> Option<u16> {
     let programs = body(section, PAT)?;
     programs.chunks_exact(4).find_map(|entry| {
@@ -94,11 +95,11 @@ pub(super) fn program_map_pid(section: &[u8]) -> Option<u16> {
 pub(super) struct Announced {
     pub(super) stream_type: u8,
     pub(super) pid: u16,
-    /// Of private data (`stream_type` 6): which sound it is by its descriptors, in people's words.
+    /// For private data (`stream_type` 6): the kind of sound that its descriptors name, in words for people.
     pub(super) private_sound: Option<&'static str>,
 }
 
-/// A program's streams. `None` where the section is no valid PMT.
+/// A program's streams. `None` if the section is not a valid PMT.
 pub(super) fn streams(section: &[u8]) -> Option<Vec<Announced>> {
     let program = body(section, PMT)?;
     let info = program.get(2..4)?;
@@ -131,7 +132,8 @@ fn sound_of(mut descriptors: &[u8]) -> Option<&'static str> {
     None
 }
 
-/// What stands between a section's common header and its CRC, where it is this table and in force (`current_next_indicator`).
+/// The bytes between a section's common header and its CRC, if it is this table and in force
+/// (`current_next_indicator`).
 fn body(section: &[u8], table: u8) -> Option<&[u8]> {
     let inner = section.get(8..section.len().checked_sub(4)?)?;
     (section[0] == table && section[5] & 1 == 1).then_some(inner)
@@ -145,7 +147,8 @@ fn length(high: u8, low: u8) -> usize {
     usize::from(u16::from_be_bytes([high & 0x0f, low]))
 }
 
-/// CRC-32 of sections (Annex A): polynomial 0x04C11DB7, begun with ones, not reflected. A section comes twice a second or so.
+/// CRC-32 of sections (Annex A): polynomial 0x04C11DB7, starting from ones, not reflected. A section comes about twice
+/// a second.
 fn crc(bytes: &[u8]) -> u32 {
     bytes.iter().fold(u32::MAX, |crc, byte| {
         (0..8).fold(crc ^ u32::from(*byte) << 24, |crc, _| {
@@ -176,7 +179,7 @@ mod tests {
     #[test]
     fn tables_say_where_the_program_and_its_streams_are() {
         let pat = section(PAT, &[0, 0, 0xe0, 0x10, 0, 1, 0xf0, 0x00]);
-        assert_eq!(program_map_pid(&pat), Some(0x1000), "the network's table is passed over");
+        assert_eq!(program_map_pid(&pat), Some(0x1000), "the network's table is skipped");
         assert_eq!(streams(&pat), None);
         let pmt =
             section(PMT, &[0xe1, 0, 0xf0, 2, 9, 9, 0x1b, 0xe1, 0, 0xf0, 0, 0x0f, 0xe1, 1, 0xf0, 3, 10, 1, 0]);

@@ -1,4 +1,4 @@
-//! Frames of sound into PES packets of several frames each (ISO/IEC 13818-1 §2.4.3.6), AAC in ADTS.
+//! Writes frames of sound, AAC in ADTS, as PES packets of several frames each (ISO/IEC 13818-1 §2.4.3.6).
 
 use super::adts;
 use super::packet::{PAYLOAD_BYTES, push_full_header, render};
@@ -11,16 +11,16 @@ use mpeg2ts::pes::PesHeader;
 use mpeg2ts::ts::TsPayload;
 use mpeg2ts::ts::payload::{Bytes as PayloadBytes, Pes};
 
-/// The frames of one PES packet last no longer than this, which is four frames at 48 kHz. A frame of 64 kb/s has 170 bytes: in a PES packet
-/// of its own it would take two packets of 188, more than twice its size; four take four or five, a sixth above theirs. More would save
-/// little. The first frame waits for the last, which has to take much less than [`DECODING_DELAY`](super::DECODING_DELAY): many sources
-/// deliver sound later than the picture that it goes with.
+/// Longest duration of the frames in one PES packet, four frames at 48 kHz. A frame of 64 kb/s has 170 bytes: in its
+/// own PES packet it would take two packets of 188, more than twice its size; four frames take four or five packets, a
+/// sixth above their size. More would save little. The first frame waits for the last, which must take much less than
+/// [`DECODING_DELAY`](super::DECODING_DELAY): many sources deliver sound later than the picture that it belongs to.
 const LONGEST: MediaDuration = MediaDuration::from_millis(100);
-/// A frame that begins further from the end of the one before needs a time of its own.
+/// A frame that begins further than this from the end of the previous one, in ticks, needs a time of its own.
 const TOLERANCE: i64 = MediaTime::HZ / 1000;
-/// PES header with a PTS alone.
+/// Length of a PES header with a PTS alone.
 const PES_HEADER_BYTES: usize = 14;
-/// What `PES_packet_length` counts of the header.
+/// Bytes of the header that `PES_packet_length` counts.
 const COUNTED_HEADER_BYTES: usize = PES_HEADER_BYTES - 6;
 /// `PES_packet_length` has 16 bits; only video may leave it open (§2.4.3.7).
 const LONGEST_PAYLOAD: usize = u16::MAX as usize - COUNTED_HEADER_BYTES;
@@ -29,9 +29,9 @@ const LONGEST_PAYLOAD: usize = u16::MAX as usize - COUNTED_HEADER_BYTES;
 #[derive(Debug, Default)]
 pub(super) struct Sound {
     continuity: u8,
-    /// Frames with their headers, of the PES packet to be written next; kept for its allocation.
+    /// Frames with their headers for the next PES packet; kept for its allocation.
     payload: Vec<u8>,
-    /// The time of the first of them and how many they are.
+    /// The time of the first gathered frame, and their number.
     gathered: Option<(MediaTime, u64)>,
 }
 
@@ -56,20 +56,20 @@ impl Sound {
         }
     }
 
-    /// A picture at `dts` comes next: sound that has waited for long is written before it.
+    /// Writes sound that has waited long, before a picture at `dts`.
     pub(super) fn flush_before(&mut self, dts: MediaTime, out: &mut Vec<u8>) {
         if self.gathered.is_some_and(|(first, _)| dts - first >= LONGEST) {
             self.flush(out);
         }
     }
 
-    /// What was gathered belongs to nothing that comes: its segment was lost.
+    /// Drops the gathered frames, because their segment was lost.
     pub(super) fn discard(&mut self) {
         self.gathered = None;
         self.payload.clear();
     }
 
-    /// Writes what was gathered.
+    /// Writes the gathered frames.
     pub(super) fn flush(&mut self, out: &mut Vec<u8>) {
         let Some((pts, _)) = self.gathered.take() else { return };
         let payload = std::mem::take(&mut self.payload);

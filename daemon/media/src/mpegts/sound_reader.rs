@@ -1,6 +1,6 @@
-//! AAC frames out of the sound's PES packets. A frame may begin in one PES packet and end in another.
+//! Reads AAC frames from the sound's PES packets. A frame may begin in one PES packet and end in another.
 //!
-//! Must not be here: which stream is the sound (`demuxer`), decoding.
+//! Must not be here: the choice of the sound's stream (`demuxer`), decoding.
 
 use super::adts::{self, HEADER_BYTES, Header};
 use super::pes::Payload;
@@ -14,18 +14,18 @@ use std::sync::Arc;
 pub struct TimedSound {
     /// A `raw_data_block`, without ADTS header.
     pub data: Bytes,
-    /// Equal times, unwrapped; the zero is the source's own and the pictures'.
+    /// Equal times, unwrapped; their zero is the source's, shared with the pictures.
     pub times: Times,
-    /// As its header says.
+    /// The format in its header.
     pub format: Arc<AudioFormat>,
 }
 
 /// Reads one stream's frames.
 #[derive(Debug, Default)]
 pub(super) struct SoundReader {
-    /// The beginning of a frame whose rest is to come.
+    /// The beginning of a frame whose rest is still to come.
     partial: Vec<u8>,
-    /// The newest PTS and how many frames have begun since.
+    /// The newest PTS, and the number of frames that have begun since.
     clock: Option<(MediaTime, u64)>,
     format: Option<Arc<AudioFormat>>,
     unsupported: Option<AudioFormatError>,
@@ -39,7 +39,7 @@ impl SoundReader {
         line: &mut Unwrapper,
         mut found: impl FnMut(TimedSound),
     ) {
-        // The PTS is that of the first frame that begins in the packet (§2.4.3.7): one that began before keeps its own.
+        // The PTS belongs to the first frame that begins in the packet (§2.4.3.7): an earlier frame keeps its own.
         let begun_before = self.partial.len();
         let mut pts = payload.pts.map(|pts| line.unwrap(pts));
         let mut bytes = std::mem::take(&mut self.partial);
@@ -69,13 +69,13 @@ impl SoundReader {
         self.partial = bytes[at..].to_vec();
     }
 
-    /// Something is missing: the next frame begins with a PES packet.
+    /// Notes a loss: the next frame begins with a PES packet.
     pub(super) fn lose(&mut self) {
         self.partial.clear();
         self.clock = None;
     }
 
-    /// Why there is no sound, though there are frames.
+    /// Why there is no sound although there are frames.
     pub(super) const fn unsupported(&self) -> Option<AudioFormatError> {
         self.unsupported
     }
@@ -89,14 +89,14 @@ impl SoundReader {
             }
         };
         if self.format.as_deref() != Some(&format) {
-            // From here on frames have another length.
+            // From here on frames have another duration.
             self.clock = self.clock.map(|(pts, begun)| match self.format.as_deref() {
                 Some(before) => (pts + before.offset(begun), 0),
                 None => (pts, begun),
             });
             self.format = Some(Arc::new(format));
         }
-        // Without a time nobody knows which picture it goes with.
+        // Without a time, the picture it belongs to is unknown.
         let (Some(format), Some((pts, begun))) = (self.format.clone(), &mut self.clock) else { return };
         let times = Times::at(*pts + format.offset(*begun));
         *begun += 1;

@@ -1,6 +1,7 @@
-//! What a part's header says of its codecs, as players ask for it (RFC 6381).
+//! The codecs of a part, read from its header in the form that players expect (RFC 6381).
 
-/// As EXT-X-STREAM-INF and `video.canPlayType` take it: `avc1.42c01f,mp4a.40.2`. `None` where the header has no H.264 track.
+/// The codecs for EXT-X-STREAM-INF and `video.canPlayType`: `avc1.42c01f,mp4a.40.2`. `None` if the header has no H.264
+/// track.
 ///
 /// `init`: the part's `ftyp` and `moov`.
 pub fn codecs(init: &[u8]) -> Option<String> {
@@ -14,7 +15,7 @@ pub fn codecs(init: &[u8]) -> Option<String> {
     Some(codecs)
 }
 
-/// The content of the first box of this kind. A header of ours is less than 2 KiB and has nothing else with such a name in it.
+/// The content of the first box of this kind. Our headers are shorter than 2 KiB and contain such a name only once.
 fn after(init: &[u8], kind: [u8; 4]) -> Option<&[u8]> {
     let at = init.windows(4).position(|bytes| bytes == kind)?;
     Some(&init[at + 4..])

@@ -1,5 +1,5 @@
 //! The media playlist of a recording (RFC 8216bis §4.4): byte ranges of its parts, from their indexes alone. It grows with a recording that is
-//! still being written and is rendered whenever somebody asks. A segment takes 40 bytes of memory, whatever it holds.
+//! still being written, and is rendered on every request. A segment takes 40 bytes of memory, whatever its length.
 
 use super::index::Header;
 use super::{Break, Fragment, VIDEO_TIMESCALE};
@@ -7,19 +7,21 @@ use crate::hls::DateTime;
 use std::fmt;
 use std::time::Duration;
 
-/// A date is written again where it differs by more from the dates and durations before it: the clock was set, or the stream paused.
+/// A date is written again if it differs by more than this from the date before it plus the durations since: the clock
+/// was set, or the stream paused.
 const DATE_TOLERANCE_MS: i64 = 500;
-/// Likewise the stream's own time in [`Playlist::jumps`]. Chat that is this much out of step is not noticed.
+/// A [`Playlist::jumps`] entry is added if the stream's time differs by more than this. A smaller error in the chat is
+/// not noticed.
 const OFFSET_TOLERANCE_MS: u64 = 250;
-/// Updates may leave out what is older than this many target durations; fewer are not allowed (RFC 8216bis §4.4.3.8).
+/// Updates may leave out segments older than this many target durations; fewer are not allowed (RFC 8216bis §4.4.3.8).
 const SKIP_TARGETS: u64 = 6;
 
-/// What a recording's playlist is made from: its parts and segments, in order.
+/// The facts that a recording's playlist is made from: its parts and segments, in order.
 #[derive(Clone, Debug, Default)]
 pub struct Playlist {
     parts: Vec<Part>,
     segments: Vec<Segment>,
-    /// The next fragment begins a segment, whatever its mark says.
+    /// True if the next fragment begins a segment, whatever its mark says.
     is_cut: bool,
     has_ended: bool,
     /// EXT-X-TARGETDURATION may not change while a playlist grows.
@@ -38,7 +40,7 @@ struct Part {
 struct Segment {
     at: u64,
     bytes: u64,
-    /// Of its pictures, in ticks of the video's timescale.
+    /// Duration of its pictures, in ticks of the video's timescale.
     duration: u64,
     wall_ms: i64,
     stream_offset_ms: u64,
@@ -46,31 +48,31 @@ struct Segment {
     is_independent: bool,
 }
 
-/// Where a recording's time and its stream's time part: a pause at a seam, or pictures lost in a gap.
+/// A point where a recording's time and its stream's time diverge: a pause at a seam, or pictures lost in a gap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Jump {
-    /// In the recording, in milliseconds from its beginning.
+    /// Position in the recording, in milliseconds from its start.
     pub at_ms: u64,
-    /// In the stream, in milliseconds from its beginning, at the same picture.
+    /// Position in the stream, in milliseconds from its start, at the same picture.
     pub stream_offset_ms: u64,
 }
 
-/// Bits per second.
+/// Bit rates, in bits per second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bandwidth {
-    /// Of the segment with the most.
+    /// Rate of the segment with the highest one.
     pub peak: u64,
-    /// Over the whole.
+    /// Mean rate over the whole recording.
     pub average: u64,
 }
 
 impl Playlist {
-    /// No segment is longer than so many seconds, rounded: what EXT-X-TARGETDURATION says while the recording grows.
+    /// Sets the longest duration of a segment, in seconds, rounded: EXT-X-TARGETDURATION while the recording grows.
     pub fn set_target(&mut self, seconds: u64) {
         self.target = self.target.max(seconds);
     }
 
-    /// The fragments that follow are of this part.
+    /// Starts a part: the fragments that follow belong to it.
     pub fn begin_part(&mut self, header: &Header) {
         let first_segment = self.segments.len();
         self.parts.push(Part { number: header.part, init_bytes: header.init_bytes, first_segment });
@@ -84,7 +86,8 @@ impl Playlist {
         let begins = self.is_cut || mark.begins_segment || mark.before != Break::None;
         let discontinuity = !self.segments.is_empty() && (self.is_cut || mark.before == Break::Seam);
         match self.segments.last_mut() {
-            // Up to its last byte: foreign bytes between two fragments are sent as well, and players skip unknown boxes.
+            // A segment reaches to its last byte: foreign bytes between two fragments are sent as well, and players
+            // skip unknown boxes.
             Some(open) if !begins => {
                 open.bytes = (at + bytes).saturating_sub(open.at);
                 open.duration += duration;
@@ -102,33 +105,33 @@ impl Playlist {
         self.is_cut = false;
     }
 
-    /// Nothing more will come: the last segment is whole, and the playlist ends with it.
+    /// Marks the end of the recording: the last segment is complete, and the playlist ends with it.
     pub const fn end(&mut self) {
         self.has_ended = true;
     }
 
-    /// Segments that players are told of. The newest one may still grow while the recording does.
+    /// Segments that players see. The newest one may still grow while the recording does.
     fn listed(&self) -> &[Segment] {
         let open = usize::from(!self.has_ended);
         &self.segments[..self.segments.len().saturating_sub(open)]
     }
 
-    /// True before there is a whole segment.
+    /// True before there is a complete segment.
     pub fn is_empty(&self) -> bool {
         self.listed().is_empty()
     }
 
-    /// How many segments are listed.
+    /// Number of listed segments.
     pub fn len(&self) -> usize {
         self.listed().len()
     }
 
-    /// Of all pictures, also those of a segment that is not whole yet.
+    /// Duration of all pictures, including those of a segment that is not complete yet.
     pub fn duration(&self) -> Duration {
         time(self.segments.iter().map(|segment| segment.duration).sum())
     }
 
-    /// Of all segments, the headers of MP4 included. `None` before there is one.
+    /// Rates of all segments, the headers of MP4 included. `None` before there is one.
     pub fn bandwidth(&self) -> Option<Bandwidth> {
         let rate = |bytes: u64, ticks: u64| (bytes * 8).saturating_mul(VIDEO_TIMESCALE.into()) / ticks.max(1);
         let peak = self.segments.iter().map(|segment| rate(segment.bytes, segment.duration)).max()?;
@@ -136,7 +139,7 @@ impl Playlist {
         Some(Bandwidth { peak, average: rate(sum(|segment| segment.bytes), sum(|segment| segment.duration)) })
     }
 
-    /// The stream's time along the recording's: between two jumps both go on alike. The first is at the beginning.
+    /// Points where the stream's time jumps; between them it advances with the recording's. The first is at the start.
     pub fn jumps(&self) -> Vec<Jump> {
         let mut jumps: Vec<Jump> = Vec::new();
         let mut ticks = 0;
@@ -154,19 +157,19 @@ impl Playlist {
         jumps
     }
 
-    /// The playlist's text. `is_update`: the client has an earlier one and asks for what is new (`_HLS_skip=YES`).
+    /// The playlist's text. `is_update`: the client has an earlier one and asks only for what is new (`_HLS_skip=YES`).
     pub fn text(&self, is_update: bool) -> String {
         Text { of: self, is_update }.to_string()
     }
 
-    /// EXT-X-TARGETDURATION: no segment's duration, rounded, is more.
+    /// EXT-X-TARGETDURATION: no segment's rounded duration exceeds it.
     fn target_duration(&self) -> u64 {
         let longest = self.listed().iter().map(|segment| segment.duration).max().unwrap_or(0);
         let rounded = (longest + u64::from(VIDEO_TIMESCALE) / 2) / u64::from(VIDEO_TIMESCALE);
         if self.has_ended { rounded.max(1) } else { rounded.max(self.target).max(1) }
     }
 
-    /// How many of the oldest segments an update leaves out.
+    /// Number of the oldest segments that an update leaves out.
     fn skipped(&self, target: u64) -> usize {
         let mut kept = 0;
         let until = SKIP_TARGETS * target * u64::from(VIDEO_TIMESCALE);
@@ -191,7 +194,7 @@ impl fmt::Display for Text<'_> {
         let segments = self.of.listed();
         let target = self.of.target_duration();
         let skipped = if self.is_update && !has_ended { self.of.skipped(target) } else { 0 };
-        // EXT-X-SKIP needs version 9; EXT-X-MAP in a playlist of pictures 6 (§8).
+        // EXT-X-SKIP needs version 9; EXT-X-MAP in a playlist of pictures needs 6 (§8).
         let version = if skipped > 0 { 9 } else { 6 };
         writeln!(out, "#EXTM3U\n#EXT-X-VERSION:{version}\n#EXT-X-TARGETDURATION:{target}")?;
         if *has_ended {
@@ -231,7 +234,7 @@ impl fmt::Display for Text<'_> {
                 if !is_dated {
                     writeln!(out, "#EXT-X-PROGRAM-DATE-TIME:{}", DateTime(segment.wall_ms))?;
                 }
-                // Ends are rounded, not durations: so errors do not add up over hours.
+                // Ends are rounded instead of durations, so errors do not add up over hours.
                 let duration = time(until).saturating_sub(time(from));
                 writeln!(out, "#EXTINF:{}.{:05},", duration.as_secs(), duration.subsec_micros() / 10)?;
                 writeln!(out, "#EXT-X-BYTERANGE:{}@{}\n{part}.mp4", segment.bytes, segment.at)?;
@@ -247,7 +250,7 @@ impl fmt::Display for Text<'_> {
     }
 }
 
-/// To the nearest hundredth of a millisecond, which a playlist is written in.
+/// Rounds to the nearest hundredth of a millisecond, the precision of a playlist.
 const fn time(ticks: u64) -> Duration {
     // Of 90,000 ticks a second, nine are a tenth of a millisecond.
     Duration::from_micros((ticks * 10 + 4) / 9 * 10)

@@ -1,9 +1,9 @@
-//! Numbers of few bytes: seven bits in each byte, the lowest first, the highest bit set where more follow (LEB128).
+//! Numbers in few bytes: seven bits in each byte, the lowest first, the highest bit set if more bytes follow (LEB128).
 
-/// A `u64` takes no more bytes.
+/// The most bytes that a `u64` takes.
 const LONGEST: usize = 10;
 
-/// Appends it.
+/// Appends a number.
 pub(super) fn put(mut number: u64, out: &mut Vec<u8>) {
     while number >= 0x80 {
         out.push(number as u8 | 0x80);
@@ -12,12 +12,12 @@ pub(super) fn put(mut number: u64, out: &mut Vec<u8>) {
     out.push(number as u8);
 }
 
-/// Appends a number of either sign: small ones take few bytes (zigzag).
+/// Appends a signed number: small ones take few bytes (zigzag).
 pub(super) fn put_signed(number: i64, out: &mut Vec<u8>) {
     put((number << 1 ^ number >> 63).cast_unsigned(), out);
 }
 
-/// Takes one from the front. `None`: the bytes end within it, or it has more than 64 bits.
+/// Takes a number from the front. `None`: the bytes end within it, or it has more than 64 bits.
 pub(super) fn take(bytes: &mut &[u8]) -> Option<u64> {
     let mut number = 0_u64;
     for (at, byte) in bytes.iter().enumerate().take(LONGEST) {
@@ -34,7 +34,7 @@ pub(super) fn take(bytes: &mut &[u8]) -> Option<u64> {
     None
 }
 
-/// Likewise, of either sign.
+/// Takes a signed number from the front, as [`put_signed`] writes it.
 pub(super) fn take_signed(bytes: &mut &[u8]) -> Option<i64> {
     let number = take(bytes)?;
     Some((number >> 1).cast_signed() ^ -(number & 1).cast_signed())

@@ -74,7 +74,7 @@ impl SetupCode {
         self.code.lock().expect("nothing panics while it holds the lock").clone()
     }
 
-    /// Setup is done: the code is no longer valid.
+    /// Invalidates the code, because setup is done.
     pub fn forget(&self) {
         *self.code.lock().expect("nothing panics while it holds the lock") = None;
         if let Err(error) = remove(&self.path) {
@@ -96,7 +96,7 @@ fn write_new(path: &Path) -> Result<String, SetupCodeError> {
     let mut code: String = bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte & 31)])).collect();
     code.insert(LENGTH / 2, '-');
     let write = || {
-        // From an interrupted run, with unknown permissions.
+        // It may be left from an interrupted run, with unknown permissions.
         remove(path)?;
         let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
         writeln!(file, "{code}")?;

@@ -53,7 +53,7 @@ pub enum Barred {
     /// Muted in this streamer's chats, or in all.
     #[error("you are muted in this chat")]
     Muted {
-        /// `None`: until it is lifted.
+        /// When the mute ends; `None`: when it is lifted.
         until: Option<Timestamp>,
     },
     /// Only followers may write in the room.

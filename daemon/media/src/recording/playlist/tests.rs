@@ -7,7 +7,7 @@ use proptest::prelude::*;
 const WALL: i64 = 1_795_851_000_000;
 const SECOND: u64 = 90_000;
 
-/// A recording as it is written: fragments of pictures that last 3000 ticks each, unless said otherwise.
+/// A recording being written: fragments of pictures that last 3000 ticks each, unless a test says otherwise.
 struct Writing {
     playlist: Playlist,
     at: u64,
@@ -31,7 +31,7 @@ impl Writing {
         self.fragment_after(begins_segment, ticks, Break::None, 0)
     }
 
-    /// `pause_ms`: between the fragment before and this one, as the stream and its clock count it.
+    /// `pause_ms`: pause between the previous fragment and this one, on the stream's and the wall clock.
     fn fragment_after(mut self, begins_segment: bool, ticks: u64, before: Break, pause_ms: u64) -> Self {
         let duration = u32::try_from(ticks).unwrap();
         let sample = SampleEntry { bytes: 900, duration, composition_offset: 0, is_key: begins_segment };
@@ -60,7 +60,7 @@ impl Writing {
     }
 }
 
-/// As a parser that is not ours understands it.
+/// Parses the text with a foreign parser.
 fn read(playlist: &Playlist) -> MediaPlaylist {
     let text = playlist.text(false);
     match m3u8_rs::parse_playlist_res(text.as_bytes()) {
@@ -202,7 +202,7 @@ fn an_update_leaves_out_what_is_old() {
     assert!(update.contains("#EXT-X-VERSION:9\n") && update.contains("#EXT-X-SKIP:SKIPPED-SEGMENTS=3587\n"));
     let tail = &update[update.find("#EXTINF").unwrap()..];
     assert!(whole.ends_with(tail) && tail.matches("#EXTINF").count() == 12, "{update}");
-    assert!(!hour.ended().text(true).contains("EXT-X-SKIP"), "a whole one is no update");
+    assert!(!hour.ended().text(true).contains("EXT-X-SKIP"), "an ended playlist is always whole");
 }
 
 #[test]
