@@ -60,7 +60,7 @@ struct NewAccount {
 #[derive(Serialize, ToSchema)]
 struct PendingAccount {
     username: String,
-    /// `pending`
+    /// Always `pending`.
     #[schema(value_type = String)]
     standing: Standing,
 }
@@ -118,18 +118,19 @@ async fn refresh(state: Shared, headers: HeaderMap) -> Result<Response, Problem>
     }
 }
 
-/// The login is over. The cookies are removed, so that the browser neither tries again nor sends them on.
+/// Responds to a login that is over. The cookies are removed, so that the browser neither tries again nor sends them
+/// on.
 fn over(problem: Problem) -> Response {
     let mut response = IntoResponse::into_response(problem);
     cookies::forget(response.headers_mut());
     response
 }
 
-/// What to log out.
+/// Selects the logins to close.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct LogOut {
-    /// All devices.
+    /// True to log out all devices.
     #[serde(default)]
     everywhere: bool,
 }

@@ -10,7 +10,7 @@ use perch_site::accounts::logins::Login;
 use perch_site::sessions;
 use perch_site::{Actor, Site, SiteError};
 
-/// Also creates a login.
+/// This address also creates a login.
 const SETUP: &str = "/api/v1/setup";
 
 /// Checks the request's token.
@@ -32,8 +32,8 @@ pub(super) async fn find_out(
     Ok(Caller::new(actor, peer, headers))
 }
 
-/// Whether the token matters at an address (as the router writes it). An expired one must not block the address that issues a new
-/// one, nor the page that asks for it.
+/// True if the token matters at an address (as the router writes it). An expired token must not block the address that
+/// issues a new one, nor the page that asks for it.
 fn looks_at_token(path: &str) -> bool {
     !(path.starts_with(cookies::AUTH_PATH) || path == SETUP || page::is_part(path))
 }
@@ -54,7 +54,7 @@ pub(super) async fn login_of(site: &Site, headers: &HeaderMap) -> Result<Option<
     }
 }
 
-/// The request's token, valid or not: enough to log out with.
+/// The request's token, valid or not: enough for logging out.
 pub(super) fn shown_token(headers: &HeaderMap) -> Option<&str> {
     let shown = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(bearer_token);
     shown.or_else(|| cookies::access_token(headers))

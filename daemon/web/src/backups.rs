@@ -1,5 +1,5 @@
 //! `/api/v1/backup` and `/api/v1/restore`: the whole site as a file, and back. A restore has two steps: the file is uploaded and
-//! checked, which changes nothing; then the owner, who has seen what it contains, replaces the site with it.
+//! checked, which changes nothing; then the owner, who has seen its summary, replaces the site with it.
 
 use super::caller::Caller;
 use super::cookies;
@@ -29,15 +29,15 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// For an uploaded backup: far more than years of pictures and chats need. Only the whole file can be checked, so no part is
-/// checked early.
+/// Limits of an uploaded backup: far more than years of pictures and chats need. Only the whole file can be checked, so
+/// no part is checked early.
 const TERMS: Terms = Terms { most: 1 << 30, head: 0, look: |_| Ok(()) };
 
 pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
     OpenApiRouter::new().routes(routes!(download)).routes(routes!(take_in, restore, discard))
 }
 
-/// The caller's password, again.
+/// The caller's password, repeated.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Confirmation {
@@ -67,7 +67,7 @@ async fn download(
     Ok((headers, send(file, turn)).into_response())
 }
 
-/// The file as a body. No thread waits for a slow peer.
+/// Makes the file a response body. No thread waits for a slow peer.
 fn send(file: File, turn: Turn) -> Body {
     Body::from_stream(try_unfold((file, turn), async |(file, turn)| {
         let read = tokio::task::spawn_blocking(move || backups::read_on(file)).await;
@@ -85,9 +85,9 @@ fn date(now: Timestamp) -> String {
 /// An uploaded backup that can be restored.
 #[derive(Serialize, ToSchema)]
 struct TakenIn {
-    /// Names it for the restore.
+    /// Identifies it for the restore.
     id: String,
-    /// The name of the site in it.
+    /// The name of the site in the backup.
     site_name: String,
     /// Number of accounts.
     users: u64,

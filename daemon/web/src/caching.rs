@@ -3,7 +3,7 @@
 use http::header::IF_NONE_MATCH;
 use http::{HeaderMap, HeaderValue};
 
-/// For addresses whose content never changes.
+/// `Cache-Control` for addresses whose content never changes.
 pub(super) const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 
 /// The tag without its weakness mark, which a weak comparison ignores.

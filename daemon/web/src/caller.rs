@@ -36,7 +36,7 @@ impl Peer {
         self.address().is_loopback() && !forwarded
     }
 
-    /// The peer's address; IPv4 addresses as such, whatever the socket.
+    /// The peer's address; IPv4 addresses in their own form, whatever the socket.
     pub(super) fn address(self) -> IpAddr {
         match self {
             Self::Network(address) => address.ip().to_canonical(),
@@ -48,7 +48,7 @@ impl Peer {
 /// The caller, and whether it is a program on the machine itself.
 #[derive(Debug, Clone)]
 pub(super) struct Caller {
-    /// For the use cases of the site.
+    /// The actor for the use cases of the site.
     pub(super) actor: Actor,
     is_local: bool,
 }

@@ -1,4 +1,4 @@
-//! `/api/v1/cameras`: every camera with its state in words, why it runs as it does, and what can be requested of it.
+//! `/api/v1/cameras`: every camera with its state in words, the reasons for its mode and encoder, and its abilities.
 
 use super::caller::Caller;
 use super::controls::ControlItem;
@@ -24,7 +24,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(show))
 }
 
-/// A list like all lists of the API; there are never so many cameras that they need pages.
+/// A list in the form of all lists of the API; there are never enough cameras for several pages.
 #[derive(Serialize, ToSchema)]
 #[schema(as = CameraList)]
 struct List {
@@ -38,14 +38,14 @@ struct Item {
     /// The same as its name.
     id: String,
     name: String,
-    /// As configured.
+    /// The configured source.
     #[schema(value_type = String)]
     source: SourceKind,
     /// `starting`, `live`, `waiting`, `stopped`.
     state: &'static str,
-    /// In words: what is missing, or keeps some viewers from seeing it, and what to do; empty when all is well.
+    /// In words: what is missing, or keeps some viewers from seeing it, with the remedy; empty when all is well.
     detail: String,
-    /// What is running; null until something is.
+    /// The running camera; null until one runs.
     #[schema(required)]
     camera: Option<String>,
     #[schema(required)]
@@ -78,7 +78,7 @@ struct Camera {
     controls: Vec<ControlItem>,
 }
 
-/// What a stream may request of the camera.
+/// The abilities that a stream may request of the camera.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Ability)]
 struct AbilityItem {
@@ -171,7 +171,7 @@ impl From<Ability> for AbilityItem {
     }
 }
 
-/// Every camera with its state, and why it runs as it does.
+/// Every camera with its state, and the reasons for its mode and encoder.
 #[utoipa::path(get, path = "/api/v1/cameras", tag = "cameras",
     responses((status = 200, description = "The cameras", body = List), (status = 304, description = "Unchanged (If-None-Match)")))]
 pub(super) async fn list(state: Shared, caller: Caller, headers: HeaderMap) -> Result<Response, Problem> {
@@ -180,7 +180,7 @@ pub(super) async fn list(state: Shared, caller: Caller, headers: HeaderMap) -> R
     Ok(json::tagged(&List { items, next_cursor: None }, &headers))
 }
 
-/// A camera, what can be requested of it, and why it runs as it does.
+/// A camera with its abilities, and the reasons for its mode and encoder.
 #[utoipa::path(get, path = "/api/v1/cameras/{id}", tag = "cameras", params(("id" = String, Path, description = "The camera's name")),
     responses((status = 200, description = "The camera", body = Camera), (status = 304, description = "Unchanged (If-None-Match)")))]
 async fn show(

@@ -29,15 +29,15 @@ use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// Between pings; a peer that is silent from one to the next is disconnected.
+/// Interval of pings; a peer that is silent from one to the next is disconnected.
 const PING: Duration = Duration::from_secs(20);
-/// For the peer to take what is sent.
+/// Time for the peer to take the sent lines.
 const WRITE: Duration = Duration::from_secs(10);
-/// For the peer to answer a close frame.
+/// Time for the peer to answer a close frame.
 const GOODBYE: Duration = Duration::from_secs(1);
 /// Read and write buffer of each connection, bytes.
 const BUFFER: usize = 4 << 10;
-/// Bytes; the longest line is a presence of 50 people.
+/// Bytes waiting for the peer at most; the longest line is a presence of 50 people.
 const MOST_BUFFERED: usize = 128 << 10;
 /// Frames that a peer may send at once; one more is allowed every [`FRAMES_APART`].
 const FRAMES: u32 = 20;
@@ -47,7 +47,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
     OpenApiRouter::new().routes(routes!(open))
 }
 
-/// Where to begin.
+/// Selects where the lines begin.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -98,7 +98,7 @@ async fn converse(mut socket: WebSocket, mut participant: Participant) {
             while let Some(Ok(_)) = socket.recv().await {}
         }
     };
-    // In time or not, the connection ends here.
+    // In time or not, the connection ends now.
     let _ = timeout(GOODBYE, both).await;
 }
 
@@ -170,7 +170,7 @@ async fn hear(
         Some(Ok(Frame::Binary(_))) => {
             return ControlFlow::Break(Some((close_code::UNSUPPORTED, "text_only")));
         }
-        // The reply to a close frame is sent while the socket is read on, as `converse` does.
+        // `converse` sends the reply to a close frame by reading on.
         Some(Ok(Frame::Close(_))) => return ControlFlow::Break(Some((close_code::NORMAL, ""))),
         Some(Err(_)) | None => return ControlFlow::Break(None),
     };

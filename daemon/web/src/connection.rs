@@ -1,7 +1,7 @@
 //! One connection: HTTP/1.1 by hyper, with a deadline on everything that waits for the peer.
 //!
-//! HTTP/1.1 alone: browsers and players speak HTTP/2 only over TLS, and an idle HTTP/2 connection is one that hyper
-//! cannot time out.
+//! HTTP/1.1 alone: browsers and players speak HTTP/2 only over TLS, and hyper cannot time out an idle HTTP/2
+//! connection.
 
 use super::file_body::FilesToSend;
 use super::patient_stream::{Exchange, PatientStream, SegmentAnswer};
@@ -25,7 +25,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 pub(super) struct Deadlines {
     /// From accept, and again from the end of each response, until the next request's head is complete.
     pub(super) head: Duration,
-    /// Without a byte of a response being taken.
+    /// Longest time in which the peer takes no byte of a response.
     pub(super) stall: Duration,
 }
 

@@ -21,9 +21,9 @@ use tokio::sync::Semaphore;
 
 /// The socket's name in the data directory.
 pub const SOCKET: &str = "control.sock";
-/// Commands at once; people type them one at a time.
+/// Commands served at once; people type them one at a time.
 const AT_ONCE: usize = 8;
-/// For a command's request to arrive.
+/// Time for a command's request to arrive.
 const HEAD: Duration = Duration::from_secs(5);
 
 /// The console's socket; removed when dropped.
@@ -32,8 +32,8 @@ pub(super) struct Listening {
     path: PathBuf,
 }
 
-/// Opens the socket. The caller has the store open and so is the only daemon of this data directory: an existing socket is left
-/// over.
+/// Opens the socket. The caller has the store open and so is the only daemon of this data directory: an existing socket
+/// is a leftover.
 pub(super) fn listen(data_dir: &Path) -> io::Result<Listening> {
     let path = data_dir.join(SOCKET);
     match std::fs::remove_file(&path) {
@@ -87,7 +87,7 @@ impl Drop for Listening {
     }
 }
 
-/// The file's permissions ensure this, except in the moment before they are set.
+/// True if the peer runs as our user. The file's permissions ensure this, except in the moment before they are set.
 fn is_ours(stream: &UnixStream) -> bool {
     let ours = rustix::process::geteuid().as_raw();
     stream.peer_cred().is_ok_and(|peer| peer.uid() == ours || peer.uid() == 0)

@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// More than any camera has.
+/// Controls that one request can set; no camera has more.
 const MOST_CHANGES: usize = 128;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
@@ -41,11 +41,11 @@ pub(super) struct ControlItem {
     max: i32,
     step: u32,
     default: i32,
-    /// For a menu.
+    /// Items of a menu.
     items: Vec<MenuItem>,
-    /// Cannot be set.
+    /// True if it cannot be set.
     read_only: bool,
-    /// Without effect now, mostly because an automatic mode is on.
+    /// True if it has no effect now, mostly because an automatic mode is on.
     inactive: bool,
 }
 

@@ -12,7 +12,7 @@ pub(super) const AUTH_PATH: &str = "/api/v1/auth/";
 const ACCESS: &str = "perch_access";
 const REFRESH: &str = "perch_refresh";
 const VIEWER: &str = "perch_viewer";
-/// A year, in which a returning viewer is recognised.
+/// A year, during which a returning viewer is recognised.
 const VIEWER_SECONDS: i64 = 365 * 24 * 3600;
 
 /// The access token in the browser's cookie.
@@ -48,7 +48,8 @@ pub(super) fn find<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     pairs.find(|(known, _)| *known == name).map(|(_, value)| value)
 }
 
-/// Stores a login in the browser. The access cookie outlives its token, so that an expired token can be told from none.
+/// Stores a login in the browser. The access cookie outlives its token, so that an expired token can be distinguished
+/// from none.
 pub(super) fn keep(headers: &mut HeaderMap, access: &str, refresh: &RandomToken) {
     set(headers, ACCESS, access, "/", REFRESH_SECONDS);
     set(headers, REFRESH, refresh.expose(), AUTH_PATH.trim_end_matches('/'), REFRESH_SECONDS);

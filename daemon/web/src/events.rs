@@ -25,7 +25,7 @@ use tokio::sync::mpsc;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// Between two signs of life, so that proxies do not drop an idle connection.
+/// Interval of signs of life, so that proxies do not drop an idle connection.
 const BEAT: Duration = Duration::from_secs(15);
 /// Events on their way into the socket; the rest waits in the listener's own queue.
 const QUEUE: usize = 8;

@@ -76,7 +76,7 @@ async fn following(
 struct Neighbour {
     #[serde(flatten)]
     user: UserRef,
-    /// Whether the caller follows them; null without a login, and for the caller's own account.
+    /// True if the caller follows them; null without a login, and for the caller's own account.
     #[schema(required)]
     is_following: Option<bool>,
 }
@@ -110,7 +110,7 @@ struct Subscription {
     live_stream: Option<String>,
 }
 
-/// The users whom the caller follows. The first page begins with all who are on the air; they are few.
+/// The users whom the caller follows. The first page begins with all of them who are on the air; they are few.
 #[utoipa::path(get, path = "/api/v1/me/subscriptions", tag = "me", params(Page),
     responses((status = 200, description = "Those on the air first, then newest accounts first", body = List<Subscription>)))]
 async fn subscriptions(state: Shared, caller: Caller, Query(page): Query<Page>) -> Result<Response, Problem> {

@@ -12,11 +12,11 @@ use hyper::body::Body as _;
 use serde::de::DeserializeOwned;
 use std::time::Duration;
 
-/// Of a JSON body, bytes: the longest description is a few thousand characters.
+/// Bytes of a JSON body at most: the longest description is a few thousand characters.
 const JSON_BYTES: usize = 64 << 10;
-/// For a JSON body to arrive.
+/// Time for a JSON body to arrive.
 const JSON_TIME: Duration = Duration::from_secs(20);
-/// For an uploaded picture to arrive, over a weak wireless network.
+/// Time for an uploaded picture to arrive over a weak wireless network.
 const UPLOAD_TIME: Duration = Duration::from_mins(2);
 
 /// A JSON body. Its types derive `Deserialize` with `deny_unknown_fields`.

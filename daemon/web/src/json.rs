@@ -33,7 +33,7 @@ pub(super) fn made<T: Serialize>(value: &T) -> Response {
     (StatusCode::CREATED, fresh(value)).into_response()
 }
 
-/// A response that pages request often and that seldom changes: a client that has it gets 304.
+/// A response that pages request often and that seldom changes: a client that has it already gets 304.
 pub(super) fn tagged<T: Serialize>(value: &T, known: &HeaderMap) -> Response {
     let text = text_of(value);
     let mut hasher = DefaultHasher::new();

@@ -1,4 +1,4 @@
-//! The site over HTTP, and who may ask for what.
+//! The site over HTTP, with the rights for each address.
 //!
 //! `server`, `connection`, `patient_stream` and `slots` handle connections; `media` is the hot path; everything else goes
 //! through `router` and `access`, which checks rights. They use handles of the rest of the daemon, never the internals of a

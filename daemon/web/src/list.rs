@@ -73,7 +73,7 @@ pub(super) struct Asked<I> {
 }
 
 impl<I: FromStr> Asked<I> {
-    /// From the query's parameters.
+    /// Reads the query's parameters.
     pub(super) fn new(limit: Option<usize>, cursor: Option<&str>) -> Result<Self, Problem> {
         let limit = limit.unwrap_or(USUAL);
         if !(1..=MOST).contains(&limit) {
@@ -88,7 +88,7 @@ impl<I: FromStr> Asked<I> {
 }
 
 impl<I> Asked<I> {
-    /// How many rows to read, to know whether there is another page.
+    /// Number of rows to read to know whether there is another page.
     pub(super) const fn and_one(&self) -> usize {
         self.limit + 1
     }

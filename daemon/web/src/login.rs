@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 pub(super) struct LoggedIn {
     /// For `Authorization: Bearer`; also in the cookie `perch_access`.
     access_token: String,
-    /// Seconds.
+    /// Validity of the access token, in seconds.
     expires_in: i64,
     user: Me,
 }

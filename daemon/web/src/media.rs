@@ -1,7 +1,8 @@
-//! `/media/{stream}/` and `/media/live/`, the featured stream: playlists and segments. The hot path of the whole server: it is
-//! answered before the router, a segment is the very bytes that the segmenter made, and a playlist is rendered once for everybody.
+//! `/media/{stream}/` and `/media/live/`, the featured stream: playlists and segments. This is the hot path of the
+//! server: it is answered before the router, a segment's bytes are sent from where the segmenter wrote them, and a
+//! playlist is rendered once for everybody.
 //!
-//! Blocking reload is RFC 8216bis §6.2.5.2. What is for members only asks for a login, here and nowhere else on this path.
+//! Blocking reload is RFC 8216bis §6.2.5.2. Only members-only streams require a login here.
 
 use super::authentication;
 use super::body::Body;
@@ -33,44 +34,46 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 
-/// In place of a stream's id: the featured stream.
+/// Stands for the featured stream, in place of a stream's id.
 const FEATURED: &str = "live";
 
-/// Viewers of recordings beyond so many watch uncounted until the next start.
+/// Views of recordings remembered until the next start; further ones are not counted.
 const MOST_COUNTED: usize = 20_000;
 
 /// Players may ask for one segment beyond the next one (RFC 8216bis §6.2.5.2).
 const FARTHEST_AHEAD: u64 = 2;
-/// Target durations after which a reload that waits is given up (RFC 8216bis §6.2.5.2).
+/// Target durations after which a waiting reload is given up (RFC 8216bis §6.2.5.2).
 const PATIENCE_TARGETS: u32 = 3;
-/// How long a request waits for the first segment of a stream that is starting. Every camera in working order has one by then.
+/// Longest wait of a request for the first segment of a stream that is starting. Every working camera has one by then.
 const FIRST_SEGMENT: Duration = Duration::from_secs(3);
 
-/// A whole segment has to be taken within so many target durations and a little. Whoever takes longer cannot play a live stream, and would keep
-/// segments in memory that are long gone from the playlist.
+/// A whole segment must be taken within this many target durations and a little. A slower peer cannot play a live
+/// stream, and would keep segments in memory that have long left the playlist.
 const SEGMENT_TARGETS: u32 = 3;
-/// For a phone that loses its access point for a moment.
+/// Extra time for a phone that loses its access point for a moment.
 const SEGMENT_SLACK: Duration = Duration::from_secs(5);
 
-/// The streams, as clients fetch them.
+/// Serves the streams to clients.
 pub(super) struct Media {
     state: Arc<State>,
     on_air: watch::Receiver<Arc<[OnAir]>>,
-    /// Bounds the blocking reloads that wait at once: as many as there can be connections, because a connection waits for one at most.
+    /// Bounds the waiting blocking reloads to the number of possible connections, because each connection waits for one
+    /// at most.
     waiting: Semaphore,
-    /// Who watched a recording since the start: the store, whose writes sync the card, is asked once for each.
+    /// Viewers of recordings since the start. The store, whose writes sync the card, is called once for each.
     counted: Mutex<HashSet<(StreamId, Viewer)>>,
 }
 
-/// The stream that a request is about. One count is shared, where clones of its handles would be four.
+/// The stream that a request is about. One shared list of streams costs one reference count, where clones of its
+/// handles would cost four.
 struct Asked {
     on_air: Arc<[OnAir]>,
     index: usize,
 }
 
-/// Why there is no [`Asked`].
+/// Why no live stream can be served.
 enum Missing {
-    /// It is not on the air; there may be a recording of it.
+    /// The stream is not on the air, but there may be a recording of it.
     OffAir(StreamId),
     /// Another reason.
     For(Problem),
@@ -134,7 +137,7 @@ impl Media {
         found.map(|index| Asked { on_air, index }).ok_or(missing)
     }
 
-    /// Answers with what is recorded of a stream. `target`: the target duration of one that is on the air.
+    /// Answers with a stream's recording. `target`: the target duration of a stream on the air.
     async fn recorded<B>(
         &self,
         stream: StreamId,
@@ -153,7 +156,7 @@ impl Media {
             query: request.uri().query().unwrap_or(""),
             headers: request.headers(),
         };
-        // Boxed: else the answer to each live playlist takes as much memory.
+        // Boxed: otherwise the answer to each live playlist would take as much memory.
         let answer = Box::pin(recorded::answer(&self.state, peer, &asked)).await;
         let (response, is_public) = match answer {
             Ok(answer) => answer,
@@ -165,7 +168,7 @@ impl Media {
         if is_public { for_everybody(response) } else { for_members(response) }
     }
 
-    /// Counts who watches a recording, once.
+    /// Counts a viewer of a recording, once.
     fn watched(&self, stream: StreamId, viewer: Viewer) {
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         if counted.len() < MOST_COUNTED && counted.insert((stream, viewer)) {
@@ -208,7 +211,7 @@ impl Media {
         }
     }
 
-    /// The viewer that the request is counted for. Not a proof of login: the store is not asked.
+    /// The viewer that the request is counted for. This does not prove a login: the store is not called.
     fn viewer(&self, peer: Peer, headers: &HeaderMap) -> Viewer {
         if let Some(token) = cookies::access_token(headers)
             && let Some(bearer) = self.state.accounts().tokens.read(token, self.state.now())
@@ -222,7 +225,7 @@ impl Media {
         viewer_of_address(peer.address(), program)
     }
 
-    /// What is offered now. Waits for the first segment where the feed is starting.
+    /// The present offer. Waits for the first segment of a feed that is starting.
     async fn offer(&self, asked: &Asked) -> Result<Arc<Offer>, Problem> {
         let mut offer = asked.hls.offer();
         if !offer.playlist.is_empty() {
@@ -242,7 +245,7 @@ impl Media {
         Ok(offer)
     }
 
-    /// The offer that holds segment `sequence`; waits for it.
+    /// Waits for the offer that holds segment `sequence`.
     async fn offer_with(&self, asked: &Asked, sequence: u64) -> Result<Arc<Offer>, Problem> {
         let offer = self.offer(asked).await?;
         if offer.has_ended || sequence < offer.next_sequence {
@@ -258,7 +261,7 @@ impl Media {
     }
 }
 
-/// Players on other sites may play what anybody may see.
+/// Allows players on other sites to play public streams.
 fn for_everybody(mut response: Response<Body>) -> Response<Body> {
     let headers = response.headers_mut();
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
@@ -266,7 +269,7 @@ fn for_everybody(mut response: Response<Body>) -> Response<Body> {
     response
 }
 
-/// Caches that several people share must not keep what is for members.
+/// Keeps members-only streams out of shared caches.
 fn for_members(mut response: Response<Body>) -> Response<Body> {
     let headers = response.headers_mut();
     let keeps = headers.get(CACHE_CONTROL) == Some(&caching::FOR_EVER);
@@ -295,7 +298,7 @@ impl Directives {
                 "_HLS_part" => {
                     part = Some(number().ok_or(Problem::Query("_HLS_part is not a whole number"))?);
                 }
-                // Others, such as _HLS_skip and those of caches, change nothing here.
+                // Others, such as _HLS_skip and those of caches, have no effect here.
                 _ => {}
             }
         }
@@ -317,15 +320,15 @@ fn playlist(text: &Bytes, offer: &Offer, blocking: bool, known: &HeaderMap) -> R
         *response.body_mut() = Body::from(text.clone());
     }
     let headers = response.headers_mut();
-    headers.reserve(8); // the three here, those for everybody or for members, and to spare
+    headers.reserve(8); // three here, those for everybody or for members, and some to spare
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/vnd.apple.mpegurl"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(playlist_caching(offer, blocking)));
     headers.insert(ETAG, tag);
     response
 }
 
-/// Browsers ask each time. A cache in front of us may answer a whole second by itself, and much longer where the address holds
-/// the number of the newest segment (RFC 8216bis, appendix B).
+/// Browsers ask each time. A cache in front of us may answer by itself for a second, and much longer if the address
+/// contains the number of the newest segment (RFC 8216bis, appendix B).
 fn playlist_caching(offer: &Offer, blocking: bool) -> &'static str {
     match (offer.has_ended, blocking) {
         (true, _) => "public, max-age=10",
@@ -357,7 +360,7 @@ fn segment(found: SegmentBytes, target: Duration, asked: &HeaderMap) -> Result<R
     Ok(response)
 }
 
-/// The answer to a CORS preflight, which a browser sends before a player of another site may ask for a `Range`.
+/// The answer to a CORS preflight, which a browser sends before a player on another site may ask for a `Range`.
 fn preflight() -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;

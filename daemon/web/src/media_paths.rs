@@ -1,6 +1,6 @@
 //! Addresses under `/media/` that live streams and recordings share.
 
-/// The addresses that are answered before the router begin with this.
+/// Prefix of the addresses that are answered before the router.
 pub(super) const PREFIX: &str = "/media/";
 
 /// A stream's multivariant playlist.

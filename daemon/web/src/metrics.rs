@@ -1,4 +1,4 @@
-//! `/metrics`: counters of the whole daemon in the text format of Prometheus, read at each scrape from where they are kept.
+//! `/metrics`: counters of the whole daemon in the text format of Prometheus, read from their owners at each scrape.
 
 use super::slots::Slots;
 use super::traffic::Traffic;

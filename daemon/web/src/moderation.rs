@@ -34,9 +34,9 @@ struct RulesChange {
     /// Seconds between two messages of a person; 0: no slow mode.
     #[schema(minimum = 0, maximum = 3600)]
     slow_mode_seconds: Option<u32>,
-    /// Whether only followers of the streamer may write.
+    /// True if only followers of the streamer may write.
     followers_only: Option<bool>,
-    /// Whether only people with an account may read.
+    /// True if only people with an account may read.
     members_only: Option<bool>,
 }
 

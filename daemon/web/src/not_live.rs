@@ -2,7 +2,7 @@
 
 use perch_studio::capture::status::CameraState;
 
-/// Why nothing is live while the camera is in this state.
+/// Why nothing is live while the camera has this state.
 pub(super) fn why_nothing_is_live(state: &CameraState) -> String {
     match state {
         CameraState::Starting => "the camera is starting: try again in a second".to_owned(),

@@ -31,7 +31,7 @@ pub(super) struct Notification {
     /// `went_live`: a followed user went live; `followed`: a user follows the caller; `stream_stopped`: the caller's stream was
     /// stopped by something else.
     kind: &'static str,
-    /// Who went live, or follows.
+    /// The account that went live, or follows.
     #[schema(required)]
     by: Option<UserRef>,
     /// The stream.
@@ -78,16 +78,16 @@ async fn list(state: Shared, caller: Caller, Query(page): Query<Page>) -> Result
     Ok(json::fresh(&List::of(told, &asked, |told| told.notification.id, Notification::from)))
 }
 
-/// What has been read.
+/// The notifications to mark as read.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct ReadUpTo {
-    /// The last notification that was read; all, if missing.
+    /// The last notification that was read; all if missing.
     #[schema(value_type = Option<String>)]
     last: Option<NotificationId>,
 }
 
-/// How many are unread.
+/// Number of unread notifications.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Unread {
     pub(super) unread: usize,

@@ -29,15 +29,15 @@ use utoipa_axum::routes;
 pub(super) struct ProblemDocument {
     /// Always `about:blank`: `code` distinguishes problems.
     r#type: String,
-    /// The status in words.
+    /// The status as text.
     title: String,
-    /// The status.
+    /// The HTTP status.
     #[schema(minimum = 400, maximum = 599)]
     status: u16,
-    /// Stable, for programs.
+    /// A stable code, for programs.
     #[schema(pattern = "^[a-z_]+$")]
     code: String,
-    /// For people.
+    /// An explanation for people.
     detail: String,
     /// The field of the request that is wrong, if any.
     field: Option<String>,
@@ -173,7 +173,7 @@ mod tests {
     use crate::router::document;
     use std::collections::BTreeSet;
 
-    /// Not part of the API, besides the page: what players fetch, and what other programs on the machine ask for.
+    /// Addresses outside the API, besides the page: those for players, and those for other programs on the machine.
     const UNDOCUMENTED: [&str; 4] = ["/media/{id}/{name}", "/healthz", "/readyz", "/metrics"];
 
     #[test]

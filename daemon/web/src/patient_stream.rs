@@ -1,7 +1,8 @@
-//! A connection's bytes, with the deadlines that hyper lacks. A peer that takes nothing for too long is dropped. So is one that
-//! takes too long for a whole segment, even if it keeps taking a little: the segment stays in memory until it is sent. It also
-//! notices when a response has left, after which its slot may be given to another connection, and passes a segment's pages to
-//! the socket, where hyper would copy them. Nothing of a file is in memory: `file_body` says how it is sent.
+//! A connection's bytes, with the deadlines that hyper lacks. A peer that takes nothing for too long is dropped. So is
+//! one that takes too long for a whole segment, even if it keeps taking a little: the segment stays in memory until it
+//! is sent. It also notices when a response has been sent, after which its slot may be given to another connection, and
+//! passes a segment's pages to the socket, where hyper would copy them. Files are never read into memory: `file_body`
+//! says how they are sent.
 
 use super::file_body::FilesToSend;
 use super::send_pages::SendPages;
@@ -39,11 +40,11 @@ pub(super) struct Exchange {
     pub(super) traffic: Arc<Traffic>,
     /// The service has given its response to hyper; the next complete flush ends the exchange.
     answered: AtomicBool,
-    /// The connection ends by a deadline, or to make room for another one.
+    /// True once the connection ends by a deadline, or to make room for another one.
     given_up: AtomicBool,
     /// The response, if it is a segment.
     sending: Mutex<Option<Sending>>,
-    /// The files that the response lies in, if it does.
+    /// The files that contain the response, if any do.
     files: Mutex<Option<FilesToSend>>,
 }
 
@@ -64,7 +65,7 @@ impl Exchange {
         self.traffic.requests.add(1);
     }
 
-    /// The service has given its response; `segment` if it is one, `files` if it lies in any.
+    /// Notes that the service has given its response; `segment` if it is one, `files` if files contain it.
     pub(super) fn answered(&self, segment: Option<SegmentAnswer>, files: Option<FilesToSend>) {
         *self.files() = files;
         if let Some(SegmentAnswer { pages, within }) = segment {
@@ -74,7 +75,7 @@ impl Exchange {
         self.answered.store(true, Ordering::Relaxed);
     }
 
-    /// The connection ends before its peer wants it to.
+    /// Ends the connection before its peer does.
     pub(super) fn give_up(&self) {
         self.given_up.store(true, Ordering::Relaxed);
     }
@@ -136,8 +137,8 @@ impl<S: SendPages> PatientStream<S> {
     }
 }
 
-/// The rest of an aborted response is of no use to the peer, nor is what it has not taken by the deadline for its next request. Either would
-/// stay in the kernel's buffers for minutes, or for as long as the peer takes a byte now and then.
+/// The peer has no use for the rest of an aborted response, nor for what it has not taken by the deadline for its next
+/// request. Either would stay in the kernel's buffers for minutes, or as long as the peer takes a byte now and then.
 impl<S: SendPages> Drop for PatientStream<S> {
     fn drop(&mut self) {
         let is_left = self.exchange.given_up.load(Ordering::Relaxed) && self.inner.has_untaken();
@@ -166,7 +167,8 @@ fn find_in_pages(pages: &KernelMemory, slices: &[IoSlice<'_>]) -> Option<(usize,
 }
 
 impl<S: SendPages> PatientStream<S> {
-    /// Sends of a file what the first of `slices` that stands for one stands for, or what comes before it. `None`: none does.
+    /// Sends from the file that the first placeholder in `slices` stands for, or the bytes before that placeholder.
+    /// `None`: there is none.
     fn poll_send_file(
         &mut self,
         cx: &mut Context<'_>,

@@ -6,12 +6,12 @@ use perch_store::{Role, Standing, User as Account};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// A person in short: beside a stream, a message, a notification.
+/// A short description of a person: beside a stream, a message, a notification.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct UserRef {
     pub(super) username: String,
     pub(super) full_name: String,
-    /// A new address for every picture; null without one.
+    /// The picture's address, a new one for every picture; null without one.
     #[schema(required)]
     pub(super) avatar_url: Option<String>,
 }
@@ -37,12 +37,12 @@ pub(super) struct User {
     created_at: Time,
     followers: u64,
     following: u64,
-    /// Number of streams, as far as the caller may see them.
+    /// Number of streams that the caller may see.
     streams: u64,
     /// The id of the user's stream that is on the air.
     #[schema(required)]
     live_stream: Option<String>,
-    /// Whether the caller follows them; null without a login, and for the caller's own account.
+    /// True if the caller follows them; null without a login, and for the caller's own account.
     #[schema(required)]
     is_following: Option<bool>,
 }
@@ -73,7 +73,7 @@ pub(super) struct Me {
     #[schema(value_type = String)]
     standing: Standing,
     unread_notifications: u64,
-    /// Whether the account has an ingest key.
+    /// True if the account has an ingest key.
     has_stream_key: bool,
 }
 

@@ -22,10 +22,10 @@ use serde_json::{Value, json};
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
-/// Until a connection to a chat may be free.
+/// Wait that is advised before the next attempt to connect to a chat.
 const CROWDED: Duration = Duration::from_secs(10);
 
-/// What is wrong.
+/// The problem with a request.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Problem {
     /// No such address, or nothing there that the caller may see.
@@ -70,10 +70,10 @@ pub(super) enum Problem {
     /// No refresh token was sent.
     #[error("no refresh token: log in again")]
     NoRefreshToken,
-    /// Only for this machine and the owner.
+    /// The address is only for this machine and the owner.
     #[error("only the owner and programs on this machine may read this")]
     LocalOnly,
-    /// Another site's page asks.
+    /// A page of another site made the request.
     #[error("this request comes from another site's page: Perch accepts changes only from its own")]
     CrossSite,
     /// An unreadable body.
@@ -92,14 +92,14 @@ pub(super) enum Problem {
     #[error("the body did not arrive in time")]
     TooSlow,
 
-    /// It does not exist; the text says why.
+    /// The camera does not exist; the text says why.
     #[error("{0}")]
     CameraUnavailable(String),
 
-    /// The address is a WebSocket.
+    /// The address accepts only WebSockets.
     #[error("this address accepts only WebSocket connections (RFC 6455)")]
     UpgradeRequired,
-    /// Not allowed in this chat; the text says why.
+    /// The person may not enter or write in this chat; the text says why.
     #[error("{0}")]
     Banned(String),
 
@@ -124,7 +124,7 @@ pub(super) enum Problem {
 }
 
 impl Problem {
-    /// An invalid field, and why.
+    /// An invalid field, with the reason.
     pub(super) fn field(field: impl Into<String>, why: impl Into<String>) -> Self {
         Self::Field { field: field.into(), why: why.into() }
     }

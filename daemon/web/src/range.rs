@@ -39,7 +39,7 @@ pub(super) fn parse(range: &HeaderValue, length: u64) -> Result<Part, Problem> {
     if first < length { Ok(Part::Bytes { first, last }) } else { Err(Problem::Range { length }) }
 }
 
-/// The header `Content-Range` for such a part.
+/// The header `Content-Range` for bytes `first` to `last` of `length`.
 pub(super) fn content_range(first: u64, last: u64, length: u64) -> HeaderValue {
     HeaderValue::try_from(format!("bytes {first}-{last}/{length}")).expect("digits are a header value")
 }

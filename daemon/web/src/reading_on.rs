@@ -13,9 +13,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-/// For all of it: a large file over a wireless network.
+/// Time for the whole rest: a large file over a wireless network.
 const PATIENCE: Duration = Duration::from_mins(2);
-/// For the next piece. A peer that has seen the response may send no more.
+/// Time for the next piece. A peer that has seen the response may send no more.
 const STALL: Duration = Duration::from_secs(5);
 
 /// A body that is read to its end even if the handler does not want it.

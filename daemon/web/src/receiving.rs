@@ -1,6 +1,6 @@
 //! Receives an uploaded file into one of ours: within limits of size and time, with at most one chunk in memory.
 //!
-//! Not here: what the file is, and what happens to it.
+//! Not here: the kind of file, and its use.
 
 use super::problem::Problem;
 use axum::body::Body;
@@ -11,12 +11,12 @@ use std::fs::File;
 use std::io::Write as _;
 use std::time::Duration;
 
-/// For the next piece to arrive.
+/// Time for the next piece to arrive.
 const STALL: Duration = Duration::from_secs(20);
-/// For all of it, over a weak wireless network.
+/// Time for the whole file, over a weak wireless network.
 const ARRIVAL: Duration = Duration::from_hours(1);
 
-/// What is accepted.
+/// Limits and checks of an upload.
 pub(super) struct Terms {
     /// Maximum size, bytes.
     pub(super) most: usize,
@@ -26,7 +26,7 @@ pub(super) struct Terms {
     pub(super) look: fn(&[u8]) -> Result<(), Problem>,
 }
 
-/// Writes what arrives into `file`; returns the file when complete.
+/// Writes the received bytes into `file`; returns the file when complete.
 pub(super) async fn receive(body: Body, file: File, terms: &Terms) -> Result<File, Problem> {
     if body.size_hint().lower() > terms.most as u64 {
         return Err(Problem::TooLarge { most: terms.most });
@@ -126,9 +126,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn bodies_have_bounds_of_size_and_time() {
         let too_large = Problem::TooLarge { most: 100 };
-        assert_eq!(received(Body::from(vec![0; 101])).await.unwrap_err(), too_large, "as it is declared");
+        assert_eq!(received(Body::from(vec![0; 101])).await.unwrap_err(), too_large, "the declared length");
         let more = [b"good".as_slice(), &[7; 60], &[7; 37]];
-        assert_eq!(received(pieces(&more, false)).await.unwrap_err(), too_large, "as it comes");
+        assert_eq!(received(pieces(&more, false)).await.unwrap_err(), too_large, "the received length");
         assert_eq!(received(pieces(&[b"good"], false)).await.unwrap_err(), Problem::TooSlow, "it stalls");
         // A few bytes each time, just within the deadline, for ever.
         let trickle = Body::from_stream(stream::unfold((), async |()| {

@@ -3,7 +3,7 @@
 /// Who may use an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Right {
-    /// Everyone, also without an account.
+    /// Everyone, with or without an account.
     Anyone,
     /// Everyone who is logged in.
     Member,
@@ -20,10 +20,10 @@ pub(crate) enum Right {
 pub(crate) struct Rule {
     /// GET includes HEAD.
     pub method: &'static str,
-    /// As in the router and in the API's document.
+    /// The path in the form of the router and of the API's document.
     pub path: &'static str,
     pub right: Right,
-    /// How the handler narrows the right, in words.
+    /// A restriction of the right that the handler checks, in words.
     pub note: &'static str,
 }
 
@@ -33,7 +33,7 @@ const fn rule(method: &'static str, path: &'static str, right: Right, note: &'st
 
 use Right::{Anyone, LocalOrOwner, Member, Owner, Streamer};
 
-/// Every address.
+/// Rules of all addresses.
 pub(crate) const RULES: &[Rule] = &[
     // The page and the machine itself.
     rule("GET", "/", Anyone, ""),

@@ -36,7 +36,8 @@ pub(super) trait SendPages {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>>;
 
-    /// Makes the kernel take little that it cannot send at once, so that a response which the peer does not take is still seen here.
+    /// Bounds the bytes that the kernel takes and cannot send at once, so that a response which the peer does not take
+    /// is noticed here.
     fn bound_unsent(&self);
 
     /// True while the peer has not taken all that was written.
@@ -79,7 +80,7 @@ impl SendPages for TcpStream {
     }
 
     fn bound_unsent(&self) {
-        // Only a socket that is closed already refuses.
+        // This fails only on a closed socket.
         let _ = keep_unsent_below(self, UNSENT);
     }
 
@@ -88,7 +89,7 @@ impl SendPages for TcpStream {
     }
 
     fn discard_unsent(&self) {
-        // Without it the kernel only takes longer.
+        // If this fails, the kernel only takes longer.
         let _ = set_socket_linger(self, Some(Duration::ZERO));
     }
 }

@@ -1,6 +1,6 @@
 //! The accept loop and the shutdown of connections.
 //!
-//! Not here: where the sockets come from (`sockets`), and what is answered (`router`, `media`).
+//! Not here: the origin of the sockets (`sockets`), and the answers (`router`, `media`).
 
 use super::caller::Peer;
 use super::connection::{self, Deadlines};
@@ -26,7 +26,7 @@ const DESCRIPTORS_OF_OTHERS: u64 = 96;
 /// Without descriptors or memory, an immediate retry would be a busy loop.
 const AFTER_FAILED_ACCEPT: Duration = Duration::from_millis(100);
 
-/// For a connection's task to end. Twenty a second are faster than segments retire.
+/// Time for a connection's task to end. Twenty cuts a second are faster than segments retire.
 const AFTER_CUT: Duration = Duration::from_millis(50);
 
 /// Bound sockets, and the rules for admitting connections.

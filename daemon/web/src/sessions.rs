@@ -20,7 +20,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(close)).routes(routes!(change_password))
 }
 
-/// The caller's logins, never so many that they need pages.
+/// The caller's logins; they are never enough for several pages.
 #[derive(Serialize, ToSchema)]
 struct Sessions {
     items: Vec<Login>,
@@ -43,7 +43,7 @@ struct Login {
     refreshed_at: Time,
     #[schema(value_type = String, format = DateTime)]
     expires_at: Time,
-    /// The login that asks.
+    /// True for the login that makes this request.
     is_current: bool,
 }
 

@@ -29,7 +29,7 @@ struct Settings {
     /// The role of a newly registered account: `viewer` or `streamer`.
     #[schema(value_type = String)]
     new_user_role: Role,
-    /// There is no owner yet: `/api/v1/setup` creates one.
+    /// True if there is no owner yet: `/api/v1/setup` creates one.
     needs_setup: bool,
 }
 

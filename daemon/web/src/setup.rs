@@ -23,7 +23,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewOwner {
-    /// From perchd's log, or `perchd setup-code`.
+    /// The code from perchd's log, or from `perchd setup-code`.
     #[schema(max_length = 64)]
     setup_code: String,
     #[schema(min_length = 1, max_length = 20)]

@@ -168,17 +168,17 @@ impl Taken {
 }
 
 impl Slot {
-    /// A request is being answered: this connection stays open.
+    /// Notes that a request is being answered: this connection stays open.
     pub(super) fn answering(&self) {
         self.occupant.waiting_since.store(ANSWERING, Ordering::Relaxed);
     }
 
-    /// The response is a segment, and begins to go out.
+    /// Notes that the response is a segment, and that sending it has begun.
     pub(super) fn sending_segment(&self) {
         self.occupant.sending_since.store(self.slots.next_turn(), Ordering::Relaxed);
     }
 
-    /// The response is finished: from now on the connection may be closed for another.
+    /// Notes that the response is finished: from now on the connection may be closed for another.
     pub(super) fn waiting(&self) {
         self.occupant.sending_since.store(NO_SEGMENT, Ordering::Relaxed);
         self.occupant.waiting_since.store(self.slots.next_turn(), Ordering::Relaxed);

@@ -24,9 +24,9 @@ pub enum ServeError {
     /// This machine does not have such an address.
     #[error("cannot listen on {address}: {error}")]
     Other {
-        /// As configured.
+        /// The configured address.
         address: SocketAddr,
-        /// From the kernel.
+        /// The kernel's error.
         error: io::Error,
     },
     /// systemd passed an unusable socket.
@@ -39,7 +39,8 @@ pub enum ServeError {
 pub struct Inherited(Vec<std::net::TcpListener>);
 
 impl Inherited {
-    /// Takes them over. Call it once, before any thread starts: it reads the environment and clears it for child processes.
+    /// Takes over the sockets. Call it once, before any thread starts: it reads the environment and clears it for child
+    /// processes.
     pub fn take() -> Result<Self, ServeError> {
         let mut handed_over = listenfd::ListenFd::from_env();
         let taken = (0..handed_over.len()).map(|index| handed_over.take_tcp_listener(index));
@@ -47,7 +48,7 @@ impl Inherited {
         sockets.map(Self).map_err(ServeError::Inherited)
     }
 
-    /// Whether these sockets already serve `address`.
+    /// True if these sockets already serve `address`.
     fn covers(&self, address: SocketAddr) -> bool {
         self.0.iter().filter_map(|socket| socket.local_addr().ok()).any(|bound| {
             let everywhere = bound.ip().is_unspecified() && (bound.is_ipv6() || address.is_ipv4());

@@ -1,4 +1,4 @@
-//! State shared by the handlers: the site, and what only HTTP needs.
+//! State shared by the handlers: the site, and state that only HTTP needs.
 
 use super::last_look::LastLook;
 use super::metrics::Metrics;
@@ -20,7 +20,7 @@ pub(super) struct State {
     pub(super) openapi: LazyLock<Bytes>,
 }
 
-/// How a handler takes the state.
+/// The form in which a handler takes the state.
 pub(super) type Shared = axum::extract::State<Arc<State>>;
 
 impl State {

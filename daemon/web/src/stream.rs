@@ -55,7 +55,7 @@ pub(super) struct StreamItem {
     live_at: Option<Time>,
     #[schema(value_type = Option<String>, format = DateTime, required)]
     ended_at: Option<Time>,
-    /// Seconds since it went live, or its length.
+    /// Seconds since it went live, or its duration once ended.
     elapsed_seconds: u64,
     views: u64,
     /// Present viewers.
@@ -66,24 +66,25 @@ pub(super) struct StreamItem {
     /// `like`, `dislike` or `none`; null without a login.
     #[schema(required)]
     my_reaction: Option<&'static str>,
-    /// Whether it is on the caller's watch list; null without a login.
+    /// True if it is on the caller's watch list; null without a login.
     #[schema(required)]
     saved: Option<bool>,
     #[schema(required)]
     thumbnail_url: Option<String>,
-    /// Whether it is the stream at `/media/live/`: `chosen` by Perch or `pinned` by an owner; else null.
+    /// `chosen` by Perch or `pinned` by an owner if it is the stream at `/media/live/`; else null.
     #[schema(required)]
     featured: Option<&'static str>,
-    /// In words: what keeps viewers from seeing it, or slows it, and what to do. Null when all is well, and for callers who may not change that.
+    /// In words: what keeps viewers from seeing it, or slows it, with the remedy. Null when all is well, and for
+    /// callers who may not change it.
     #[schema(required)]
     detail: Option<String>,
     /// Null if there is nothing to play.
     #[schema(required)]
     playlist_url: Option<String>,
-    /// What is kept of it; null where nothing is.
+    /// Its recording; null if there is none.
     #[schema(required)]
     recording: Option<RecordingRef>,
-    /// Whether the caller may change, stop and delete it.
+    /// True if the caller may change, stop and delete it.
     may_edit: bool,
 }
 
@@ -134,19 +135,19 @@ impl From<SeenStream> for StreamItem {
     }
 }
 
-/// What is kept of a stream, in short; `/api/v1/recordings/{stream}` tells more.
+/// A short description of a stream's recording; `/api/v1/recordings/{stream}` has more.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = StreamRecording)]
 struct RecordingRef {
     /// The sum of the durations of its pictures.
     duration_seconds: f64,
-    /// Of all its files.
+    /// Bytes of all its files.
     bytes: u64,
-    /// Whether it is still growing.
+    /// True if it is still growing.
     is_growing: bool,
-    /// Kept whatever its age and the room on the card.
+    /// True if it is kept whatever its age, however full the card is.
     pinned: bool,
-    /// From its beginning, also while it grows.
+    /// The playlist of the recording from its beginning, also while it grows.
     playlist_url: String,
 }
 
@@ -162,7 +163,7 @@ impl From<Recording> for RecordingRef {
     }
 }
 
-/// The API's word for a reaction.
+/// The API's name of a reaction.
 pub(super) fn word(reaction: Option<Reaction>) -> &'static str {
     match reaction {
         Some(Reaction::Like) => "like",

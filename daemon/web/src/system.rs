@@ -16,7 +16,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
     OpenApiRouter::new().routes(routes!(show))
 }
 
-/// Shown to a user who is about to go live.
+/// Text for a user who is about to go live.
 const RESTARTS_SOON: &str = "An update is being installed: the board restarts within a few minutes, which interrupts live streams until it is back.";
 
 #[derive(Serialize, ToSchema)]
@@ -27,9 +27,9 @@ struct System {
     time: Time,
     /// Seconds since the daemon's start.
     uptime_seconds: u64,
-    /// `/api/v1/system/wifi` can choose the board's Wi-Fi network.
+    /// True if `/api/v1/system/wifi` can choose the board's Wi-Fi network.
     chooses_wifi: bool,
-    /// `/api/v1/system/update` can install updates of the system.
+    /// True if `/api/v1/system/update` can install updates of the system.
     takes_updates: bool,
     /// Missing while the daemon shuts down.
     #[serde(flatten)]

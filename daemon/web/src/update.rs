@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// More than both systems on a card could ever need.
+/// Bytes of an update at most: more than both systems on a card could ever need.
 const MOST_BYTES: usize = 768 << 20;
 const NO_UPDATE: &str = "this is not a Perch update: choose the file that ends in .update";
 

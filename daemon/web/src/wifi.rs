@@ -36,7 +36,7 @@ enum Now {
     AccessPoint,
     Joining,
     Joined,
-    /// Not needed: there is a cable.
+    /// No network is needed: there is a cable.
     Idle,
 }
 
@@ -46,9 +46,9 @@ struct Network {
     ssid: String,
     #[schema(maximum = 100)]
     signal_percent: u8,
-    /// It needs a password.
+    /// True if it needs a password.
     secured: bool,
-    /// False: a kind that Perch cannot join (WPA3 only, or with its own login page or user names).
+    /// False for a kind that Perch cannot join (WPA3 only, or with its own login page or user names).
     joinable: bool,
 }
 
@@ -60,9 +60,9 @@ struct WifiReport {
     ssid: Option<String>,
     /// Why the last network could not be joined.
     problem: Option<String>,
-    /// As heard before the access point was opened, strongest first.
+    /// The networks found before the access point was opened, strongest first.
     networks: Vec<Network>,
-    /// Perch's address there.
+    /// Perch's address in that network.
     address: String,
     /// The code that creates the owner's account, on the access point of a board without an owner.
     setup_code: Option<String>,

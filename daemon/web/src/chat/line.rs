@@ -7,9 +7,9 @@ use perch_store::{ChatRules, MessageId, User};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// A client's mark on its message, bytes.
+/// Bytes of the id that a client gives its message.
 const CLIENT_ID_BYTES: usize = 64;
-/// A client's line, bytes: a message whose characters are all written as escapes, and its mark.
+/// Bytes of a client's line: a message whose characters are all written as escapes, and its id.
 pub(super) const LINE_BYTES: usize = 8 << 10;
 const _: () = assert!(MESSAGE_CHARACTERS * 12 + CLIENT_ID_BYTES * 6 + 64 < LINE_BYTES);
 
@@ -21,7 +21,7 @@ pub(crate) struct Message<'a> {
     /// Null if the account is deleted.
     #[schema(required)]
     user: Option<UserRef>,
-    /// Empty if it is deleted.
+    /// Empty if the message is deleted.
     text: &'a str,
     /// Seconds into the stream.
     offset_seconds: f64,

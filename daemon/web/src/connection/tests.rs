@@ -1,4 +1,5 @@
-//! One connection between a peer and the server, with the runtime's time paused: deadlines, slots, and what the kernel holds.
+//! One connection between a peer and the server, with the runtime's time paused: deadlines, slots, and the kernel's
+//! buffers.
 
 use super::*;
 use crate::file_body::{Computed, Content, FileBody, FileRange, Write};
@@ -133,7 +134,7 @@ async fn an_answer_without_end_is_not_taken_for_an_idle_connection() {
     peer.wire.write_all(REQUEST).await.unwrap();
     let mut heard = Vec::new();
     while heard.windows(4).filter(|bytes| bytes == b"beat").count() < 5 {
-        assert_ne!(peer.wire.read_buf(&mut heard).await.unwrap(), 0, "it was closed");
+        assert_ne!(peer.wire.read_buf(&mut heard).await.unwrap(), 0, "the connection was closed");
     }
 }
 
@@ -187,7 +188,7 @@ async fn what_the_kernel_holds_for_a_reader_that_is_dropped_goes_with_it() {
     assert_eq!(end, Err(std::io::ErrorKind::ConnectionReset));
 }
 
-/// A peer over TCP whose kernel takes in next to nothing for it, and what it is answered.
+/// Answers a peer over TCP whose kernel takes next to nothing; returns the connection's parts.
 async fn answer_to_one_who_takes_nothing(
     length: usize,
     within: Option<Duration>,
@@ -215,7 +216,7 @@ async fn answer_to_one_who_takes_nothing(
     (reader, traffic)
 }
 
-/// A kernel takes up to 4 MiB for a connection, and then nobody here sees that a segment was not taken.
+/// A kernel takes up to 4 MiB for a connection, after which nobody here could see that a segment was not taken.
 #[tokio::test(start_paused = true)]
 async fn a_segment_that_the_kernel_could_hold_is_not_taken_for_sent() {
     let within = Duration::from_secs(10);
@@ -338,7 +339,7 @@ async fn what_lies_in_the_kernels_memory_arrives_as_it_is_also_in_parts_and_pipe
     assert_eq!(bodies, 3);
 }
 
-/// What comes out of a connection whose every answer is made of `head` and of the ranges of a file with these bytes.
+/// The bytes sent by a connection whose every answer consists of `head` and of the ranges of a file with these bytes.
 async fn sent_of_a_file(
     file_bytes: &[u8],
     head: &'static [u8],
