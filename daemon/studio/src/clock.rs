@@ -1,4 +1,4 @@
-//! The one place that asks the operating system for the time; everything else is given it.
+//! The one place that asks the operating system for the time; everything else gets a clock.
 //!
 //! Media, deadlines and lifetimes inside a run go by the monotonic clock (the one V4L2 stamps its buffers with);
 //! wall time is only for people, because a board without a real-time clock jumps when NTP answers.
@@ -7,16 +7,16 @@ use perch_store::Timestamp;
 use rustix::time::ClockId;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Reads both clocks. Tests pass one that they turn by hand.
+/// Reads both clocks. Tests pass one that they advance by hand.
 pub trait Clock: Send + Sync + 'static {
     /// `CLOCK_MONOTONIC`: time since an arbitrary zero at boot.
     fn monotonic(&self) -> Duration;
-    /// `CLOCK_BOOTTIME`: the same, but it also counts while the machine sleeps, as a watch does.
+    /// `CLOCK_BOOTTIME`: like the monotonic clock, but it also counts while the machine sleeps, as a watch does.
     fn since_boot(&self) -> Duration;
-    /// `CLOCK_REALTIME`: what a person's watch shows, when it has been set.
+    /// `CLOCK_REALTIME`: the time on a person's watch, once it has been set.
     fn wall(&self) -> SystemTime;
     /// Blocks the calling thread for `at_most`, or until somebody unparks it (`std::thread::Thread::unpark`). May also
-    /// return early for no reason: look at the time again.
+    /// return early without a reason, so check the time again.
     fn park(&self, at_most: Duration);
 }
 
@@ -43,7 +43,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// What a person's watch shows, as the store writes it.
+/// Wall time in the store's type.
 pub fn wall(clock: &dyn Clock) -> Timestamp {
     let millis = match clock.wall().duration_since(UNIX_EPOCH) {
         Ok(since) => i64::try_from(since.as_millis()),
@@ -52,7 +52,7 @@ pub fn wall(clock: &dyn Clock) -> Timestamp {
     Timestamp::from_unix_millis(millis.unwrap_or(i64::MAX))
 }
 
-/// Waits for a moment of the runtime's clock; for ever where there is none to wait for.
+/// Waits for a moment of the runtime's clock; for ever if there is none.
 pub async fn until(at: Option<tokio::time::Instant>) {
     match at {
         Some(at) => tokio::time::sleep_until(at).await,
@@ -65,7 +65,7 @@ fn read(clock: ClockId) -> Duration {
     Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
 }
 
-/// A clock that stands still until it is turned, and that turns itself when somebody waits for it.
+/// A clock that stands still until a test advances it, and that advances when somebody waits for it.
 #[cfg(any(test, feature = "testing"))]
 #[derive(Debug, Default)]
 pub struct HandClock(std::sync::Mutex<(Duration, Duration)>);
@@ -77,14 +77,14 @@ impl HandClock {
         Self(std::sync::Mutex::new((Duration::ZERO, wall)))
     }
 
-    /// Both clocks go on by `by`.
+    /// Advances both clocks by `by`.
     pub fn turn(&self, by: Duration) {
         let mut both = self.0.lock().expect("no test panics while it turns the clock");
         both.0 += by;
         both.1 += by;
     }
 
-    /// Somebody sets the wall clock.
+    /// Sets the wall clock.
     pub fn set_wall(&self, wall: Duration) {
         self.0.lock().expect("no test panics while it turns the clock").1 = wall;
     }

@@ -1,13 +1,13 @@
-//! What a camera is asked for, and how recordings are kept. The command line and the file that set it are the daemon's (`perchd`).
+//! The settings of a camera, and of recordings. The daemon (`perchd`) reads them from its command line and file.
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
-/// Widths of a picture that may be asked for, pixels.
+/// Permitted widths of a picture, pixels.
 pub const WIDTH: RangeInclusive<i64> = 64..=4096;
-/// Heights, pixels.
+/// Permitted heights, pixels.
 pub const HEIGHT: RangeInclusive<i64> = 64..=2304;
-/// Bit rates, kbit/s. Encoders of boards refuse 25 Mb/s when it is too late to tell anybody.
+/// Permitted bit rates, kbit/s. Encoders of boards refuse 25 Mb/s only after the stream has started.
 pub const BITRATE_KBPS: RangeInclusive<i64> = 100..=20_000;
 
 /// `[[camera]]`.
@@ -15,19 +15,19 @@ pub const BITRATE_KBPS: RangeInclusive<i64> = 100..=20_000;
 pub struct Camera {
     /// Name in addresses, logs and metrics.
     pub name: String,
-    /// Where pictures come from.
+    /// The origin of the pictures.
     pub source: SourceKind,
     /// Device node or stable link, for `v4l2`.
     pub device: Option<PathBuf>,
     /// Child process, for `command`.
     pub command: Vec<String>,
-    /// What codes them.
+    /// The encoder.
     pub encoder: EncoderKind,
-    /// Pixels.
+    /// Width in pixels.
     pub width: u32,
-    /// Pixels.
+    /// Height in pixels.
     pub height: u32,
-    /// Frames per second asked for.
+    /// Requested frames per second.
     pub frames_per_second: f64,
     /// Kilobits (1000 bits) per second.
     pub bitrate_kbps: u32,
@@ -38,22 +38,22 @@ pub struct Camera {
 /// `[recording]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recording {
-    /// Where recordings lie; `None`: in the data directory.
+    /// Folder for recordings; `None`: in the data directory.
     pub folder: Option<PathBuf>,
-    /// What all recordings together may take.
+    /// Space for all recordings together.
     pub budget: Budget,
-    /// Bytes of the card that are left free.
+    /// Bytes of the card that stay free.
     pub keep_free: u64,
     /// Days after which a recording is deleted; 0: never.
     pub keep_days: u32,
-    /// Seconds from one sync of the card to the next while a recording grows: what a power cut costs at most, beside a fragment.
+    /// Seconds between syncs of the card while a recording grows: the most that a power cut costs, besides a fragment.
     pub sync_seconds: f64,
 }
 
-/// What all recordings together may take.
+/// Space for all recordings together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Budget {
-    /// Of what the card has free, what recordings take already included.
+    /// Share of the free space on the card, to which the space of existing recordings is added.
     Percent(u8),
     /// Bytes.
     Bytes(u64),
@@ -88,7 +88,7 @@ pub enum EncoderKind {
 }
 
 impl Default for Recording {
-    /// What an empty configuration says.
+    /// The settings of an empty configuration.
     fn default() -> Self {
         Self {
             folder: None,

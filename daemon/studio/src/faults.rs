@@ -1,19 +1,20 @@
-//! What does not work just now, in words: told by the parts themselves, read by the page, the API, the log, the lamp and `/readyz`.
+//! Present faults, in words: reported by the parts themselves, read by the page, the API, the log, the lamp and
+//! `/readyz`.
 
 use std::collections::BTreeMap;
 use tokio::sync::watch;
 
-/// The part whose fault it is when the card takes no writes.
+/// The part named when the card takes no writes.
 pub const CARD: &str = "card";
-/// The part whose fault it is when a stream that is to be recorded is not.
+/// The part named when a stream that should be recorded is not.
 pub const RECORDING: &str = "recording";
 
-/// The faults of all parts; clones are the same.
+/// The faults of all parts; clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct Faults(watch::Sender<BTreeMap<&'static str, String>>);
 
 impl Faults {
-    /// A part does not work: a sentence that says what to do. Logged when it is new.
+    /// Reports that a part does not work, in a sentence that says what to do. Logged when it is new.
     pub fn tell(&self, part: &'static str, words: &str) {
         let is_news = self.0.send_if_modified(|faults| {
             let is_news = faults.get(part).is_none_or(|known| known != words);
@@ -27,7 +28,7 @@ impl Faults {
         }
     }
 
-    /// It works, or works again.
+    /// Reports that the part works, or works again.
     pub fn clear(&self, part: &'static str) {
         if self.0.send_if_modified(|faults| faults.remove(part).is_some()) {
             tracing::info!("the {part} is all right again");
@@ -39,17 +40,17 @@ impl Faults {
         self.0.borrow().get(part).cloned()
     }
 
-    /// All that there are, a sentence each.
+    /// All faults, a sentence each.
     pub fn in_words(&self) -> Vec<String> {
         self.0.borrow().values().cloned().collect()
     }
 
-    /// Whether there are any.
+    /// True if there are any.
     pub fn any(&self) -> bool {
         !self.0.borrow().is_empty()
     }
 
-    /// To wait for changes.
+    /// A receiver for waiting for changes.
     pub fn changes(&self) -> watch::Receiver<BTreeMap<&'static str, String>> {
         self.0.subscribe()
     }

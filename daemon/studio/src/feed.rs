@@ -1,9 +1,9 @@
-//! Feeds: whatever publishes access units for a stream, and what the rest of the daemon sees of them while they run.
+//! Feeds: the publishers of a stream's access units, and what the rest of the daemon sees of them while they run.
 //!
 //! A camera's capture thread is one kind ([`crate::capture::supervisor::CameraFeed`]); a publisher over the network, or a file that replays in a
-//! test, is another. What viewers and readers get does not depend on the kind.
+//! test, is another. Viewers and readers get the same from every kind.
 //!
-//! Must not be here: what opens cameras, who may publish, what becomes of a stream.
+//! Must not be here: opening cameras, the right to publish, the life of a stream.
 
 use crate::broadcast::{Broadcast, Publisher};
 use crate::capture::status::{CameraState, CaptureCounters};
@@ -14,15 +14,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 
-/// Begins the store's name for an origin that is no camera. A camera's name has no colon (`[[camera]] name`).
+/// Prefix of the store's name for an origin that is not a camera. A camera's name has no colon (`[[camera]] name`).
 const INGEST: &str = "ingest:";
 
-/// Where a stream's pictures come from. One origin carries one stream that has not ended.
+/// The origin of a stream's pictures. One origin carries one stream that has not ended.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Origin {
     /// A configured camera, by its name.
     Camera(Arc<str>),
-    /// What this account publishes with its stream key.
+    /// The account that publishes with its stream key.
     Ingest(UserId),
 }
 
@@ -56,12 +56,13 @@ impl fmt::Display for Origin {
     }
 }
 
-/// The sign of life of whatever publishes: monotonic nanoseconds, set while access units move and while a known waiting state is waited out.
+/// The publisher's sign of life: monotonic nanoseconds, set while access units come and while it waits for a known
+/// reason.
 #[derive(Debug, Default)]
 pub struct Heartbeat(AtomicU64);
 
 impl Heartbeat {
-    /// There is progress at monotonic time `now`.
+    /// Notes progress at monotonic time `now`.
     pub fn beat(&self, now: Duration) {
         self.0.store(now.as_nanos() as u64, Ordering::Relaxed);
     }
@@ -72,7 +73,7 @@ impl Heartbeat {
     }
 }
 
-/// What the rest of the daemon sees of a feed; clones are the same.
+/// The part of a feed that the rest of the daemon sees; clones share it.
 #[derive(Clone, Debug)]
 pub struct FeedStatus {
     name: Arc<str>,
@@ -83,7 +84,7 @@ pub struct FeedStatus {
 }
 
 impl FeedStatus {
-    /// Of a feed that starts. `name` is its origin's.
+    /// The status of a feed that starts. `name` is its origin's.
     pub fn new(
         name: &str,
         state: watch::Receiver<CameraState>,
@@ -94,7 +95,7 @@ impl FeedStatus {
         Self { name: name.into(), state, counters, heartbeat, broadcast }
     }
 
-    /// Of a feed that is off: nothing runs, no pictures, [`CameraState::Stopped`].
+    /// The status of a feed that is off: nothing runs, no pictures, [`CameraState::Stopped`].
     pub fn idle(name: &str) -> Self {
         Self {
             name: name.into(),
@@ -110,28 +111,28 @@ impl FeedStatus {
         &self.name
     }
 
-    /// How it is doing; also to wait for changes. [`CameraState::Stopped`] is set before the broadcast closes.
+    /// Its state; also for waiting for changes. [`CameraState::Stopped`] is set before the broadcast closes.
     pub fn state(&self) -> &watch::Receiver<CameraState> {
         &self.state
     }
 
-    /// What it counted; a camera counts on from stream to stream.
+    /// Its counters; a camera's continue from stream to stream.
     pub fn counters(&self) -> &CaptureCounters {
         &self.counters
     }
 
-    /// For the watchdog.
+    /// The sign of life, for the watchdog.
     pub fn heartbeat(&self) -> &Heartbeat {
         &self.heartbeat
     }
 
-    /// Its pictures.
+    /// The broadcast of its pictures.
     pub fn broadcast(&self) -> &Broadcast {
         &self.broadcast
     }
 
-    /// The mode of the newest entry point: what is really on the air. The bit rate is not in the pictures, so `asked` gives it, and the frame rate where the
-    /// pictures do not say it. `None` before the first picture.
+    /// The actual mode on the air, from the newest entry point. The bit rate is not in the pictures, so `asked` gives
+    /// it, and the frame rate if the pictures do not state it. `None` before the first picture.
     pub fn mode(&self, asked: VideoMode) -> Option<VideoMode> {
         let format = self.broadcast.newest_entry_point()?.unit.format;
         let rate = format.frames_per_second.map(|rate| rate.round() as u32).filter(|rate| *rate > 0);
@@ -146,27 +147,27 @@ impl FeedStatus {
     }
 }
 
-/// Something that can publish.
+/// A source that can publish.
 pub trait Feed: Send {
-    /// Starts publishing. What runs must set [`CameraState::Stopped`] before it drops `publisher`.
+    /// Starts publishing. The feed must set [`CameraState::Stopped`] before it drops `publisher`.
     ///
-    /// The key frames that readers ask for reach it through [`Publisher::take_key_frame_request`].
+    /// Key frames that readers request reach it through [`Publisher::take_key_frame_request`].
     fn start(self: Box<Self>, publisher: Publisher, broadcast: Broadcast) -> std::io::Result<FeedHandle>;
 }
 
-/// A feed that runs, as its owner holds it.
+/// The owner's handle of a running feed.
 pub struct FeedHandle {
-    /// For everybody else.
+    /// The status for everybody else.
     pub status: FeedStatus,
-    /// Tells it to stop; must not block.
+    /// Requests a stop; must not block.
     pub stop: Box<dyn FnOnce() + Send>,
-    /// Completes when it has stopped; an error, which the sender's drop makes, says so as well.
+    /// Completes when it has stopped. An error means the same: the sender was dropped.
     pub ended: oneshot::Receiver<()>,
 }
 
 impl FeedHandle {
-    /// Stops it: what it still holds is published, and its broadcast is closed. False where that took longer than `deadline`: what hangs in the kernel
-    /// is left behind.
+    /// Stops it: pictures that it still holds are published, and its broadcast is closed. False if that took longer
+    /// than `deadline`: a thread that hangs in the kernel is left behind.
     pub async fn stop(self, deadline: Duration) -> bool {
         (self.stop)();
         tokio::time::timeout(deadline, self.ended).await.is_ok()

@@ -1,9 +1,11 @@
-//! What is on the air: feeds (cameras, commands), encoders, the broadcast that fans a stream out, its readers, and going live.
+//! Streams on the air: feeds (cameras, commands), encoders, the broadcast that fans a stream out, its readers, and
+//! going live.
 //!
-//! A [`feed`] publishes access units ([`capture`] is a camera's), [`broadcast`] hands them to readers, [`hls`], [`snapshot`] and [`recorder`] are readers, and [`live`] starts and stops
-//! streams and writes what happens to them into the store.
+//! A [`feed`] publishes access units ([`capture`] is a camera's), [`broadcast`] hands them to readers, [`hls`],
+//! [`snapshot`] and [`recorder`] are readers, and [`live`] starts and stops streams and writes their events into the
+//! store.
 //!
-//! Must not be here: HTTP, what a person may do, configuration files.
+//! Must not be here: HTTP, the rights of people, configuration files.
 #![forbid(unsafe_code)]
 
 pub mod broadcast;

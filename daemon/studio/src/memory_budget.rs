@@ -1,14 +1,15 @@
 //! One budget of memory for the process. Each stream and each connection takes its share of it, so that their sum is bounded and not only
 //! each of them.
 //!
-//! The budget is divided once: connections may have a quarter, segments that only slow viewers still hold an eighth, streams the rest. Streams
-//! divide theirs evenly, beyond what each needs at least. A share that shrinks because another stream has started is adhered to with the next
-//! picture or segment: the ring overtakes its slowest reader, the window drops its oldest segments. A stream whose least cannot be had is
-//! refused in words, and so is a connection (503).
+//! The budget is divided once: connections may have a quarter, segments that only slow viewers still hold an eighth,
+//! streams the rest. Streams divide theirs evenly, beyond the least that each needs. A share that shrinks because
+//! another stream has started takes effect with the next picture or segment: the ring overtakes its slowest reader, the
+//! window drops its oldest segments. A stream that cannot get its least is refused with an explanation, and so is a
+//! connection (503).
 //!
 //! Not counted are the program itself, encoders and the heap of handlers: [`limit`] leaves a margin for them.
 //!
-//! Must not be here: what the parts do with their shares.
+//! Must not be here: the use that the parts make of their shares.
 
 pub mod limit;
 
@@ -18,17 +19,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 
-/// What a connection costs: buffers of hyper and the task, without the kernel's.
+/// Memory of a connection: buffers of hyper and the task, without the kernel's.
 pub const CONNECTION_BYTES: u64 = 24 << 10;
-/// Most that the ring of one stream takes: 8 s at 8 Mb/s, longer than known stalls of SD cards.
+/// The most that the ring of one stream takes: 8 s at 8 Mb/s, longer than known stalls of SD cards.
 const RING_MOST: u64 = 8 << 20;
-/// The part of a stream's share that is its ring's; the rest is its window's.
+/// The divisor for the ring's part of a stream's share; the rest belongs to its window.
 const RING_PART: u64 = 4;
 
 /// Least share of a stream, however low its bitrate.
 const STREAM_LEAST: u64 = 2 << 20;
 
-/// What memory is used for.
+/// The uses of memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     /// Coded pictures that readers have yet to take.
@@ -42,10 +43,10 @@ pub enum Part {
 }
 
 impl Part {
-    /// All of them.
+    /// All uses.
     pub const ALL: [Self; 4] = [Self::Rings, Self::Windows, Self::Retired, Self::Connections];
 
-    /// As `/metrics` names it.
+    /// The name in `/metrics`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Rings => "rings",
@@ -56,7 +57,7 @@ impl Part {
     }
 }
 
-/// The budget of the process; clones are the same.
+/// The budget of the process; clones share it.
 #[derive(Clone, Debug)]
 pub struct MemoryBudget(Arc<Inner>);
 
@@ -72,11 +73,11 @@ struct Inner {
 #[derive(Debug, Default)]
 struct Streams {
     count: u64,
-    /// Sum of what each needs at least.
+    /// Sum of the least that each needs.
     least: u64,
 }
 
-/// There is no memory for one more stream.
+/// There is not enough memory for one more stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "there is not enough memory for another stream: it needs {} MB, and {} MB are free. End a stream, or choose a lower bitrate",
@@ -86,12 +87,12 @@ struct Streams {
 pub struct NoMemory {
     /// Bytes that it needs at least.
     pub needed: u64,
-    /// Bytes that can be had.
+    /// Bytes that are available.
     pub free: u64,
 }
 
 impl MemoryBudget {
-    /// A budget of so many bytes.
+    /// A budget of this many bytes.
     pub fn of(bytes: u64) -> Self {
         Self(Arc::new(Inner {
             bytes,
@@ -101,7 +102,7 @@ impl MemoryBudget {
         }))
     }
 
-    /// All of it, in bytes.
+    /// The whole budget, in bytes.
     pub fn bytes(&self) -> u64 {
         self.0.bytes
     }
@@ -111,7 +112,7 @@ impl MemoryBudget {
         self.0.used[part as usize].load(Ordering::Relaxed)
     }
 
-    /// As many connections as may be open at once.
+    /// The most connections that may be open at once.
     pub fn connections(&self) -> usize {
         usize::try_from(self.0.bytes / 4 / CONNECTION_BYTES).unwrap_or(usize::MAX)
     }
@@ -126,7 +127,8 @@ impl MemoryBudget {
         self.0.bytes / 8 * 5
     }
 
-    /// Completes when more retired bytes are held than may be. Answers that hold them are then to be cut, the oldest first.
+    /// Completes when more retired bytes are held than allowed. The answers that hold them must then be cut, the oldest
+    /// first.
     pub async fn retired_is_over(&self) {
         loop {
             let told = self.0.retired_is_over.notified();
@@ -137,8 +139,8 @@ impl MemoryBudget {
         }
     }
 
-    /// What a stream needs at least: the five target durations that a playlist covers in any case (`LiveWindow`), a segment that was listed
-    /// just before, the one in the making, and its ring.
+    /// The least memory of a stream: the five target durations that a playlist covers in any case (`LiveWindow`), a
+    /// segment that was listed just before, the one being written, and its ring.
     pub fn least_of_stream(bitrate_kbps: u32, target: Duration) -> u64 {
         let segments = f64::from(bitrate_kbps) * 125.0 * target.as_secs_f64() * 7.0;
         (segments as u64 / (RING_PART - 1) * RING_PART).max(STREAM_LEAST)
@@ -156,20 +158,20 @@ impl MemoryBudget {
         Ok(StreamShare(Arc::new(Admitted { budget: self.clone(), least })))
     }
 
-    /// Memory that is counted as long as this is held.
+    /// Counts `bytes` as long as the result is held.
     pub fn hold(&self, part: Part, bytes: u64) -> Held {
         let mut held = Held { budget: self.clone(), part, bytes: 0 };
         held.set(bytes);
         held
     }
 
-    /// Each change under the lock is one step: a panic leaves nothing half done.
+    /// Each change under the lock is one step: a panic leaves no half-made change.
     fn streams(&self) -> MutexGuard<'_, Streams> {
         self.0.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// One stream's share; clones are the same. It is given back when the last is dropped.
+/// One stream's share; clones share it. It is released when the last one is dropped.
 #[derive(Clone)]
 pub struct StreamShare(Arc<Admitted>);
 
@@ -193,7 +195,7 @@ impl fmt::Debug for StreamShare {
 }
 
 impl StreamShare {
-    /// A share of a budget of its own, for a stream that nobody has admitted: 8 MiB for its ring.
+    /// A share of its own budget, for a stream that was not admitted: 8 MiB for its ring.
     pub fn usual() -> Self {
         let budget = MemoryBudget::of(RING_MOST * RING_PART * 8 / 5);
         let streams = Streams { count: 1, least: 0 };
@@ -201,7 +203,7 @@ impl StreamShare {
         Self(Arc::new(Admitted { budget, least: 0 }))
     }
 
-    /// All that the stream may hold now. Changes as streams come and go.
+    /// The bytes that the stream may hold now. The number changes as streams come and go.
     fn bytes(&self) -> u64 {
         let budget = &self.0.budget;
         let streams = budget.streams();
@@ -221,7 +223,7 @@ impl StreamShare {
         usize::try_from(bytes - (bytes / RING_PART).min(RING_MOST)).unwrap_or(usize::MAX)
     }
 
-    /// Memory that is counted as long as this is held.
+    /// Counts `bytes` as long as the result is held.
     pub fn hold(&self, part: Part, bytes: u64) -> Held {
         self.0.budget.hold(part, bytes)
     }
@@ -236,10 +238,10 @@ pub struct Held {
 }
 
 impl Held {
-    /// It is so many bytes now.
+    /// Changes the number of bytes.
     pub fn set(&mut self, bytes: u64) {
         let used = &self.budget.0.used[self.part as usize];
-        // Wraps around and back again where it shrinks.
+        // Adds a wrapped negative number when it shrinks.
         used.fetch_add(bytes.wrapping_sub(self.bytes), Ordering::Relaxed);
         self.bytes = bytes;
         if self.part == Part::Retired && self.budget.used(Part::Retired) > self.budget.retired_most() {
@@ -247,7 +249,7 @@ impl Held {
         }
     }
 
-    /// It is used for something else now.
+    /// Moves the bytes to another use.
     pub fn move_to(&mut self, part: Part) {
         let bytes = self.bytes;
         self.set(0);
@@ -329,7 +331,8 @@ mod tests {
     }
 
     proptest! {
-        /// However many streams come and go: what all may hold is never more than there is for streams, and each may hold its least.
+        /// However many streams come and go, the sum of their shares never exceeds the budget for streams, and each may
+        /// hold its least.
         #[test]
         fn the_shares_never_exceed_the_budget(steps in prop::collection::vec((any::<bool>(), 0..20 * MIB), 1..60)) {
             let budget = MemoryBudget::of(100 * MIB);

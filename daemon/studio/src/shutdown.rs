@@ -1,14 +1,14 @@
-//! Steps of the daemon's end that each have a deadline (design §2), and the deadlines of those that are the studio's.
+//! Steps of the daemon's shutdown that each have a deadline (design §2), and the deadlines of the studio's steps.
 
 use std::future::Future;
 use std::time::Duration;
 
-/// For the capture threads to drain their encoders and end.
+/// Time for the capture threads to drain their encoders and end.
 pub const CAPTURE: Duration = Duration::from_secs(3);
-/// For the hls reader to write `EXT-X-ENDLIST`.
+/// Time for the hls reader to write `EXT-X-ENDLIST`.
 pub const READERS: Duration = Duration::from_secs(1);
 
-/// Runs one step of the shutdown; one that takes longer than its deadline is left behind and said.
+/// Runs one step of the shutdown; one that takes longer than its deadline is left behind and logged.
 pub async fn step<T>(what: &str, deadline: Duration, work: impl Future<Output = T>) -> Option<T> {
     let done = tokio::time::timeout(deadline, work).await.ok();
     if done.is_none() {

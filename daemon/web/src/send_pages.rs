@@ -11,8 +11,9 @@ use std::time::Duration;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
-/// Bytes that the kernel takes for a connection and cannot send yet. By default it takes up to 4 MiB (`tcp_wmem`): a whole segment, for a peer that
-/// takes nothing, which no deadline here sees, and whose memory stays after the budget has forgotten it.
+/// Bytes that the kernel takes for a connection and cannot send yet. By default it takes up to 4 MiB (`tcp_wmem`): a
+/// whole segment for a peer that takes nothing. No deadline here would notice, and its memory would stay after the
+/// budget has released it.
 const UNSENT: u32 = 64 << 10;
 
 /// A stream that can send pages.

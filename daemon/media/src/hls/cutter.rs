@@ -451,7 +451,7 @@ mod tests {
                 }
                 match cut.place {
                     Place::NewSegment { independent, .. } => {
-                        prop_assert!(independent || segment_open, "only an open segment may be followed by a dependent one");
+                        prop_assert!(independent || segment_open, "the first segment begins at an entry point");
                         prop_assert_eq!(independent, is_entry);
                         (part_begins, segment_open) = (Some(at), true);
                     }

@@ -216,7 +216,8 @@ fn every_cut_of_a_backup_is_refused() {
     // Cuts at a sector's end and one byte beside it: an interrupted upload or a full card cuts a file anywhere.
     for length in (0..whole.len()).filter(|length| [0, 1, 511].contains(&(length % 512))) {
         std::fs::write(&cut, &whole[..length]).unwrap();
-        let error = Backup::check(&cut, at(60)).err().unwrap_or_else(|| panic!("{length} bytes are accepted"));
+        let error =
+            Backup::check(&cut, at(60)).err().unwrap_or_else(|| panic!("{length} bytes are accepted"));
         assert!(matches!(error, StoreError::Damaged { .. }), "{error} at {length}");
     }
     std::fs::write(&cut, &whole).unwrap();

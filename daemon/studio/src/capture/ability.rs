@@ -1,7 +1,7 @@
 //! The sizes, rates and bit rates that a configured camera and this board's encoders can do; for any other request, the nearest in words.
 //!
-//! It uses the decision that opens the camera (`choice`): a mode is offered if choosing for it gives exactly that mode. Must not be here: how
-//! anything is opened, who asks.
+//! It uses the decision that opens the camera (`choice`): a mode is offered if choosing for it gives exactly that mode.
+//! Must not be here: opening of devices, and rights.
 
 use super::choice::{ChosenEncoder, ChosenSource, asks_the_board, choose};
 use super::software;
@@ -14,14 +14,14 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::RangeInclusive;
 
-/// The highest rate that may be asked for, frames per second, as in `perch.toml`.
+/// The highest rate that may be requested, frames per second, as in `perch.toml`.
 const MOST_FRAMES: u32 = 120;
-/// Rates are offered as whole numbers: 29.97 is 30.
+/// Rates are offered as whole numbers: 29.97 counts as 30.
 const RATE_TOLERANCE: f64 = 0.1;
-/// Macroblocks (16x16) a second that boards' hardware encoders keep up with: 1920x1080 at 30, 1280x720 at 60 (ITU-T H.264 table A-1, level 4).
-/// They accept more, and then lose frames.
+/// Macroblocks (16x16) per second that boards' hardware encoders can code: 1920x1080 at 30, 1280x720 at 60 (ITU-T H.264
+/// table A-1, level 4). They accept more, and then lose frames.
 const HARDWARE_MACROBLOCKS: u32 = 245_760;
-/// Sizes of a range that are offered by name.
+/// Sizes of a range that are offered individually.
 const USUAL_SIZES: [(u32, u32); 9] = [
     (320, 180),
     (320, 240),
@@ -33,12 +33,12 @@ const USUAL_SIZES: [(u32, u32); 9] = [
     (1920, 1080),
     (3840, 2160),
 ];
-/// Rates of a range that are offered by name.
+/// Rates of a range that are offered individually.
 const USUAL_RATES: [u32; 8] = [5, 10, 15, 20, 25, 30, 50, 60];
-/// How many possible sizes an error names.
+/// Number of possible sizes that an error names.
 const NAMED: usize = 5;
 
-/// What can be asked for.
+/// The modes and bit rates that may be requested.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ability {
     /// Sizes, largest first, each with its rates; also the usual sizes within [`Self::any_size`].
@@ -52,18 +52,18 @@ pub struct Ability {
 /// A size and its rates.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AbleMode {
-    /// Pixels.
+    /// Width in pixels.
     pub width: u32,
-    /// Pixels.
+    /// Height in pixels.
     pub height: u32,
     /// Its rates.
     pub rates: Rates,
 }
 
-/// Frames in a second.
+/// Frame rates, frames per second.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rates {
-    /// These, highest first.
+    /// Exactly these, highest first.
     Listed(Vec<u32>),
     /// Every whole number from 1 to this.
     UpTo(u32),
@@ -72,9 +72,9 @@ pub enum Rates {
 /// A range of sizes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AnySize {
-    /// Pixels.
+    /// Widths in pixels.
     pub width: Steps,
-    /// Pixels.
+    /// Heights in pixels.
     pub height: Steps,
     /// Its rates.
     pub rates: Rates,
@@ -83,25 +83,25 @@ pub struct AnySize {
 /// Even numbers of pixels from `least` to `most`, `step` apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Steps {
-    /// Smallest.
+    /// Smallest number.
     pub least: u32,
-    /// Largest.
+    /// Largest number.
     pub most: u32,
-    /// Distance between two.
+    /// Distance between two numbers.
     pub step: u32,
 }
 
 /// A mode that is not possible, and the nearest that are.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Unable {
-    /// No such size.
+    /// The size is not possible.
     #[error("{width}x{height} is not possible; this camera can do {can}")]
     Size {
-        /// Pixels, as asked for.
+        /// Requested width in pixels.
         width: u32,
-        /// Pixels, as asked for.
+        /// Requested height in pixels.
         height: u32,
-        /// The sizes that are possible, in words.
+        /// The possible sizes, in words.
         can: String,
     },
     /// The size is possible, the rate is not.
@@ -109,27 +109,27 @@ pub enum Unable {
         "{frames_per_second} frames per second are not possible at {width}x{height}; this camera can do {can}"
     )]
     Rate {
-        /// Pixels.
+        /// Width in pixels.
         width: u32,
-        /// Pixels.
+        /// Height in pixels.
         height: u32,
-        /// As asked for.
+        /// The requested rate.
         frames_per_second: u32,
-        /// The rates that are possible, in words.
+        /// The possible rates, in words.
         can: String,
     },
-    /// Not at this bit rate.
+    /// The bit rate is not possible.
     #[error("{bitrate_kbps} kbit/s are not possible; {can}")]
     Bitrate {
-        /// 1000 bit/s, as asked for.
+        /// The requested bit rate, in 1000 bit/s.
         bitrate_kbps: u32,
-        /// The bit rates that are possible, in words.
+        /// The possible bit rates, in words.
         can: String,
     },
 }
 
 impl Unable {
-    /// The field of the request that it is about, as the API names it.
+    /// The field of the request that the error is about, as the API names it.
     pub fn field(&self) -> &'static str {
         match self {
             Self::Size { .. } => "width",
@@ -140,13 +140,13 @@ impl Unable {
 }
 
 impl Ability {
-    /// Probes the board, which blocks for some milliseconds. Fails when there is no such camera now.
+    /// Probes the board, which blocks for some milliseconds. Fails when the camera is missing now.
     pub fn find_out(wanted: &config::Camera) -> Result<Self, SourceError> {
         let board = if asks_the_board(wanted) { probe() } else { ProbeReport::default() };
         Self::on_board(&board, wanted)
     }
 
-    /// Of a configured camera on a board with these devices.
+    /// The ability of a configured camera on a board with these devices.
     pub fn on_board(board: &ProbeReport, wanted: &config::Camera) -> Result<Self, SourceError> {
         let choice = choose(board, wanted, &[]).choice?;
         let (modes, any_size) = match choice.source {
@@ -156,7 +156,7 @@ impl Ability {
             ChosenSource::Libcamera { .. } => (Vec::new(), Some(any_through_libcamera())),
         };
         let bitrate_kbps = match wanted.source {
-            // The program's arguments decide it.
+            // The program's arguments determine it.
             SourceKind::Command => wanted.bitrate_kbps..=wanted.bitrate_kbps,
             _ => *BITRATE_KBPS.start() as u32..=*BITRATE_KBPS.end() as u32,
         };
@@ -165,7 +165,7 @@ impl Ability {
         Ok(ability)
     }
 
-    /// Whether `mode` is possible.
+    /// An error unless `mode` is possible.
     pub fn check(&self, mode: &VideoMode) -> Result<(), Unable> {
         let VideoMode { width, height, frames_per_second, bitrate_kbps } = *mode;
         let rates: Vec<&Rates> = self.rates_at(width, height).collect();
@@ -226,7 +226,7 @@ impl Ability {
 }
 
 impl Rates {
-    /// Whether this rate is among them.
+    /// True if this rate can be requested.
     pub fn contain(&self, frames_per_second: u32) -> bool {
         match self {
             Self::Listed(rates) => rates.contains(&frames_per_second),
@@ -261,7 +261,7 @@ impl fmt::Display for Rates {
 }
 
 impl Steps {
-    /// Of a driver's range, with even numbers only and within `bounds`; `None` when nothing is left.
+    /// The even numbers of a driver's range within `bounds`; `None` when there are none.
     fn of((smallest, largest, step): (u32, u32, u32), bounds: &RangeInclusive<u32>) -> Option<Self> {
         let step = step.max(1);
         if !smallest.is_multiple_of(2) && step.is_multiple_of(2) {
@@ -276,13 +276,13 @@ impl Steps {
         (least <= most).then(|| Self { least, most: least + (most - least) / step * step, step })
     }
 
-    /// Whether this number is one of them.
+    /// True if this number can be requested.
     pub fn contain(&self, pixels: u32) -> bool {
         (self.least..=self.most).contains(&pixels) && (pixels - self.least).is_multiple_of(self.step)
     }
 }
 
-/// The one mode of a configured program.
+/// The only mode of a configured program.
 fn as_configured(wanted: &config::Camera) -> AbleMode {
     let rate = (wanted.frames_per_second.round() as u32).max(1);
     AbleMode { width: wanted.width, height: wanted.height, rates: Rates::Listed(vec![rate]) }
@@ -296,14 +296,14 @@ fn high() -> RangeInclusive<u32> {
     *HEIGHT.start() as u32..=*HEIGHT.end() as u32
 }
 
-/// Sizes of the test pattern: those of its encoder.
+/// Sizes of the test pattern, which are those of its encoder.
 fn any_pattern(board: &ProbeReport, wanted: &config::Camera) -> AnySize {
     let hardware = board.encoders.iter().filter(|encoder| encoder.codes_h264());
     let (most_width, most_height) = match wanted.encoder {
         EncoderKind::V4l2M2m => {
             hardware.filter_map(|encoder| encoder.largest).max().unwrap_or(software::LARGEST)
         }
-        // Software codes what the hardware cannot.
+        // Software codes sizes that the hardware cannot.
         _ => software::LARGEST,
     };
     let steps = |bounds: &RangeInclusive<u32>, most: u32| Steps {
@@ -318,7 +318,8 @@ fn any_pattern(board: &ProbeReport, wanted: &config::Camera) -> AnySize {
     }
 }
 
-/// libcamera scales to any size. Neither the Raspberry Pi's encoder nor a Pi 5's CPU keeps up with more than 1920x1080 at 30.
+/// libcamera scales to any size. Neither the Raspberry Pi's encoder nor a Pi 5's CPU can code more than 1920x1080 at
+/// 30.
 fn any_through_libcamera() -> AnySize {
     let steps = |bounds: RangeInclusive<u32>, most| Steps { least: *bounds.start(), most, step: 2 };
     AnySize { width: steps(wide(), 1920), height: steps(high(), 1080), rates: Rates::UpTo(30) }
@@ -348,7 +349,7 @@ fn of_camera(
         }
     }
     if camera.formats.iter().any(|format| format.pixel_format().is_some() && format.sizes.is_empty()) {
-        // A camera that lists no sizes is asked for the configured one.
+        // For a camera that lists no sizes, the configured one is tried.
         sizes.insert((wanted.width, wanted.height));
     }
     let modes = sizes.into_iter().filter_map(|(width, height)| {
@@ -358,7 +359,7 @@ fn of_camera(
     (modes.collect(), any_size)
 }
 
-/// Tries one mode after the other on `choose`.
+/// Tries modes, one after another, on `choose`.
 struct Asked<'a> {
     board: &'a ProbeReport,
     wanted: &'a config::Camera,
@@ -366,7 +367,7 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// Whether choosing for this mode gives this mode.
+    /// True if choosing for this mode gives exactly this mode.
     fn is_able(&self, width: u32, height: u32, rate: u32) -> bool {
         if !wide().contains(&width)
             || !high().contains(&height)
@@ -392,7 +393,7 @@ impl Asked<'_> {
             && (mode.frames_per_second - f64::from(rate)).abs() <= RATE_TOLERANCE
     }
 
-    /// The rates at a size; `None` when there is none.
+    /// The rates at a size; `None` when there are none.
     fn rates(&self, width: u32, height: u32) -> Option<Rates> {
         let usable = self.camera.formats.iter().filter(|format| format.pixel_format().is_some());
         let mut announced = BTreeSet::new();
@@ -404,7 +405,7 @@ impl Asked<'_> {
                 announced.extend(entry.iter().filter_map(|rate| whole(*rate)));
             }
         }
-        // A camera that announces no rates is assumed to give any.
+        // A camera that announces no rates is assumed to support any.
         if says_nothing && self.is_able(width, height, 1) {
             let most = (1..=MOST_FRAMES).rev().find(|rate| self.is_able(width, height, *rate))?;
             return Some(Rates::UpTo(most));
@@ -414,7 +415,7 @@ impl Asked<'_> {
         (!rates.is_empty()).then_some(Rates::Listed(rates))
     }
 
-    /// The part of a driver's range of sizes that can be coded.
+    /// The part of a driver's range of sizes that an encoder can code.
     fn range(&self, width: (u32, u32, u32), height: (u32, u32, u32)) -> Option<AnySize> {
         let largest = self.largest();
         let width = Steps::of(width, &(*wide().start()..=largest.0.min(*wide().end())))?;
@@ -423,7 +424,7 @@ impl Asked<'_> {
         Some(AnySize { rates: self.rates(width.most, height.most)?, width, height })
     }
 
-    /// The largest picture that can be coded at all, pixels.
+    /// The largest picture that any permitted encoder can code, in pixels.
     fn largest(&self) -> (u32, u32) {
         match self.wanted.encoder {
             EncoderKind::None => (u32::MAX, u32::MAX),
@@ -436,7 +437,7 @@ impl Asked<'_> {
     }
 }
 
-/// The rates that each entry with this size announces.
+/// The rates of each entry that includes this size.
 fn entries_at(format: &FormatReport, width: u32, height: u32) -> impl Iterator<Item = &[f64]> {
     let has = move |sizes: &FrameSizes| match *sizes {
         FrameSizes::Discrete { width: w, height: h } => (w, h) == (width, height),
@@ -445,7 +446,7 @@ fn entries_at(format: &FormatReport, width: u32, height: u32) -> impl Iterator<I
     format.sizes.iter().filter(move |entry| has(&entry.sizes)).map(|entry| entry.frames_per_second.as_slice())
 }
 
-/// The whole number that a rate is called by, within what may be asked for.
+/// A rate rounded to a whole number, within the bounds for requests.
 fn whole(rate: f64) -> Option<u32> {
     let whole = rate.round();
     ((whole - rate).abs() <= RATE_TOLERANCE && (1.0..=f64::from(MOST_FRAMES)).contains(&whole))

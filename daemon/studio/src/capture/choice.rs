@@ -1,6 +1,6 @@
-//! Chooses one camera, one mode and one encoder from the board's report and the configuration, and says in words why not the others. Pure: the
-//! same report and configuration give the same choice in `perchd probe`, at the start and on the page. It goes by capabilities and by no board's
-//! name.
+//! Chooses one camera, one mode and one encoder from the board's report and the configuration, and explains why not the
+//! others. Pure: the same report and configuration give the same choice in `perchd probe`, at startup and on the page.
+//! It uses capabilities, never the board's name.
 
 use super::libcamera;
 use super::source::SourceError;
@@ -10,10 +10,10 @@ use perch_device::probe::{CameraReport, EncoderReport, ProbeReport, ProblemKind}
 use perch_device::{Mode, PixelFormat};
 use std::path::{Path, PathBuf};
 
-/// The formats that an encoder can be fed with, best first: fewest bytes to move, MJPEG last because it has to be decoded.
+/// The formats that can feed an encoder, best first: fewest bytes to move, MJPEG last because it must be decoded.
 const TO_ENCODE: [PixelFormat; 4] =
     [PixelFormat::Nv12, PixelFormat::I420, PixelFormat::Yuyv, PixelFormat::Mjpeg];
-/// The CPU of a small board does not keep up with larger pictures, pixels.
+/// Pixels of the largest picture that the CPU of a small board can code in time.
 const SOFTWARE_PIXELS: u64 = 1280 * 720;
 /// Buffers on each side of a hardware encoder (`perch_device::v4l2::encoder`).
 const ENCODER_BUFFERS: u64 = 4;
@@ -21,13 +21,13 @@ const ENCODER_BUFFERS: u64 = 4;
 /// A source and its encoder.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Choice {
-    /// Where pictures come from.
+    /// The origin of the pictures.
     pub source: ChosenSource,
-    /// What codes them.
+    /// The encoder of the pictures.
     pub encoder: ChosenEncoder,
 }
 
-/// Where pictures come from.
+/// The origin of the pictures.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ChosenSource {
     /// Colour bars with the time, in the configured size.
@@ -36,25 +36,25 @@ pub enum ChosenSource {
     Command,
     /// A camera and the mode to run it in.
     V4l2 {
-        /// Which.
+        /// The camera.
         camera: CameraReport,
-        /// The nearest to what was asked for.
+        /// The mode nearest to the requested one.
         mode: Mode,
     },
     /// A CSI camera whose pictures come through libcamera, by its program (`super::libcamera`).
     Libcamera {
-        /// Which.
+        /// The camera.
         camera: CameraReport,
-        /// `rpicam-vid`.
+        /// Path of `rpicam-vid`.
         program: PathBuf,
-        /// From 0, among the cameras that need libcamera.
+        /// Its number, from 0, among the cameras that need libcamera.
         number: usize,
-        /// The board has no encoder that the program could use.
+        /// True if the board has no encoder that the program could use.
         codes_in_software: bool,
     },
 }
 
-/// What codes pictures.
+/// The encoder of the pictures.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ChosenEncoder {
     /// The source gives coded pictures.
@@ -65,25 +65,25 @@ pub enum ChosenEncoder {
     Software,
 }
 
-/// A choice, or why there is none, and why the others were not chosen.
+/// A choice, or why there is none, with the reasons against the others.
 #[derive(Debug)]
 pub struct Verdict {
-    /// What to open, or what is missing and what the owner can do.
+    /// The source and encoder to open, or an error that says what is missing and what the owner can do.
     pub choice: Result<Choice, SourceError>,
     /// Why the others were not chosen, a sentence each.
     pub reasons: Vec<String>,
 }
 
-/// An encoder that failed lately.
+/// An encoder that failed recently.
 #[derive(Clone, Debug)]
 pub struct Excluded {
     /// Its node.
     pub path: PathBuf,
-    /// In words.
+    /// The reason, in words.
     pub why: String,
 }
 
-/// Whether the choice depends on the board.
+/// True if the choice depends on the board.
 pub fn asks_the_board(wanted: &config::Camera) -> bool {
     match wanted.source {
         SourceKind::Auto | SourceKind::V4l2 => true,
@@ -92,7 +92,7 @@ pub fn asks_the_board(wanted: &config::Camera) -> bool {
     }
 }
 
-/// Chooses. Encoders in `excluded` are not considered.
+/// Makes the choice. Encoders in `excluded` are not considered.
 pub fn choose(board: &ProbeReport, wanted: &config::Camera, excluded: &[Excluded]) -> Verdict {
     let mut chooser = Chooser { board, wanted, excluded, reasons: Vec::new() };
     let choice = chooser.choose();
@@ -100,7 +100,7 @@ pub fn choose(board: &ProbeReport, wanted: &config::Camera, excluded: &[Excluded
 }
 
 impl Choice {
-    /// In words.
+    /// Describes the choice in words.
     pub fn describe(&self) -> String {
         let source = match &self.source {
             ChosenSource::TestPattern => "the test pattern".to_owned(),
@@ -142,7 +142,8 @@ impl<'a> Chooser<'a> {
             SourceKind::V4l2 => self.camera().and_then(|camera| self.with_camera(camera)),
             SourceKind::Auto => match self.camera() {
                 Ok(camera) => self.with_camera(camera),
-                // A camera that the configuration names is waited for; the test pattern would hide that it is missing.
+                // The daemon waits for a camera that the configuration names; the test pattern would hide that it is
+                // missing.
                 Err(error) if self.wanted.device.is_some() => Err(error),
                 Err(error) => {
                     self.say(format!("The test pattern stands in: {error}."));
@@ -323,7 +324,7 @@ impl<'a> Chooser<'a> {
         let modes = TO_ENCODE.iter().filter_map(|format| self.nearest(camera, *format, size));
         modes.min_by(|a, b| {
             let off = |mode: &Mode| mode.width.abs_diff(size.0) + mode.height.abs_diff(size.1);
-            // Rounded: one frame a second more is not worth decoding JPEG.
+            // Rounded: one more frame per second is not worth decoding JPEG.
             let short = |mode: &Mode| (wanted - mode.frames_per_second).max(0.0).round() as u32;
             (off(a), short(a), !as_it_comes(a.format)).cmp(&(off(b), short(b), !as_it_comes(b.format)))
         })
@@ -333,7 +334,7 @@ impl<'a> Chooser<'a> {
         nearest_mode(&camera.formats, format, size.0, size.1, self.wanted.frames_per_second)
     }
 
-    /// The board's H.264 encoder for pictures of this size, where there is one.
+    /// The board's H.264 encoder for pictures of this size, if it has one.
     fn hardware(&mut self, width: u32, height: u32) -> Option<&'a EncoderReport> {
         let mut none = true;
         for encoder in self.board.encoders.iter().filter(|encoder| encoder.codes_h264()) {
@@ -375,7 +376,7 @@ impl<'a> Chooser<'a> {
         })
     }
 
-    /// The error where the configuration demands the hardware encoder; the last reason says what is wrong.
+    /// The error if the configuration demands the hardware encoder; the last reason says what is wrong.
     fn no_hardware(&mut self) -> SourceError {
         let why = self.reasons.pop().unwrap_or_default();
         SourceError::Mode(format!("{why} Use encoder = \"auto\" or \"software\"."))
@@ -391,13 +392,13 @@ impl<'a> Chooser<'a> {
     }
 }
 
-/// Whether a camera is the one at `device`: its node or one of udev's links to it.
+/// True if a camera is the one at `device`: its node or one of udev's links to it.
 fn is_at(camera: &CameraReport, device: &Path) -> bool {
     let links = [camera.identity.by_id.as_deref(), camera.identity.by_path.as_deref()];
     camera.path == device || links.contains(&Some(device))
 }
 
-/// Contiguous memory that an encoder takes, bytes: its frames in 4:2:0 and as many coded pictures.
+/// Contiguous memory that an encoder takes, bytes: its frames in 4:2:0, and the same number of coded pictures.
 fn contiguous_bytes(width: u32, height: u32) -> u64 {
     // Heights are rounded up to whole macroblocks, rows to 64 bytes.
     let pixels = u64::from(width.next_multiple_of(64)) * u64::from(height.next_multiple_of(16));

@@ -1,6 +1,6 @@
 //! The picture controls that people have set, applied again whenever a camera is opened, because cameras forget them without power.
 //!
-//! Must not be here: keeping them over restarts (the store), what controls are (`perch-device`).
+//! Must not be here: storing them across restarts (the store), and the controls themselves (`perch-device`).
 
 use super::choice::{ChosenSource, asks_the_board, choose};
 use super::source::SourceError;
@@ -31,12 +31,13 @@ pub enum SetError {
 }
 
 impl KeptControls {
-    /// Remembers all values that were ever set for a camera.
+    /// Remembers all values that were set for a camera.
     pub fn keep(&self, camera: &str, values: Values) {
         self.all().insert(camera.to_owned(), values);
     }
 
-    /// Applies the remembered values to a camera that was just opened. Values that it refuses are skipped: it gives pictures without them.
+    /// Applies the remembered values to a camera that was just opened. Values that it refuses are skipped, because it
+    /// gives pictures without them.
     pub fn apply(&self, camera: &str, node: &Path) {
         let values = self.all().get(camera).cloned().unwrap_or_default();
         let values: Vec<(&str, i32)> = values.iter().map(|(key, value)| (key.as_str(), *value)).collect();
@@ -55,12 +56,13 @@ impl KeptControls {
     }
 }
 
-/// All controls of a configured camera; none where its pictures do not come from V4L2. Probes the board, which blocks for some milliseconds.
+/// All controls of a configured camera; none if its pictures do not come from V4L2. Probes the board, which blocks for
+/// some milliseconds.
 pub fn list(wanted: &config::Camera) -> Result<Vec<Control>, SourceError> {
     Ok(node(wanted)?.map(|node| controls::list(&node)).transpose()?.unwrap_or_default())
 }
 
-/// Sets some, all or none; returns all controls with their new values.
+/// Sets controls, all or none; returns all controls with their new values.
 pub fn set(wanted: &config::Camera, values: &Values) -> Result<Vec<Control>, SetError> {
     let values: Vec<(&str, i32)> = values.iter().map(|(key, value)| (key.as_str(), *value)).collect();
     match (node(wanted)?, values.first()) {
@@ -79,7 +81,7 @@ fn node(wanted: &config::Camera) -> Result<Option<PathBuf>, SourceError> {
     }
     match choose(&probe(), wanted, &[]).choice?.source {
         ChosenSource::V4l2 { camera, .. } => Ok(Some(camera.path)),
-        // libcamera sets those of a CSI sensor, and rpicam-vid takes them only when it starts.
+        // libcamera sets the controls of a CSI sensor, and rpicam-vid takes them only when it starts.
         ChosenSource::TestPattern | ChosenSource::Command | ChosenSource::Libcamera { .. } => Ok(None),
     }
 }

@@ -1,16 +1,17 @@
-//! Interlaced pictures (grabbers of analogue video, some HDMI receivers) made progressive: one field is kept, and the rows between are the
-//! mean of their neighbours.
+//! Makes interlaced pictures (from grabbers of analogue video, some HDMI receivers) progressive: one field is kept, and
+//! the rows between are the mean of their neighbours.
 //!
-//! The two fields of a picture are taken a fiftieth or sixtieth of a second apart, so whatever moves is torn into a comb where they are shown
-//! together. This way costs one copy and half of the vertical detail, and leaves no ghost of the other field. Rows of chroma belong to the
-//! fields like rows of luma, so it is done before 4:2:2 becomes 4:2:0 (Linux media userspace API, "Field Order").
+//! The two fields of a picture are taken a fiftieth or sixtieth of a second apart, so a moving object is torn into a
+//! comb if they are shown together. This method costs one copy and half of the vertical detail, and leaves no ghost of
+//! the other field. Rows of chroma belong to the fields like rows of luma, so it runs before 4:2:2 becomes 4:2:0 (Linux
+//! media userspace API, "Field Order").
 
 use super::i420::{check_planes, plane_sizes};
 use super::source::{RawFrame, RawSource, SourceError};
 use perch_device::{Picture, Plane};
 use std::time::Duration;
 
-/// A source of interlaced pictures, as progressive ones.
+/// Turns a source of interlaced pictures into one of progressive pictures.
 pub(super) struct Deinterlacer<S> {
     source: S,
     /// The planes one after the other, without padding; reused.
@@ -42,7 +43,7 @@ impl<S: RawSource> RawSource for Deinterlacer<S> {
     }
 }
 
-/// `picture`, whose planes are checked, with the rows of its top field only.
+/// `picture`, whose planes have been checked, with only the rows of its top field.
 fn deinterlaced<'a>(picture: &Picture<'_>, buffer: &'a mut Vec<u8>) -> Picture<'a> {
     let sizes = plane_sizes(picture);
     buffer.resize(sizes.iter().map(|(row_bytes, rows)| row_bytes * rows).sum(), 0);
@@ -59,7 +60,7 @@ fn deinterlaced<'a>(picture: &Picture<'_>, buffer: &'a mut Vec<u8>) -> Picture<'
     Picture { planes, ..*picture }
 }
 
-/// Copies every other row of `from`, and puts means between them.
+/// Copies every other row of `from`, and writes means between them.
 fn fill(to: &mut [u8], row_bytes: usize, from: Plane<'_>) {
     let mut kept = from.data.chunks(from.stride).step_by(2).map(|row| &row[..row_bytes]).peekable();
     for pair in to.chunks_mut(row_bytes * 2) {
@@ -79,7 +80,8 @@ mod tests {
     use perch_device::PixelFormat;
     use proptest::prelude::*;
 
-    /// A frame whose rows are `top` and `bottom` by turns, in every plane, as a picture whose content has moved between the fields.
+    /// A frame whose rows alternate between `top` and `bottom`, in every plane, as when the content has moved between
+    /// the fields.
     struct Combed {
         format: PixelFormat,
         height: u32,
@@ -134,7 +136,7 @@ mod tests {
         fill(&mut to, 1, Plane { data: &from, stride: 1 });
         assert_eq!(to, [10, 15, 20, 30, 40]);
         fill(&mut to[..4], 1, Plane { data: &from[..4], stride: 1 });
-        assert_eq!(to[..4], [10, 15, 20, 20], "below the last there is none");
+        assert_eq!(to[..4], [10, 15, 20, 20], "below the last row there is none");
     }
 
     #[test]

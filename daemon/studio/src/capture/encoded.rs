@@ -1,4 +1,4 @@
-//! Joins a source of frames and an encoder to a source of coded pictures.
+//! Joins a source of frames and an encoder into a source of coded pictures.
 
 use super::source::{CodedSource, FrameEncoder, Output, RawSource, SourceDescription, SourceError};
 use perch_device::CodedPicture;
@@ -9,7 +9,7 @@ use std::time::Duration;
 pub(super) struct Encoded<S, E> {
     source: S,
     encoder: E,
-    /// Coded pictures that were not yet returned; at most as many as the encoder holds.
+    /// Coded pictures that have not been returned yet; at most as many as the encoder holds.
     ready: VecDeque<CodedPicture>,
     /// Reused between calls.
     coded: Vec<CodedPicture>,
@@ -88,7 +88,7 @@ mod tests {
         }
     }
 
-    /// Holds two pictures back, as encoders with a pipeline do. A forced key frame is written as K.
+    /// Delays its output by two pictures, as encoders with a pipeline do. A forced key frame is written as K.
     #[derive(Default)]
     struct Late(VecDeque<CodedPicture>);
 

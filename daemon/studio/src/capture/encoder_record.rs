@@ -1,5 +1,5 @@
-//! Which hardware encoders failed lately. One that failed repeatedly is not used for a minute, so that the stream returns by another way. Shared by
-//! a camera's sources and its opener.
+//! Records hardware encoders that failed recently. One that failed repeatedly is not used for a minute, so that the
+//! stream returns by another way. A camera's sources and its opener share the record.
 
 use super::choice::Excluded;
 use std::collections::VecDeque;
@@ -9,9 +9,9 @@ use std::time::Duration;
 
 /// This many failures …
 const FAILURES: usize = 3;
-/// … within this time exclude an encoder, until the first of them is this long ago.
+/// … within this time exclude an encoder, until this time has passed since the first of them.
 const LATELY: Duration = Duration::from_mins(1);
-/// Most failures that are remembered.
+/// The most failures that are remembered.
 const KEPT: usize = 16;
 
 /// The failures of the last minute.
@@ -26,7 +26,7 @@ struct Failure {
 }
 
 impl EncoderRecord {
-    /// The encoder at `path` failed at `now`, on the monotonic clock; `why` in words.
+    /// Records that the encoder at `path` failed at `now`, on the monotonic clock; `why` in words.
     pub(super) fn failed(&self, path: &Path, why: String, now: Duration) {
         let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if failures.len() == KEPT {
@@ -35,7 +35,7 @@ impl EncoderRecord {
         failures.push_back(Failure { at: now, path: path.into(), why });
     }
 
-    /// Encoders to be left alone at `now`.
+    /// The encoders not to be used at `now`.
     pub(super) fn excluded(&self, now: Duration) -> Vec<Excluded> {
         let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         failures.retain(|failure| now.saturating_sub(failure.at) < LATELY);

@@ -17,7 +17,7 @@ pub(super) struct I420Buffer {
 /// Why a frame cannot be converted.
 #[derive(Debug, thiserror::Error, PartialEq)]
 pub(super) enum ConvertError {
-    /// A plane is smaller than size and stride demand.
+    /// A plane is smaller than size and stride require.
     #[error("torn frame: plane {plane} has {bytes} bytes where {expected} are needed")]
     Torn {
         /// Number of the plane.
@@ -27,30 +27,30 @@ pub(super) enum ConvertError {
         /// Bytes needed.
         expected: usize,
     },
-    /// Another size than this buffer's.
+    /// The size is not this buffer's.
     #[error("frame of {width}x{height} where {expected_width}x{expected_height} was agreed")]
     Size {
-        /// Pixels.
+        /// Width in pixels.
         width: u32,
-        /// Pixels.
+        /// Height in pixels.
         height: u32,
-        /// Pixels.
+        /// Width in pixels.
         expected_width: usize,
-        /// Pixels.
+        /// Height in pixels.
         expected_height: usize,
     },
-    /// A coded format.
+    /// The format is coded.
     #[error("frames of layout {0:?} cannot be converted, only decoded")]
     Layout(PixelFormat),
 }
 
 /// The three planes, for writing.
 pub(super) struct PlanesMut<'a> {
-    /// `width * height`.
+    /// Luma, `width * height` bytes.
     pub y: &'a mut [u8],
-    /// A quarter of it.
+    /// Cb, a quarter of that.
     pub u: &'a mut [u8],
-    /// A quarter of it.
+    /// Cr, a quarter of that.
     pub v: &'a mut [u8],
 }
 
@@ -64,24 +64,24 @@ impl I420Buffer {
         Self { width, height, data }
     }
 
-    /// Pixels.
+    /// Width in pixels.
     pub(super) fn width(&self) -> usize {
         self.width
     }
 
-    /// Pixels.
+    /// Height in pixels.
     pub(super) fn height(&self) -> usize {
         self.height
     }
 
-    /// Its planes, for writing.
+    /// The planes, for writing.
     pub(super) fn planes_mut(&mut self) -> PlanesMut<'_> {
         let (y, chroma) = self.data.split_at_mut(self.width * self.height);
         let (u, v) = chroma.split_at_mut(chroma.len() / 2);
         PlanesMut { y, u, v }
     }
 
-    /// As a frame for an encoder.
+    /// The picture as a frame for an encoder.
     pub(super) fn frame(&self, captured_at: Duration) -> RawFrame<'_> {
         let (y, chroma) = self.data.split_at(self.width * self.height);
         let (u, v) = chroma.split_at(chroma.len() / 2);

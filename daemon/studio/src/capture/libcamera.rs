@@ -1,10 +1,11 @@
-//! CSI cameras through `rpicam-vid`: its command line, and what its errors mean for the owner.
+//! CSI cameras through `rpicam-vid`: its command line, and the meaning of its errors for the owner.
 //!
-//! rpicam-vid uses the H.264 encoder of the driver `bcm2835-codec` where there is one, and x264 by its libav encoder otherwise (a Pi 5). It ends
-//! at an option that it does not know, so those that only some builds have are passed only where `--help` names them
-//! (<https://www.raspberrypi.com/documentation/computers/camera_software.html>; raspberrypi/rpicam-apps issues 626, 672, 735).
+//! rpicam-vid uses the H.264 encoder of the driver `bcm2835-codec` if there is one, and otherwise x264 through its
+//! libav encoder (a Pi 5). It exits at an option that it does not know, so options that only some builds have are
+//! passed only if `--help` names them (<https://www.raspberrypi.com/documentation/computers/camera_software.html>;
+//! raspberrypi/rpicam-apps issues 626, 672, 735).
 //!
-//! Must not be here: which camera (`choice`), running a child (`command`).
+//! Must not be here: the choice of the camera (`choice`), running a child (`command`).
 
 use super::command::CommandSource;
 use super::source::{CodedSource, Output, SourceDescription, SourceError};
@@ -17,20 +18,20 @@ use std::time::Duration;
 
 /// Time for `--help` to be printed; a slow card has to load the program first.
 const HELP: Duration = Duration::from_secs(3);
-/// Most of its help that is read, bytes. rpicam-vid prints about 12 KB.
+/// Bytes of its help that are read at most. rpicam-vid prints about 12 KB.
 const HELP_BYTES: usize = 64 << 10;
-/// What to install where this board's H.264 encoder codes.
+/// The package to install if this board's H.264 encoder codes.
 const INSTALL: &str = "install rpicam-apps-core, and Perch takes the camera by itself";
-/// The same where rpicam-vid has to code in software.
+/// The packages to install if rpicam-vid must code in software.
 const INSTALL_WITH_ENCODER: &str = "install rpicam-apps-core and, as this board has no H.264 encoder, rpicam-apps-encoder, and Perch takes the \
                                     camera by itself";
 
-/// Whether rpicam-vid has no hardware encoder on this board; it knows one driver only.
+/// True if rpicam-vid has no hardware encoder on this board; it supports only one driver.
 pub(super) fn codes_in_software(board: &ProbeReport) -> bool {
     !board.encoders.iter().any(|encoder| encoder.driver == "bcm2835-codec" && encoder.codes_h264())
 }
 
-/// Which Debian packages the owner needs, as the rest of a sentence.
+/// The Debian packages that the owner needs, as the rest of a sentence.
 pub(super) fn what_to_install(board: &ProbeReport) -> &'static str {
     if codes_in_software(board) { INSTALL_WITH_ENCODER } else { INSTALL }
 }
@@ -42,7 +43,8 @@ pub(super) struct LibcameraSource {
 }
 
 impl LibcameraSource {
-    /// Starts `program` for camera `number` (from 0). Where it `codes_in_software` it is asked for its options first, which takes up to 3 s.
+    /// Starts `program` for camera `number` (from 0). With `codes_in_software` it is first asked for its options, which
+    /// takes up to 3 s.
     pub(super) fn start(
         program: &Path,
         number: usize,
@@ -75,7 +77,7 @@ impl CodedSource for LibcameraSource {
     }
 }
 
-/// Names the package where rpicam-vid says that it cannot code.
+/// Names the missing package if rpicam-vid says that it cannot code.
 fn explained(error: SourceError, codes_in_software: bool) -> SourceError {
     let lacks_encoder = |words: &str| {
         words.contains("appropriate H.264 codec") || words.to_lowercase().contains("unrecognised codec")
@@ -88,7 +90,7 @@ fn explained(error: SourceError, codes_in_software: bool) -> SourceError {
     }
 }
 
-/// What `program --help` prints; empty when it does not in time.
+/// The output of `program --help`; empty when it does not come in time.
 fn help(program: &Path, wanted: &config::Camera, clock: &Arc<dyn Clock>) -> String {
     let command = vec![program.to_string_lossy().into_owned(), "--help".to_owned()];
     let camera = config::Camera { command, ..wanted.clone() };
@@ -123,7 +125,7 @@ fn command(program: &Path, number: usize, wanted: &config::Camera, help: &str) -
         ("--output", "-".to_owned()),
     ];
     let knows = |option: &&str| help.split_whitespace().any(|word| word == *option);
-    // libav cannot tell a format from the name "-", and x264 looks ahead by 40 pictures unless it is told not to.
+    // libav cannot derive a format from the name "-", and x264 looks ahead by 40 pictures by default.
     let format = Some("--libav-format").filter(knows).into_iter().flat_map(|option| [option, "h264"]);
     let low_latency = Some("--low-latency").filter(knows);
     let flags = ["--nopreview", "--inline", "--flush"].into_iter().chain(low_latency).chain(format);
@@ -143,7 +145,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
     use std::path::PathBuf;
 
-    /// As boost's `program_options` prints them.
+    /// Help in the format of boost's `program_options`.
     const FULL_HELP: &str = "Valid options are:\n  -h [ --help ] [=arg(=1)] (=0)  Print this help message\n  \
                              --libav-format arg  Sets the libav encoder output format to use.\n  \
                              --low-latency [=arg(=1)] (=0)  Enables the libav/libx264 low latency presets\n";
@@ -195,7 +197,7 @@ mod tests {
         }
     }
 
-    /// A program that prints `help` when it is asked to, and otherwise its arguments and `error`.
+    /// A program that prints `help` on request, and otherwise its arguments and `error`.
     fn stand_in(folder: &Path, help: &str, error: &str) -> PathBuf {
         let file = folder.join("rpicam-vid");
         let script = format!(
@@ -206,7 +208,7 @@ mod tests {
         file
     }
 
-    /// What a stand-in was started with, and how it ended.
+    /// The arguments that a stand-in was started with, and its error at the end.
     fn run(program: &Path, codes_in_software: bool) -> (String, String) {
         let clock = Arc::new(SystemClock);
         let mut source =

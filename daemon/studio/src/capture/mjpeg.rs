@@ -1,7 +1,8 @@
 //! MJPEG cameras: each frame is a JPEG file (ITU-T T.81), decoded to I420 for an encoder.
 //!
-//! JPEG is full range, frames inside Perch are limited range (`i420`): samples are mapped on their way into the planes. There is no
-//! conversion to RGB: the decoder returns Y, Cb, Cr with chroma scaled up to full size, and each chroma sample here is the mean of four.
+//! JPEG is full range, frames inside Perch are limited range (`i420`): samples are mapped on their way into the planes.
+//! There is no conversion to RGB: the decoder returns Y, Cb, Cr with chroma scaled up to full size, and each chroma
+//! sample here is the mean of four of them.
 
 use super::i420::I420Buffer;
 use super::source::{RawFrame, RawSource, SourceError};
@@ -14,7 +15,7 @@ use zune_core::colorspace::ColorSpace;
 use zune_core::options::DecoderOptions;
 use zune_jpeg::JpegDecoder;
 
-/// Broken pictures in a row after which the camera is given up and opened anew: two seconds at 30 frames per second.
+/// Consecutive broken pictures after which the camera is closed and opened again: two seconds at 30 frames per second.
 const BROKEN_IN_A_ROW: u32 = 60;
 
 /// A camera's JPEG frames as I420. Pictures that cannot be decoded are left out and counted.
@@ -67,7 +68,7 @@ impl<S: RawSource> RawSource for MjpegDecoder<S> {
 /// Why a JPEG was left out.
 #[derive(Debug, thiserror::Error)]
 enum MjpegError {
-    /// Not a picture, or torn.
+    /// It is not a picture, or it is torn.
     #[error("a JPEG of {bytes} bytes cannot be decoded: {reason}")]
     Broken { bytes: usize, reason: String },
     /// Its size is not the camera's.
@@ -75,11 +76,11 @@ enum MjpegError {
     Size(usize, usize, usize, usize),
 }
 
-/// Replaces the beginning of a file without Huffman tables: SOI and the APP0 marker of AVI files, which makes the decoder use the tables of T.81
-/// Annex K.3.
+/// Replaces the start of a file without Huffman tables: SOI and the APP0 marker of AVI files, which makes the decoder
+/// use the tables of T.81 Annex K.3.
 const AVI_HEADER: [u8; 16] = *b"\xFF\xD8\xFF\xE0\x00\x0CAVI1\0\0\0\0\0\0";
 
-/// Whether a JPEG contains its Huffman tables. Most cameras leave the standard ones out.
+/// True if a JPEG contains its Huffman tables. Most cameras leave the standard ones out.
 fn has_huffman_tables(jpeg: &[u8]) -> bool {
     let mut rest = jpeg.get(2..).unwrap_or_default();
     while let [0xFF, marker, length_high, length_low, ..] = *rest {
@@ -156,7 +157,7 @@ fn limited_luma(full: u8) -> u8 {
     (16 + (u16::from(full) * 219 + 127) / 255) as u8
 }
 
-/// The same for the sum of four chroma samples: their mean, from 0 to 255 around 128 to 16 to 240 around 128.
+/// Maps the sum of four chroma samples to their mean, from 0 to 255 around 128 to 16 to 240 around 128.
 fn limited_chroma(sum_of_four: u16) -> u8 {
     let from_centre = i32::from(sum_of_four) - 4 * 128;
     (128 + (from_centre * 224 + from_centre.signum() * 2 * 255) / (4 * 255)) as u8
@@ -201,7 +202,7 @@ mod tests {
         ("4:4:4", include_bytes!("samples/red_blue_444.jpg")),
     ];
 
-    /// Gives its files one after the other, then nothing more.
+    /// Returns its files one after the other, then nothing more.
     struct Files(Vec<Vec<u8>>, Vec<u8>);
 
     impl RawSource for Files {
@@ -245,7 +246,7 @@ mod tests {
         }
     }
 
-    /// One component, all middle grey: each of the 8 blocks is "no change, nothing more", a bit each.
+    /// A file of one component, all middle grey: each of the 8 blocks is "no change, end of block", one bit each.
     fn grey_file() -> Vec<u8> {
         let mut file = b"\xFF\xD8\xFF\xDB\x00\x43\x00".to_vec();
         file.extend([1; 64]);

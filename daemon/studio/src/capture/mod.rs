@@ -1,5 +1,5 @@
 //! From a camera to the broadcast: sources, encoders, and the supervisor that rebuilds them when they fail.
-//! One thread a camera owns every kernel buffer and child process of it; the rest of the daemon holds handles.
+//! For each camera, one thread owns all its kernel buffers and child processes; the rest of the daemon holds handles.
 
 pub mod ability;
 pub mod choice;

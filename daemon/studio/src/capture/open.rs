@@ -1,4 +1,4 @@
-//! From a camera's configuration to its running source: look at the board, decide (`choice`), open what was chosen.
+//! From a camera's configuration to its running source: probes the board, decides (`choice`), opens the chosen source.
 //!
 //! It also remembers which camera ran before and which encoders failed, which the decision takes into account.
 
@@ -27,10 +27,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// After this time without the known camera another one is taken: it may have been exchanged.
+/// After this time without the known camera another one is taken: the owner may have exchanged it.
 const EXCHANGED: Duration = Duration::from_secs(10);
 
-/// Opens what `[[camera]]` describes.
+/// Opens the camera that `[[camera]]` describes.
 pub struct ConfiguredCamera {
     wanted: config::Camera,
     clock: Arc<dyn Clock>,
@@ -38,7 +38,7 @@ pub struct ConfiguredCamera {
     encoders: EncoderRecord,
     /// The camera that ran last.
     known: Option<Identity>,
-    /// Since when it is missing, on the monotonic clock.
+    /// Monotonic time since which it is missing.
     away_since: Option<Duration>,
     hotplug: Hotplug,
     self_test: watch::Sender<SelfTest>,
@@ -46,7 +46,8 @@ pub struct ConfiguredCamera {
 }
 
 impl ConfiguredCamera {
-    /// `wanted` is validated. Sources count into `counters`; each opening reports to `self_test` what was chosen and why.
+    /// `wanted` has been validated. Sources count into `counters`; each opening reports the choice and its reasons to
+    /// `self_test`.
     pub fn new(
         wanted: config::Camera,
         clock: Arc<dyn Clock>,
@@ -66,7 +67,7 @@ impl ConfiguredCamera {
         }
     }
 
-    /// With the picture controls that people have set, which are applied at each opening.
+    /// Adds the picture controls that people have set, which are applied at each opening.
     #[must_use]
     pub fn with_controls(self, controls: KeptControls) -> Self {
         Self { controls, ..self }
@@ -168,7 +169,7 @@ impl ConfiguredCamera {
         }
     }
 
-    /// Joins `source`, whose frames have this format, and the encoder.
+    /// Joins `source`, whose frames have this format, with the encoder.
     fn encoded<S: RawSource + 'static>(
         &self,
         source: S,
@@ -229,8 +230,9 @@ impl Opener for ConfiguredCamera {
     }
 }
 
-/// The configuration with the present node of the camera that ran before. While that camera is missing no other is taken, because it is likely to
-/// come back; after `EXCHANGED` the original configuration applies again, if it finds a camera.
+/// The configuration with the present node of the camera that ran before. While that camera is missing, no other is
+/// taken, because it is likely to come back; after `EXCHANGED` the original configuration applies again, if it finds a
+/// camera.
 fn follow(
     wanted: &config::Camera,
     known: &Identity,

@@ -1,29 +1,30 @@
-//! What a source gave that no access unit came out of, in words: silence, H.264 without an entry point, or something that is no H.264.
+//! Explains data that gave no access unit: silence, H.264 without an entry point, or something that is not H.264.
 //!
-//! The guess goes by the first bytes, as file(1) does. Must not be here: reading streams (`perch-media`), giving a source up (`supervisor`).
+//! The guess uses the first bytes, as file(1) does. Must not be here: reading streams (`perch-media`), closing a source
+//! (`supervisor`).
 
 use super::source::Output;
 use perch_media::mpegts::is_transport_stream;
 use std::time::Duration;
 
-/// Bytes of the beginning that are kept for the guess: three packets of MPEG-TS, a line of text.
+/// Leading bytes that are kept for the guess: three packets of MPEG-TS, or a line of text.
 const BEGINNING: usize = 600;
-/// An honest stream gives a picture within this many bytes: 8 s at 20 Mb/s are 20 MB.
+/// A valid stream gives a picture within this many bytes: 8 s at 20 Mb/s are 20 MB.
 const MOST: u64 = 32 << 20;
-/// Characters of a text that are quoted.
+/// Characters quoted of a text.
 const QUOTED: usize = 80;
 
-/// What came since the last access unit.
+/// The data received since the last access unit.
 #[derive(Debug, Default)]
 pub(super) struct Received {
     bytes: u64,
     beginning: Vec<u8>,
-    /// An access unit came before, so it is H.264, and `beginning` may begin within a picture.
+    /// True if an access unit came before, so it is H.264, and `beginning` may begin within a picture.
     was_usable: bool,
 }
 
 impl Received {
-    /// Counts what came.
+    /// Counts received data.
     pub(super) fn note(&mut self, output: &Output) {
         let data = match output {
             Output::Picture(picture) => &picture.data,
@@ -35,25 +36,25 @@ impl Received {
         self.beginning.extend_from_slice(&data[..missing]);
     }
 
-    /// An access unit came out of it.
+    /// Notes that an access unit came from the data.
     pub(super) fn clear(&mut self) {
         self.bytes = 0;
         self.beginning.clear();
         self.was_usable = true;
     }
 
-    /// More came than any stream needs for a picture.
+    /// True if more bytes came than any stream needs for a picture.
     pub(super) fn is_too_much(&self) -> bool {
         self.bytes > MOST
     }
 
-    /// Whether it is no H.264, in words; `None` where nothing came or it may be H.264.
+    /// What the data is instead of H.264, in words; `None` if nothing came or it may be H.264.
     pub(super) fn no_h264(&self) -> Option<String> {
         let guess = guess(&self.beginning).filter(|_| !self.was_usable)?;
         Some(format!("it writes, but no H.264: {guess}"))
     }
 
-    /// Why there was no picture within `waited`, in words.
+    /// Why no picture came within `waited`, in words.
     pub(super) fn explain(&self, waited: Duration) -> String {
         let seconds = waited.as_secs_f64();
         if self.bytes == 0 {
@@ -68,7 +69,7 @@ impl Received {
     }
 }
 
-/// What `bytes` look like; `None` for nothing and for H.264.
+/// The kind of data that `bytes` look like; `None` for nothing and for H.264.
 fn guess(bytes: &[u8]) -> Option<String> {
     const HEADS: [(&[u8], &str); 8] = [
         (b"\xFF\xD8\xFF", "JPEG pictures (MJPEG)"),
@@ -89,13 +90,13 @@ fn guess(bytes: &[u8]) -> Option<String> {
     if bytes.get(4..8) == Some(b"ftyp") {
         return Some("it looks like MP4".to_owned());
     }
-    // What an MPEG transport stream lacks, its demuxer says.
+    // The demuxer reports what an MPEG transport stream lacks.
     if is_transport_stream(bytes) == Some(true) {
         return None;
     }
     match first_nal_unit(bytes) {
-        // Forbidden zero bit, then nal_unit_type 32 to 34 in six bits (ITU-T H.265 §7.3.1.2): parameter sets. As H.264 these would be
-        // types 0, 2 and 4 with nal_ref_idc 2, which no stream starts with.
+        // Forbidden zero bit, then nal_unit_type 32 to 34 in six bits (ITU-T H.265 §7.3.1.2): parameter sets. In H.264
+        // these would be types 0, 2 and 4 with nal_ref_idc 2, which no stream starts with.
         Some(0x40 | 0x42 | 0x44) => return Some("it looks like H.265 (HEVC)".to_owned()),
         Some(0xB3) => return Some("it looks like MPEG-2 video".to_owned()),
         Some(header) if header & 0x80 == 0 && matches!(header & 0x1F, 1..=20) => return None,

@@ -1,4 +1,4 @@
-//! H.264 on the CPU, where the board has no encoder: `OpenH264`, set up for a live camera.
+//! H.264 on the CPU, for boards without an encoder: `OpenH264`, set up for a live camera.
 
 use super::i420::{I420Buffer, check_planes};
 use super::source::{FrameEncoder, RawFrame, SourceError};
@@ -13,10 +13,10 @@ use perch_device::{CodedPicture, Picture, PixelFormat};
 
 /// The largest picture, pixels of the longer and the shorter side.
 pub(super) const LARGEST: (u32, u32) = (3840, 2160);
-/// The smallest length of either side, pixels.
+/// The smallest length of a side, pixels.
 const SMALLEST: u32 = 16;
 
-/// Whether the encoder codes pictures of this size, pixels.
+/// True if the encoder codes pictures of this size, pixels.
 pub(super) fn can_code(width: u32, height: u32) -> bool {
     width.is_multiple_of(2)
         && height.is_multiple_of(2)
@@ -28,9 +28,9 @@ pub(super) fn can_code(width: u32, height: u32) -> bool {
 /// Settings of the encoder.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SoftwareSettings {
-    /// Pixels, even.
+    /// Width in pixels, even.
     pub width: u32,
-    /// Pixels, even.
+    /// Height in pixels, even.
     pub height: u32,
     /// Frames per second.
     pub frames_per_second: f64,
@@ -44,7 +44,7 @@ pub(super) struct SoftwareSettings {
 pub(super) struct SoftwareEncoder {
     encoder: Encoder,
     settings: SoftwareSettings,
-    /// Used only where frames are not in I420.
+    /// Used only if frames are not in I420.
     converted: Option<I420Buffer>,
 }
 
@@ -71,7 +71,7 @@ impl SoftwareEncoder {
             .usage_type(UsageType::CameraVideoRealTime)
             .complexity(Complexity::Low)
             .sps_pps_strategy(SpsPpsStrategy::ConstantId)
-            // With one slice for each picture further threads would have nothing to do, and take memory.
+            // With one slice per picture, further threads would be idle and take memory.
             .num_threads(1)
             .vui(
                 VuiConfig::new()
@@ -136,7 +136,7 @@ impl FrameEncoder for SoftwareEncoder {
     }
 }
 
-/// A checked I420 picture as the encoder wants it.
+/// A checked I420 picture in the form that the encoder expects.
 struct Planes<'a>(&'a Picture<'a>);
 
 impl YUVSource for Planes<'_> {

@@ -1,4 +1,4 @@
-//! The traits of cameras and encoders. A file can replay as a camera in tests.
+//! The traits of cameras and encoders. Tests can replay a file as a camera.
 
 use bytes::Bytes;
 use perch_device::{CodedPicture, Picture};
@@ -9,11 +9,11 @@ use std::time::Duration;
 pub enum Output {
     /// One whole coded picture.
     Picture(CodedPicture),
-    /// Part of an Annex B byte stream that carries no times.
+    /// A chunk of an Annex B byte stream without times.
     Stream {
-        /// Any part of the stream, wherever it was cut.
+        /// Any chunk of the stream, cut anywhere.
         data: Bytes,
-        /// The earliest time at which it can have come, on the monotonic clock.
+        /// The earliest time at which it can have arrived, on the monotonic clock.
         since: Duration,
         /// When it was read, on the monotonic clock.
         read_at: Duration,
@@ -28,12 +28,13 @@ pub trait CodedSource: Send {
     fn next(&mut self, timeout: Duration) -> Result<Output, SourceError>;
     /// Asks for an IDR as soon as possible (one of the two messages that travel upstream). Some sources cannot do it.
     fn force_key_frame(&mut self);
-    /// Ends the input. Returns whether pictures may still come: [`Self::next`] then returns them, and [`Output::Nothing`] at their end.
+    /// Ends the input. Returns true if pictures may still come: [`Self::next`] then returns them, and
+    /// [`Output::Nothing`] at their end.
     fn finish(&mut self) -> bool {
         false
     }
-    /// The stream turned out to carry its own times, so that those of its arrival matter no more: a source of bytes may leave them
-    /// where they are for a moment, and take more of them at a time.
+    /// Reports that the stream carries its own times, so that arrival times no longer matter: a source of bytes may
+    /// leave bytes unread for a moment, and read more of them at a time.
     fn carries_times(&mut self) {}
     /// A description for people.
     fn description(&self) -> SourceDescription;
@@ -41,31 +42,31 @@ pub trait CodedSource: Send {
 
 /// Opens a camera whenever the supervisor needs a new source. Tests open files.
 pub trait Opener: Send {
-    /// A new source, or in words why none can be opened now.
+    /// A new source, or an error that says why none can be opened now.
     fn open(&mut self) -> Result<Box<dyn CodedSource>, SourceError>;
-    /// Waits for an event that makes another attempt worth while, `timeout` at most; returns whether one came. Returns `None` at once where
-    /// there are no such events.
+    /// Waits for an event that makes another attempt worthwhile, `timeout` at most; `Some(true)` if one came. Returns
+    /// `None` at once if there are no such events.
     fn wait_for_news(&mut self, _timeout: Duration) -> Option<bool> {
         None
     }
 }
 
-/// What is running, for the page, the log and `/api/v1/cameras`.
+/// A description of the running source, for the page, the log and `/api/v1/cameras`.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct SourceDescription {
-    /// Where pictures come from, in words: "test pattern", "USB camera C920 (/dev/video0), YUYV".
+    /// The origin of the pictures, in words: "test pattern", "USB camera C920 (/dev/video0), YUYV".
     pub camera: String,
-    /// What codes them, in words: "software (OpenH264)", "bcm2835-codec (/dev/video11)", "the camera itself".
+    /// The encoder, in words: "software (OpenH264)", "bcm2835-codec (/dev/video11)", "the camera itself".
     pub encoder: String,
-    /// Pixels.
+    /// Width in pixels.
     pub width: u32,
-    /// Pixels.
+    /// Height in pixels.
     pub height: u32,
-    /// As negotiated. A hint only; the pictures' times say the real rate.
+    /// Negotiated rate. A hint only; the pictures' times give the real rate.
     pub frames_per_second: f64,
 }
 
-/// A frame on its way to an encoder, borrowed from its source until the next one is asked for.
+/// A frame on its way to an encoder, borrowed from its source until the next call.
 #[derive(Clone, Copy, Debug)]
 pub struct RawFrame<'a> {
     /// Its pixels, or a JPEG file (`planes[0]`, with a stride of 0).
@@ -78,7 +79,7 @@ pub struct RawFrame<'a> {
 pub trait RawSource: Send {
     /// The next frame, waiting for `timeout` at most; `None` when none came.
     fn next_frame(&mut self, timeout: Duration) -> Result<Option<RawFrame<'_>>, SourceError>;
-    /// In words, for [`SourceDescription::camera`].
+    /// A description in words, for [`SourceDescription::camera`].
     fn describe(&self) -> String;
     /// Width, height in pixels and frames per second as negotiated.
     fn mode(&self) -> (u32, u32, f64);
@@ -93,7 +94,7 @@ pub trait FrameEncoder: Send {
         force_key_frame: bool,
         out: &mut Vec<CodedPicture>,
     ) -> Result<(), SourceError>;
-    /// In words, for [`SourceDescription::encoder`].
+    /// A description in words, for [`SourceDescription::encoder`].
     fn describe(&self) -> String;
 }
 

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 /// Pause between two checks for events.
 const LOOK: Duration = Duration::from_secs(1);
-/// How long to look for a camera after an event: udev sets permissions and links later than the kernel announces the device.
+/// Time to look for a camera after an event: udev sets permissions and links later than the kernel announces the
+/// device.
 const LOOK_ON: Duration = Duration::from_secs(5);
 
 /// A source that runs until `is_better_there` returns true.
@@ -86,7 +87,7 @@ mod tests {
         }
         fn force_key_frame(&mut self) {}
         fn description(&self) -> SourceDescription {
-            unreachable!("nobody asks here")
+            unreachable!("not called in this test")
         }
     }
 
@@ -116,6 +117,6 @@ mod tests {
         news.store(true, Ordering::Relaxed);
         assert!(next_after_a_second().is_ok(), "it may not be opened yet");
         there.store(true, Ordering::Relaxed);
-        assert!(next_after_a_second().is_err(), "now it may");
+        assert!(next_after_a_second().is_err(), "now it may be opened");
     }
 }

@@ -1,38 +1,38 @@
-//! How a camera is doing, as everybody else may know it. The capture thread writes, the others watch.
+//! The state of a camera, for the rest of the daemon. The capture thread writes it, the others watch it.
 
 use super::source::SourceDescription;
 
-/// Where a camera stands.
+/// The state of a camera.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum CameraState {
-    /// Being opened; no picture yet.
+    /// It is being opened; no picture yet.
     Starting,
-    /// Access units move.
+    /// Access units come.
     Live {
-        /// What is running.
+        /// The running source.
         #[serde(flatten)]
         source: SourceDescription,
-        /// In words, what keeps some viewers from seeing it, with the way out.
+        /// What keeps some viewers from seeing it, in words, with the remedy.
         #[serde(skip_serializing_if = "Option::is_none")]
         advice: Option<String>,
     },
-    /// Known and waited out: `reason` says in words what is missing and what a person can do.
+    /// The daemon waits for the camera: `reason` says what is missing and what a person can do.
     Waiting {
-        /// In words, with the way out.
+        /// The reason in words, with the remedy.
         reason: String,
     },
     /// The daemon is shutting down, or the stream was stopped.
     Stopped,
 }
 
-/// What the board's self-test came to for a camera: the same as `perchd probe` says.
+/// The result of the board's self-test for a camera: the same as `perchd probe` shows.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, utoipa::ToSchema)]
 pub struct SelfTest {
-    /// In words; absent while it is not known, or when nothing can run.
+    /// The choice in words; absent while it is unknown, or when nothing can run.
     #[schema(required)]
     pub chosen: Option<String>,
-    /// Why not the others, a sentence each.
+    /// Reasons against the other choices, a sentence each.
     pub reasons: Vec<String>,
 }
 
@@ -45,15 +45,15 @@ pub struct CaptureCounters {
     pub key_frames: std::sync::atomic::AtomicU64,
     /// Coded bytes published.
     pub bytes: std::sync::atomic::AtomicU64,
-    /// Buffers or pictures thrown away: error-flagged, empty, torn, out of time.
+    /// Buffers or pictures discarded: error-flagged, empty, torn, too late.
     pub discarded: std::sync::atomic::AtomicU64,
-    /// Stamps that jumped or went back and were put right.
+    /// Timestamps that jumped or went back and were corrected.
     pub times_changed: std::sync::atomic::AtomicU64,
-    /// Pictures with B slices, which are shown in another order than they are decoded in.
+    /// Pictures with B slices, which are presented in another order than they are decoded in.
     pub b_pictures: std::sync::atomic::AtomicU64,
-    /// Gaps in the driver's sequence numbers, in frames.
+    /// Frames missing from the driver's sequence numbers.
     pub lost_frames: std::sync::atomic::AtomicU64,
-    /// Times the source was opened anew after a failure.
+    /// How often the source was opened again after a failure.
     pub reopened: std::sync::atomic::AtomicU64,
     /// Seams published.
     pub seams: std::sync::atomic::AtomicU64,

@@ -3,7 +3,8 @@
 //! One thread for each camera owns the source, and with it every kernel buffer and child process. Others hold its [`FeedStatus`]. A seam is a new
 //! *epoch* in the access units, not an outage.
 //!
-//! Must not be here: which source to open (`open`), what drivers do (`perch-device`), who reads the pictures.
+//! Must not be here: the choice of the source (`open`), the behaviour of drivers (`perch-device`), the readers of the
+//! pictures.
 
 mod container;
 mod pictures;
@@ -25,10 +26,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 
-/// Longest wait for a source, so that the loop notices a stop or a request for a key frame.
+/// Longest wait for a source, so that the loop notices a stop or a request for a key frame in time.
 const POLL: Duration = Duration::from_millis(100);
-/// A source that gave pictures is reopened after this long without one. Cameras in the dark go down to 5 frames a second, and pictures have to be
-/// back within 5 s.
+/// A source that gave pictures is reopened after this long without one. Cameras in the dark go down to 5 frames per
+/// second, and pictures must be back within 5 s.
 const SILENCE: Duration = Duration::from_millis(2500);
 /// The same for the first picture: sensors, encoders and `rpicam-vid` need seconds to start.
 const FIRST_PICTURE: Duration = Duration::from_secs(8);
@@ -40,20 +41,20 @@ const BACKOFF_LONGEST: Duration = Duration::from_secs(2);
 const PROVEN: Duration = Duration::from_secs(5);
 /// Shortest time between two requests for a key frame: an encoder that holds pictures answers late, and further requests would get further IDRs.
 const KEY_FRAME_REQUESTS_APART: Duration = Duration::from_millis(250);
-/// Time for the pictures that the encoder holds at the end.
+/// Time for the pictures that the encoder still holds at the end.
 const DRAIN: Duration = Duration::from_millis(500);
-/// Shortest time between two lines of the log about losses.
+/// Shortest time between two log lines about losses.
 const SAY_LOSSES: Duration = Duration::from_secs(1);
 
 /// A camera that runs on a thread of its own for as long as it is a feed.
 pub struct CameraFeed {
-    /// As configured.
+    /// The configured name.
     pub name: String,
-    /// Opens its source, again and again.
+    /// Opens its source, repeatedly.
     pub opener: Box<dyn Opener>,
-    /// Those that the opener's sources count into, too.
+    /// Counters into which the opener's sources count, too.
     pub counters: Arc<CaptureCounters>,
-    /// The kernel's, or a test's.
+    /// The kernel's clock, or a test's.
     pub clock: Arc<dyn Clock>,
 }
 
@@ -85,15 +86,15 @@ struct Supervisor {
     counters: Arc<CaptureCounters>,
     heartbeat: Arc<Heartbeat>,
     stop: Arc<AtomicBool>,
-    /// Of the source that is open or opened next.
+    /// Epoch of the source that is open or opened next.
     epoch: u32,
-    /// Of the last access unit that was published.
+    /// Epoch of the last published access unit.
     published_epoch: u32,
-    /// Of all samples, whatever their epoch.
+    /// Times of all samples, whatever their epoch.
     timeline: Timeline,
-    /// The source before had entries too seldom: the next one is live only once it has given a second one.
+    /// True if the previous source had too few entries: the next one counts as live only after its second entry.
     lacks_entries: bool,
-    /// Of one output; reused between them.
+    /// Samples of one output; reused.
     samples: Vec<Sample>,
 }
 
@@ -154,7 +155,7 @@ impl Supervisor {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// Publishes the waiting state; logs it when the reason is a new one.
+    /// Publishes the waiting state; logs it when the reason is new.
     fn report(&self, error: &SourceError, backoff: Duration) {
         let state = CameraState::Waiting { reason: error.to_string() };
         if self.state.send_if_modified(|now| {
@@ -170,7 +171,7 @@ impl Supervisor {
         }
     }
 
-    /// Waits for `backoff`, or until a device came or went; returns whether one did.
+    /// Waits for `backoff`, or until a device came or went; true if one did.
     fn wait(&mut self, backoff: Duration) -> bool {
         let until = self.clock.monotonic() + backoff;
         loop {
@@ -188,10 +189,11 @@ impl Supervisor {
         }
     }
 
-    /// Opens the source and streams from it until it fails; `Ok` when it was told to stop.
+    /// Opens the source and streams from it until it fails; `Ok` after a request to stop.
     fn run_source(&mut self) -> Result<(), SourceError> {
-        // A panic in a decoder of foreign bytes must end one source and not the camera. AssertUnwindSafe holds: the source is dropped, and all
-        // else that the closure borrows is counters and values that are updated in one step.
+        // A panic in a decoder of foreign bytes must end one source and not the camera. AssertUnwindSafe holds: the
+        // source is dropped, and everything else that the closure borrows is counters and values that are updated in
+        // one step.
         let result = catch_unwind(AssertUnwindSafe(|| {
             let mut source = self.opener.open()?;
             self.stream(&mut *source)
@@ -260,7 +262,7 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Says what is on the air, at the beginning and after each change of it.
+    /// Reports the source on the air, at the start and after each change.
     fn announce(&self, source: &dyn CodedSource, pictures: &mut Pictures, is_live: bool) {
         if !pictures.has_news() && is_live {
             return;
@@ -298,7 +300,7 @@ impl Supervisor {
         self.publish_samples(now);
     }
 
-    /// Whether an access unit came out of `output`.
+    /// True if an access unit came from `output`.
     fn publish(&mut self, pictures: &mut Pictures, output: Output, now: Duration) -> bool {
         let samples = &mut self.samples;
         pictures.take(output, now, &self.counters, |sample| samples.push(sample));
@@ -330,7 +332,7 @@ impl Supervisor {
     }
 }
 
-/// Logs losses: one line a second at most.
+/// Logs losses, at most one line per second.
 struct Losses {
     discarded: u64,
     lost_frames: u64,

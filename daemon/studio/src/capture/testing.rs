@@ -46,7 +46,7 @@ pub fn access_unit(ticks: i64, is_idr: bool, bytes: usize) -> AccessUnit {
     }
 }
 
-/// A camera as the configuration would describe it.
+/// A camera with its configuration.
 pub fn camera() -> config::Camera {
     config::Camera {
         name: "front".to_owned(),
@@ -62,7 +62,8 @@ pub fn camera() -> config::Camera {
     }
 }
 
-/// `count` pictures of 32x32 as a camera with its own encoder would deliver them; the first is an IDR with its parameter sets.
+/// `count` pictures of 32x32 in the form that a camera with its own encoder delivers; the first is an IDR with its
+/// parameter sets.
 pub fn coded_pictures(count: usize) -> Vec<Bytes> {
     let settings = SoftwareSettings {
         width: 32,

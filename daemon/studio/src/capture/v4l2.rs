@@ -1,7 +1,7 @@
 //! V4L2 cameras and the board's encoder as sources: a camera that codes H.264 itself, a camera whose frames the encoder reads in place, a
-//! camera that gives raw frames, and the encoder for frames from elsewhere.
+//! camera that gives raw frames, and the encoder for other frames.
 //!
-//! Must not be here: which of them to open (`choice`), what drivers do (`perch-device`).
+//! Must not be here: the choice among them (`choice`), the behaviour of drivers (`perch-device`).
 
 use super::encoder_record::EncoderRecord;
 use super::i420::I420Buffer;
@@ -50,7 +50,7 @@ impl LossCount {
         Self { counters, counted: Losses::default() }
     }
 
-    /// `now` counts from when the device was opened.
+    /// `now` are the losses since the device was opened.
     fn update(&mut self, now: Losses) {
         let before = std::mem::replace(&mut self.counted, now);
         if now == before {
@@ -197,7 +197,7 @@ impl CodedSource for HardwareCoded {
 /// A camera that gives raw frames or JPEG files.
 pub(super) struct RawCamera {
     camera: Camera,
-    /// The frame that the last caller borrows.
+    /// The frame that is lent to the last caller.
     held: Option<Frame>,
     clock: Arc<dyn Clock>,
     losses: LossCount,
@@ -243,7 +243,7 @@ pub(super) struct HardwareEncoder {
     clock: Arc<dyn Clock>,
     /// The format of its input.
     takes: PixelFormat,
-    /// Used only where frames come in another format.
+    /// Used only if frames come in another format.
     converted: Option<I420Buffer>,
     /// How long to wait for a frame's coded picture before the next frame is fetched.
     linger: Duration,
@@ -281,7 +281,7 @@ impl HardwareEncoder {
             clock,
             takes,
             converted: (!is_taken).then(|| I420Buffer::new(width, height)),
-            // A longer wait would lose frames where fetching one takes time (MJPEG).
+            // A longer wait would lose frames if fetching one takes time (MJPEG).
             linger: Duration::from_secs_f64(0.25 / coding.frames_per_second.clamp(1.0, 1000.0)),
             losses: LossCount::new(counters),
             record,
@@ -308,7 +308,7 @@ impl HardwareEncoder {
 }
 
 impl HardwareEncoder {
-    /// Codes a picture in the encoder's format.
+    /// Codes a picture that is in the encoder's format.
     fn code(
         &mut self,
         picture: &Picture<'_>,

@@ -1,4 +1,4 @@
-//! A configured camera as the site knows it, whether it runs or not, and the hardware behind it.
+//! A configured camera as the site sees it, running or not, and the hardware behind it.
 
 use super::error::LiveError;
 use crate::capture::ability::Ability;
@@ -15,11 +15,11 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Semaphore, oneshot, watch};
 
-/// What cameras are made of; tests have their own.
+/// The hardware of cameras; tests have their own.
 pub trait Hardware: Send + Sync + 'static {
-    /// What can be asked of a camera. Blocks while the board is probed: milliseconds as a rule, seconds where a driver hangs.
+    /// The ability of a camera. Blocks while the board is probed: usually milliseconds, seconds if a driver hangs.
     fn ability(&self, wanted: &config::Camera) -> Result<Ability, SourceError>;
-    /// What opens the camera.
+    /// The opener of a camera.
     fn opener(
         &self,
         wanted: config::Camera,
@@ -32,7 +32,7 @@ pub trait Hardware: Send + Sync + 'static {
 pub struct BoardHardware {
     /// The kernel's clock.
     pub clock: Arc<dyn Clock>,
-    /// What people have set of the cameras' pictures.
+    /// The picture controls that people have set.
     pub controls: KeptControls,
 }
 
@@ -52,18 +52,18 @@ impl Hardware for BoardHardware {
     }
 }
 
-/// A configured camera; clones are the same.
+/// A configured camera; clones share it.
 #[derive(Clone)]
 pub struct LiveCamera {
-    /// As configured; a stream may have it in another mode.
+    /// The configuration; a stream may run it in another mode.
     pub config: Arc<config::Camera>,
-    /// Its feed that runs, or the last one that did.
+    /// Its running feed, or the last one.
     handle: watch::Sender<FeedStatus>,
-    /// One thread asks the board about it at a time: one that hangs in a driver is not joined by others.
+    /// Only one thread at a time asks the board about it, so that others do not join one that hangs in a driver.
     turn: Arc<Semaphore>,
-    /// Of all its feeds.
+    /// Counters of all its feeds.
     pub(super) counters: Arc<CaptureCounters>,
-    /// What was chosen to run it with when it was opened last, and why not something else.
+    /// The choice at its last opening, and the reasons against others.
     pub self_test: watch::Sender<SelfTest>,
 }
 
@@ -79,7 +79,7 @@ impl LiveCamera {
         }
     }
 
-    /// How it is doing now.
+    /// Its present feed's status.
     pub fn handle(&self) -> FeedStatus {
         self.handle.borrow().clone()
     }
@@ -88,13 +88,14 @@ impl LiveCamera {
         self.handle.send_replace(handle);
     }
 
-    /// Its thread hangs in the kernel and was left behind: its last state says nothing of the camera any more.
+    /// Marks the camera as off because its thread hangs in the kernel and was left behind: the thread's last state is
+    /// no longer true.
     pub(super) fn is_left_behind(&self) {
         self.handle.send_replace(FeedStatus::idle(&self.config.name));
     }
 
-    /// What can be asked of it. Looks on a thread of its own for `deadline` at most: a board that hangs must not take one of the few threads that the
-    /// store's calls need.
+    /// The camera's ability. Probes on a thread of its own for `deadline` at most: a board that hangs must not take one
+    /// of the few threads that the store's calls need.
     pub(super) async fn ability(
         &self,
         hardware: Arc<dyn Hardware>,
@@ -107,7 +108,7 @@ impl LiveCamera {
             let turn = self.turn.clone().acquire_owned().await.map_err(|_| hangs())?;
             let (wanted, (tell, told)) = (self.config.clone(), oneshot::channel());
             std::thread::Builder::new().name(format!("probe-{name}")).spawn(move || {
-                // Who asked may have given up.
+                // The caller may have given up.
                 let _ = tell.send(hardware.ability(&wanted));
                 drop(turn);
             })?;
@@ -117,7 +118,7 @@ impl LiveCamera {
         tokio::time::timeout(deadline, looking).await.unwrap_or_else(|_| Err(hangs()))
     }
 
-    /// A feed of it in this mode.
+    /// A feed of this camera in this mode.
     pub(super) fn feed(
         &self,
         hardware: &dyn Hardware,
@@ -130,7 +131,7 @@ impl LiveCamera {
         Box::new(CameraFeed { name, opener, counters: self.counters.clone(), clock })
     }
 
-    /// As configured, but in this mode.
+    /// The configuration, with this mode.
     fn in_mode(&self, mode: &VideoMode) -> config::Camera {
         config::Camera {
             width: mode.width,
@@ -141,12 +142,12 @@ impl LiveCamera {
         }
     }
 
-    /// Between key frames, as configured.
+    /// Configured interval of key frames.
     pub(super) fn keyframe_interval(&self) -> Duration {
         Duration::from_secs_f64(self.config.keyframe_interval_seconds)
     }
 
-    /// The mode that is configured.
+    /// The configured mode.
     pub fn usual_mode(&self) -> VideoMode {
         VideoMode {
             width: self.config.width,

@@ -1,4 +1,4 @@
-//! Ends of streams that the card has not taken: kept in memory, and tried again until they are written.
+//! Ends of streams that the card has not taken: kept in memory, and retried until they are written.
 
 use super::on_air::mark_ended;
 use super::shared::Shared;
@@ -7,12 +7,12 @@ use perch_store::{EndReason, Store, StoreError, Stream, StreamId, Timestamp};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// The pause before the next try grows from here …
+/// The pause before the next attempt grows from here …
 const PAUSE_FIRST: Duration = Duration::from_secs(1);
 /// … to here.
 const PAUSE_LONGEST: Duration = Duration::from_secs(30);
 
-/// How a stream ended.
+/// The end of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct End {
     pub(super) stream: StreamId,
@@ -20,7 +20,7 @@ pub(super) struct End {
     pub(super) at: Timestamp,
 }
 
-/// Those that are to be written.
+/// The ends that still have to be written.
 #[derive(Debug, Default)]
 pub(super) struct Ends {
     waiting: Vec<End>,
@@ -29,29 +29,29 @@ pub(super) struct Ends {
 }
 
 impl Ends {
-    /// The card did not take this one.
+    /// Keeps an end that the card did not take.
     pub(super) fn keep(&mut self, end: End) {
         self.waiting.push(end);
         self.failed();
     }
 
-    /// The end of this stream, if it is to be written.
+    /// The end of this stream, if it still has to be written.
     pub(super) fn of(&self, stream: StreamId) -> Option<End> {
         self.waiting.iter().find(|end| end.stream == stream).copied()
     }
 
-    /// Waits until it is worth trying again; for ever, where nothing is to be written.
+    /// Waits until the next attempt is due; for ever if nothing has to be written.
     pub(super) async fn due(&self) {
         until(self.next_try).await;
     }
 
-    /// What is to be written now. The next try waits until [`Self::written`] or [`Self::failed`] says how this one went.
+    /// The ends to write now. No further attempt is due until [`Self::written`] or [`Self::failed`] reports the result.
     pub(super) fn take(&mut self) -> Vec<End> {
         self.next_try = None;
         self.waiting.clone()
     }
 
-    /// These are in the store.
+    /// Notes that these ends are in the store.
     pub(super) fn written(&mut self, ends: &[End]) {
         self.waiting.retain(|end| !ends.contains(end));
         self.pause = Duration::ZERO;
@@ -60,7 +60,7 @@ impl Ends {
         }
     }
 
-    /// The card still takes none.
+    /// Notes that the card still takes none.
     pub(super) fn failed(&mut self) {
         self.pause = (self.pause * 2).clamp(PAUSE_FIRST, PAUSE_LONGEST);
         self.next_try = Some(Instant::now() + self.pause);
@@ -68,7 +68,7 @@ impl Ends {
 }
 
 impl End {
-    /// Writes it. A stream that the store no longer knows needs no end.
+    /// Writes the end. A stream that the store no longer knows needs none.
     pub(super) fn write(&self, store: &Store) -> Result<Option<perch_store::Delivery>, StoreError> {
         match store.end_stream(self.stream, self.reason, self.at) {
             Err(StoreError::Refused(_)) => Ok(None),
@@ -76,14 +76,14 @@ impl End {
         }
     }
 
-    /// The stream as it is once the end is written.
+    /// The stream as it will be once the end is written.
     pub(super) fn complete(&self, mut stream: Stream) -> Stream {
         mark_ended(&mut stream.facts, self.reason, self.at);
         stream
     }
 }
 
-/// Writes ends; gives those that are written.
+/// Writes ends; returns those that were written.
 pub(super) async fn write(shared: &Shared, ends: &[End]) -> Vec<End> {
     let mut written = Vec::new();
     for end in ends {
@@ -131,7 +131,7 @@ mod tests {
         ends.written(&[end(2)]);
         assert!(
             tokio::time::timeout(PAUSE_LONGEST * 2, ends.due()).await.is_err(),
-            "nothing is to be written"
+            "nothing has to be written"
         );
     }
 }

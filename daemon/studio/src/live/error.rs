@@ -8,33 +8,33 @@ use perch_store::StoreError;
 /// Why a stream was not started or stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum LiveError {
-    /// None is configured under this name.
+    /// No camera is configured under this name.
     #[error("there is no camera {camera}; there is {there}")]
     NoSuchCamera {
-        /// As asked for.
+        /// The requested name.
         camera: String,
-        /// Those that there are.
+        /// The configured cameras.
         there: String,
     },
-    /// The camera and the encoder cannot do it.
+    /// The camera and the encoder cannot provide the mode.
     #[error(transparent)]
     Unable(#[from] Unable),
     /// Too many streams, or too high a bitrate.
     #[error(transparent)]
     NoMemory(#[from] NoMemory),
-    /// Not plugged in, not allowed, no encoder.
+    /// It is not plugged in, may not be opened, or has no encoder.
     #[error("{0}")]
     CameraUnavailable(String),
-    /// The rules of the site, or the store itself.
+    /// A rule of the site refused it, or the store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The kernel gives no random numbers, which the id of a stream without an owner is made of.
+    /// The kernel gives no random numbers, which the id of a stream without an owner needs.
     #[error("no random numbers from the kernel: {0}")]
     Random(#[from] getrandom::Error),
     /// Another stream has the origin.
     #[error("{0} has a stream already")]
     OriginTaken(Origin),
-    /// Only what is on the air can be pinned.
+    /// Only a stream on the air can be pinned.
     #[error("this stream is not on the air")]
     NotOnAir,
     /// It was stopped before it was on the air.

@@ -3,8 +3,9 @@
 use super::on_air::OnAir;
 use perch_store::{StreamState, Visibility};
 
-/// The featured stream: the one that the owner has pinned, else the public one that is live the longest. One that is live goes before one that is
-/// interrupted or starts, and a public one before one for members, which asks for a login. When all have ended, the last one, whose playlist says so.
+/// The featured stream: the one that the owner pinned, else the public one that has been live longest. A live one
+/// precedes one that is interrupted or starting, and a public one precedes a members-only one, which needs a login.
+/// When all have ended: the last one, whose playlist says so.
 pub fn featured(on_air: &[OnAir]) -> Option<&OnAir> {
     let running = on_air.iter().filter(|on_air| on_air.state != StreamState::Ended);
     let best = running.min_by_key(|on_air| {

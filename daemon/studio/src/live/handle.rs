@@ -1,4 +1,4 @@
-//! What the studio can be asked, and the handle that asks it.
+//! The requests to the studio, and the handle for making them.
 
 use super::error::LiveError;
 use super::on_air::OnAir;
@@ -7,23 +7,23 @@ use perch_store::{EndReason, NewStream, Stream, StreamId, UserId, Visibility};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 
-/// What a press of the button did.
+/// The effect of a press of the button.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Pressed {
-    /// Nothing was on the air; this is now.
+    /// Nothing was on the air; this stream is now.
     Started(StreamId),
-    /// This was on the air, and ends.
+    /// These streams were on the air, and end.
     Ending(Vec<StreamId>),
 }
 
-/// What was deleted from the store.
+/// The thing that was deleted from the store.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Gone {
     Stream(StreamId),
     User(UserId),
 }
 
-/// What the studio is asked.
+/// A request to the studio.
 pub(super) enum Request {
     Press {
         answer: oneshot::Sender<Result<Pressed, LiveError>>,
@@ -54,54 +54,56 @@ pub(super) enum Request {
     },
 }
 
-/// The way to go live, to stop, and to see what is on the air; clones are the same.
+/// A handle for going live, stopping, and seeing the streams on the air; clones share it.
 #[derive(Clone)]
 pub struct LiveHandle {
-    /// Bounded: people who press buttons.
+    /// Bounded, because people press buttons.
     pub(super) requests: mpsc::Sender<Request>,
     pub(super) on_air: watch::Receiver<Arc<[OnAir]>>,
 }
 
 impl LiveHandle {
-    /// Goes live: the camera is taken and set up for this stream. Comes back as soon as it is [`StreamState::Starting`].
+    /// Goes live: claims the camera and sets it up for this stream. Returns as soon as the stream is
+    /// [`StreamState::Starting`].
     pub async fn start(&self, new: NewStream) -> Result<Stream, LiveError> {
         self.ask(|answer| Request::Start { new: Box::new(new), feed: None, answer }).await
     }
 
-    /// Goes live with what `feed` publishes. `new.camera` names its [`Origin`]; its mode is what the feed's pictures turn out to be.
+    /// Goes live with the pictures of `feed`. `new.camera` names its [`Origin`]; the mode follows from the feed's
+    /// pictures.
     pub async fn publish(&self, new: NewStream, feed: Box<dyn Feed>) -> Result<Stream, LiveError> {
         self.ask(|answer| Request::Start { new: Box::new(new), feed: Some(feed), answer }).await
     }
 
-    /// Puts a stream that is on the air at `/media/live/`, or leaves the choice to the studio again. It is kept in memory: a pin ends with its stream,
-    /// and with the daemon. Refused where the stream is not on the air.
+    /// Pins a stream on the air to `/media/live/`, or lets the studio choose again. The pin is only in memory: it ends
+    /// with its stream, and with the daemon. Refused if the stream is not on the air.
     pub async fn pin(&self, stream: StreamId, is_pinned: bool) -> Result<(), LiveError> {
         self.ask(|answer| Request::Pin { stream, is_pinned, answer }).await
     }
 
-    /// Stops a stream; comes back when it has ended. One that has ended before stays as it ended.
+    /// Stops a stream; returns when it has ended. A stream that has ended stays unchanged.
     pub async fn stop(&self, stream: StreamId, reason: EndReason) -> Result<Stream, LiveError> {
         self.ask(|answer| Request::Stop { stream, reason, answer }).await
     }
 
-    /// Somebody presses the button: ends what is on the air, or goes live with the first camera as autostart does.
+    /// Handles a press of the button: ends all streams on the air, or goes live with the first camera, as autostart
+    /// does.
     pub async fn press(&self) -> Result<Pressed, LiveError> {
         self.ask(|answer| Request::Press { answer }).await
     }
 
-    /// Who may watch has changed in the store; comes back when it is so.
+    /// Applies a change in the store of who may watch; returns when it is done.
     pub async fn visibility_changed(&self, stream: StreamId, visibility: Visibility) {
         self.tell(|done| Request::Change { stream, visibility, done }).await;
     }
 
-    /// A stream that had ended was deleted from the store; comes back when its pictures cannot be fetched any more, and
-    /// the files of its recording are removed where the card lets them be.
+    /// Removes an ended stream that was deleted from the store; returns when its pictures can no longer be fetched, and
+    /// the files of its recording are removed, if the card allows it.
     pub async fn stream_deleted(&self, stream: StreamId) {
         self.tell(|done| Request::Forget { gone: Gone::Stream(stream), done }).await;
     }
 
-    /// An account was deleted from the store with all its streams; comes back as [`Self::stream_deleted`]
-    /// does.
+    /// Removes all streams of an account that was deleted from the store; returns like [`Self::stream_deleted`].
     pub async fn user_deleted(&self, user: UserId) {
         self.tell(|done| Request::Forget { gone: Gone::User(user), done }).await;
     }
@@ -114,7 +116,7 @@ impl LiveHandle {
         }
     }
 
-    /// What is on the air; also to wait for changes of it and of its feeds' states.
+    /// The streams on the air; also for waiting for changes of the list and of the feeds' states.
     pub fn on_air(&self) -> watch::Receiver<Arc<[OnAir]>> {
         self.on_air.clone()
     }

@@ -1,12 +1,12 @@
-//! Going live: the one place where streams start and stop, whoever asks (page, API, button, the daemon's own start).
+//! Going live: the one place that starts and stops streams, whoever asks (page, API, button, the daemon's own start).
 //!
-//! [`studio`] is the one owner of what is on the air, and waits for nothing that may be slow: what precedes a stream ([`starting`]) and the stream
-//! itself ([`running`]) are tasks. A stream's task owns its feed and its hls reader, and writes what happens to the stream into the store. Everybody
-//! else has a [`LiveHandle`] and watches [`OnAir`]. A stream always comes to its end in the store: by its user, the owner, its duration, the button,
-//! or at the next start of a daemon that was stopped for longer than `live.resume_seconds`. An end that the card does not take is written later
-//! ([`ends`]).
+//! [`studio`] owns the list of streams on the air, and waits for nothing that may be slow: the preparation of a stream
+//! ([`starting`]) and the stream itself ([`running`]) are tasks. A stream's task owns its feed and its hls reader, and
+//! writes the stream's events into the store. Everybody else has a [`LiveHandle`] and watches [`OnAir`]. Every stream
+//! gets an end in the store: by its user, the owner, its duration, the button, or at the next start of a daemon that
+//! was stopped for longer than `live.resume_seconds`. An end that the card does not take is written later ([`ends`]).
 //!
-//! Must not be here: how cameras are opened (`capture`), HTTP, chat.
+//! Must not be here: the opening of cameras (`capture`), HTTP, chat.
 
 mod camera;
 mod ends;

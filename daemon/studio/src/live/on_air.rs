@@ -1,4 +1,4 @@
-//! A stream that is on the air, as everybody may see it.
+//! A stream on the air, as the rest of the daemon sees it.
 
 use super::viewers::Viewers;
 use crate::capture::status::CameraState;
@@ -15,39 +15,40 @@ use std::time::Duration;
 pub struct OnAir {
     /// Its id.
     pub stream: StreamId,
-    /// Whose it is. `None`: the appliance's own, before it has an owner; not in the store.
+    /// Its user. `None`: the appliance's own stream, before there is an owner; it is not in the store.
     pub user: Option<UserId>,
-    /// Where its pictures come from.
+    /// The origin of its pictures.
     pub origin: Origin,
-    /// What publishes them.
+    /// The feed that publishes them.
     pub feed: FeedStatus,
-    /// The mode that was asked for. Zeros where nobody can ask: a publisher's is found out ([`Self::mode`]).
+    /// The requested mode. Zeros if nobody can request one: a publisher's mode follows from its pictures
+    /// ([`Self::mode`]).
     pub asked: VideoMode,
     /// Who may watch.
     pub visibility: Visibility,
-    /// Where it is in its life.
+    /// Its state.
     pub state: StreamState,
-    /// Monotonic time of offset 0: when its first picture went out.
+    /// Monotonic time of offset 0, when its first picture was published.
     pub zero: Duration,
     /// Its playlist and segments.
     pub hls: HlsHandle,
-    /// Who watches.
+    /// Its viewers.
     pub viewers: Arc<Viewers>,
-    /// The owner wants it at `/media/live/`.
+    /// True if the owner pinned it to `/media/live/`.
     pub is_pinned: bool,
     /// Why viewers miss the newest segment.
     pub fault: Option<HlsError>,
-    /// How and when it ended. The store may learn it later, when the card takes no writes.
+    /// Reason and time of its end. The store may get them later, when the card takes no writes.
     pub ended: Option<(EndReason, Timestamp)>,
 }
 
 impl OnAir {
-    /// The mode of its pictures: what is really on the air. `None` before the first picture.
+    /// The actual mode of its pictures. `None` before the first picture.
     pub fn mode(&self) -> Option<VideoMode> {
         self.feed.mode(self.asked)
     }
 
-    /// What keeps viewers from seeing it, or slows it, in words with the way out. `None` where all is well.
+    /// What keeps viewers from seeing it, or slows it, in words with the remedy. `None` when all is well.
     pub fn detail(&self) -> Option<String> {
         if let Some(fault) = &self.fault {
             return Some(fault.to_string());
@@ -59,7 +60,7 @@ impl OnAir {
         }
     }
 
-    /// Puts into what the store says what it may not know yet.
+    /// Adds to the stored stream the facts that the store may not know yet.
     pub fn complete(&self, stream: &mut Stream) {
         stream.details.mode = self.mode().unwrap_or(stream.details.mode);
         if let Some((reason, at)) = self.ended {
@@ -68,7 +69,7 @@ impl OnAir {
     }
 }
 
-/// What the store writes of an end.
+/// Applies an end as the store does.
 pub(super) fn mark_ended(facts: &mut StreamFacts, reason: EndReason, at: Timestamp) {
     if facts.state != StreamState::Ended {
         facts.state = StreamState::Ended;

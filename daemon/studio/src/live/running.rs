@@ -1,4 +1,4 @@
-//! One stream while it runs: owns its feed and the hls reader, sees what becomes of them, and writes it down.
+//! One stream while it runs: owns its feed and the hls reader, watches them, and writes their events into the store.
 
 use super::camera::LiveCamera;
 use super::ends::End;
@@ -20,38 +20,39 @@ use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
-/// A feed that is away for less is a seam, no interruption.
+/// A feed that is away for less than this is a seam, not an interruption.
 const INTERRUPTION: Duration = Duration::from_secs(3);
-/// How often viewers are counted, and the mode of the pictures is looked at; new views are written in one commit each time.
+/// Interval at which viewers are counted and the pictures' mode is checked; new views are written in one commit each
+/// time.
 const LOOK: Duration = Duration::from_secs(5);
 
 /// A stream that runs.
 pub(super) struct Running {
     shared: Arc<Shared>,
-    /// `None`: what it shows comes from a publisher.
+    /// `None` if its pictures come from a publisher.
     camera: Option<LiveCamera>,
     feed: FeedHandle,
     reader: oneshot::Receiver<Result<(), HlsError>>,
-    /// Tells when the recording is closed.
+    /// Completes when the recording is closed.
     recorder: Option<oneshot::Receiver<()>>,
     hls: HlsHandle,
     viewers: Arc<Viewers>,
     stream: StreamId,
-    /// Whether the store knows it.
+    /// True if the store knows it.
     stored: bool,
     state: StreamState,
     was_live: bool,
     peak: u32,
-    /// As the store has it.
+    /// The mode in the store.
     mode: VideoMode,
     ends_at: Option<Instant>,
 }
 
-/// How it came to its end.
+/// How a stream's task ended.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Finished {
     pub(super) stream: StreamId,
-    /// A part of the daemon broke down.
+    /// True if a part of the daemon broke down.
     pub(super) failed: bool,
     /// The end that the card did not take.
     pub(super) unwritten: Option<End>,
@@ -71,7 +72,7 @@ impl Running {
                 let interval = camera.keyframe_interval();
                 (Some(camera), feed, interval)
             }
-            // The publisher's own; segments are at least as long as configured.
+            // A publisher decides its own interval; segments are at least as long as configured.
             Source::Published(feed) => (None, feed, Duration::ZERO),
         };
         let (publisher, pictures) = broadcast::channel();
@@ -124,7 +125,7 @@ impl Running {
         })
     }
 
-    /// Sees it through to its end.
+    /// Runs the stream to its end.
     pub(super) async fn run(mut self, mut stop: oneshot::Receiver<EndReason>) -> Finished {
         let mut feed = self.feed.status.state().clone();
         let mut hls = self.hls.clone();
@@ -135,7 +136,7 @@ impl Running {
         let mut failed = false;
         let reason = loop {
             tokio::select! {
-                // A studio that is gone is the daemon going.
+                // If the studio is gone, the daemon is stopping.
                 reason = &mut stop => break reason.unwrap_or(EndReason::Shutdown),
                 () = until(self.ends_at) => break EndReason::Duration,
                 () = hls.ready(), if !has_picture => {
@@ -169,7 +170,7 @@ impl Running {
                 }
             }
         };
-        // What broke down is put together anew by a restart of the daemon, which resumes the stream.
+        // A restart of the daemon repairs a broken part, and resumes the stream.
         let reason = (!failed).then_some(reason);
         self.finish(reason).await
     }
@@ -229,7 +230,7 @@ impl Running {
         }
     }
 
-    /// Segments are missing, or are listed again.
+    /// Logs that segments are missing, or are listed again.
     fn note_fault(&self) {
         let fault = self.hls.fault();
         if let Some(fault) = &fault {
@@ -240,7 +241,7 @@ impl Running {
         self.shared.change(self.stream, |on_air| on_air.fault = fault);
     }
 
-    /// Writes the mode that the pictures turned out to have.
+    /// Writes the actual mode of the pictures.
     async fn note_mode(&mut self) {
         let Some(mode) = self.feed.status.mode(self.mode).filter(|mode| *mode != self.mode) else { return };
         self.mode = mode;
@@ -274,7 +275,8 @@ impl Running {
         if !self.reader.is_terminated() {
             shutdown::step("the hls reader", shutdown::READERS, &mut self.reader).await;
         }
-        // A card that hangs does not keep the stream from ending: the recording is closed from its own bytes later.
+        // A card that hangs must not keep the stream from ending: the recording is then closed from its own bytes
+        // later.
         if let Some(recorder) = self.recorder.take() {
             shutdown::step("the recorder", shutdown::READERS, recorder).await;
         }
@@ -283,7 +285,7 @@ impl Running {
         let Some(reason) = reason.filter(|_| !is_resumed) else {
             shared.change(stream, |on_air| on_air.state = StreamState::Interrupted);
             if is_resumed && self.was_live {
-                // Also the moment at which the stream ended, should the restart come too late.
+                // Also writes the moment at which the stream ended, in case the restart comes too late.
                 let written = shared.store(move |store| store.stream_interrupted(stream)).await;
                 if let Err(error) = written {
                     tracing::error!("cannot write that a stream is interrupted: {error}");
@@ -313,7 +315,7 @@ impl Running {
     }
 }
 
-/// How far into the stream a monotonic time is, as its chat counts it.
+/// Maps a monotonic time to the offset in the stream that its chat uses.
 fn offset_of(shared: &Shared, stream: StreamId) -> recorder::OffsetOf {
     let on_air = shared.on_air.subscribe();
     Box::new(move |at| {
@@ -323,7 +325,7 @@ fn offset_of(shared: &Shared, stream: StreamId) -> recorder::OffsetOf {
     })
 }
 
-/// A thread that is gone says nothing more; the reader's end tells.
+/// If the thread is gone, nothing more changes; the reader's end reports that.
 async fn changed(state: &mut watch::Receiver<CameraState>) {
     if state.changed().await.is_err() {
         std::future::pending::<()>().await;

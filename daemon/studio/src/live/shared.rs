@@ -1,4 +1,5 @@
-//! What the studio and the streams' tasks share: settings, hardware, the store, and the list of what is on the air.
+//! State that the studio and the streams' tasks share: settings, hardware, the store, and the list of streams on the
+//! air.
 
 use super::camera::Hardware;
 use super::on_air::OnAir;
@@ -12,23 +13,24 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// Told of what followers are to be told of.
+/// Takes the notifications for followers.
 pub type Tell = Arc<dyn Fn(Vec<Delivery>) + Send + Sync>;
 
-/// How streams are made.
+/// Settings of streams.
 #[derive(Clone, Debug)]
 pub struct LiveSettings {
     /// Length of a segment.
     pub segment: Duration,
-    /// What the playlist covers.
+    /// Duration of the playlist.
     pub window: Duration,
     /// Go live with the first camera when the daemon starts.
     pub autostart: bool,
-    /// A stream that was cut off by a crash, a power cut or a restart of the daemon goes on if that was not longer ago; zero: never.
+    /// A stream that was cut off by a crash, a power cut or a restart of the daemon is resumed within this time; zero:
+    /// never.
     pub resume_within: Duration,
-    /// Where streams take their memory from.
+    /// The budget that streams take their memory from.
     pub memory: MemoryBudget,
-    /// Where those are kept that are recorded.
+    /// The recordings of streams.
     pub recordings: Recordings,
 }
 
@@ -38,7 +40,7 @@ impl LiveSettings {
     }
 }
 
-/// What the studio and the streams' tasks share.
+/// State that the studio and the streams' tasks share.
 pub(super) struct Shared {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) hardware: Arc<dyn Hardware>,
@@ -58,7 +60,7 @@ impl Shared {
         tokio::task::spawn_blocking(move || work(&store)).await.expect("the store does not panic")
     }
 
-    /// Memory for one more stream.
+    /// Reserves memory for one more stream.
     pub(super) fn admit(
         &self,
         keyframe_interval: Duration,
@@ -68,7 +70,7 @@ impl Shared {
         self.settings.memory.admit_stream(MemoryBudget::least_of_stream(mode.bitrate_kbps, target))
     }
 
-    /// The appliance's own stream has this origin; it makes room for a person's.
+    /// True if the appliance's own stream has this origin; it makes room for a person's.
     pub(super) fn is_the_appliances(&self, origin: &Origin) -> bool {
         let on_air = self.on_air.borrow();
         let mut own = on_air.iter().filter(|on_air| on_air.user.is_none());
@@ -89,12 +91,12 @@ impl Shared {
         });
     }
 
-    /// Something that is not in the list has changed: how a feed is doing.
+    /// Reports a change outside the list: the state of a feed.
     pub(super) fn news(&self) {
         self.on_air.send_modify(|_| ());
     }
 
-    /// At most one stream is pinned.
+    /// Pins a stream, or unpins it. At most one stream is pinned.
     pub(super) fn pin(&self, stream: StreamId, is_pinned: bool) {
         self.on_air.send_modify(|all| {
             let mut changed = all.to_vec();

@@ -1,5 +1,5 @@
-//! What precedes a stream: the board is asked whether the camera can do what is wanted, and the store gives the stream its origin. Runs as tasks,
-//! because a board takes up to [`LOOKING`] to answer and a card may stall.
+//! The preparation of a stream: the board is asked whether the camera supports the requested mode, and the store claims
+//! the origin for the stream. Runs as tasks, because a board takes up to [`LOOKING`] to answer and a card may stall.
 
 use super::camera::LiveCamera;
 use super::error::LiveError;
@@ -16,39 +16,39 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// For the board to say what a camera can do.
+/// Time for the board to report a camera's ability.
 const LOOKING: Duration = Duration::from_secs(5);
 
-/// What is to be put on the air.
+/// A stream to put on the air.
 pub(super) struct Programme {
     pub(super) stream: StreamId,
-    /// `None`: the appliance's own; the store knows nothing of it.
+    /// `None`: the appliance's own stream, which the store does not know.
     pub(super) user: Option<UserId>,
     pub(super) origin: Origin,
-    /// Its memory. `None` until the appliance's own stream has given back what it has.
+    /// Its memory. `None` until the appliance's own stream has released its share.
     pub(super) share: Option<StreamShare>,
     pub(super) visibility: Visibility,
     pub(super) mode: VideoMode,
-    /// It is recorded.
+    /// True if it is recorded.
     pub(super) is_recorded: bool,
-    /// After which it ends by itself.
+    /// Time after which it ends by itself.
     pub(super) ends_in: Option<Duration>,
-    /// Where it stands: a stream that is resumed was live before.
+    /// Its state: a stream that is resumed was live before.
     pub(super) state: StreamState,
-    /// Monotonic time of offset 0; set anew by the first picture, but for a stream that is resumed.
+    /// Monotonic time of offset 0; set again by the first picture, except for a stream that is resumed.
     pub(super) zero: Duration,
 }
 
-/// What a stream's feed is made of.
+/// The source of a stream's feed.
 pub(super) enum Source {
     /// A camera of this board.
     Camera(LiveCamera),
-    /// What a publisher sends.
+    /// The feed of a publisher.
     Published(Box<dyn Feed>),
 }
 
 impl Source {
-    /// Between key frames, where that can be configured; a publisher's is its own.
+    /// Interval of key frames, if it can be configured; a publisher decides its own.
     pub(super) fn keyframe_interval(&self) -> Duration {
         match self {
             Self::Camera(camera) => camera.keyframe_interval(),
@@ -57,7 +57,7 @@ impl Source {
     }
 }
 
-/// Who asked for a stream, and waits.
+/// The one who asked for a stream, and waits.
 pub(super) enum Asker {
     /// Somebody who goes live.
     Person(Box<Stream>, oneshot::Sender<Result<Stream, LiveError>>),
@@ -65,7 +65,7 @@ pub(super) enum Asker {
     Button(oneshot::Sender<Result<Pressed, LiveError>>),
 }
 
-/// A stream that can be put on the air, and who waits for it.
+/// A stream that can be put on the air, with the one who waits for it.
 pub(super) struct Prepared {
     pub(super) programme: Programme,
     pub(super) source: Source,
@@ -73,7 +73,7 @@ pub(super) struct Prepared {
 }
 
 impl Asker {
-    /// Tells who asked. They may be gone; what was done is done.
+    /// Answers the one who asked. They may be gone; the stream is started nevertheless.
     pub(super) fn tell(self, stream: StreamId, started: Result<(), LiveError>) {
         match self {
             Self::Person(as_started, answer) => _ = answer.send(started.map(|()| *as_started)),
@@ -82,7 +82,7 @@ impl Asker {
     }
 }
 
-/// Checks what a person asks for and claims its origin in the store.
+/// Checks a person's request and claims its origin in the store.
 pub(super) async fn for_a_person(
     shared: &Shared,
     cameras: &[LiveCamera],
@@ -108,7 +108,7 @@ pub(super) async fn for_a_person(
     Ok((programme, source, stream))
 }
 
-/// The first camera as it is configured, for the owner; before there is one, for the appliance itself.
+/// A stream of the first camera in its configured mode, for the owner; before there is one, for the appliance itself.
 pub(super) async fn as_usual(shared: &Shared, camera: &LiveCamera) -> Result<Programme, LiveError> {
     let mode = camera.usual_mode();
     let share = Some(shared.admit(camera.keyframe_interval(), &mode)?);
@@ -173,7 +173,7 @@ pub(super) async fn give_back(shared: Arc<Shared>, stream: StreamId) {
     }
 }
 
-/// An id as the store makes them (ULID), for what the store does not know.
+/// An id in the store's format (ULID), for a stream that the store does not know.
 fn id_of_its_own(shared: &Shared) -> Result<StreamId, LiveError> {
     let mut random = [0; 16];
     getrandom::fill(&mut random)?;

@@ -1,5 +1,5 @@
-//! The owner of what is on the air: starts streams, stops them, and takes up those that the last run left. Its loop waits for nothing but events:
-//! a camera or a card that is slow delays nobody else's request.
+//! The owner of the streams on the air: starts streams, stops them, and takes over those that the last run left. Its
+//! loop waits for nothing but events: a slow camera or card delays nobody else's request.
 //!
 //! It has a few lines more than 500: its steps change one state, and a reader follows them in one place.
 
@@ -24,40 +24,41 @@ use tokio::time::Instant;
 
 /// People who wait for an answer at once.
 const REQUESTS: usize = 32;
-/// How long a stream that has ended is still shown, so that players can fetch its end.
+/// How long an ended stream is still shown, so that players can fetch its end.
 const LINGER: Duration = Duration::from_mins(1);
-/// Starts that wait for their cameras at once.
+/// Starts that may wait for their cameras at the same time.
 const STARTS: usize = 32;
-/// Presses of the button that wait for their turn at once.
+/// Presses of the button that may wait for their turn.
 const PRESSES: usize = 4;
 
-/// A stream's task, as the studio holds it.
+/// The studio's handle of a stream's task.
 struct Task {
     user: Option<UserId>,
     origin: Origin,
-    /// Taken when it is told to stop.
+    /// Taken when it is asked to stop.
     stop: Option<oneshot::Sender<EndReason>>,
-    /// Who waits for its end.
+    /// Those who wait for its end.
     waiting: Vec<oneshot::Sender<Result<Stream, LiveError>>>,
-    /// What goes on the air once this has ended: a person's stream that takes the camera from the appliance's own.
+    /// The stream that goes on the air once this one has ended: a person's stream that takes the camera from the
+    /// appliance's own.
     next: Option<Box<Prepared>>,
 }
 
-/// What a job beside the loop came to.
+/// The result of a job beside the loop.
 enum Done {
-    /// It told who asked, and that was all.
+    /// It answered the one who asked, and that was all.
     Told,
     /// A stream can be put on the air.
     Prepared(Box<Prepared>),
-    /// A start led to nothing, and who asked knows why.
+    /// A start failed, and the one who asked knows why.
     Unstarted,
-    /// A press of the button led to nothing, and who pressed knows why.
+    /// A press of the button failed, and the one who pressed knows why.
     Unpressed,
-    /// An attempt to write ends: those that are written.
+    /// An attempt to write ends: those that were written.
     Written(Vec<End>),
 }
 
-/// The owner of what is on the air.
+/// The owner of the streams on the air.
 pub struct Studio {
     shared: Arc<Shared>,
     cameras: Arc<[LiveCamera]>,
@@ -65,12 +66,12 @@ pub struct Studio {
     tasks: HashMap<StreamId, Task>,
     running: JoinSet<Finished>,
     jobs: JoinSet<Done>,
-    /// Starts among the jobs.
+    /// Number of starts among the jobs.
     starts: usize,
-    /// Streams that were stopped before they were on the air; known until no start is under way.
+    /// Streams that were stopped before they were on the air; remembered until no start is under way.
     stopped_early: HashSet<StreamId>,
     presses: VecDeque<oneshot::Sender<Result<Pressed, LiveError>>>,
-    /// A press of the button is starting a stream.
+    /// True while a press of the button is starting a stream.
     is_pressing: bool,
     ends: Ends,
     /// Streams that have ended and are still shown, and until when.
@@ -108,14 +109,15 @@ impl Studio {
         (studio, LiveHandle { requests: asked, on_air: seen })
     }
 
-    /// Takes up what the last run left, and goes live by itself where that is asked for. `last_alive` is when that run wrote last.
+    /// Takes over what the last run left, and goes live by itself if configured. `last_alive` is the time of that run's
+    /// last write.
     pub async fn open(&mut self, last_alive: Option<Timestamp>) -> anyhow::Result<()> {
         let left = self.shared.store(Store::unfinished_streams).await?;
         for stream in left {
             self.take_up(stream, last_alive).await?;
         }
         if self.shared.settings.autostart && self.tasks.is_empty() {
-            // The configuration has one at least.
+            // The configuration has at least one camera.
             let camera = self.cameras[0].clone();
             let programme = starting::as_usual(&self.shared, &camera).await;
             let programme = programme.context("cannot go live by itself")?;
@@ -126,7 +128,8 @@ impl Studio {
         Ok(())
     }
 
-    /// Runs until `closing` completes, and then ends every stream. An error where a part broke down that only a restart puts together again.
+    /// Runs until `closing` completes, and then ends every stream. An error if a part broke down that only a restart
+    /// repairs.
     pub async fn run(mut self, closing: impl Future<Output = ()>) -> anyhow::Result<()> {
         let mut closing = std::pin::pin!(closing);
         loop {
@@ -154,7 +157,8 @@ impl Studio {
         self.close().await
     }
 
-    /// Ends every stream. A start that is under way is given up: where the store knows its stream already, the next run takes it up.
+    /// Ends every stream. A start that is under way is dropped: if the store knows its stream already, the next run
+    /// takes it over.
     async fn close(mut self) -> anyhow::Result<()> {
         self.requests.close();
         self.jobs.abort_all();
@@ -175,7 +179,7 @@ impl Studio {
                 "the card does not take the ends of streams: they go on when Perch is started again"
             );
         }
-        // Those who wait for the end of a stream are told.
+        // Those who wait for the end of a stream get their answer.
         while let Some(job) = self.jobs.join_next().await {
             if job.is_err_and(|error| error.is_panic()) {
                 return Err(anyhow!("a part of going live broke down"));
@@ -253,7 +257,8 @@ impl Studio {
         });
     }
 
-    /// The button: whoever stands before the camera can end what it shows, whoever started it. A press while the last stream still ends waits for that.
+    /// Handles the button: whoever stands before the camera can end its stream, whoever started it. A press while the
+    /// last stream still ends waits for that.
     fn heed_presses(&mut self) {
         while !self.is_pressing
             && let Some(answer) = self.presses.pop_front()
@@ -306,12 +311,13 @@ impl Studio {
         self.heed_presses();
     }
 
-    /// Puts a stream on the air whose origin is free, or as soon as the appliance's own stream has made room for a person's.
+    /// Puts a stream on the air if its origin is free, or as soon as the appliance's own stream has made room for a
+    /// person's.
     fn go_live(&mut self, prepared: Box<Prepared>) {
         let Programme { stream, user, ref origin, .. } = prepared.programme;
         let holder = self.tasks.values_mut().find(|task| task.origin == *origin);
         let refused = if self.stopped_early.remove(&stream) {
-            // The store has its end.
+            // The store has the end of this stream.
             prepared.asker.tell(stream, Err(LiveError::Stopped));
             return;
         } else if let Some(holder) = holder {
@@ -374,7 +380,7 @@ impl Studio {
         if failed { Err(anyhow!("a stream's reader broke down")) } else { Ok(()) }
     }
 
-    /// Tells who waited for the end of a stream; gives what goes on the air in its place.
+    /// Answers those who wait for the end of a stream; returns the stream that goes on the air in its place.
     fn ended(&mut self, stream: StreamId, unwritten: Option<End>) -> Option<Box<Prepared>> {
         self.lingering.push_back((Instant::now() + LINGER, stream));
         if let Some(end) = unwritten {
@@ -395,7 +401,8 @@ impl Studio {
         next
     }
 
-    /// A stream that no task runs has ended, or is about to start, or was left by a run whose camera is configured no more.
+    /// Stops a stream without a task: it has ended, or is about to start, or was left by a run whose camera is no
+    /// longer configured.
     fn stop_absent(
         &mut self,
         stream: StreamId,
@@ -423,13 +430,13 @@ impl Studio {
         });
     }
 
-    /// Tries to write the ends that the card did not take.
+    /// Tries again to write the ends that the card did not take.
     fn write_ends(&mut self) {
         let (shared, ends) = (self.shared.clone(), self.ends.take());
         self.jobs.spawn(async move { Done::Written(ends::write(&shared, &ends).await) });
     }
 
-    /// Shows a stream no longer that has ended, unless only the list of what is on the air knows of its end.
+    /// Stops showing an ended stream, unless only the list of streams on the air knows of its end.
     fn hide(&mut self, stream: StreamId) {
         if self.ends.of(stream).is_some() {
             self.lingering.push_back((Instant::now() + LINGER, stream));
@@ -438,7 +445,7 @@ impl Studio {
         }
     }
 
-    /// A stream that the last run did not end: goes on as the same stream, or ends.
+    /// Takes over a stream that the last run did not end: it is resumed as the same stream, or ends.
     async fn take_up(&mut self, stream: Stream, last_alive: Option<Timestamp>) -> anyhow::Result<()> {
         let (facts, details) = (&stream.facts, &stream.details);
         let now = wall(&*self.shared.clock);
@@ -449,7 +456,7 @@ impl Studio {
             let ran_for = since(facts.live_at.unwrap_or(facts.created_at));
             Duration::from_secs(seconds.into()).saturating_sub(ran_for)
         });
-        // A clock that was not set yet says nothing about how long that was: as far as is known, it was a moment.
+        // A clock that was not set yet says nothing about the length of the outage, so it counts as a moment.
         let away_for = last_alive.map_or(Duration::ZERO, since);
         let camera = self.cameras.iter().find(|camera| camera.config.name == details.camera).cloned();
         let within = self.shared.settings.resume_within;
@@ -500,7 +507,7 @@ impl Studio {
 impl Task {
     fn end(&mut self, reason: EndReason) {
         if let Some(stop) = self.stop.take() {
-            // A task that is just ending by itself does not hear it, and need not.
+            // A task that is just ending by itself does not receive it, and does not need to.
             let _ = stop.send(reason);
         }
     }

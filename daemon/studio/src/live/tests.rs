@@ -28,10 +28,10 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 
-/// Everything that is waited for comes within this, on a slow machine too.
+/// Longest wait in these tests; enough on a slow machine.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// A publisher that sends when the test says so.
+/// A publisher that sends when the test tells it to.
 #[derive(Clone, Default)]
 struct Replay(Arc<Mutex<Option<Sending>>>);
 
@@ -93,12 +93,12 @@ impl Replay {
         sending.publisher.publish([unit], now);
     }
 
-    /// How it is doing.
+    /// Reports a state.
     fn says(&self, state: CameraState) {
         self.0.lock().unwrap().as_ref().unwrap().state.send_replace(state);
     }
 
-    /// Ends what is published.
+    /// Ends the publication.
     fn leave(&self) {
         if let Some(sending) = self.0.lock().unwrap().take() {
             sending.state.send_replace(CameraState::Stopped);
@@ -106,7 +106,7 @@ impl Replay {
     }
 }
 
-/// This board's hardware, but that it says nothing of cameras while the gate is shut.
+/// This board's hardware, except that it reports nothing of cameras while the gate is shut.
 struct Gated {
     board: BoardHardware,
     gate: Mutex<mpsc::Receiver<()>>,
@@ -114,7 +114,7 @@ struct Gated {
 
 impl Hardware for Gated {
     fn ability(&self, wanted: &config::Camera) -> Result<Ability, SourceError> {
-        // An error is the sender gone: the gate is open.
+        // An error means that the sender is gone: the gate is open.
         let _ = self.gate.lock().unwrap().recv();
         self.board.ability(wanted)
     }
@@ -141,7 +141,7 @@ struct House {
     studio: tokio::task::JoinHandle<anyhow::Result<()>>,
 }
 
-/// A studio with one camera, and what opens its board's gate.
+/// A studio with one camera, and the sender that opens its board's gate.
 fn studio(
     store: &Arc<Store>,
     data_dir: &Path,
@@ -255,7 +255,7 @@ async fn what_a_publisher_sends_plays_like_a_camera_and_its_mode_is_found_out() 
     let snapshot = Snapshots::default().take(&on_air.feed, 320).await.unwrap();
     assert!(snapshot.jpeg.starts_with(&[0xFF, 0xD8]));
 
-    // Its size changes: the API says what is on the air, and the store keeps it.
+    // Its size changes: the API reports the actual size, and the store keeps it.
     replay.send(160, 120);
     assert_eq!(on_air.mode().map(|mode| (mode.width, mode.height)), Some((160, 120)));
     let ended = house.live.stop(stream, EndReason::User).await.unwrap();
@@ -293,7 +293,7 @@ async fn a_board_that_does_not_answer_delays_nobodys_stop() {
     let asked = NewStream { mode, ..new_stream(house.users[1], &camera) };
     let live = house.live.clone();
     let starting = tokio::spawn(async move { live.start(asked).await });
-    // Answered while the board is being asked, which lasts until the gate opens.
+    // The answer comes while the board is still being asked, which lasts until the gate opens.
     let ended = house.live.stop(stream, EndReason::User).await.unwrap();
     assert_eq!(ended.facts.state, StreamState::Ended);
     assert!(!starting.is_finished());
@@ -327,7 +327,7 @@ async fn the_featured_stream_is_the_longest_live_public_one_until_another_is_pin
     let nobody = house.live.pin(StreamId::from_number(1), true).await;
     assert!(matches!(nobody, Err(LiveError::NotOnAir)));
 
-    // The daemon ends: both are resumed by the next one, and players are not told that this is the end.
+    // The daemon ends: the next one resumes both streams, and players do not see an end.
     drop(house.close.take());
     house.studio.await.unwrap().unwrap();
     for (stream, _) in &streams {

@@ -1,4 +1,4 @@
-//! Who watches a stream: those who fetched its playlist a moment ago. Every player asks for it once in each segment.
+//! The viewers of a stream: those who fetched its playlist a moment ago. Every player fetches it once per segment.
 
 use perch_store::Viewer;
 use std::collections::{HashMap, HashSet};
@@ -8,14 +8,15 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Whoever fetched the playlist within so many target durations is watching: a player fetches it once in each, and may miss one.
+/// Whoever fetched the playlist within this many target durations is watching: a player fetches it once in each, and
+/// may miss one.
 const WATCHING_TARGETS: u32 = 3;
-/// At least this, because a player that runs out of pictures waits before it asks again.
+/// At least this long, because a player that runs out of pictures waits before it asks again.
 const WATCHING_LEAST: Duration = Duration::from_secs(10);
-/// More than a board can serve; beyond, newcomers watch uncounted.
+/// Viewers counted at most, more than a board can serve; further ones watch uncounted.
 const MOST: usize = 20_000;
 
-/// Those who watch one stream.
+/// The viewers of one stream.
 #[derive(Debug)]
 pub struct Viewers {
     watching: Duration,
@@ -25,23 +26,23 @@ pub struct Viewers {
 
 #[derive(Debug, Default)]
 struct Seen {
-    /// When each fetched the playlist last.
+    /// Time of each viewer's last fetch of the playlist.
     last: HashMap<Viewer, Duration>,
     /// Viewers whose view is counted, or is about to be.
     counted: HashSet<Viewer>,
-    /// Viewers whose view is to be counted.
+    /// Viewers whose view has still to be counted.
     new: Vec<Viewer>,
 }
 
 impl Default for Viewers {
-    /// Of a stream with short segments.
+    /// Viewers of a stream with short segments.
     fn default() -> Self {
         Self::new(Duration::ZERO)
     }
 }
 
 impl Viewers {
-    /// Nobody. `target` is the playlist's target duration.
+    /// Starts without viewers. `target` is the playlist's target duration.
     pub fn new(target: Duration) -> Self {
         Self {
             watching: WATCHING_LEAST.max(target * WATCHING_TARGETS),
@@ -50,7 +51,7 @@ impl Viewers {
         }
     }
 
-    /// `viewer` fetches the playlist at monotonic time `now`.
+    /// Notes that `viewer` fetches the playlist at monotonic time `now`.
     pub fn saw(&self, viewer: Viewer, now: Duration) {
         let mut seen = self.seen();
         if let Some(last) = seen.last.get_mut(&viewer) {
@@ -65,12 +66,12 @@ impl Viewers {
         }
     }
 
-    /// How many people watch, as of the last look.
+    /// Number of viewers at the last look.
     pub fn now(&self) -> u32 {
         self.now.load(Ordering::Relaxed)
     }
 
-    /// Counts anew; gives those whose view has not been counted yet.
+    /// Counts the viewers again; returns those whose view has not been counted yet.
     pub(super) fn look(&self, now: Duration) -> Vec<Viewer> {
         let mut seen = self.seen();
         seen.last.retain(|_, last| now.saturating_sub(*last) < self.watching);
@@ -78,7 +79,7 @@ impl Viewers {
         std::mem::take(&mut seen.new)
     }
 
-    /// Each change under the lock is one step: a panic leaves nothing half done.
+    /// Each change under the lock is one step: a panic leaves no half-made change.
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -89,7 +90,7 @@ pub fn viewer_of_cookie(token: u128) -> Viewer {
     Viewer::anonymous(token)
 }
 
-/// The viewer without a cookie: an address and the program that asks. Not the same after a restart of the daemon.
+/// The viewer without a cookie: an address and the program that asks. It differs after a restart of the daemon.
 pub fn viewer_of_address(address: IpAddr, program: &[u8]) -> Viewer {
     use std::sync::LazyLock;
     static KEYS: LazyLock<[RandomState; 2]> = LazyLock::new(|| [RandomState::new(), RandomState::new()]);
@@ -114,7 +115,7 @@ mod tests {
         assert_eq!(viewers.look(at(12)), []);
         assert_eq!(viewers.now(), 1);
         viewers.saw(ben, at(60));
-        assert_eq!(viewers.look(at(61)), [], "a view is one for each viewer, however often they come back");
+        assert_eq!(viewers.look(at(61)), [], "each viewer is one view, however often they return");
         assert_eq!(viewers.now(), 1);
     }
 

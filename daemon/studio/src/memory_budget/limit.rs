@@ -1,4 +1,5 @@
-//! How much memory the process may use: what its control group allows (the unit's `MemoryHigh=` and `MemoryMax=`), else a part of the board's.
+//! The memory that the process may use: the limit of its control group (the unit's `MemoryHigh=` and `MemoryMax=`),
+//! else a part of the board's.
 //!
 //! Kernel: Documentation/admin-guide/cgroup-v2.rst, "memory.high", "memory.max"; cgroups(7), `/proc/self/cgroup`.
 
@@ -6,23 +7,24 @@ use std::path::Path;
 
 /// Left for the program, its encoders, the heap of handlers and the kernel's buffers: a quarter, but not more than this.
 const MARGIN_MOST: u64 = 64 << 20;
-/// Where nothing can be found out: a board of 512 MB with half of it for others.
+/// The assumption if nothing can be found out: a board of 512 MB with half of it for others.
 const UNKNOWN: u64 = 256 << 20;
 
-/// The budget of this process in bytes, the margin taken off. `root` is `/`, or a test's folder.
+/// The budget of this process in bytes, without the margin. `root` is `/`, or a test's folder.
 pub fn of_this_process(root: &Path) -> u64 {
     let limit = of_control_group(root).or_else(|| Some(memory_total(root)? / 2)).unwrap_or(UNKNOWN);
     limit - (limit / 4).min(MARGIN_MOST)
 }
 
-/// The lowest limit of the process's control group and those around it. `None` where none is set, or the kernel has only version 1.
+/// The lowest limit of the process's control group and those around it. `None` if none is set, or the kernel has only
+/// version 1.
 fn of_control_group(root: &Path) -> Option<u64> {
     let groups = std::fs::read_to_string(root.join("proc/self/cgroup")).ok()?;
     let own = groups.lines().find_map(|line| line.strip_prefix("0::/"))?;
     let folder = root.join("sys/fs/cgroup");
     let around = Path::new(own).ancestors().map(|group| folder.join(group));
     let limits = around.flat_map(|group| ["memory.high", "memory.max"].map(|file| group.join(file)));
-    // "max" is no number, and no limit.
+    // "max" is not a number, and no limit.
     limits.filter_map(|file| std::fs::read_to_string(file).ok()?.trim().parse().ok()).min()
 }
 

@@ -1,4 +1,4 @@
-//! On boards that exist (`testing::boards`).
+//! Tests on real boards (`testing::boards`).
 
 use super::*;
 use crate::capture::testing::boards::{board, camera, codec, csi, format, webcam};
@@ -153,7 +153,7 @@ fn no_camera_is_told_with_the_way_out() {
 }
 
 proptest! {
-    /// Whatever ranges a driver announces: nothing panics, and all that is offered can be asked for.
+    /// Whatever ranges a driver announces, nothing panics, and every offered mode can be requested.
     #[test]
     fn what_is_offered_is_able(
         width in any::<(u16, u16, u8)>(),

@@ -1,4 +1,4 @@
-//! On boards that exist (`testing::boards`).
+//! Tests on real boards (`testing::boards`).
 
 use super::*;
 use crate::capture::testing::boards::{board, camera, codec, csi, format, webcam};
@@ -207,7 +207,7 @@ fn a_mode_that_the_camera_lacks_is_told_with_the_nearest() {
 }
 
 proptest! {
-    /// Whatever the drivers claim: what is chosen exists on the board, and what is not is explained.
+    /// Whatever the drivers claim, the chosen devices exist on the board, and every rejected one is explained.
     #[test]
     fn the_choice_is_of_this_board(
         modes in prop::collection::vec((1..5000u32, 1..5000u32, 0.0..200f64), 0..4),

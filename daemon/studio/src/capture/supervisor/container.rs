@@ -1,5 +1,5 @@
-//! What a program's byte stream turns out to be: MPEG-TS, which carries times, or bare H.264 (Annex B), which carries none. The first bytes
-//! tell.
+//! The kind of a program's byte stream: MPEG-TS, which carries times, or bare H.264 (Annex B), which carries none. The
+//! first bytes decide.
 
 use super::soundtrack::Soundtrack;
 use bytes::Bytes;
@@ -12,7 +12,7 @@ use std::ops::RangeInclusive;
 /// How a byte stream is read.
 #[derive(Debug)]
 pub(super) enum Container {
-    /// Too little has come to tell.
+    /// Too few bytes have come to decide.
     Unknown(Vec<u8>),
     /// Bare H.264: pictures get the times of their arrival.
     AnnexB,
@@ -28,12 +28,12 @@ pub(super) struct TransportStream {
 }
 
 impl Container {
-    /// At a stream's beginning.
+    /// The state at a stream's start.
     pub(super) const fn new() -> Self {
         Self::Unknown(Vec::new())
     }
 
-    /// Takes bytes that `came` between two moments, and gives the samples that are whole to `publish`.
+    /// Takes bytes that arrived between the two moments of `came`, and passes the complete samples to `publish`.
     pub(super) fn take(
         &mut self,
         data: Bytes,
@@ -70,7 +70,7 @@ impl Container {
         }
     }
 
-    /// The stream has ended at `now`: gives out what is left of it.
+    /// Passes on the rest of the stream, which ended at `now`.
     pub(super) fn finish(
         &mut self,
         now: MediaTime,
@@ -86,13 +86,13 @@ impl Container {
         }
     }
 
-    /// Why a transport stream gives no pictures, in words.
+    /// Why a transport stream gives no pictures, in words; `None` if it does.
     pub(super) fn problem(&self) -> Option<String> {
         let Self::TransportStream(stream) = self else { return None };
         stream.demuxer.problem().map(|problem| problem.to_string())
     }
 
-    /// Why a transport stream's sound is left out, in words.
+    /// Why a transport stream's sound is left out, in words; `None` if it is not.
     pub(super) fn sound_problem(&self) -> Option<String> {
         let Self::TransportStream(stream) = self else { return None };
         stream.demuxer.sound_problem().map(|problem| problem.to_string())
@@ -112,7 +112,7 @@ impl TransportStream {
                 Found::Lost => assembler.lost_picture(),
                 Found::Picture(picture) => {
                     let times = Times { pts: picture.pts, dts: picture.dts };
-                    // What an error says is in the assembler's counters.
+                    // Errors are counted by the assembler.
                     if let Ok(Some(unit)) = assembler.push_picture(&picture.data, times) {
                         soundtrack.picture(unit, now, demuxer.announces_sound(), &mut publish);
                     }

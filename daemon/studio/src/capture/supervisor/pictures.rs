@@ -1,4 +1,5 @@
-//! One source's pictures, and the sound with them, between opening it and closing it: assembled and counted, and what it makes impossible to show, in words.
+//! The pictures of one source, with their sound, from its opening to its closing: assembles and counts them, and
+//! explains what cannot be shown.
 
 use super::container::Container;
 use crate::capture::source::{Output, SourceDescription, SourceError};
@@ -11,16 +12,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// A source that gives pictures and no entry among them for so long can be shown to nobody who comes: that is a fault.
+/// A source that gives pictures but no entry for this long cannot be shown to new viewers: that is a fault.
 pub(super) const NO_ENTRY: Duration = Duration::from_secs(20);
 
-/// What is known of one source's pictures between opening it and closing it.
+/// The state of one source's pictures, from its opening to its closing.
 pub(super) struct Pictures {
     assembler: AccessUnitAssembler,
-    /// Of a byte stream.
+    /// The container of a byte stream.
     container: Container,
     counted: AssemblerCounters,
-    /// When the newest entry came, or the source was opened.
+    /// Arrival of the newest entry, or the opening of the source.
     last_entry: Duration,
     format: Option<Arc<VideoFormat>>,
     /// Why the sound is left out, in words.
@@ -29,7 +30,7 @@ pub(super) struct Pictures {
 }
 
 impl Pictures {
-    /// Of a source that was opened at `now` and negotiated `frames_per_second`.
+    /// The state for a source that was opened at `now` and negotiated `frames_per_second`.
     pub(super) fn new(epoch: u32, frames_per_second: f64, now: Duration) -> Self {
         Self {
             assembler: AccessUnitAssembler::with_frame_rate(epoch, Some(frames_per_second)),
@@ -42,7 +43,7 @@ impl Pictures {
         }
     }
 
-    /// Gives the samples that are in `output` to `publish`, and counts what was dropped.
+    /// Passes the samples in `output` to `publish`, and counts what was dropped.
     pub(super) fn take(
         &mut self,
         output: Output,
@@ -55,7 +56,7 @@ impl Pictures {
                 if after_loss {
                     self.assembler.lost_picture();
                 }
-                // What an error says is in the counters.
+                // Errors are counted by the assembler.
                 let at = MediaTime::from_monotonic(captured_at);
                 if let Ok(Some(unit)) = self.assembler.push_captured(&data, at) {
                     note(&unit, &mut self.format, &mut self.has_news);
@@ -81,12 +82,12 @@ impl Pictures {
         self.count_into(counters, now);
     }
 
-    /// What is left of a byte stream that has ended at `now`.
+    /// Passes on the rest of a byte stream that ended at `now`.
     pub(super) fn finish(&mut self, now: Duration, publish: impl FnMut(Sample)) {
         self.container.finish(MediaTime::from_monotonic(now), &mut self.assembler, publish);
     }
 
-    /// The stream brings the times of its pictures with it.
+    /// True if the stream carries the times of its pictures.
     pub(super) const fn carry_times(&self) -> bool {
         matches!(self.container, Container::TransportStream(_))
     }
@@ -96,17 +97,18 @@ impl Pictures {
         self.container.problem()
     }
 
-    /// Pictures are being dropped until an entry comes.
+    /// True while pictures are being dropped until an entry comes.
     pub(super) fn wants_key_frame(&self) -> bool {
         self.assembler.wants_key_frame()
     }
 
-    /// Entries so far.
+    /// Number of entries so far.
     pub(super) fn entries(&self) -> u64 {
         self.counted.entries
     }
 
-    /// Whether the pictures' format has changed since the last call, B-frames have begun to come, or sound is left out or no longer.
+    /// True if the pictures' format has changed since the last call, B-frames have begun to come, or sound is left out
+    /// or no longer.
     pub(super) fn has_news(&mut self) -> bool {
         std::mem::take(&mut self.has_news)
     }
@@ -126,7 +128,7 @@ impl Pictures {
         advice.into_iter().flatten().reduce(|all, one| format!("{all}; {one}"))
     }
 
-    /// Why nobody who comes can be shown what the source gives, though it gives pictures; `None` as long as somebody can.
+    /// Why new viewers cannot be shown this source although it gives pictures; `None` as long as they can.
     pub(super) fn fault(&self, now: Duration) -> Option<SourceError> {
         let has = self.counted;
         if has.unknown_order > 0 {
@@ -137,7 +139,7 @@ impl Pictures {
         (now.saturating_sub(self.last_entry) > NO_ENTRY).then(|| self.no_entry()).flatten()
     }
 
-    /// In words, when pictures came and no entry is among them.
+    /// The error for pictures without any entry.
     pub(super) fn no_entry(&self) -> Option<SourceError> {
         let has = self.counted;
         if has.gradual_refreshes > 0 {
@@ -173,7 +175,7 @@ impl Pictures {
     }
 }
 
-/// Notes a format that the pictures before did not have.
+/// Notes a format that differs from the previous pictures'.
 fn note(unit: &AccessUnit, format: &mut Option<Arc<VideoFormat>>, has_news: &mut bool) {
     if format.as_ref().is_none_or(|known| !unit.format.continues(known)) {
         *format = Some(unit.format.clone());

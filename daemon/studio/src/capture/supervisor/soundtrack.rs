@@ -1,6 +1,6 @@
-//! Tells each picture which sound goes with it, so that a reader knows the tracks before it announces them.
+//! Adds to each picture the format of its sound, so that a reader knows the tracks before it announces them.
 //!
-//! Must not be here: reading containers, mending times.
+//! Must not be here: reading containers, correcting times.
 
 use perch_media::access_unit::AccessUnit;
 use perch_media::audio_format::AudioFormat;
@@ -8,27 +8,27 @@ use perch_media::sample::{AudioFrame, Sample};
 use perch_media::time::{MediaDuration, MediaTime};
 use std::sync::Arc;
 
-/// The first pictures wait so long for sound that was announced. Muxers let sound follow its picture within half a second.
+/// The first pictures wait this long for announced sound. Muxers let sound follow its picture within half a second.
 const WAIT: MediaDuration = MediaDuration::from_millis(500);
-/// Pictures that wait at most: half a second at 120 a second.
+/// Pictures that wait at most: half a second at 120 per second.
 const WAITING_MOST: usize = 60;
-/// Sound that stays away for longer is gone: players wait for a track that is announced, and stand still.
+/// Sound that is missing for longer has ended: players wait for an announced track, and would stand still.
 const SILENCE: MediaDuration = MediaDuration::from_millis(2000);
 
 /// The sound of one source.
 #[derive(Debug, Default)]
 pub(super) struct Soundtrack {
     format: Option<Arc<AudioFormat>>,
-    /// When the newest frame came.
+    /// Arrival of the newest frame.
     heard_at: Option<MediaTime>,
-    /// The first pictures, until it is known what sound goes with them, and when the first of them came.
+    /// The first pictures, until it is known which sound goes with them, and the arrival of the first of them.
     waiting: Vec<AccessUnit>,
     waits_since: Option<MediaTime>,
     has_pictures: bool,
 }
 
 impl Soundtrack {
-    /// Takes the next picture, which came at `now`. `is_announced`: there will be sound.
+    /// Takes the next picture, which arrived at `now`. `is_announced`: sound will come.
     pub(super) fn picture(
         &mut self,
         unit: AccessUnit,
@@ -49,7 +49,7 @@ impl Soundtrack {
         publish(self.with_sound(unit));
     }
 
-    /// Takes the next frame of sound, which came at `now`. Before the first picture there is nothing that it goes with.
+    /// Takes the next frame of sound, which arrived at `now`. Before the first picture it belongs to none.
     pub(super) fn sound(&mut self, frame: AudioFrame, now: MediaTime, mut publish: impl FnMut(Sample)) {
         self.heard_at = Some(now);
         if self.format.as_ref() != Some(&frame.format) {
@@ -61,7 +61,7 @@ impl Soundtrack {
         }
     }
 
-    /// Nothing more will come: gives out the pictures that wait.
+    /// Passes on the waiting pictures, because nothing more will come.
     pub(super) fn finish(&mut self, mut publish: impl FnMut(Sample)) {
         self.release(&mut publish);
     }
@@ -95,7 +95,7 @@ mod tests {
     }
     use Came::{Finish, Picture, Sound};
 
-    /// What was published: of each picture whether sound goes with it, `None` for sound. Numbers are milliseconds.
+    /// The published samples: for each picture true if sound goes with it, `None` for sound. Numbers are milliseconds.
     fn published(all: &[Came]) -> Vec<Option<bool>> {
         let (mut track, mut out) = (Soundtrack::default(), Vec::new());
         let format = Arc::new(AudioFormat::new(48_000, 2).unwrap());

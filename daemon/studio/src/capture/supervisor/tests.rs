@@ -1,9 +1,9 @@
-//! The supervisor on its own thread of time: a source that follows a script, a clock that waiting turns.
+//! The supervisor on its own thread: a source that follows a script, and a clock that advances when somebody waits.
 
 use super::*;
 use crate::broadcast::{Item, Reader, Start, Want};
 
-/// Each picture as it comes.
+/// Reads each picture when it comes.
 const AT_ONCE: Want = Want { patience: Duration::ZERO, at_entry_points: true, start: Start::Newest };
 
 use crate::capture::source::SourceDescription;
@@ -17,27 +17,27 @@ use std::pin::pin;
 use std::sync::Mutex;
 use std::task::{Context, Poll, Waker};
 
-/// From picture to picture.
+/// Interval of pictures.
 const FRAME: Duration = Duration::from_millis(40);
 
-/// What a source does when it is asked for the next output; at its script's end it gives nothing more.
+/// The steps of a source, one for each call; at its script's end it gives nothing more.
 #[derive(Clone)]
 enum Step {
-    /// A picture, taken just now, a frame after the one before.
+    /// A picture, taken just now, one frame after the previous one.
     Picture(Bytes),
-    /// The same, stamped by a clock that is this much off.
+    /// A picture, stamped by a clock that is this much off.
     PictureOff(Bytes, Duration),
-    /// The same; the driver lost one before it.
+    /// A picture before which the driver lost one.
     PictureAfterLoss(Bytes),
-    /// Part of a byte stream, and how long it took to come.
+    /// A chunk of a byte stream, and how long it took to arrive.
     Bytes(Bytes, Duration),
     Fail,
     Panic,
-    /// The supervisor is told to stop.
+    /// The supervisor gets a request to stop.
     Stop,
 }
 
-/// What every opening gives: a source with its script, or none.
+/// The result of an opening: a source with its script, or none.
 enum Opening {
     Source(Vec<Step>),
     Missing,
@@ -50,11 +50,11 @@ struct Script {
     opened_at: Arc<Mutex<Vec<Duration>>>,
     key_frames_forced: Arc<AtomicU64>,
     reader: Arc<Mutex<Option<DiligentReader>>>,
-    /// Why it was waited, at each opening but the first.
+    /// The reasons for waiting, at each opening except the first.
     reasons: Arc<Mutex<Vec<String>>>,
 }
 
-/// Takes over all that was published, before the ring lets go of it.
+/// Takes all published pictures before the ring drops them.
 struct DiligentReader {
     reader: Reader,
     state: watch::Receiver<CameraState>,
@@ -129,7 +129,7 @@ impl CodedSource for ScriptedSource {
                 Ok(Output::Stream { data, since: now, read_at: now })
             }
             Some(Step::Fail) => Err(SourceError::Failed("unplugged".to_owned())),
-            Some(Step::Panic) => panic!("as the test wants it"),
+            Some(Step::Panic) => panic!("this test panics here on purpose"),
             Some(Step::Stop) => {
                 self.stop.lock().unwrap().store(true, Ordering::Relaxed);
                 Ok(Output::Nothing)
@@ -162,7 +162,7 @@ impl ScriptedSource {
     }
 }
 
-/// What was seen of a run from its start to the script's end.
+/// Results of a run from its start to the script's end.
 struct Run {
     units: Vec<AccessUnit>,
     handle: FeedStatus,
@@ -177,7 +177,7 @@ impl Run {
         of(self.handle.counters()).load(Ordering::Relaxed)
     }
 
-    /// From opening to opening.
+    /// Times between openings.
     fn waits(&self) -> Vec<Duration> {
         self.opened_at.windows(2).map(|pair| pair[1].abs_diff(pair[0])).collect()
     }
@@ -221,7 +221,7 @@ fn run_asking_for_key_frames(openings: Vec<Opening>, ask: bool) -> Run {
         handle.broadcast().subscribe(AT_ONCE).force_key_frame();
     }
     supervisor.run();
-    let mut reader = reader.lock().unwrap().take().expect("nobody else takes it");
+    let mut reader = reader.lock().unwrap().take().expect("the reader is taken once");
     reader.read();
     let units = reader.units;
     let opened_at = opened_at.lock().unwrap().clone();
@@ -230,7 +230,7 @@ fn run_asking_for_key_frames(openings: Vec<Opening>, ask: bool) -> Run {
     Run { units, handle, opened_at, key_frames_forced, reasons, ended_at: clock.monotonic() }
 }
 
-/// So many pictures, the first of them an IDR.
+/// `count` pictures, the first of them an IDR.
 fn pictures(count: usize) -> Vec<Step> {
     coded_pictures(count).into_iter().map(Step::Picture).collect()
 }
@@ -337,7 +337,7 @@ fn a_device_that_stamps_by_another_clock_is_put_on_ours() {
             run.ended_at
         );
         let first_two = run.units[3].times.dts - run.units[2].times.dts;
-        assert_eq!(first_two.ticks(), 3600, "its own pace is kept");
+        assert_eq!(first_two.ticks(), 3600, "the source keeps its own intervals");
     }
 }
 

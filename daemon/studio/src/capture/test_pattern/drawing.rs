@@ -1,4 +1,5 @@
-//! What the test pattern looks like: colour bars, the time in large digits, a disc that swings, and above all the time code.
+//! The look of the test pattern: colour bars, the time in large digits, a disc that swings, and above them the time
+//! code.
 //!
 //! The still parts are drawn once. A picture then costs the time code, the digits that changed, and the disc; all of them are
 //! grey, so only luma is touched.
@@ -24,11 +25,11 @@ const BARS: [[u8; 3]; 8] = [
 const WHITE: u8 = 235;
 const BLACK: u8 = 16;
 const LANE: u8 = 40;
-/// There and back again.
+/// Time of a swing there and back.
 const SWING: Duration = Duration::from_secs(4);
-/// `hh:mm:ss.mmm`
+/// Length of `hh:mm:ss.mmm`.
 const TIME_LENGTH: usize = 12;
-/// `yyyy-mm-dd UTC`
+/// Length of `yyyy-mm-dd UTC`.
 const DATE_LENGTH: usize = 14;
 
 /// A line of fixed-width text at a fixed place.
@@ -36,7 +37,7 @@ const DATE_LENGTH: usize = 14;
 struct Line<const N: usize> {
     left: usize,
     top: usize,
-    /// Pixels of the picture for one of the font's.
+    /// Pixels of the picture for each pixel of the font.
     scale: usize,
     shown: [u8; N],
 }
@@ -50,7 +51,7 @@ impl<const N: usize> Line<N> {
         8 * self.scale
     }
 
-    /// Draws the characters that are other than before.
+    /// Draws the characters that have changed.
     fn show(&mut self, luma: &mut [u8], width: usize, text: [u8; N]) {
         for (place, (new, old)) in text.into_iter().zip(self.shown).enumerate() {
             if new != old {
@@ -74,7 +75,7 @@ impl<const N: usize> Line<N> {
     }
 }
 
-/// The picture, drawn again and again into one buffer.
+/// The picture, drawn repeatedly into one buffer.
 #[derive(Debug)]
 pub(super) struct Drawing {
     buffer: I420Buffer,
@@ -82,12 +83,12 @@ pub(super) struct Drawing {
     date: Line<DATE_LENGTH>,
     lane_top: usize,
     disc_radius: usize,
-    /// Left edge of the disc as it was drawn last.
+    /// Left edge of the disc as last drawn.
     disc_left: usize,
 }
 
 impl Drawing {
-    /// Draws what does not move. Width and height are even.
+    /// Draws everything that does not move. Width and height are even.
     pub(super) fn new(width: u32, height: u32) -> Self {
         let mut buffer = I420Buffer::new(width, height);
         let (width, height) = (buffer.width(), buffer.height());
@@ -140,7 +141,7 @@ impl Drawing {
         }
     }
 
-    /// The picture of the moment `since_epoch` (wall time after the Unix epoch).
+    /// The picture at the moment `since_epoch` (wall time after the Unix epoch).
     pub(super) fn draw(&mut self, since_epoch: Duration) -> &I420Buffer {
         let width = self.buffer.width();
         let luma = self.buffer.planes_mut().y;
@@ -166,7 +167,7 @@ fn draw_bars(row: &mut [u8], plane: usize) {
     }
 }
 
-/// A disc that touches the top of `lane` (but for a pixel) and `left`.
+/// Fills a disc that touches `left`, and the top of `lane` except for one pixel.
 fn fill_disc(lane: &mut [u8], width: usize, left: usize, radius: usize, level: u8) {
     for (y, row) in lane.chunks_exact_mut(width).skip(1).take(radius * 2).enumerate() {
         let from_centre = y.abs_diff(radius);
@@ -183,7 +184,7 @@ fn in_words(since_epoch: Duration) -> ([u8; TIME_LENGTH], [u8; DATE_LENGTH]) {
     if let Ok(at) = OffsetDateTime::from_unix_timestamp(since_epoch.as_secs().try_into().unwrap_or(i64::MAX))
     {
         let (hour, minute, second) = at.to_hms();
-        // Fixed widths: neither can fail but for lack of room, and there is as much as is written.
+        // Fixed widths: only lack of room could make these fail, and there is exactly enough.
         let _ = write!(&mut time[..], "{hour:02}:{minute:02}:{second:02}.{:03}", since_epoch.subsec_millis());
         let (year, month, day) = at.to_calendar_date();
         let _ = write!(&mut date[..], "{year:04}-{:02}-{day:02} UTC", u8::from(month));
@@ -212,7 +213,7 @@ mod tests {
         let (a, mut fresh) = (long_running.draw(at).frame(at).picture.planes, Drawing::new(640, 360));
         let b = fresh.draw(at).frame(at).picture.planes;
         for (a, b) in a.iter().zip(b) {
-            assert!(a.data == b.data, "left-overs of an earlier picture");
+            assert!(a.data == b.data, "remains of an earlier picture");
         }
     }
 

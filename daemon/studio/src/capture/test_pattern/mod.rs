@@ -1,4 +1,5 @@
-//! The source that is always there: a picture of colour bars with the time in it, for people and (`time_code`) for machines.
+//! The source that always exists: a picture of colour bars with the time in it, for people and (`time_code`) for
+//! machines.
 
 mod drawing;
 mod time_code;
@@ -9,7 +10,7 @@ use drawing::Drawing;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-/// Of a frame: what floating point may be off when a mark is reached exactly.
+/// Share of a frame by which floating point may be off when a mark is reached exactly.
 const ROUNDING: f64 = 1e-3;
 
 /// Draws frame n at start + n / rate: no drift, however long a picture takes.
@@ -19,7 +20,7 @@ pub(super) struct TestPattern {
     mode: (u32, u32, f64),
     /// Monotonic time of frame 0.
     start: Duration,
-    /// Frames drawn or skipped since.
+    /// Frames drawn or skipped since then.
     frames: u64,
 }
 
@@ -47,7 +48,7 @@ impl TestPattern {
         })
     }
 
-    /// When the next frame is due.
+    /// The time at which the next frame is due.
     fn mark(&self) -> Duration {
         self.start + Duration::from_secs_f64(self.frames as f64 / self.mode.2)
     }
@@ -65,8 +66,8 @@ impl RawSource for TestPattern {
             self.clock.park(due.min(give_up).saturating_sub(now));
             now = self.clock.monotonic();
         }
-        // Who is too slow for the rate skips frames as a camera does. A frame carries the time of its mark, not of the moment
-        // at which this thread woke up.
+        // A consumer that is too slow for the rate skips frames, as with a camera. A frame carries the time of its
+        // mark, not of the moment at which this thread woke up.
         self.frames =
             self.frames.max((now.saturating_sub(self.start).as_secs_f64() * self.mode.2 + ROUNDING) as u64);
         let captured_at = self.mark();

@@ -1,4 +1,4 @@
-//! A time code in the picture: when the frame was made, for machines, in black and white blocks that survive any codec.
+//! A time code in the picture: the time of the frame, for machines, in black and white blocks that survive any codec.
 //!
 //! Layout (for decoders elsewhere, such as `webui/timecode.js`). Let W be the width of the picture and c = W / 40 (not
 //! rounded) the side of a square cell. The code is 2 rows of 32 cells. Cell i (row i / 32, column i % 32) covers
@@ -16,8 +16,8 @@
 //! 8   CRC-8 (polynomial x^8 + x^2 + x + 1, initial value 0, not reflected) of the 6 bytes of milliseconds
 //! ```
 //!
-//! Read a cell by the mean luma of its inner half. All is relative to W, so a uniformly scaled picture reads the same. At
-//! 320, 640, 1280 and 1920 pixels of width the cells lie on 8- or 16-pixel blocks.
+//! Read a cell by the mean luma of its inner half. Everything is relative to W, so a uniformly scaled picture reads the
+//! same. At 320, 640, 1280 and 1920 pixels of width the cells lie on 8- or 16-pixel blocks.
 
 /// Cells in a row.
 const COLUMNS: usize = 32;
@@ -40,8 +40,8 @@ pub(super) fn edge(width: usize, cells: usize) -> usize {
     (cells * width + CELLS_ACROSS / 2) / CELLS_ACROSS
 }
 
-/// Draws the code for `unix_milliseconds` (its low 48 bits) into a luma plane of rows `width` bytes apart. A picture too
-/// small for it stays as it is.
+/// Draws the code for `unix_milliseconds` (its low 48 bits) into a luma plane of rows `width` bytes apart. A picture
+/// that is too small stays unchanged.
 pub(super) fn draw(luma: &mut [u8], width: usize, unix_milliseconds: u64) {
     let code = encode(unix_milliseconds);
     if width < CELLS_ACROSS || luma.len() < width * edge(width, CELLS_DOWN) {
@@ -76,7 +76,7 @@ fn crc8(time: u64) -> u8 {
     })
 }
 
-/// Reads the code back: milliseconds since the Unix epoch, or `None` when there is none or it is damaged. The page does the
+/// Reads the code: milliseconds since the Unix epoch, or `None` when there is none or it is damaged. The page does the
 /// same in JavaScript.
 #[cfg(test)]
 pub(super) fn read(luma: &[u8], stride: usize, width: usize) -> Option<u64> {

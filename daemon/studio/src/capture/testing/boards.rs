@@ -1,4 +1,4 @@
-//! Boards that exist, made up from what their drivers report.
+//! Real boards, made up from the reports of their drivers.
 
 use perch_device::FourCC;
 use perch_device::identity::Identity;
@@ -6,7 +6,7 @@ use perch_device::memory::ContiguousMemory;
 use perch_device::mode::{FormatReport, FrameSizes, SizeReport};
 use perch_device::probe::{CameraReport, EncoderReport, ProbeReport};
 
-/// A format that comes in these sizes, each at one rate.
+/// A format with these sizes, each at one rate.
 pub fn format(code: [u8; 4], modes: &[(u32, u32, f64)]) -> FormatReport {
     FormatReport {
         fourcc: FourCC::new(&code),
@@ -39,7 +39,7 @@ pub fn camera(path: &str, card: &str, formats: Vec<FormatReport>) -> CameraRepor
     }
 }
 
-/// YUYV is slow in large sizes on USB 2; MJPEG is not.
+/// A webcam: YUYV is slow in large sizes on USB 2; MJPEG is not.
 pub fn webcam() -> CameraReport {
     let yuyv = format(*b"YUYV", &[(640, 480, 30.0), (1280, 720, 10.0), (1920, 1080, 5.0)]);
     let mjpeg = format(*b"MJPG", &[(640, 480, 30.0), (1280, 720, 30.0), (1920, 1080, 30.0)]);

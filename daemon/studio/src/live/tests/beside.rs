@@ -1,11 +1,12 @@
-//! Streams beside each other for a long time, on a clock that the test turns, and what is said of a stream whose segments cannot be kept.
+//! Streams beside each other for a long time, on a clock that the test advances, and the report of a stream whose
+//! segments cannot be kept.
 
 use super::*;
 use crate::clock::HandClock;
 use crate::hls::HlsError;
 use crate::memory_budget::Part;
 
-/// One second of each stream: a picture that is a segment of its own.
+/// One second of each stream: a picture that is its own segment.
 fn seconds(clock: &HandClock, replays: &[&Replay], count: u32) {
     for _ in 0..count {
         clock.turn(Duration::from_secs(1));
@@ -25,8 +26,8 @@ fn playlist(on_air: &OnAir) -> String {
     String::from_utf8(on_air.hls.offer().playlist.to_vec()).unwrap()
 }
 
-/// Sequence numbers were once reserved in blocks of 900, and a stream beside which another one had stopped wrote to the card at every wake-up from
-/// its 900th segment on.
+/// Sequence numbers were once reserved in blocks of 900, and a stream beside which another one had stopped wrote to the
+/// card at every wake-up from its 900th segment on.
 #[tokio::test]
 async fn a_stream_that_stops_beside_one_past_its_900th_segment_costs_it_nothing() {
     let clock = Arc::new(HandClock::at_wall(Duration::from_secs(1_795_000_000)));
@@ -53,7 +54,7 @@ async fn a_stream_that_stops_beside_one_past_its_900th_segment_costs_it_nothing(
     assert!(!playlist(seen).contains("#EXT-X-DISCONTINUITY\n"), "{}", playlist(seen));
     assert!(seen.hls.fault().is_none());
 
-    // The next one at the same address goes on with higher numbers, also than the one that had stopped.
+    // The next one at the same address continues with numbers higher than those of the one that had stopped.
     let (next, started) = house.publish(1).await;
     let stream = started.unwrap().facts.id;
     seconds(&clock, &[&next], 3);
@@ -79,7 +80,7 @@ async fn a_segment_that_cannot_be_kept_is_said_of_its_stream_until_there_are_seg
         let unit = testing::access_unit(MediaTime::from_monotonic(now).ticks(), true, 3 << 20);
         replay.send_one(unit, now);
         let memory = &house.memory;
-        // The newest picture may stay for those who come.
+        // The newest picture may stay for new readers.
         while memory.used(Part::Rings) > 4 << 20 {
             tokio::task::yield_now().await;
         }
@@ -87,7 +88,7 @@ async fn a_segment_that_cannot_be_kept_is_said_of_its_stream_until_there_are_seg
     let with_fault = |all: &[OnAir]| all.iter().any(|on_air| on_air.fault.is_some());
     let all = house.sees(with_fault).await;
     assert!(matches!(all[0].fault, Some(HlsError::TooLarge)), "{:?}", all[0].fault);
-    let words = all[0].detail().expect("in words");
+    let words = all[0].detail().expect("the fault is reported");
     assert!(words.contains("bit rate is too high"), "{words}");
 
     seconds(&clock, &[&replay], 5);
