@@ -51,7 +51,7 @@ make_chroot() {
         --include="$(IFS=,; echo "${packages[*]}")" bookworm "$chroot.new" \
         "deb $(cross/debian-mirror.sh) bookworm main" "deb $(cross/debian-mirror.sh security) bookworm-security main"
     mkdir -p "$chroot.new"/{source,cargo/registry,target}
-    # One with older inputs is useless.
+    # A chroot with older inputs is useless.
     find "$cache" -maxdepth 1 -name "cross-$DEBIAN_ARCHITECTURE-*" ! -path "$chroot.new" -exec rm -rf --one-file-system {} +
     mv "$chroot.new" "$chroot"
 }

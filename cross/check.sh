@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints a program's size and what it needs on a board, and fails if Debian 12 does not have that.
+# Prints a program's size and its requirements, and fails if Debian 12 does not meet them.
 #
 #     cross/check.sh TARGET FILE
 set -euo pipefail

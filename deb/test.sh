@@ -53,7 +53,7 @@ inside() {
         mkdir -p "$root/run/udev" "$root/run/systemd/system"
         exec chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"' sh "$root" "$@"
 }
-# systemd does not run in there. Requests to a running one are recorded.
+# systemd does not run in there. Requests to a running systemd are recorded.
 for tool in systemctl deb-systemd-invoke udevadm; do
     inside dpkg-divert --quiet 2>/dev/null --local --rename --divert "/usr/bin/$tool.real" --add "$(inside sh -c "command -v $tool")"
     # Commands that only change files, such as enable, are executed.
@@ -71,7 +71,7 @@ dpkg_inside --install /perch.deb
 has "$wanted"
 asked 'deb-systemd-invoke start perchd.service perchd.socket'
 asked "udevadm trigger --action=change --sysname-match=gpio*"
-# It would switch the board off.
+# Starting it would switch the board off.
 ! grep -E 'start .*perch-poweroff' "$root/asked" || die "installing starts perch-poweroff"
 [ "$(inside id -Gn perch | tr ' ' '\n' | sort | tr '\n' ' ')" = "audio gpio perch video " ] || die "the groups of perch are $(inside id -Gn perch)"
 asked_tmpfiles=$(inside stat -c '%U %G %a' /var/lib/perch)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Removes from the tree what no board with a camera needs: half of Debian's kernel modules and the firmware of other machines.
+# Removes from the tree files that no board with a camera needs: half of Debian's kernel modules and the firmware of other machines.
 #
 #     image/slim.sh TREE KERNEL-VERSION
 set -euo pipefail

@@ -1,4 +1,4 @@
-"""What `cross` is told, and what a built program may need, without containers: Docker, Podman, `cross` and readelf are stood in for."""
+"""The environment of `cross`, and the permitted needs of a built program, without containers: Docker, Podman, `cross` and readelf are stand-ins."""
 
 import os
 import subprocess
@@ -30,7 +30,7 @@ class Images(unittest.TestCase):
             self.assertEqual(self.told[target]["dockerfile"]["context"], "cross")
 
     def test_build_scripts_are_not_linked_for_the_target(self) -> None:
-        """`cross` for arm64 set the linker of x86_64, too, and so of the build scripts: none of them would link."""
+        """`cross` for arm64 also set the linker of x86_64, and so of the build scripts, none of which would link."""
         for target in TARGETS:
             linker = f"CARGO_TARGET_{target.upper().replace('-', '_')}_LINKER"
             self.assertEqual(self.told[target]["env"]["passthrough"], [f"{linker}=target-gcc"])
@@ -50,14 +50,14 @@ class Engines(unittest.TestCase):
         path.chmod(0o755)
 
     def told_with(self, docker: int, podman: int) -> dict[str, str]:
-        """What `cross` sees in its environment where both programs are and end so."""
+        """The environment that `cross` sees if both programs exist and exit with these codes."""
         self.stand_in("tools/docker", f"exit {docker}")
         self.stand_in("tools/podman", f"exit {podman}")
         environment = {
             "PATH": f"{self.folder}/tools:{os.environ['PATH']}", "HOME": str(self.folder), "XDG_CACHE_HOME": str(self.folder / "cache"),
             "CARGO_TARGET_DIR": str(self.folder / "target"),
         }
-        # The stand-in builds nothing, and so the script ends with a complaint.
+        # The stand-in builds nothing, so the script ends with an error.
         subprocess.run([ROOT / "cross/build.sh", TARGETS[0]], env=environment, capture_output=True, check=False)
         return dict(line.split("=", 1) for line in (self.folder / "told").read_text().splitlines())
 
@@ -68,7 +68,7 @@ class Engines(unittest.TestCase):
         self.assertEqual(self.told_with(docker=0, podman=0)["CROSS_CONTAINER_ENGINE"], "docker")
 
     def test_rustups_default_toolchain_is_left_alone(self) -> None:
-        """`cross` 0.2.5 had rustup update it: it does not understand what rustup since 1.28 writes behind its name."""
+        """`cross` 0.2.5 had rustup update it, because it does not understand the text that rustup since 1.28 writes after its name."""
         oldest = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["package"]["rust-version"]
         self.assertEqual(self.told_with(docker=0, podman=1)["ARGUMENTS"].split()[:2], [f"+{oldest}", "build"])
 
@@ -79,7 +79,7 @@ class Engines(unittest.TestCase):
 
 class Needs(unittest.TestCase):
     def check(self, *versions: str) -> subprocess.CompletedProcess[str]:
-        """What is said of a program for arm64 that asks for these versions."""
+        """The check of a program for arm64 that needs these versions."""
         with tempfile.TemporaryDirectory() as folder:
             readelf = Path(folder) / "readelf"
             names = "".join(f"  0x00: Name: {version}  Flags: none  Version: 4\n" for version in versions)

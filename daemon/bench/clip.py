@@ -51,7 +51,7 @@ def make() -> Path:
 
 
 def make_transport_stream(clip: Path) -> Path:
-    """The clip twice over as MPEG-TS, beside it: longer than it is measured, so that its times go on."""
+    """The clip twice in a row as MPEG-TS, beside it: longer than a measurement, so that its times do not restart."""
     transport_stream = clip.with_suffix(".ts")
     if not transport_stream.exists():
         unfinished = clip.with_suffix(".part.ts")
@@ -63,7 +63,7 @@ def make_transport_stream(clip: Path) -> Path:
 
 _PACKET_BYTES = 188
 _VIDEO_PID = 0x100
-"""As ffmpeg numbers it."""
+"""PID of the pictures in ffmpeg's output."""
 
 
 def transport_units(stream: bytes) -> list[AccessUnit]:

@@ -34,7 +34,7 @@ complete -c perchd -n "__fish_perchd_needs_command" -f -a "check-config" -d 'Che
 complete -c perchd -n "__fish_perchd_needs_command" -f -a "probe" -d 'List cameras, encoders and GPIO chips, what each configured camera would use, and why not something else'
 complete -c perchd -n "__fish_perchd_needs_command" -f -a "setup-code" -d 'Print the first-run code, until there is an owner'
 complete -c perchd -n "__fish_perchd_needs_command" -f -a "user" -d 'Create, change and list accounts'
-complete -c perchd -n "__fish_perchd_needs_command" -f -a "recordings" -d 'List recordings, check their files, and make their indexes anew'
+complete -c perchd -n "__fish_perchd_needs_command" -f -a "recordings" -d 'List recordings, check their files, and rebuild their indexes'
 complete -c perchd -n "__fish_perchd_needs_command" -f -a "export" -d 'Write a backup of the store; works while the daemon runs'
 complete -c perchd -n "__fish_perchd_needs_command" -f -a "import" -d 'Restore a backup into a store without accounts; not while the daemon runs'
 complete -c perchd -n "__fish_perchd_needs_command" -f -a "openapi" -d 'Print the `OpenAPI` document of the HTTP interface'
@@ -96,7 +96,7 @@ complete -c perchd -n "__fish_perchd_using_subcommand recordings; and not __fish
 complete -c perchd -n "__fish_perchd_using_subcommand recordings; and not __fish_seen_subcommand_from list verify rebuild help" -s h -l help -d 'Print help'
 complete -c perchd -n "__fish_perchd_using_subcommand recordings; and not __fish_seen_subcommand_from list verify rebuild help" -f -a "list" -d 'List them: stream, state, seconds, bytes, name'
 complete -c perchd -n "__fish_perchd_using_subcommand recordings; and not __fish_seen_subcommand_from list verify rebuild help" -f -a "verify" -d 'Read every byte of them, and print what is wrong; exit 1 on anything. Not while perchd runs'
-complete -c perchd -n "__fish_perchd_using_subcommand recordings; and not __fish_seen_subcommand_from list verify rebuild help" -f -a "rebuild" -d 'Make their indexes anew from the files themselves, and list files again that Perch no longer knew. Not while perchd runs'
+complete -c perchd -n "__fish_perchd_using_subcommand recordings; and not __fish_seen_subcommand_from list verify rebuild help" -f -a "rebuild" -d 'Rebuild their indexes from the files themselves, and list files again that Perch no longer knew. Not while perchd runs'
 complete -c perchd -n "__fish_perchd_using_subcommand recordings; and not __fish_seen_subcommand_from list verify rebuild help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c perchd -n "__fish_perchd_using_subcommand recordings; and __fish_seen_subcommand_from list" -l config -d 'Configuration file [default: /etc/perch/perch.toml, which may be missing]' -r -F
 complete -c perchd -n "__fish_perchd_using_subcommand recordings; and __fish_seen_subcommand_from list" -l data-dir -d 'Folder for everything Perch keeps [also: `PERCH_DATA_DIR`]' -r
@@ -112,7 +112,7 @@ complete -c perchd -n "__fish_perchd_using_subcommand recordings; and __fish_see
 complete -c perchd -n "__fish_perchd_using_subcommand recordings; and __fish_seen_subcommand_from rebuild" -s h -l help -d 'Print help'
 complete -c perchd -n "__fish_perchd_using_subcommand recordings; and __fish_seen_subcommand_from help" -f -a "list" -d 'List them: stream, state, seconds, bytes, name'
 complete -c perchd -n "__fish_perchd_using_subcommand recordings; and __fish_seen_subcommand_from help" -f -a "verify" -d 'Read every byte of them, and print what is wrong; exit 1 on anything. Not while perchd runs'
-complete -c perchd -n "__fish_perchd_using_subcommand recordings; and __fish_seen_subcommand_from help" -f -a "rebuild" -d 'Make their indexes anew from the files themselves, and list files again that Perch no longer knew. Not while perchd runs'
+complete -c perchd -n "__fish_perchd_using_subcommand recordings; and __fish_seen_subcommand_from help" -f -a "rebuild" -d 'Rebuild their indexes from the files themselves, and list files again that Perch no longer knew. Not while perchd runs'
 complete -c perchd -n "__fish_perchd_using_subcommand recordings; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c perchd -n "__fish_perchd_using_subcommand export" -l config -d 'Configuration file [default: /etc/perch/perch.toml, which may be missing]' -r -F
 complete -c perchd -n "__fish_perchd_using_subcommand export" -l data-dir -d 'Folder for everything Perch keeps [also: `PERCH_DATA_DIR`]' -r
@@ -131,7 +131,7 @@ complete -c perchd -n "__fish_perchd_using_subcommand help; and not __fish_seen_
 complete -c perchd -n "__fish_perchd_using_subcommand help; and not __fish_seen_subcommand_from run check-config probe setup-code user recordings export import openapi help" -f -a "probe" -d 'List cameras, encoders and GPIO chips, what each configured camera would use, and why not something else'
 complete -c perchd -n "__fish_perchd_using_subcommand help; and not __fish_seen_subcommand_from run check-config probe setup-code user recordings export import openapi help" -f -a "setup-code" -d 'Print the first-run code, until there is an owner'
 complete -c perchd -n "__fish_perchd_using_subcommand help; and not __fish_seen_subcommand_from run check-config probe setup-code user recordings export import openapi help" -f -a "user" -d 'Create, change and list accounts'
-complete -c perchd -n "__fish_perchd_using_subcommand help; and not __fish_seen_subcommand_from run check-config probe setup-code user recordings export import openapi help" -f -a "recordings" -d 'List recordings, check their files, and make their indexes anew'
+complete -c perchd -n "__fish_perchd_using_subcommand help; and not __fish_seen_subcommand_from run check-config probe setup-code user recordings export import openapi help" -f -a "recordings" -d 'List recordings, check their files, and rebuild their indexes'
 complete -c perchd -n "__fish_perchd_using_subcommand help; and not __fish_seen_subcommand_from run check-config probe setup-code user recordings export import openapi help" -f -a "export" -d 'Write a backup of the store; works while the daemon runs'
 complete -c perchd -n "__fish_perchd_using_subcommand help; and not __fish_seen_subcommand_from run check-config probe setup-code user recordings export import openapi help" -f -a "import" -d 'Restore a backup into a store without accounts; not while the daemon runs'
 complete -c perchd -n "__fish_perchd_using_subcommand help; and not __fish_seen_subcommand_from run check-config probe setup-code user recordings export import openapi help" -f -a "openapi" -d 'Print the `OpenAPI` document of the HTTP interface'
@@ -142,4 +142,4 @@ complete -c perchd -n "__fish_perchd_using_subcommand help; and __fish_seen_subc
 complete -c perchd -n "__fish_perchd_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "list" -d 'List the accounts: name, role, standing'
 complete -c perchd -n "__fish_perchd_using_subcommand help; and __fish_seen_subcommand_from recordings" -f -a "list" -d 'List them: stream, state, seconds, bytes, name'
 complete -c perchd -n "__fish_perchd_using_subcommand help; and __fish_seen_subcommand_from recordings" -f -a "verify" -d 'Read every byte of them, and print what is wrong; exit 1 on anything. Not while perchd runs'
-complete -c perchd -n "__fish_perchd_using_subcommand help; and __fish_seen_subcommand_from recordings" -f -a "rebuild" -d 'Make their indexes anew from the files themselves, and list files again that Perch no longer knew. Not while perchd runs'
+complete -c perchd -n "__fish_perchd_using_subcommand help; and __fish_seen_subcommand_from recordings" -f -a "rebuild" -d 'Rebuild their indexes from the files themselves, and list files again that Perch no longer knew. Not while perchd runs'

@@ -401,7 +401,7 @@ _perchd_commands() {
 'probe:List cameras, encoders and GPIO chips, what each configured camera would use, and why not something else' \
 'setup-code:Print the first-run code, until there is an owner' \
 'user:Create, change and list accounts' \
-'recordings:List recordings, check their files, and make their indexes anew' \
+'recordings:List recordings, check their files, and rebuild their indexes' \
 'export:Write a backup of the store; works while the daemon runs' \
 'import:Restore a backup into a store without accounts; not while the daemon runs' \
 'openapi:Print the \`OpenAPI\` document of the HTTP interface' \
@@ -427,7 +427,7 @@ _perchd__subcmd__help_commands() {
 'probe:List cameras, encoders and GPIO chips, what each configured camera would use, and why not something else' \
 'setup-code:Print the first-run code, until there is an owner' \
 'user:Create, change and list accounts' \
-'recordings:List recordings, check their files, and make their indexes anew' \
+'recordings:List recordings, check their files, and rebuild their indexes' \
 'export:Write a backup of the store; works while the daemon runs' \
 'import:Restore a backup into a store without accounts; not while the daemon runs' \
 'openapi:Print the \`OpenAPI\` document of the HTTP interface' \
@@ -470,7 +470,7 @@ _perchd__subcmd__help__subcmd__recordings_commands() {
     local commands; commands=(
 'list:List them\: stream, state, seconds, bytes, name' \
 'verify:Read every byte of them, and print what is wrong; exit 1 on anything. Not while perchd runs' \
-'rebuild:Make their indexes anew from the files themselves, and list files again that Perch no longer knew. Not while perchd runs' \
+'rebuild:Rebuild their indexes from the files themselves, and list files again that Perch no longer knew. Not while perchd runs' \
     )
     _describe -t commands 'perchd help recordings commands' commands "$@"
 }
@@ -549,7 +549,7 @@ _perchd__subcmd__recordings_commands() {
     local commands; commands=(
 'list:List them\: stream, state, seconds, bytes, name' \
 'verify:Read every byte of them, and print what is wrong; exit 1 on anything. Not while perchd runs' \
-'rebuild:Make their indexes anew from the files themselves, and list files again that Perch no longer knew. Not while perchd runs' \
+'rebuild:Rebuild their indexes from the files themselves, and list files again that Perch no longer knew. Not while perchd runs' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
     _describe -t commands 'perchd recordings commands' commands "$@"
@@ -559,7 +559,7 @@ _perchd__subcmd__recordings__subcmd__help_commands() {
     local commands; commands=(
 'list:List them\: stream, state, seconds, bytes, name' \
 'verify:Read every byte of them, and print what is wrong; exit 1 on anything. Not while perchd runs' \
-'rebuild:Make their indexes anew from the files themselves, and list files again that Perch no longer knew. Not while perchd runs' \
+'rebuild:Rebuild their indexes from the files themselves, and list files again that Perch no longer knew. Not while perchd runs' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
     _describe -t commands 'perchd recordings help commands' commands "$@"

@@ -34,7 +34,7 @@ class Report:
         return mark == "ok  "
 
     def has_time_for(self, what: str, seconds: float) -> bool:
-        """Whether the remaining time is enough for `what`, by experience; if not, the last lines name it."""
+        """True if the remaining time is enough for `what`, by experience; if not, the last lines name it."""
         fits = self.minutes is None or time.monotonic() + seconds < self.began + 60 * self.minutes
         if not fits:
             self.not_tried.append(what)

@@ -243,7 +243,7 @@ class Trying(Card):
         self.assertFalse((self.boot / "tryboot.txt").exists())
 
     def test_one_that_was_left_is_told_of_also_after_the_power_went(self) -> None:
-        """The power fails right after the first start of the system from before: what is said is in memory, and gone."""
+        """The power fails right after the first start of the previous system: the report was in memory, and is lost."""
         self.runs("b")
         self.assertEqual(self.call("try").returncode, 0)
         self.runs("a")
@@ -280,7 +280,7 @@ class Trying(Card):
         self.assertEqual((self.store.read_text(), (self.state / "before-trial").exists()), ("as a wrote it", False))
 
     def test_a_copy_of_an_earlier_trial_is_no_copy_of_this_one(self) -> None:
-        """b was kept, and a is now on trial, before perchd was ever started again in b."""
+        """b was kept, and a is on trial now, before perchd was started again in b."""
         self.runs("b")
         self.assertEqual(self.call("before").returncode, 0)
         self.perchd_is("active")

@@ -18,7 +18,7 @@ pub enum DeviceError {
     Gone {
         /// The device node.
         path: PathBuf,
-        /// What was being done, in words.
+        /// The failed operation, in words.
         operation: &'static str,
     },
     /// This user may not open it (`EACCES`, `EPERM`).
@@ -34,7 +34,7 @@ pub enum DeviceError {
     Busy {
         /// The device node.
         path: PathBuf,
-        /// What was being done, in words.
+        /// The failed operation, in words.
         operation: &'static str,
         /// Which programs have it open, as far as this user may see.
         holders: String,
@@ -80,7 +80,7 @@ pub enum DeviceError {
         path: PathBuf,
         /// Frames that were given and not returned.
         pending: u32,
-        /// How long nothing came.
+        /// Time without output.
         waited: Duration,
     },
     /// The driver's answer makes no sense.
@@ -88,9 +88,9 @@ pub enum DeviceError {
     Driver {
         /// The device node.
         path: PathBuf,
-        /// What was being done, in words.
+        /// The failed operation, in words.
         operation: &'static str,
-        /// What it answered.
+        /// The driver's answer.
         detail: String,
     },
     /// Any other refusal of the kernel.
@@ -98,7 +98,7 @@ pub enum DeviceError {
     System {
         /// The device node.
         path: PathBuf,
-        /// What was being done, in words.
+        /// The failed operation, in words.
         operation: &'static str,
         /// The kernel's answer.
         source: io::Error,

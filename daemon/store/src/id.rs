@@ -12,7 +12,7 @@ use ulid::Ulid;
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// From milliseconds since 1970-01-01T00:00:00Z.
+    /// Converts from milliseconds since 1970-01-01T00:00:00Z.
     pub const fn from_unix_millis(millis: i64) -> Self {
         Self(millis)
     }
@@ -35,7 +35,7 @@ macro_rules! ids {
         pub struct $name(Ulid);
 
         impl $name {
-            /// From the ULID's number.
+            /// Converts from the ULID's number.
             pub const fn from_number(number: u128) -> Self {
                 Self(Ulid(number))
             }

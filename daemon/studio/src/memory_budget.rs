@@ -32,11 +32,11 @@ const STREAM_LEAST: u64 = 2 << 20;
 /// The uses of memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// Coded pictures that readers have yet to take.
+    /// Coded pictures that readers have still to take.
     Rings,
     /// Segments that playlists list, or listed just before.
     Windows,
-    /// Segments that nobody can fetch any more, and that viewers are still being sent.
+    /// Segments that can no longer be fetched, but that viewers are still being sent.
     Retired,
     /// Open connections.
     Connections,

@@ -115,7 +115,7 @@ struct Range {
     step: u32,
 }
 
-/// From `min` to `max`.
+/// Numbers from `min` to `max`.
 #[derive(Serialize, ToSchema)]
 struct Bounds {
     min: u32,

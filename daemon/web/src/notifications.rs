@@ -37,7 +37,7 @@ pub(super) struct Notification {
     /// The stream.
     #[schema(required)]
     stream: Option<StreamRef>,
-    /// What stopped it: `owner`, `disk`.
+    /// The reason why it was stopped: `owner`, `disk`.
     #[schema(required, value_type = Option<String>)]
     reason: Option<EndReason>,
 }

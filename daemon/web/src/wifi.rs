@@ -144,7 +144,7 @@ async fn admit(state: &State, wifi: &Wifi, caller: &Caller) -> Result<bool, Prob
     }
 }
 
-/// Where a client on the access point is redirected. Phones request addresses of their makers to detect internet access, and show
+/// The redirection of a client on the access point. Phones request addresses of their makers to detect internet access, and show
 /// the page to which they are redirected.
 pub(super) fn leads_away(wifi: Option<&Wifi>, peer: Peer, method: &Method, path: &str) -> Option<Response> {
     let us = wifi?.access_point_of(peer.address())?;

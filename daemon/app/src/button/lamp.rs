@@ -90,9 +90,9 @@ pub struct Watched {
     pub on_air: watch::Receiver<Arc<[OnAir]>>,
     /// The faults; the lamp's own fault is reported here, too.
     pub faults: Faults,
-    /// For the card's free space.
+    /// Reports the card's free space.
     pub board: Board,
-    /// For the camera threads' signs of life.
+    /// Clock of the camera threads' signs of life.
     pub clock: Arc<dyn Clock>,
 }
 

@@ -65,7 +65,7 @@ enum Command {
         #[command(subcommand)]
         command: user::UserCommand,
     },
-    /// List recordings, check their files, and make their indexes anew
+    /// List recordings, check their files, and rebuild their indexes
     Recordings {
         #[command(subcommand)]
         command: recordings::RecordingsCommand,

@@ -19,7 +19,7 @@ pub(super) enum RecordingsCommand {
     List,
     /// Read every byte of them, and print what is wrong; exit 1 on anything. Not while perchd runs
     Verify,
-    /// Make their indexes anew from the files themselves, and list files again that Perch no longer knew. Not while perchd runs
+    /// Rebuild their indexes from the files themselves, and list files again that Perch no longer knew. Not while perchd runs
     Rebuild,
 }
 

@@ -122,7 +122,7 @@ enum Message {
 struct Looked {
     ready: bool,
     status: String,
-    /// For the longest-silent camera.
+    /// Silence of the longest-silent camera.
     silent_for: Duration,
     /// How long the store has not answered.
     store_waits: Duration,

@@ -1,10 +1,10 @@
 //! Decoding times for pictures of a byte stream that carries none (a child process). They are the pictures' arrival
 //! times, with the jitter of pipes and schedulers and the bursts after a stall removed.
 //!
-//! An alpha-beta filter (a second-order phase-locked loop) predicts the next picture from the last one and the period,
-//! then moves both a little towards the actual arrival. This damps jitter, and follows a drifting clock within seconds.
-//! Times never run ahead of the clock to catch up: pictures that arrive together after a stall were made one after the
-//! other, so they are placed one period apart.
+//! An alpha-beta filter (a second-order phase-locked loop) predicts the next picture from the last one and the period, then
+//! moves both a little towards the actual arrival. This damps jitter, and follows a drifting clock within seconds. An error
+//! is corrected only as fast as time passes: pictures that arrive together after a stall were made one after the other, so
+//! they are placed one period apart.
 
 use crate::time::MediaTime;
 

@@ -46,7 +46,7 @@ pub fn access_unit(ticks: i64, is_idr: bool, bytes: usize) -> AccessUnit {
     }
 }
 
-/// A camera with its configuration.
+/// A camera's configuration.
 pub fn camera() -> config::Camera {
     config::Camera {
         name: "front".to_owned(),

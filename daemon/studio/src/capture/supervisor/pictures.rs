@@ -113,8 +113,8 @@ impl Pictures {
         std::mem::take(&mut self.has_news)
     }
 
-    /// Puts the pictures' own size into what is known of the source. In words, what keeps some viewers from seeing
-    /// them or hearing their sound, or slows them.
+    /// Writes the pictures' own size into the description of the source. Returns, in words, what keeps some viewers
+    /// from seeing them or hearing their sound, or slows them.
     pub(super) fn describe(&self, source: &mut SourceDescription) -> Option<String> {
         let format = self.format.as_ref()?;
         (source.width, source.height) = (format.width, format.height);
