@@ -5,7 +5,7 @@
 run:    ## build, run and go live on http://localhost:8080, with the data in ./var
 	@daemon/setup.sh build
 	@echo "building first; then Perch is on http://localhost:8080 (Ctrl-C ends it)"
-	@PERCH_LIVE_AUTOSTART=$${PERCH_LIVE_AUTOSTART:-true} PERCH_DATA_DIR=$${PERCH_DATA_DIR:-var} \
+	@PERCH_LIVE_AUTOSTART=$${PERCH_LIVE_AUTOSTART:-true} PERCH_CAMERA_TONE=$${PERCH_CAMERA_TONE:-true} PERCH_DATA_DIR=$${PERCH_DATA_DIR:-var} \
 	    cargo run --release --package perchd
 
 test:   ## formatting, lints, licences, types and tests of the page, every test but the lab's

@@ -1,5 +1,5 @@
-//! Sound out of a camera program: AAC in its MPEG-TS reaches ffprobe and Chromium by HLS, in time with the picture, also where the program's
-//! clock jumps.
+//! Sound in HLS, as ffprobe, ffmpeg and Chromium find it: AAC out of a camera program's MPEG-TS in time with the picture, also where the program's
+//! clock jumps; and the beep that the test pattern makes when it flashes.
 #![allow(clippy::unwrap_used, reason = "a panic here is a failed test")]
 
 mod support;
@@ -160,6 +160,71 @@ fn chromium_plays_the_sound() {
         0,
         "{seen}"
     );
+}
+
+const BEEPING: &str = r#"
+[live]
+autostart = true
+[[camera]]
+name = "front"
+source = "test-pattern"
+width = 320
+height = 180
+frames_per_second = 25
+tone = true
+"#;
+
+/// What a filter of ffmpeg prints about a file. Times are from its beginning: ffmpeg prints six digits.
+fn measured(file: &Path, arguments: &[&str]) -> String {
+    let output = Command::new("ffmpeg")
+        .args(["-hide_banner", "-nostdin", "-i"])
+        .arg(file)
+        .args(arguments)
+        .args(["-f", "null", "-"])
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    String::from_utf8(output.stderr).unwrap()
+}
+
+/// The numbers that follow `name` in a text.
+fn numbers_after(text: &str, name: &str) -> Vec<f64> {
+    let numbers = text.split(name).skip(1).filter_map(|rest| {
+        let end = rest.find(|letter: char| !letter.is_ascii_digit() && letter != '.').unwrap_or(rest.len());
+        rest[..end].parse().ok()
+    });
+    numbers.collect()
+}
+
+#[test]
+fn the_test_pattern_beeps_while_it_flashes() {
+    let dir = tempfile::tempdir().unwrap();
+    let daemon = Daemon::ready(BEEPING);
+    let recorded = dir.path().join("recorded.ts");
+    record(&daemon, 5, &recorded);
+    // A beep is audible (-30 dB) from 12 ms after the beginning of its second until 88 ms after it. Silence lasts until a beep begins.
+    // The lowest eighth of the picture is the lane that flashes. One run for both: their times are from the beginning of what is read.
+    let sound = "silencedetect=noise=-30dB:d=0.5";
+    let picture = "crop=iw:ih/8:0:ih*7/8,signalstats,metadata=mode=print:key=lavfi.signalstats.YAVG";
+    let seen = measured(&recorded, &["-af", sound, "-vf", picture]);
+    let mut beeps: Vec<_> = numbers_after(&seen, "silence_end: ").iter().map(|end| end - 0.012).collect();
+    // The last silence ends with the file.
+    beeps.pop();
+    let (times, levels) = (numbers_after(&seen, "pts_time:"), numbers_after(&seen, "YAVG="));
+    assert!(times.len() == levels.len() && times.len() > 100, "{seen}");
+    assert!(beeps.len() >= 4, "{seen}");
+    let mut flashes = 0;
+    for (time, level) in times.iter().zip(&levels) {
+        // Pictures at the very edge of a flash are left out: the beginning of a beep is measured to some milliseconds.
+        match (time - beeps[0]).rem_euclid(1.0) {
+            0.01..0.09 => flashes += usize::from(*level > 120.0),
+            0.11..0.99 => assert!(*level < 120.0, "a flash at {time} without its beep: {beeps:?}"),
+            _ => {}
+        }
+    }
+    // Two pictures of each flash at least, but for those that a busy machine leaves out.
+    assert!(flashes >= beeps.len(), "{flashes} bright pictures for {beeps:?}");
+    assert!(beeps.windows(2).all(|pair| (pair[1] - pair[0] - 1.0).abs() < 0.005), "{beeps:?}");
 }
 
 /// Packets of one kind: presentation time in ticks, and a hash of the bytes.

@@ -213,6 +213,7 @@ fn pattern(name: &str) -> Camera {
         frames_per_second: 5.0,
         bitrate_kbps: 500,
         keyframe_interval_seconds: 1.0,
+        tone: false,
     }
 }
 

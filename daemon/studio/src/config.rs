@@ -33,6 +33,8 @@ pub struct Camera {
     pub bitrate_kbps: u32,
     /// Seconds between IDRs; never more than a segment's length.
     pub keyframe_interval_seconds: f64,
+    /// The test pattern beeps and flashes at the beginning of each second.
+    pub tone: bool,
 }
 
 /// `[recording]`.
@@ -114,6 +116,7 @@ impl Default for Camera {
             frames_per_second: 30.0,
             bitrate_kbps: 2500,
             keyframe_interval_seconds: 2.0,
+            tone: false,
         }
     }
 }

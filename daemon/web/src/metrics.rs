@@ -235,6 +235,7 @@ mod tests {
             frames_per_second: 5.0,
             bitrate_kbps: 500,
             keyframe_interval_seconds: 1.0,
+            tone: false,
         });
         let names = |all: &[OnAir]| -> Vec<String> {
             feeds(std::slice::from_ref(&camera), all).iter().map(|feed| feed.name().to_owned()).collect()

@@ -474,6 +474,13 @@ pub(super) fn camera() -> Section<Camera> {
                 |s| &mut s.keyframe_interval_seconds,
                 "Time between key frames; live.segment_seconds is used instead if it is shorter.",
             ),
+            Key::new(
+                "tone",
+                Is("false"),
+                accept::flag(),
+                |s| &mut s.tone,
+                "The test pattern beeps and flashes at the beginning of each second, to see whether sound and picture are in step. Without effect on cameras.",
+            ),
         ],
     }
 }

@@ -352,7 +352,7 @@ mod tests {
             match source.next(Duration::from_secs(10)) {
                 Ok(Output::Stream { data, .. }) => all.extend_from_slice(&data),
                 Ok(Output::Nothing) => {}
-                Ok(Output::Picture(_)) => panic!("a child gives no pictures"),
+                Ok(Output::Picture(_) | Output::Sound(_)) => panic!("a child gives bytes"),
                 Err(error) => return (all, error),
             }
         }

@@ -115,7 +115,7 @@ mod tests {
         match source.next(Duration::ZERO).unwrap() {
             Output::Picture(picture) => Some((picture.data, picture.captured_at.as_millis())),
             Output::Nothing => None,
-            Output::Stream { .. } => panic!("pictures are whole here"),
+            Output::Stream { .. } | Output::Sound(_) => panic!("only whole pictures come here"),
         }
     }
 

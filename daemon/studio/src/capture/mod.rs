@@ -14,6 +14,7 @@ mod mjpeg;
 pub mod open;
 mod received;
 mod software;
+mod sound;
 pub mod source;
 mod stand_in;
 pub mod status;
@@ -22,3 +23,4 @@ mod test_pattern;
 #[cfg(test)]
 pub mod testing;
 mod v4l2;
+mod with_sound;

@@ -11,11 +11,13 @@ use super::encoder_record::EncoderRecord;
 use super::libcamera::LibcameraSource;
 use super::mjpeg::MjpegDecoder;
 use super::software::{SoftwareEncoder, SoftwareSettings};
+use super::sound::Tone;
 use super::source::{CodedSource, Opener, RawSource, SourceError};
 use super::stand_in::StandIn;
 use super::status::{CaptureCounters, SelfTest};
 use super::test_pattern::TestPattern;
 use super::v4l2::{CodingCamera, HardwareCoded, HardwareEncoder, RawCamera};
+use super::with_sound::WithSound;
 use crate::clock::Clock;
 use crate::config::{self, SourceKind};
 use perch_device::identity::{self, Identity};
@@ -112,9 +114,12 @@ impl ConfiguredCamera {
                 Ok(Box::new(LibcameraSource::start(program, *number, in_software, &self.wanted, clock)?))
             }
             ChosenSource::TestPattern => {
-                let config::Camera { width, height, frames_per_second, .. } = self.wanted;
-                let pattern = TestPattern::new(width, height, frames_per_second, self.clock.clone())?;
-                let pattern = self.encoded(pattern, PixelFormat::I420, &choice.encoder)?;
+                let config::Camera { width, height, frames_per_second, tone, .. } = self.wanted;
+                let pattern = TestPattern::new(width, height, frames_per_second, tone, self.clock.clone())?;
+                let mut pattern = self.encoded(pattern, PixelFormat::I420, &choice.encoder)?;
+                if tone {
+                    pattern = Box::new(WithSound::new(pattern, Tone::new(self.clock.clone())?));
+                }
                 Ok(if self.wanted.source == SourceKind::Auto { self.standing_in(pattern) } else { pattern })
             }
             ChosenSource::V4l2 { camera, mode } => self.start_camera(&camera.path, mode, &choice.encoder),

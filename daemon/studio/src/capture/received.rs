@@ -29,7 +29,7 @@ impl Received {
         let data = match output {
             Output::Picture(picture) => &picture.data,
             Output::Stream { data, .. } => data,
-            Output::Nothing => return,
+            Output::Sound(_) | Output::Nothing => return,
         };
         self.bytes += data.len() as u64;
         let missing = BEGINNING.saturating_sub(self.beginning.len()).min(data.len());

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use perch_device::{CodedPicture, Picture};
+use perch_media::sample::AudioFrame;
 use std::time::Duration;
 
 /// Output of a running source.
@@ -18,6 +19,8 @@ pub enum Output {
         /// When it was read, on the monotonic clock.
         read_at: Duration,
     },
+    /// A frame of sound. Its time is of the monotonic clock, its epoch is 0.
+    Sound(AudioFrame),
     /// Nothing came within the timeout.
     Nothing,
 }
@@ -36,8 +39,18 @@ pub trait CodedSource: Send {
     /// Reports that the stream carries its own times, so that arrival times no longer matter: a source of bytes may
     /// leave bytes unread for a moment, and read more of them at a time.
     fn carries_times(&mut self) {}
+    /// True if [`Output::Sound`] comes with the pictures. Sound within a byte stream does not count.
+    fn has_sound(&self) -> bool {
+        false
+    }
     /// A description for people.
     fn description(&self) -> SourceDescription;
+}
+
+/// A source of coded sound. It is used on its capture thread only, and its calls do not block.
+pub(super) trait SoundSource: Send {
+    /// Appends the frames that are complete by now. Their times are of the monotonic clock, their epoch is 0.
+    fn take(&mut self, out: &mut Vec<AudioFrame>) -> Result<(), SourceError>;
 }
 
 /// Opens a camera whenever the supervisor needs a new source. Tests open files.

@@ -60,6 +60,10 @@ impl CodedSource for StandIn {
         self.running.next(timeout)
     }
 
+    fn has_sound(&self) -> bool {
+        self.running.has_sound()
+    }
+
     fn force_key_frame(&mut self) {
         self.running.force_key_frame();
     }

@@ -208,7 +208,8 @@ impl Supervisor {
 
     fn stream(&mut self, source: &mut dyn CodedSource) -> Result<(), SourceError> {
         let mut last_progress = self.clock.monotonic();
-        let mut pictures = Pictures::new(self.epoch, source.description().frames_per_second, last_progress);
+        let frames_per_second = source.description().frames_per_second;
+        let mut pictures = Pictures::new(self.epoch, frames_per_second, source.has_sound(), last_progress);
         self.timeline.begin_source();
         let mut is_live = false;
         let mut key_frame_wanted = false;

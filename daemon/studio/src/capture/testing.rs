@@ -59,6 +59,7 @@ pub fn camera() -> config::Camera {
         frames_per_second: 10.0,
         bitrate_kbps: 500,
         keyframe_interval_seconds: 2.0,
+        tone: false,
     }
 }
 

@@ -2,11 +2,12 @@
 //! explains what cannot be shown.
 
 use super::container::Container;
+use super::soundtrack::Soundtrack;
 use crate::capture::source::{Output, SourceDescription, SourceError};
 use crate::capture::status::CaptureCounters;
 use perch_device::CodedPicture;
 use perch_media::access_unit::{AccessUnit, AccessUnitAssembler, AssemblerCounters, VideoFormat};
-use perch_media::sample::Sample;
+use perch_media::sample::{AudioFrame, Sample};
 use perch_media::time::MediaTime;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -20,6 +21,9 @@ pub(super) struct Pictures {
     assembler: AccessUnitAssembler,
     /// The container of a byte stream.
     container: Container,
+    /// The sound of a source that gives pictures and sound apart.
+    soundtrack: Soundtrack,
+    has_sound: bool,
     counted: AssemblerCounters,
     /// Arrival of the newest entry, or the opening of the source.
     last_entry: Duration,
@@ -30,11 +34,13 @@ pub(super) struct Pictures {
 }
 
 impl Pictures {
-    /// The state for a source that was opened at `now` and negotiated `frames_per_second`.
-    pub(super) fn new(epoch: u32, frames_per_second: f64, now: Duration) -> Self {
+    /// The state for a source that was opened at `now`, has negotiated `frames_per_second`, and gives [`Output::Sound`] if it `has_sound`.
+    pub(super) fn new(epoch: u32, frames_per_second: f64, has_sound: bool, now: Duration) -> Self {
         Self {
             assembler: AccessUnitAssembler::with_frame_rate(epoch, Some(frames_per_second)),
             container: Container::new(),
+            soundtrack: Soundtrack::default(),
+            has_sound,
             counted: AssemblerCounters::default(),
             last_entry: now,
             format: None,
@@ -60,8 +66,13 @@ impl Pictures {
                 let at = MediaTime::from_monotonic(captured_at);
                 if let Ok(Some(unit)) = self.assembler.push_captured(&data, at) {
                     note(&unit, &mut self.format, &mut self.has_news);
-                    publish(unit.into());
+                    let now = MediaTime::from_monotonic(now);
+                    self.soundtrack.picture(unit, now, self.has_sound, publish);
                 }
+            }
+            Output::Sound(frame) => {
+                let frame = AudioFrame { epoch: self.assembler.epoch(), ..frame };
+                self.soundtrack.sound(frame, MediaTime::from_monotonic(now), publish);
             }
             Output::Stream { data, since, read_at } => {
                 let came = MediaTime::from_monotonic(since)..=MediaTime::from_monotonic(read_at);
@@ -82,8 +93,9 @@ impl Pictures {
         self.count_into(counters, now);
     }
 
-    /// Passes on the rest of a byte stream that ended at `now`.
-    pub(super) fn finish(&mut self, now: Duration, publish: impl FnMut(Sample)) {
+    /// Passes on the rest of a source that ended at `now`.
+    pub(super) fn finish(&mut self, now: Duration, mut publish: impl FnMut(Sample)) {
+        self.soundtrack.finish(&mut publish);
         self.container.finish(MediaTime::from_monotonic(now), &mut self.assembler, publish);
     }
 

@@ -394,7 +394,7 @@ fn a_source_whose_key_frames_stop_coming_is_a_fault_in_words_within_twenty_secon
 
 #[test]
 fn what_keeps_viewers_out_is_said_in_words() {
-    let mut source = Pictures::new(0, 25.0, Duration::ZERO);
+    let mut source = Pictures::new(0, 25.0, false, Duration::ZERO);
     let mut now = Duration::ZERO;
     for data in coded_pictures(502) {
         assert!(source.fault(now).is_none());

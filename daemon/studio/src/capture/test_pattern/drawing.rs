@@ -6,6 +6,7 @@
 
 use super::time_code;
 use crate::capture::i420::I420Buffer;
+use crate::capture::sound::BEEP;
 use font8x8::legacy::BASIC_LEGACY;
 use std::io::Write as _;
 use std::time::Duration;
@@ -25,6 +26,8 @@ const BARS: [[u8; 3]; 8] = [
 const WHITE: u8 = 235;
 const BLACK: u8 = 16;
 const LANE: u8 = 40;
+/// Level of the lane during a flash.
+const FLASH: u8 = 180;
 /// Time of a swing there and back.
 const SWING: Duration = Duration::from_secs(4);
 /// Length of `hh:mm:ss.mmm`.
@@ -85,11 +88,14 @@ pub(super) struct Drawing {
     disc_radius: usize,
     /// Left edge of the disc as last drawn.
     disc_left: usize,
+    has_flash: bool,
+    /// Level of the lane in the picture that was drawn last.
+    lane: u8,
 }
 
 impl Drawing {
-    /// Draws everything that does not move. Width and height are even.
-    pub(super) fn new(width: u32, height: u32) -> Self {
+    /// Draws everything that does not move. Width and height are even. `has_flash`: the lane of the disc is bright during a [`BEEP`].
+    pub(super) fn new(width: u32, height: u32, has_flash: bool) -> Self {
         let mut buffer = I420Buffer::new(width, height);
         let (width, height) = (buffer.width(), buffer.height());
         let bars_top = time_code::edge(width, time_code::CELLS_DOWN).min(height) & !1;
@@ -125,6 +131,8 @@ impl Drawing {
             lane_top,
             disc_radius: ((height - lane_top) / 2).saturating_sub(2),
             disc_left: 0,
+            has_flash,
+            lane: LANE,
             buffer,
         };
         drawing.neutral_chroma(panel, inset);
@@ -151,7 +159,13 @@ impl Drawing {
         self.date.show(luma, width, date);
 
         let (radius, lane) = (self.disc_radius, &mut luma[self.lane_top * width..]);
-        fill_disc(lane, width, self.disc_left, radius, LANE);
+        let flashes = self.has_flash && since_epoch.subsec_nanos() < BEEP.subsec_nanos();
+        let level = if flashes { FLASH } else { LANE };
+        if std::mem::replace(&mut self.lane, level) == level {
+            fill_disc(lane, width, self.disc_left, radius, level);
+        } else {
+            lane.fill(level);
+        }
         let phase = since_epoch.as_millis() % SWING.as_millis();
         let there = phase.min(SWING.as_millis() - phase) as usize;
         self.disc_left = width.saturating_sub(radius * 2) * there / (SWING.as_millis() as usize / 2);
@@ -205,12 +219,12 @@ mod tests {
 
     #[test]
     fn a_picture_depends_on_its_time_alone() {
-        let mut long_running = Drawing::new(640, 360);
+        let mut long_running = Drawing::new(640, 360, false);
         for milliseconds in (0..10_000).step_by(33) {
             long_running.draw(Duration::from_millis(milliseconds));
         }
         let at = Duration::from_millis(1_795_368_483_007);
-        let (a, mut fresh) = (long_running.draw(at).frame(at).picture.planes, Drawing::new(640, 360));
+        let (a, mut fresh) = (long_running.draw(at).frame(at).picture.planes, Drawing::new(640, 360, false));
         let b = fresh.draw(at).frame(at).picture.planes;
         for (a, b) in a.iter().zip(b) {
             assert!(a.data == b.data, "remains of an earlier picture");
@@ -219,7 +233,7 @@ mod tests {
 
     #[test]
     fn pictures_follow_each_other_visibly() {
-        let mut drawing = Drawing::new(320, 240);
+        let mut drawing = Drawing::new(320, 240, false);
         let before =
             drawing.draw(Duration::from_secs(100)).frame(Duration::ZERO).picture.planes[0].data.to_vec();
         let after = drawing.draw(Duration::from_millis(100_033)).frame(Duration::ZERO).picture.planes[0].data;
@@ -232,7 +246,7 @@ mod tests {
         for (width, height) in
             [(2, 2), (16, 16), (160, 120), (176, 144), (1920, 1080), (1080, 1920), (1296, 972), (3840, 16)]
         {
-            Drawing::new(width, height).draw(Duration::from_millis(1_795_368_483_007));
+            Drawing::new(width, height, false).draw(Duration::from_millis(1_795_368_483_007));
         }
     }
 }

@@ -25,11 +25,12 @@ pub(super) struct TestPattern {
 }
 
 impl TestPattern {
-    /// `width` and `height` in pixels, both even.
+    /// `width` and `height` in pixels, both even. `has_flash`: the picture flashes while [`Tone`](super::sound::Tone) beeps.
     pub(super) fn new(
         width: u32,
         height: u32,
         frames_per_second: f64,
+        has_flash: bool,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, SourceError> {
         if !width.is_multiple_of(2) || !height.is_multiple_of(2) || width == 0 || height == 0 {
@@ -40,7 +41,7 @@ impl TestPattern {
         }
         let start = clock.monotonic();
         Ok(Self {
-            drawing: Drawing::new(width, height),
+            drawing: Drawing::new(width, height, has_flash),
             clock,
             mode: (width, height, frames_per_second),
             start,
@@ -93,7 +94,7 @@ mod tests {
     #[test]
     fn frames_come_at_their_rate_without_drift_and_carry_their_time() {
         let clock = Arc::new(HandClock::at_wall(Duration::from_millis(1_795_368_483_007)));
-        let mut source = TestPattern::new(320, 240, 30.0, clock.clone()).unwrap();
+        let mut source = TestPattern::new(320, 240, 30.0, false, clock.clone()).unwrap();
         for n in 0..3000_u64 {
             if n % 7 == 0 {
                 clock.turn(Duration::from_millis(5)); // the encoder takes its time
@@ -118,7 +119,7 @@ mod tests {
     #[test]
     fn a_frame_that_is_not_due_is_not_waited_for_beyond_the_timeout() {
         let clock = Arc::new(HandClock::default());
-        let mut source = TestPattern::new(320, 240, 1.0, clock.clone()).unwrap();
+        let mut source = TestPattern::new(320, 240, 1.0, false, clock.clone()).unwrap();
         assert!(source.next_frame(Duration::from_millis(100)).unwrap().is_some());
         assert!(source.next_frame(Duration::from_millis(100)).unwrap().is_none());
         assert_eq!(clock.monotonic(), Duration::from_millis(100));
@@ -127,7 +128,7 @@ mod tests {
     #[test]
     fn a_slow_consumer_skips_frames_instead_of_falling_behind() {
         let clock = Arc::new(HandClock::default());
-        let mut source = TestPattern::new(320, 240, 10.0, clock.clone()).unwrap();
+        let mut source = TestPattern::new(320, 240, 10.0, false, clock.clone()).unwrap();
         source.next_frame(Duration::from_secs(1)).unwrap();
         clock.turn(Duration::from_secs(5));
         let late = source.next_frame(Duration::from_secs(1)).unwrap().unwrap().captured_at;
@@ -137,7 +138,7 @@ mod tests {
 
     #[test]
     fn odd_sizes_are_refused_with_the_nearest_that_works() {
-        let error = TestPattern::new(641, 360, 30.0, Arc::new(HandClock::default())).err().unwrap();
+        let error = TestPattern::new(641, 360, 30.0, false, Arc::new(HandClock::default())).err().unwrap();
         assert!(error.to_string().contains("640x360"), "{error}");
     }
 }
