@@ -96,7 +96,7 @@ pub(super) enum Problem {
     #[error("{0}")]
     CameraUnavailable(String),
 
-    /// The address accepts only WebSockets.
+    /// The address accepts only WebSocket connections.
     #[error("this address accepts only WebSocket connections (RFC 6455)")]
     UpgradeRequired,
     /// The person may not enter or write in this chat; the text says why.

@@ -65,9 +65,10 @@ impl KernelMemory {
         fcntl_add_seals(file, SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE)?;
         // Private, because kernels before 6.7 refuse shared mappings of files that are sealed against writing, even
         // read-only ones. As nobody writes, the pages are still the file's own. Not populated, because most viewers get
-        // the bytes by sendfile. SAFETY: a new mapping at an address of the kernel's choice touches no memory of ours.
-        // The file is as long as the mapping and is sealed against shrinking (a read beyond its end would be a SIGBUS)
-        // and against writing (`&[u8]` must not change).
+        // the bytes by sendfile.
+        // SAFETY: a new mapping at an address of the kernel's choice touches no memory of ours. The file is as long as the
+        // mapping and is sealed against shrinking (a read beyond its end would be a SIGBUS) and against writing (`&[u8]`
+        // must not change).
         let address =
             unsafe { mmap(std::ptr::null_mut(), length, ProtFlags::READ, MapFlags::PRIVATE, file, 0) }?;
         NonNull::new(address).ok_or_else(|| io::ErrorKind::OutOfMemory.into())
@@ -97,7 +98,7 @@ impl AsFd for KernelMemory {
 
 impl Drop for KernelMemory {
     fn drop(&mut self) {
-        // made by `seal` with this length, and nobody borrows it any more. munmap fails only on wrong arguments.
+        // SAFETY: made by `seal` with this length, and nobody borrows it any more. munmap fails only on wrong arguments.
         let _ = unsafe { munmap(self.address.as_ptr(), self.length) };
     }
 }
