@@ -1,4 +1,5 @@
-//! A stream's picture in lists: the one its user chose, else the last one from its camera.
+//! A stream's picture in lists: the one its user chose, else an early one of the stream itself. While the stream is live, lists show what can be
+//! seen now.
 
 use crate::actor::Actor;
 use crate::error::SiteError;
@@ -7,6 +8,9 @@ use crate::site::Site;
 use crate::stream::{self, Perspective, SeenStream};
 use bytes::Bytes;
 use perch_store::{Refusal, StreamId, Visibility};
+use perch_studio::snapshot::Snapshot;
+use perch_studio::snapshot::thumbnails::WIDTH;
+use std::time::Duration;
 
 /// A thumbnail.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,20 +23,42 @@ pub struct Thumbnail {
     pub is_public: bool,
 }
 
-/// The thumbnail of a stream.
+/// What can be seen now may be so old: lists of streams do not cost each visitor a decoding.
+const RECENT: Duration = Duration::from_mins(1);
+
+/// The thumbnail of a stream. `is_now`: of a live stream that nobody chose one for, what could be seen within the last minute.
 ///
 /// # Errors
 ///
 /// `Refused` with `NotFound` if there is none, or the stream is hidden from the actor.
-pub async fn show(site: &Site, actor: &Actor, id: StreamId) -> Result<Thumbnail, SiteError> {
+pub async fn show(site: &Site, actor: &Actor, id: StreamId, is_now: bool) -> Result<Thumbnail, SiteError> {
+    let now = if is_now { recent(site, actor, id).await } else { None };
     let actor = actor.clone();
     site.store(move |store| {
         let stream = stream::visible(store, &actor, id)?;
+        if let Some(Snapshot { jpeg, published_at, .. }) = now
+            && !stream.details.has_chosen_thumbnail()
+        {
+            let version = published_at.as_millis() as u32;
+            return Ok(Thumbnail { jpeg: jpeg.into(), version, is_public: false });
+        }
         let jpeg = store.thumbnail(id)?.ok_or(Refusal::NotFound { what: "picture" })?;
         let is_public = stream.facts.visibility == Visibility::Public;
         Ok::<_, SiteError>(Thumbnail { jpeg, version: stream.details.thumbnail_version, is_public })
     })
     .await
+}
+
+/// What can be seen of a stream that is live, if anything can.
+async fn recent(site: &Site, actor: &Actor, id: StreamId) -> Option<Snapshot> {
+    let feed = {
+        let on_air = site.live.on_air();
+        let on_air = on_air.borrow();
+        let stream = on_air.iter().find(|stream| stream.stream == id)?;
+        stream::may_see(actor, stream.visibility).then(|| stream.feed.clone())?
+    };
+    let taken = site.snapshots.take_recent(&feed, WIDTH, RECENT).await;
+    taken.ok().filter(|snapshot| !snapshot.is_flat)
 }
 
 /// Sets a stream's thumbnail to the middle of an uploaded picture (PNG, JPEG, WebP); for its user and owners. Hold a
@@ -72,7 +98,7 @@ mod tests {
         let ann = site.account("ann", Role::Streamer).await;
         let ben = site.account("ben", Role::Streamer).await;
         let id = site.stream(&ann, "front");
-        let none = show(&site, &ann, id).await;
+        let none = show(&site, &ann, id, false).await;
         assert!(matches!(none, Err(SiteError::Refused(Refusal::NotFound { what: "picture" }))), "{none:?}");
         let refused = choose(&site, &ben, id, png()).await;
         assert!(matches!(refused, Err(SiteError::Forbidden)), "{refused:?}");
@@ -81,11 +107,11 @@ mod tests {
         let first = choose(&site, &ann, id, png()).await.unwrap().stream.details.thumbnail_version;
         let second = choose(&site, &ann, id, png()).await.unwrap().stream.details.thumbnail_version;
         assert_ne!(first, second);
-        let shown = show(&site, &site.nobody, id).await.unwrap();
+        let shown = show(&site, &site.nobody, id, false).await.unwrap();
         assert_eq!((shown.version, shown.is_public), (second, true));
         let members = StreamChange { visibility: Some(Visibility::Members), ..StreamChange::default() };
         site.store.change_stream(id, &members).unwrap();
-        assert!(show(&site, &site.nobody, id).await.is_err());
-        assert!(!show(&site, &ben, id).await.unwrap().is_public);
+        assert!(show(&site, &site.nobody, id, false).await.is_err());
+        assert!(!show(&site, &ben, id, false).await.unwrap().is_public);
     }
 }

@@ -3,7 +3,7 @@
 use crate::failure::Outcome;
 use crate::reads::Reads;
 use crate::tables::{AVATARS, STREAM_DETAILS, THUMBNAILS};
-use crate::{Refusal, Store, StoreError, StreamId, UserId, new_id, record, streams, user};
+use crate::{Refusal, Store, StoreError, StreamDetails, StreamId, UserId, new_id, record, streams, user};
 use redb::{ReadableTable as _, WriteTransaction};
 
 /// Bytes of one picture at most.
@@ -68,8 +68,15 @@ const TAKEN: u32 = 0;
 /// It is 1 for a picture that a person chose.
 const CHOSEN: u32 = 1;
 
+impl StreamDetails {
+    /// Whether a person chose the stream's thumbnail.
+    pub const fn has_chosen_thumbnail(&self) -> bool {
+        self.thumbnail_version & 1 == CHOSEN
+    }
+}
+
 fn is_chosen(tx: &impl Reads, stream: StreamId) -> Outcome<bool> {
-    Ok(streams::details(tx, stream)?.thumbnail_version & 1 == CHOSEN)
+    Ok(streams::details(tx, stream)?.has_chosen_thumbnail())
 }
 
 fn put_thumbnail(tx: &WriteTransaction, stream: StreamId, picture: &[u8], origin: u32) -> Outcome<u32> {

@@ -36,7 +36,7 @@ impl FromRequest<Arc<State>> for PictureUpload {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Version {
-    /// The number in `avatar_url` and `thumbnail_url`: the picture at such an address never changes.
+    /// The number in `avatar_url`: the picture at such an address never changes.
     pub(super) v: Option<u32>,
 }
 

@@ -4,7 +4,7 @@
 use super::caching;
 use super::caller::Caller;
 use super::input::{Path, Query};
-use super::jpeg::{self, PictureUpload, Version};
+use super::jpeg::{self, PictureUpload};
 use super::json;
 use super::problem::Problem;
 use super::state::{Shared, State};
@@ -64,17 +64,28 @@ async fn snapshot(
     Ok(jpeg::answer(snapshot.jpeg, tag, ASK_AGAIN, &headers))
 }
 
-/// The picture that a stream is listed with: the one its user chose, else the last one from its camera; 640 pixels wide.
-#[utoipa::path(get, path = "/api/v1/streams/{id}/thumbnail.jpg", tag = "streams", params(("id" = String, Path, description = "The stream's id"), Version),
+/// Which picture of a stream.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Which {
+    /// As in `thumbnail_url`: the picture at this address never changes.
+    v: Option<u32>,
+    /// As in `thumbnail_url` of a live stream: what could be seen within the last minute, if its user chose no picture.
+    minute: Option<u64>,
+}
+
+/// The picture that a stream is listed with: the one its user chose, else an early one of the stream; 640 pixels wide.
+#[utoipa::path(get, path = "/api/v1/streams/{id}/thumbnail.jpg", tag = "streams", params(("id" = String, Path, description = "The stream's id"), Which),
     responses((status = 200, description = "The picture", body = Vec<u8>, content_type = "image/jpeg"), (status = 304, description = "Unchanged (If-None-Match)")))]
 async fn thumbnail(
     state: Shared,
     caller: Caller,
     Path(id): Path<StreamId>,
-    Query(asked): Query<Version>,
+    Query(asked): Query<Which>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let found = thumbnails::show(&state.site, &caller.actor, id).await?;
+    let found = thumbnails::show(&state.site, &caller.actor, id, asked.minute.is_some()).await?;
     let is_for_all = found.is_public && asked.v == Some(found.version);
     let kept = if is_for_all { caching::FOR_EVER } else { ASK_AGAIN };
     Ok(jpeg::answer(found.jpeg.into(), jpeg::tag(found.version), kept, &headers))

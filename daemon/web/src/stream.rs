@@ -4,7 +4,8 @@ use super::json::Time;
 use super::people::UserRef;
 use perch_site::stream::{Featured, SeenStream};
 use perch_store::{
-    EndReason, Reaction, Recording, RecordingState, Stream, StreamId, StreamState, Topic, Visibility,
+    EndReason, Reaction, Recording, RecordingState, Stream, StreamDetails, StreamFacts, StreamId,
+    StreamState, Topic, Visibility,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -69,6 +70,7 @@ pub(super) struct StreamItem {
     /// True if it is on the caller's watch list; null without a login.
     #[schema(required)]
     saved: Option<bool>,
+    /// The picture it is listed with; of a live stream another address each minute, unless its user chose one. Null before there is one.
     #[schema(required)]
     thumbnail_url: Option<String>,
     /// `chosen` by Perch or `pinned` by an owner if it is the stream at `/media/live/`; else null.
@@ -88,10 +90,20 @@ pub(super) struct StreamItem {
     may_edit: bool,
 }
 
+fn thumbnail_url(facts: &StreamFacts, details: &StreamDetails, elapsed_seconds: u64) -> Option<String> {
+    let version = details.thumbnail_version;
+    let which = match facts.state {
+        _ if version == 0 => return None,
+        StreamState::Live if !details.has_chosen_thumbnail() => format!("minute={}", elapsed_seconds / 60),
+        _ => format!("v={version}"),
+    };
+    Some(format!("/api/v1/streams/{}/thumbnail.jpg?{which}", facts.id))
+}
+
 impl From<SeenStream> for StreamItem {
     fn from(seen: SeenStream) -> Self {
         let Stream { facts, details, .. } = seen.stream;
-        let version = details.thumbnail_version;
+        let thumbnail_url = thumbnail_url(&facts, &details, seen.elapsed_seconds);
         let topic = |topic: Topic| TopicRef { id: topic.id.to_string(), name: topic.name };
         Self {
             id: facts.id,
@@ -121,8 +133,7 @@ impl From<SeenStream> for StreamItem {
             dislikes: facts.dislikes,
             my_reaction: seen.own.map(|own| word(own.reaction)),
             saved: seen.own.map(|own| own.is_saved),
-            thumbnail_url: (version > 0)
-                .then(|| format!("/api/v1/streams/{}/thumbnail.jpg?v={version}", facts.id)),
+            thumbnail_url,
             featured: seen.featured.map(|featured| match featured {
                 Featured::Chosen => "chosen",
                 Featured::Pinned => "pinned",

@@ -7,7 +7,7 @@ use image::{RgbImage, imageops};
 use openh264::OpenH264API;
 use openh264::decoder::{Decoder, DecoderConfig};
 use openh264::formats::YUVSource as _;
-use perch_media::access_unit::{AccessUnit, VideoFormat};
+use perch_media::access_unit::AccessUnit;
 use perch_media::h264::sps::{Colour, Sps};
 use yuv::{YuvPlanarImage, YuvRange, YuvStandardMatrix};
 
@@ -15,6 +15,9 @@ use yuv::{YuvPlanarImage, YuvRange, YuvStandardMatrix};
 const QUALITY: u8 = 80;
 /// More than any camera's (config's bounds), so that a lying SPS does not get all the memory.
 const MOST_PIXELS: usize = 4096 * 2304;
+const TOO_LARGE: &str = "it is too large";
+/// A picture whose luma has a smaller standard deviation, of 255, shows hardly anything: a sensor's noise in the dark stays below 5.
+const FLAT: u64 = 6;
 const START_CODE: [u8; 4] = [0, 0, 0, 1];
 
 /// A picture that cannot be shown.
@@ -32,21 +35,18 @@ impl Undecodable {
     }
 }
 
-/// `unit` is an IDR; the picture is scaled down to `width` pixels where it is wider.
-pub(super) fn jpeg(unit: &AccessUnit, width: u32) -> Result<Bytes, Undecodable> {
-    let picture = scaled(rgb(unit)?, width);
-    let mut jpeg = Vec::new();
-    let coded = JpegEncoder::new_with_quality(&mut jpeg, QUALITY).encode_image(&picture);
-    coded.map_err(|error| undecodable(&unit.format, error))?;
-    Ok(jpeg.into())
+/// A picture that was decoded and coded anew.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Made {
+    pub(super) jpeg: Bytes,
+    pub(super) is_flat: bool,
 }
 
-fn rgb(unit: &AccessUnit) -> Result<RgbImage, Undecodable> {
+/// `unit` is an IDR; the picture is scaled down to `width` pixels where it is wider.
+pub(super) fn jpeg(unit: &AccessUnit, width: u32) -> Result<Made, Undecodable> {
     let format = &*unit.format;
-    let failed = |why: &dyn std::fmt::Display| undecodable(format, why);
-    let too_large = || undecodable(format, "it is too large");
     if format.width as usize * format.height as usize > MOST_PIXELS {
-        return Err(too_large());
+        return Err(undecodable(format.profile, TOO_LARGE));
     }
     let mut coded = Vec::with_capacity(unit.data.len() + 256);
     for parameters in format.parameter_sets() {
@@ -54,10 +54,40 @@ fn rgb(unit: &AccessUnit) -> Result<RgbImage, Undecodable> {
         coded.extend_from_slice(parameters);
     }
     coded.extend_from_slice(&unit.data);
+    let picture = scaled(rgb(&coded, &format.sps, format.profile)?, width);
+    let mut jpeg = Vec::new();
+    let encoded = JpegEncoder::new_with_quality(&mut jpeg, QUALITY).encode_image(&picture);
+    encoded.map_err(|error| undecodable(format.profile, error))?;
+    Ok(Made { jpeg: jpeg.into(), is_flat: is_flat(&picture) })
+}
+
+/// True where hardly anything can be seen: a covered lens, the dark, a single colour.
+pub(super) fn is_flat(picture: &RgbImage) -> bool {
+    let luma = |pixel: &image::Rgb<u8>| {
+        let [red, green, blue] = pixel.0.map(u64::from);
+        (2 * red + 5 * green + blue) / 8
+    };
+    let count = (picture.pixels().len() as u64).max(1);
+    let (sum, squares) =
+        picture.pixels().map(luma).fold((0, 0), |(sum, squares), luma| (sum + luma, squares + luma * luma));
+    // The variance, times `count` squared.
+    squares * count - sum * sum < FLAT * FLAT * count * count
+}
+
+/// Whether something can be seen on a JPEG of ours.
+pub(super) fn shows_something(jpeg: &[u8]) -> bool {
+    let picture = image::load_from_memory_with_format(jpeg, image::ImageFormat::Jpeg);
+    picture.is_ok_and(|picture| !is_flat(&picture.into_rgb8()))
+}
+
+/// Decodes one picture, in Annex B with its parameter sets before it. `sps` is one of them, without start code.
+pub(crate) fn rgb(coded: &[u8], sps: &[u8], profile: u8) -> Result<RgbImage, Undecodable> {
+    let failed = |why: &dyn std::fmt::Display| undecodable(profile, why);
+    let too_large = || undecodable(profile, TOO_LARGE);
     let mut decoder = Decoder::with_api_config(OpenH264API::from_source(), DecoderConfig::new())
         .map_err(|error| failed(&error))?;
-    let picture = decoder.decode(&coded).map_err(|error| failed(&error))?;
-    let picture = picture.ok_or_else(|| undecodable(format, "the decoder gives no picture"))?;
+    let picture = decoder.decode(coded).map_err(|error| failed(&error))?;
+    let picture = picture.ok_or_else(|| undecodable(profile, "the decoder gives no picture"))?;
     let (width, height) = picture.dimensions();
     if width * height > MOST_PIXELS || width < 2 || height < 2 {
         return Err(too_large());
@@ -73,7 +103,7 @@ fn rgb(unit: &AccessUnit) -> Result<RgbImage, Undecodable> {
         width: width as u32,
         height: height as u32,
     };
-    let colour = Sps::read(&format.sps).map_or_else(|_| Colour::default(), |sps| sps.colour);
+    let colour = Sps::read(sps).map_or_else(|_| Colour::default(), |sps| sps.colour);
     let range = if colour.full_range { YuvRange::Full } else { YuvRange::Limited };
     let mut rgb = vec![0; width * height * 3];
     yuv::yuv420_to_rgb(&planes, &mut rgb, width as u32 * 3, range, matrix(colour))
@@ -92,7 +122,8 @@ fn matrix(colour: Colour) -> YuvStandardMatrix {
     }
 }
 
-fn scaled(picture: RgbImage, width: u32) -> RgbImage {
+/// The picture, `width` pixels wide where it was wider.
+pub(crate) fn scaled(picture: RgbImage, width: u32) -> RgbImage {
     if picture.width() <= width {
         return picture;
     }
@@ -100,9 +131,9 @@ fn scaled(picture: RgbImage, width: u32) -> RgbImage {
     imageops::thumbnail(&picture, width, (height as u32).max(1))
 }
 
-fn undecodable(format: &VideoFormat, why: impl std::fmt::Display) -> Undecodable {
+fn undecodable(profile: u8, why: impl std::fmt::Display) -> Undecodable {
     // Table A-1's names, with what of them OpenH264 has: progressive pictures of 8 bits in 4:2:0.
-    let profile = match format.profile {
+    let profile = match profile {
         66 => "H.264 Baseline",
         77 => "H.264 Main; interlaced pictures are not understood",
         88 => "H.264 Extended",

@@ -9,6 +9,7 @@
 mod decode;
 pub mod thumbnails;
 
+use decode::Made;
 pub use decode::Undecodable;
 
 use crate::broadcast::Broadcast;
@@ -35,6 +36,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct Snapshot {
     /// The file.
     pub jpeg: Bytes,
+    /// Hardly anything can be seen: a covered lens, the dark.
+    pub is_flat: bool,
     /// When its picture was published, on the monotonic clock; another picture has another.
     pub published_at: Duration,
 }
@@ -79,10 +82,20 @@ impl Default for Snapshots {
 impl Snapshots {
     /// The newest picture of a feed, `width` pixels wide or a little more, but never wider than it was taken.
     pub async fn take(&self, feed: &FeedStatus, width: u32) -> Result<Snapshot, SnapshotError> {
+        self.take_recent(feed, width, APART).await
+    }
+
+    /// The same, of any picture that was made within the last `age`; a second at least.
+    pub async fn take_recent(
+        &self,
+        feed: &FeedStatus,
+        width: u32,
+        age: Duration,
+    ) -> Result<Snapshot, SnapshotError> {
         if !matches!(*feed.state().borrow(), CameraState::Live { .. }) {
             return Err(SnapshotError::NotLive);
         }
-        self.take_from(feed.name(), feed.broadcast(), width).await
+        self.take_from(feed.name(), feed.broadcast(), width, age).await
     }
 
     async fn take_from(
@@ -90,6 +103,7 @@ impl Snapshots {
         feed: &str,
         pictures: &Broadcast,
         width: u32,
+        age: Duration,
     ) -> Result<Snapshot, SnapshotError> {
         let width = WIDTHS.into_iter().find(|offered| *offered >= width).unwrap_or(WIDTHS[WIDTHS.len() - 1]);
         let slot = {
@@ -101,7 +115,7 @@ impl Snapshots {
         };
         let mut last = timeout(PATIENCE, slot.lock()).await.map_err(|_| SnapshotError::Busy)?;
         let newest = || pictures.newest_entry_point().ok_or(SnapshotError::NotLive);
-        let is_recent = last.tried_at.is_some_and(|tried_at| tried_at.elapsed() < APART);
+        let is_recent = last.tried_at.is_some_and(|tried_at| tried_at.elapsed() < age.max(APART));
         if (is_recent || last.of == Some(newest()?.published_at))
             && let Some(made) = last.made_for(width)
         {
@@ -120,9 +134,9 @@ impl Snapshots {
             let _turn = turn;
             decode::jpeg(&newest.unit, width)
         };
-        let jpeg =
+        let made =
             tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(Undecodable::failed(&error)));
-        let made = jpeg.map(|jpeg| Snapshot { jpeg, published_at });
+        let made = made.map(|Made { jpeg, is_flat }| Snapshot { jpeg, is_flat, published_at });
         last.made.push((width, made.clone()));
         Ok(made?)
     }

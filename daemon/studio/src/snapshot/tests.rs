@@ -15,18 +15,18 @@ fn publish(publisher: &Publisher, second: u64) {
 async fn everybody_gets_the_same_picture_and_a_new_one_after_a_second() {
     let (publisher, pictures) = broadcast::channel();
     let snapshots = Snapshots::default();
-    assert_eq!(snapshots.take_from("front", &pictures, 640).await, Err(SnapshotError::NotLive));
+    assert_eq!(snapshots.take_from("front", &pictures, 640, APART).await, Err(SnapshotError::NotLive));
     publish(&publisher, 1);
     let begun = Instant::now();
-    let first = snapshots.take_from("front", &pictures, 640).await.unwrap();
+    let first = snapshots.take_from("front", &pictures, 640, APART).await.unwrap();
     publish(&publisher, 2);
     assert_eq!(
-        snapshots.take_from("front", &pictures, 500).await.unwrap(),
+        snapshots.take_from("front", &pictures, 500, APART).await.unwrap(),
         first,
         "within a second, the same width"
     );
     assert_eq!(begun.elapsed(), Duration::ZERO);
-    let second = snapshots.take_from("front", &pictures, 160).await.unwrap();
+    let second = snapshots.take_from("front", &pictures, 160, APART).await.unwrap();
     assert_eq!(
         (second.published_at, begun.elapsed()),
         (Duration::from_secs(2), APART),
@@ -34,12 +34,26 @@ async fn everybody_gets_the_same_picture_and_a_new_one_after_a_second() {
     );
     tokio::time::advance(Duration::from_mins(1)).await;
     assert_eq!(
-        snapshots.take_from("front", &pictures, 160).await.unwrap(),
+        snapshots.take_from("front", &pictures, 160, APART).await.unwrap(),
         second,
         "there is no newer picture"
     );
-    snapshots.take_from("back", &pictures, 160).await.unwrap();
+    snapshots.take_from("back", &pictures, 160, APART).await.unwrap();
     assert_eq!(begun.elapsed(), APART + Duration::from_mins(1), "another camera need not wait");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_picture_may_be_as_old_as_the_asker_says() {
+    let (publisher, pictures) = broadcast::channel();
+    let snapshots = Snapshots::default();
+    publish(&publisher, 1);
+    let minute = Duration::from_mins(1);
+    let first = snapshots.take_from("front", &pictures, 640, minute).await.unwrap();
+    publish(&publisher, 2);
+    tokio::time::advance(Duration::from_secs(59)).await;
+    assert_eq!(snapshots.take_from("front", &pictures, 640, minute).await.unwrap(), first);
+    tokio::time::advance(Duration::from_secs(2)).await;
+    assert_ne!(snapshots.take_from("front", &pictures, 640, minute).await.unwrap(), first);
 }
 
 #[tokio::test(start_paused = true)]
@@ -50,7 +64,7 @@ async fn who_asks_together_shares_one_decoding() {
     let asked: Vec<_> = (0..50)
         .map(|_| {
             let (snapshots, pictures) = (snapshots.clone(), pictures.clone());
-            tokio::spawn(async move { snapshots.take_from("front", &pictures, 640).await })
+            tokio::spawn(async move { snapshots.take_from("front", &pictures, 640, APART).await })
         })
         .collect();
     let begun = Instant::now();
@@ -67,7 +81,7 @@ async fn a_picture_that_cannot_be_decoded_is_tried_once() {
     let snapshots = Snapshots::default();
     let begun = Instant::now();
     for _ in 0..3 {
-        let error = snapshots.take_from("front", &pictures, 640).await.unwrap_err();
+        let error = snapshots.take_from("front", &pictures, 640, APART).await.unwrap_err();
         assert!(matches!(error, SnapshotError::Undecodable(_)), "{error}");
     }
     assert_eq!(begun.elapsed(), Duration::ZERO);

@@ -1,7 +1,10 @@
-//! The pictures that running streams are listed with: one soon after the first picture, then one a minute, unless a person has
-//! chosen one. Between them this sleeps, and holds nothing.
+//! The pictures that streams are listed with, unless a person has chosen one: the first key frame some seconds into the stream in which
+//! something can be seen. Until there is one, the stream is listed with its very first picture. Kept in the store, once: each write syncs the card.
+//!
+//! Between the tries this sleeps, and holds nothing.
 
-use super::{SnapshotError, Snapshots};
+use super::decode;
+use super::{Snapshot, SnapshotError, Snapshots};
 use crate::feed::FeedStatus;
 use crate::live::OnAir;
 use perch_store::{Store, StoreError, StreamId, StreamState};
@@ -11,14 +14,14 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-/// After the first picture: cameras need a moment for their exposure.
-const FIRST: Duration = Duration::from_secs(3);
-/// From then on.
-const EVERY: Duration = Duration::from_mins(1);
+/// From the first picture, which is taken at once for streams that end soon, to the next: cameras need a moment for their exposure.
+const SECOND: Duration = Duration::from_secs(3);
+/// Between two tries at most. The pause doubles from try to try: a lens cap is taken off soon, a night is long.
+const LONGEST_PAUSE: Duration = Duration::from_mins(10);
 /// Pixels.
-const WIDTH: u32 = 640;
+pub const WIDTH: u32 = 640;
 
-/// Keeps the pictures of what is on the air fresh until the daemon ends.
+/// Gives what is on the air its picture until the daemon ends.
 pub async fn run(mut on_air: watch::Receiver<Arc<[OnAir]>>, snapshots: Arc<Snapshots>, store: Arc<Store>) {
     let mut schedule = Schedule::default();
     loop {
@@ -30,9 +33,11 @@ pub async fn run(mut on_air: watch::Receiver<Arc<[OnAir]>>, snapshots: Arc<Snaps
             live.map(|stream| (stream.stream, stream.feed.clone())).collect()
         };
         schedule.set(&live, Instant::now());
-        for stream in schedule.due(Instant::now()) {
-            if let Some(feed) = live.get(&stream) {
-                take(stream, feed, &snapshots, &store).await;
+        for (stream, tries) in schedule.due(Instant::now()) {
+            if let Some(feed) = live.get(&stream)
+                && take(stream, tries, feed, &snapshots, &store).await
+            {
+                schedule.finish(stream);
             }
         }
         tokio::select! {
@@ -49,24 +54,41 @@ async fn until(instant: Option<Instant>) {
     }
 }
 
-async fn take(stream: StreamId, feed: &FeedStatus, snapshots: &Snapshots, store: &Arc<Store>) {
-    let is_chosen = ask(store, move |store| store.has_chosen_thumbnail(stream));
-    if is_chosen.await != Some(false) {
-        return;
+/// Says whether the stream has its picture for good.
+async fn take(
+    stream: StreamId,
+    tries: u32,
+    feed: &FeedStatus,
+    snapshots: &Snapshots,
+    store: &Arc<Store>,
+) -> bool {
+    let has_one = ask(store, move |store| {
+        // A stream that goes on after a restart has one already.
+        let kept = if tries == 0 { store.thumbnail(stream)? } else { None };
+        Ok(kept.is_some_and(|jpeg| decode::shows_something(&jpeg)) || store.has_chosen_thumbnail(stream)?)
+    });
+    match has_one.await {
+        Some(false) => {}
+        Some(true) => return true,
+        None => return false,
     }
     match snapshots.take(feed, WIDTH).await {
-        Ok(picture) => {
-            ask(store, move |store| store.refresh_thumbnail(stream, &picture.jpeg)).await;
+        Ok(Snapshot { jpeg, is_flat, .. }) => {
+            // A dark picture is better than none, and no better than another one.
+            let is_kept = tries == 0 || !is_flat;
+            is_kept
+                && ask(store, move |store| store.refresh_thumbnail(stream, &jpeg)).await.is_some()
+                && tries > 0
         }
         Err(error @ SnapshotError::Undecodable(_)) => {
             tracing::info!(%stream, "no picture to list the stream with: {error}");
+            false
         }
-        // In a minute, then.
-        Err(SnapshotError::NotLive | SnapshotError::Busy) => {}
+        Err(SnapshotError::NotLive | SnapshotError::Busy) => false,
     }
 }
 
-/// `None` where the store fails: it says so elsewhere, and the next picture is due in a minute.
+/// `None` where the store fails: it says so elsewhere, and there is another try.
 async fn ask<T: Send + 'static>(
     store: &Arc<Store>,
     work: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
@@ -78,32 +100,51 @@ async fn ask<T: Send + 'static>(
 
 /// When which stream is due.
 #[derive(Debug, Default)]
-struct Schedule(HashMap<StreamId, Instant>);
+struct Schedule(HashMap<StreamId, Tries>);
+
+#[derive(Clone, Copy, Debug)]
+struct Tries {
+    so_far: u32,
+    /// `None`: no more.
+    next: Option<Instant>,
+}
 
 impl Schedule {
     /// These are on the air now.
     fn set<T>(&mut self, live: &HashMap<StreamId, T>, now: Instant) {
         self.0.retain(|stream, _| live.contains_key(stream));
         for stream in live.keys() {
-            self.0.entry(*stream).or_insert(now + FIRST);
+            self.0.entry(*stream).or_insert(Tries { so_far: 0, next: Some(now) });
         }
     }
 
     fn next(&self) -> Option<Instant> {
-        self.0.values().min().copied()
+        self.0.values().filter_map(|tries| tries.next).min()
     }
 
-    /// Those whose time has come; they are due again in a minute.
-    fn due(&mut self, now: Instant) -> Vec<StreamId> {
+    /// Those whose time has come, with how often they were tried before.
+    fn due(&mut self, now: Instant) -> Vec<(StreamId, u32)> {
         let mut due = Vec::new();
-        for (stream, at) in &mut self.0 {
-            if *at <= now {
-                *at = now + EVERY;
-                due.push(*stream);
+        for (stream, tries) in &mut self.0 {
+            if tries.next.is_some_and(|next| next <= now) {
+                due.push((*stream, tries.so_far));
+                tries.next = Some(now + pause_after(tries.so_far));
+                tries.so_far += 1;
             }
         }
         due
     }
+
+    /// It has its picture.
+    fn finish(&mut self, stream: StreamId) {
+        if let Some(tries) = self.0.get_mut(&stream) {
+            tries.next = None;
+        }
+    }
+}
+
+fn pause_after(tries: u32) -> Duration {
+    SECOND.saturating_mul(1_u32.checked_shl(tries.saturating_sub(1)).unwrap_or(u32::MAX)).min(LONGEST_PAUSE)
 }
 
 #[cfg(test)]
@@ -111,19 +152,27 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_stream_is_due_soon_after_it_went_live_and_then_every_minute() {
+    async fn a_stream_is_due_at_once_and_after_growing_pauses_until_it_has_its_picture() {
         let stream = StreamId::from_number(1);
         let start = Instant::now();
         let mut schedule = Schedule::default();
         assert_eq!(schedule.next(), None, "nothing is on, nothing is waited for");
         let live = HashMap::from([(stream, "front")]);
         schedule.set(&live, start);
+        assert_eq!(schedule.due(start), [(stream, 0)]);
         assert!(schedule.due(start).is_empty());
-        assert_eq!(schedule.next(), Some(start + FIRST));
-        assert_eq!(schedule.due(start + FIRST), [stream]);
-        schedule.set(&live, start + FIRST);
-        assert_eq!(schedule.next(), Some(start + FIRST + EVERY), "news of others change nothing");
-        schedule.set(&HashMap::<_, &str>::new(), start + FIRST);
-        assert_eq!(schedule.next(), None, "interrupted, or over");
+        let mut now = start;
+        for (tries, pause) in [(1, 3), (2, 3), (3, 6), (4, 12)] {
+            now += Duration::from_secs(pause);
+            schedule.set(&live, now);
+            assert_eq!(schedule.next(), Some(now), "news of others change nothing");
+            assert_eq!(schedule.due(now), [(stream, tries)]);
+        }
+        schedule.finish(stream);
+        assert_eq!(schedule.next(), None);
+        schedule.set(&HashMap::<_, &str>::new(), now);
+        schedule.set(&live, now);
+        assert_eq!(schedule.due(now), [(stream, 0)], "interrupted, and on again");
+        assert_eq!(pause_after(500), LONGEST_PAUSE);
     }
 }

@@ -10,8 +10,8 @@ fn unit(annex_b: &[u8]) -> AccessUnit {
 }
 
 fn shown(unit: &AccessUnit, width: u32) -> RgbImage {
-    let jpeg = jpeg(unit, width).unwrap();
-    image::load_from_memory_with_format(&jpeg, image::ImageFormat::Jpeg).unwrap().into_rgb8()
+    let made = jpeg(unit, width).unwrap();
+    image::load_from_memory_with_format(&made.jpeg, image::ImageFormat::Jpeg).unwrap().into_rgb8()
 }
 
 fn is_near(picture: &RgbImage, x: u32, y: u32, colour: [u8; 3]) -> bool {
@@ -62,4 +62,20 @@ fn torn_and_made_up_pictures_do_not_harm() {
     }
     let made_up = testing::access_unit(0, true, 4000);
     assert!(jpeg(&made_up, 640).is_err());
+}
+
+#[test]
+fn the_dark_and_a_single_colour_are_flat() {
+    let filled = |pixel: fn(u32, u32) -> u8| RgbImage::from_fn(64, 36, |x, y| image::Rgb([pixel(x, y); 3]));
+    for (name, picture, flat) in [
+        ("black", filled(|_, _| 0), true),
+        ("white", filled(|_, _| 255), true),
+        ("noise in the dark", filled(|x, y| ((x * 7 + y * 13) % 12) as u8), true),
+        ("a weak light in the dark", filled(|x, _| if x < 4 { 60 } else { 2 }), false),
+        ("mist", filled(|x, _| 200 + x as u8 / 2), false),
+        ("no pixels", RgbImage::new(0, 0), true),
+    ] {
+        assert_eq!(is_flat(&picture), flat, "{name}");
+    }
+    assert!(!jpeg(&unit(include_bytes!("../samples/high.h264")), 640).unwrap().is_flat);
 }
