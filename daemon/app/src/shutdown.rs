@@ -9,6 +9,8 @@ pub const STREAMS: Duration = Duration::from_secs(6);
 pub const CHATS: Duration = Duration::from_secs(2);
 /// For connections to finish their responses.
 pub const CONNECTIONS: Duration = Duration::from_secs(5);
+/// For finishing the small picture that is being made.
+pub const STORYBOARDS: Duration = Duration::from_secs(1);
 /// For syncing and closing the store.
 pub const STORE: Duration = Duration::from_secs(3);
 /// For switching off the lamp.

@@ -2,8 +2,8 @@
 //! going live.
 //!
 //! A [`feed`] publishes access units ([`capture`] is a camera's), [`broadcast`] hands them to readers, [`hls`],
-//! [`snapshot`] and [`recorder`] are readers, and [`live`] starts and stops streams and writes their events into the
-//! store.
+//! [`snapshot`] and [`recorder`] are readers, [`storyboard`] makes small pictures of recordings, and [`live`] starts and
+//! stops streams and writes their events into the store.
 //!
 //! Must not be here: HTTP, the rights of people, configuration files.
 #![forbid(unsafe_code)]
@@ -21,3 +21,4 @@ pub mod playback;
 pub mod recorder;
 pub mod shutdown;
 pub mod snapshot;
+pub mod storyboard;

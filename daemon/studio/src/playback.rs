@@ -5,9 +5,11 @@
 //! Must not be here: who may watch, HTTP, how a recording is written (`recorder`).
 
 mod download;
+mod storyboard;
 
 use download::LONGEST_HEADER;
 pub use download::{Download, DownloadError};
+pub use storyboard::Sheet;
 
 use crate::recorder::{PartFiles, RecordingFiles};
 use perch_media::hls::{MultivariantPlaylist, Variant};
@@ -41,6 +43,8 @@ pub struct Outline {
     pub codecs: Option<String>,
     /// `None` before there is a segment.
     pub bandwidth: Option<Bandwidth>,
+    /// Small pictures along its time line have been made, at least of its beginning.
+    pub has_storyboard: bool,
 }
 
 /// A part to be sent.
@@ -82,6 +86,7 @@ impl Playback {
                 jumps: playlist.jumps(),
                 codecs,
                 bandwidth: playlist.bandwidth(),
+                has_storyboard: files.storyboard().is_some_and(|path| path.exists()),
             })
         })
     }

@@ -64,6 +64,7 @@ mod slots;
 mod sockets;
 mod state;
 mod stopping;
+mod storyboard;
 mod stream;
 mod streams;
 mod system;

@@ -1,4 +1,5 @@
-//! `/media/{stream}/` of what is recorded: playlists by byte ranges (RFC 8216bis §4.4.4.2), the parts that they name, and the download.
+//! `/media/{stream}/` of what is recorded: playlists by byte ranges (RFC 8216bis §4.4.4.2), the parts that they name, small pictures along the time
+//! line, and the download.
 //!
 //! Whoever may watch the stream may watch its recording; each request asks the site, so that what is deleted or hidden is gone at once.
 
@@ -12,6 +13,7 @@ use super::file_body::{Content, FileRange};
 use super::media_paths::{MULTIVARIANT_PLAYLIST, PREFIX};
 use super::problem::Problem;
 use super::state::State;
+use super::storyboard;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
@@ -30,7 +32,9 @@ const DOWNLOAD: &str = "recording.mp4";
 
 /// Whether this is the name of something recorded, also while the stream is live.
 pub(super) fn is_of_recording(name: &str) -> bool {
-    matches!(name, DVR_PLAYLIST | DOWNLOAD) || part_number(name).is_some()
+    matches!(name, DVR_PLAYLIST | DOWNLOAD)
+        || part_number(name).is_some()
+        || storyboard::is_of_storyboard(name)
 }
 
 /// Whether players fetch this to begin.
@@ -67,6 +71,9 @@ pub(super) async fn answer(
         (_, Some(number)) => part(state, asked, &playable, number).await?,
         (DOWNLOAD, _) => download::answer(state, asked, &playable).await?,
         (MULTIVARIANT_PLAYLIST, _) => multivariant_playlist(state, asked, &playable).await?,
+        (name, _) if storyboard::is_of_storyboard(name) => {
+            storyboard::answer(state, asked, &playable).await?
+        }
         _ => media_playlist(state, asked, &playable).await?,
     };
     Ok((response, playable.is_public()))

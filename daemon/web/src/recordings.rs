@@ -7,6 +7,7 @@ use super::list::{Asked, List};
 use super::people::UserRef;
 use super::problem::Problem;
 use super::state::{Shared, State};
+use super::storyboard;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use perch_site::recordings::{self, SeenRecording};
@@ -96,6 +97,9 @@ struct RecordingDetails {
     /// Of its first part (RFC 6381); null where its files cannot be read.
     #[schema(required)]
     codecs: Option<String>,
+    /// Small pictures along its time line, as WebVTT; null before there are any: they are made when the board has time.
+    #[schema(required)]
+    thumbnails_url: Option<String>,
     /// Where the recording's time and the stream's part: chat messages have the stream's. From one to the next both go on alike.
     timeline: Vec<Point>,
 }
@@ -113,18 +117,20 @@ struct Point {
 impl RecordingDetails {
     fn new(seen: SeenRecording, outline: Option<Outline>) -> Self {
         let mut item = RecordingItem::from(seen);
-        let (mut codecs, mut timeline) = (None, Vec::new());
+        let (mut codecs, mut thumbnails_url, mut timeline) = (None, None, Vec::new());
         if let Some(outline) = outline {
             // The files' own word: the store learns it at the end.
             item.duration_seconds = outline.duration.as_secs_f64();
             codecs = outline.codecs;
+            thumbnails_url =
+                outline.has_storyboard.then(|| format!("/media/{}/{}", item.stream, storyboard::TRACK));
             let seconds = |ms: u64| ms as f64 / 1000.0;
             timeline.extend(outline.jumps.iter().map(|jump| Point {
                 at_seconds: seconds(jump.at_ms),
                 offset_seconds: seconds(jump.stream_offset_ms),
             }));
         }
-        Self { item, codecs, timeline }
+        Self { item, codecs, thumbnails_url, timeline }
     }
 }
 

@@ -28,6 +28,7 @@ use perch_studio::memory_budget::{MemoryBudget, limit};
 use perch_studio::recorder::{self, Recordings};
 use perch_studio::shutdown::step;
 use perch_studio::snapshot::thumbnails;
+use perch_studio::storyboard::Storyboards;
 use perch_web::Server;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -70,7 +71,7 @@ async fn run_until_told(
     let told = notify::Told { on_air: site.live.on_air(), store_probe: store_probe.clone() };
     let faults = site.faults.clone();
     let chat = site.chat.clone();
-    let recordings = site.recordings.clone();
+    let (recordings, snapshots) = (site.recordings.clone(), site.snapshots.clone());
     let left = recordings.clone();
     // Before a stream resumes, because its recording must be closed first.
     let tended = tokio::task::spawn_blocking(move || left.tend()).await;
@@ -102,7 +103,10 @@ async fn run_until_told(
     let thumbnails = tokio::spawn(thumbnails);
     let giving_back = tokio::spawn(memory::give_back());
     let watching_the_card = tokio::spawn(card::watch(store.clone(), faults));
+    let drawn = recordings.clone();
     let tending = tokio::spawn(recorder::run(recordings));
+    let storyboards = Storyboards::start(drawn, snapshots, clock.clone())
+        .context("cannot start the thread of the storyboards")?;
     let upkeep = tokio::spawn(upkeep::keep_up(accounts, store.clone(), clock));
 
     let ended = tokio::select! {
@@ -122,6 +126,7 @@ async fn run_until_told(
     tending.abort();
     watching_the_card.abort();
     thumbnails.abort();
+    let drawing = tokio::task::spawn_blocking(move || storyboards.stop());
     panel.let_go_of_the_button();
     notify::stopping();
     // HTTP stops last, so that players can still fetch the end of the stream.
@@ -137,6 +142,7 @@ async fn run_until_told(
         let patience = shutdown::CONNECTIONS + Duration::from_secs(1);
         step("closing connections", patience, serving).await;
     }
+    step("ending the storyboards", shutdown::STORYBOARDS, drawing).await;
     let closing = tokio::task::spawn_blocking(move || drop(store));
     step("closing the store", shutdown::STORE, closing).await;
     step("switching the lamp off", shutdown::LAMP, panel.switch_off()).await;

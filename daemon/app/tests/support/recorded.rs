@@ -29,6 +29,11 @@ pub const PAUSE: u32 = 60;
 pub const MESSAGES: [(u32, &str); 3] =
     [(2, "Good morning"), (8, "Here she comes"), (14, "Back after a break")];
 
+/// The brightness of the band along the upper sixth of the picture, luma of limited range: it tells the second.
+pub const fn band(second: u64) -> u8 {
+    (30 + second * 37 % 180) as u8
+}
+
 /// One camera that is off until somebody goes live.
 pub const CAMERA: &str = r#"
 [[camera]]
@@ -121,7 +126,11 @@ fn recording(dir: &Path, stream: StreamId) -> (Vec<u8>, Vec<u8>) {
 }
 
 fn pictures(dir: &Path) -> Vec<AccessUnit> {
-    let source = format!("testsrc2=s=320x240:r={FRAMES_PER_SECOND}:d={SECONDS}");
+    let (size, length) = ("s=320x240", format!("r={FRAMES_PER_SECOND}:d={SECONDS}"));
+    let source = format!(
+        "testsrc2={size}:{length},format=yuv420p[pattern];color=s=8x8:{length},format=yuv420p,geq=lum='30+mod(floor(T)*37\\,180)':cb=128:cr=128,\
+         scale=320:40:flags=neighbor[band];[pattern][band]overlay=0:0"
+    );
     let x264 = "slices=1:keyint=15:min-keyint=15:scenecut=0:bframes=0";
     let options = [
         "-v",

@@ -51,6 +51,29 @@ impl Description {
         let (width, height) = (u16::from_be_bytes(size.bytes()?), u16::from_be_bytes(size.bytes()?));
         Some(Self { video, width, height, audio })
     }
+
+    /// The parameter sets of the pictures, the SPS first, from the `avcC` box (ISO/IEC 14496-15 §5.3.3.1.2). `None` where it is damaged.
+    pub fn parameter_sets(&self) -> Option<Vec<&[u8]>> {
+        // Behind the box's head and the fields of a VisualSampleEntry.
+        let mut record = Fields(self.video.get(8 + 78..)?).find(*b"avcC")?;
+        let [1, _, _, _, 0xff, sps_count] = record.bytes()? else { return None };
+        let mut sets = Vec::new();
+        for _ in 0..sps_count & 0x1f {
+            sets.push(parameter_set(&mut record)?);
+        }
+        let [pps_count] = record.bytes()?;
+        for _ in 0..pps_count {
+            sets.push(parameter_set(&mut record)?);
+        }
+        sets.first().is_some_and(|sps| !sps.is_empty()).then_some(sets)
+    }
+}
+
+fn parameter_set<'a>(record: &mut Fields<'a>) -> Option<&'a [u8]> {
+    let length = u16::from_be_bytes(record.bytes()?);
+    let (set, rest) = record.0.split_at_checked(length.into())?;
+    record.0 = rest;
+    Some(set)
 }
 
 fn timescale(media: Fields<'_>) -> Option<u32> {

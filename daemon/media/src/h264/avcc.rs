@@ -16,6 +16,19 @@ pub fn length_prefixed_len(annex_b: &[u8]) -> usize {
     nal_units(annex_b).map(|unit| LENGTH_BYTES + unit.bytes.len()).sum()
 }
 
+/// The way back: puts a start code in place of each length. False where the lengths do not fit the bytes; these are garbage then.
+pub fn into_annex_b(avcc: &mut [u8]) -> bool {
+    let mut at = 0;
+    while at < avcc.len() {
+        let Some(length) = avcc[at..].first_chunk_mut::<LENGTH_BYTES>() else { return false };
+        let bytes = u32::from_be_bytes(*length) as usize;
+        *length = [0, 0, 0, 1];
+        // Within 32 bits on 32-bit boards.
+        at = at.saturating_add(LENGTH_BYTES).saturating_add(bytes);
+    }
+    at == avcc.len()
+}
+
 /// Iterator made by [`length_prefixed`].
 #[derive(Clone, Debug)]
 pub struct LengthPrefixed<'a> {
@@ -61,7 +74,19 @@ mod tests {
                 found.push(unit.to_vec());
                 rest = after;
             }
-            prop_assert_eq!(found, units);
+            prop_assert_eq!(found, &units[..]);
+            let mut back = avcc.clone();
+            prop_assert!(into_annex_b(&mut back));
+            let again: Vec<_> = nal_units(&back).map(|unit| unit.bytes.to_vec()).collect();
+            prop_assert_eq!(again, units);
+        }
+
+        #[test]
+        fn lengths_that_lie_are_refused(bytes in prop::collection::vec(any::<u8>(), 1..40)) {
+            let mut back = bytes.clone();
+            let fits = into_annex_b(&mut back);
+            prop_assert_eq!(back.len(), bytes.len());
+            prop_assert!(!fits || nal_units(&back).count() <= bytes.len() / 4);
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod codecs;
 pub mod index;
 pub mod playlist;
 pub mod progressive;
+pub mod storyboard;
 mod varint;
 
 /// Ticks per second of a video track. An audio track counts in samples.

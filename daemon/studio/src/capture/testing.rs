@@ -98,3 +98,23 @@ pub fn white_over_black(width: u32, height: u32) -> Bytes {
     encoder.encode(&frame.frame(Duration::ZERO), true, &mut coded).expect("it codes");
     coded.remove(0).data
 }
+
+/// A picture of one brightness (luma, 16 to 235 of limited range), as an IDR.
+pub fn grey(width: u32, height: u32, luma: u8) -> Bytes {
+    let settings = SoftwareSettings {
+        width,
+        height,
+        frames_per_second: 25.0,
+        bitrate_kbps: 1000,
+        keyframe_interval_seconds: 2.0,
+    };
+    let mut frame = I420Buffer::new(width, height);
+    let planes = frame.planes_mut();
+    planes.y.fill(luma);
+    planes.u.fill(128);
+    planes.v.fill(128);
+    let mut encoder = SoftwareEncoder::new(settings).expect("a size that can be coded");
+    let mut coded = Vec::new();
+    encoder.encode(&frame.frame(Duration::ZERO), true, &mut coded).expect("it codes");
+    coded.remove(0).data
+}

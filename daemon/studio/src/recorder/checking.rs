@@ -25,8 +25,10 @@ impl Recordings {
         }
         match self.folder().files() {
             Ok(files) => {
-                let strange =
-                    files.iter().filter(|found| found.extension == "mp4" && !is_of(&found.name, &known));
+                let strange = files.iter().filter(|found| {
+                    matches!(found.extension.as_str(), "mp4" | names::STORYBOARD)
+                        && !is_of(&found.name, &known)
+                });
                 wrong.extend(
                     strange.map(|found| format!("{}: Perch knows no recording of it", found.path.display())),
                 );
@@ -57,7 +59,7 @@ impl Recordings {
         }
     }
 
-    /// Makes the indexes of all recordings anew from their media, counts them anew, and lists what Perch no longer knew of where its stream still
+    /// Makes the indexes of all recordings anew from their media, removes the small pictures that are made from them, counts them anew, and lists what Perch no longer knew of where its stream still
     /// exists; says what it did. Not while anything is recorded.
     pub fn rebuild(&self) -> Result<Vec<String>, StoreError> {
         let mut done = self.adopt()?;
@@ -77,12 +79,10 @@ impl Recordings {
 
     fn rebuild_one(&self, recording: &Recording) -> io::Result<Growth> {
         let (mut growth, mut ticks) = (Growth { parts: recording.parts, ..Growth::default() }, 0);
+        remove(&names::file(self.folder().path(), &recording.name, 1, names::STORYBOARD))?;
         for part in 1..=recording.parts {
             let files = self.part(&recording.name, part);
-            match std::fs::remove_file(&files.index) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
+            remove(&files.index)?;
             if let Some(found) = recovery::recover(&files, part, recording.stream)? {
                 growth.bytes += found.bytes();
                 ticks += found.so_far.ticks;
@@ -113,6 +113,13 @@ impl Recordings {
             adopted.push(format!("{}: known again", found.name));
         }
         Ok(adopted)
+    }
+}
+
+fn remove(file: &Path) -> io::Result<()> {
+    match std::fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 

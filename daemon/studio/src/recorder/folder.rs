@@ -145,6 +145,7 @@ mod tests {
             "a X3W4NM.index",
             "b X3W4NM part 2.mp4",
             "a X3W4NM.json",
+            "a X3W4NM.storyboard",
             "a X3W4NN.mp4",
             "X3W4NM.txt",
         ] {
@@ -160,7 +161,8 @@ mod tests {
                 "b X3W4NM part 2.mp4",
                 "b X3W4NM.index",
                 "b X3W4NM.json",
-                "b X3W4NM.mp4"
+                "b X3W4NM.mp4",
+                "b X3W4NM.storyboard"
             ]
         );
         folder.remove(STREAM.parse().unwrap()).unwrap();

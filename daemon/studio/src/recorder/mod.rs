@@ -15,6 +15,7 @@ mod recordings;
 mod recovery;
 mod sidecar;
 mod storage;
+mod storyboards;
 #[cfg(test)]
 mod tests;
 mod trouble;
@@ -25,5 +26,6 @@ pub use keeping::Card;
 pub use part::PartFiles;
 pub use recordings::{RecordingFiles, Recordings};
 pub use storage::Storage;
+pub(crate) use storyboards::{Appended, Wanting};
 pub use upkeep::run;
 pub(crate) use writing::{About, OffsetOf, spawn};

@@ -9,6 +9,8 @@ use time::OffsetDateTime;
 
 /// Bytes of a name at most, without part number and extension.
 const LONGEST: usize = 80;
+/// Extension of the small pictures along a recording's time line.
+pub(super) const STORYBOARD: &str = "storyboard";
 /// Characters of the id that a name ends with: 30 random bits.
 const ID_CHARACTERS: usize = 6;
 
@@ -24,6 +26,11 @@ pub(super) fn name(started_at: Timestamp, offset_seconds: i32, title: &str, stre
 pub(super) fn id_part(stream: StreamId) -> String {
     let id = stream.to_string();
     id[id.len() - ID_CHARACTERS..].to_owned()
+}
+
+/// The id part of a name that [`name`] made.
+pub(super) fn id_of(name: &str) -> Option<&str> {
+    name.len().checked_sub(ID_CHARACTERS).and_then(|at| name.get(at..))
 }
 
 /// `2026-11-28 07.30`: a colon is no character of a name on FAT.
@@ -62,7 +69,7 @@ pub(super) fn file(folder: &Path, name: &str, part: u32, extension: &str) -> Pat
 /// The name that a file's name was made of, its part, and its extension; `None` for what is no file of a recording.
 pub(super) fn taken_apart(file: &str) -> Option<(&str, u32, &str)> {
     let (stem, extension) = file.rsplit_once('.')?;
-    if !matches!(extension, "mp4" | "index" | "json") {
+    if !matches!(extension, "mp4" | "index" | "json" | STORYBOARD) {
         return None;
     }
     if let Some((name, part)) = stem.rsplit_once(" part ")

@@ -10,6 +10,7 @@ use super::part::PartFiles;
 use super::recovery;
 use super::sidecar;
 use super::storage::Storage;
+use super::storyboards::StoryboardSizes;
 use super::trouble::Trouble;
 use crate::clock::{Clock, wall};
 use crate::config;
@@ -18,7 +19,7 @@ use perch_device::local_time;
 use perch_store::{Recording, RecordingQuery, RecordingState, Store, StoreError, StreamId, Timestamp};
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -32,6 +33,13 @@ pub struct RecordingFiles {
     pub parts: Vec<PartFiles>,
     /// The last part grows: its index may end in a record that is being written, and names no bytes that the part does not have.
     pub is_growing: bool,
+}
+
+impl RecordingFiles {
+    /// Where the small pictures along its time line are, once there are any.
+    pub fn storyboard(&self) -> Option<PathBuf> {
+        self.parts.first().map(|first| first.media.with_extension(names::STORYBOARD))
+    }
 }
 
 /// How far a recording has grown.
@@ -69,6 +77,7 @@ struct Inner {
     troubles: Mutex<BTreeMap<StreamId, String>>,
     /// Held while files are deleted or renamed, so that two do not reckon with the same room.
     tidying: Mutex<()>,
+    storyboards: StoryboardSizes,
 }
 
 impl std::fmt::Debug for Recordings {
@@ -100,17 +109,24 @@ impl Recordings {
             growing: Mutex::default(),
             troubles: Mutex::default(),
             tidying: Mutex::default(),
+            storyboards: StoryboardSizes::default(),
         }))
     }
 
     /// The recording of a stream, if it has one.
     pub fn recording(&self, stream: StreamId) -> Result<Option<Recording>, StoreError> {
+        let known = self.known(stream)?;
+        Ok(self.with_storyboards(known.into_iter().collect()).pop())
+    }
+
+    /// The same; its bytes are those of the parts alone.
+    pub(super) fn known(&self, stream: StreamId) -> Result<Option<Recording>, StoreError> {
         Ok(self.as_they_grow(self.0.store.recording(stream)?.into_iter().collect()).pop())
     }
 
     /// Recordings, those of the newest streams first.
     pub fn recordings(&self, query: RecordingQuery) -> Result<Vec<Recording>, StoreError> {
-        Ok(self.as_they_grow(self.0.store.recordings(query)?))
+        Ok(self.with_storyboards(self.as_they_grow(self.0.store.recordings(query)?)))
     }
 
     /// Keeps a recording whatever its age and the room on the card, or no longer.
@@ -119,12 +135,12 @@ impl Recordings {
         if let Some(growth) = self.growing().get(&stream) {
             growth.put_into(&mut recording);
         }
-        Ok(recording)
+        Ok(self.with_storyboards(vec![recording]).remove(0))
     }
 
     /// Where the files of a stream's recording are. `None`: it has none.
     pub fn files(&self, stream: StreamId) -> Result<Option<RecordingFiles>, StoreError> {
-        let Some(recording) = self.recording(stream)? else { return Ok(None) };
+        let Some(recording) = self.known(stream)? else { return Ok(None) };
         let is_growing = self.growing().contains_key(&stream);
         let parts: Vec<_> = (1..=recording.parts).map(|part| self.part(&recording.name, part)).collect();
         Ok((!parts.is_empty()).then_some(RecordingFiles { parts, is_growing }))
@@ -137,7 +153,7 @@ impl Recordings {
 
     /// What recordings take of the card, and how long it lasts.
     pub fn storage(&self) -> Result<Storage, StoreError> {
-        let all = self.all()?;
+        let all = self.with_storyboards(self.all()?);
         let card = self.0.folder.card().ok();
         let now = wall(&*self.0.clock);
         let path = self.0.folder.path().to_owned();
@@ -181,8 +197,8 @@ impl Recordings {
     pub(super) fn make_room(&self, bytes: u64) -> Result<bool, StoreError> {
         let _tidying = self.tidying();
         let Ok(card) = self.0.folder.card() else { return Ok(false) };
-        let all = self.all()?;
-        let limits = Limits::new(&self.0.settings, card, used(&all), wall(&*self.0.clock));
+        let all = self.with_storyboards(self.all()?);
+        let limits = self.limits(card, &all);
         let verdict = keeping::judge(&all, card, &limits, bytes);
         for recording in verdict.delete {
             self.0.store.delete_recording(recording.stream)?;
@@ -190,6 +206,11 @@ impl Recordings {
             tracing::info!(recording = recording.name, "deleted the oldest recording to make room");
         }
         Ok(verdict.has_room)
+    }
+
+    /// What may be written to the card now. `all`: the recordings on it.
+    pub(super) fn limits(&self, card: keeping::Card, all: &[Recording]) -> Limits {
+        Limits::new(&self.0.settings, card, used(all), wall(&*self.0.clock))
     }
 
     /// Names a recording that begins now.
@@ -252,7 +273,7 @@ impl Recordings {
     }
 
     /// A part is about to begin or to go on: the store knows of it from here on.
-    pub(super) fn grows(&self, recording: &Recording) -> Result<(), StoreError> {
+    pub(crate) fn grows(&self, recording: &Recording) -> Result<(), StoreError> {
         // First, so that nobody takes the row for one that a power cut left.
         self.growing().insert(recording.stream, Growth::of(recording));
         let written = if self.0.store.recording(recording.stream)?.is_some() {
@@ -276,7 +297,7 @@ impl Recordings {
     }
 
     /// A recording was closed. Where the store does not take that, its end is found out later from its files.
-    pub(super) fn ended(&self, stream: StreamId) {
+    pub(crate) fn ended(&self, stream: StreamId) {
         let _tidying = self.tidying();
         let Some(growth) = self.growing().remove(&stream) else { return };
         match self.write_end(stream, growth) {
@@ -323,6 +344,7 @@ impl Recordings {
         self.close_what_was_left()?;
         self.correct_names()?;
         self.remove_what_is_deleted()?;
+        self.0.storyboards.measure(&self.0.folder);
         self.keep_within_limits()
     }
 
@@ -415,7 +437,10 @@ impl Recordings {
     fn remove(&self, recording: &Recording) -> Result<(), StoreError> {
         self.growing().remove(&recording.stream);
         match self.0.folder.find().and_then(|()| self.0.folder.remove(recording.stream)) {
-            Ok(()) => self.0.store.forget_recording(recording.stream),
+            Ok(()) => {
+                self.0.storyboards.forget(recording.stream);
+                self.0.store.forget_recording(recording.stream)
+            }
             Err(error) => {
                 tracing::warn!(
                     recording = recording.name,
@@ -426,7 +451,12 @@ impl Recordings {
         }
     }
 
-    /// All that are not deleted.
+    /// What storyboards take of the card.
+    pub(super) fn storyboards(&self) -> &StoryboardSizes {
+        &self.0.storyboards
+    }
+
+    /// All that are not deleted; their bytes are those of the parts alone.
     pub(super) fn all(&self) -> Result<Vec<Recording>, StoreError> {
         let mut all = self.0.store.all_recordings()?;
         all.retain(|recording| recording.state != RecordingState::Deleted);
@@ -444,7 +474,7 @@ impl Recordings {
     }
 
     /// Each change under the lock is one step: a panic leaves nothing half done.
-    fn growing(&self) -> MutexGuard<'_, BTreeMap<StreamId, Growth>> {
+    pub(super) fn growing(&self) -> MutexGuard<'_, BTreeMap<StreamId, Growth>> {
         self.0.growing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -453,7 +483,7 @@ impl Recordings {
     }
 
     /// Guards no value.
-    fn tidying(&self) -> MutexGuard<'_, ()> {
+    pub(super) fn tidying(&self) -> MutexGuard<'_, ()> {
         self.0.tidying.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -260,7 +260,7 @@ impl Writing {
         let recording = match &mut self.recording {
             Some(recording) => recording,
             none => {
-                let known = self.recordings.recording(stream)?;
+                let known = self.recordings.known(stream)?;
                 if known.is_some() {
                     self.break_before = Break::Seam;
                 }

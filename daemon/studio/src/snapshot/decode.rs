@@ -80,8 +80,17 @@ pub(super) fn shows_something(jpeg: &[u8]) -> bool {
     picture.is_ok_and(|picture| !is_flat(&picture.into_rgb8()))
 }
 
+/// The same of a picture whose profile and size are those that its SPS tells.
+pub(crate) fn picture(coded: &[u8], sps: &[u8]) -> Result<RgbImage, Undecodable> {
+    let read = Sps::read(sps).map_err(|error| undecodable(0, error))?;
+    if read.width as usize * read.height as usize > MOST_PIXELS {
+        return Err(undecodable(read.profile, TOO_LARGE));
+    }
+    rgb(coded, sps, read.profile)
+}
+
 /// Decodes one picture, in Annex B with its parameter sets before it. `sps` is one of them, without start code.
-pub(crate) fn rgb(coded: &[u8], sps: &[u8], profile: u8) -> Result<RgbImage, Undecodable> {
+fn rgb(coded: &[u8], sps: &[u8], profile: u8) -> Result<RgbImage, Undecodable> {
     let failed = |why: &dyn std::fmt::Display| undecodable(profile, why);
     let too_large = || undecodable(profile, TOO_LARGE);
     let mut decoder = Decoder::with_api_config(OpenH264API::from_source(), DecoderConfig::new())

@@ -6,7 +6,7 @@
 //!
 //! Must not be here: HTTP, who may see what, pictures that people upload (`picture`).
 
-mod decode;
+pub(crate) mod decode;
 pub mod thumbnails;
 
 use decode::Made;
@@ -19,7 +19,7 @@ use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until, timeout};
 
 /// Widths that pictures come in, pixels; fewer kinds are asked for again more often.
@@ -96,6 +96,11 @@ impl Snapshots {
             return Err(SnapshotError::NotLive);
         }
         self.take_from(feed.name(), feed.broadcast(), width, age).await
+    }
+
+    /// The right to decode a picture now; `None` while somebody else does.
+    pub(crate) fn try_decoding(&self) -> Option<OwnedSemaphorePermit> {
+        self.turn.clone().try_acquire_owned().ok()
     }
 
     async fn take_from(

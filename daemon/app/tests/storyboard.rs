@@ -1,0 +1,148 @@
+//! Small pictures along a recording's time line, made by a daemon at work and read by others.
+#![allow(clippy::unwrap_used, reason = "a panic here is a failed test")]
+
+mod support;
+
+use image::RgbImage;
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::path::Path;
+use std::time::Duration;
+use support::people::Person;
+use support::{Answer, Daemon, recorded, run};
+
+/// What is asked of the API until it is so.
+fn wait_for<T>(mut look: impl FnMut() -> Option<T>) -> T {
+    for _ in 0..300 {
+        if let Some(found) = look() {
+            return found;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    panic!("not within 30 s");
+}
+
+/// Where the API says that the pictures are, once there are any.
+fn track(person: &Person, id: &str) -> String {
+    wait_for(|| {
+        let details = person.get(&format!("/api/v1/recordings/{id}")).json();
+        details["thumbnails_url"].as_str().map(str::to_owned)
+    })
+}
+
+/// A cue: from, to (seconds), sheet, and left, top, width, height on it.
+type Cue = (f64, f64, String, [u32; 4]);
+
+/// As ffprobe reads WebVTT.
+fn cues(answer: &Answer, dir: &Path) -> Vec<Cue> {
+    std::fs::write(dir.join("track.vtt"), &answer.body).unwrap();
+    let options = ["-v", "error", "-f", "webvtt", "-show_packets", "-show_data", "-of", "json", "track.vtt"];
+    let read: Value = serde_json::from_slice(&run("ffprobe", &options, dir).stdout).unwrap();
+    let number = |value: &Value| value.as_str().unwrap().parse::<f64>().unwrap();
+    let text = answer.text();
+    let mut payloads = text.lines().filter(|line| line.contains("#xywh="));
+    let cues = read["packets"].as_array().unwrap().iter().map(|packet| {
+        let (sheet, place) = payloads.next().unwrap().split_once("#xywh=").unwrap();
+        let place: Vec<u32> = place.split(',').map(|number| number.parse().unwrap()).collect();
+        let from = number(&packet["pts_time"]);
+        (from, from + number(&packet["duration_time"]), sheet.to_owned(), place.try_into().unwrap())
+    });
+    cues.collect()
+}
+
+fn sheet(answer: &Answer) -> RgbImage {
+    assert_eq!((answer.status, answer.header("content-type")), (200, Some("image/jpeg")));
+    image::load_from_memory_with_format(&answer.body, image::ImageFormat::Jpeg).unwrap().into_rgb8()
+}
+
+#[test]
+fn each_second_has_its_picture_and_all_are_gone_with_the_recording() {
+    let dir = tempfile::tempdir().unwrap();
+    let id = recorded::make(dir.path(), "public");
+    let daemon = Daemon::start_in(dir.path(), &recorded::config());
+    let (owner, nobody) = (Person::login(&daemon, "olga"), Person::nobody(&daemon));
+    let address = track(&nobody, &id);
+    let answer = daemon.get(&address);
+    assert_eq!((answer.status, answer.header("content-type")), (200, Some("text/vtt; charset=utf-8")));
+    let cues = cues(&answer, dir.path());
+    assert_eq!(cues.len(), 10, "one each two seconds");
+    let folder = address.rsplit_once('/').unwrap().0;
+    let mut sheets = HashMap::new();
+    let mut expected_from = 0.0;
+    for (from, to, name, [left, top, width, height]) in &cues {
+        assert!((from - expected_from).abs() < 0.01 && to > from, "{cues:?}");
+        expected_from = *to;
+        let sheet =
+            sheets.entry(name.clone()).or_insert_with(|| sheet(&daemon.get(&format!("{folder}/{name}"))));
+        assert_eq!((*width, *height), (160, 120));
+        let seen = sheet.get_pixel(left + width / 2, top + height / 12).0[1];
+        let luma = (i32::from(recorded::band(from.round() as u64)) - 16) * 255 / 219;
+        assert!((i32::from(seen) - luma).abs() < 12, "at {from} s: {seen}, not {luma}");
+    }
+    assert!(
+        (expected_from - f64::from(recorded::SECONDS)).abs() < 0.2,
+        "the last one ends with the recording"
+    );
+
+    // As every other address of a recording: tags, ranges of rights, and gone at once.
+    let first = format!("{folder}/thumbnails-1.jpg");
+    for address in [&address, &first] {
+        let answer = daemon.get(address);
+        assert_eq!(answer.header("cache-control"), Some("public, no-cache"));
+        let tag = answer.header("etag").unwrap();
+        assert_eq!(daemon.ask("GET", address, &[("If-None-Match", tag)]).status, 304);
+        assert_eq!(daemon.ask("HEAD", address, &[]).status, 200);
+    }
+    for nowhere in ["thumbnails-2.jpg", "thumbnails-0.jpg", "thumbnails-01.jpg", "thumbnails-x.jpg"] {
+        assert_eq!(daemon.get(&format!("{folder}/{nowhere}")).status, 404, "{nowhere}");
+    }
+    let members = json!({"visibility": "members"});
+    assert_eq!(owner.patch(&format!("/api/v1/streams/{id}"), &members).status, 200);
+    for address in [&address, &first] {
+        assert_eq!((nobody.get(address).status, owner.get(address).status), (404, 200), "{address}");
+    }
+    // They count, and go with the recording.
+    let board = || {
+        let files = std::fs::read_dir(daemon.data_dir.join("recordings")).unwrap();
+        files
+            .map(|file| file.unwrap())
+            .find(|file| file.path().extension().is_some_and(|it| it == "storyboard"))
+    };
+    let bytes = board().unwrap().metadata().unwrap().len();
+    let used = owner.get("/api/v1/storage").json()["used_bytes"].as_u64().unwrap();
+    let files = std::fs::read_dir(daemon.data_dir.join("recordings")).unwrap();
+    let all: u64 = files
+        .map(|file| file.unwrap())
+        .filter(|file| file.path().extension().is_some_and(|it| it != "json"))
+        .map(|file| file.metadata().unwrap().len())
+        .sum();
+    assert_eq!(used, all, "of which {bytes} are small pictures");
+    assert_eq!(owner.delete(&format!("/api/v1/recordings/{id}")).status, 204);
+    for address in [&address, &first] {
+        assert_eq!(owner.get(address).status, 404, "{address}");
+    }
+    assert!(board().is_none());
+}
+
+#[test]
+fn what_is_missing_after_a_restart_is_made_again_and_a_strangers_file_is_replaced() {
+    let dir = tempfile::tempdir().unwrap();
+    let id = recorded::make(dir.path(), "public");
+    let daemon = Daemon::start_in(dir.path(), &recorded::config());
+    let nobody = Person::nobody(&daemon);
+    let before = daemon.get(&track(&nobody, &id)).text();
+    let folder = daemon.data_dir.join("recordings");
+    assert_eq!(daemon.stop(), Some(0));
+    let board = || {
+        let files = std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path());
+        files.into_iter().find(|path| path.extension().is_some_and(|it| it == "storyboard")).unwrap()
+    };
+    let whole = std::fs::read(board()).unwrap();
+    for left in [&whole[..whole.len() - 7], b"another program's file, that has this name by chance"] {
+        std::fs::write(board(), left).unwrap();
+        let daemon = Daemon::start_in(dir.path(), &recorded::config());
+        wait_for(|| (std::fs::read(board()).unwrap() == whole).then_some(()));
+        assert_eq!(daemon.get(&format!("/media/{id}/thumbnails.vtt")).text(), before);
+        assert_eq!(daemon.stop(), Some(0));
+    }
+}

@@ -1,0 +1,135 @@
+//! The storyboards beside recordings (`perch_media::recording::storyboard`), as files: which recordings want one, what they take of the card, and
+//! how a sheet gets there. What is drawn on them is `storyboard`'s.
+
+use super::folder::Folder;
+use super::keeping;
+use super::names;
+use super::recordings::Recordings;
+use perch_store::{Recording, RecordingQuery, StoreError, StreamId};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Seek as _, SeekFrom, Write as _};
+use std::sync::{Mutex, PoisonError};
+
+/// What storyboards take of the card. Looked up in the folder each minute, and kept up to date as they grow: rows of the store are about the parts
+/// alone, and are not written to for each sheet.
+#[derive(Debug, Default)]
+pub(super) struct StoryboardSizes(Mutex<Option<BTreeMap<String, u64>>>);
+
+impl StoryboardSizes {
+    fn with<T>(&self, work: impl FnOnce(&mut Option<BTreeMap<String, u64>>) -> T) -> T {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Looks into the folder. Where it cannot be read, what was known is still the best guess.
+    pub(super) fn measure(&self, folder: &Folder) {
+        let Ok(files) = folder.files() else { return };
+        let boards = files.into_iter().filter(|found| found.extension == names::STORYBOARD);
+        let sizes = boards.filter_map(|found| {
+            let id = names::id_of(&found.name)?.to_owned();
+            Some((id, std::fs::metadata(&found.path).ok()?.len()))
+        });
+        let sizes = sizes.collect();
+        self.with(|known| *known = Some(sizes));
+    }
+
+    fn set(&self, stream: StreamId, bytes: u64) {
+        self.with(|known| known.get_or_insert_default().insert(names::id_part(stream), bytes));
+    }
+
+    pub(super) fn forget(&self, stream: StreamId) {
+        self.with(|known| known.as_mut().and_then(|known| known.remove(&names::id_part(stream))));
+    }
+
+    fn add_to(&self, all: &mut [Recording], folder: &Folder) {
+        if self.with(|known| known.is_none()) {
+            self.measure(folder);
+        }
+        self.with(|known| {
+            for recording in all {
+                let bytes = known.as_ref().and_then(|known| known.get(&names::id_part(recording.stream)));
+                recording.bytes += bytes.copied().unwrap_or_default();
+            }
+        });
+    }
+}
+
+/// A recording that may want pictures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Wanting {
+    pub(crate) stream: StreamId,
+    /// So far.
+    pub(crate) duration_ms: u64,
+    pub(crate) is_growing: bool,
+}
+
+/// What became of a sheet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Appended {
+    Kept,
+    /// Recordings take all that they may, or the card is nearly full: nothing is deleted for a storyboard.
+    NoRoom,
+    /// The recording is gone.
+    Deleted,
+}
+
+impl Recordings {
+    /// All recordings, the newest first.
+    pub(crate) fn wanting_storyboards(&self) -> Result<Vec<Wanting>, StoreError> {
+        let all = self.recordings(RecordingQuery { limit: usize::MAX, ..RecordingQuery::default() })?;
+        let growing = self.growing();
+        let wanting = all.into_iter().map(|recording| Wanting {
+            stream: recording.stream,
+            duration_ms: recording.duration_ms,
+            is_growing: growing.contains_key(&recording.stream),
+        });
+        Ok(wanting.collect())
+    }
+
+    /// Writes to a recording's storyboard from byte `at` on; what was there is torn.
+    pub(crate) fn append_to_storyboard(
+        &self,
+        stream: StreamId,
+        at: u64,
+        bytes: &[u8],
+    ) -> io::Result<Appended> {
+        // While this is held the recording is neither deleted nor renamed.
+        let _tidying = self.tidying();
+        let Some(recording) = self.known(stream).map_err(io::Error::other)? else {
+            return Ok(Appended::Deleted);
+        };
+        if !self.has_room_for(bytes.len() as u64)? {
+            return Ok(Appended::NoRoom);
+        }
+        let path = names::file(self.folder().path(), &recording.name, 1, names::STORYBOARD);
+        let mut file = File::options().write(true).create(true).truncate(false).open(path)?;
+        let written = append(&mut file, at, bytes);
+        self.storyboards().set(stream, file.metadata()?.len());
+        written.map(|()| Appended::Kept)
+    }
+
+    fn has_room_for(&self, bytes: u64) -> io::Result<bool> {
+        let card = self.folder().card()?;
+        let all = self.with_storyboards(self.all().map_err(io::Error::other)?);
+        let verdict = keeping::judge(&all, card, &self.limits(card, &all), bytes);
+        Ok(verdict.has_room && verdict.delete.is_empty())
+    }
+
+    /// The same recordings; their bytes are those of their storyboards too.
+    pub(super) fn with_storyboards(&self, mut all: Vec<Recording>) -> Vec<Recording> {
+        self.storyboards().add_to(&mut all, self.folder());
+        all
+    }
+}
+
+/// A sheet is some minutes of pictures: it is synced so that a power cut tears the last one at most.
+fn append(file: &mut File, at: u64, bytes: &[u8]) -> io::Result<()> {
+    file.set_len(at)?;
+    file.seek(SeekFrom::Start(at))?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_data());
+    if written.is_err() {
+        // On a full card a part of a sheet is of no use.
+        let _ = file.set_len(at);
+    }
+    written
+}
