@@ -40,7 +40,7 @@ export interface Recording {
   duration_seconds: number; bytes: number; is_growing: boolean; pinned: boolean; name: string; trouble: string | null;
   playlist_url: string; download_url: string | null; may_edit: boolean;
 }
-export interface RecordingDetails extends Recording { codecs: string | null; timeline: TimelinePoint[] }
+export interface RecordingDetails extends Recording { codecs: string | null; thumbnails_url: string | null; timeline: TimelinePoint[] }
 export interface Storage {
   folder: string; total_bytes: number | null; free_bytes: number | null; used_bytes: number; recordings: number; budget_bytes: number | null;
   keep_free_bytes: number; keep_days: number | null; written_bytes_per_hour: number | null; written_bytes_per_day: number; keeps_days: number | null;

@@ -2,14 +2,16 @@
 
 import { asClock } from "../site/words.js";
 import { html, useEffect, useSignal } from "./html.js";
+import { TimeLine } from "./timeline.js";
 
 /**
  * @param {object} props
+ * @param {string} props.stream  its id
  * @param {number} props.duration  of what is recorded by now, seconds
  * @param {number | null} props.position  of the picture on show; null: live
  * @param {(at: number | null) => void} props.onGo  null: to what is live
  */
-export function Rewind({ duration, position, onGo }) {
+export function Rewind({ stream, duration, position, onGo }) {
   // The daemon is asked now and then; in between the recording grows by itself.
   const grown = useSignal(0);
   useEffect(() => {
@@ -24,8 +26,7 @@ export function Rewind({ duration, position, onGo }) {
   const words = isLive ? "Live" : `${asClock(at)} of ${asClock(whole)}`;
   return html`
     <div class="timeline" role="group" aria-label="Rewind">
-      <input type="range" min="0" max=${whole} step="1" value=${at} aria-label="Position" aria-valuetext=${words}
-        onChange=${(/** @type {any} */ event) => onGo(Number(event.currentTarget.value))} />
+      <${TimeLine} stream=${stream} duration=${whole} position=${at} words=${words} onGo=${onGo} />
       <span class="timeline-words">${isLive ? asClock(whole) : words}</span>
       <button class="button to-live" type="button" aria-pressed=${isLive} onClick=${() => onGo(null)}>Live</button>
     </div>`;

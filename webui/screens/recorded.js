@@ -7,6 +7,7 @@ import { Clip } from "../parts/clip.js";
 import { html, useEffect, useSignal } from "../parts/html.js";
 import { Icon } from "../parts/icon.js";
 import { RecordingStage } from "../parts/recordingstage.js";
+import { TimeLine } from "../parts/timeline.js";
 import { toast } from "../parts/toast.js";
 
 /**
@@ -39,6 +40,9 @@ export function Recorded({ stream, details, position, change }) {
       toast(asProblem(error).message);
     }
   };
+  const duration = Math.max(1, Math.floor(now?.duration_seconds ?? recording.duration_seconds));
+  const at = Math.min(Math.floor(position.value), duration);
+  const words = `${asClock(at)} of ${asClock(duration)}`;
   const remove = () => {
     const back = () => change({ recording });
     const undo = deleteLater(`/recordings/${id}`, (problem) => {
@@ -51,8 +55,11 @@ export function Recorded({ stream, details, position, change }) {
   };
   return html`
     <${RecordingStage} playlist=${recording.playlist_url} isForMembers=${visibility === "members"} poster=${thumbnail_url} size=${{ width, height }} position=${position} seek=${seek} />
+    <div class="timeline" role="group" aria-label="Time line">
+      <${TimeLine} stream=${id} duration=${duration} position=${at} words=${words} onGo=${(/** @type {number} */ to) => seek.value?.(to)} />
+      <span class="timeline-words">${words}</span>
+    </div>
     <p class="under-stage"><span id="state" class="state" data-state="recorded">Recording</span>
-      <span>${asClock(now?.duration_seconds ?? recording.duration_seconds)}</span>
       ${now && html`<span>${asDate(now.started_at)}${now.is_date_provisional ? " (the clock was not set)" : ""}</span>`}
       ${stream.may_edit && html`<span>${asSize(recording.bytes)}</span>`}</p>
     ${isClipping.value && now?.download_url

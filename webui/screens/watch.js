@@ -158,7 +158,7 @@ function Screening({ stream, isAway, recording, position, change }) {
       poster=${thumbnail_url} size=${{ width, height }} position=${position} seek=${seek} />`}
     ${!isRewound && html`<${Stage} playlist=${playlist.current ?? `/media/${stream.id}/index.m3u8`} isOn=${isLive} onEnd=${() => (isOver.value = true)} headline=${words.headline} detail=${sentence(words.detail)}
       isBusy=${!isLive} poster=${thumbnail_url} size=${{ width, height }} latency=${latency} />`}
-    ${stream.recording?.is_growing && state !== "starting" && html`<${Rewind} duration=${stream.recording.duration_seconds} position=${isRewound ? position.value : null} onGo=${go} />`}
+    ${stream.recording?.is_growing && state !== "starting" && html`<${Rewind} stream=${stream.id} duration=${stream.recording.duration_seconds} position=${isRewound ? position.value : null} onGo=${go} />`}
     <p class="under-stage"><span id="state" class="state" role="status" data-state=${isAway ? "offline" : isRewound ? "rewound" : state}>${isAway ? "Offline" : isRewound ? "Rewound" : STATES[state]}</span>
       <span>${width} × ${height} · ${stream.fps} fps</span>${!isRewound && html`<span>Latency <span id="latency">${latency.value === null ? "–" : `${latency.value.toFixed(1)} s`}</span></span>`}</p>`;
 }

@@ -38,6 +38,7 @@ fn a_recording_is_watched_clipped_downloaded_deleted_and_brought_back() {
     let dir = tempfile::tempdir().unwrap();
     let id = recorded::make(dir.path(), "public");
     let daemon = Daemon::start_in(dir.path(), &recorded::config());
+    daemon.logged("made the small pictures");
     let whole = daemon.get(&format!("/media/{id}/recording.mp4")).body;
     let clip = daemon.get(&format!("/media/{id}/recording.mp4?from=4&to=7")).body;
     let pictures = pictures(dir.path());

@@ -7,33 +7,20 @@ use image::RgbImage;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::path::Path;
-use std::time::Duration;
 use support::people::Person;
 use support::{Answer, Daemon, recorded, run};
 
-/// What is asked of the API until it is so.
-fn wait_for<T>(mut look: impl FnMut() -> Option<T>) -> T {
-    for _ in 0..300 {
-        if let Some(found) = look() {
-            return found;
-        }
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    panic!("not within 30 s");
-}
-
-/// Where the API says that the pictures are, once there are any.
-fn track(person: &Person, id: &str) -> String {
-    wait_for(|| {
-        let details = person.get(&format!("/api/v1/recordings/{id}")).json();
-        details["thumbnails_url"].as_str().map(str::to_owned)
-    })
+/// Where the API says that the pictures are, once they have been made.
+fn track(daemon: &Daemon, id: &str) -> String {
+    daemon.logged("made the small pictures");
+    let details = daemon.get(&format!("/api/v1/recordings/{id}")).json();
+    details["thumbnails_url"].as_str().unwrap().to_owned()
 }
 
 /// A cue: from, to (seconds), sheet, and left, top, width, height on it.
 type Cue = (f64, f64, String, [u32; 4]);
 
-/// As ffprobe reads WebVTT.
+/// As ffprobe reads `WebVTT`.
 fn cues(answer: &Answer, dir: &Path) -> Vec<Cue> {
     std::fs::write(dir.join("track.vtt"), &answer.body).unwrap();
     let options = ["-v", "error", "-f", "webvtt", "-show_packets", "-show_data", "-of", "json", "track.vtt"];
@@ -61,7 +48,7 @@ fn each_second_has_its_picture_and_all_are_gone_with_the_recording() {
     let id = recorded::make(dir.path(), "public");
     let daemon = Daemon::start_in(dir.path(), &recorded::config());
     let (owner, nobody) = (Person::login(&daemon, "olga"), Person::nobody(&daemon));
-    let address = track(&nobody, &id);
+    let address = track(&daemon, &id);
     let answer = daemon.get(&address);
     assert_eq!((answer.status, answer.header("content-type")), (200, Some("text/vtt; charset=utf-8")));
     let cues = cues(&answer, dir.path());
@@ -129,8 +116,7 @@ fn what_is_missing_after_a_restart_is_made_again_and_a_strangers_file_is_replace
     let dir = tempfile::tempdir().unwrap();
     let id = recorded::make(dir.path(), "public");
     let daemon = Daemon::start_in(dir.path(), &recorded::config());
-    let nobody = Person::nobody(&daemon);
-    let before = daemon.get(&track(&nobody, &id)).text();
+    let before = daemon.get(&track(&daemon, &id)).text();
     let folder = daemon.data_dir.join("recordings");
     assert_eq!(daemon.stop(), Some(0));
     let board = || {
@@ -141,7 +127,8 @@ fn what_is_missing_after_a_restart_is_made_again_and_a_strangers_file_is_replace
     for left in [&whole[..whole.len() - 7], b"another program's file, that has this name by chance"] {
         std::fs::write(board(), left).unwrap();
         let daemon = Daemon::start_in(dir.path(), &recorded::config());
-        wait_for(|| (std::fs::read(board()).unwrap() == whole).then_some(()));
+        daemon.logged("made the small pictures");
+        assert!(std::fs::read(board()).unwrap() == whole);
         assert_eq!(daemon.get(&format!("/media/{id}/thumbnails.vtt")).text(), before);
         assert_eq!(daemon.stop(), Some(0));
     }

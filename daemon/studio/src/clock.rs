@@ -60,6 +60,11 @@ pub async fn until(at: Option<tokio::time::Instant>) {
     }
 }
 
+/// What the calling thread has used of the processor.
+pub(crate) fn used_by_this_thread() -> Duration {
+    read(ClockId::ThreadCPUTime)
+}
+
 fn read(clock: ClockId) -> Duration {
     let now = rustix::time::clock_gettime(clock);
     Duration::new(now.tv_sec as u64, now.tv_nsec as u32)

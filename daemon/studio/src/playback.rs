@@ -9,7 +9,7 @@ mod storyboard;
 
 use download::LONGEST_HEADER;
 pub use download::{Download, DownloadError};
-pub use storyboard::Sheet;
+pub use storyboard::{Sheet, sheet};
 
 use crate::recorder::{PartFiles, RecordingFiles};
 use perch_media::hls::{MultivariantPlaylist, Variant};
@@ -109,6 +109,18 @@ impl Playback {
             frame_rate: mode.frames_per_second.into(),
         });
         Ok(variant.map(|variant| MultivariantPlaylist { variants: vec![variant] }.to_string()))
+    }
+
+    /// Which small picture along the time line belongs to which seconds, as `WebVTT`. `address` is that of a sheet, from 1. `None`: none has been
+    /// made yet.
+    pub fn web_vtt(
+        &self,
+        stream: StreamId,
+        files: &RecordingFiles,
+        address: impl Fn(usize) -> String,
+    ) -> io::Result<Option<String>> {
+        let duration = self.outline(stream, files)?.duration;
+        storyboard::web_vtt(stream, files, duration, address)
     }
 
     /// Opens a part by its number, from 1. `None`: there is none of this number.

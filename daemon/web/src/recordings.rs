@@ -97,7 +97,7 @@ struct RecordingDetails {
     /// Of its first part (RFC 6381); null where its files cannot be read.
     #[schema(required)]
     codecs: Option<String>,
-    /// Small pictures along its time line, as WebVTT; null before there are any: they are made when the board has time.
+    /// Small pictures along its time line, as `WebVTT`; null before there are any: they are made when the board has time.
     #[schema(required)]
     thumbnails_url: Option<String>,
     /// Where the recording's time and the stream's part: chat messages have the stream's. From one to the next both go on alike.

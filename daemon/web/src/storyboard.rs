@@ -1,4 +1,4 @@
-//! `/media/{stream}/thumbnails.vtt` and the sheets that it names: small pictures along a recording's time line, as players know them (WebVTT with
+//! `/media/{stream}/thumbnails.vtt` and the sheets that it names: small pictures along a recording's time line, as players know them (`WebVTT` with
 //! media fragments, `#xywh=`).
 
 use super::body::Body;
@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use perch_site::recordings::{self, Playable};
-use perch_studio::playback::Playback;
+use perch_studio::playback;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 /// Which picture belongs to which seconds.
@@ -40,7 +40,7 @@ pub(super) async fn answer(
     let stream = asked.stream;
     if let Some(number) = sheet_number(asked.name) {
         let sheet =
-            recordings::read(&state.site, playable, move |_, files| Playback::sheet(stream, files, number));
+            recordings::read(&state.site, playable, move |_, files| playback::sheet(stream, files, number));
         let sheet = sheet.await?.ok_or(Problem::NotFound)?;
         return Ok(tagged(sheet.jpeg, "image/jpeg", sheet.check_sum.into(), asked.headers));
     }

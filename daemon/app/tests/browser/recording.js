@@ -95,6 +95,8 @@ async function watchRecorded() {
   assert.deepEqual(await page.locator(".line-time").allTextContents(), ["0:02", "0:08"]);
   await step("the chat is in step, also after seeking back and forth across a pause of the stream");
 
+  await timeLine();
+
   await seek(4);
   await button("Clip").click();
   await page.getByLabel("End of the clip").fill("7");
@@ -122,11 +124,93 @@ async function watchRecorded() {
   await page.goto(`${address}/watch/${stream}`);
   await shows(0, 1);
   await step("on a phone");
+  await finger();
   await button("Delete recording").click();
   await page.getByText("This stream has ended").waitFor();
   // Whoever leaves the page means it.
   await page.goto(`${address}/`);
   while ((await fetch(`${address}/api/v1/recordings/${stream}`)).status !== 404) await page.waitForTimeout(50);
+}
+
+/** The second of the recording that the preview's picture is of: its upper band has a brightness for each (support/recorded.rs). */
+const previewed = () =>
+  page.evaluate(async () => {
+    const picture = document.querySelector(".preview-picture");
+    const [sheet, frame] = [picture.querySelector("img"), picture.getBoundingClientRect()];
+    await sheet.decode();
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [frame.width, frame.height];
+    const context = canvas.getContext("2d");
+    const { left, top } = sheet.getBoundingClientRect();
+    context.drawImage(sheet, left - frame.left, top - frame.top);
+    return context.getImageData(frame.width / 2, frame.height / 12, 1, 1).data[1];
+  });
+const brightness = (second) => ((30 + ((second * 37) % 180) - 16) * 255) / 219;
+
+/** The picture under the pointer, under a held handle, and at a pressed key is the one of its second. */
+async function timeLine() {
+  const line = page.getByRole("slider", { name: "Position" });
+  const preview = page.locator(".preview");
+  const { x, y, width, height } = await line.boundingBox();
+  const at = (second) => [x + (width * second) / 20, y + height / 2];
+  for (const second of [1.1, 6.8, 12.9, 19.2]) {
+    await page.mouse.move(...at(second));
+    const shown = Math.round(second);
+    await preview.getByText(`0:${String(shown).padStart(2, "0")}`, { exact: true }).waitFor();
+    await preview.locator("img").waitFor();
+    const expected = brightness(shown - (shown % 2));
+    const seen = await previewed();
+    assert.ok(Math.abs(seen - expected) < 12, `at ${second} s: ${seen}, not ${expected}`);
+  }
+  await step("the time line shows the moment under the pointer");
+  await page.mouse.move(...at(10));
+  await page.mouse.down();
+  await page.mouse.move(...at(5.2), { steps: 4 });
+  await preview.getByText("0:05", { exact: true }).waitFor();
+  await page.mouse.up();
+  await shows(4.5, 6);
+  await page.mouse.move(x, y - 300);
+  await preview.waitFor({ state: "detached" });
+  await line.focus();
+  await page.keyboard.press("ArrowRight");
+  await shows(5.5, 7);
+  await preview.getByText("0:06", { exact: true }).waitFor();
+  assert.ok(Math.abs((await previewed()) - brightness(6)) < 12);
+  assert.match(await line.getAttribute("aria-valuetext"), /^0:0[56] of 0:20$/);
+  assert.equal(await preview.getAttribute("aria-hidden"), "true");
+  await preview.waitFor({ state: "detached" });
+  // A player that knows nothing of this page reads the same track.
+  const cues = await page.evaluate(async (address) => {
+    const track = document.createElement("track");
+    Object.assign(track, { kind: "metadata", src: address });
+    document.querySelector("video").append(track);
+    track.track.mode = "hidden";
+    await new Promise((resolve, reject) => Object.assign(track, { onload: resolve, onerror: reject }));
+    const cues = [...track.track.cues].map(({ startTime, endTime, text }) => [startTime, endTime, text]);
+    track.remove();
+    return cues;
+  }, `/media/${stream}/thumbnails.vtt`);
+  assert.equal(cues.length, 10);
+  assert.deepEqual(cues[3].slice(0, 2), [6, 8]);
+  assert.match(cues[7][2], /^thumbnails-1\.jpg#xywh=160,120,160,120$/);
+}
+
+/** A finger drags the handle: what it would cover is shown above it. */
+async function finger() {
+  const { x, y, width, height } = await page.getByRole("slider", { name: "Position" }).boundingBox();
+  const client = await page.context().newCDPSession(page);
+  const touch = (type, second) =>
+    client.send("Input.dispatchTouchEvent", { type, touchPoints: second === null ? [] : [{ x: x + (width * second) / 20, y: y + height / 2 }] });
+  await client.send("Emulation.setTouchEmulationEnabled", { enabled: true });
+  await touch("touchStart", 1);
+  for (const second of [2, 5, 9, 14]) await touch("touchMove", second);
+  await page.locator(".preview").getByText(/^0:1[345]$/).waitFor();
+  const seen = await previewed();
+  assert.ok(Math.abs(seen - brightness(14)) < 12 || Math.abs(seen - brightness(12)) < 12, `${seen}`);
+  await step("a finger on the time line");
+  await touch("touchEnd", null);
+  await shows(12, 16);
+  await client.send("Emulation.setTouchEmulationEnabled", { enabled: false });
 }
 
 async function watchLive() {

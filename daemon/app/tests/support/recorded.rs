@@ -62,6 +62,8 @@ pub fn make(dir: &Path, visibility: &str) -> String {
     let id = started.json()["id"].as_str().unwrap().to_owned();
     // Answered with the first segment.
     assert_eq!(owner.get(&format!("/media/{id}/index.m3u8")).status, 200);
+    // The store learns a moment later that it is live, and lists no stream that never was.
+    daemon.logged("on the air");
     assert_eq!(owner.post(&format!("/api/v1/streams/{id}/stop"), &json!({})).status, 200);
     let data_dir = daemon.data_dir.clone();
     assert_eq!(daemon.stop(), Some(0));

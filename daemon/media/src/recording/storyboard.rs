@@ -1,4 +1,4 @@
-//! The storyboard beside a recording: small pictures along its time line, on sheets of some dozens each, and the WebVTT that tells players which
+//! The storyboard beside a recording: small pictures along its time line, on sheets of some dozens each, and the `WebVTT` that tells players which
 //! part of which sheet belongs to which seconds.
 //!
 //! A header, then one record for each sheet: the lengths of its description and of its JPEG, a CRC-32 of both, and both. The description's
@@ -204,7 +204,7 @@ impl Storyboard {
         self.records.last().and_then(|record| record.sheet.times_ms.last()).copied()
     }
 
-    /// As WebVTT (W3C): a cue for each picture, from its moment to the next one's, that names its sheet and where it is on it (Media Fragments
+    /// As `WebVTT` (W3C): a cue for each picture, from its moment to the next one's, that names its sheet and where it is on it (Media Fragments
     /// §4.2.2). The first begins with the recording, the last ends with it. `address` is that of a sheet, counted from 1.
     pub fn web_vtt(&self, duration: Duration, address: impl Fn(usize) -> String) -> String {
         let mut text = "WEBVTT\n".to_owned();
@@ -227,7 +227,7 @@ impl Storyboard {
     }
 }
 
-/// Milliseconds, as WebVTT writes them.
+/// Milliseconds, as `WebVTT` writes them.
 struct Timestamp(u64);
 
 impl std::fmt::Display for Timestamp {

@@ -144,24 +144,24 @@ fn small_pictures_are_served_from_the_storyboard_and_none_where_there_is_none() 
     one.write(9);
     let (files, playback) = (files(&[&one], false), Playback::default());
     let text = || playback.web_vtt(stream(1), &files, |number| format!("sheet-{number}")).unwrap();
-    assert_eq!((text(), Playback::sheet(stream(1), &files, 1).unwrap()), (None, None));
+    assert_eq!((text(), sheet(stream(1), &files, 1).unwrap()), (None, None));
     let mut board = storyboard::header(stream(1).number().to_be_bytes());
     for times_ms in [vec![0, 2000], vec![4000]] {
-        let sheet = Described { columns: 6, size: (160, 90), times_ms };
-        storyboard::encode(&sheet, b"jpeg", &mut board);
+        let described = Described { columns: 6, size: (160, 90), times_ms };
+        storyboard::encode(&described, b"jpeg", &mut board);
     }
     std::fs::write(files.storyboard().unwrap(), &board).unwrap();
     let text = text().unwrap();
     assert!(text.contains("00:00:02.000 --> 00:00:04.000\nsheet-1#xywh=160,0,160,90\n"), "{text}");
     assert!(text.ends_with("00:00:04.000 --> 00:00:09.000\nsheet-2#xywh=0,0,160,90\n"), "{text}");
-    assert_eq!(Playback::sheet(stream(1), &files, 2).unwrap().unwrap().jpeg, b"jpeg"[..]);
+    assert_eq!(sheet(stream(1), &files, 2).unwrap().unwrap().jpeg, b"jpeg"[..]);
     for number in [0, 3, usize::MAX] {
-        assert_eq!(Playback::sheet(stream(1), &files, number).unwrap(), None, "{number}");
+        assert_eq!(sheet(stream(1), &files, number).unwrap(), None, "{number}");
     }
     // A damaged sheet is not shown, and does not cost the others.
     let at = board.windows(4).position(|bytes| bytes == b"jpeg").unwrap();
     board[at] ^= 1;
     std::fs::write(files.storyboard().unwrap(), &board).unwrap();
-    assert_eq!(Playback::sheet(stream(1), &files, 1).unwrap(), None);
-    assert!(Playback::sheet(stream(1), &files, 2).unwrap().is_some());
+    assert_eq!(sheet(stream(1), &files, 1).unwrap(), None);
+    assert!(sheet(stream(1), &files, 2).unwrap().is_some());
 }

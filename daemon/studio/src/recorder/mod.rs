@@ -15,6 +15,7 @@ mod recordings;
 mod recovery;
 mod sidecar;
 mod storage;
+mod storyboard_sizes;
 mod storyboards;
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,7 @@ use super::part::PartFiles;
 use super::recovery;
 use super::sidecar;
 use super::storage::Storage;
-use super::storyboards::StoryboardSizes;
+use super::storyboard_sizes::StoryboardSizes;
 use super::trouble::Trouble;
 use crate::clock::{Clock, wall};
 use crate::config;

@@ -49,6 +49,7 @@ pub(super) struct Making {
     resume_ms: u64,
     painting: Option<Painting>,
     failures: u32,
+    has_written: bool,
 }
 
 impl Making {
@@ -72,6 +73,7 @@ impl Making {
             resume_ms: next_ms,
             painting: None,
             failures: 0,
+            has_written: false,
         }))
     }
 
@@ -83,6 +85,11 @@ impl Making {
     /// The same, when all that was not written is made again.
     pub(super) const fn resume_ms(&self) -> u64 {
         self.resume_ms
+    }
+
+    /// There is a sheet that was not there before.
+    pub(super) const fn has_written(&self) -> bool {
+        self.has_written
     }
 
     /// There are pictures that no sheet was written of.
@@ -146,6 +153,7 @@ impl Making {
         storyboard::encode(&sheet, &jpeg, &mut bytes);
         match self.recordings.append_to_storyboard(self.stream, self.end, &bytes)? {
             Appended::Kept => {
+                self.has_written = true;
                 self.end += bytes.len() as u64;
                 self.resume_ms = last.map_or(0, |last| last + spacing_ms(last));
                 Ok(then)

@@ -9,7 +9,7 @@ mod painting;
 #[cfg(test)]
 mod tests;
 
-use crate::clock::Clock;
+use crate::clock::{self, Clock};
 use crate::recorder::{Recordings, Wanting};
 use crate::snapshot::Snapshots;
 use making::{Making, PICTURES, Step, spacing_ms};
@@ -23,9 +23,9 @@ use std::time::Duration;
 
 /// Of the highest number, the lowest priority.
 const NICE: i32 = 19;
-/// After so much work it rests nine times as long: a tenth of a core. A busy board has it work longer, and rest longer.
+/// It rests nine times as long as it used the processor: a tenth of a core at most.
 const REST: u32 = 9;
-/// A rest is not longer: a card may have taken long, not we.
+/// A rest is not longer.
 const LONGEST_REST: Duration = Duration::from_secs(10);
 /// How often recordings are looked at for what is missing.
 const LOOK: Duration = Duration::from_mins(1);
@@ -147,9 +147,9 @@ impl Worker {
     /// Makes what is missing. Says how that ended, and when the next picture is due, milliseconds of the recording.
     fn make(&self, wanting: Wanting) -> io::Result<(Step, u64)> {
         let Wanting { stream, duration_ms, is_growing } = wanting;
-        let begun = self.clock.monotonic();
+        let begun = Begun::now(&*self.clock);
         let Some(mut making) = Making::begin(&self.recordings, stream)? else { return Ok((Step::Done, 0)) };
-        self.rest_since(begun);
+        self.rest_since(&begun);
         while !self.is_stopped() {
             // Of one that grows, whole sheets only. An index is not read where no picture can be missing.
             let enough_ms = if is_growing { sheet_from(making.next_ms()) } else { making.next_ms() };
@@ -160,21 +160,29 @@ impl Worker {
                 self.clock.park(Duration::from_secs(1));
                 continue;
             };
-            let begun = self.clock.monotonic();
+            let begun = Begun::now(&*self.clock);
             let step = making.step();
             drop(turn);
-            self.rest_since(begun);
+            self.rest_since(&begun);
             match step? {
                 Step::On => {}
-                ended => return Ok((ended, making.resume_ms())),
+                ended => {
+                    if ended == Step::Done && !is_growing && making.has_written() {
+                        tracing::info!(%stream, "made the small pictures along a recording's time line");
+                    }
+                    return Ok((ended, making.resume_ms()));
+                }
             }
         }
         Ok((Step::Done, making.resume_ms()))
     }
 
-    fn rest_since(&self, begun: Duration) {
-        let worked = self.clock.monotonic().saturating_sub(begun);
-        let until = self.clock.monotonic() + worked.saturating_mul(REST).min(LONGEST_REST);
+    /// A card or a processor that others wait for too is left to them for as long as it was used.
+    fn rest_since(&self, begun: &Begun) {
+        let now = self.clock.monotonic();
+        let used = clock::used_by_this_thread().saturating_sub(begun.used);
+        let rest = used.saturating_mul(REST).max(now.saturating_sub(begun.at));
+        let until = now + rest.min(LONGEST_REST);
         loop {
             let left = until.saturating_sub(self.clock.monotonic());
             if left.is_zero() || self.is_stopped() {
@@ -182,6 +190,18 @@ impl Worker {
             }
             self.clock.park(left);
         }
+    }
+}
+
+/// When a piece of work began.
+struct Begun {
+    at: Duration,
+    used: Duration,
+}
+
+impl Begun {
+    fn now(clock: &dyn Clock) -> Self {
+        Self { at: clock.monotonic(), used: clock::used_by_this_thread() }
     }
 }
 
