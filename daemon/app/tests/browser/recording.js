@@ -124,6 +124,7 @@ async function watchRecorded() {
   await page.goto(`${address}/watch/${stream}`);
   await shows(0, 1);
   await step("on a phone");
+  await page.emulateMedia({ colorScheme: "dark" });
   await finger();
   await button("Delete recording").click();
   await page.getByText("This stream has ended").waitFor();

@@ -9,6 +9,7 @@ use openh264::decoder::{Decoder, DecoderConfig};
 use openh264::formats::YUVSource as _;
 use perch_media::access_unit::AccessUnit;
 use perch_media::h264::sps::{Colour, Sps};
+use std::borrow::Cow;
 use yuv::{YuvPlanarImage, YuvRange, YuvStandardMatrix};
 
 /// Below this, people begin to see what is lost.
@@ -54,7 +55,7 @@ pub(super) fn jpeg(unit: &AccessUnit, width: u32) -> Result<Made, Undecodable> {
         coded.extend_from_slice(parameters);
     }
     coded.extend_from_slice(&unit.data);
-    let picture = scaled(rgb(&coded, &format.sps, format.profile)?, width);
+    let picture = scaled(rgb(&coded, &format.sps, format.profile, width)?, width);
     let mut jpeg = Vec::new();
     let encoded = JpegEncoder::new_with_quality(&mut jpeg, QUALITY).encode_image(&picture);
     encoded.map_err(|error| undecodable(format.profile, error))?;
@@ -81,34 +82,41 @@ pub(super) fn shows_something(jpeg: &[u8]) -> bool {
 }
 
 /// The same of a picture whose profile and size are those that its SPS tells.
-pub(crate) fn picture(coded: &[u8], sps: &[u8]) -> Result<RgbImage, Undecodable> {
+pub(crate) fn picture(coded: &[u8], sps: &[u8], width: u32) -> Result<RgbImage, Undecodable> {
     let read = Sps::read(sps).map_err(|error| undecodable(0, error))?;
     if read.width as usize * read.height as usize > MOST_PIXELS {
         return Err(undecodable(read.profile, TOO_LARGE));
     }
-    rgb(coded, sps, read.profile)
+    rgb(coded, sps, read.profile, width)
 }
 
-/// Decodes one picture, in Annex B with its parameter sets before it. `sps` is one of them, without start code.
-fn rgb(coded: &[u8], sps: &[u8], profile: u8) -> Result<RgbImage, Undecodable> {
+/// Decodes one picture, in Annex B with its parameter sets before it. `sps` is one of them, without start code. Where twice `width` is much less
+/// than the picture has, it comes out smaller: pixels that nobody will see are not converted.
+fn rgb(coded: &[u8], sps: &[u8], profile: u8, width: u32) -> Result<RgbImage, Undecodable> {
     let failed = |why: &dyn std::fmt::Display| undecodable(profile, why);
     let too_large = || undecodable(profile, TOO_LARGE);
     let mut decoder = Decoder::with_api_config(OpenH264API::from_source(), DecoderConfig::new())
         .map_err(|error| failed(&error))?;
     let picture = decoder.decode(coded).map_err(|error| failed(&error))?;
     let picture = picture.ok_or_else(|| undecodable(profile, "the decoder gives no picture"))?;
-    let (width, height) = picture.dimensions();
-    if width * height > MOST_PIXELS || width < 2 || height < 2 {
+    let (across, down) = picture.dimensions();
+    if across * down > MOST_PIXELS || across < 2 || down < 2 {
         return Err(too_large());
     }
+    let every = (across / (2 * width.max(1) as usize)).clamp(1, down / 2);
     let (y_stride, u_stride, v_stride) = picture.strides();
+    let (width, height) = (across / every, down / every);
+    let halves = (width.div_ceil(2), height.div_ceil(2));
+    let y = sampled(picture.y(), y_stride, every, (width, height));
+    let u = sampled(picture.u(), u_stride, every, halves);
+    let v = sampled(picture.v(), v_stride, every, halves);
     let planes = YuvPlanarImage {
-        y_plane: picture.y(),
-        y_stride: y_stride as u32,
-        u_plane: picture.u(),
-        u_stride: u_stride as u32,
-        v_plane: picture.v(),
-        v_stride: v_stride as u32,
+        y_plane: &y.0,
+        y_stride: y.1,
+        u_plane: &u.0,
+        u_stride: u.1,
+        v_plane: &v.0,
+        v_stride: v.1,
         width: width as u32,
         height: height as u32,
     };
@@ -118,6 +126,21 @@ fn rgb(coded: &[u8], sps: &[u8], profile: u8) -> Result<RgbImage, Undecodable> {
     yuv::yuv420_to_rgb(&planes, &mut rgb, width as u32 * 3, range, matrix(colour))
         .map_err(|error| failed(&error))?;
     Ok(RgbImage::from_raw(width as u32, height as u32, rgb).expect("it was made for this size"))
+}
+
+/// One of so many pixels in each direction, and the stride.
+fn sampled(
+    plane: &[u8],
+    stride: usize,
+    every: usize,
+    (width, height): (usize, usize),
+) -> (Cow<'_, [u8]>, u32) {
+    if every == 1 {
+        return (plane.into(), stride as u32);
+    }
+    let rows = plane.chunks(stride).step_by(every).take(height);
+    let pixels: Vec<u8> = rows.flat_map(|row| row.iter().step_by(every).take(width).copied()).collect();
+    (pixels.into(), width as u32)
 }
 
 /// ITU-T H.264 table E-5. What announces nothing is taken for BT.601, as all frames inside Perch are.

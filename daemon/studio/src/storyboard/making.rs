@@ -134,7 +134,7 @@ impl Making {
         // A place of the card that cannot be read costs one picture.
         let coded = part.read(key_frame).inspect_err(|error| tracing::debug!("no small picture: {error}"));
         let Some(coded) = coded.ok().flatten() else { return Ok(None) };
-        match decode::picture(&coded, &part.sps) {
+        match decode::picture(&coded, &part.sps, painting::WIDTH) {
             Ok(picture) => Ok(Some(painting::small(picture))),
             Err(error) => {
                 tracing::debug!("no small picture: {error}");

@@ -6,7 +6,7 @@ use image::{ImageError, RgbImage, imageops};
 use perch_media::recording::storyboard::Sheet;
 
 /// A small picture has at most so many pixels across and down.
-const WIDTH: u32 = 160;
+pub(super) const WIDTH: u32 = 160;
 const HEIGHT: u32 = 120;
 /// Pictures of a row.
 const COLUMNS: u32 = 6;

@@ -291,3 +291,35 @@ fn storyboards_count_and_go_with_their_recordings() {
     assert!(!house.file(&recording).exists(), "what is deleted stays so");
     assert_eq!(house.worker().next(), None);
 }
+
+#[test]
+fn it_rests_nine_times_as_long_as_it_worked() {
+    let house = house(0);
+    house.recording(&[(0..40, (640, 480))]);
+    let mut worker = house.worker();
+    let wanting = worker.next().unwrap();
+    let (begun, used) = (house.clock.monotonic(), clock::used_by_this_thread());
+    worker.look_at(wanting);
+    // What is rested turns the clock. The little between the pictures is not counted.
+    let (rested, used) = (house.clock.monotonic() - begun, clock::used_by_this_thread() - used);
+    assert!(rested >= used * (REST - 1), "{rested:?} for {used:?}");
+}
+
+#[test]
+#[ignore = "a measurement, not a test: run it with --ignored --nocapture"]
+fn what_small_pictures_take() {
+    for size in [(1280, 720), (1920, 1080)] {
+        let house = self::house(0);
+        let recording = house.recording(&[(0..240, size)]);
+        let used = clock::used_by_this_thread();
+        assert_eq!(house.make(&recording), Step::Done);
+        let used = clock::used_by_this_thread() - used;
+        let count = house.times(&recording).len() as u32;
+        let bytes = std::fs::metadata(house.file(&recording)).unwrap().len();
+        println!(
+            "{size:?}: {count} pictures, {:?} and {} bytes each",
+            used / count,
+            bytes / u64::from(count)
+        );
+    }
+}

@@ -42,6 +42,20 @@ fn a_wide_picture_is_scaled_down_in_its_shape() {
 }
 
 #[test]
+fn a_picture_much_too_large_is_made_small_before_its_colours_are_converted() {
+    for (width, height) in [(1282, 722), (1920, 1080), (640, 362), (3840, 480)] {
+        let unit = unit(&testing::white_over_black(width, height));
+        let picture = shown(&unit, 160);
+        let expected = (f64::from(height) * 160.0 / f64::from(width)).round();
+        assert_eq!(picture.width(), 160);
+        assert!((f64::from(picture.height()) - expected).abs() <= 1.0, "{:?}", picture.dimensions());
+        let down = picture.height();
+        assert!(is_near(&picture, 80, down / 8, [255; 3]) && is_near(&picture, 80, down * 7 / 8, [0; 3]));
+        assert!(is_near(&picture, 0, 0, [255; 3]) && is_near(&picture, 159, down - 1, [0; 3]));
+    }
+}
+
+#[test]
 fn what_openh264_does_not_understand_is_said_in_words() {
     for (sample, words) in [
         (include_bytes!("../samples/high10.h264").as_slice(), "High 10, only 8 bits"),
