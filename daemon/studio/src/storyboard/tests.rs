@@ -301,7 +301,8 @@ fn it_rests_nine_times_as_long_as_it_worked() {
     let (begun, used) = (house.clock.monotonic(), clock::used_by_this_thread());
     worker.look_at(wanting);
     // What is rested turns the clock. The little between the pictures is not counted.
-    let (rested, used) = (house.clock.monotonic() - begun, clock::used_by_this_thread() - used);
+    let (rested, used) =
+        (house.clock.monotonic().saturating_sub(begun), clock::used_by_this_thread().saturating_sub(used));
     assert!(rested >= used * (REST - 1), "{rested:?} for {used:?}");
 }
 
@@ -313,7 +314,7 @@ fn what_small_pictures_take() {
         let recording = house.recording(&[(0..240, size)]);
         let used = clock::used_by_this_thread();
         assert_eq!(house.make(&recording), Step::Done);
-        let used = clock::used_by_this_thread() - used;
+        let used = clock::used_by_this_thread().saturating_sub(used);
         let count = house.times(&recording).len() as u32;
         let bytes = std::fs::metadata(house.file(&recording)).unwrap().len();
         println!(
