@@ -139,12 +139,22 @@ impl Demuxer {
     }
 
     /// Takes the next bytes. Call [`Self::next_found`] until it gives `None` before the next piece.
-    pub fn push(&mut self, bytes: &[u8]) {
-        let mut held = std::mem::take(&mut self.partial);
-        held.extend_from_slice(bytes);
-        let left = self.take_packets(&held);
-        held.drain(..held.len() - left);
-        self.partial = held;
+    pub fn push(&mut self, mut bytes: &[u8]) {
+        if !self.partial.is_empty() {
+            // A packet and a byte are always enough to go on, so what is left then lies in `bytes` alone.
+            let next = &bytes[..bytes.len().min(PACKET_BYTES + 1)];
+            let mut held = std::mem::take(&mut self.partial);
+            held.extend_from_slice(next);
+            let left = self.take_packets(&held);
+            if left > next.len() {
+                held.drain(..held.len() - left);
+                self.partial = held;
+                return;
+            }
+            bytes = &bytes[next.len() - left..];
+        }
+        let left = self.take_packets(bytes);
+        self.partial.extend_from_slice(&bytes[bytes.len() - left..]);
     }
 
     /// What came out, in order.
@@ -200,7 +210,7 @@ impl Demuxer {
     /// Takes the whole packets; gives the number of bytes at the end that are to be kept.
     fn take_packets(&mut self, bytes: &[u8]) -> usize {
         let mut at = 0;
-        while let Some(packet) = bytes.get(at..at + PACKET_BYTES) {
+        while let Some((packet, ahead)) = bytes[at..].split_at_checked(PACKET_BYTES) {
             if packet[0] != SYNC_BYTE {
                 self.in_sync = false;
                 self.counters.garbage_bytes += 1;
@@ -209,7 +219,7 @@ impl Demuxer {
             }
             if !self.in_sync {
                 // A sync byte may stand in a payload, too: the next packet has to follow (§2.4.3.2 leaves the way to the decoder).
-                match bytes.get(at + PACKET_BYTES) {
+                match ahead.first() {
                     Some(&SYNC_BYTE) => self.in_sync = true,
                     Some(_) => {
                         self.counters.garbage_bytes += 1;
@@ -219,13 +229,14 @@ impl Demuxer {
                     None => break,
                 }
             }
-            self.take_packet(packet);
+            self.take_packet(packet, ahead);
             at += PACKET_BYTES;
         }
         bytes.len() - at
     }
 
-    fn take_packet(&mut self, bytes: &[u8]) {
+    /// `ahead`: what has come after it.
+    fn take_packet(&mut self, bytes: &[u8], ahead: &[u8]) {
         let Some(packet) = PacketHeader::read(bytes) else { return };
         let is_of =
             |reader: &Option<PesReader>| reader.as_ref().is_some_and(|reader| reader.pid == packet.pid);
@@ -234,11 +245,11 @@ impl Demuxer {
         } else if Some(packet.pid) == self.pmt_pid {
             self.take_pmt(&packet);
         } else if is_of(&self.video) {
-            for event in events(self.video.as_mut(), &packet) {
+            for event in events(self.video.as_mut(), &packet, ahead) {
                 self.take_picture(event);
             }
         } else if is_of(&self.sound) {
-            for event in events(self.sound.as_mut(), &packet) {
+            for event in events(self.sound.as_mut(), &packet, ahead) {
                 self.take_sound(event);
             }
         }
@@ -315,11 +326,15 @@ impl Demuxer {
 }
 
 /// What a packet brings; two things at most, a packet that ends and a loss.
-fn events(reader: Option<&mut PesReader>, packet: &PacketHeader<'_>) -> impl Iterator<Item = Event> + use<> {
-    let mut events = [None, None, None];
+fn events(
+    reader: Option<&mut PesReader>,
+    packet: &PacketHeader<'_>,
+    ahead: &[u8],
+) -> impl Iterator<Item = Event> + use<> {
+    let mut events = [None, None];
     if let Some(reader) = reader {
         let mut places = events.iter_mut();
-        reader.push(packet, |event| {
+        reader.push(packet, ahead, |event| {
             if let Some(place) = places.next() {
                 *place = Some(event);
             }

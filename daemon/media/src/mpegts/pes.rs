@@ -2,6 +2,7 @@
 //!
 //! Must not be here: the content of PES packets.
 
+use super::packet::PACKET_BYTES;
 use super::packet_header::{Condition, PacketHeader};
 use bytes::Bytes;
 
@@ -42,8 +43,8 @@ impl PesReader {
         self.continuity.is_none()
     }
 
-    /// Takes a transport packet of this PID.
-    pub(super) fn push(&mut self, packet: &PacketHeader<'_>, mut happened: impl FnMut(Event)) {
+    /// Takes a transport packet of this PID. `ahead`: the bytes that have arrived after it.
+    pub(super) fn push(&mut self, packet: &PacketHeader<'_>, ahead: &[u8], mut happened: impl FnMut(Event)) {
         match packet.condition {
             Condition::Good => {}
             Condition::Scrambled => {
@@ -70,7 +71,9 @@ impl PesReader {
             if let Some(whole) = self.end() {
                 happened(Event::Packet(whole));
             }
-            self.pes = Some(payload.to_vec());
+            let mut pes = Vec::with_capacity(payload.len() + self.payload_in(ahead));
+            pes.extend_from_slice(payload);
+            self.pes = Some(pes);
         } else if let Some(pes) = &mut self.pes {
             pes.extend_from_slice(payload);
         } else {
@@ -88,6 +91,14 @@ impl PesReader {
             self.pes = None;
             happened(Event::TooLong);
         }
+    }
+
+    /// Bytes that may belong to the PES packet that begins before `ahead`, as far as they have come: readers keep its bytes for long, so it
+    /// takes no more room than it needs, and is copied once.
+    fn payload_in(&self, ahead: &[u8]) -> usize {
+        let packets = ahead.chunks_exact(PACKET_BYTES).filter_map(PacketHeader::read);
+        let own = packets.filter(|packet| packet.pid == self.pid).take_while(|packet| !packet.starts);
+        own.filter_map(|packet| packet.payload).map(<[u8]>::len).sum()
     }
 
     /// Returns the collected packet: nothing more belongs to it.
