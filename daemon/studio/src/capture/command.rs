@@ -2,11 +2,16 @@
 //!
 //! The argument list goes to the kernel as it is, never through a shell. The child leads a process group of its own, which ends with this
 //! source; when this process is killed, the kernel kills the child (`perch_device::child`). Its standard error goes to our log, 20 lines a
-//! second at most. The stream carries no times: what is read is stamped with the time of reading, and the assembler of access units
+//! second at most. A stream that carries no times is read as it comes and stamped with the time of reading; the assembler of access units
 //! removes the jitter of that.
 //!
 //! Must not be here: when to start it again (`supervisor`), what the bytes mean (`perch-media`).
 
+mod child_log;
+mod held;
+
+use self::child_log::ChildLog;
+use self::held::{Held, Piece};
 use super::source::{CodedSource, Output, SourceDescription, SourceError};
 use crate::clock::Clock;
 use crate::config;
@@ -25,8 +30,9 @@ const PIPE: usize = 1 << 20;
 const LEAST_READ: usize = 64 << 10;
 /// A wait that took no longer was none: the bytes were there already.
 const AT_ONCE: Duration = Duration::from_micros(200);
-/// How long bytes may lie in the pipe where they carry their times. Each wake-up of this thread costs as much as the work on several
-/// pictures. At rates that would fill a quarter of the pipe meanwhile they are read at once.
+/// How long bytes may wait until they are handed on: work on several pictures together costs hardly more than work on one, whose code and
+/// data are no longer in the processor's caches. Those that carry their times wait in the pipe, where they cost no wake-up; the others are
+/// read as they come and held, but for entries ([`Held`]). At rates that would fill a quarter of the pipe meanwhile none wait.
 const LINGER: Duration = Duration::from_millis(200);
 /// How long a child that closed its output may take to exit, so that its exit status can be told.
 const EXIT: Duration = Duration::from_millis(500);
@@ -34,10 +40,6 @@ const EXIT: Duration = Duration::from_millis(500);
 const TERMINATE: Duration = Duration::from_secs(2);
 /// Pause between two checks whether the child has ended.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
-/// Bytes of a line of standard error; longer lines are cut.
-const LINE_BYTES: usize = 400;
-/// Lines logged in a second; more are counted only.
-const LINES_PER_SECOND: u32 = 20;
 
 /// A running child.
 pub(super) struct CommandSource {
@@ -50,6 +52,8 @@ pub(super) struct CommandSource {
     /// The last read left nothing in the pipe.
     is_drained: bool,
     carries_times: bool,
+    /// Pieces of a stream that carries no times.
+    held: Held,
     log: ChildLog,
     clock: Arc<dyn Clock>,
     description: SourceDescription,
@@ -89,6 +93,7 @@ impl CommandSource {
             read_bytes: 0,
             is_drained: true,
             carries_times: false,
+            held: Held::default(),
             log: ChildLog::new(&camera.name, program),
             clock,
             description: SourceDescription {
@@ -178,10 +183,9 @@ impl CommandSource {
     fn group_has_ended(&mut self) -> bool {
         self.child_has_ended() && self.group().is_none_or(|group| test_kill_process_group(group).is_err())
     }
-}
 
-impl CodedSource for CommandSource {
-    fn next(&mut self, timeout: Duration) -> Result<Output, SourceError> {
+    /// The next piece, or nothing when none came within `timeout`.
+    fn read(&mut self, timeout: Duration) -> Result<Option<Piece>, SourceError> {
         let mut was_there = !self.is_drained;
         if self.is_drained {
             let mut asked_at = self.clock.monotonic();
@@ -190,12 +194,14 @@ impl CodedSource for CommandSource {
                 asked_at = self.clock.monotonic();
             }
             if !self.wait(timeout)? {
-                return Ok(Output::Nothing);
+                return Ok(None);
             }
             was_there = self.clock.monotonic() <= asked_at + AT_ONCE;
         }
         let mut chunk = Vec::with_capacity((2 * self.read_bytes).clamp(LEAST_READ, PIPE));
         match rustix::io::read(&self.stdout, rustix::buffer::spare_capacity(&mut chunk)) {
+            // What came before the end is handed on before it.
+            Ok(0) if !self.held.is_empty() => Ok(None),
             Ok(0) => Err(self.ended()),
             Ok(read) => {
                 self.is_drained = read < chunk.capacity();
@@ -204,13 +210,29 @@ impl CodedSource for CommandSource {
                 chunk.shrink_to_fit();
                 let last_read_at = std::mem::replace(&mut self.read_at, self.clock.monotonic());
                 let since = if was_there { last_read_at } else { self.read_at };
-                Ok(Output::Stream { data: chunk.into(), since, read_at: self.read_at })
+                Ok(Some(Piece { data: chunk.into(), since, read_at: self.read_at }))
             }
             Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => {
                 self.is_drained = true;
-                Ok(Output::Nothing)
+                Ok(None)
             }
             Err(error) => Err(self.failed(&format!("its output cannot be read: {error}"))),
+        }
+    }
+}
+
+impl CodedSource for CommandSource {
+    fn next(&mut self, timeout: Duration) -> Result<Output, SourceError> {
+        loop {
+            if let Some(piece) = self.held.take() {
+                return Ok(piece.into());
+            }
+            match self.read(timeout)? {
+                Some(piece) if self.carries_times => return Ok(piece.into()),
+                Some(piece) => self.held.push(piece),
+                None if self.held.is_empty() => return Ok(Output::Nothing),
+                None => self.held.hand_on(),
+            }
         }
     }
 
@@ -261,75 +283,6 @@ impl Drop for CommandSource {
                 self.child.id()
             );
         }
-    }
-}
-
-/// Writes a child's standard error to our log, line by line.
-struct ChildLog {
-    camera: String,
-    program: String,
-    line: Vec<u8>,
-    last_line: Option<String>,
-    second: Duration,
-    in_second: u32,
-    left_out: u32,
-}
-
-impl ChildLog {
-    fn new(camera: &str, program: &str) -> Self {
-        Self {
-            camera: camera.to_owned(),
-            program: program.to_owned(),
-            line: Vec::new(),
-            last_line: None,
-            second: Duration::ZERO,
-            in_second: 0,
-            left_out: 0,
-        }
-    }
-
-    fn take(&mut self, bytes: &[u8], now: Duration) {
-        for &byte in bytes {
-            if byte == b'\n' || byte == b'\r' {
-                self.end_line(now);
-            } else if self.line.len() < LINE_BYTES {
-                self.line.push(byte);
-            }
-        }
-    }
-
-    fn end_line(&mut self, now: Duration) {
-        let text: String = String::from_utf8_lossy(&self.line).chars().filter(|c| !c.is_control()).collect();
-        self.line.clear();
-        if text.trim().is_empty() {
-            return;
-        }
-        if now >= self.second + Duration::from_secs(1) {
-            if self.left_out > 0 {
-                tracing::warn!(
-                    camera = self.camera,
-                    lines = self.left_out,
-                    "{} writes too many lines: left out",
-                    self.program
-                );
-            }
-            (self.second, self.in_second, self.left_out) = (now, 0, 0);
-        }
-        if self.in_second < LINES_PER_SECOND {
-            self.in_second += 1;
-            tracing::info!(camera = self.camera, "{}: {text}", self.program);
-        } else {
-            self.left_out += 1;
-        }
-        self.last_line = Some(text);
-    }
-
-    /// The last line, also where its end is missing.
-    fn last_line(&mut self) -> Option<&str> {
-        if !self.line.is_empty() {
-            self.end_line(self.second);
-        }
-        self.last_line.as_deref()
     }
 }
 
@@ -394,6 +347,7 @@ mod tests {
         };
         assert_eq!(drained(&mut source), Duration::ZERO);
         source.carries_times();
+        while source.held.take().is_some() {}
         assert_eq!(drained(&mut source), LINGER);
         assert_eq!(drained(&mut source), LINGER, "since the last read");
         source.read_bytes = PIPE / 4;
@@ -435,18 +389,5 @@ mod tests {
             assert!(SystemClock.monotonic() < until, "process {pid} still runs");
             SystemClock.park(LOOK_AGAIN);
         }
-    }
-
-    #[test]
-    fn a_chatty_child_is_cut_short() {
-        let clock = HandClock::default();
-        let mut log = ChildLog::new("front", "chatty");
-        for _ in 0..1000 {
-            log.take(b"\x1b[31mhello\x07\n", clock.monotonic());
-        }
-        assert_eq!((log.in_second, log.left_out), (LINES_PER_SECOND, 1000 - LINES_PER_SECOND));
-        assert_eq!(log.last_line(), Some("[31mhello"), "without control characters");
-        log.take(&vec![b'x'; 100_000], clock.monotonic());
-        assert_eq!(log.line.len(), LINE_BYTES);
     }
 }
