@@ -103,7 +103,8 @@ export interface Message { id: string; user: UserRef | null; text: string; offse
 export interface ChatRules { slow_mode_seconds: number; followers_only: boolean; members_only: boolean }
 export interface Restriction { user: UserRef; severity: "mute" | "ban"; until?: string | null }
 export interface Notification {
-  id: string; at: string; read: boolean; kind: "went_live" | "followed" | "stream_stopped"; by: UserRef | null;
-  stream: { id: string; title: string } | null; reason: EndReason | null;
+  id: string; at: string; read: boolean; kind: "went_live" | "followed" | "stream_stopped" | "recording_paused" | "recording_went_on"; by: UserRef | null;
+  stream: { id: string; title: string } | null; reason: EndReason | RecordingTrouble | null;
 }
+export type RecordingTrouble = "no_room" | "read_only" | "missing" | "not_allowed" | "failing";
 export interface List<T> { items: T[]; next_cursor: string | null }

@@ -45,7 +45,7 @@ function News({ news }) {
   const { words, to } = inWords(news);
   return html`
     <li class="row" data-unread=${!news.read}>
-      ${news.by ? html`<${Avatar} user=${news.by} />` : html`<span class="avatar"><${Icon} name="stop" /></span>`}
+      ${news.by && !news.kind.startsWith("recording_") ? html`<${Avatar} user=${news.by} />` : html`<span class="avatar"><${Icon} name=${news.kind === "stream_stopped" ? "stop" : "card"} /></span>`}
       <div class="grow"><a class="name" href=${to}>${words}</a><p class="quiet">${!news.read && html`<span class="sr-only">New. </span>`}${ago(news.at)}</p></div>
     </li>`;
 }

@@ -5,9 +5,9 @@ import { effect } from "../vendor/signals.js";
 import { toast } from "../parts/toast.js";
 import { renew } from "./login.js";
 import { learnOfMe, me } from "./session.js";
-import { ENDED_BY, nameOf } from "./words.js";
+import { ENDED_BY, nameOf, NOT_RECORDED } from "./words.js";
 
-/** @import { Notification } from "../types.js" */
+/** @import { EndReason, Notification, RecordingTrouble } from "../types.js" */
 
 /** Milliseconds before asking again, at first and at most. */
 const FIRST_PAUSE = 2000;
@@ -18,11 +18,14 @@ export function inWords({ kind, by, stream, reason }) {
   const who = by ? nameOf(by) : "Somebody";
   const title = stream ? `“${stream.title}”` : "a stream";
   const profile = by ? `/u/${encodeURIComponent(by.username)}` : "/";
+  const whose = !by || by.username === me.peek()?.username ? "" : `${who}: `;
   const watch = stream ? `/watch/${stream.id}` : "/";
   switch (kind) {
     case "went_live": return { words: `${who} is live: ${title}`, to: watch };
     case "followed": return { words: `${who} follows you`, to: profile };
-    case "stream_stopped": return { words: `Your stream ${title} was ${reason ? ENDED_BY[reason] : "stopped"}`, to: watch };
+    case "stream_stopped": return { words: `Your stream ${title} was ${ENDED_BY[/** @type {EndReason} */ (reason)] ?? "stopped"}`, to: watch };
+    case "recording_paused": return { words: `${whose}${title} is not being recorded: ${NOT_RECORDED[/** @type {RecordingTrouble} */ (reason)] ?? NOT_RECORDED.failing}. The stream itself goes on.`, to: watch };
+    case "recording_went_on": return { words: `${whose}${title} is being recorded again`, to: watch };
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { clock } from "./clock.js";
 
-/** @import { EndReason, UserRef } from "../types.js" */
+/** @import { EndReason, RecordingTrouble, UserRef } from "../types.js" */
 
 /** Seconds as 1:02:03. @param {number} seconds */
 export function asClock(seconds) {
@@ -67,6 +67,15 @@ export const ENDED_BY = {
   shutdown: "ended when Perch was shut down",
   disk: "stopped because the disk was full",
   interruption: "interrupted: the board lost power or the camera was disconnected",
+};
+
+/** Why a stream is not being recorded. @type {Record<RecordingTrouble, string>} */
+export const NOT_RECORDED = {
+  no_room: "there is no room left on the card",
+  read_only: "the card can only be read",
+  missing: "the disk for recordings is missing",
+  not_allowed: "Perch may not write in the folder for recordings",
+  failing: "the card does not take what is written",
 };
 
 /** @type {[RegExp, string][]} */

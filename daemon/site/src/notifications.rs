@@ -12,7 +12,7 @@ use perch_store::{
 pub struct Told {
     /// The stored notification.
     pub notification: Notification,
-    /// The account that went live, or follows; `None` also if that account was deleted.
+    /// Who went live or follows, or whose recording it is; `None` also if that account was deleted.
     pub by: Option<User>,
     /// The stream; `None` also if it was deleted.
     pub stream: Option<Stream>,
@@ -20,13 +20,16 @@ pub struct Told {
 
 impl Told {
     fn of(store: &Store, notification: Notification) -> Result<Self, StoreError> {
-        let (by, stream) = match notification.kind {
-            NotificationKind::WentLive { by, stream } => (Some(by), Some(stream)),
-            NotificationKind::Followed { by } => (Some(by), None),
-            NotificationKind::StreamStopped { stream, .. } => (None, Some(stream)),
+        let stream = notification.kind.stream().map(|stream| if_there(store.stream(stream)));
+        let stream = stream.transpose()?.flatten();
+        let by = match notification.kind {
+            NotificationKind::WentLive { by, .. } | NotificationKind::Followed { by } => Some(by),
+            NotificationKind::StreamStopped { .. } => None,
+            NotificationKind::RecordingPaused { .. } | NotificationKind::RecordingWentOn { .. } => {
+                stream.as_ref().map(|stream| stream.facts.user)
+            }
         };
         let by = by.map(|user| if_there(store.user(user))).transpose()?.flatten();
-        let stream = stream.map(|stream| if_there(store.stream(stream))).transpose()?.flatten();
         Ok(Self { notification, by, stream })
     }
 }

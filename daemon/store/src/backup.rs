@@ -153,7 +153,7 @@ impl Backup {
         self.store.read(|tx| {
             Ok(BackupContents {
                 site_name: settings::read(tx)?.site_name,
-                has_owner: crate::users::owners(tx)? > 0,
+                has_owner: !crate::users::owners(tx)?.is_empty(),
                 users: tx.open_table(USERS)?.len()?,
                 streams: tx.open_table(STREAM_FACTS)?.len()?,
                 messages: tx.open_table(tables::MESSAGES)?.len()?,

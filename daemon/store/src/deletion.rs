@@ -24,7 +24,7 @@ impl Store {
             }
             notifications::forget(tx, |kind| match kind {
                 NotificationKind::WentLive { by, .. } | NotificationKind::Followed { by } => *by == user,
-                NotificationKind::StreamStopped { stream, .. } => gone.contains(stream),
+                kind => kind.stream().is_some_and(|stream| gone.contains(&stream)),
             })?;
             untie(tx, user)?;
             messages::forget_writer(tx, user)?;

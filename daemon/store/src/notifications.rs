@@ -4,8 +4,10 @@ use crate::failure::Outcome;
 use crate::reads::Reads;
 use crate::record::{self, Record};
 use crate::relation;
-use crate::tables::NOTIFICATIONS;
-use crate::{EndReason, NotificationId, Store, StoreError, StreamId, Timestamp, UserId, new_id};
+use crate::tables::{NOTIFICATIONS, STREAM_FACTS};
+use crate::{
+    EndReason, NotificationId, Store, StoreError, StreamFacts, StreamId, Timestamp, UserId, new_id, users,
+};
 use redb::{ReadableTable as _, WriteTransaction};
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +37,47 @@ pub enum NotificationKind {
         /// The reason.
         reason: EndReason,
     },
+    /// A stream that is to be recorded is not recorded for now.
+    RecordingPaused {
+        /// The stream.
+        stream: StreamId,
+        /// Why.
+        trouble: RecordingTrouble,
+    },
+    /// It is recorded again.
+    RecordingWentOn {
+        /// The stream.
+        stream: StreamId,
+    },
+}
+
+impl NotificationKind {
+    /// The stream that this is about.
+    pub const fn stream(&self) -> Option<StreamId> {
+        match *self {
+            Self::WentLive { stream, .. }
+            | Self::StreamStopped { stream, .. }
+            | Self::RecordingPaused { stream, .. }
+            | Self::RecordingWentOn { stream } => Some(stream),
+            Self::Followed { .. } => None,
+        }
+    }
+}
+
+/// What keeps a recording from growing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordingTrouble {
+    /// There is no room on the card, or none within the limits.
+    NoRoom,
+    /// The card can only be read.
+    ReadOnly,
+    /// The folder is not there: its disk was pulled.
+    Missing,
+    /// Perch may not write in the folder.
+    NotAllowed,
+    /// The card does not take what is written.
+    Failing,
 }
 
 /// A notification to one account.
@@ -99,6 +142,40 @@ impl Store {
             Ok(unread)
         })
     }
+
+    /// Tells a stream's user and all owners that its recording does not grow for now, and why. Nobody where the stream was deleted.
+    pub fn recording_paused(
+        &self,
+        stream: StreamId,
+        trouble: RecordingTrouble,
+        now: Timestamp,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        self.write(|tx| {
+            notify_keepers(tx, stream, &NotificationKind::RecordingPaused { stream, trouble }, now)
+        })
+    }
+
+    /// Tells the same people that it grows again.
+    pub fn recording_went_on(&self, stream: StreamId, now: Timestamp) -> Result<Vec<Delivery>, StoreError> {
+        self.write(|tx| notify_keepers(tx, stream, &NotificationKind::RecordingWentOn { stream }, now))
+    }
+}
+
+/// Notifies a stream's user and the owners, each once.
+fn notify_keepers(
+    tx: &WriteTransaction,
+    stream: StreamId,
+    kind: &NotificationKind,
+    now: Timestamp,
+) -> Outcome<Vec<Delivery>> {
+    let Some(facts) = record::get::<StreamFacts, _>(tx, STREAM_FACTS, stream.number())? else {
+        return Ok(Vec::new());
+    };
+    let mut keepers = users::owners(tx)?;
+    if !keepers.contains(&facts.user) {
+        keepers.push(facts.user);
+    }
+    keepers.into_iter().map(|keeper| notify(tx, keeper, kind.clone(), now)).collect()
 }
 
 /// The account's notifications, at most [`NOTIFICATIONS_PER_USER`].

@@ -185,17 +185,8 @@ impl Store {
     pub fn delete_stream(&self, stream: StreamId) -> Result<(), StoreError> {
         self.write(|tx| {
             delete(tx, stream)?;
-            notifications::forget(tx, |kind| about(kind) == Some(stream))
+            notifications::forget(tx, |kind| kind.stream() == Some(stream))
         })
-    }
-}
-
-fn about(kind: &NotificationKind) -> Option<StreamId> {
-    match *kind {
-        NotificationKind::WentLive { stream, .. } | NotificationKind::StreamStopped { stream, .. } => {
-            Some(stream)
-        }
-        NotificationKind::Followed { .. } => None,
     }
 }
 

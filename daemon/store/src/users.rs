@@ -15,7 +15,7 @@ impl Store {
     /// Creates the owner at setup; possible once.
     pub fn create_owner(&self, new: &NewUser, now: Timestamp) -> Result<User, StoreError> {
         self.write(|tx| {
-            if owners(tx)? > 0 {
+            if !owners(tx)?.is_empty() {
                 return Err(Refusal::OwnerExists.into());
             }
             create(tx, new, Role::Owner, Standing::Active, now)
@@ -42,7 +42,7 @@ impl Store {
 
     /// True once setup has been done.
     pub fn has_owner(&self) -> Result<bool, StoreError> {
-        self.read(|tx| Ok(owners(tx)? > 0))
+        self.read(|tx| Ok(!owners(tx)?.is_empty()))
     }
 
     /// The account with this id.
@@ -250,18 +250,21 @@ pub(crate) fn index_words(tx: &WriteTransaction, user: &User, present: bool) -> 
     Ok(())
 }
 
-pub(crate) fn owners(tx: &impl Reads) -> Outcome<usize> {
-    let mut owners = 0;
+/// The owners that are not suspended.
+pub(crate) fn owners(tx: &impl Reads) -> Outcome<Vec<UserId>> {
+    let mut owners = Vec::new();
     for row in tx.reading(USERS)?.iter()? {
         let user: User = record::decode(row?.1.value())?;
-        owners += usize::from(user.role == Role::Owner && user.standing == Standing::Active);
+        if user.role == Role::Owner && user.standing == Standing::Active {
+            owners.push(user.id);
+        }
     }
     Ok(owners)
 }
 
 /// Refuses a change that would leave the site without an owner.
 pub(crate) fn keep_an_owner(tx: &impl Reads, leaving: &User) -> Outcome<()> {
-    if leaving.role == Role::Owner && leaving.standing == Standing::Active && owners(tx)? < 2 {
+    if leaving.role == Role::Owner && leaving.standing == Standing::Active && owners(tx)?.len() < 2 {
         return Err(Failure::Refused(Refusal::LastOwner));
     }
     Ok(())

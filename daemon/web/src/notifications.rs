@@ -9,7 +9,7 @@ use super::problem::Problem;
 use super::state::{Shared, State};
 use axum::response::Response;
 use perch_site::notifications::{self, Told};
-use perch_store::{EndReason, NotificationId, NotificationKind, StreamId};
+use perch_store::{EndReason, NotificationId, NotificationKind, RecordingTrouble, StreamId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::ToSchema;
@@ -29,17 +29,27 @@ pub(super) struct Notification {
     at: Time,
     read: bool,
     /// `went_live`: a followed user went live; `followed`: a user follows the caller; `stream_stopped`: the caller's stream was
-    /// stopped by something else.
+    /// stopped by something else; `recording_paused`: a stream that is to be recorded is not for now, though it may go on;
+    /// `recording_went_on`: it is recorded again. The last two go to the stream's user and to owners.
     kind: &'static str,
-    /// The account that went live, or follows.
+    /// Who went live or follows, or whose recording it is.
     #[schema(required)]
     by: Option<UserRef>,
     /// The stream.
     #[schema(required)]
     stream: Option<StreamRef>,
-    /// The reason why it was stopped: `owner`, `disk`.
+    /// What stopped the stream: `owner`, `button`, `disk`. What keeps the recording from growing: `no_room`, `read_only`, `missing` (its
+    /// disk), `not_allowed`, `failing`.
     #[schema(required, value_type = Option<String>)]
-    reason: Option<EndReason>,
+    reason: Option<Reason>,
+}
+
+/// Why something stopped.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Reason {
+    Stream(EndReason),
+    Recording(RecordingTrouble),
 }
 
 /// A stream, in short.
@@ -55,7 +65,13 @@ impl From<Told> for Notification {
         let (kind, reason) = match told.notification.kind {
             NotificationKind::WentLive { .. } => ("went_live", None),
             NotificationKind::Followed { .. } => ("followed", None),
-            NotificationKind::StreamStopped { reason, .. } => ("stream_stopped", Some(reason)),
+            NotificationKind::StreamStopped { reason, .. } => {
+                ("stream_stopped", Some(Reason::Stream(reason)))
+            }
+            NotificationKind::RecordingPaused { trouble, .. } => {
+                ("recording_paused", Some(Reason::Recording(trouble)))
+            }
+            NotificationKind::RecordingWentOn { .. } => ("recording_went_on", None),
         };
         Self {
             id: told.notification.id,

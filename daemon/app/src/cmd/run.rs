@@ -203,6 +203,7 @@ fn site(
         let notices = notices.clone();
         Arc::new(move |deliveries| notices.deliver(&deliveries))
     };
+    recordings.tell_through(tell.clone());
     let (studio, live) = Studio::new(
         cameras.clone(),
         hardware,

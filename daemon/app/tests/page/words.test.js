@@ -4,7 +4,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 globalThis.addEventListener = () => {};
+globalThis.document = { addEventListener() {}, hidden: true };
+globalThis.location = { pathname: "/live" };
+globalThis.fetch = async () => ({ ok: true, json: async () => ({}) });
 const { asClock, asDevice, asDuration } = await import("../../../../webui/site/words.js");
+const { inWords } = await import("../../../../webui/site/notifications.js");
+const { me } = await import("../../../../webui/site/session.js");
 
 test("times into a stream read as on a clock", () => {
   assert.deepEqual([0, 59.9, 60, 3599, 3600, 36_061, -5].map(asClock), ["0:00", "0:59", "1:00", "59:59", "1:00:00", "10:01:01", "0:00"]);
@@ -24,4 +29,15 @@ test("a login is told by browser and machine", () => {
   ]) {
     assert.equal(asDevice(label), words);
   }
+});
+
+test("a notification of a recording says whose it is, and why it paused", () => {
+  const news = { kind: "recording_paused", by: { username: "ann", full_name: "Ann Ex" }, stream: { id: "S", title: "Owls" }, reason: "no_room" };
+  assert.deepEqual(inWords(news), {
+    words: "Ann Ex: “Owls” is not being recorded: there is no room left on the card. The stream itself goes on.",
+    to: "/watch/S",
+  });
+  me.value = { username: "ann" };
+  assert.match(inWords({ ...news, reason: "missing" }).words, /^“Owls” is not being recorded: the disk for recordings is missing\./);
+  assert.equal(inWords({ ...news, kind: "recording_went_on", reason: null }).words, "“Owls” is being recorded again");
 });

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{ClockCorrection, EndReason, Recording, RecordingQuery, RecordingState};
+use crate::{ClockCorrection, EndReason, Recording, RecordingQuery, RecordingState, RecordingTrouble};
 
 fn recording(stream: StreamId) -> Recording {
     Recording {
@@ -112,4 +112,40 @@ fn a_recording_is_pinned_and_dated_anew() {
     let corrected = store.recording(stream).unwrap().unwrap();
     assert_eq!((corrected.started_at, corrected.is_date_provisional), (at(86_410), false));
     assert!(corrected.is_pinned && corrected.is_name_outdated);
+}
+
+#[test]
+fn the_streamer_and_the_owners_are_told_once_each_that_a_recording_paused_and_went_on() {
+    use crate::NotificationKind::{RecordingPaused, RecordingWentOn};
+    let store = in_memory();
+    let owner = store.add_user(&new_user("olga"), Role::Owner, at(0)).unwrap().id;
+    let (ana, ben) = (user(&store, "ana"), user(&store, "ben"));
+    let kinds = |who| {
+        let all = store.notifications(who, None, 10).unwrap();
+        all.into_iter().map(|notification| notification.kind).collect::<Vec<_>>()
+    };
+    let stream = start(&store, ana, "front");
+    let trouble = RecordingTrouble::NoRoom;
+    for told_at in [20, 40] {
+        let told = store.recording_paused(stream, trouble, at(told_at)).unwrap();
+        assert_eq!(told.iter().map(|delivery| delivery.to).collect::<Vec<_>>(), [owner, ana]);
+        store.recording_went_on(stream, at(told_at + 10)).unwrap();
+    }
+    let expected = [RecordingWentOn { stream }, RecordingPaused { stream, trouble }];
+    assert_eq!((kinds(ana), kinds(owner), kinds(ben)), (expected.to_vec(), expected.to_vec(), vec![]));
+    // An owner who streams is one person.
+    let own = start(&store, owner, "back");
+    assert_eq!(store.recording_paused(own, trouble, at(50)).unwrap().len(), 1);
+    assert_sound(&store);
+    // They go with the stream.
+    store.end_stream(stream, EndReason::User, at(60)).unwrap();
+    store.delete_stream(stream).unwrap();
+    assert_eq!((kinds(ana), kinds(owner).len()), (vec![], 1));
+    assert_eq!(store.recording_paused(stream, trouble, at(70)).unwrap(), []);
+    store.end_stream(own, EndReason::User, at(80)).unwrap();
+    let another = store.add_user(&new_user("oda"), Role::Owner, at(0)).unwrap().id;
+    store.recording_paused(own, trouble, at(90)).unwrap();
+    store.delete_user(owner).unwrap();
+    assert_eq!(kinds(another), []);
+    assert_sound(&store);
 }

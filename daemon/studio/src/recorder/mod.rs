@@ -17,9 +17,11 @@ mod sidecar;
 mod storage;
 mod storyboard_sizes;
 mod storyboards;
+mod telling;
 #[cfg(test)]
 mod tests;
 mod trouble;
+mod troubles;
 mod upkeep;
 mod writing;
 

@@ -12,9 +12,11 @@ use super::sidecar;
 use super::storage::Storage;
 use super::storyboard_sizes::StoryboardSizes;
 use super::trouble::Trouble;
+use super::troubles::Troubles;
 use crate::clock::{Clock, wall};
 use crate::config;
-use crate::faults::{Faults, RECORDING};
+use crate::faults::Faults;
+use crate::live::Tell;
 use perch_device::local_time;
 use perch_store::{Recording, RecordingQuery, RecordingState, Store, StoreError, StreamId, Timestamp};
 use std::collections::BTreeMap;
@@ -71,10 +73,8 @@ struct Inner {
     settings: config::Recording,
     store: Arc<Store>,
     clock: Arc<dyn Clock>,
-    faults: Faults,
     growing: Mutex<BTreeMap<StreamId, Growth>>,
-    /// Why streams are not recorded that should be, in words.
-    troubles: Mutex<BTreeMap<StreamId, String>>,
+    troubles: Troubles,
     /// Held while files are deleted or renamed, so that two do not reckon with the same room.
     tidying: Mutex<()>,
     storyboards: StoryboardSizes,
@@ -103,14 +103,18 @@ impl Recordings {
         Self(Arc::new(Inner {
             folder,
             settings,
+            troubles: Troubles::new(store.clone(), clock.clone(), faults),
             store,
             clock,
-            faults,
             growing: Mutex::default(),
-            troubles: Mutex::default(),
             tidying: Mutex::default(),
             storyboards: StoryboardSizes::default(),
         }))
+    }
+
+    /// Notifications of recordings go through this to open pages. Once, at the start.
+    pub fn tell_through(&self, tell: Tell) {
+        self.0.troubles.tell_through(tell);
     }
 
     /// The recording of a stream, if it has one.
@@ -148,7 +152,7 @@ impl Recordings {
 
     /// Why a stream that is to be recorded is not being recorded just now, in words.
     pub fn trouble(&self, stream: StreamId) -> Option<String> {
-        self.troubles().get(&stream).cloned()
+        self.0.troubles.of(stream)
     }
 
     /// What recordings take of the card, and how long it lasts.
@@ -158,7 +162,7 @@ impl Recordings {
         let now = wall(&*self.0.clock);
         let path = self.0.folder.path().to_owned();
         let mut storage = Storage::new(path, card, &self.0.settings, &all, now);
-        storage.trouble = self.0.faults.of(RECORDING);
+        storage.trouble = self.0.troubles.any();
         Ok(storage)
     }
 
@@ -323,24 +327,17 @@ impl Recordings {
 
     /// Nothing is written for a while.
     pub(super) fn is_in_trouble(&self, stream: StreamId, trouble: &Trouble) {
-        let words = trouble.in_words(self.0.folder.path());
-        tracing::debug!(%stream, "{trouble:?}");
-        self.troubles().insert(stream, words.clone());
-        self.0.faults.tell(RECORDING, &words);
+        self.0.troubles.begins(stream, trouble, self.0.folder.path());
     }
 
-    /// It is written again, or is not to be written any more.
-    pub(super) fn trouble_is_over(&self, stream: StreamId) {
-        let mut troubles = self.troubles();
-        troubles.remove(&stream);
-        match troubles.values().next() {
-            Some(words) => self.0.faults.tell(RECORDING, words),
-            None => self.0.faults.clear(RECORDING),
-        }
+    /// What does not work just now.
+    pub(super) fn troubles(&self) -> &Troubles {
+        &self.0.troubles
     }
 
     /// Looks after everything: at the start, and every minute.
     pub fn tend(&self) -> Result<(), StoreError> {
+        self.0.troubles.tell_what_is_due();
         self.close_what_was_left()?;
         self.correct_names()?;
         self.remove_what_is_deleted()?;
@@ -476,10 +473,6 @@ impl Recordings {
     /// Each change under the lock is one step: a panic leaves nothing half done.
     pub(super) fn growing(&self) -> MutexGuard<'_, BTreeMap<StreamId, Growth>> {
         self.0.growing.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn troubles(&self) -> MutexGuard<'_, BTreeMap<StreamId, String>> {
-        self.0.troubles.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Guards no value.

@@ -10,8 +10,8 @@ use crate::hls::HlsSettings;
 use perch_media::recording::index::Reader;
 use perch_media::recording::{Break, Fragment};
 use perch_store::{
-    EndReason, NewStream, NewUser, PasswordHash, RecordingState, Role, Store, StreamId, Timestamp, UserId,
-    VideoMode, Visibility,
+    EndReason, NewStream, NewUser, PasswordHash, RecordingState, RecordingTrouble, Role, Store, StreamId,
+    Timestamp, UserId, VideoMode, Visibility,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -269,11 +269,23 @@ async fn a_folder_that_vanishes_is_told_and_recording_goes_on_when_it_is_back() 
     let words = house.recordings.trouble(stream).unwrap();
     assert!(words.contains("is not there: is its disk plugged in?"), "{words}");
     assert_eq!(house.faults.in_words(), [words]);
+    let told = || {
+        let all = house.store.notifications(house.user, None, 10).unwrap();
+        all.into_iter().map(|told| told.kind).collect::<Vec<_>>()
+    };
+    let paused =
+        perch_store::NotificationKind::RecordingPaused { stream, trouble: RecordingTrouble::Missing };
+    assert_eq!(told(), [paused.clone()], "once, though it was tried again");
     std::fs::create_dir(&folder).unwrap();
     live.seconds(3..20).await;
     assert_eq!((house.recordings.trouble(stream), house.faults.any()), (None, false));
     let before = house.seconds(stream);
     assert!(before > 8);
+    house.recordings.tend().unwrap();
+    assert_eq!(told().len(), 1, "it is not settled yet");
+    live.seconds(20..90).await;
+    house.recordings.tend().unwrap();
+    assert_eq!(told(), [perch_store::NotificationKind::RecordingWentOn { stream }, paused]);
     live.end().await;
     assert_eq!(house.fragments(stream)[0][0].mark.before, Break::None);
 }

@@ -1,6 +1,6 @@
 //! Why nothing is recorded just now, in words for the streamer and the owner. The live stream goes on in every case.
 
-use perch_store::{Refusal, StoreError};
+use perch_store::{RecordingTrouble, Refusal, StoreError};
 use rustix::io::Errno;
 use std::io;
 use std::path::Path;
@@ -37,6 +37,24 @@ impl From<StoreError> for Trouble {
 }
 
 impl Trouble {
+    /// What people are told of it when they are not looking at the stream.
+    pub(super) fn kind(&self) -> RecordingTrouble {
+        let Self::Card(error) = self else {
+            return match self {
+                Self::NoRoom => RecordingTrouble::NoRoom,
+                _ => RecordingTrouble::Failing,
+            };
+        };
+        match Errno::from_io_error(error) {
+            Some(Errno::ROFS) => RecordingTrouble::ReadOnly,
+            Some(Errno::NOENT | Errno::NOTDIR | Errno::NODEV | Errno::NXIO | Errno::STALE) => {
+                RecordingTrouble::Missing
+            }
+            Some(Errno::ACCESS | Errno::PERM) => RecordingTrouble::NotAllowed,
+            _ => RecordingTrouble::Failing,
+        }
+    }
+
     /// A sentence that says what to do.
     pub(super) fn in_words(&self, folder: &Path) -> String {
         let folder = folder.display();
@@ -44,15 +62,15 @@ impl Trouble {
             Self::NoRoom => "there is no room left for recordings: delete some, or pin fewer".to_owned(),
             Self::Store(error) => error.to_string(),
             Self::Deleted => "the recording was deleted".to_owned(),
-            Self::Card(error) => match Errno::from_io_error(error) {
-                Some(Errno::ROFS) => {
+            Self::Card(error) => match self.kind() {
+                RecordingTrouble::ReadOnly => {
                     format!("the card of {folder} can only be read: it is failing, or was mounted so")
                 }
-                Some(Errno::NOENT | Errno::NOTDIR | Errno::NODEV | Errno::NXIO | Errno::STALE) => {
-                    format!("{folder} is not there: is its disk plugged in?")
+                RecordingTrouble::Missing => format!("{folder} is not there: is its disk plugged in?"),
+                RecordingTrouble::NotAllowed => format!("Perch may not write in {folder}"),
+                RecordingTrouble::NoRoom | RecordingTrouble::Failing => {
+                    format!("the card does not take it: {error}")
                 }
-                Some(Errno::ACCESS | Errno::PERM) => format!("Perch may not write in {folder}"),
-                _ => format!("the card does not take it: {error}"),
             },
         };
         format!("Nothing is recorded just now, because {why}. The live stream is not affected.")

@@ -183,7 +183,7 @@ impl Writing {
             Ok(()) => {
                 self.break_before = Break::None;
                 if self.in_trouble_since.take().is_some() {
-                    self.recordings.trouble_is_over(self.about.stream);
+                    self.recordings.troubles().is_over(self.about.stream);
                 }
             }
             Err(Trouble::Deleted) => {
@@ -370,7 +370,7 @@ impl Writing {
         let stream = self.about.stream;
         let was_writing = self.part.is_some();
         let closed = self.close_part();
-        self.recordings.trouble_is_over(stream);
+        self.recordings.troubles().ended(stream);
         if self.recording.is_none() || self.is_deleted {
             return;
         }

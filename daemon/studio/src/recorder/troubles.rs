@@ -1,0 +1,107 @@
+//! Which streams are not recorded just now though they should be: said with the stream, among the daemon's faults, and once to the people
+//! whom it concerns.
+
+use super::telling::{News, Telling};
+use super::trouble::Trouble;
+use crate::clock::{Clock, wall};
+use crate::faults::{Faults, RECORDING};
+use crate::live::Tell;
+use perch_store::{Store, StreamId};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+/// What does not work, by stream.
+pub(super) struct Troubles {
+    store: Arc<Store>,
+    clock: Arc<dyn Clock>,
+    faults: Faults,
+    /// In words.
+    now: Mutex<BTreeMap<StreamId, String>>,
+    telling: Mutex<Telling>,
+    /// Brings notifications to open pages. Unset where there are no pages.
+    tell: OnceLock<Tell>,
+}
+
+impl Troubles {
+    pub(super) fn new(store: Arc<Store>, clock: Arc<dyn Clock>, faults: Faults) -> Self {
+        Self { store, clock, faults, now: Mutex::default(), telling: Mutex::default(), tell: OnceLock::new() }
+    }
+
+    /// Notifications go through this to open pages. Only the first call counts.
+    pub(super) fn tell_through(&self, tell: Tell) {
+        let _ = self.tell.set(tell);
+    }
+
+    /// Why a stream is not recorded just now, in words.
+    pub(super) fn of(&self, stream: StreamId) -> Option<String> {
+        self.now().get(&stream).cloned()
+    }
+
+    /// Why some stream is not recorded just now, in words.
+    pub(super) fn any(&self) -> Option<String> {
+        self.faults.of(RECORDING)
+    }
+
+    /// Nothing is written for a while. `folder` is where recordings lie.
+    pub(super) fn begins(&self, stream: StreamId, trouble: &Trouble, folder: &Path) {
+        let words = trouble.in_words(folder);
+        tracing::debug!(%stream, "{trouble:?}");
+        self.now().insert(stream, words.clone());
+        self.faults.tell(RECORDING, &words);
+        let is_news = self.telling().fails(stream, trouble.kind());
+        if is_news {
+            self.tell_what_is_due();
+        }
+    }
+
+    /// It is written again.
+    pub(super) fn is_over(&self, stream: StreamId) {
+        self.telling().works(stream, self.clock.monotonic());
+        self.clear(stream);
+    }
+
+    /// The stream has ended.
+    pub(super) fn ended(&self, stream: StreamId) {
+        self.telling().ended(stream);
+        self.clear(stream);
+    }
+
+    fn clear(&self, stream: StreamId) {
+        let mut now = self.now();
+        now.remove(&stream);
+        match now.values().next() {
+            Some(words) => self.faults.tell(RECORDING, words),
+            None => self.faults.clear(RECORDING),
+        }
+    }
+
+    /// Notifies streams' users and owners of recordings that stopped growing, or grow again. What the store does not take is told later.
+    pub(super) fn tell_what_is_due(&self) {
+        let due = self.telling().take_due(self.clock.monotonic());
+        let now = wall(&*self.clock);
+        for (stream, news) in due {
+            let written = match news {
+                News::Paused(trouble) => self.store.recording_paused(stream, trouble, now),
+                News::WentOn => self.store.recording_went_on(stream, now),
+            };
+            match (written, self.tell.get()) {
+                (Ok(deliveries), Some(tell)) => tell(deliveries),
+                (Ok(_), None) => {}
+                (Err(error), _) => {
+                    tracing::warn!(%stream, "people are told later about its recording: {error}");
+                    self.telling().not_told(stream, news, self.clock.monotonic());
+                }
+            }
+        }
+    }
+
+    /// Each change under the lock is one step: a panic leaves nothing half done.
+    fn now(&self) -> MutexGuard<'_, BTreeMap<StreamId, String>> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn telling(&self) -> MutexGuard<'_, Telling> {
+        self.telling.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
