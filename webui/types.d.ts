@@ -45,6 +45,13 @@ export interface Storage {
   folder: string; total_bytes: number | null; free_bytes: number | null; used_bytes: number; recordings: number; budget_bytes: number | null;
   keep_free_bytes: number; keep_days: number | null; written_bytes_per_hour: number | null; written_bytes_per_day: number; keeps_days: number | null;
   goes_next: { stream: string; name: string; bytes: number; started_at: string } | null; trouble: string | null;
+  disk: Disk | null;
+}
+/** What the kernel tells of the disk that recordings lie on. */
+export interface Disk {
+  name: string; kind: "sd_card" | "emmc" | "disk"; model: string | null; made: string | null; life_used_percent: number | null;
+  spare: "normal" | "low" | "urgent" | null; is_read_only: boolean; failed_commands: number | null; file_system_errors: number | null;
+  written_bytes_per_day: number | null;
 }
 
 export interface Camera {

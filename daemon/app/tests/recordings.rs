@@ -277,8 +277,12 @@ fn a_disk_that_turns_read_only_is_told_and_the_recording_ends_with_what_it_has()
     let stream = record(&owner, "front", "Nest");
     disk.grown(&daemon, 30_000);
     // What ext4 does by itself after an error of the card.
+    let told = || owner.get("/api/v1/storage").json()["disk"].clone();
+    assert_eq!((&told()["kind"], &told()["is_read_only"]), (&json!("disk"), &json!(false)));
     run("mount", &["-o", "remount,abort", disk.path().to_str().unwrap()], disk.dir.path());
     daemon.logged("Nothing is recorded just now");
+    assert_eq!(told()["is_read_only"], true);
+    assert!(told()["name"].as_str().unwrap().starts_with("loop"), "{}", told());
     let seen = segments(&daemon);
     while segments(&daemon) < seen + 2 {}
     assert_eq!(owner.post(&format!("/api/v1/streams/{stream}/stop"), &json!({})).status, 200);

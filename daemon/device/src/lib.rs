@@ -2,7 +2,7 @@
 //!
 //! What is here: V4L2 capture and stateful memory-to-memory encoding (Linux media userspace API, "Video for Linux API" and
 //! "Memory-to-Memory Stateful Video Encoder Interface"), what a board can do ([`probe`]), and uevents of devices that come and
-//! go ([`hotplug`]); buttons on GPIO lines ([`gpio`]) and keyboards ([`key`]), presses of them ([`press`]), and lamps. Also, because they need
+//! go ([`hotplug`]); what the kernel tells of a disk ([`block`]); buttons on GPIO lines ([`gpio`]) and keyboards ([`key`]), presses of them ([`press`]), and lamps. Also, because they need
 //! `unsafe`: memory ([`memory`]), the time zone ([`local_time`]), child processes ([`child`]), what sockets hold ([`socket`]), and one call of the
 //! software encoder ([`openh264`]). Nothing blocks without a timeout, and every timeout and clock reading is an argument.
 //!
@@ -12,6 +12,7 @@
     reason = "this is the one crate that talks to the kernel by ioctl and mmap; each block has its SAFETY line"
 )]
 
+pub mod block;
 pub mod child;
 pub mod contact;
 pub mod error;

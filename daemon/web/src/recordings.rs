@@ -13,7 +13,7 @@ use http::{HeaderMap, StatusCode};
 use perch_site::recordings::{self, SeenRecording};
 use perch_store::{Recording, RecordingState, StreamId};
 use perch_studio::playback::Outline;
-use perch_studio::recorder::Storage;
+use perch_studio::recorder::{Disk, DiskKind, Spare, Storage};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
@@ -230,7 +230,7 @@ struct StorageReport {
     /// By what is being recorded now, else by the newest recording; null where there is none.
     #[schema(required)]
     written_bytes_per_hour: Option<u64>,
-    /// Over the last week: the card wears by as much.
+    /// Of recordings, over the last week. `disk` has what everything together writes.
     written_bytes_per_day: u64,
     /// At this rate a recording is kept for so many days; null where nothing was recorded lately.
     #[schema(required)]
@@ -238,9 +238,71 @@ struct StorageReport {
     /// The recording that is deleted next when room is needed.
     #[schema(required)]
     goes_next: Option<GoesNext>,
+    /// The disk that the folder is on; null where the kernel knows none, or the folder is not there.
+    #[schema(required)]
+    disk: Option<DiskReport>,
     /// What does not work just now, in words.
     #[schema(required)]
     trouble: Option<String>,
+}
+
+/// A disk, as far as the kernel tells: what it does not tell is null.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Disk)]
+struct DiskReport {
+    /// As the kernel calls it: `mmcblk0`.
+    name: String,
+    /// `sd_card`, `emmc` or `disk`.
+    kind: &'static str,
+    /// As its maker calls it.
+    #[schema(required)]
+    model: Option<String>,
+    /// Year and month: `2023-05`.
+    #[schema(required)]
+    made: Option<String>,
+    /// The share of its life that is used, rounded up to tens; 110: it has lasted longer than its maker promised.
+    #[schema(required, maximum = 110)]
+    life_used_percent: Option<u8>,
+    /// Its blocks in reserve for bad ones: `normal`, `low` (80 % are used), `urgent` (90 %).
+    #[schema(required)]
+    spare: Option<&'static str>,
+    /// It takes no writes, or is mounted so.
+    is_read_only: bool,
+    /// Commands that failed since it was plugged in, those included that it does not know: a few mean nothing.
+    #[schema(required)]
+    failed_commands: Option<u64>,
+    /// Errors that the file system has found.
+    #[schema(required)]
+    file_system_errors: Option<u64>,
+    /// By all programs together, in 24 hours of running; null until it has been looked at for an hour.
+    #[schema(required)]
+    written_bytes_per_day: Option<u64>,
+}
+
+impl DiskReport {
+    fn new(disk: Disk, is_read_only: bool) -> Self {
+        let Disk { name, health, written_per_day } = disk;
+        Self {
+            name,
+            kind: match health.kind {
+                DiskKind::SdCard => "sd_card",
+                DiskKind::Emmc => "emmc",
+                DiskKind::Disk => "disk",
+            },
+            model: health.model,
+            made: health.made.map(|(year, month)| format!("{year}-{month:02}")),
+            life_used_percent: health.life_used_percent,
+            spare: health.spare.map(|spare| match spare {
+                Spare::Normal => "normal",
+                Spare::Low => "low",
+                Spare::Urgent => "urgent",
+            }),
+            is_read_only,
+            failed_commands: health.failed_commands,
+            file_system_errors: health.file_system_errors,
+            written_bytes_per_day: written_per_day,
+        }
+    }
 }
 
 /// The recording that is deleted next.
@@ -280,6 +342,7 @@ impl From<Storage> for StorageReport {
             written_bytes_per_day: storage.written_per_day,
             keeps_days: storage.keeps_for.map(|keeps| keeps.as_secs_f64() / 86_400.0),
             goes_next: storage.goes_next.map(GoesNext::from),
+            disk: storage.disk.map(|disk| DiskReport::new(disk, storage.is_read_only)),
             trouble: storage.trouble,
         }
     }

@@ -7,6 +7,7 @@ import { html, useEffect, useMemo, useSignal } from "../../parts/html.js";
 import { Paged, Pages } from "../../parts/list.js";
 import { usePoll } from "../../parts/poll.js";
 import { toast } from "../../parts/toast.js";
+import { CardPart } from "./card.js";
 
 /** @import { Recording, Storage } from "../../types.js" */
 
@@ -33,7 +34,8 @@ export function RecordingsPart() {
     ${now && html`
       ${now.budget_bytes !== null && html`<label class="usage"><span>${asSize(now.used_bytes)} of ${asSize(now.budget_bytes)} used by ${now.recordings === 1 ? "1 recording" : `${now.recordings} recordings`}</span>
         <meter min="0" max=${now.budget_bytes} high=${now.budget_bytes * 0.9} value=${now.used_bytes}></meter></label>`}
-      <dl class="facts">${facts(now).map(([name, words]) => words && html`<div key=${name}><dt>${name}</dt><dd>${words}</dd></div>`)}</dl>`}
+      <dl class="facts">${facts(now).map(([name, words]) => words && html`<div key=${name}><dt>${name}</dt><dd>${words}</dd></div>`)}</dl>
+      ${now.disk && html`<${CardPart} disk=${now.disk} />`}`}
     <h3>All recordings</h3>
     <${Paged} pages=${pages} each=${(/** @type {Recording} */ recording) => html`<${Row} key=${recording.stream} recording=${recording} pages=${pages} />`}
       empty=${html`<p>Nothing has been recorded yet. Tick Record when you go live.</p>`} />`;
@@ -45,7 +47,7 @@ function facts({ total_bytes, free_bytes, written_bytes_per_hour, written_bytes_
     ["Free on the card", free_bytes === null || total_bytes === null ? "The folder is missing" : `${asSize(free_bytes)} of ${asSize(total_bytes)}`],
     ["At this rate you keep", keeps_days === null ? null : inWords(keeps_days)],
     ["One hour takes", written_bytes_per_hour === null ? null : asSize(written_bytes_per_hour)],
-    ["Written a day", written_bytes_per_day > 0 ? asSize(written_bytes_per_day) : null],
+    ["Recorded a day", written_bytes_per_day > 0 ? asSize(written_bytes_per_day) : null],
     ["Deleted after", keep_days === null ? null : `${keep_days} days`],
     ["Deleted next", goes_next ? `${goes_next.name} (${asSize(goes_next.bytes)})` : null],
     ["Folder", folder],

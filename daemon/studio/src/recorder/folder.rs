@@ -3,9 +3,10 @@
 use super::keeping::Card;
 use super::names;
 use perch_store::StreamId;
-use rustix::fs::{statfs, statvfs};
+use rustix::fs::{StatVfsMountFlags, statfs, statvfs};
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// FAT in any width (statfs(2), `MSDOS_SUPER_MAGIC`): a file has 4 GiB at most.
@@ -59,6 +60,16 @@ impl Folder {
             total: found.f_blocks.saturating_mul(found.f_frsize),
             free: found.f_bavail.saturating_mul(found.f_frsize),
         })
+    }
+
+    /// Whether its file system is mounted so that it can only be read, as ext4 does by itself after an error.
+    pub(super) fn is_read_only(&self) -> bool {
+        statvfs(&self.path).is_ok_and(|found| found.f_flag.contains(StatVfsMountFlags::RDONLY))
+    }
+
+    /// The number of the disk that it is on (`st_dev`).
+    pub(super) fn device(&self) -> io::Result<u64> {
+        Ok(std::fs::metadata(&self.path)?.dev())
     }
 
     /// Bytes of a part at most, where its file system has a limit.

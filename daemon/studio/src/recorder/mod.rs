@@ -23,12 +23,15 @@ mod tests;
 mod trouble;
 mod troubles;
 mod upkeep;
+mod wear;
 mod writing;
 
 pub use keeping::Card;
 pub use part::PartFiles;
+pub use perch_device::block::{DiskHealth, DiskKind, Spare};
 pub use recordings::{RecordingFiles, Recordings};
 pub use storage::Storage;
 pub(crate) use storyboards::{Appended, Wanting};
 pub use upkeep::run;
+pub use wear::Disk;
 pub(crate) use writing::{About, OffsetOf, spawn};

@@ -13,6 +13,7 @@ use super::storage::Storage;
 use super::storyboard_sizes::StoryboardSizes;
 use super::trouble::Trouble;
 use super::troubles::Troubles;
+use super::wear::{Disk, Disks};
 use crate::clock::{Clock, wall};
 use crate::config;
 use crate::faults::Faults;
@@ -75,6 +76,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     growing: Mutex<BTreeMap<StreamId, Growth>>,
     troubles: Troubles,
+    disks: Disks,
     /// Held while files are deleted or renamed, so that two do not reckon with the same room.
     tidying: Mutex<()>,
     storyboards: StoryboardSizes,
@@ -103,6 +105,7 @@ impl Recordings {
         Self(Arc::new(Inner {
             folder,
             settings,
+            disks: Disks::new(Path::new("/"), data_dir),
             troubles: Troubles::new(store.clone(), clock.clone(), faults),
             store,
             clock,
@@ -163,7 +166,16 @@ impl Recordings {
         let path = self.0.folder.path().to_owned();
         let mut storage = Storage::new(path, card, &self.0.settings, &all, now);
         storage.trouble = self.0.troubles.any();
+        storage.disk = self.disk();
+        storage.is_read_only = self.0.folder.is_read_only()
+            || self.0.troubles.is_read_only()
+            || storage.disk.as_ref().is_some_and(|disk| disk.health.is_read_only);
         Ok(storage)
+    }
+
+    /// Looks at the disk that the folder is on, and counts what was written to it.
+    fn disk(&self) -> Option<Disk> {
+        self.0.disks.look(self.0.folder.device().ok()?, self.0.clock.since_boot())
     }
 
     /// Deletes the recording of a stream. The stream stays. One that grows ends.
@@ -342,6 +354,7 @@ impl Recordings {
         self.correct_names()?;
         self.remove_what_is_deleted()?;
         self.0.storyboards.measure(&self.0.folder);
+        self.disk();
         self.keep_within_limits()
     }
 

@@ -1,6 +1,7 @@
 //! What recordings take of the card, for people.
 
 use super::keeping::{Card, Limits, next_to_go, used};
+use super::wear::Disk;
 use perch_store::{Recording, RecordingState, Timestamp};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -28,12 +29,16 @@ pub struct Storage {
     pub keep_days: u32,
     /// Bytes an hour: what is being recorded now, or else the newest recording.
     pub written_per_hour: Option<u64>,
-    /// Bytes a day, over the last week: recordings wear the card by as much.
+    /// Bytes of recordings a day, over the last week.
     pub written_per_day: u64,
     /// How long a recording is kept if people go on recording like this.
     pub keeps_for: Option<Duration>,
     /// The one that is deleted when room is needed.
     pub goes_next: Option<Recording>,
+    /// The disk that the folder is on; `None` where the kernel knows none, or the folder is not there.
+    pub disk: Option<Disk>,
+    /// Whether the disk can only be read, or is mounted so.
+    pub is_read_only: bool,
     /// What does not work just now, in words.
     pub trouble: Option<String>,
 }
@@ -92,6 +97,8 @@ impl Storage {
             written_per_day,
             keeps_for,
             goes_next: next_to_go(all).first().map(|recording| (*recording).clone()),
+            disk: None,
+            is_read_only: false,
             trouble: None,
         }
     }

@@ -46,6 +46,11 @@ impl Telling {
         }
     }
 
+    /// Whether some recording does not grow for this reason.
+    pub(super) fn has(&self, trouble: RecordingTrouble) -> bool {
+        self.0.values().any(|known| known.trouble == trouble && known.well_since.is_none())
+    }
+
     /// The stream has ended: there is nothing more to tell.
     pub(super) fn ended(&mut self, stream: StreamId) {
         self.0.remove(&stream);
@@ -107,6 +112,7 @@ mod tests {
             assert_eq!(telling.take_due(second(5 * tries)), []);
         }
         telling.works(ONE, second(500));
+        assert!(!telling.has(NoRoom) && telling.has(Failing));
         telling.works(ONE, second(540));
         assert_eq!(telling.take_due(second(559)), []);
         assert_eq!(telling.take_due(second(560)), [(ONE, News::WentOn)]);

@@ -6,7 +6,7 @@ use super::trouble::Trouble;
 use crate::clock::{Clock, wall};
 use crate::faults::{Faults, RECORDING};
 use crate::live::Tell;
-use perch_store::{Store, StreamId};
+use perch_store::{RecordingTrouble, Store, StreamId};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -41,6 +41,11 @@ impl Troubles {
     /// Why some stream is not recorded just now, in words.
     pub(super) fn any(&self) -> Option<String> {
         self.faults.of(RECORDING)
+    }
+
+    /// Whether the card refused a write because it can only be read. ext4 does so after an error without saying so among its flags.
+    pub(super) fn is_read_only(&self) -> bool {
+        self.telling().has(RecordingTrouble::ReadOnly)
     }
 
     /// Nothing is written for a while. `folder` is where recordings lie.
