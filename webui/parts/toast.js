@@ -6,6 +6,8 @@ import { html, signal } from "./html.js";
 /** @typedef {{ words: string, act: () => void }} Action */
 
 const LASTS = 6000;
+/** What can be acted on stays longer. */
+const WITH_ACTION_LASTS = 15_000;
 const shown = signal(/** @type {Toast[]} */ ([]));
 let last = 0;
 
@@ -17,7 +19,7 @@ let last = 0;
 export function toast(words, to = null, action = null) {
   const id = ++last;
   shown.value = [...shown.value.slice(-2), { id, words, to, action }];
-  setTimeout(() => takeAway(id), LASTS);
+  setTimeout(() => takeAway(id), action ? WITH_ACTION_LASTS : LASTS);
 }
 
 /** @param {number} id */

@@ -1,7 +1,7 @@
 // A stream that has ended and was recorded: plays it, and offers what can be done with the recording.
 
 import { api, asProblem } from "../site/api.js";
-import { deleteLater } from "../site/undo.js";
+import { deleteWithUndo } from "../site/undo.js";
 import { asClock, asDate, asSize } from "../site/words.js";
 import { Clip } from "../parts/clip.js";
 import { html, useEffect, useSignal } from "../parts/html.js";
@@ -43,15 +43,10 @@ export function Recorded({ stream, details, position, change }) {
   const duration = Math.max(1, Math.floor(now?.duration_seconds ?? recording.duration_seconds));
   const at = Math.min(Math.floor(position.value), duration);
   const words = `${asClock(at)} of ${asClock(duration)}`;
-  const remove = () => {
+  const remove = async () => {
     const back = () => change({ recording });
-    const undo = deleteLater(`/recordings/${id}`, (problem) => {
-      if (!problem) return;
-      toast(asProblem(problem).message);
-      back();
-    }, api.delete);
     change({ recording: null });
-    toast("Recording deleted.", null, { words: "Undo", act: () => (undo(), back()) });
+    if (!(await deleteWithUndo(`/recordings/${id}`, () => "Recording deleted.", back))) back();
   };
   return html`
     <${RecordingStage} playlist=${recording.playlist_url} isForMembers=${visibility === "members"} poster=${thumbnail_url} size=${{ width, height }} position=${position} seek=${seek} />

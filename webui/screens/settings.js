@@ -1,4 +1,4 @@
-// Settings: the user's account; for the owner also the site. Each part has an address of its own.
+// Settings: the user's account; for streamers also their recordings, for the owner the site. Each part has an address of its own.
 
 import { me } from "../site/session.js";
 import { html, useEffect, useRef } from "../parts/html.js";
@@ -14,23 +14,25 @@ import { Site } from "./settings/site.js";
 import { SystemPart } from "./settings/system.js";
 import { Topics } from "./settings/topics.js";
 
-/** @type {{ key: string, words: string, part: () => any, isOwners: boolean }[]} */
+/** @import { Role } from "../types.js" */
+
+/** `from`: the least role that has this part. @type {{ key: string, words: string, part: () => any, from: Role }[]} */
 const PARTS = [
-  { key: "", words: "Profile", part: Profile, isOwners: false },
-  { key: "security", words: "Password and logins", part: Security, isOwners: false },
-  { key: "site", words: "Site", part: Site, isOwners: true },
-  { key: "people", words: "People", part: Accounts, isOwners: true },
-  { key: "topics", words: "Topics", part: Topics, isOwners: true },
-  { key: "cameras", words: "Cameras", part: Cameras, isOwners: true },
-  { key: "recordings", words: "Recordings", part: RecordingsPart, isOwners: true },
-  { key: "backup", words: "Backup", part: Backup, isOwners: true },
-  { key: "system", words: "System", part: SystemPart, isOwners: true },
+  { key: "", words: "Profile", part: Profile, from: "viewer" },
+  { key: "security", words: "Password and logins", part: Security, from: "viewer" },
+  { key: "site", words: "Site", part: Site, from: "owner" },
+  { key: "people", words: "People", part: Accounts, from: "owner" },
+  { key: "topics", words: "Topics", part: Topics, from: "owner" },
+  { key: "cameras", words: "Cameras", part: Cameras, from: "owner" },
+  { key: "recordings", words: "Recordings", part: RecordingsPart, from: "streamer" },
+  { key: "backup", words: "Backup", part: Backup, from: "owner" },
+  { key: "system", words: "System", part: SystemPart, from: "owner" },
 ];
 
 /** @param {{ params: string[] }} props */
 export function Screen({ params: [asked = ""] }) {
   const who = me.value;
-  const parts = PARTS.filter(({ isOwners }) => !isOwners || who?.role === "owner");
+  const parts = PARTS.filter(({ from }) => from === "viewer" || who?.role === "owner" || who?.role === from);
   const now = parts.find(({ key }) => key === asked) ?? parts[0];
   useTitle(now?.words ?? "Settings");
   const nav = useRef(/** @type {HTMLElement | null} */ (null));

@@ -1,30 +1,30 @@
-// Something that is done in a moment, unless somebody takes it back. No words for people here.
+// Deleting recordings, with a way back.
 
-/** Time to take it back, milliseconds. */
-export const TIME_TO_UNDO = 7000;
+import { api, asProblem } from "./api.js";
+import { toast } from "../parts/toast.js";
 
 /**
- * Deletes what is at an address of the API in a moment, or at once when the page is left.
- * @param {string} path  below /api/v1
- * @param {(problem: unknown) => void} onDone  with what went wrong, or null
- * @param {(path: string) => Promise<unknown>} work
- * @returns {() => void} takes it back
+ * Deletes recordings, which are hidden at once; Undo brings them back. What goes wrong is told.
+ * @param {string} path  below /api/v1: of a recording, or of all of a user
+ * @param {(answer: any) => string} inWords  says that it is done
+ * @param {() => void} onBack  they are back
+ * @returns {Promise<boolean>} whether they are deleted
  */
-export function deleteLater(path, onDone, work) {
-  const settled = new AbortController();
-  const leave = () => {
-    settle();
-    // The cookie goes along; an ordinary request would be given up with the page.
-    void fetch(`/api/v1${path}`, { method: "DELETE", keepalive: true }).catch(() => {});
+export async function deleteWithUndo(path, inWords, onBack) {
+  const restore = async () => {
+    try {
+      await api.post(`${path}/restore`);
+      onBack();
+    } catch (error) {
+      toast(asProblem(error).status === 404 ? "The recording is gone for good." : asProblem(error).message);
+    }
   };
-  const timer = setTimeout(() => {
-    settle();
-    work(path).then(() => onDone(null), onDone);
-  }, TIME_TO_UNDO);
-  const settle = () => {
-    clearTimeout(timer);
-    settled.abort();
-  };
-  addEventListener("pagehide", leave, { signal: settled.signal });
-  return settle;
+  try {
+    const answer = await api.delete(path);
+    toast(inWords(answer), null, { words: "Undo", act: () => void restore() });
+    return true;
+  } catch (error) {
+    toast(asProblem(error).message);
+    return false;
+  }
 }

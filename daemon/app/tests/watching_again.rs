@@ -5,7 +5,7 @@ mod support;
 
 use m3u8_rs::Playlist;
 use serde_json::json;
-use support::people::Person;
+use support::people::{PASSWORD, Person};
 use support::recorded::{self, PAUSE, SEAM, SECONDS};
 use support::{Answer, Daemon};
 
@@ -164,8 +164,65 @@ fn a_recording_is_listed_pinned_and_deleted_by_its_user() {
     }
     let stream = nobody.get(&format!("/api/v1/streams/{}", recorded.id)).json();
     assert!(stream["recording"].is_null() && stream["playlist_url"].is_null(), "{stream}");
-    let left = std::fs::read_dir(recorded.dir.path().join("data/recordings")).unwrap().count();
-    assert_eq!(left, 0, "its files are gone");
+    // It can be brought back, by the same people.
+    let restore = format!("{path}/restore");
+    assert_eq!([&nobody, &other].map(|who| who.post(&restore, &json!({})).status), [401, 403]);
+    let back = owner.post(&restore, &json!({}));
+    assert_eq!((back.status, back.json()["duration_seconds"].as_f64()), (200, Some(20.0)), "{}", back.text());
+    assert_eq!(owner.post(&restore, &json!({})).status, 404, "it is back");
+    for name in ["index.m3u8", "1.mp4", "recording.mp4"] {
+        assert_eq!(daemon.get(&recorded.media(name)).status, 200, "{name}");
+    }
+}
+
+#[test]
+fn all_recordings_of_a_user_are_deleted_and_brought_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let ids = [recorded::make(dir.path(), "public"), recorded::make(dir.path(), "members")];
+    let daemon = Daemon::start_in(dir.path(), &recorded::config());
+    let [owner, nobody] = [Person::login(&daemon, "olga"), Person::nobody(&daemon)];
+    let sara = Person::register(&daemon, "sara");
+    let (all, restore) = ("/api/v1/users/olga/recordings", "/api/v1/users/olga/recordings/restore");
+    for (who, status) in [(&nobody, 401), (&sara, 403)] {
+        assert_eq!([who.delete(all).status, who.post(restore, &json!({})).status], [status; 2]);
+    }
+    assert_eq!(owner.delete("/api/v1/users/nobody/recordings").status, 404);
+    assert_eq!(sara.delete("/api/v1/users/sara/recordings").json(), json!({"recordings": 0}));
+    let pinned = owner.patch(&format!("/api/v1/recordings/{}", ids[0]), &json!({"pinned": true}));
+    assert_eq!(pinned.status, 200);
+    let statuses = || ids.each_ref().map(|id| owner.get(&format!("/media/{id}/recording.mp4")).status);
+    assert_eq!(owner.delete(all).json(), json!({"recordings": 2}));
+    assert_eq!(statuses(), [404; 2]);
+    assert_eq!(owner.get("/api/v1/storage").json()["recordings"], 0);
+    assert_eq!(owner.post(restore, &json!({})).json(), json!({"recordings": 2}));
+    assert_eq!(owner.post(restore, &json!({})).json(), json!({"recordings": 0}));
+    assert_eq!(statuses(), [200; 2]);
+    // A restart is the end of it.
+    owner.delete(all);
+    assert_eq!(daemon.stop(), Some(0));
+    let daemon = Daemon::start_in(dir.path(), &recorded::config());
+    let owner = Person::login(&daemon, "olga");
+    assert_eq!(owner.post(restore, &json!({})).json(), json!({"recordings": 0}));
+    assert_eq!(std::fs::read_dir(dir.path().join("data/recordings")).unwrap().count(), 0);
+}
+
+#[test]
+fn the_recordings_of_an_account_go_with_it_at_once() {
+    let (recorded, daemon) = recorded("public");
+    let owner = Person::login(&daemon, "olga");
+    let second = json!({"username": "oda", "password": PASSWORD, "role": "owner"});
+    assert_eq!(owner.post("/api/v1/users", &second).status, 201);
+    assert_eq!(daemon.get(&recorded.media("recording.mp4")).status, 200);
+    // What waits to be brought back goes, too.
+    assert_eq!(owner.delete(&format!("/api/v1/recordings/{}", recorded.id)).status, 204);
+    let oda = Person::login(&daemon, "oda");
+    assert_eq!(oda.delete("/api/v1/users/olga").status, 204);
+    for name in ["index.m3u8", "main.m3u8", "dvr.m3u8", "1.mp4", "recording.mp4"] {
+        assert_eq!(daemon.get(&recorded.media(name)).status, 404, "{name}");
+    }
+    assert_eq!(oda.post(&format!("/api/v1/recordings/{}/restore", recorded.id), &json!({})).status, 404);
+    let folder = recorded.dir.path().join("data/recordings");
+    assert_eq!(std::fs::read_dir(folder).unwrap().count(), 0, "its files are gone");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::error::SiteError;
 use crate::site::Site;
 use crate::stream;
 use perch_store::{
-    Recording, RecordingQuery, Refusal, Store, StoreError, Stream, StreamId, User, Viewer, Visibility,
+    Recording, RecordingQuery, Refusal, Store, StoreError, Stream, StreamId, User, UserId, Viewer, Visibility,
 };
 use perch_studio::playback::Outline;
 use perch_studio::recorder::{RecordingFiles, Storage};
@@ -208,7 +208,7 @@ pub async fn pin(
     .await
 }
 
-/// Deletes the recording of a stream, for its user and owners. The stream and its chat stay.
+/// Deletes the recording of a stream, for its user and owners. The stream and its chat stay. It can be restored for a while, unless it grew.
 ///
 /// # Errors
 ///
@@ -220,6 +220,51 @@ pub async fn delete(site: &Site, actor: &Actor, id: StreamId) -> Result<(), Site
         Ok::<_, SiteError>(recordings.delete(id)?)
     })
     .await
+}
+
+/// Brings back the recording of a stream that was just deleted, for its user and owners.
+///
+/// # Errors
+///
+/// `Refused` with `NotFound`, also where its files are gone; `Forbidden`.
+pub async fn restore(site: &Site, actor: &Actor, id: StreamId) -> Result<(), SiteError> {
+    let (recordings, actor) = (site.recordings.clone(), actor.clone());
+    site.store(move |store| {
+        stream::editable(store, &actor, id)?;
+        Ok::<_, SiteError>(recordings.restore(id)?)
+    })
+    .await
+}
+
+/// Deletes all recordings of an account's streams, pinned ones and those that grow too; for that account and owners. Returns how many.
+///
+/// # Errors
+///
+/// `Refused` with `NotFound`, `Unauthenticated`, `Forbidden`.
+pub async fn delete_all(site: &Site, actor: &Actor, username: String) -> Result<usize, SiteError> {
+    let (recordings, actor) = (site.recordings.clone(), actor.clone());
+    site.store(move |store| Ok::<_, SiteError>(recordings.delete_all(keeper(store, &actor, &username)?)?))
+        .await
+}
+
+/// Brings back all recordings of an account's streams that were just deleted; for that account and owners. Returns how many.
+///
+/// # Errors
+///
+/// Those of [`delete_all`].
+pub async fn restore_all(site: &Site, actor: &Actor, username: String) -> Result<usize, SiteError> {
+    let (recordings, actor) = (site.recordings.clone(), actor.clone());
+    site.store(move |store| Ok::<_, SiteError>(recordings.restore_all(keeper(store, &actor, &username)?)?))
+        .await
+}
+
+/// The account of this name, whose recordings the actor may delete.
+fn keeper(store: &Store, actor: &Actor, username: &str) -> Result<UserId, SiteError> {
+    if !actor.is_member() {
+        return Err(SiteError::Unauthenticated);
+    }
+    let user = store.user_by_name(username)?.id;
+    if actor.may_act_for(user) { Ok(user) } else { Err(SiteError::Forbidden) }
 }
 
 /// The space that recordings take on the card, and how long the rest will last; for owners.

@@ -4,7 +4,7 @@
 //! studio alone knows its length. The row of a deleted stream's recording stays until its files are gone, so a power
 //! cut cannot leave files that no row names.
 
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::reads::Reads;
 use crate::record::{self, Record};
 use crate::tables::{RECORDINGS, STREAM_FACTS};
@@ -131,7 +131,7 @@ impl Store {
 
     /// Every recording, deleted ones included.
     pub fn all_recordings(&self) -> Result<Vec<Recording>, StoreError> {
-        self.read(|tx| tx.open_table(RECORDINGS)?.iter()?.map(|row| record::decode(row?.1.value())).collect())
+        self.read(|tx| all(tx))
     }
 
     /// Marks a recording as deleted. Its stream stays. Its row stays until [`Self::forget_recording`] reports that its
@@ -140,6 +140,37 @@ impl Store {
         self.write(|tx| {
             present(tx, stream)?;
             delete(tx, stream)
+        })
+    }
+
+    /// The same of all recordings of an account's streams, pinned ones too. Returns them as they were.
+    pub fn delete_recordings_of(&self, user: UserId) -> Result<Vec<Recording>, StoreError> {
+        self.write(|tx| {
+            let mut deleted = Vec::new();
+            for recording in all(tx)? {
+                let is_theirs = || Ok::<_, Failure>(facts(tx, recording.stream)?.user == user);
+                if recording.state != RecordingState::Deleted && is_theirs()? {
+                    delete(tx, recording.stream)?;
+                    deleted.push(recording);
+                }
+            }
+            Ok(deleted)
+        })
+    }
+
+    /// Deleted recordings are kept after all, those whose streams are still there. Their files are all there; the caller knows. Returns
+    /// how many.
+    pub fn restore_recordings(&self, streams: &[StreamId]) -> Result<usize, StoreError> {
+        self.write(|tx| {
+            let mut restored = 0;
+            for &stream in streams {
+                let deleted = get(tx, stream)?.filter(|recording| recording.state == RecordingState::Deleted);
+                if let (Some(recording), Ok(_)) = (deleted, facts(tx, stream)) {
+                    put(tx, &Recording { state: RecordingState::Ended, ..recording })?;
+                    restored += 1;
+                }
+            }
+            Ok(restored)
         })
     }
 
@@ -152,6 +183,10 @@ impl Store {
             Ok(())
         })
     }
+}
+
+fn all(tx: &impl Reads) -> Outcome<Vec<Recording>> {
+    tx.reading(RECORDINGS)?.iter()?.map(|row| record::decode(row?.1.value())).collect()
 }
 
 fn facts(tx: &impl Reads, stream: StreamId) -> Outcome<StreamFacts> {
@@ -180,14 +215,10 @@ pub(crate) fn delete(tx: &WriteTransaction, stream: StreamId) -> Outcome<()> {
 
 /// Ends all growing recordings: in a site at rest nothing grows.
 pub(crate) fn end_all(tx: &WriteTransaction) -> Outcome<()> {
-    let growing: Vec<Recording> = {
-        let table = tx.open_table(RECORDINGS)?;
-        let all =
-            table.iter()?.map(|row| record::decode(row?.1.value())).collect::<Outcome<Vec<Recording>>>()?;
-        all.into_iter().filter(|recording| recording.state == RecordingState::Recording).collect()
-    };
-    for recording in growing {
-        put(tx, &Recording { state: RecordingState::Ended, ..recording })?;
+    for recording in all(tx)? {
+        if recording.state == RecordingState::Recording {
+            put(tx, &Recording { state: RecordingState::Ended, ..recording })?;
+        }
     }
     Ok(())
 }

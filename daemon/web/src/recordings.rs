@@ -21,7 +21,13 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(show, change, delete)).routes(routes!(storage))
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(show, change, delete))
+        .routes(routes!(restore))
+        .routes(routes!(delete_all))
+        .routes(routes!(restore_all))
+        .routes(routes!(storage))
 }
 
 /// What is kept of a stream.
@@ -196,12 +202,52 @@ async fn change(
     Ok(json::fresh(&RecordingDetails::new(seen, outline)))
 }
 
-/// Deletes what is kept of a stream, at once; one that grows ends. The stream and its chat stay.
+/// Deletes what is kept of a stream: it is hidden at once, and gone for good after ten minutes, or earlier when its room is needed or
+/// Perch is started again. One that grows ends, and is gone at once. The stream and its chat stay.
 #[utoipa::path(delete, path = "/api/v1/recordings/{stream}", tag = "recordings", params(("stream" = String, Path, description = "The stream's id")),
-    responses((status = 204, description = "It is gone")))]
+    responses((status = 204, description = "It is deleted")))]
 async fn delete(state: Shared, caller: Caller, Path(stream): Path<StreamId>) -> Result<StatusCode, Problem> {
     recordings::delete(&state.site, &caller.actor, stream).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Brings back what was just deleted. 404 where it is gone for good.
+#[utoipa::path(post, path = "/api/v1/recordings/{stream}/restore", tag = "recordings", params(("stream" = String, Path, description = "The stream's id")),
+    responses((status = 200, description = "The recording as it was", body = RecordingDetails)))]
+async fn restore(state: Shared, caller: Caller, Path(stream): Path<StreamId>) -> Result<Response, Problem> {
+    recordings::restore(&state.site, &caller.actor, stream).await?;
+    let (seen, outline) = recordings::show(&state.site, &caller.actor, stream).await?;
+    Ok(json::fresh(&RecordingDetails::new(seen, outline)))
+}
+
+/// How many recordings.
+#[derive(Debug, Serialize, ToSchema)]
+struct HowMany {
+    recordings: usize,
+}
+
+/// Deletes all recordings of a user's streams as one by one, pinned ones and those that grow too.
+#[utoipa::path(delete, path = "/api/v1/users/{username}/recordings", tag = "recordings", params(("username" = String, Path)),
+    responses((status = 200, description = "How many were deleted", body = HowMany)))]
+async fn delete_all(
+    state: Shared,
+    caller: Caller,
+    Path(username): Path<String>,
+) -> Result<Response, Problem> {
+    let recordings = recordings::delete_all(&state.site, &caller.actor, username).await?;
+    Ok(json::fresh(&HowMany { recordings }))
+}
+
+/// Brings back all recordings of a user's streams that were just deleted.
+#[utoipa::path(post, path = "/api/v1/users/{username}/recordings/restore", tag = "recordings", params(("username" = String, Path)),
+    responses((status = 200, description = "How many came back", body = HowMany)))]
+async fn restore_all(
+    state: Shared,
+    caller: Caller,
+    Path(username): Path<String>,
+) -> Result<Response, Problem> {
+    let recordings = recordings::restore_all(&state.site, &caller.actor, username).await?;
+    Ok(json::fresh(&HowMany { recordings }))
 }
 
 /// What recordings take of the card.

@@ -126,6 +126,9 @@ pub(crate) const RULES: &[Rule] = &[
     rule("GET", "/api/v1/recordings/{stream}", Anyone, "as the stream"),
     rule("PATCH", "/api/v1/recordings/{stream}", Member, "its stream's user or the owner"),
     rule("DELETE", "/api/v1/recordings/{stream}", Member, "its stream's user or the owner"),
+    rule("POST", "/api/v1/recordings/{stream}/restore", Member, "its stream's user or the owner"),
+    rule("DELETE", "/api/v1/users/{username}/recordings", Member, "the user or the owner"),
+    rule("POST", "/api/v1/users/{username}/recordings/restore", Member, "the user or the owner"),
     rule("GET", "/api/v1/storage", Owner, ""),
     // Chat.
     rule("GET", "/api/v1/streams/{id}/chat", Anyone, "as the stream and its chat's rules allow"),

@@ -1,9 +1,12 @@
-// For the owner: what recordings take of the card, how long they are kept, and which there are.
+// Recordings: which there are; for the owner also what they take of the card, and how long they are kept.
 
 import { api, asProblem } from "../../site/api.js";
-import { deleteLater } from "../../site/undo.js";
-import { asClock, asDate, asSize, nameOf } from "../../site/words.js";
-import { html, useEffect, useMemo, useSignal } from "../../parts/html.js";
+import { deleteWithUndo } from "../../site/undo.js";
+import { me } from "../../site/session.js";
+import { asClock, asDate, asSize, count, nameOf } from "../../site/words.js";
+import { Confirm } from "../../parts/dialog.js";
+import { html, useEffect, useMemo, useRef, useSignal } from "../../parts/html.js";
+import { Icon } from "../../parts/icon.js";
 import { Paged, Pages } from "../../parts/list.js";
 import { usePoll } from "../../parts/poll.js";
 import { toast } from "../../parts/toast.js";
@@ -13,7 +16,54 @@ import { CardPart } from "./card.js";
 
 const LOOK = 10_000;
 
+/** For an owner the card and everybody's recordings, for anybody else their own. */
 export function RecordingsPart() {
+  const isOwner = me.value?.role === "owner";
+  const asked = useSignal("");
+  const user = isOwner ? asked.value : me.value?.username ?? "";
+  const pages = useMemo(() => /** @type {Pages<Recording>} */ (new Pages("/recordings", { user: user || undefined, limit: 50 })), [user]);
+  useEffect(() => void pages.first(), [pages]);
+  return html`
+    ${isOwner && html`<${Card} />`}
+    <h3>${isOwner ? "All recordings" : "Your recordings"}</h3>
+    <div class="tools">
+      ${isOwner && html`<${Search} label="Of user" onWords=${(/** @type {string} */ words) => (asked.value = words)} />`}
+      ${user && pages.items.value?.length ? html`<${DeleteAll} user=${user} pages=${pages} />` : null}
+    </div>
+    <${Paged} pages=${pages} each=${(/** @type {Recording} */ recording) => html`<${Row} key=${recording.stream} recording=${recording} pages=${pages} />`}
+      empty=${html`<p>${isOwner && user ? `There are no recordings of “${user}”.` : "Nothing has been recorded yet. Tick Record when you go live."}</p>`} />`;
+}
+
+/** @param {{ label: string, onWords: (words: string) => void }} props */
+function Search({ label, onWords }) {
+  const timer = useRef(0);
+  const typed = (/** @type {any} */ event) => {
+    const words = event.currentTarget.value.trim();
+    clearTimeout(timer.current);
+    timer.current = setTimeout(() => onWords(words), 250);
+  };
+  return html`<form role="search" class="search" onSubmit=${(/** @type {Event} */ event) => event.preventDefault()}><${Icon} name="search" />
+    <input type="search" aria-label=${label} placeholder=${label} autocapitalize="none" spellcheck=${false} onInput=${typed} /></form>`;
+}
+
+/** @param {{ user: string, pages: Pages<Recording> }} props */
+function DeleteAll({ user, pages }) {
+  const isAsking = useSignal(false);
+  const isOwn = user === me.value?.username;
+  const path = `/users/${encodeURIComponent(user)}/recordings`;
+  const again = () => void pages.first();
+  const work = async () => {
+    const inWords = (/** @type {{ recordings: number }} */ { recordings }) => `${count(recordings, "recording")} deleted.`;
+    if (await deleteWithUndo(path, inWords, again)) await pages.first();
+  };
+  return html`
+    <button class="button danger" type="button" onClick=${() => (isAsking.value = true)}><${Icon} name="trash" />Delete all ${isOwn ? "of yours" : `of ${user}`}</button>
+    ${isAsking.value && html`<${Confirm} title=${isOwn ? "Delete all your recordings?" : `Delete all recordings of ${user}?`} action="Delete all" work=${work} onClose=${() => (isAsking.value = false)}
+      words="Pinned recordings go, too, and a recording that is running ends. Streams and chats stay. You can undo this for a moment." />`}`;
+}
+
+/** What recordings take of the card, and how it is. */
+function Card() {
   const storage = useSignal(/** @type {Storage | null} */ (null));
   const problem = useSignal("");
   usePoll(async () => {
@@ -25,8 +75,6 @@ export function RecordingsPart() {
     }
     return LOOK;
   }, []);
-  const pages = useMemo(() => /** @type {Pages<Recording>} */ (new Pages("/recordings", { limit: 50 })), []);
-  useEffect(() => void pages.first(), [pages]);
   const now = storage.value;
   return html`
     ${problem.value && html`<p class="refusal" role="alert">${problem.value}</p>`}
@@ -35,10 +83,7 @@ export function RecordingsPart() {
       ${now.budget_bytes !== null && html`<label class="usage"><span>${asSize(now.used_bytes)} of ${asSize(now.budget_bytes)} used by ${now.recordings === 1 ? "1 recording" : `${now.recordings} recordings`}</span>
         <meter min="0" max=${now.budget_bytes} high=${now.budget_bytes * 0.9} value=${now.used_bytes}></meter></label>`}
       <dl class="facts">${facts(now).map(([name, words]) => words && html`<div key=${name}><dt>${name}</dt><dd>${words}</dd></div>`)}</dl>
-      ${now.disk && html`<${CardPart} disk=${now.disk} />`}`}
-    <h3>All recordings</h3>
-    <${Paged} pages=${pages} each=${(/** @type {Recording} */ recording) => html`<${Row} key=${recording.stream} recording=${recording} pages=${pages} />`}
-      empty=${html`<p>Nothing has been recorded yet. Tick Record when you go live.</p>`} />`;
+      ${now.disk && html`<${CardPart} disk=${now.disk} />`}`}`;
 }
 
 /** @param {Storage} storage @returns {[string, string | null][]} */
@@ -71,15 +116,10 @@ function Row({ recording, pages }) {
       toast(asProblem(error).message);
     }
   };
-  const remove = () => {
+  const remove = async () => {
     const before = pages.items.value;
-    const undo = deleteLater(`/recordings/${stream}`, (problem) => {
-      if (!problem) return;
-      toast(asProblem(problem).message);
-      void pages.first();
-    }, api.delete);
     pages.items.value = before?.filter((one) => one.stream !== stream) ?? null;
-    toast("Recording deleted.", null, { words: "Undo", act: () => (undo(), (pages.items.value = before)) });
+    if (!(await deleteWithUndo(`/recordings/${stream}`, () => "Recording deleted.", () => void pages.first()))) pages.items.value = before;
   };
   return html`
     <li class="row recording-row">

@@ -111,6 +111,7 @@ async function watchRecorded() {
   await button("Delete recording").click();
   await page.getByText("This stream has ended").waitFor();
   await step("what is deleted is away at once");
+  assert.equal((await fetch(`${address}/api/v1/recordings/${stream}`)).status, 404);
   await button("Undo").click();
   await shows(0, 1);
   await button("Pinned").waitFor();
@@ -120,6 +121,15 @@ async function watchRecorded() {
   await page.getByText("used by 1 recording").waitFor();
   await page.getByRole("link", { name: "Nest box" }).waitFor();
   await step("the owner sees what recordings take");
+  await page.getByLabel("Of user").fill("olga");
+  await button("Delete all of yours").click();
+  await page.getByText("Delete all your recordings?").waitFor();
+  await step("all of a user are deleted only after a question");
+  await button("Delete all").click();
+  await page.getByText("1 recording deleted.").waitFor();
+  await page.getByText("There are no recordings of “olga”.").waitFor();
+  await button("Undo").click();
+  await page.getByRole("link", { name: "Nest box" }).waitFor();
   await page.setViewportSize({ width: 390, height: 800 });
   await page.goto(`${address}/watch/${stream}`);
   await shows(0, 1);
@@ -128,9 +138,8 @@ async function watchRecorded() {
   await finger();
   await button("Delete recording").click();
   await page.getByText("This stream has ended").waitFor();
-  // Whoever leaves the page means it.
-  await page.goto(`${address}/`);
-  while ((await fetch(`${address}/api/v1/recordings/${stream}`)).status !== 404) await page.waitForTimeout(50);
+  await button("Undo").waitFor();
+  assert.equal((await fetch(`${address}/api/v1/recordings/${stream}`)).status, 404);
 }
 
 /** The second of the recording that the preview's picture is of: its upper band has a brightness for each (support/recorded.rs). */

@@ -38,6 +38,11 @@ impl Limits {
         Self { budget, keep_free: settings.keep_free, oldest }
     }
 
+    /// Whether a recording is to go whatever room there is.
+    pub(super) fn is_too_old(&self, recording: &Recording) -> bool {
+        self.oldest.is_some_and(|oldest| recording.started_at < oldest)
+    }
+
     /// Whether `used` bytes may be used and `free` bytes be free.
     const fn allow(&self, used: u64, free: u64) -> bool {
         used <= self.budget && free >= self.keep_free
@@ -61,8 +66,7 @@ pub(super) fn judge<'a>(all: &'a [Recording], card: Card, limits: &Limits, wante
     let mut gone = 0;
     let mut delete = Vec::new();
     for recording in next_to_go(all) {
-        let is_too_old = limits.oldest.is_some_and(|oldest| recording.started_at < oldest);
-        if !is_too_old && has_room(gone) {
+        if !limits.is_too_old(recording) && has_room(gone) {
             break;
         }
         gone += recording.bytes;

@@ -6,6 +6,7 @@
 //! Must not be here: the boxes of MP4 and the index's coding (`perch-media`), who may watch a recording, HTTP.
 
 mod checking;
+mod deleting;
 mod folder;
 mod keeping;
 mod names;
@@ -20,6 +21,7 @@ mod storyboards;
 mod telling;
 #[cfg(test)]
 mod tests;
+mod trash;
 mod trouble;
 mod troubles;
 mod upkeep;

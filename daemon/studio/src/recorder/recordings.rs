@@ -1,16 +1,17 @@
-//! All recordings: which there are, where their files are, what they take of the card, and which are deleted.
+//! All recordings: which there are, where their files are, and what they take of the card.
 //!
 //! The store has a row for each. What grows is known here as it grows; the store learns of it at the beginning, with each part and at the
 //! end, because each of its writes syncs the card.
 
 use super::folder::Folder;
-use super::keeping::{self, Limits, used};
+use super::keeping::{Card, Limits, used};
 use super::names;
 use super::part::PartFiles;
 use super::recovery;
 use super::sidecar;
 use super::storage::Storage;
 use super::storyboard_sizes::StoryboardSizes;
+use super::trash::Trash;
 use super::trouble::Trouble;
 use super::troubles::Troubles;
 use super::wear::{Disk, Disks};
@@ -67,16 +68,18 @@ impl Growth {
 
 /// All recordings; clones are the same. Calls ask the store and the card, and block.
 #[derive(Clone)]
-pub struct Recordings(Arc<Inner>);
+pub struct Recordings(pub(super) Arc<Inner>);
 
-struct Inner {
-    folder: Folder,
-    settings: config::Recording,
-    store: Arc<Store>,
-    clock: Arc<dyn Clock>,
+pub(super) struct Inner {
+    pub(super) folder: Folder,
+    pub(super) settings: config::Recording,
+    pub(super) store: Arc<Store>,
+    pub(super) clock: Arc<dyn Clock>,
     growing: Mutex<BTreeMap<StreamId, Growth>>,
     troubles: Troubles,
     disks: Disks,
+    /// Deleted a moment ago: their files are still there.
+    pub(super) trash: Mutex<Trash>,
     /// Held while files are deleted or renamed, so that two do not reckon with the same room.
     tidying: Mutex<()>,
     storyboards: StoryboardSizes,
@@ -110,6 +113,7 @@ impl Recordings {
             store,
             clock,
             growing: Mutex::default(),
+            trash: Mutex::default(),
             tidying: Mutex::default(),
             storyboards: StoryboardSizes::default(),
         }))
@@ -178,54 +182,8 @@ impl Recordings {
         self.0.disks.look(self.0.folder.device().ok()?, self.0.clock.since_boot())
     }
 
-    /// Deletes the recording of a stream. The stream stays. One that grows ends.
-    pub fn delete(&self, stream: StreamId) -> Result<(), StoreError> {
-        self.0.store.delete_recording(stream)?;
-        self.remove_what_is_deleted()
-    }
-
-    /// Removes the files of recordings that were deleted, with their streams or without. What cannot be removed now is tried again later.
-    pub fn remove_what_is_deleted(&self) -> Result<(), StoreError> {
-        let _tidying = self.tidying();
-        for recording in self.0.store.all_recordings()? {
-            if recording.state == RecordingState::Deleted {
-                self.remove(&recording)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The same, as a task; what fails is logged.
-    pub(crate) async fn remove_deleted(&self) {
-        let recordings = self.clone();
-        let removed = tokio::task::spawn_blocking(move || recordings.remove_what_is_deleted()).await;
-        if let Ok(Err(error)) = removed {
-            tracing::warn!("files of deleted recordings are removed later: {error}");
-        }
-    }
-
-    /// Deletes what is too old, and what is beyond the budget.
-    pub fn keep_within_limits(&self) -> Result<(), StoreError> {
-        self.make_room(0).map(drop)
-    }
-
-    /// Deletes the oldest recordings until so many more bytes have room; says whether they have.
-    pub(super) fn make_room(&self, bytes: u64) -> Result<bool, StoreError> {
-        let _tidying = self.tidying();
-        let Ok(card) = self.0.folder.card() else { return Ok(false) };
-        let all = self.with_storyboards(self.all()?);
-        let limits = self.limits(card, &all);
-        let verdict = keeping::judge(&all, card, &limits, bytes);
-        for recording in verdict.delete {
-            self.0.store.delete_recording(recording.stream)?;
-            self.remove(recording)?;
-            tracing::info!(recording = recording.name, "deleted the oldest recording to make room");
-        }
-        Ok(verdict.has_room)
-    }
-
     /// What may be written to the card now. `all`: the recordings on it.
-    pub(super) fn limits(&self, card: keeping::Card, all: &[Recording]) -> Limits {
+    pub(super) fn limits(&self, card: Card, all: &[Recording]) -> Limits {
         Limits::new(&self.0.settings, card, used(all), wall(&*self.0.clock))
     }
 
@@ -440,24 +398,6 @@ impl Recordings {
                 }
             }
             Err(error) => tracing::warn!("cannot say what a recording is: {error}"),
-        }
-    }
-
-    /// Removes the files of a recording that the store knows as deleted.
-    fn remove(&self, recording: &Recording) -> Result<(), StoreError> {
-        self.growing().remove(&recording.stream);
-        match self.0.folder.find().and_then(|()| self.0.folder.remove(recording.stream)) {
-            Ok(()) => {
-                self.0.storyboards.forget(recording.stream);
-                self.0.store.forget_recording(recording.stream)
-            }
-            Err(error) => {
-                tracing::warn!(
-                    recording = recording.name,
-                    "a deleted recording's files are removed later: {error}"
-                );
-                Ok(())
-            }
         }
     }
 
