@@ -1,21 +1,27 @@
 // The chat beside a stream that is on the air.
 
 import { me } from "../site/session.js";
-import { short } from "../site/words.js";
+import { asClock, count, short } from "../site/words.js";
 import { Dialog } from "../parts/dialog.js";
 import { html, useEffect, useLayoutEffect, useMemo, useRef, useSignal } from "../parts/html.js";
 import { Icon } from "../parts/icon.js";
 import { loginThenBack, Person } from "../parts/person.js";
 import { Line } from "./line.js";
 import { Moderate, Rules } from "./moderation.js";
-import { Room } from "./room.js";
+import { LinesInStep } from "./replay.js";
+import { KEPT, Room } from "./room.js";
 
-/** @import { Message, Stream } from "../types.js" */
+/**
+ * @import { Message, RecordingDetails, Stream } from "../types.js"
+ * @import { Signal } from "@preact/signals"
+ */
 
 const LONGEST = 500;
 
-/** @param {{ stream: Stream, onReactions: (now: { likes: number, dislikes: number }) => void, onEnded: () => void }} props */
-export function Chat({ stream, onReactions, onEnded }) {
+/** A live stream that is played from an earlier moment. @typedef {{ recording: RecordingDetails | null, position: Signal<number>, duration: () => number, onLive: () => void }} Rewound */
+
+/** @param {{ stream: Stream, rewound?: Rewound | null, onReactions: (now: { likes: number, dislikes: number }) => void, onEnded: () => void }} props */
+export function Chat({ stream, rewound = null, onReactions, onEnded }) {
   const who = me.value?.username;
   // Another login needs a connection of its own.
   const room = useMemo(() => new Room(stream.id), [stream.id, who]);
@@ -33,14 +39,28 @@ export function Chat({ stream, onReactions, onEnded }) {
         ${room.viewers.value !== null && html`<button class="button quiet" type="button" onClick=${() => (dialog.value = "people")}><${Icon} name="people" />${short(room.viewers.value)} here</button>`}
         ${isModerator && html`<button class="button quiet square" type="button" aria-label="Chat rules" onClick=${() => (dialog.value = "rules")}><${Icon} name="settings" /></button>`}
       </header>
-      <${Lines} room=${room} isModerator=${isModerator} onAct=${(/** @type {Message} */ message) => (dialog.value = message)} />
-      <${Writer} room=${room} />
+      ${rewound
+        ? html`<${Earlier} stream=${stream} room=${room} rewound=${rewound} />`
+        : html`<${Lines} room=${room} isModerator=${isModerator} onAct=${(/** @type {Message} */ message) => (dialog.value = message)} />
+          <${Writer} room=${room} />`}
       ${open === "people" && html`<${Dialog} title="In the chat" onClose=${close}>
         ${room.people.value.length > 0 ? html`<ul class="rows">${room.people.value.map((user) => html`<li key=${user.username} class="row"><${Person} user=${user} /></li>`)}</ul>` : html`<p>Only people without an account are here.</p>`}
       <//>`}
       ${open === "rules" && html`<${Rules} stream=${stream} rules=${room.rules.value} onClose=${close} />`}
       ${open !== null && typeof open === "object" && html`<${Moderate} stream=${stream} message=${open} isModerator=${isModerator} onDelete=${() => room.remove(open.id)} onClose=${close} />`}
     </section>`;
+}
+
+/** The chat as it was at the picture on show. @param {{ stream: Stream, room: Room, rewound: Rewound }} props */
+function Earlier({ stream, room, rewound: { recording, position, duration, onLive } }) {
+  const newer = useSignal(0);
+  const messages = room.messages.value;
+  // More than the page keeps are not counted.
+  const words = newer.value === 0 ? "No newer messages" : newer.value >= KEPT ? `More than ${KEPT} newer messages` : count(newer.value, "newer message");
+  return html`
+    <${LinesInStep} stream=${stream} recording=${recording} position=${position} behind=${duration() - position.value} others=${messages} onNewer=${(/** @type {number} */ found) => (newer.value = found)} />
+    <div class="chat-foot chat-earlier"><p>The chat at ${asClock(position.value)}. <span role="status">${words}.</span></p>
+      <button class="button primary" type="button" onClick=${onLive}>Back to live</button></div>`;
 }
 
 /** @param {{ room: Room, isModerator: boolean, onAct: (message: Message) => void }} props */

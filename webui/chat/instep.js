@@ -1,4 +1,4 @@
-// Which messages of a stream's chat had been written at a moment of its recording. Loads them around that moment, and no more.
+// Which messages of a stream's chat had been written at a moment of its recording, also of one that grows. Loads them around that moment, and no more.
 
 import { api } from "../site/api.js";
 
@@ -45,6 +45,7 @@ export class InStep {
   #cursor = null;
   #isLoading = false;
   #wanted = 0;
+  #behind = Infinity;
   #onNews;
 
   /**
@@ -56,21 +57,37 @@ export class InStep {
     this.#onNews = onNews;
   }
 
-  /** The picture on show is this far into the stream. @param {number} offset  seconds */
-  go(offset) {
+  /**
+   * The picture on show is this far into the stream.
+   * @param {number} offset  seconds
+   * @param {number} [behind]  how far that is behind what is live, seconds: until there, messages can be known by now
+   */
+  go(offset, behind = Infinity) {
     this.#wanted = offset;
+    this.#behind = behind;
     void this.#load();
   }
 
-  /** Those that had been written before. */
-  get shown() {
-    const end = this.#messages.findIndex(({ offset_seconds }) => offset_seconds >= this.#wanted);
-    const all = end < 0 ? this.#messages : this.#messages.slice(0, end);
-    return all.slice(-MOST);
+  /** Those that had been written before, with those known otherwise. @param {Message[]} [others]  in order */
+  shown(others = []) {
+    return this.#all(others).filter(({ offset_seconds }) => offset_seconds < this.#wanted).slice(-MOST);
+  }
+
+  /** How many of these, and of those loaded, came later. @param {Message[]} others */
+  newer(others) {
+    return this.#all(others).filter(({ offset_seconds }) => offset_seconds >= this.#wanted).length;
+  }
+
+  /** In order. @param {Message[]} others */
+  #all(others) {
+    if (others.length === 0) return this.#messages;
+    // What is known otherwise is newer: a deleted message is deleted there.
+    const byId = new Map([...this.#messages, ...others].map((message) => [message.id, message]));
+    return [...byId.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
   get #isNear() {
-    return this.#wanted >= this.#from && (this.#cursor !== null || this.#until === Infinity);
+    return this.#wanted >= this.#from && (this.#cursor !== null || this.#wanted <= this.#until);
   }
 
   async #load() {
@@ -80,14 +97,16 @@ export class InStep {
       // A person who drags the handle has moved on before the answer comes.
       for (;;) {
         const jumped = !this.#isNear || this.#wanted > this.#until + BEFORE;
-        if (!jumped && this.#wanted + AHEAD <= this.#until) break;
+        if (!jumped && (this.#cursor === null || this.#wanted + AHEAD <= this.#until)) break;
+        // The last page of a stream that is live ends at what is live now.
+        const end = this.#wanted + Math.max(this.#behind - 1, 1);
         const from = jumped ? Math.max(0, this.#wanted - BEFORE) : this.#from;
         /** @type {List<Message>} */
         const page = await api.get(this.#path, { query: { from, limit: PAGE, cursor: jumped ? null : this.#cursor } });
         this.#messages = (jumped ? page.items : [...this.#messages, ...page.items]).slice(-2 * MOST - PAGE);
         this.#from = this.#messages.length > 2 * MOST ? this.#messages[0]?.offset_seconds ?? from : from;
         this.#cursor = page.next_cursor;
-        this.#until = page.next_cursor === null ? Infinity : page.items.at(-1)?.offset_seconds ?? Infinity;
+        this.#until = page.next_cursor === null ? end : page.items.at(-1)?.offset_seconds ?? Infinity;
         this.#onNews();
       }
     } catch (error) {

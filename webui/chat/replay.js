@@ -30,22 +30,36 @@ function AllLines({ stream }) {
     </div></div>`;
 }
 
-/** @param {{ stream: Stream, recording: RecordingDetails, position: Signal<number> }} props */
-function LinesInStep({ stream, recording, position }) {
+/**
+ * @param {object} props
+ * @param {Stream} props.stream
+ * @param {RecordingDetails | null} props.recording  null: its timeline is not known yet
+ * @param {Signal<number>} props.position
+ * @param {number} [props.behind]  how far behind what is live, seconds
+ * @param {Message[]} [props.others]  messages that are known otherwise, in order
+ * @param {(count: number) => void} [props.onNewer]  told how many messages came later
+ */
+export function LinesInStep({ stream, recording, position, behind, others, onNewer }) {
   const shown = useSignal(/** @type {Message[]} */ ([]));
   const box = useRef(/** @type {HTMLElement | null} */ (null));
   const isAtEnd = useSignal(true);
+  const known = useRef({ others, onNewer });
+  known.current = { others, onNewer };
+  const timeline = recording?.timeline ?? [];
+  const show = useMemo(() => (/** @type {InStep} */ from) => {
+    const now = from.shown(known.current.others);
+    // The same lines need not be drawn again with every picture.
+    if (now.length !== shown.peek().length || now.some((one, index) => one.id !== shown.peek()[index]?.id || one.deleted !== shown.peek()[index]?.deleted)) shown.value = now;
+    known.current.onNewer?.(from.newer(known.current.others ?? []));
+  }, []);
   const inStep = useMemo(() => {
-    const own = new InStep(stream.id, () => {
-      const now = own.shown;
-      // The same lines need not be drawn again with every picture.
-      if (now.length !== shown.peek().length || now.at(-1)?.id !== shown.peek().at(-1)?.id || now[0]?.id !== shown.peek()[0]?.id) shown.value = now;
-    });
+    const own = new InStep(stream.id, () => show(own));
     return own;
   }, [stream.id]);
   // A message that was written within a second belongs to it.
   const second = Math.floor(position.value) + 1;
-  useEffect(() => inStep.go(offsetAt(recording.timeline, second)), [inStep, recording, second]);
+  useEffect(() => inStep.go(offsetAt(timeline, second), behind), [inStep, recording, second]);
+  useEffect(() => show(inStep), [inStep, others]);
   const toEnd = () => box.current?.scrollTo(0, box.current.scrollHeight);
   useLayoutEffect(() => {
     if (isAtEnd.peek()) toEnd();
@@ -58,7 +72,7 @@ function LinesInStep({ stream, recording, position }) {
       <div ref=${box} class="chat-box" tabindex="0" role="log" aria-label="Messages" onScroll=${onScroll}>
         ${shown.value.length === 0 && html`<p class="chat-empty">Messages appear here as the recording plays.</p>`}
         ${shown.value.map((message) => html`<${Line} key=${message.id} withTime
-          message=${{ ...message, offset_seconds: positionAt(recording.timeline, message.offset_seconds) }} />`)}
+          message=${{ ...message, offset_seconds: positionAt(timeline, message.offset_seconds) }} />`)}
       </div>
       ${!isAtEnd.value && html`<button class="button to-end" type="button" onClick=${toEnd}>Newest messages</button>`}
     </div>`;

@@ -8,7 +8,7 @@ import { sentence } from "../site/api.js";
 /** @import { ChatRules, Message, UserRef } from "../types.js" */
 
 /** Messages kept on the page. */
-const KEPT = 300;
+export const KEPT = 300;
 /** Milliseconds before it connects again, at first and at most. */
 const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 15_000;

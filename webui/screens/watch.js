@@ -47,6 +47,9 @@ export function Screen({ params: [id = ""] }) {
   /** What is played of a recording, and where. */
   const recording = useSignal(/** @type {RecordingDetails | null} */ (null));
   const position = useSignal(0);
+  /** Where a live stream is played from instead, seconds; null: live. */
+  const rewound = useSignal(/** @type {number | null} */ (null));
+  const growing = useGrowing(id, stream.value, rewound.value !== null);
 
   const load = async (/** @type {AbortSignal} */ signal) => {
     try {
@@ -80,13 +83,32 @@ export function Screen({ params: [id = ""] }) {
   const ended = () => void load(new AbortController().signal).catch(() => {});
   return html`
     <div class="watch">
-      <div class="watch-stage"><${Screening} stream=${now} isAway=${isAway.value} recording=${recording} position=${position} change=${change} /></div>
+      <div class="watch-stage"><${Screening} stream=${now} isAway=${isAway.value} recording=${recording} position=${position} rewound=${rewound} change=${change} /></div>
       <div class="watch-top"><${Top} stream=${now} change=${change} reload=${ended} /></div>
       <div class="watch-chat">${isOnAir(now)
-        ? html`<${Chat} stream=${now} onReactions=${change} onEnded=${ended} />`
+        ? html`<${Chat} stream=${now} onReactions=${change} onEnded=${ended}
+            rewound=${rewound.value !== null && now.recording ? { recording: growing.details, position, duration: growing.duration, onLive: () => (rewound.value = null) } : null} />`
         : html`<${Replay} key=${recording.value ? "step" : "all"} stream=${now} recording=${recording.value} position=${position} />`}</div>
       <div class="watch-about"><${About} stream=${now} /></div>
     </div>`;
+}
+
+/**
+ * The recording of a live stream: how long it is by now, and, when it is played, where its time and the stream's part.
+ * @param {string} id
+ * @param {Stream | null} stream
+ * @param {boolean} isPlayed
+ */
+function useGrowing(id, stream, isPlayed) {
+  const details = useSignal(/** @type {RecordingDetails | null} */ (null));
+  useEffect(() => {
+    details.value = null;
+    if (isPlayed) api.get(`/recordings/${id}`).then((answer) => (details.value = answer)).catch(() => {});
+  }, [id, isPlayed]);
+  // The daemon is asked now and then; in between the recording grows by itself.
+  const told = useRef({ stream, at: 0 });
+  if (told.current.stream !== stream) told.current = { stream, at: performance.now() };
+  return { details: details.value, duration: () => (stream?.recording?.duration_seconds ?? 0) + (performance.now() - told.current.at) / 1000 };
 }
 
 /** @param {{ problem: Problem }} props */
@@ -106,10 +128,10 @@ function Refused({ problem }) {
  * @param {boolean} props.isAway
  * @param {Signal<RecordingDetails | null>} props.recording
  * @param {Signal<number>} props.position
+ * @param {Signal<number | null>} props.rewound
  * @param {(news: Partial<Stream>) => void} props.change
  */
-function Screening({ stream, isAway, recording, position, change }) {
-  const rewound = useSignal(/** @type {number | null} */ (null));
+function Screening({ stream, isAway, recording, position, rewound, change }) {
   const seek = useSignal(/** @type {((at: number) => void) | null} */ (null));
   const latency = useSignal(/** @type {number | null} */ (null));
   const detail = useSignal("");

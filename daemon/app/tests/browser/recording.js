@@ -233,10 +233,22 @@ async function watchLive() {
   // Until there is enough to go back to.
   await page.waitForFunction(() => Number(document.querySelector(".timeline input").max) >= 14);
   await step("a live stream that is recorded has a time line");
+  await page.getByLabel("Write a message").fill("Look at her");
+  await page.keyboard.press("Enter");
+  await said("Look at her").waitFor();
   await page.getByLabel("Position").fill("2");
   await shows(2, 6);
+  await page.getByText("1 newer message.").waitFor();
+  assert.equal(await said("Look at her").count(), 0, "not said yet");
   await page.waitForFunction(() => !document.querySelector("video").paused);
   await step("it goes back to its beginning");
+  // Where the message was written, the chat has it, though the stream goes on.
+  await page.waitForFunction(() => Number(document.querySelector(".timeline input").max) >= 24);
+  await page.getByLabel("Position").fill("22");
+  await said("Look at her").waitFor();
+  await page.getByText("No newer messages.").waitFor();
+  await button("Back to live").click();
+  await page.getByLabel("Write a message").waitFor();
   await page.getByLabel("Position").fill("8");
   await shows(8, 12);
   const before = Date.now();
