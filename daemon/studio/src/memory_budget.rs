@@ -2,10 +2,10 @@
 //! each of them.
 //!
 //! The budget is divided once: connections may have a quarter, segments that only slow viewers still hold an eighth,
-//! streams the rest. Streams divide theirs evenly, beyond the least that each needs. A share that shrinks because
-//! another stream has started takes effect with the next picture or segment: the ring overtakes its slowest reader, the
-//! window drops its oldest segments. A stream that cannot get its least is refused with an explanation, and so is a
-//! connection (503).
+//! streams the rest. Streams divide theirs evenly, beyond the least that each needs; the least of a recorded stream
+//! includes some seconds for the fragment that is being built. A share that shrinks because another stream has started
+//! takes effect with the next picture or segment: the ring overtakes its slowest reader, the window drops its oldest
+//! segments. A stream that cannot get its least is refused with an explanation, and so is a connection (503).
 //!
 //! Not counted are the program itself, encoders and the heap of handlers: [`limit`] leaves a margin for them.
 //!
@@ -26,6 +26,13 @@ const RING_MOST: u64 = 8 << 20;
 /// The divisor for the ring's part of a stream's share; the rest belongs to its window.
 const RING_PART: u64 = 4;
 
+/// What a recorder holds at most, in seconds of the stream's bitrate: a fragment of a second three times (as it came, as it is written, and as
+/// its buffers grow), and half as much again because bitrates vary.
+const RECORDER_SECONDS: f64 = 4.5;
+/// However low the bitrate.
+const RECORDER_LEAST: u64 = 512 << 10;
+/// Of a stream that nobody has admitted.
+const USUAL_RECORDER: u64 = 6 << 20;
 /// Least share of a stream, however low its bitrate.
 const STREAM_LEAST: u64 = 2 << 20;
 
@@ -40,11 +47,14 @@ pub enum Part {
     Retired,
     /// Open connections.
     Connections,
+    /// Fragments of recordings in the making.
+    Recorders,
 }
 
 impl Part {
     /// All uses.
-    pub const ALL: [Self; 4] = [Self::Rings, Self::Windows, Self::Retired, Self::Connections];
+    pub const ALL: [Self; 5] =
+        [Self::Rings, Self::Windows, Self::Retired, Self::Connections, Self::Recorders];
 
     /// The name in `/metrics`.
     pub const fn name(self) -> &'static str {
@@ -53,6 +63,7 @@ impl Part {
             Self::Windows => "windows",
             Self::Retired => "retired_segments",
             Self::Connections => "connections",
+            Self::Recorders => "recorders",
         }
     }
 }
@@ -146,8 +157,20 @@ impl MemoryBudget {
         (segments as u64 / (RING_PART - 1) * RING_PART).max(STREAM_LEAST)
     }
 
+    /// What recording a stream needs.
+    pub fn of_recorder(bitrate_kbps: u32) -> u64 {
+        let bytes = f64::from(bitrate_kbps) * 125.0 * RECORDER_SECONDS;
+        (bytes as u64).max(RECORDER_LEAST)
+    }
+
     /// A share for one more stream, which needs `least` bytes.
     pub fn admit_stream(&self, least: u64) -> Result<StreamShare, NoMemory> {
+        self.admit_recorded(least, 0)
+    }
+
+    /// The same for a stream whose recorder needs `recorder` bytes beside.
+    pub fn admit_recorded(&self, least: u64, recorder: u64) -> Result<StreamShare, NoMemory> {
+        let least = least + recorder;
         let mut streams = self.streams();
         let free = self.for_streams().saturating_sub(streams.least);
         if least > free {
@@ -155,7 +178,7 @@ impl MemoryBudget {
         }
         streams.count += 1;
         streams.least += least;
-        Ok(StreamShare(Arc::new(Admitted { budget: self.clone(), least })))
+        Ok(StreamShare(Arc::new(Admitted { budget: self.clone(), least, recorder })))
     }
 
     /// Counts `bytes` as long as the result is held.
@@ -178,6 +201,8 @@ pub struct StreamShare(Arc<Admitted>);
 struct Admitted {
     budget: MemoryBudget,
     least: u64,
+    /// The part of `least` that is the recorder's.
+    recorder: u64,
 }
 
 impl Drop for Admitted {
@@ -195,20 +220,25 @@ impl fmt::Debug for StreamShare {
 }
 
 impl StreamShare {
-    /// A share of its own budget, for a stream that was not admitted: 8 MiB for its ring.
+    /// A share of its own budget, for a stream that was not admitted: 8 MiB for its ring, 6 MiB for its recorder.
     pub fn usual() -> Self {
-        let budget = MemoryBudget::of(RING_MOST * RING_PART * 8 / 5);
+        let budget = MemoryBudget::of((RING_MOST * RING_PART + USUAL_RECORDER) * 8 / 5);
         let streams = Streams { count: 1, least: 0 };
         *budget.streams() = streams;
-        Self(Arc::new(Admitted { budget, least: 0 }))
+        Self(Arc::new(Admitted { budget, least: 0, recorder: USUAL_RECORDER }))
     }
 
-    /// The bytes that the stream may hold now. The number changes as streams come and go.
+    /// The bytes that the stream may hold now, without its recorder. The number changes as streams come and go.
     fn bytes(&self) -> u64 {
         let budget = &self.0.budget;
         let streams = budget.streams();
         let beyond = budget.for_streams().saturating_sub(streams.least);
-        self.0.least + beyond / streams.count.max(1)
+        (self.0.least + beyond / streams.count.max(1)).saturating_sub(self.0.recorder)
+    }
+
+    /// Bytes that the stream's recorder may hold.
+    pub fn recorder_bytes(&self) -> usize {
+        usize::try_from(self.0.recorder.max(RECORDER_LEAST)).unwrap_or(usize::MAX)
     }
 
     /// Bytes that the stream's ring may hold now.
@@ -310,9 +340,9 @@ mod tests {
         let ring = budget.hold(Part::Rings, 5);
         segment.set(2);
         segment.move_to(Part::Retired);
-        assert_eq!(Part::ALL.map(|part| budget.used(part)), [5, 0, 2, 0]);
+        assert_eq!(Part::ALL.map(|part| budget.used(part)), [5, 0, 2, 0, 0]);
         drop((segment, ring));
-        assert_eq!(Part::ALL.map(|part| budget.used(part)), [0; 4]);
+        assert_eq!(Part::ALL.map(|part| budget.used(part)), [0; 5]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -208,9 +208,10 @@ impl FragmentBuilder {
 }
 
 impl Track {
-    /// Takes the gathered samples, whose data begin at `data_at` of the fragment. The allocation for data is kept.
+    /// Takes the gathered samples, whose data begin at `data_at` of the fragment. The allocation for data is freed: a recorder needs
+    /// it for a moment each second.
     fn take_run(&mut self, data_at: u32) -> Run {
-        self.data.clear();
+        self.data = Vec::new();
         Run { decode_time: self.decode_time, data_at, samples: std::mem::take(&mut self.samples) }
     }
 }

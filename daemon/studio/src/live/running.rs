@@ -86,7 +86,8 @@ impl Running {
         let (hls, reader) = hls::spawn(broadcast, cuts, shared.clock.clone(), shared.hls_metrics.clone())?;
         let recorder = if programme.is_recorded {
             let stream = programme.stream;
-            let about = recorder::About { stream, cuts, offset_ms: offset_of(shared, stream) };
+            let (offset_ms, share) = (offset_of(shared, stream), broadcast.share());
+            let about = recorder::About { stream, cuts, offset_ms, share };
             Some(recorder::spawn(broadcast, &shared.settings.recordings, about, shared.clock.clone())?)
         } else {
             None

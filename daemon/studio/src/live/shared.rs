@@ -65,9 +65,12 @@ impl Shared {
         &self,
         keyframe_interval: Duration,
         mode: &VideoMode,
+        is_recorded: bool,
     ) -> Result<StreamShare, NoMemory> {
         let target = self.settings.segment.max(keyframe_interval);
-        self.settings.memory.admit_stream(MemoryBudget::least_of_stream(mode.bitrate_kbps, target))
+        let least = MemoryBudget::least_of_stream(mode.bitrate_kbps, target);
+        let recorder = if is_recorded { MemoryBudget::of_recorder(mode.bitrate_kbps) } else { 0 };
+        self.settings.memory.admit_recorded(least, recorder)
     }
 
     /// True if the appliance's own stream has this origin; it makes room for a person's.

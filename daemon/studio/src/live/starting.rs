@@ -99,7 +99,7 @@ pub(super) async fn for_a_person(
         camera.ability(shared.hardware.clone(), LOOKING).await?.check(&new.mode)?;
         Source::Camera(camera.clone())
     };
-    let share = match shared.admit(source.keyframe_interval(), &new.mode) {
+    let share = match shared.admit(source.keyframe_interval(), &new.mode, new.record) {
         Ok(share) => Some(share),
         Err(_) if shared.is_the_appliances(&Origin::named(&new.camera)) => None,
         Err(error) => return Err(error.into()),
@@ -111,7 +111,7 @@ pub(super) async fn for_a_person(
 /// A stream of the first camera in its configured mode, for the owner; before there is one, for the appliance itself.
 pub(super) async fn as_usual(shared: &Shared, camera: &LiveCamera) -> Result<Programme, LiveError> {
     let mode = camera.usual_mode();
-    let share = Some(shared.admit(camera.keyframe_interval(), &mode)?);
+    let share = Some(shared.admit(camera.keyframe_interval(), &mode, false)?);
     let (owner, title) = shared.store(|store| Ok((first_owner(store)?, store.settings()?.site_name))).await?;
     let Some(owner) = owner else {
         return Ok(Programme {

@@ -355,7 +355,7 @@ impl Studio {
     fn put_on_air(&mut self, mut programme: Programme, source: Source) -> Result<(), LiveError> {
         let share = match programme.share.take() {
             Some(share) => share,
-            None => self.shared.admit(source.keyframe_interval(), &programme.mode)?,
+            None => self.shared.admit(source.keyframe_interval(), &programme.mode, programme.is_recorded)?,
         };
         let running = Running::start(&self.shared, &programme, share, source)?;
         let (stop, stopped) = oneshot::channel();
@@ -465,7 +465,7 @@ impl Studio {
         let id = facts.id;
         let resumable = resumable.and_then(|camera| {
             let source = Source::Camera(camera);
-            let share = self.shared.admit(source.keyframe_interval(), &details.mode);
+            let share = self.shared.admit(source.keyframe_interval(), &details.mode, details.record);
             let share = share
                 .inspect_err(|error| tracing::error!(stream = %id, "cannot go on with a stream: {error}"));
             Some((source, share.ok()?))

@@ -34,15 +34,28 @@ impl Piece {
         &self.pictures[0].format
     }
 
+    /// Of all its samples.
+    pub(super) fn bytes(&self) -> usize {
+        let pictures: usize = self.pictures.iter().map(|unit| unit.data.len()).sum();
+        pictures + self.sound.iter().map(|frame| frame.data.len()).sum::<usize>()
+    }
+
     /// Of its sound, where it has any.
     pub(super) fn audio(&self) -> Option<AudioFormat> {
         self.sound.last().map(|frame| *frame.format)
     }
 
-    /// Its pictures, each with the time until the next one.
-    pub(super) fn timed(&self) -> impl Iterator<Item = (&AccessUnit, MediaDuration)> {
+    /// Its pictures, each with the time until the next one, and its sound. Each is let go once it is taken.
+    pub(super) fn into_timed(
+        self,
+    ) -> (impl Iterator<Item = (AccessUnit, MediaDuration)>, impl Iterator<Item = AudioFrame>) {
         let next = self.pictures.iter().skip(1).map(|unit| unit.times.dts).chain([self.end]);
-        self.pictures.iter().zip(next).map(|(unit, next)| (unit, next - unit.times.dts))
+        let next: Vec<_> = next.collect();
+        let timed = self.pictures.into_iter().zip(next).map(|(unit, next)| {
+            let lasts = next - unit.times.dts;
+            (unit, lasts)
+        });
+        (timed, self.sound.into_iter())
     }
 }
 
@@ -52,15 +65,24 @@ pub(super) struct Packer {
     cutter: Cutter,
     format: Option<Arc<VideoFormat>>,
     current: Option<Piece>,
+    /// Bytes of the current piece.
+    gathered: usize,
+    /// A piece of so many bytes is cut before its time: memory is bounded at any bitrate. One picture is never cut.
+    most: usize,
     /// Pictures are missing before the next piece.
     has_lost: bool,
 }
 
 impl Packer {
-    /// `target_duration` in seconds, as HLS announces it.
-    pub(super) fn new(segment: Duration, target_duration: u64) -> Self {
+    /// `target_duration` in seconds, as HLS announces it; a piece has at most about `most` bytes.
+    pub(super) fn new(segment: Duration, target_duration: u64, most: usize) -> Self {
         let config = CutterConfig { segment, target_duration, part: FRAGMENT };
-        Self { cutter: Cutter::new(config), format: None, current: None, has_lost: false }
+        Self { cutter: Cutter::new(config), format: None, current: None, gathered: 0, most, has_lost: false }
+    }
+
+    /// Bytes that are gathered.
+    pub(super) const fn bytes(&self) -> usize {
+        self.gathered
     }
 
     /// Takes the next picture or frame of sound; gives the piece that ends before it. Sound before the first picture is let go.
@@ -68,7 +90,12 @@ impl Packer {
         match sample {
             Sample::Video(unit) => self.push_picture(unit),
             Sample::Audio(frame) => {
-                self.current.as_mut()?.sound.push(frame.clone());
+                let current = self.current.as_mut()?;
+                // Sound goes on where a camera hangs: without pictures it is not kept for ever.
+                if self.gathered + frame.data.len() <= self.most {
+                    current.sound.push(frame.clone());
+                    self.gathered += frame.data.len();
+                }
                 None
             }
         }
@@ -84,10 +111,12 @@ impl Packer {
             self.cutter.push(Picture { dts, is_entry: unit.is_entry(), epoch: unit.epoch, format_changed });
         let (begins_segment, is_independent, is_seam) = match place {
             Place::Nowhere => return self.end(None),
-            Place::SamePart => {
+            Place::SamePart if self.gathered + unit.data.len() <= self.most => {
                 self.current.as_mut()?.pictures.push(unit.clone());
+                self.gathered += unit.data.len();
                 return None;
             }
+            Place::SamePart => (false, unit.is_entry(), false),
             Place::NewPart { independent } => (false, independent, false),
             Place::NewSegment { discontinuity, independent } => (true, independent, discontinuity),
         };
@@ -98,6 +127,7 @@ impl Packer {
             (false, false) => Break::None,
         };
         let (pictures, sound) = (vec![unit.clone()], Vec::new());
+        self.gathered = unit.data.len();
         self.current = Some(Piece { pictures, sound, end: dts, begins_segment, is_independent, before });
         whole
     }
@@ -117,6 +147,7 @@ impl Packer {
 
     /// Ends the current piece at the next picture, or as long after its last as that is after the one before it.
     fn end(&mut self, next: Option<MediaTime>) -> Option<Piece> {
+        self.gathered = 0;
         let mut piece = self.current.take()?;
         let [.., last] = &piece.pictures[..] else { return None };
         let last = last.times.dts;
@@ -139,7 +170,25 @@ mod tests {
     }
 
     fn packer() -> Packer {
-        Packer::new(Duration::from_secs(2), 2)
+        Packer::new(Duration::from_secs(2), 2, 1 << 20)
+    }
+
+    #[test]
+    fn a_piece_is_cut_before_its_time_where_the_bitrate_is_too_high_and_none_is_missing() {
+        let mut packer = Packer::new(Duration::from_secs(2), 2, 3500);
+        let mut pieces = packed(&mut packer, 0..100);
+        assert!(packer.bytes() <= 3500);
+        pieces.extend(packer.finish());
+        assert_eq!(pieces.iter().map(|piece| piece.pictures.len()).sum::<usize>(), 100);
+        assert!(pieces.iter().all(|piece| piece.pictures.len() <= 3), "{pieces:?}");
+        assert!(pieces.iter().all(|piece| piece.before == Break::None));
+        let begins_with_entry = |piece: &Piece| piece.pictures[0].is_entry();
+        assert!(pieces.iter().all(|piece| piece.is_independent == begins_with_entry(piece)));
+        assert_eq!(pieces.iter().filter(|piece| piece.begins_segment).count(), 7, "as without a limit");
+        assert_eq!(pieces[..33].iter().map(ticks).sum::<i64>(), pieces[33].pictures[0].times.dts.ticks());
+        // One picture is a piece, however large.
+        let mut packer = Packer::new(Duration::from_secs(2), 2, 1);
+        assert_eq!(packed(&mut packer, 0..10).len(), 9);
     }
 
     fn ticks(piece: &Piece) -> i64 {

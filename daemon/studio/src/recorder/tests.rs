@@ -7,6 +7,7 @@ use crate::clock::{Clock, HandClock};
 use crate::config;
 use crate::faults::Faults;
 use crate::hls::HlsSettings;
+use crate::memory_budget::{MemoryBudget, Part as MemoryPart, StreamShare};
 use perch_media::recording::index::Reader;
 use perch_media::recording::{Break, Fragment};
 use perch_store::{
@@ -76,10 +77,15 @@ impl House {
     }
 
     fn record(&self, stream: StreamId) -> Live<'_> {
+        self.record_within(stream, StreamShare::usual())
+    }
+
+    fn record_within(&self, stream: StreamId, share: StreamShare) -> Live<'_> {
         let (publisher, broadcast) = broadcast::channel();
         let second = Duration::from_secs(1);
         let cuts = HlsSettings { segment: second * 2, window: second * 60, keyframe_interval: second * 2 };
-        let about = About { stream, cuts, offset_ms: Box::new(|at| at.as_millis() as u64) };
+        broadcast.keep_within(share.clone());
+        let about = About { stream, cuts, offset_ms: Box::new(|at| at.as_millis() as u64), share };
         let writing = writing::Writing::new(self.recordings.clone(), about, self.clock.clone());
         let task = tokio::spawn(writing.run(broadcast.subscribe(writing::WANT)));
         Live { house: self, stream, publisher, task }
@@ -544,4 +550,40 @@ async fn what_people_deleted_goes_first_when_room_is_needed_and_with_its_stream(
     house.store.delete_stream(stream).unwrap();
     house.recordings.remove_what_is_deleted().unwrap();
     assert_eq!(house.listed(), Vec::<PathBuf>::new(), "a stream that is deleted takes its recording along");
+}
+
+/// At ten times the bitrate that their streams were admitted with.
+#[tokio::test(start_paused = true)]
+async fn fragments_of_sixteen_recordings_keep_to_the_memory_that_was_set_aside() {
+    const RECORDER: u64 = 512 << 10;
+    let (house, budget) = (house(), MemoryBudget::of(64 << 20));
+    assert_eq!(MemoryBudget::of_recorder(500), RECORDER);
+    let streams: Vec<_> = (0..16).map(|number| house.stream(&number.to_string())).collect();
+    let mut live: Vec<_> = streams
+        .iter()
+        .map(|stream| house.record_within(*stream, budget.admit_recorded(1 << 20, RECORDER).unwrap()))
+        .collect();
+    let mut most = 0;
+    for tenth in 0..50 {
+        for one in &mut live {
+            let unit = access_unit(tenth * 9000, tenth % 10 == 0, 60_000);
+            one.publisher.publish([unit], house.clock.monotonic());
+        }
+        house.clock.turn(Duration::from_millis(100));
+        tokio::task::yield_now().await;
+        most = most.max(budget.used(MemoryPart::Recorders));
+    }
+    assert!(most > 16 * 60_000 && most <= 16 * RECORDER / 3, "{most}");
+    assert!(budget.used(MemoryPart::Rings) <= budget.bytes() / 8 * 5 - 16 * RECORDER);
+    for one in live {
+        one.end().await;
+    }
+    assert_eq!(budget.used(MemoryPart::Recorders), 0);
+    for stream in streams {
+        let fragments = house.fragments(stream).remove(0);
+        assert_eq!(fragments.iter().map(|fragment| fragment.video.samples.len()).sum::<usize>(), 50);
+        assert!(fragments.iter().all(|fragment| fragment.mark.before == Break::None));
+        // While it is written, a fragment is held three times.
+        assert!(fragments.iter().all(|fragment| u64::from(fragment.bytes) * 3 < RECORDER + 4096));
+    }
 }

@@ -11,6 +11,7 @@ use super::trouble::Trouble;
 use crate::broadcast::{Broadcast, Item, Published, Reader, Start, Want};
 use crate::clock::{Clock, wall};
 use crate::hls::HlsSettings;
+use crate::memory_budget::{Held, Part as MemoryPart, StreamShare};
 use perch_media::access_unit::VideoFormat;
 use perch_media::audio_format::AudioFormat;
 use perch_media::cmaf::{FragmentBuilder, init_segment};
@@ -35,6 +36,9 @@ const RETRY: Duration = Duration::from_secs(5);
 /// Room that is made at a time: some seconds of any stream.
 const ROOM: u64 = 16 << 20;
 
+/// A piece is held up to three times at once: as it came, as the builder copies it, whose buffer grows by doubling, and as it is written.
+const COPIES: usize = 3;
+
 /// Milliseconds into the stream at a monotonic time.
 pub(crate) type OffsetOf = Box<dyn Fn(Duration) -> u64 + Send>;
 
@@ -44,6 +48,8 @@ pub(crate) struct About {
     /// Segments begin as those of HLS do.
     pub(crate) cuts: HlsSettings,
     pub(crate) offset_ms: OffsetOf,
+    /// What it may hold in memory comes out of this.
+    pub(crate) share: StreamShare,
 }
 
 /// Starts recording a stream, on a thread of its own. It ends when the broadcast closes, after its file is closed; the receiver tells.
@@ -88,8 +94,8 @@ pub(super) struct Writing {
     last_offset_ms: u64,
     /// Of the sound that came last.
     audio: Option<AudioFormat>,
-    /// The fragment that is being written. Kept for its allocation.
-    bytes: Vec<u8>,
+    /// What it holds in memory.
+    held: Held,
     is_deleted: bool,
 }
 
@@ -104,7 +110,12 @@ impl Writing {
     pub(super) fn new(recordings: Recordings, about: About, clock: Arc<dyn Clock>) -> Self {
         Self {
             recordings,
-            packer: Packer::new(about.cuts.segment, about.cuts.target_duration()),
+            packer: Packer::new(
+                about.cuts.segment,
+                about.cuts.target_duration(),
+                about.share.recorder_bytes() / COPIES,
+            ),
+            held: about.share.hold(MemoryPart::Recorders, 0),
             about,
             recording: None,
             part: None,
@@ -117,7 +128,6 @@ impl Writing {
             room: 0,
             last_offset_ms: 0,
             audio: None,
-            bytes: Vec::new(),
             is_deleted: false,
         }
     }
@@ -165,6 +175,7 @@ impl Writing {
             }
         };
         self.keep(piece);
+        self.held.set(self.packer.bytes() as u64);
     }
 
     /// Writes a piece, or lets it go.
@@ -179,7 +190,7 @@ impl Writing {
             }
             return;
         }
-        match self.write(&piece) {
+        match self.write(piece) {
             Ok(()) => {
                 self.break_before = Break::None;
                 if self.in_trouble_since.take().is_some() {
@@ -194,7 +205,7 @@ impl Writing {
         }
     }
 
-    fn write(&mut self, piece: &Piece) -> Result<(), Trouble> {
+    fn write(&mut self, piece: Piece) -> Result<(), Trouble> {
         self.audio = piece.audio().or(self.audio);
         let longest = self.recordings.longest_part();
         let audio = self.audio;
@@ -210,19 +221,21 @@ impl Writing {
         if self.part.is_none() {
             self.open_part(piece.format(), longest)?;
         }
-        let mark = self.mark(piece);
+        let mark = self.mark(&piece);
         let Some(growing) = &mut self.part else { return Ok(()) };
-        for (unit, duration) in piece.timed() {
-            growing.builder.push_video(unit, duration);
+        self.held.set((self.packer.bytes() + COPIES * piece.bytes()) as u64);
+        let (pictures, sound) = piece.into_timed();
+        for (unit, duration) in pictures {
+            growing.builder.push_video(&unit, duration);
         }
-        for frame in &piece.sound {
-            growing.builder.push_audio(frame);
+        for frame in sound {
+            growing.builder.push_audio(&frame);
         }
-        self.bytes.clear();
-        let Some(fragment) = growing.builder.finish(mark, growing.part.end(), &mut self.bytes) else {
+        let mut bytes = Vec::new();
+        let Some(fragment) = growing.builder.finish(mark, growing.part.end(), &mut bytes) else {
             return Ok(());
         };
-        growing.part.append(&fragment, &self.bytes)?;
+        growing.part.append(&fragment, &bytes)?;
         self.room = self.room.saturating_sub(fragment.bytes.into());
         let (bytes, ticks) = self.before.unwrap_or_default();
         let growth = Growth {
