@@ -15,6 +15,8 @@ const HOURS: u32 = 10;
 const PICTURES: u32 = 30;
 /// Of a second of media, at 4 Mb/s.
 const SECOND: u32 = 500_000;
+/// Clients that take nothing; perchd has eight threads that may block.
+const SLOW_CLIENTS: usize = 12;
 /// What perchd may have resident, bytes: 40 MB, and what a debug build has more.
 const MOST_RESIDENT: u64 = 60 << 20;
 
@@ -79,10 +81,25 @@ fn ten_hours_are_played_clipped_and_downloaded_in_little_memory() {
         timed("a clip of ten seconds", &format!("{}?from=18000&to=18010", media("recording.mp4")), &[]);
     assert_eq!(clip.status, 200);
     assert!(clip.body.len() < 12 * SECOND as usize);
-    let first = timed("the first byte of the download", &media("recording.mp4"), &[("Range", "bytes=0-0")]);
+    let download = media("recording.mp4");
+    let first = timed("the first byte of the download", &download, &[("Range", "bytes=0-0")]);
     assert_eq!(first.status, 206);
+    timed("the first byte again", &download, &[("Range", "bytes=0-0")]);
+    timed("the last bytes of its head", &download, &[("Range", "bytes=4700000-4700999")]);
+    timed("a seek in it", &download, &[("Range", "bytes=9000000000-9000999999")]);
     let total: u64 = first.header("content-range").unwrap().rsplit('/').next().unwrap().parse().unwrap();
     assert!(total > length && total < length + length / 500, "{total} of {length}");
+    // More slow clients than there are threads that may block: each has got its answer's beginning, and none keeps a thread.
+    let slow: Vec<_> = (0..SLOW_CLIENTS)
+        .map(|_| {
+            let mut stream = daemon.begin("GET", &download, &[], b"");
+            stream.read_exact(&mut [0; 100]).unwrap();
+            stream
+        })
+        .collect();
+    timed("a playlist beside slow clients", &media("index.m3u8"), &[]);
+    println!("{} MiB resident with {} slow clients", daemon.resident_bytes() >> 20, slow.len());
+    drop(slow);
     // Four at once: each takes the head and 200 MB, more is more of the same.
     let most = std::thread::scope(|scope| {
         let streams = [0; 4].map(|_| daemon.begin("GET", &media("recording.mp4"), &[], b""));

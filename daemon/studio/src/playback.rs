@@ -5,10 +5,12 @@
 //! Must not be here: who may watch, HTTP, how a recording is written (`recorder`).
 
 mod download;
+mod plans;
 mod storyboard;
 
 use download::LONGEST_HEADER;
-pub use download::{Download, DownloadError};
+pub use download::{Download, DownloadError, DownloadHead};
+use plans::Plans;
 pub use storyboard::{Sheet, sheet};
 
 use crate::recorder::{PartFiles, RecordingFiles};
@@ -19,6 +21,7 @@ use perch_media::recording::playlist::{Bandwidth, Jump, Playlist};
 use perch_store::{StreamId, VideoMode};
 use std::fs::File;
 use std::io::{self, BufReader, Read as _};
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -30,6 +33,7 @@ const KEPT: usize = 4;
 pub struct Playback {
     /// The one that was asked for last is the last.
     opened: Mutex<Vec<(StreamId, Arc<Mutex<Opened>>)>>,
+    plans: Plans,
 }
 
 /// What there is of a recording now.
@@ -121,6 +125,17 @@ impl Playback {
     ) -> io::Result<Option<String>> {
         let duration = self.outline(stream, files)?.duration;
         storyboard::web_vtt(stream, files, duration, address)
+    }
+
+    /// The recording as one file; `clip` is a time of it, the whole without one. `until`: as it was when it had so many fragments.
+    pub fn download(
+        &self,
+        stream: StreamId,
+        files: &RecordingFiles,
+        clip: Option<Range<Duration>>,
+        until: Option<usize>,
+    ) -> Result<Download, DownloadError> {
+        Download::plan(&self.plans, stream, files, clip, until)
     }
 
     /// Opens a part by its number, from 1. `None`: there is none of this number.

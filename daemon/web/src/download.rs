@@ -1,18 +1,21 @@
 //! `/media/{stream}/recording.mp4`: a recording as one MP4 file, or the clip of it that `from` and `to` ask for, under a name that people understand
 //! (RFC 6266).
+//!
+//! Of a recording that grows it is what is whole by now. Its tag says how many fragments that is, so that whoever goes on with a download
+//! (`If-Range`) gets the rest of the same file, however long the recording is by then.
 
 use super::body::Body;
 use super::file_answer::{Asked, file_answer};
-use super::file_body::{Computed, Content, FileRange, Write};
+use super::file_body::{Compute, Computed, Content, FileRange};
 use super::problem::Problem;
 use super::state::State;
-use http::header::{ACCESS_CONTROL_EXPOSE_HEADERS, CONTENT_DISPOSITION};
-use http::{HeaderValue, Response};
+use http::header::{ACCESS_CONTROL_EXPOSE_HEADERS, CONTENT_DISPOSITION, IF_RANGE, RANGE};
+use http::{HeaderMap, HeaderValue, Response};
 use perch_site::recordings::{self, Playable};
-use perch_studio::playback::{Download, DownloadError};
+use perch_studio::playback::{Download, DownloadError, DownloadHead};
 use std::fmt::Write as _;
+use std::io;
 use std::ops::Range;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// A clip may end this late; no recording does.
@@ -24,29 +27,36 @@ pub(super) async fn answer(
     asked: &Asked<'_>,
     playable: &Playable,
 ) -> Result<Response<Body>, Problem> {
-    if playable.files.is_growing {
-        return Err(Problem::NotLive(
-            "this recording can be downloaded when the stream has ended".to_owned(),
-        ));
-    }
     let clip = clip_of(asked.query)?;
-    let wanted = clip.clone();
-    let planned =
-        recordings::read(&state.site, playable, move |_, files| match Download::plan(files, wanted) {
-            Ok(download) => Ok(Some(Arc::new(download))),
-            Err(DownloadError::Nothing) => Ok(None),
-            Err(DownloadError::Io(error)) => Err(error),
-        });
-    let download = planned
-        .await?
-        .ok_or_else(|| Problem::InvalidQuery("nothing was recorded at that time".to_owned()))?;
-    let length = download.bytes();
     let from_to = clip
         .as_ref()
         .map_or_else(String::new, |clip| format!("-{}-{}", clip.start.as_millis(), clip.end.as_millis()));
-    let tag = format!("\"{}-mp4-{length:x}{from_to}\"", asked.stream);
-    let mut response = file_answer(content(&download), length, &tag, asked.headers)?;
-    let name = file_name(&playable.stream.details.title, &playable.recording.name, clip.as_ref());
+    let tag_begins = format!("\"{}-mp4{from_to}-", asked.stream);
+    let (stream, wanted, begun) = (asked.stream, clip.clone(), begun(asked.headers, &tag_begins));
+    let planned = recordings::read(&state.site, playable, move |playback, files| {
+        let plan = |until| match playback.download(stream, files, wanted.clone(), until) {
+            Ok(download) => Ok(Some(download)),
+            Err(DownloadError::Nothing) => Ok(None),
+            Err(DownloadError::Io(error)) => Err(error),
+        };
+        let now = plan(None)?;
+        let Some(Begun { version, fragments }) = begun else { return Ok(now) };
+        if now.as_ref().is_none_or(|now| fragments >= now.fragments()) {
+            return Ok(now);
+        }
+        Ok(plan(Some(fragments))?.filter(|then| then.version() == version).or(now))
+    });
+    let is_growing = playable.files.is_growing;
+    let download = planned.await?.ok_or_else(|| {
+        if is_growing && clip.is_none() {
+            Problem::nothing_recorded_yet()
+        } else {
+            Problem::InvalidQuery("nothing was recorded at that time".to_owned())
+        }
+    })?;
+    let tag = format!("{tag_begins}{}\"", download.version());
+    let mut response = file_answer(content(&download), download.bytes(), &tag, asked.headers)?;
+    let name = file_name(&playable.stream.details.title, &playable.recording.name, clip.as_ref(), is_growing);
     let headers = response.headers_mut();
     headers.insert(CONTENT_DISPOSITION, attachment(&name));
     headers.insert(
@@ -56,10 +66,31 @@ pub(super) async fn answer(
     Ok(response)
 }
 
-fn content(download: &Arc<Download>) -> Vec<Content> {
-    let making = Arc::clone(download);
-    let write: Arc<Write> = Arc::new(move |mut out| making.write_head(&mut out));
-    let head = Computed { write, at: 0, length: download.head_bytes() };
+/// A download that was begun before.
+struct Begun {
+    version: String,
+    fragments: usize,
+}
+
+/// The download that a request goes on with, if its tag begins like this.
+fn begun(asked: &HeaderMap, tag_begins: &str) -> Option<Begun> {
+    let tag = asked.get(IF_RANGE).filter(|_| asked.contains_key(RANGE))?.to_str().ok()?;
+    let version = tag.strip_prefix(tag_begins)?.strip_suffix('"')?;
+    Some(Begun { version: version.to_owned(), fragments: version.split('-').next()?.parse().ok()? })
+}
+
+impl Compute for DownloadHead {
+    fn skip(&mut self, bytes: u64) {
+        self.skip(bytes);
+    }
+
+    fn read(&mut self, least: usize) -> io::Result<Vec<u8>> {
+        self.read(least)
+    }
+}
+
+fn content(download: &Download) -> Vec<Content> {
+    let head = Computed::new(download.head(), download.head_bytes());
     let media = download.media().map(|(file, Range { start, end })| {
         Content::File(FileRange { file, at: start, length: end - start })
     });
@@ -92,7 +123,7 @@ fn clip_of(query: &str) -> Result<Option<Range<Duration>>, Problem> {
 }
 
 /// `Nest box, 2026-11-28 07.30.mp4`. `name`: what the recording's files are called, which begins with its local date.
-fn file_name(title: &str, name: &str, clip: Option<&Range<Duration>>) -> String {
+fn file_name(title: &str, name: &str, clip: Option<&Range<Duration>>, is_growing: bool) -> String {
     // No file system takes these in a name.
     let safe: String = title
         .chars()
@@ -110,6 +141,8 @@ fn file_name(title: &str, name: &str, clip: Option<&Range<Duration>>) -> String 
         if *end < LATEST {
             let _ = write!(out, " to {}", clock(*end));
         }
+    } else if is_growing {
+        out.push_str(", so far");
     }
     out.push_str(".mp4");
     out
@@ -140,6 +173,7 @@ fn attachment(name: &str) -> HeaderValue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::HeaderName;
 
     fn seconds(from: f64, to: f64) -> Range<Duration> {
         Duration::from_secs_f64(from)..Duration::from_secs_f64(to)
@@ -162,12 +196,13 @@ mod tests {
     #[test]
     fn names_are_for_people_and_for_every_file_system() {
         let name = "2026-11-28 07.30 Nest box X3W4NM";
-        assert_eq!(file_name("Nest box", name, None), "Nest box, 2026-11-28 07.30.mp4");
+        assert_eq!(file_name("Nest box", name, None, false), "Nest box, 2026-11-28 07.30.mp4");
+        assert_eq!(file_name("Nest box", name, None, true), "Nest box, 2026-11-28 07.30, so far.mp4");
         assert_eq!(
-            file_name("Owls: \"day\" 2/3…", name, Some(&seconds(10.0, 3725.9))),
+            file_name("Owls: \"day\" 2/3…", name, Some(&seconds(10.0, 3725.9)), true),
             "Owls day 2 3…, 2026-11-28 07.30, clip from 0.00.10 to 1.02.05.mp4"
         );
-        assert_eq!(file_name("..", "x", None), "Recording.mp4");
+        assert_eq!(file_name("..", "x", None, false), "Recording.mp4");
     }
 
     #[test]
@@ -177,5 +212,23 @@ mod tests {
             said.to_str().unwrap(),
             "attachment; filename=\"Fr_hling, 100 _.mp4\"; filename*=UTF-8''Fr%C3%BChling%2C%20100%20%25.mp4"
         );
+    }
+
+    #[test]
+    fn a_download_goes_on_with_what_its_tag_names() {
+        let asked = |headers: &[(HeaderName, &'static str)]| {
+            let headers = headers.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value)));
+            begun(&headers.collect(), "\"X-mp4-").map(|begun| (begun.fragments, begun.version))
+        };
+        let range = (RANGE, "bytes=5-");
+        let known = (12, "12-ab-9f".to_owned());
+        assert_eq!(asked(&[range.clone(), (IF_RANGE, "\"X-mp4-12-ab-9f\"")]), Some(known));
+        for other in
+            ["\"Y-mp4-12-ab-9f\"", "\"X-mp4-x-ab\"", "W/\"X-mp4-12-ab-9f\"", "\"X-mp4-", "\"X-mp4-\""]
+        {
+            assert_eq!(asked(&[range.clone(), (IF_RANGE, other)]), None, "{other}");
+        }
+        assert_eq!(asked(&[(IF_RANGE, "\"X-mp4-12-ab-9f\"")]), None, "without a range it means nothing");
+        assert_eq!(asked(&[range]), None);
     }
 }

@@ -4,7 +4,7 @@
 
 use super::body::Body;
 use super::caching;
-use super::file_body::{Computed, Content, FileBody, FileRange};
+use super::file_body::{Content, FileBody, FileRange};
 use super::problem::Problem;
 use super::range::{self, Part};
 use http::header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_RANGE, RANGE};
@@ -64,7 +64,7 @@ fn range_of(content: Vec<Content>, skipped: u64, length: u64) -> Vec<Content> {
     let mut range = Vec::new();
     for content in content {
         let whole = match &content {
-            Content::Computed(computed) => computed.length,
+            Content::Computed(computed) => computed.length(),
             Content::File(range) => range.length,
         };
         let from = skip.min(whole);
@@ -73,9 +73,7 @@ fn range_of(content: Vec<Content>, skipped: u64, length: u64) -> Vec<Content> {
         left -= taken;
         if taken > 0 {
             range.push(match content {
-                Content::Computed(computed) => {
-                    Content::Computed(Computed { at: computed.at + from, length: taken, ..computed })
-                }
+                Content::Computed(computed) => Content::Computed(computed.range(from, taken)),
                 Content::File(file) => Content::File(FileRange { at: file.at + from, length: taken, ..file }),
             });
         }
@@ -85,24 +83,39 @@ fn range_of(content: Vec<Content>, skipped: u64, length: u64) -> Vec<Content> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::file_body::{Compute, Computed};
     use super::*;
     use std::fs::File;
+    use std::io;
     use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    /// Keeps what is left out.
+    struct Skipped(Arc<AtomicU64>);
+
+    impl Compute for Skipped {
+        fn skip(&mut self, bytes: u64) {
+            self.0.store(bytes, Ordering::Relaxed);
+        }
+
+        fn read(&mut self, _: usize) -> io::Result<Vec<u8>> {
+            Ok(Vec::new())
+        }
+    }
 
     #[test]
     fn a_range_goes_across_what_the_content_is_made_of() {
         let file = Arc::new(File::open("/dev/null").unwrap());
-        let content = || {
-            vec![
-                Content::Computed(Computed { write: Arc::new(|_| Ok(())), at: 0, length: 4 }),
+        let seen = |first, length| -> Vec<(u64, u64)> {
+            let skipped = Arc::new(AtomicU64::new(0));
+            let content = vec![
+                Content::Computed(Computed::new(Skipped(skipped.clone()), 4)),
                 Content::File(FileRange { file: file.clone(), at: 100, length: 50 }),
                 Content::File(FileRange { file: file.clone(), at: 7, length: 3 }),
-            ]
-        };
-        let seen = |first, length| -> Vec<(u64, u64)> {
-            let range = range_of(content(), first, length);
+            ];
+            let range = range_of(content, first, length);
             let seen = range.iter().map(|content| match content {
-                Content::Computed(computed) => (computed.at, computed.length),
+                Content::Computed(computed) => (skipped.load(Ordering::Relaxed), computed.length()),
                 Content::File(range) => (range.at, range.length),
             });
             seen.collect()

@@ -6,7 +6,7 @@
 //! sendfile blocks while the card is read, and the runtime's threads serve every viewer. So a piece of a file is only handed over when it is in
 //! the page cache; if it is not, a thread that may block reads it first.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
 use std::collections::VecDeque;
@@ -16,16 +16,12 @@ use std::os::unix::fs::FileExt as _;
 use std::pin::Pin;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 use std::task::{Context, Poll, ready};
-use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 /// Bytes of a file that are read ahead and handed over at once: a second of a stream, and little beside the memory of a small board.
 const PIECE: usize = 512 << 10;
 /// Read at once into the page cache.
 const READ: usize = 64 << 10;
-
-/// Of [`READ`] bytes that are computed ahead.
-const PIECES_AHEAD: usize = 2;
 
 /// As long as a piece, and never touched: it takes addresses, no memory.
 static PLACEHOLDER: LazyLock<&'static [u8]> = LazyLock::new(|| vec![0; PIECE].leak());
@@ -38,16 +34,50 @@ pub(super) enum Content {
     File(FileRange),
 }
 
-/// Writes bytes; the same ones each time. Blocks.
-pub(super) type Write = dyn Fn(&mut dyn io::Write) -> io::Result<()> + Send + Sync;
+/// Makes bytes, piece by piece.
+pub(super) trait Compute: Send {
+    /// Leaves out the next bytes.
+    fn skip(&mut self, bytes: u64);
 
-/// Bytes out of those that a function writes.
-#[derive(Clone)]
+    /// Makes the next piece: so many bytes or some more, fewer at the end. Blocks.
+    fn read(&mut self, least: usize) -> io::Result<Vec<u8>>;
+}
+
+/// Bytes that are computed when the connection has taken those before them: between two pieces a slow client keeps no thread.
 pub(super) struct Computed {
-    pub(super) write: Arc<Write>,
-    /// So many of them are left out at the beginning.
-    pub(super) at: u64,
-    pub(super) length: u64,
+    compute: Box<dyn Compute>,
+    length: u64,
+    /// Bytes of the next piece. The first one leaves as soon as there is anything.
+    piece: usize,
+}
+
+impl Computed {
+    /// The next `length` bytes of these.
+    pub(super) fn new(compute: impl Compute + 'static, length: u64) -> Self {
+        Self { compute: Box::new(compute), length, piece: 1 }
+    }
+
+    pub(super) const fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// So many bytes after the first `skipped`.
+    pub(super) fn range(mut self, skipped: u64, length: u64) -> Self {
+        self.compute.skip(skipped);
+        Self { length, ..self }
+    }
+
+    /// The next piece, and the rest. Blocks.
+    fn read(mut self) -> io::Result<(Bytes, Self)> {
+        let mut bytes = self.compute.read(self.piece)?;
+        bytes.truncate(usize::try_from(self.length).unwrap_or(usize::MAX));
+        if bytes.is_empty() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.length -= bytes.len() as u64;
+        self.piece = READ;
+        Ok((bytes.into(), self))
+    }
 }
 
 /// Bytes of a file.
@@ -96,14 +126,14 @@ pub(super) struct FileBody {
     remaining: u64,
     to_send: FilesToSend,
     reading: Option<JoinHandle<io::Result<FileRange>>>,
-    computing: Option<mpsc::Receiver<io::Result<Bytes>>>,
+    computing: Option<JoinHandle<io::Result<(Bytes, Computed)>>>,
 }
 
 impl FileBody {
     pub(super) fn new(content: impl IntoIterator<Item = Content>) -> Self {
         let content: VecDeque<_> = content.into_iter().collect();
         let length = |content: &Content| match content {
-            Content::Computed(computed) => computed.length,
+            Content::Computed(computed) => computed.length(),
             Content::File(range) => range.length,
         };
         let remaining = content.iter().map(length).sum();
@@ -152,21 +182,22 @@ impl hyper::body::Body for FileBody {
                 return Poll::Ready(Some(read.map(|piece| self.hand_over(piece))));
             }
             if let Some(computing) = &mut self.computing {
-                match ready!(computing.poll_recv(cx)) {
-                    Some(Ok(bytes)) => {
-                        self.remaining -= bytes.len() as u64;
-                        return Poll::Ready(Some(Ok(Frame::data(bytes))));
-                    }
-                    Some(Err(error)) => return Poll::Ready(Some(Err(error))),
-                    None => self.computing = None,
-                }
+                let computed = ready!(Pin::new(computing).poll(cx));
+                self.computing = None;
+                let computed = computed.map_err(io::Error::other).and_then(|computed| computed);
+                return Poll::Ready(Some(computed.map(|(bytes, rest)| {
+                    self.remaining -= bytes.len() as u64;
+                    self.content.push_front(Content::Computed(rest));
+                    Frame::data(bytes)
+                })));
             }
             match self.content.front() {
                 None => return Poll::Ready(None),
                 Some(Content::File(range)) if range.length == 0 => drop(self.content.pop_front()),
+                Some(Content::Computed(computed)) if computed.length == 0 => drop(self.content.pop_front()),
                 Some(Content::Computed(_)) => {
                     let Some(Content::Computed(computed)) = self.content.pop_front() else { continue };
-                    self.computing = Some(compute(computed));
+                    self.computing = Some(tokio::task::spawn_blocking(move || computed.read()));
                 }
                 Some(Content::File(_)) => {
                     let Some(piece) = self.next_piece() else { continue };
@@ -185,65 +216,6 @@ impl hyper::body::Body for FileBody {
 
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(self.remaining)
-    }
-}
-
-/// Has a thread that may block compute the bytes, a little ahead of what is sent.
-fn compute(computed: Computed) -> mpsc::Receiver<io::Result<Bytes>> {
-    let Computed { write, at, length } = computed;
-    let (pieces, computing) = mpsc::channel(PIECES_AHEAD);
-    tokio::task::spawn_blocking(move || {
-        let mut writer = Writer { pieces, piece: BytesMut::new(), skip: at, left: length };
-        let written = write(&mut writer).and_then(|()| writer.send());
-        let error = match written {
-            _ if writer.left == 0 => return,
-            Ok(()) => io::ErrorKind::UnexpectedEof.into(),
-            Err(error) => error,
-        };
-        // Nobody listens where the connection has gone.
-        let _ = writer.pieces.blocking_send(Err(error));
-    });
-    computing
-}
-
-/// Gathers bytes to pieces and gives them out, up to as many as are wanted.
-struct Writer {
-    pieces: mpsc::Sender<io::Result<Bytes>>,
-    piece: BytesMut,
-    skip: u64,
-    /// To be given out.
-    left: u64,
-}
-
-impl Writer {
-    fn send(&mut self) -> io::Result<()> {
-        let piece = self.piece.split().freeze();
-        if piece.is_empty() {
-            return Ok(());
-        }
-        self.left -= piece.len() as u64;
-        self.pieces.blocking_send(Ok(piece)).map_err(|_| io::ErrorKind::BrokenPipe.into())
-    }
-}
-
-impl io::Write for Writer {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let skipped = self.skip.min(bytes.len() as u64);
-        self.skip -= skipped;
-        let wanted = (self.left - self.piece.len() as u64).min(bytes.len() as u64 - skipped);
-        self.piece.extend_from_slice(&bytes[skipped as usize..(skipped + wanted) as usize]);
-        if self.piece.len() >= READ || self.piece.len() as u64 == self.left {
-            self.send()?;
-        }
-        if self.left == 0 {
-            // Enough: what would follow is not wanted.
-            return Err(io::ErrorKind::WriteZero.into());
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

@@ -129,6 +129,11 @@ impl Problem {
         Self::Field { field: field.into(), why: why.into() }
     }
 
+    /// A recording that has begun, and has nothing to be played yet.
+    pub(super) fn nothing_recorded_yet() -> Self {
+        Self::NotLive("nothing has been recorded yet".to_owned())
+    }
+
     /// An internal error: logged here, once, and not shown to the client.
     pub(super) fn internal(error: &dyn std::error::Error) -> Self {
         let chain: Vec<String> =

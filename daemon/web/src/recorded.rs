@@ -90,7 +90,7 @@ async fn media_playlist(
     let text = recordings::read(&state.site, playable, move |playback, files| {
         playback.playlist(stream, files, target, is_update)
     });
-    let text = text.await?.ok_or_else(nothing_yet)?;
+    let text = text.await?.ok_or_else(Problem::nothing_recorded_yet)?;
     Ok(playlist(text, playable.files.is_growing, asked.headers))
 }
 
@@ -103,12 +103,8 @@ async fn multivariant_playlist(
     let text = recordings::read(&state.site, playable, move |playback, files| {
         playback.multivariant(stream, files, MEDIA_PLAYLIST, mode)
     });
-    let text = text.await?.ok_or_else(nothing_yet)?;
+    let text = text.await?.ok_or_else(Problem::nothing_recorded_yet)?;
     Ok(playlist(text, playable.files.is_growing, asked.headers))
-}
-
-fn nothing_yet() -> Problem {
-    Problem::NotLive("nothing has been recorded yet".to_owned())
 }
 
 fn playlist(text: String, is_growing: bool, known: &HeaderMap) -> Response<Body> {

@@ -36,9 +36,7 @@ impl Recorded {
     /// The file, written where ffprobe finds it.
     fn write(&self, name: &str, clip: Option<Clip>) -> PathBuf {
         let plan = self.plan(clip).unwrap();
-        let mut file = Vec::new();
-        plan.write_head(self, &mut file).unwrap();
-        assert_eq!(file.len() as u64, plan.head_bytes());
+        let mut file = whole_head(&plan, self);
         for range in plan.media() {
             file.extend_from_slice(&self.files[range.part][range.from as usize..range.to as usize]);
         }
@@ -58,6 +56,30 @@ impl Fragments for Recorded {
             parts.flat_map(|(part, some)| some.iter().map(move |fragment| Ok((part, fragment.clone()))));
         Ok(all.collect::<Vec<_>>().into_iter())
     }
+}
+
+/// The head in one piece; checks that it comes out the same in small pieces, and from wherever it is begun.
+fn whole_head(plan: &Progressive, fragments: &impl Fragments) -> Vec<u8> {
+    let length = usize::try_from(plan.head_bytes()).unwrap();
+    let whole = plan.head(fragments).read(length + 1).unwrap();
+    assert_eq!(whole.len(), length);
+    let (mut head, mut pieces) = (plan.head(fragments), Vec::new());
+    loop {
+        let piece = head.read(1000).unwrap();
+        assert!(piece.len() >= 1000.min(length - pieces.len()));
+        if piece.is_empty() {
+            break;
+        }
+        pieces.extend(piece);
+    }
+    assert!(pieces == whole);
+    for from in (0..length).step_by(length / 7 + 1).chain([1, length - 16, length - 1, length]) {
+        let mut head = plan.head(fragments);
+        head.skip(from as u64);
+        let most = 100.min(length - from);
+        assert_eq!(head.read(100).unwrap()[..most], whole[from..from + most], "from {from}");
+    }
+    whole
 }
 
 fn duration(path: &Path) -> f64 {
@@ -187,9 +209,7 @@ impl Fragments for TenHours {
 fn ten_hours_and_20_gb_have_a_head_too() {
     let descriptions = Recorded::of(&[(&UNITS, &[])]).descriptions();
     let plan = Progressive::plan(descriptions.clone(), &TenHours, None).unwrap();
-    let mut head = Vec::new();
-    plan.write_head(&TenHours, &mut head).unwrap();
-    assert_eq!(head.len() as u64, plan.head_bytes());
+    let head = whole_head(&plan, &TenHours);
     assert_eq!(plan.bytes(), head.len() as u64 + 36_000 * 570_400);
     // The last chunk's offset, and the length of the `mdat`.
     let end = u64::from_be_bytes(head[head.len() - 24..head.len() - 16].try_into().unwrap());

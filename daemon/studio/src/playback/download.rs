@@ -1,12 +1,16 @@
 //! A recording, or a clip of it, as one progressive MP4 file: a head that is computed from the indexes, and after it the parts' own bytes.
+//!
+//! One that grows is what it is when it is asked for: only whole fragments are in its indexes, and what was written of a file is not written anew.
 
+use super::plans::{Plans, Request, Stamp};
 use crate::recorder::RecordingFiles;
 use perch_media::cmaf::Description;
 use perch_media::recording::index::{IndexError, Reader};
-use perch_media::recording::progressive::{Clip, Fragments, Progressive, ProgressiveError};
+use perch_media::recording::progressive::{Clip, Fragments, Head, Progressive, ProgressiveError};
 use perch_media::recording::{Fragment, VIDEO_TIMESCALE};
+use perch_store::StreamId;
 use std::fs::File;
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, BufReader, Read};
 use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
@@ -39,15 +43,23 @@ impl From<ProgressiveError> for DownloadError {
 /// A file that can be sent. It keeps the parts open: they may be renamed or deleted meanwhile.
 #[derive(Debug)]
 pub struct Download {
-    progressive: Progressive,
+    progressive: Arc<Progressive>,
     indexes: Indexes,
     media: Vec<Arc<File>>,
 }
 
 impl Download {
-    /// Plans the file; `clip` is a time of the recording, the whole without one. Blocks.
-    pub fn plan(files: &RecordingFiles, clip: Option<Range<Duration>>) -> Result<Self, DownloadError> {
-        let (mut indexes, mut media, mut heads) = (Vec::new(), Vec::new(), Vec::new());
+    /// Plans the file, unless `plans` has it; `clip` is a time of the recording, the whole without one. `until`: as it was when it had so many
+    /// fragments. Blocks.
+    pub(super) fn plan(
+        plans: &Plans,
+        stream: StreamId,
+        files: &RecordingFiles,
+        clip: Option<Range<Duration>>,
+        until: Option<usize>,
+    ) -> Result<Self, DownloadError> {
+        let (mut indexes, mut media, mut heads, mut stamps) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for part in &files.parts {
             let index = Arc::new(File::open(&part.index)?);
             let Ok(reader) = Reader::new(At::from(Arc::clone(&index))) else { continue };
@@ -56,14 +68,26 @@ impl Download {
             let mut head = vec![0; length as usize];
             file.read_exact_at(&mut head, 0)?;
             let Some(description) = Description::read(&head) else { continue };
+            stamps.push(Stamp::of(&index)?);
             heads.push(description);
             indexes.push(index);
             media.push(Arc::new(file));
         }
-        let indexes = Indexes(indexes);
+        let indexes = Indexes { files: indexes.into(), until: until.unwrap_or(usize::MAX) };
         let clip = clip.map(|Range { start, end }| Clip { from: ticks(start), to: ticks(end) });
-        let progressive = Progressive::plan(heads, &indexes, clip)?;
-        Ok(Self { progressive, indexes, media })
+        let request = Request { stream, clip, until, indexes: stamps };
+        let plan = || Progressive::plan(heads, &indexes, clip);
+        Ok(Self { progressive: plans.get_or_make(request, plan)?, indexes, media })
+    }
+
+    /// Fragments of the recording up to the file's end.
+    pub fn fragments(&self) -> usize {
+        self.progressive.fragments()
+    }
+
+    /// Names what is in the file: `<fragments>-<check sum>-<length>`.
+    pub fn version(&self) -> String {
+        format!("{}-{:x}-{:x}", self.fragments(), self.progressive.check_sum(), self.bytes())
     }
 
     /// Length of the file.
@@ -72,7 +96,7 @@ impl Download {
     }
 
     /// Length of what is computed, at its beginning.
-    pub const fn head_bytes(&self) -> u64 {
+    pub fn head_bytes(&self) -> u64 {
         self.progressive.head_bytes()
     }
 
@@ -82,9 +106,24 @@ impl Download {
         media.map(|range| (Arc::clone(&self.media[range.part]), range.from..range.to))
     }
 
-    /// Writes what is computed. Blocks.
-    pub fn write_head(&self, out: &mut impl Write) -> io::Result<()> {
-        self.progressive.write_head(&self.indexes, out).map_err(|error| match error {
+    /// What is computed.
+    pub fn head(&self) -> DownloadHead {
+        DownloadHead(self.progressive.head(self.indexes.clone()))
+    }
+}
+
+/// What is computed of a file, made piece by piece.
+pub struct DownloadHead(Head<Indexes>);
+
+impl DownloadHead {
+    /// Leaves out the next bytes.
+    pub const fn skip(&mut self, bytes: u64) {
+        self.0.skip(bytes);
+    }
+
+    /// Makes the next piece: so many bytes or some more, fewer at the end. Blocks.
+    pub fn read(&mut self, least: usize) -> io::Result<Vec<u8>> {
+        self.0.read(least).map_err(|error| match error {
             ProgressiveError::Io(error) => error,
             error => io::Error::other(error),
         })
@@ -97,15 +136,20 @@ fn ticks(time: Duration) -> u64 {
 }
 
 /// The indexes of all parts, in order.
-#[derive(Debug)]
-struct Indexes(Vec<Arc<File>>);
+#[derive(Clone, Debug)]
+struct Indexes {
+    files: Arc<[Arc<File>]>,
+    /// Fragments that are looked at.
+    until: usize,
+}
 
 impl Fragments for Indexes {
-    type Iter = AllFragments;
+    type Iter = std::iter::Take<AllFragments>;
 
-    fn read(&self) -> Result<AllFragments, IndexError> {
-        let readers = self.0.iter().map(|file| Reader::new(BufReader::new(At::from(Arc::clone(file)))));
-        Ok(AllFragments { readers: readers.collect::<Result<_, _>>()?, part: 0 })
+    fn read(&self) -> Result<Self::Iter, IndexError> {
+        let readers = self.files.iter().map(|file| Reader::new(BufReader::new(At::from(Arc::clone(file)))));
+        let all = AllFragments { readers: readers.collect::<Result<_, _>>()?, part: 0 };
+        Ok(all.take(self.until))
     }
 }
 

@@ -2,7 +2,7 @@
 //! buffers.
 
 use super::*;
-use crate::file_body::{Computed, Content, FileBody, FileRange, Write};
+use crate::file_body::{Compute, Computed, Content, FileBody, FileRange};
 use crate::server::cut_oldest_answers;
 use crate::slots::{Admission, Slots};
 use crate::stopping::Stopping;
@@ -339,7 +339,20 @@ async fn what_lies_in_the_kernels_memory_arrives_as_it_is_also_in_parts_and_pipe
     assert_eq!(bodies, 3);
 }
 
-/// The bytes sent by a connection whose every answer consists of `head` and of the ranges of a file with these bytes.
+/// Computes bytes, one at a time.
+struct ByteByByte(&'static [u8]);
+
+impl Compute for ByteByByte {
+    fn skip(&mut self, bytes: u64) {
+        self.0 = &self.0[bytes as usize..];
+    }
+
+    fn read(&mut self, _: usize) -> std::io::Result<Vec<u8>> {
+        Ok(self.0.split_off_first().map(|byte| vec![*byte]).unwrap_or_default())
+    }
+}
+
+/// What comes out of a connection whose every answer is made of `head` and of the ranges of a file with these bytes.
 async fn sent_of_a_file(
     file_bytes: &[u8],
     head: &'static [u8],
@@ -353,8 +366,7 @@ async fn sent_of_a_file(
     let answer = move |_| {
         let files =
             ranges.iter().map(|&(at, length)| Content::File(FileRange { file: file.clone(), at, length }));
-        let write: Arc<Write> = Arc::new(move |out| out.write_all(head));
-        let head = Content::Computed(Computed { write, at: 0, length: head.len() as u64 });
+        let head = Content::Computed(Computed::new(ByteByByte(head), head.len() as u64));
         let body = FileBody::new(std::iter::once(head).chain(files));
         let to_send = body.to_send();
         let mut response = Response::new(body);
@@ -411,7 +423,9 @@ async fn a_head_request_is_told_the_length_alone() {
 async fn a_file_that_has_become_shorter_breaks_the_answer_off() {
     let read = sent_of_a_file(b"a file", b"", &[(0, 6), (4, 600)], LAST).await;
     let read = String::from_utf8(read).unwrap();
-    assert!(read.contains("content-length: 606\r\n") && read.len() < 600, "{read}");
+    // The error may come before anything was sent.
+    assert!(read.is_empty() || read.contains("content-length: 606\r\n"), "{read}");
+    assert!(read.len() < 600, "{read}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,10 +1,10 @@
-//! Writes the head of a progressive MP4 file: `ftyp`, `moov`, and the beginning of the `mdat` (ISO/IEC 14496-12 §8). What is short is made in
-//! memory first; the tables, which are long, are written row by row out of the indexes.
+//! Makes the head of a progressive MP4 file: `ftyp`, `moov`, and the beginning of the `mdat` (ISO/IEC 14496-12 §8). What is short is made in
+//! memory first; the tables, which are long, are made row by row out of the indexes.
 
-use super::plan::{Fragments, Plan, ProgressiveError, Times, Track, TrackPlan, scaled};
+use super::plan::{Chunk, Fragments, Placed, Plan, ProgressiveError, Times, Track, TrackPlan, scaled};
 use super::runs::Runs;
 use crate::recording::VIDEO_TIMESCALE;
-use std::io::{BufWriter, Write};
+use std::sync::Arc;
 
 /// The transformation of a picture that is shown as it is (§8.2.2.2).
 const UNITY_MATRIX: [u32; 9] = [0x0001_0000, 0, 0, 0, 0x0001_0000, 0, 0, 0, 0x4000_0000];
@@ -13,29 +13,126 @@ const MDAT_HEAD: u64 = 16;
 /// A row, or a number, that stands for a rate or a speed of 1.
 const ONE: u32 = 0x0001_0000;
 
-/// A table whose rows come out of the indexes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A table whose rows come out of the indexes, and what is known of rows that have not ended.
+#[derive(Debug)]
 enum Table {
     /// `stts`, how long samples last (§8.6.1.2).
-    Durations,
+    Durations(Times, Runs<u32>),
     /// `ctts`, when they are shown (§8.6.1.3).
-    Compositions,
-    /// `stss`, which of them decoding can begin with (§8.6.2).
-    Keys,
-    /// `stsc`, how many are in a chunk (§8.7.4).
-    ChunkSizes,
+    Compositions(Runs<i32>),
+    /// `stss`, which of them decoding can begin with (§8.6.2). The number of the last sample, from 1.
+    Keys(u32),
+    /// `stsc`, how many are in a chunk (§8.7.4), and of which part. The number of the row's first chunk, from 1.
+    ChunkSizes(Runs<(u32, usize)>, u32),
     /// `stsz`, their lengths (§8.7.3).
     Sizes,
     /// `co64`, where chunks are (§8.7.5).
     Offsets,
 }
 
+impl Table {
+    /// Takes the next chunk of the track; appends the rows that end with it.
+    fn push(&mut self, chunk: &Chunk<'_>, plan: &Plan, head_bytes: u64, track: Track, out: &mut Vec<u8>) {
+        match self {
+            Self::Durations(times, runs) => {
+                for (begins, duration) in chunk.times() {
+                    if let Some(duration) = times.push(begins, duration) {
+                        put_row(runs.push(duration), |(count, duration)| [count, duration], out);
+                    }
+                }
+            }
+            Self::Compositions(runs) => {
+                for sample in chunk.samples {
+                    let row = runs.push(sample.composition_offset);
+                    put_row(row, |(count, offset)| [count, offset.cast_unsigned()], out);
+                }
+            }
+            Self::Keys(number) => {
+                for sample in chunk.samples {
+                    *number += 1;
+                    if sample.is_key {
+                        put_u32s(&[*number], out);
+                    }
+                }
+            }
+            Self::ChunkSizes(runs, number) => {
+                let ended = runs.push((chunk.samples.len() as u32, chunk.part));
+                put_row(ended, |row| chunk_row(number, row, plan, track), out);
+            }
+            Self::Sizes => {
+                for sample in chunk.samples {
+                    put_u32s(&[sample.bytes], out);
+                }
+            }
+            Self::Offsets => out.extend_from_slice(&(head_bytes + chunk.at).to_be_bytes()),
+        }
+    }
+
+    /// Appends the last rows.
+    fn finish(mut self, plan: &Plan, track: Track, out: &mut Vec<u8>) {
+        match &mut self {
+            Self::Durations(times, runs) => {
+                let ended = times.finish().and_then(|(duration, _)| runs.push(duration));
+                for row in [ended, runs.finish()] {
+                    put_row(row, |(count, duration)| [count, duration], out);
+                }
+            }
+            Self::Compositions(runs) => {
+                put_row(runs.finish(), |(count, offset)| [count, offset.cast_unsigned()], out);
+            }
+            Self::ChunkSizes(runs, number) => {
+                put_row(runs.finish(), |row| chunk_row(number, row, plan, track), out);
+            }
+            Self::Keys(_) | Self::Sizes | Self::Offsets => {}
+        }
+    }
+}
+
+/// A row of `stsc`: its first chunk, samples in each, number of their sample entry.
+fn chunk_row(
+    number: &mut u32,
+    (count, (samples, part)): (u32, (u32, usize)),
+    plan: &Plan,
+    track: Track,
+) -> [u32; 3] {
+    let row = [*number, samples, entry_number(plan, track, part)];
+    *number += count;
+    row
+}
+
+fn put_row<T, const N: usize>(
+    ended: Option<(u32, T)>,
+    row: impl FnOnce((u32, T)) -> [u32; N],
+    out: &mut Vec<u8>,
+) {
+    if let Some(ended) = ended {
+        put_u32s(&row(ended), out);
+    }
+}
+
+fn put_u32s(numbers: &[u32], out: &mut Vec<u8>) {
+    for number in numbers {
+        out.extend_from_slice(&number.to_be_bytes());
+    }
+}
+
+/// Where a table's rows belong in the head.
+#[derive(Debug)]
+struct Rows {
+    /// Of the bytes that are no rows.
+    at: usize,
+    /// Of all rows.
+    bytes: u64,
+    track: Track,
+    table: Table,
+}
+
 /// The head without its tables' rows, and where these go.
 #[derive(Default)]
 struct Skeleton {
     bytes: Vec<u8>,
-    tables: Vec<(usize, Track, Table)>,
-    /// Bytes of all rows.
+    tables: Vec<Rows>,
+    /// Bytes of all tables' rows.
     rows: u64,
 }
 
@@ -51,9 +148,7 @@ impl Skeleton {
     }
 
     fn u32s(&mut self, numbers: &[u32]) {
-        for number in numbers {
-            self.bytes.extend_from_slice(&number.to_be_bytes());
-        }
+        put_u32s(numbers, &mut self.bytes);
     }
 
     fn u64s(&mut self, numbers: &[u64]) {
@@ -66,131 +161,94 @@ impl Skeleton {
     fn table(&mut self, kind: [u8; 4], head: &[u32], track: Track, table: Table, rows: u32, row_bytes: u64) {
         self.put(kind, |skeleton| {
             skeleton.u32s(head);
-            skeleton.tables.push((skeleton.bytes.len(), track, table));
-            skeleton.rows += u64::from(rows) * row_bytes;
+            let bytes = u64::from(rows) * row_bytes;
+            skeleton.tables.push(Rows { at: skeleton.bytes.len(), bytes, track, table });
+            skeleton.rows += bytes;
         });
     }
 }
 
-/// Makes the head of one file.
-pub(super) struct HeadWriter<'a, W: Write> {
-    plan: &'a Plan,
-    /// Of the head.
-    bytes: u64,
-    out: BufWriter<W>,
+/// The head of a file, made piece by piece.
+pub struct Head<F: Fragments> {
+    plan: Arc<Plan>,
+    /// Its length.
+    length: u64,
+    fragments: F,
+    /// What is no row of a table, and how much of it has been given out.
+    bytes: Vec<u8>,
+    given: usize,
+    /// Yet to be begun.
+    tables: std::vec::IntoIter<Rows>,
+    /// The one that is made.
+    making: Option<(Placed<F::Iter>, Rows)>,
+    /// To be left out before anything is given out.
+    skipped: u64,
+}
+
+impl<F: Fragments> Head<F> {
+    /// `length`: of the whole head.
+    pub(super) fn new(plan: Arc<Plan>, length: u64, fragments: F) -> Self {
+        let Skeleton { mut bytes, tables, .. } = skeleton(&plan);
+        put_u32s(&[1, u32::from_be_bytes(*b"mdat")], &mut bytes);
+        bytes.extend_from_slice(&(MDAT_HEAD + plan.media_bytes()).to_be_bytes());
+        let tables = tables.into_iter();
+        Self { plan, length, fragments, bytes, given: 0, tables, making: None, skipped: 0 }
+    }
+
+    /// Leaves out the next bytes. Tables that lie before what is asked for are not made.
+    pub const fn skip(&mut self, bytes: u64) {
+        self.skipped += bytes;
+    }
+
+    /// Makes the next piece: so many bytes or some more, fewer at the end of the head, none after it.
+    ///
+    /// # Errors
+    ///
+    /// Where the fragments cannot be read any more.
+    pub fn read(&mut self, least: usize) -> Result<Vec<u8>, ProgressiveError> {
+        let mut out = Vec::new();
+        while out.len() < least {
+            if let Some((mut placed, mut rows)) = self.making.take() {
+                let Some(found) = placed.next() else {
+                    rows.table.finish(&self.plan, rows.track, &mut out);
+                    self.leave_out(&mut out);
+                    continue;
+                };
+                let (fragment, place) = found?;
+                let plan = &self.plan;
+                let chunk = rows.track.chunk(&plan.parts, plan.timescale(rows.track), &fragment, &place);
+                if let Some(chunk) = chunk {
+                    rows.table.push(&chunk, plan, self.length, rows.track, &mut out);
+                }
+                self.making = Some((placed, rows));
+            } else {
+                let next = self.tables.next();
+                let until = next.as_ref().map_or(self.bytes.len(), |rows| rows.at);
+                out.extend_from_slice(&self.bytes[self.given..until]);
+                self.given = until;
+                self.leave_out(&mut out);
+                match next {
+                    Some(rows) if rows.bytes <= self.skipped => self.skipped -= rows.bytes,
+                    Some(rows) => self.making = Some((self.plan.placed(&self.fragments)?, rows)),
+                    None => break,
+                }
+            }
+            self.leave_out(&mut out);
+        }
+        Ok(out)
+    }
+
+    fn leave_out(&mut self, out: &mut Vec<u8>) {
+        let left_out = self.skipped.min(out.len() as u64);
+        out.drain(..left_out as usize);
+        self.skipped -= left_out;
+    }
 }
 
 /// How long the head will be.
 pub(super) fn length(plan: &Plan) -> u64 {
     let skeleton = skeleton(plan);
     skeleton.bytes.len() as u64 + skeleton.rows + MDAT_HEAD
-}
-
-impl<'a, W: Write> HeadWriter<'a, W> {
-    /// `bytes`: [`length`] of the head.
-    pub(super) fn new(plan: &'a Plan, bytes: u64, out: W) -> Self {
-        Self { plan, bytes, out: BufWriter::with_capacity(16 << 10, out) }
-    }
-
-    pub(super) fn write(mut self, fragments: &impl Fragments) -> Result<(), ProgressiveError> {
-        let skeleton = skeleton(self.plan);
-        let mut written = 0;
-        for (at, track, table) in skeleton.tables {
-            self.out.write_all(&skeleton.bytes[written..at])?;
-            written = at;
-            self.rows(fragments, track, table)?;
-        }
-        self.out.write_all(&skeleton.bytes[written..])?;
-        self.u32s(&[1, u32::from_be_bytes(*b"mdat")])?;
-        self.out.write_all(&(MDAT_HEAD + self.plan.media_bytes()).to_be_bytes())?;
-        Ok(self.out.flush()?)
-    }
-
-    fn u32s(&mut self, numbers: &[u32]) -> Result<(), ProgressiveError> {
-        for number in numbers {
-            self.out.write_all(&number.to_be_bytes())?;
-        }
-        Ok(())
-    }
-
-    fn rows(
-        &mut self,
-        fragments: &impl Fragments,
-        track: Track,
-        table: Table,
-    ) -> Result<(), ProgressiveError> {
-        let plan = self.plan;
-        let media_begins = self.bytes;
-        match table {
-            Table::Durations => {
-                let (mut times, mut runs) = (Times::default(), Runs::default());
-                plan.each_chunk(fragments, track, |chunk| {
-                    for (begins, duration) in chunk.times() {
-                        if let Some((count, duration)) =
-                            times.push(begins, duration).and_then(|d| runs.push(d))
-                        {
-                            self.u32s(&[count, duration])?;
-                        }
-                    }
-                    Ok(())
-                })?;
-                let last = times.finish().and_then(|(duration, _)| runs.push(duration));
-                for (count, duration) in last.into_iter().chain(runs.finish()) {
-                    self.u32s(&[count, duration])?;
-                }
-            }
-            Table::Compositions => {
-                let mut runs = Runs::default();
-                plan.each_chunk(fragments, track, |chunk| {
-                    for sample in chunk.samples {
-                        if let Some((count, offset)) = runs.push(sample.composition_offset) {
-                            self.u32s(&[count, offset.cast_unsigned()])?;
-                        }
-                    }
-                    Ok(())
-                })?;
-                if let Some((count, offset)) = runs.finish() {
-                    self.u32s(&[count, offset.cast_unsigned()])?;
-                }
-            }
-            Table::Keys => {
-                let mut number = 0;
-                plan.each_chunk(fragments, track, |chunk| {
-                    for sample in chunk.samples {
-                        number += 1;
-                        if sample.is_key {
-                            self.u32s(&[number])?;
-                        }
-                    }
-                    Ok(())
-                })?;
-            }
-            Table::ChunkSizes => {
-                let (mut runs, mut number) = (Runs::default(), 1);
-                let mut row = |writer: &mut Self, (count, (samples, part)): (u32, (u32, usize))| {
-                    let written = writer.u32s(&[number, samples, entry_number(plan, track, part)]);
-                    number += count;
-                    written
-                };
-                plan.each_chunk(fragments, track, |chunk| {
-                    match runs.push((chunk.samples.len() as u32, chunk.part)) {
-                        Some(ended) => row(self, ended),
-                        None => Ok(()),
-                    }
-                })?;
-                if let Some(ended) = runs.finish() {
-                    row(self, ended)?;
-                }
-            }
-            Table::Sizes => plan.each_chunk(fragments, track, |chunk| {
-                chunk.samples.iter().try_for_each(|sample| self.u32s(&[sample.bytes]))
-            })?,
-            Table::Offsets => plan.each_chunk(fragments, track, |chunk| {
-                Ok(self.out.write_all(&(media_begins + chunk.at).to_be_bytes())?)
-            })?,
-        }
-        Ok(())
-    }
 }
 
 /// Sample entries of a track, each once, in the order of the parts.
@@ -322,16 +380,30 @@ fn put_tables(out: &mut Skeleton, plan: &Plan, kind: Track, track: &TrackPlan) {
             out.bytes.extend_from_slice(entry);
         }
     });
-    out.table(*b"stts", &[0, track.time_rows], kind, Table::Durations, track.time_rows, 8);
+    out.table(
+        *b"stts",
+        &[0, track.time_rows],
+        kind,
+        Table::Durations(Times::default(), Runs::default()),
+        track.time_rows,
+        8,
+    );
     if track.composition_rows > 0 {
         // Version 1: with a sign.
         let head = [1 << 24, track.composition_rows];
-        out.table(*b"ctts", &head, kind, Table::Compositions, track.composition_rows, 8);
+        out.table(*b"ctts", &head, kind, Table::Compositions(Runs::default()), track.composition_rows, 8);
     }
     if track.keys < track.samples {
-        out.table(*b"stss", &[0, track.keys], kind, Table::Keys, track.keys, 4);
+        out.table(*b"stss", &[0, track.keys], kind, Table::Keys(0), track.keys, 4);
     }
-    out.table(*b"stsc", &[0, track.chunk_rows], kind, Table::ChunkSizes, track.chunk_rows, 12);
+    out.table(
+        *b"stsc",
+        &[0, track.chunk_rows],
+        kind,
+        Table::ChunkSizes(Runs::default(), 1),
+        track.chunk_rows,
+        12,
+    );
     out.table(*b"stsz", &[0, 0, track.samples], kind, Table::Sizes, track.samples, 4);
     out.table(*b"co64", &[0, track.chunks], kind, Table::Offsets, track.chunks, 8);
 }

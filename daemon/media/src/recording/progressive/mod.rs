@@ -1,7 +1,8 @@
 //! One progressive MP4 file of a whole recording, or of a clip: a head that is computed from the indexes, in front of the parts' own bytes. All
 //! that lies between the first and the last fragment goes into one `mdat`, tables of fragments included, to which nothing in the head points.
 //!
-//! The head is reckoned in one pass over the indexes, and written in one pass for each table, so that memory does not grow with the length.
+//! The head is measured in one pass over the indexes, and made in one pass for each table, piece by piece as it is asked for. So memory does not
+//! grow with the length, and nothing waits for a slow client but the state of its head.
 //!
 //! Must not be here: files, HTTP, names of files.
 
@@ -9,17 +10,17 @@ mod head;
 mod plan;
 mod runs;
 
+pub use head::Head;
 pub use plan::{Clip, Fragments, MediaRange, ProgressiveError};
 
 use crate::cmaf::Description;
-use head::HeadWriter;
 use plan::Plan;
-use std::io::Write;
+use std::sync::Arc;
 
 /// How a file is made.
 #[derive(Debug)]
 pub struct Progressive {
-    plan: Plan,
+    plan: Arc<Plan>,
     head_bytes: u64,
 }
 
@@ -32,7 +33,7 @@ impl Progressive {
         clip: Option<Clip>,
     ) -> Result<Self, ProgressiveError> {
         let plan = Plan::new(parts, fragments, clip)?;
-        Ok(Self { head_bytes: head::length(&plan), plan })
+        Ok(Self { head_bytes: head::length(&plan), plan: Arc::new(plan) })
     }
 
     /// Length of the head.
@@ -51,21 +52,32 @@ impl Progressive {
     }
 
     /// The first moment of the recording that the file has bytes of, in ticks: no later than the clip's beginning.
-    pub const fn begins(&self) -> u64 {
+    pub fn begins(&self) -> u64 {
         self.plan.begins
     }
 
     /// What players show, in ticks.
-    pub const fn shown(&self) -> u64 {
+    pub fn shown(&self) -> u64 {
         self.plan.shown.end - self.plan.shown.start
     }
 
-    /// Writes the head, [`Self::head_bytes`] long.
-    pub fn write_head(
-        &self,
-        fragments: &impl Fragments,
-        out: &mut impl Write,
-    ) -> Result<(), ProgressiveError> {
-        HeadWriter::new(&self.plan, self.head_bytes, out).write(fragments)
+    /// Fragments of the recording up to the file's end.
+    pub fn fragments(&self) -> usize {
+        self.plan.end
+    }
+
+    /// Tells files of equal length apart.
+    pub fn check_sum(&self) -> u32 {
+        self.plan.check_sum
+    }
+
+    /// Parts that were planned for, whether or not the file has bytes of them.
+    pub fn parts(&self) -> usize {
+        self.plan.parts.len()
+    }
+
+    /// The head, [`Self::head_bytes`] long, to be made from the fragments that it was planned with.
+    pub fn head<F: Fragments>(&self, fragments: F) -> Head<F> {
+        Head::new(Arc::clone(&self.plan), self.head_bytes, fragments)
     }
 }

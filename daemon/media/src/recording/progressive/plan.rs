@@ -15,6 +15,14 @@ pub trait Fragments {
     fn read(&self) -> Result<Self::Iter, IndexError>;
 }
 
+impl<F: Fragments> Fragments for &F {
+    type Iter = F::Iter;
+
+    fn read(&self) -> Result<Self::Iter, IndexError> {
+        (*self).read()
+    }
+}
+
 /// What of a recording is asked for, in ticks of 1/90000 s of the recording's time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Clip {
@@ -53,9 +61,11 @@ pub enum ProgressiveError {
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) parts: Vec<Description>,
-    /// Fragments before the first one of the file, and how many it takes.
-    pub(super) first: usize,
-    pub(super) count: usize,
+    /// Fragments of the recording before the first one of the file, and up to its end.
+    first: usize,
+    pub(super) end: usize,
+    /// Tells files of equal length apart: a check sum over where the fragments are and when they were recorded.
+    pub(super) check_sum: u32,
     /// Of the first fragment, in the recording's time.
     pub(super) begins: u64,
     pub(super) video: TrackPlan,
@@ -116,142 +126,241 @@ pub(super) enum Track {
     Audio,
 }
 
-/// Where the fragments of the file are, as they are gone through.
-struct Place {
-    part: usize,
+/// Where a fragment is.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Place {
+    pub(super) part: usize,
     /// Of the fragment, in the recording's time.
     begins: u64,
     /// Of its part, likewise.
     part_begins: u64,
+    /// Of the file, likewise.
+    file_begins: u64,
     /// Of the fragment's first byte in the file's `mdat`.
     at: u64,
 }
 
+/// Finds out where fragments are, as they are gone through.
+#[derive(Default)]
+struct Walk {
+    /// Of the next fragment.
+    next: Place,
+    /// Bytes of the `mdat` before the part.
+    before_part: u64,
+    /// Where the `mdat`'s bytes of the part begin in the part's file.
+    part_from: Option<u64>,
+}
+
+impl Walk {
+    /// The next fragment is in this part.
+    fn enter(&mut self, part: usize) {
+        if part != self.next.part {
+            (self.next.part, self.next.part_begins) = (part, self.next.begins);
+            (self.before_part, self.part_from) = (self.next.at, None);
+        }
+    }
+
+    /// The file begins with the next fragment.
+    fn begin_file(&mut self) {
+        (self.next.file_begins, self.next.at) = (self.next.begins, 0);
+        (self.before_part, self.part_from) = (0, None);
+    }
+
+    /// Goes past the fragment; where it is.
+    fn pass(&mut self, fragment: &Fragment) -> Place {
+        let from = *self.part_from.get_or_insert(fragment.at);
+        let at = self.before_part + fragment.at - from;
+        let here = Place { at, ..self.next };
+        self.next.at = at + u64::from(fragment.bytes);
+        self.next.begins += fragment.video.duration();
+        here
+    }
+}
+
+/// A file's fragments, and where they are.
+pub(super) struct Placed<I> {
+    /// Of the recording, up to the file's end.
+    fragments: std::iter::Take<I>,
+    walk: Walk,
+    /// Fragments of the recording that were gone past, and those before the file.
+    passed: usize,
+    first: usize,
+}
+
+impl<I: Iterator<Item = Result<(usize, Fragment), IndexError>>> Iterator for Placed<I> {
+    type Item = Result<(Fragment, Place), IndexError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let (part, fragment) = match self.fragments.next()? {
+                Ok(found) => found,
+                Err(error) => return Some(Err(error)),
+            };
+            self.walk.enter(part);
+            if self.passed == self.first {
+                self.walk.begin_file();
+            }
+            self.passed += 1;
+            let place = self.walk.pass(&fragment);
+            if self.passed > self.first {
+                return Some(Ok((fragment, place)));
+            }
+        }
+    }
+}
+
+impl Track {
+    /// The fragment's samples of this track, whose timescale is given.
+    pub(super) fn chunk<'a>(
+        self,
+        parts: &[Description],
+        timescale: u32,
+        fragment: &'a Fragment,
+        place: &Place,
+    ) -> Option<Chunk<'a>> {
+        let since_file = |time: u64| time.cast_signed() - place.file_begins.cast_signed();
+        let (run, begins, rate): (&Run, i64, u32) = match self {
+            Self::Video => (&fragment.video, since_file(place.begins), timescale),
+            Self::Audio => {
+                let run = fragment.audio.as_ref()?;
+                let rate = parts[place.part].audio.as_ref().map_or(timescale, |audio| audio.rate);
+                let of_part = scaled(since_file(place.part_begins), VIDEO_TIMESCALE, timescale);
+                (run, of_part + scaled(run.decode_time.cast_signed(), rate, timescale), rate)
+            }
+        };
+        let at = place.at + u64::from(run.data_at);
+        Some(Chunk { part: place.part, at, begins, samples: &run.samples, rate, timescale })
+    }
+}
+
 impl Plan {
-    /// Plans a file. `parts`: what the heads of all parts say. A clip begins with the last fragment before its beginning that decoding can begin
-    /// with, and an edit list has players show it from the moment that was asked for.
+    /// Plans a file in one pass over the indexes. `parts`: what the heads of all parts say. A clip begins with the last fragment before its
+    /// beginning that decoding can begin with, and an edit list has players show it from the moment that was asked for.
     pub(super) fn new(
         parts: Vec<Description>,
         fragments: &impl Fragments,
         clip: Option<Clip>,
     ) -> Result<Self, ProgressiveError> {
-        let (first, count) = choose(fragments, clip)?;
-        let timescale = parts.iter().find_map(|part| Some(part.audio.as_ref()?.rate));
-        let mut plan = Self {
-            parts,
-            first,
-            count,
-            begins: 0,
-            video: TrackPlan { timescale: VIDEO_TIMESCALE, ..TrackPlan::default() },
-            audio: None,
-            shown: 0..0,
-            media: Vec::new(),
-        };
-        let first_composition = plan.measure(fragments)?;
-        let mut video = Counting::new(VIDEO_TIMESCALE);
-        plan.each_chunk(fragments, Track::Video, |chunk| {
-            video.take(&chunk);
-            Ok(())
-        })?;
-        plan.video = video.finish();
-        if let Some(timescale) = timescale {
-            let mut audio = Counting::new(timescale);
-            plan.audio = Some(TrackPlan { timescale, ..TrackPlan::default() });
-            plan.each_chunk(fragments, Track::Audio, |chunk| {
-                audio.take(&chunk);
-                Ok(())
-            })?;
-            plan.audio = Some(audio.finish()).filter(|audio| audio.samples > 0);
+        let sound = parts.iter().find_map(|part| Some(part.audio.as_ref()?.rate));
+        let mut walk = Walk::default();
+        let mut measured = Measured::new(0, sound);
+        for (number, found) in fragments.read()?.enumerate() {
+            let (part, fragment) = match found {
+                // What lies behind damage is not there.
+                Err(IndexError::Torn { .. }) => break,
+                found => found?,
+            };
+            if part >= parts.len() {
+                break;
+            }
+            walk.enter(part);
+            if let Some(Clip { from, to }) = clip {
+                if walk.next.begins >= to {
+                    break;
+                }
+                if walk.next.begins <= from && fragment.mark.is_independent {
+                    walk.begin_file();
+                    measured = Measured::new(number, sound);
+                }
+            }
+            let place = walk.pass(&fragment);
+            measured.take(&parts, &fragment, &place);
         }
-        let length = plan.video.ends.unsigned_abs();
-        let asked = clip.unwrap_or(Clip { from: plan.begins, to: u64::MAX });
-        let from = asked.from.saturating_sub(plan.begins).min(length);
-        let to = asked.to.saturating_sub(plan.begins).clamp(from, length);
-        plan.shown = from + first_composition..to + first_composition;
-        Ok(plan)
+        if clip.is_some_and(|clip| clip.from >= walk.next.begins || clip.from >= clip.to) {
+            return Err(ProgressiveError::Nothing);
+        }
+        measured.plan(parts, walk.next.file_begins, clip)
     }
 
     pub(super) fn media_bytes(&self) -> u64 {
         self.media.iter().map(|range| range.to - range.from).sum()
     }
 
-    /// Finds out where the file's bytes are; gives the first picture's composition offset.
-    fn measure(&mut self, fragments: &impl Fragments) -> Result<u64, ProgressiveError> {
-        let (mut media, mut composition, mut begins) = (Vec::<MediaRange>::new(), None, 0);
-        self.each_fragment(fragments, |fragment, place| {
-            let end = fragment.at + u64::from(fragment.bytes);
-            match media.last_mut() {
-                Some(range) if range.part == place.part => range.to = end,
-                _ => media.push(MediaRange { part: place.part, from: fragment.at, to: end }),
-            }
-            if composition.is_none() {
-                begins = place.begins;
-                composition = fragment.video.samples.first().map(|sample| sample.composition_offset);
-            }
-            Ok(())
-        })?;
-        self.begins = begins;
-        self.media = media;
-        Ok(u64::try_from(composition.ok_or(ProgressiveError::Nothing)?).unwrap_or(0))
-    }
-
     /// Goes through the file's fragments.
-    fn each_fragment(
-        &self,
-        fragments: &impl Fragments,
-        mut take: impl FnMut(&Fragment, &Place) -> Result<(), ProgressiveError>,
-    ) -> Result<(), ProgressiveError> {
-        let mut place = Place { part: 0, begins: 0, part_begins: 0, at: 0 };
-        // Bytes of the `mdat` before the part, and where the part's begin in its file.
-        let (mut before_part, mut part_from) = (0, None);
-        for (number, found) in fragments.read()?.take(self.first + self.count).enumerate() {
-            let (part, fragment) = found?;
-            if part >= self.parts.len() {
-                break;
-            }
-            if part != place.part {
-                (place.part, place.part_begins) = (part, place.begins);
-                (before_part, part_from) = (place.at, None);
-            }
-            if number >= self.first {
-                let from = *part_from.get_or_insert(fragment.at);
-                let at = before_part + fragment.at - from;
-                let here = Place { at, ..place };
-                take(&fragment, &here)?;
-                place.at = at + u64::from(fragment.bytes);
-            }
-            place.begins += fragment.video.duration();
-        }
-        Ok(())
+    pub(super) fn placed<F: Fragments>(&self, fragments: &F) -> Result<Placed<F::Iter>, IndexError> {
+        let fragments = fragments.read()?.take(self.end);
+        Ok(Placed { fragments, walk: Walk::default(), passed: 0, first: self.first })
     }
 
-    /// Goes through the chunks of a track: one for each fragment that has samples of it.
-    pub(super) fn each_chunk(
-        &self,
-        fragments: &impl Fragments,
-        track: Track,
-        mut take: impl FnMut(Chunk<'_>) -> Result<(), ProgressiveError>,
-    ) -> Result<(), ProgressiveError> {
-        let timescale = match (track, &self.audio) {
+    pub(super) fn timescale(&self, track: Track) -> u32 {
+        match (track, &self.audio) {
             (Track::Audio, Some(audio)) => audio.timescale,
             _ => VIDEO_TIMESCALE,
-        };
-        self.each_fragment(fragments, |fragment, place| {
-            let (run, begins, rate): (&Run, i64, u32) = match (track, &fragment.audio) {
-                (Track::Video, _) => (&fragment.video, (place.begins - self.begins).cast_signed(), timescale),
-                (Track::Audio, Some(run)) => {
-                    let rate = self.parts[place.part].audio.as_ref().map_or(timescale, |audio| audio.rate);
-                    let of_part = scaled(
-                        place.part_begins.cast_signed() - self.begins.cast_signed(),
-                        VIDEO_TIMESCALE,
-                        timescale,
-                    );
-                    (run, of_part + scaled(run.decode_time.cast_signed(), rate, timescale), rate)
-                }
-                (Track::Audio, None) => return Ok(()),
-            };
-            let at = place.at + u64::from(run.data_at);
-            take(Chunk { part: place.part, at, begins, samples: &run.samples, rate, timescale })
+        }
+    }
+}
+
+/// What is measured while the fragments are gone through.
+struct Measured {
+    first: usize,
+    end: usize,
+    check_sum: crc32fast::Hasher,
+    /// The first picture's composition offset.
+    composition: Option<i32>,
+    video: Counting,
+    audio: Option<Counting>,
+    media: Vec<MediaRange>,
+}
+
+impl Measured {
+    /// `first`: fragments before the file. `sound`: the timescale of its sound, if it may have some.
+    fn new(first: usize, sound: Option<u32>) -> Self {
+        Self {
+            first,
+            end: first,
+            check_sum: crc32fast::Hasher::new(),
+            composition: None,
+            video: Counting::new(VIDEO_TIMESCALE),
+            audio: sound.map(Counting::new),
+            media: Vec::new(),
+        }
+    }
+
+    fn take(&mut self, parts: &[Description], fragment: &Fragment, place: &Place) {
+        self.end += 1;
+        for number in [fragment.at, fragment.bytes.into(), fragment.mark.wall_ms.cast_unsigned()] {
+            self.check_sum.update(&number.to_be_bytes());
+        }
+        let end = fragment.at + u64::from(fragment.bytes);
+        match self.media.last_mut() {
+            Some(range) if range.part == place.part => range.to = end,
+            _ => self.media.push(MediaRange { part: place.part, from: fragment.at, to: end }),
+        }
+        if self.composition.is_none() {
+            self.composition = fragment.video.samples.first().map(|sample| sample.composition_offset);
+        }
+        let tracks = [(Track::Video, Some(&mut self.video)), (Track::Audio, self.audio.as_mut())];
+        for (track, counting) in tracks {
+            let Some(counting) = counting else { continue };
+            if let Some(chunk) = track.chunk(parts, counting.plan.timescale, fragment, place) {
+                counting.take(&chunk);
+            }
+        }
+    }
+
+    fn plan(
+        self,
+        parts: Vec<Description>,
+        begins: u64,
+        clip: Option<Clip>,
+    ) -> Result<Plan, ProgressiveError> {
+        let composition = self.composition.ok_or(ProgressiveError::Nothing)?;
+        let first_composition = u64::try_from(composition).unwrap_or(0);
+        let video = self.video.finish();
+        let length = video.ends.unsigned_abs();
+        let asked = clip.unwrap_or(Clip { from: begins, to: u64::MAX });
+        let from = asked.from.saturating_sub(begins).min(length);
+        let to = asked.to.saturating_sub(begins).clamp(from, length);
+        Ok(Plan {
+            parts,
+            first: self.first,
+            end: self.end,
+            check_sum: self.check_sum.finalize(),
+            begins,
+            video,
+            audio: self.audio.map(Counting::finish).filter(|audio| audio.samples > 0),
+            shown: from + first_composition..to + first_composition,
+            media: self.media,
         })
     }
 }
@@ -263,32 +372,6 @@ pub(super) fn scaled(time: i64, from: u32, to: u32) -> i64 {
     }
     let (from, to) = (i128::from(from), i128::from(to));
     ((i128::from(time) * to + from / 2).div_euclid(from)) as i64
-}
-
-/// Which fragments a file takes: how many are before them, and how many they are.
-fn choose(fragments: &impl Fragments, clip: Option<Clip>) -> Result<(usize, usize), ProgressiveError> {
-    let (mut first, mut end, mut time) = (0, 0, 0);
-    for (number, found) in fragments.read()?.enumerate() {
-        let (_, fragment) = match found {
-            // What lies behind damage is not there.
-            Err(IndexError::Torn { .. }) => break,
-            found => found?,
-        };
-        if let Some(Clip { from, to }) = clip {
-            if time >= to {
-                break;
-            }
-            if time <= from && fragment.mark.is_independent {
-                first = number;
-            }
-        }
-        time += fragment.video.duration();
-        end = number + 1;
-    }
-    if end == first || clip.is_some_and(|clip| clip.from >= time || clip.from >= clip.to) {
-        return Err(ProgressiveError::Nothing);
-    }
-    Ok((first, end - first))
 }
 
 /// When samples begin and how long they last: in a track of sound a hole belongs to the sample before it.
