@@ -38,7 +38,7 @@ export interface TimelinePoint { at_seconds: number; offset_seconds: number }
 export interface Recording {
   stream: string; title: string; user: UserRef; visibility: "public" | "members"; started_at: string; is_date_provisional: boolean;
   duration_seconds: number; bytes: number; is_growing: boolean; pinned: boolean; name: string; trouble: string | null;
-  playlist_url: string; download_url: string | null; may_edit: boolean;
+  playlist_url: string; download_url: string; may_edit: boolean;
 }
 export interface RecordingDetails extends Recording { codecs: string | null; thumbnails_url: string | null; timeline: TimelinePoint[] }
 export interface Storage {

@@ -57,10 +57,10 @@ export function Recorded({ stream, details, position, change }) {
     <p class="under-stage"><span id="state" class="state" data-state="recorded">Recording</span>
       ${now && html`<span>${asDate(now.started_at)}${now.is_date_provisional ? " (the clock was not set)" : ""}</span>`}
       ${stream.may_edit && html`<span>${asSize(recording.bytes)}</span>`}</p>
-    ${isClipping.value && now?.download_url
+    ${isClipping.value && now
       ? html`<${Clip} download=${now.download_url} duration=${now.duration_seconds} position=${position} onSeek=${(/** @type {number} */ at) => seek.value?.(at)} onClose=${() => (isClipping.value = false)} />`
       : html`<div class="actions recording-actions">
-          ${now?.download_url && html`<a class="button" href=${now.download_url} download><${Icon} name="download" />Download</a>
+          ${now && html`<a class="button" href=${now.download_url} download><${Icon} name="download" />Download</a>
             <button class="button" type="button" onClick=${() => (isClipping.value = true)}><${Icon} name="clip" />Clip</button>`}
           ${stream.may_edit && html`
             <button class="button" type="button" aria-pressed=${recording.pinned} title="A pinned recording is kept when room is needed." onClick=${pin}><${Icon} name="pin" />${recording.pinned ? "Pinned" : "Pin"}</button>

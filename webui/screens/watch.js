@@ -182,7 +182,8 @@ function Screening({ stream, isAway, recording, position, rewound, change }) {
       isBusy=${!isLive} poster=${thumbnail_url} size=${{ width, height }} latency=${latency} />`}
     ${stream.recording?.is_growing && state !== "starting" && html`<${Rewind} stream=${stream.id} duration=${stream.recording.duration_seconds} position=${isRewound ? position.value : null} onGo=${go} />`}
     <p class="under-stage"><span id="state" class="state" role="status" data-state=${isAway ? "offline" : isRewound ? "rewound" : state}>${isAway ? "Offline" : isRewound ? "Rewound" : STATES[state]}</span>
-      <span>${width} × ${height} · ${stream.fps} fps</span>${!isRewound && html`<span>Latency <span id="latency">${latency.value === null ? "–" : `${latency.value.toFixed(1)} s`}</span></span>`}</p>`;
+      <span>${width} × ${height} · ${stream.fps} fps</span>${!isRewound && html`<span>Latency <span id="latency">${latency.value === null ? "–" : `${latency.value.toFixed(1)} s`}</span></span>`}
+      ${stream.recording?.is_growing && html`<a href="/media/${stream.id}/recording.mp4" download>Download so far</a>`}</p>`;
 }
 
 /** @param {{ stream: Stream, change: (news: Partial<Stream>) => void, reload: () => void }} props */

@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use support::people::{PASSWORD, Person};
-use support::{Daemon, recorded};
+use support::{Daemon, recorded, run};
 
 /// Milliseconds from pressing Live until the picture moves. The target is a second; a debug build on a busy machine gets more.
 const BACK_TO_LIVE: u64 = 4000;
@@ -54,7 +54,11 @@ fn a_live_stream_is_rewound_and_back_at_once_and_its_recording_is_played() {
     let dir = tempfile::tempdir().unwrap();
     let daemon = Daemon::start_in(dir.path(), &recorded::config());
     let _owner = Person::owner(&daemon, "olga");
-    let report = walk(&daemon, &pictures(dir.path()), None);
+    let pictures = pictures(dir.path());
+    let report = walk(&daemon, &pictures, None);
+    let name = report["downloads"][0].as_str().unwrap();
+    assert!(name.starts_with("Nest box, ") && name.ends_with(", so far.mp4"), "{name}");
+    run("ffmpeg", &["-v", "error", "-xerror", "-i", "so-far.mp4", "-f", "null", "-"], &pictures);
     let took = report["backToLive"].as_u64().unwrap();
     println!("back to live in {took} ms");
     assert!(took < BACK_TO_LIVE, "{took} ms");

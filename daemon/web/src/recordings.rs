@@ -63,9 +63,8 @@ struct RecordingItem {
     trouble: Option<String>,
     /// From its beginning, also while it grows.
     playlist_url: String,
-    /// As one MP4 file; null while it grows.
-    #[schema(required)]
-    download_url: Option<String>,
+    /// As one MP4 file; while it grows, of what is there so far.
+    download_url: String,
     may_edit: bool,
 }
 
@@ -88,7 +87,7 @@ impl From<SeenRecording> for RecordingItem {
             name: recording.name,
             trouble,
             playlist_url: format!("/media/{id}/dvr.m3u8"),
-            download_url: (!is_growing).then(|| format!("/media/{id}/recording.mp4")),
+            download_url: format!("/media/{id}/recording.mp4"),
             may_edit,
         }
     }

@@ -236,6 +236,7 @@ async function watchLive() {
   await page.getByLabel("Write a message").fill("Look at her");
   await page.keyboard.press("Enter");
   await said("Look at her").waitFor();
+  await download("so-far.mp4", () => page.getByRole("link", { name: "Download so far" }).click());
   await page.getByLabel("Position").fill("2");
   await shows(2, 6);
   await page.getByText("1 newer message.").waitFor();

@@ -11,6 +11,7 @@ pub mod browser;
 pub mod chat;
 pub mod crowd;
 pub mod people;
+pub mod program;
 pub mod recorded;
 
 pub use rustix::process::Signal;
