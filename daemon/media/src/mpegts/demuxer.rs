@@ -96,12 +96,28 @@ pub struct DemuxerCounters {
     pub discarded_pictures: u64,
 }
 
-/// Whether a source's first bytes begin a transport stream. `None`: a packet and a byte are needed to tell.
+/// Bytes of something else that may come before a transport stream: a program's greeting, the rest of a packet that was cut.
+const MOST_JUNK: usize = 4096;
+/// Sync bytes in a row that tell packets from junk.
+const SYNC_BYTES: usize = 4;
+
+/// Whether a source's first bytes begin a transport stream, or soon will. `None`: more bytes are needed to tell. A stream that begins with a
+/// start code of H.264 is none, and two sync bytes suffice at the very beginning.
 pub fn is_transport_stream(first: &[u8]) -> Option<bool> {
-    match (first.first(), first.get(PACKET_BYTES)) {
-        (None, _) | (Some(&SYNC_BYTE), None) => None,
-        (Some(&first), next) => Some(first == SYNC_BYTE && next == Some(&SYNC_BYTE)),
+    if first.starts_with(&[0, 0, 1]) || first.starts_with(&[0, 0, 0, 1]) {
+        return Some(false);
     }
+    let mut is_certain = true;
+    for at in 0..=MOST_JUNK {
+        let wanted = if at == 0 { 2 } else { SYNC_BYTES };
+        let packets = first.get(at..).unwrap_or_default().iter().step_by(PACKET_BYTES).take(wanted);
+        let syncs = packets.clone().take_while(|byte| **byte == SYNC_BYTE).count();
+        if syncs == wanted {
+            return Some(true);
+        }
+        is_certain &= syncs < packets.count();
+    }
+    is_certain.then_some(false)
 }
 
 /// One source's transport stream.

@@ -107,8 +107,14 @@ fn the_first_bytes_tell_a_transport_stream() {
     assert_eq!(is_transport_stream(&stream[..189]), Some(true));
     assert_eq!(is_transport_stream(&[0, 0, 0, 1, 0x67]), Some(false));
     assert_eq!(is_transport_stream(&[0x47; 10]), None);
-    assert_eq!(is_transport_stream(&[&[0x47][..], &[0; 200]].concat()), Some(false));
     assert_eq!(is_transport_stream(&[]), None);
+    assert_eq!(is_transport_stream(&[&[0x47][..], &[5; 10_000]].concat()), Some(false));
+    for junk in [1, 88, 187, 188, 4096] {
+        let stream = [&vec![5; junk][..], stream].concat();
+        assert_eq!(is_transport_stream(&stream[..junk + 564]), None, "{junk}");
+        assert_eq!(is_transport_stream(&stream[..junk + 565]), Some(true), "{junk}");
+    }
+    assert_eq!(is_transport_stream(&[&[5; 4097][..], stream].concat()), Some(false));
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! The kind of a program's byte stream: MPEG-TS, which carries times, or bare H.264 (Annex B), which carries none. The
-//! first bytes decide.
+//! first bytes decide; what comes before the first packet or start code is passed over.
 
 use super::soundtrack::Soundtrack;
 use bytes::Bytes;
@@ -77,11 +77,17 @@ impl Container {
         assembler: &mut AccessUnitAssembler,
         mut publish: impl FnMut(Sample),
     ) {
-        if let Self::TransportStream(stream) = self {
-            stream.demuxer.flush();
-            stream.hand_over(now, assembler, &mut publish);
-            stream.soundtrack.finish(publish);
-        } else if let Some(unit) = assembler.flush() {
+        match self {
+            Self::TransportStream(stream) => {
+                stream.demuxer.flush();
+                stream.hand_over(now, assembler, &mut publish);
+                return stream.soundtrack.finish(publish);
+            }
+            // Too little for packets.
+            Self::Unknown(held) => assembler.push_bytes(std::mem::take(held).into(), now..=now),
+            Self::AnnexB => {}
+        }
+        while let Some(unit) = assembler.next_unit().or_else(|| assembler.flush()) {
             publish(unit.into());
         }
     }
@@ -176,6 +182,20 @@ mod tests {
             assert!(bare.iter().zip(&timed).all(|(bare, timed)| slices(timed).ends_with(&slices(bare))));
             let steps = timed.windows(2).map(|pair| pair[1].times.dts - pair[0].times.dts);
             assert!(steps.into_iter().all(|step| step == MediaDuration::from_ticks(4000)));
+        }
+    }
+
+    #[test]
+    fn junk_before_either_is_passed_over_however_short_the_stream() {
+        let [annex_b, transport_stream] = streams();
+        for junk in [&b"hello"[..], &[0x47, 0, 0], &[7; 187]] {
+            for (stream, is_timed) in [(&annex_b, false), (&transport_stream, true)] {
+                for piece_bytes in [1, 100, usize::MAX] {
+                    let (units, container) = read(&[junk, stream].concat(), piece_bytes);
+                    assert_eq!(units.len(), 6, "{junk:?} {is_timed} {piece_bytes}");
+                    assert_eq!(matches!(container, Container::TransportStream(_)), is_timed);
+                }
+            }
         }
     }
 
