@@ -5,6 +5,7 @@
 
 mod arrival;
 mod assembler;
+mod decoder_configuration;
 mod order;
 mod parameter_sets;
 mod unit;

@@ -4,7 +4,6 @@ use super::boxes::{put, put_full, put_u16, put_u32};
 use super::tracks::{AUDIO_TRACK, KEY_SAMPLE, OTHER_SAMPLE, VIDEO_TRACK};
 use crate::access_unit::VideoFormat;
 use crate::audio_format::AudioFormat;
-use crate::h264::sps::Chroma;
 use crate::recording::VIDEO_TIMESCALE;
 
 /// The transformation of a picture that is shown unchanged (ISO/IEC 14496-12 §8.2.2.2).
@@ -132,29 +131,9 @@ pub(crate) fn put_avc1(out: &mut Vec<u8>, format: &VideoFormat) {
         put_u16(out, 0x0018);
         put_u16(out, 0xffff);
         put(out, *b"avcC", |out| {
-            out.extend_from_slice(&[1, format.profile, format.constraints, format.level, 0xff]);
-            out.push(0xe1);
-            put_parameter_set(out, &format.sps);
-            out.push(1 + format.further_pps.len() as u8);
-            put_parameter_set(out, &format.pps);
-            format.further_pps.iter().for_each(|pps| put_parameter_set(out, pps));
-            if matches!(format.profile, 100 | 110 | 122 | 144) {
-                let chroma = match format.chroma {
-                    Chroma::Monochrome => 0,
-                    Chroma::Yuv420 => 1,
-                    Chroma::Yuv422 => 2,
-                    Chroma::Yuv444 => 3,
-                };
-                let depth = 0xf8 | format.bit_depth.saturating_sub(8);
-                out.extend_from_slice(&[0xfc | chroma, depth, depth, 0]);
-            }
+            out.extend_from_slice(&format.decoder_configuration());
         });
     });
-}
-
-fn put_parameter_set(out: &mut Vec<u8>, set: &[u8]) {
-    put_u16(out, set.len() as u16);
-    out.extend_from_slice(set);
 }
 
 /// `mp4a` with its decoder's configuration (ISO/IEC 14496-14 §5.6, ISO/IEC 14496-1 §7.2.6).
