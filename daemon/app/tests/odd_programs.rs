@@ -18,7 +18,12 @@ const STEP: i64 = 9000;
 
 /// So many seconds of small pictures, ten a second, with a key frame each second.
 fn film(seconds: u32, x264: &str, output: &[&str]) -> Vec<u8> {
-    let source = format!("testsrc2=s=160x120:r=10:d={seconds}");
+    film_of("160x120", seconds, x264, output)
+}
+
+/// The same in another size.
+fn film_of(size: &str, seconds: u32, x264: &str, output: &[&str]) -> Vec<u8> {
+    let source = format!("testsrc2=s={size}:r=10:d={seconds}");
     let made = Command::new("ffmpeg")
         .args(["-loglevel", "error", "-nostdin", "-f", "lavfi", "-i", &source, "-pix_fmt", "yuv420p"])
         .args([
@@ -92,6 +97,11 @@ fn with_alternating_ids() -> Vec<u8> {
     pair.concat().repeat(15)
 }
 
+/// After four seconds the pictures are larger.
+fn with_another_size() -> Vec<u8> {
+    [film(4, "", &["-f", "h264"]), film_of("320x240", 26, "", &["-f", "h264"])].concat()
+}
+
 /// A program that writes the file in tenths of a second of its `seconds`, with no regard for packets and pictures, and then nothing more.
 fn playing(file: &Path, seconds: usize) -> String {
     let bytes = std::fs::metadata(file).unwrap().len() as usize;
@@ -159,6 +169,7 @@ fn odd_streams_that_can_be_shown_are_and_a_scrambled_one_is_told() {
         ("clock", with_another_clock(), 30),
         ("late", with_late_parameter_sets(), 33),
         ("ids", with_alternating_ids(), 30),
+        ("size", with_another_size(), 30),
         ("scrambled", scrambled(), 30),
     ];
     let mut config = format!("{NO_LIMITS}[live]\nsegment_seconds = 1\n");
@@ -180,7 +191,7 @@ fn odd_streams_that_can_be_shown_are_and_a_scrambled_one_is_told() {
         assert_eq!(started.status, 201, "{name}: {}", started.text());
         started.json()["id"].as_str().unwrap().to_owned()
     });
-    let [junk, clock, late, ids, _] = &streams;
+    let [junk, clock, late, ids, size, _] = &streams;
 
     for (name, stream) in [("junk", junk), ("clock", clock), ("late", late), ("ids", ids)] {
         let (segments, playlist) = record(&owner, stream, 7);
@@ -201,6 +212,11 @@ fn odd_streams_that_can_be_shown_are_and_a_scrambled_one_is_told() {
             assert!(sets.windows(2).all(|pair| pair[0] != pair[1]), "both ids come through");
         }
     }
+    let (segments, playlist) = record(&owner, size, 7);
+    assert!(playlist.contains("#EXT-X-DISCONTINUITY\n") && segments.len() == 7, "{playlist}");
+    let camera = owner.get("/api/v1/cameras/size").json();
+    assert_eq!((&camera["width"], &camera["height"]), (&json!(320), &json!(240)), "{camera}");
+
     let told = || owner.get("/api/v1/cameras/scrambled").json()["detail"].as_str().unwrap().to_owned();
     let words = "its MPEG transport stream is scrambled: switch the encryption off";
     while !told().contains(words) {}

@@ -10,7 +10,8 @@ pub const RATE: f64 = 25.0;
 
 /// Makes what the program plays, `clip.ts` in this folder, with a key frame each second; the configuration of a daemon with this camera.
 pub fn make(dir: &Path) -> String {
-    let inputs = ["-f", "lavfi", "-i", "testsrc=s=160x90:r=25:d=60", "-f", "lavfi", "-i", "sine=d=60:r=48000"];
+    let inputs =
+        ["-f", "lavfi", "-i", "testsrc=s=160x90:r=25:d=60", "-f", "lavfi", "-i", "sine=d=60:r=48000"];
     let coding =
         ["-c:v", "libx264", "-bf", "2", "-g", "25", "-pix_fmt", "yuv420p", "-c:a", "aac", "-y", "clip.ts"];
     run("ffmpeg", &[&["-v", "error"][..], &inputs, &coding].concat(), dir);
