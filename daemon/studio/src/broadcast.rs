@@ -18,7 +18,7 @@ use perch_media::sample::Sample;
 use ring::Ring;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 /// Makes the two ends of a broadcast.
@@ -121,6 +121,14 @@ impl Reader {
     /// The next item; waits for it. `None` when the broadcast is closed and everything was read. Safe to cancel.
     pub async fn next(&mut self) -> Option<Item> {
         poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// The next item, if it is there already.
+    pub fn next_of_those_there(&mut self) -> Option<Item> {
+        match self.poll_next(&Context::from_waker(Waker::noop())) {
+            Poll::Ready(item) => item,
+            Poll::Pending => None,
+        }
     }
 
     fn poll_next(&mut self, cx: &Context<'_>) -> Poll<Option<Item>> {

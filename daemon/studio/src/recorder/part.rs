@@ -87,6 +87,11 @@ impl Part {
         self.end + self.index_bytes
     }
 
+    /// Whether a power cut would take something that was written.
+    pub(super) const fn has_unsynced(&self) -> bool {
+        self.has_unsynced
+    }
+
     /// Appends a fragment.
     pub(super) fn append(&mut self, fragment: &Fragment, bytes: &[u8]) -> io::Result<()> {
         self.has_unsynced = true;

@@ -80,14 +80,17 @@ impl House {
         self.record_within(stream, StreamShare::usual())
     }
 
-    fn record_within(&self, stream: StreamId, share: StreamShare) -> Live<'_> {
-        let (publisher, broadcast) = broadcast::channel();
+    fn writing(&self, stream: StreamId, share: StreamShare) -> writing::Writing {
         let second = Duration::from_secs(1);
         let cuts = HlsSettings { segment: second * 2, window: second * 60, keyframe_interval: second * 2 };
-        broadcast.keep_within(share.clone());
         let about = About { stream, cuts, offset_ms: Box::new(|at| at.as_millis() as u64), share };
-        let writing = writing::Writing::new(self.recordings.clone(), about, self.clock.clone());
-        let task = tokio::spawn(writing.run(broadcast.subscribe(writing::WANT)));
+        writing::Writing::new(self.recordings.clone(), about, self.clock.clone())
+    }
+
+    fn record_within(&self, stream: StreamId, share: StreamShare) -> Live<'_> {
+        let (publisher, broadcast) = broadcast::channel();
+        broadcast.keep_within(share.clone());
+        let task = tokio::spawn(self.writing(stream, share).run(broadcast.subscribe(writing::WANT)));
         Live { house: self, stream, publisher, task }
     }
 
@@ -197,6 +200,28 @@ async fn one_two_and_eight_streams_are_recorded_at_a_time() {
         }
         assert!(!house.faults.any());
     }
+}
+
+#[test]
+fn a_sync_covers_the_fragment_that_has_just_ended_and_what_was_written_waits_no_longer_than_the_interval() {
+    let house = house();
+    let (publisher, broadcast) = broadcast::channel();
+    let mut writing = house.writing(house.stream("front"), StreamShare::usual());
+    let mut reader = broadcast.subscribe(writing::WANT);
+    let mut waits_after = |tenths: std::ops::Range<i64>| {
+        for tenth in tenths {
+            house.clock.turn(Duration::from_millis(100));
+            let unit = access_unit(tenth * 9000, tenth % 10 == 0, 1000);
+            publisher.publish([unit], house.clock.monotonic());
+        }
+        assert!(writing.catch_up(&mut reader));
+        writing.until_sync().as_millis()
+    };
+    let nothing_waits = 1750;
+    assert_eq!(waits_after(0..11), 900);
+    assert_eq!(waits_after(11..20), nothing_waits, "synced, and the second fragment has not ended");
+    assert_eq!(waits_after(20..31), 900);
+    assert_eq!(waits_after(31..41), nothing_waits, "synced after the fragment that ended at 4.0 s");
 }
 
 #[tokio::test(start_paused = true)]

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 /// A fragment is a second: more often there is nothing to write.
 pub(super) const WANT: Want =
@@ -134,29 +134,45 @@ impl Writing {
 
     /// Records until the broadcast closes.
     pub(super) async fn run(mut self, mut reader: Reader) {
-        let mut is_quiet = false;
+        let mut heard_at = Instant::now();
         loop {
-            // The broadcast wakes nobody for the last few pictures before a pause: they are taken before it counts as one.
-            let wait = if is_quiet { Duration::ZERO } else { PAUSE };
-            match timeout(wait, reader.next()).await {
+            if self.catch_up(&mut reader) {
+                heard_at = Instant::now();
+            }
+            let pause_at = heard_at + PAUSE;
+            let wakes_at = pause_at.min(Instant::now() + self.until_sync());
+            match timeout_at(wakes_at, reader.next()).await {
                 Ok(Some(item)) => {
-                    is_quiet = false;
+                    heard_at = Instant::now();
                     self.take(&item);
                 }
                 Ok(None) => break,
-                Err(_) => {
-                    if is_quiet {
+                Err(_) if wakes_at == pause_at => {
+                    // The broadcast wakes nobody for the last few pictures before a pause: they are taken before it counts as one.
+                    if !self.catch_up(&mut reader) {
                         let piece = self.packer.finish();
                         self.keep(piece);
                     }
-                    is_quiet = !is_quiet;
+                    heard_at = Instant::now();
                 }
+                Err(_) => {}
             }
-            self.sync_when_due();
         }
         let piece = self.packer.finish();
         self.keep(piece);
         self.end();
+    }
+
+    /// Takes all that is there, and syncs after it if a sync is due: so that it covers the fragment that has just ended. Says whether anything
+    /// was there.
+    pub(super) fn catch_up(&mut self, reader: &mut Reader) -> bool {
+        let mut was_anything = false;
+        while let Some(item) = reader.next_of_those_there() {
+            self.take(&item);
+            was_anything = true;
+        }
+        self.sync_when_due();
+        was_anything
     }
 
     fn take(&mut self, item: &Item) {
@@ -352,6 +368,14 @@ impl Writing {
             self.is_last_closed = true;
         }
         Ok(())
+    }
+
+    /// How long what was written last may wait for its sync; [`PAUSE`] where nothing waits.
+    pub(super) fn until_sync(&self) -> Duration {
+        if !self.part.as_ref().is_some_and(|growing| growing.part.has_unsynced()) {
+            return PAUSE;
+        }
+        (self.synced_at + self.recordings.sync_interval()).saturating_sub(self.clock.monotonic())
     }
 
     /// The interval of syncs is that of their beginnings: a card that takes long is not asked more often.
