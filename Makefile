@@ -1,6 +1,6 @@
 # What there is to do; each target installs what it needs when it may, and names it when it may not.
 
-.PHONY: run test schemathesis endure lab bench fuzz cross test-cross deb test-deb image test-image power-cuts
+.PHONY: run test schemathesis endure lab recording-power-cuts bench fuzz cross test-cross deb test-deb image test-image power-cuts
 
 run:    ## build, run and go live on http://localhost:8080, with the data in ./var
 	@daemon/setup.sh build
@@ -36,6 +36,11 @@ endure: ## sixteen streams for 5 minutes, 400 slow readers for 4; what came of i
 lab:    ## perchd against real drivers in a virtual machine (daemon/lab)
 	@daemon/setup.sh build
 	daemon/lab/run.sh
+
+ROUNDS ?= 100
+recording-power-cuts: ## cuts the power of recordings ROUNDS times by replays and ROUNDS times by kills; table: daemon/lab/recording-power-cuts.txt
+	@daemon/setup.sh build
+	daemon/lab/recording-power-cuts.sh $(ROUNDS)
 
 bench:  ## Perch and its peers, measured on this machine (daemon/bench); RUNS=5 for medians of five runs
 	@daemon/setup.sh build

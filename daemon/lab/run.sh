@@ -67,12 +67,15 @@ if grep -qwE 'vmx|svm' /proc/cpuinfo && [ -w /dev/kvm ]; then
     guest 30 "echo it works" | grep -q "it works" || accelerate=("${software[@]}")
 fi
 
+# Scenarios' own switches reach them in the machine, too.
+switches=()
+for name in "${!PERCH_LAB_@}"; do switches+=("$name=${!name@Q}"); done
 # A machine runs scenarios one after the other; if one kills it, another machine runs the rest.
 run_shard() { # run_shard NUMBER SCENARIO...
     local number=$1 left
     shift
     while [ $# -gt 0 ]; do
-        guest "${PERCH_LAB_SECONDS:-1200}" "cd $here && PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m lab.runner guest \
+        guest "${PERCH_LAB_SECONDS:-1200}" "cd $here && ${switches[*]} PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m lab.runner guest \
             --out $out --perchd $perchd --tools $tools $*" >>"$out/machine-$number.log" || true
         left=()
         for name in "$@"; do [ -e "$out/$name/guest.json" ] || left+=("$name"); done
@@ -81,6 +84,7 @@ run_shard() { # run_shard NUMBER SCENARIO...
     done
 }
 began=$(date +%s)
+(cd "$here" && PYTHONDONTWRITEBYTECODE=1 python3 -m lab.runner prepare --out "$out" --perchd "$perchd" --tools "$tools" "${scenarios[@]}")
 even=() odd=()
 for i in "${!scenarios[@]}"; do if ((i % 2)); then odd+=("${scenarios[i]}"); else even+=("${scenarios[i]}"); fi; done
 run_shard 1 "${even[@]}" &

@@ -34,15 +34,18 @@ version=$(find "$cache" -maxdepth 1 -name kernel-version -mtime -7 -exec cat {} 
 series=$(echo "$version" | cut -d. -f1,2)
 
 packages=(qemu-system-x86 busybox-static systemd udev kmod procps util-linux python3-venv ffmpeg v4l-utils
-    wpasupplicant dnsmasq-base iw iproute2
+    wpasupplicant dnsmasq-base iw iproute2 dmsetup e2fsprogs f2fs-tools nginx libnginx-mod-rtmp
     gcc make flex bison bc libelf-dev libc6-dev xz-utils "linux-headers-$version")
 read -ra wanted < <(missing "${packages[@]}" | tr '\n' ' ') || true
 if [ ${#wanted[@]} -gt 0 ]; then
     [ "$(id -u)" = 0 ] || die "these packages are missing: apt-get install --no-install-recommends ${wanted[*]}"
     update_lists
     say "installing ${wanted[*]}"
+    if systemctl -q is-active nginx 2>/dev/null; then had_nginx=yes; fi
     DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "${wanted[@]}" >"$cache/apt.log" 2>&1 \
         || { tail -n 20 "$cache/apt.log" >&2; die "apt-get failed (see $cache/apt.log)"; }
+    # Debian starts installed services; the lab needs the program, not a site on port 80.
+    if [ -z "${had_nginx:-}" ] && systemctl -q is-active nginx 2>/dev/null; then systemctl -q disable --now nginx; fi
 fi
 headers=/usr/src/linux-headers-$version
 

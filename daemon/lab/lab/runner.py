@@ -1,11 +1,12 @@
 """Runs scenarios: the guest's half in the virtual machine, then the host's half on the files that the first one saved.
 
 A scenario is a file scenarios/NN_name.py with a docstring and
+  prepare(lab)  optional; runs on the host before, where x264 is fast, and leaves files in lab.out
   guest(lab)  runs in the virtual machine as root; raises Failure; may give back a few words
   check(lab)  optional; runs on the host afterwards, where ffmpeg is fast, on the files in lab.out
-  SECONDS     optional; how long the guest's half may take (120)
+  SECONDS, CHECK_SECONDS  optional; how long the guest's half may take (120), and the host's (300)
 
-    python3 -m lab.runner guest|host --out FOLDER --perchd FILE --tools FOLDER SCENARIO...
+    python3 -m lab.runner prepare|guest|host --out FOLDER --perchd FILE --tools FOLDER SCENARIO...
 
 Results are files: OUT/NAME/guest.json and OUT/NAME/host.json. The guest's is written before the scenario begins, too, so that the host
 sees which scenario a virtual machine died of.
@@ -84,7 +85,7 @@ def write(path, result):
 def main():
     """Runs the scenarios given on the command line."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("half", choices=["guest", "host"])
+    parser.add_argument("half", choices=["prepare", "guest", "host"])
     parser.add_argument("--out", required=True)
     parser.add_argument("--perchd", required=True)
     parser.add_argument("--tools", default="")
@@ -96,9 +97,13 @@ def main():
         result = os.path.join(out, f"{options.half}.json")
         lab = Lab(name, out, options.perchd, options.tools)
         module = load(name)
+        if options.half == "prepare":
+            if hasattr(module, "prepare"):
+                module.prepare(lab)
+            continue
         if options.half == "host":
             if hasattr(module, "check"):
-                write(result, attempt(module.check, lab, 300))
+                write(result, attempt(module.check, lab, getattr(module, "CHECK_SECONDS", 300)))
             continue
         write(result, {"passed": False, "seconds": 0, "words": "the virtual machine died of it"})
         gpio.remove_all()
