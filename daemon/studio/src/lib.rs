@@ -22,3 +22,4 @@ pub mod recorder;
 pub mod shutdown;
 pub mod snapshot;
 pub mod storyboard;
+pub mod tell;

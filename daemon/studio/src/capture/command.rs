@@ -11,7 +11,7 @@ mod child_log;
 mod held;
 
 use self::child_log::ChildLog;
-use self::held::{Held, Piece};
+use self::held::{Held, LINGER, PIPE, Piece};
 use super::source::{CodedSource, Output, SourceDescription, SourceError};
 use crate::clock::Clock;
 use crate::config;
@@ -23,17 +23,10 @@ use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Size asked for the pipe of standard output, in bytes: the most an unprivileged process gets (`/proc/sys/fs/pipe-max-size`, pipe(7)), so
-/// that a slow moment of ours does not block the child.
-const PIPE: usize = 1 << 20;
 /// Bytes that are asked for at a time at least: more than most pictures have.
 const LEAST_READ: usize = 64 << 10;
 /// A wait that took no longer was none: the bytes were there already.
 const AT_ONCE: Duration = Duration::from_micros(200);
-/// How long bytes may wait until they are handed on: work on several pictures together costs hardly more than work on one, whose code and
-/// data are no longer in the processor's caches. Those that carry their times wait in the pipe, where they cost no wake-up; the others are
-/// read as they come and held, but for entries ([`Held`]). At rates that would fill a quarter of the pipe meanwhile none wait.
-const LINGER: Duration = Duration::from_millis(200);
 /// How long a child that closed its output may take to exit, so that its exit status can be told.
 const EXIT: Duration = Duration::from_millis(500);
 /// Time between SIGTERM and SIGKILL.

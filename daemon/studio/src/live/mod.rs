@@ -27,6 +27,6 @@ pub use error::LiveError;
 pub use featured::featured;
 pub use handle::{LiveHandle, Pressed};
 pub use on_air::OnAir;
-pub use shared::{LiveSettings, Tell};
+pub use shared::LiveSettings;
 pub use studio::Studio;
 pub use viewers::{Viewers, viewer_of_address, viewer_of_cookie};

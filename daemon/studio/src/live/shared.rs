@@ -8,13 +8,11 @@ use crate::feed::Origin;
 use crate::hls::{HlsMetrics, HlsSettings};
 use crate::memory_budget::{MemoryBudget, NoMemory, StreamShare};
 use crate::recorder::Recordings;
-use perch_store::{Delivery, Store, StoreError, StreamId, StreamState, VideoMode};
+use crate::tell::Tell;
+use perch_store::{Store, StoreError, StreamId, StreamState, VideoMode};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
-
-/// Takes the notifications for followers.
-pub type Tell = Arc<dyn Fn(Vec<Delivery>) + Send + Sync>;
 
 /// Settings of streams.
 #[derive(Clone, Debug)]

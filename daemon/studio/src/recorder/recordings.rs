@@ -18,7 +18,7 @@ use super::wear::{Disk, Disks};
 use crate::clock::{Clock, wall};
 use crate::config;
 use crate::faults::Faults;
-use crate::live::Tell;
+use crate::tell::Tell;
 use perch_device::local_time;
 use perch_store::{Recording, RecordingQuery, RecordingState, Store, StoreError, StreamId, Timestamp};
 use std::collections::BTreeMap;

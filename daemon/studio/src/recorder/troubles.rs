@@ -5,7 +5,7 @@ use super::telling::{News, Telling};
 use super::trouble::Trouble;
 use crate::clock::{Clock, wall};
 use crate::faults::{Faults, RECORDING};
-use crate::live::Tell;
+use crate::tell::Tell;
 use perch_store::{RecordingTrouble, Store, StreamId};
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -2,7 +2,6 @@
 //!
 //! Must not be here: reading, what pieces mean beyond where an entry begins.
 
-use super::{LINGER, PIPE};
 use crate::capture::source::Output;
 use bytes::Bytes;
 use perch_media::h264::annex_b::nal_units;
@@ -10,6 +9,13 @@ use perch_media::h264::nal_unit::NalUnitType;
 use std::collections::VecDeque;
 use std::time::Duration;
 
+/// Size asked for the pipe of standard output, in bytes: the most an unprivileged process gets (`/proc/sys/fs/pipe-max-size`, pipe(7)), so
+/// that a slow moment of ours does not block the child.
+pub(super) const PIPE: usize = 1 << 20;
+/// How long bytes may wait until they are handed on: work on several pictures together costs hardly more than work on one, whose code and
+/// data are no longer in the processor's caches. Those that carry their times wait in the pipe, where they cost no wake-up; the others are
+/// read as they come and held, but for entries ([`Held`]). At rates that would fill a quarter of the pipe meanwhile none wait.
+pub(super) const LINGER: Duration = Duration::from_millis(200);
 /// Bytes of a piece in which an entry shows: delimiter and parameter sets come first.
 const HEAD: usize = 64;
 
