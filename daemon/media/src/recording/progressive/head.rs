@@ -215,10 +215,8 @@ impl<F: Fragments> Head<F> {
                     continue;
                 };
                 let (fragment, place) = found?;
-                let plan = &self.plan;
-                let chunk = rows.track.chunk(&plan.parts, plan.timescale(rows.track), &fragment, &place);
-                if let Some(chunk) = chunk {
-                    rows.table.push(&chunk, plan, self.length, rows.track, &mut out);
+                if let Some(chunk) = self.plan.chunk(rows.track, &fragment, &place) {
+                    rows.table.push(&chunk, &self.plan, self.length, rows.track, &mut out);
                 }
                 self.making = Some((placed, rows));
             } else {

@@ -63,7 +63,7 @@ impl Progressive {
 
     /// Fragments of the recording up to the file's end.
     pub fn fragments(&self) -> usize {
-        self.plan.end
+        self.plan.fragments
     }
 
     /// Tells files of equal length apart.

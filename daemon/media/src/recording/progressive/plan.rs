@@ -63,7 +63,9 @@ pub(super) struct Plan {
     pub(super) parts: Vec<Description>,
     /// Fragments of the recording before the first one of the file, and up to its end.
     first: usize,
-    pub(super) end: usize,
+    pub(super) fragments: usize,
+    /// Of a clip.
+    end: Option<End>,
     /// Tells files of equal length apart: a check sum over where the fragments are and when they were recorded.
     pub(super) check_sum: u32,
     /// Of the first fragment, in the recording's time.
@@ -209,6 +211,41 @@ impl<I: Iterator<Item = Result<(usize, Fragment), IndexError>>> Iterator for Pla
     }
 }
 
+/// The end of a clip, in ticks of the recording's time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct End {
+    /// Fragments that begin later are not in the file.
+    decoded: u64,
+    /// Pictures that are shown later are in the file's bytes, but not in its tables: Chromium would play them, whatever the edit list says.
+    shown: u64,
+}
+
+impl End {
+    fn new(clip: Clip, first_composition: u64) -> Self {
+        // Far beyond any recording, and far from where times with a sign would overflow.
+        let to = clip.to.min(u64::MAX >> 4);
+        Self { decoded: to, shown: to + first_composition }
+    }
+
+    /// How many of a fragment's pictures the tables name: all that are decoded before the last one that is shown in time.
+    fn pictures(self, fragment: &Fragment, begins: u64) -> usize {
+        let samples = &fragment.video.samples;
+        let is_last = begins.saturating_add(fragment.video.duration()) >= self.decoded;
+        if !is_last {
+            return samples.len();
+        }
+        let mut time = begins;
+        let mut named = 0;
+        for (number, sample) in samples.iter().enumerate() {
+            if time.saturating_add_signed(sample.composition_offset.into()) < self.shown {
+                named = number + 1;
+            }
+            time = time.saturating_add(sample.duration.into());
+        }
+        named
+    }
+}
+
 impl Track {
     /// The fragment's samples of this track, whose timescale is given.
     pub(super) fn chunk<'a>(
@@ -217,6 +254,7 @@ impl Track {
         timescale: u32,
         fragment: &'a Fragment,
         place: &Place,
+        end: Option<End>,
     ) -> Option<Chunk<'a>> {
         let since_file = |time: u64| time.cast_signed() - place.file_begins.cast_signed();
         let (run, begins, rate): (&Run, i64, u32) = match self {
@@ -229,7 +267,19 @@ impl Track {
             }
         };
         let at = place.at + u64::from(run.data_at);
-        Some(Chunk { part: place.part, at, begins, samples: &run.samples, rate, timescale })
+        let mut chunk = Chunk { part: place.part, at, begins, samples: &run.samples, rate, timescale };
+        if let Some(end) = end {
+            let named = match self {
+                Self::Video => end.pictures(fragment, place.begins),
+                Self::Audio => {
+                    let until = scaled(since_file(end.decoded), VIDEO_TIMESCALE, timescale);
+                    chunk.times().take_while(|(begins, _)| *begins < until).count()
+                }
+            };
+            chunk.samples = &run.samples[..named];
+        }
+        // A fragment of which nothing is named has no chunk.
+        (end.is_none() || !chunk.samples.is_empty()).then_some(chunk)
     }
 }
 
@@ -264,7 +314,7 @@ impl Plan {
                 }
             }
             let place = walk.pass(&fragment);
-            measured.take(&parts, &fragment, &place);
+            measured.take(&parts, &fragment, &place, clip);
         }
         if clip.is_some_and(|clip| clip.from >= walk.next.begins || clip.from >= clip.to) {
             return Err(ProgressiveError::Nothing);
@@ -278,22 +328,24 @@ impl Plan {
 
     /// Goes through the file's fragments.
     pub(super) fn placed<F: Fragments>(&self, fragments: &F) -> Result<Placed<F::Iter>, IndexError> {
-        let fragments = fragments.read()?.take(self.end);
+        let fragments = fragments.read()?.take(self.fragments);
         Ok(Placed { fragments, walk: Walk::default(), passed: 0, first: self.first })
     }
 
-    pub(super) fn timescale(&self, track: Track) -> u32 {
-        match (track, &self.audio) {
+    /// The samples of a track in a fragment of the file.
+    pub(super) fn chunk<'a>(&self, track: Track, fragment: &'a Fragment, place: &Place) -> Option<Chunk<'a>> {
+        let timescale = match (track, &self.audio) {
             (Track::Audio, Some(audio)) => audio.timescale,
             _ => VIDEO_TIMESCALE,
-        }
+        };
+        track.chunk(&self.parts, timescale, fragment, place, self.end)
     }
 }
 
 /// What is measured while the fragments are gone through.
 struct Measured {
     first: usize,
-    end: usize,
+    fragments: usize,
     check_sum: crc32fast::Hasher,
     /// The first picture's composition offset.
     composition: Option<i32>,
@@ -307,7 +359,7 @@ impl Measured {
     fn new(first: usize, sound: Option<u32>) -> Self {
         Self {
             first,
-            end: first,
+            fragments: first,
             check_sum: crc32fast::Hasher::new(),
             composition: None,
             video: Counting::new(VIDEO_TIMESCALE),
@@ -316,8 +368,8 @@ impl Measured {
         }
     }
 
-    fn take(&mut self, parts: &[Description], fragment: &Fragment, place: &Place) {
-        self.end += 1;
+    fn take(&mut self, parts: &[Description], fragment: &Fragment, place: &Place, clip: Option<Clip>) {
+        self.fragments += 1;
         for number in [fragment.at, fragment.bytes.into(), fragment.mark.wall_ms.cast_unsigned()] {
             self.check_sum.update(&number.to_be_bytes());
         }
@@ -329,13 +381,18 @@ impl Measured {
         if self.composition.is_none() {
             self.composition = fragment.video.samples.first().map(|sample| sample.composition_offset);
         }
+        let end = self.end(clip);
         let tracks = [(Track::Video, Some(&mut self.video)), (Track::Audio, self.audio.as_mut())];
         for (track, counting) in tracks {
             let Some(counting) = counting else { continue };
-            if let Some(chunk) = track.chunk(parts, counting.plan.timescale, fragment, place) {
+            if let Some(chunk) = track.chunk(parts, counting.plan.timescale, fragment, place, end) {
                 counting.take(&chunk);
             }
         }
+    }
+
+    fn end(&self, clip: Option<Clip>) -> Option<End> {
+        clip.map(|clip| End::new(clip, u64::try_from(self.composition.unwrap_or(0)).unwrap_or(0)))
     }
 
     fn plan(
@@ -345,6 +402,7 @@ impl Measured {
         clip: Option<Clip>,
     ) -> Result<Plan, ProgressiveError> {
         let composition = self.composition.ok_or(ProgressiveError::Nothing)?;
+        let end = self.end(clip);
         let first_composition = u64::try_from(composition).unwrap_or(0);
         let video = self.video.finish();
         let length = video.ends.unsigned_abs();
@@ -354,7 +412,8 @@ impl Measured {
         Ok(Plan {
             parts,
             first: self.first,
-            end: self.end,
+            fragments: self.fragments,
+            end,
             check_sum: self.check_sum.finalize(),
             begins,
             video,
