@@ -6,7 +6,7 @@
 #     setup.sh build cross     also to build for other boards: chroots, emulators of other machines
 #     setup.sh build deb       also for the Debian package: cargo-deb, lintian
 #     setup.sh image           for the image of a card and its boot test: mmdebstrap, mkfs.*, QEMU
-#     setup.sh build test      also for `make test`: ffmpeg, Chromium, Node.js and the page's tools, schemathesis
+#     setup.sh build test      also for `make test`: ffmpeg, Chromium, VLC, mediainfo, Node.js and the page's tools, schemathesis
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -34,6 +34,10 @@ need_build() {
 need_test() {
     need ffmpeg ffmpeg
     need chromium chromium
+    need vlc vlc-bin
+    # VLC's demuxers and packetizers.
+    compgen -G "/usr/lib/*/vlc/plugins/demux/libadaptive_plugin.so" >/dev/null || packages+=(vlc-plugin-base)
+    need mediainfo mediainfo
     need node nodejs
     need npm npm
     need ssh-keygen openssh-client

@@ -49,9 +49,10 @@ fn what_has_ended_is_played_by_byte_ranges_of_its_file() {
     assert!(playlist.end_list);
     let duration: f32 = playlist.segments.iter().map(|segment| segment.duration).sum();
     assert!((duration - SECONDS as f32).abs() < 0.01, "{duration}");
-    let seams: Vec<_> = playlist.segments.iter().map(|segment| segment.discontinuity).collect();
-    assert_eq!(seams.iter().filter(|seam| **seam).count(), 1);
-    assert!(seams[SEAM as usize / 2]);
+    // A seam is dated anew.
+    let dated: Vec<_> = playlist.segments.iter().map(|segment| segment.program_date_time.is_some()).collect();
+    assert_eq!(dated.iter().filter(|dated| **dated).count(), 2);
+    assert!(dated[0] && dated[SEAM as usize / 2]);
     let mut end = playlist.segments[0].map.as_ref().unwrap().byte_range.as_ref().unwrap().length;
     for segment in &playlist.segments {
         let range = segment.byte_range.as_ref().unwrap();

@@ -84,7 +84,9 @@ impl Playlist {
         let Fragment { at, bytes, mark, video, .. } = fragment;
         let (bytes, duration) = (u64::from(*bytes), video.duration());
         let begins = self.is_cut || mark.begins_segment || mark.before != Break::None;
-        let discontinuity = !self.segments.is_empty() && (self.is_cut || mark.before == Break::Seam);
+        // A seam within a part is none: tracks, formats and decode times go on (RFC 8216bis §4.4.4.3), and VLC 3.0 stops at one because it
+        // does not load the header again.
+        let discontinuity = !self.segments.is_empty() && self.is_cut;
         match self.segments.last_mut() {
             // A segment reaches to its last byte: foreign bytes between two fragments are sent as well, and players
             // skip unknown boxes.

@@ -108,7 +108,7 @@ fn a_segment_is_listed_when_the_next_one_begins() {
 }
 
 #[test]
-fn parts_and_seams_are_discontinuities_and_gaps_are_not() {
+fn parts_are_discontinuities_and_seams_and_gaps_are_not() {
     let playlist = Writing::new()
         .part(1)
         .fragment(true, SECOND)
@@ -130,7 +130,7 @@ fn parts_and_seams_are_discontinuities_and_gaps_are_not() {
         seen,
         [
             ("1.mp4", false, true, true),
-            ("1.mp4", true, false, true),
+            ("1.mp4", false, false, true),
             ("1.mp4", false, false, true),
             ("2.mp4", true, true, true)
         ]

@@ -1,0 +1,82 @@
+// Plays a recording in Chromium: as one file in a video element, whole and a clip of it, and its playlist by Shaka Player. What is to be expected of it is
+// decided by the test that starts this (../players.rs). Says what it has seen as JSON; ends with an error at what does not play.
+//
+//   node players.js ADDRESS STREAM FROM TO         the clip is from second to second
+
+import { createRequire } from "node:module";
+import { chromium } from "playwright-core";
+
+const [address, stream, from, to] = process.argv.slice(2);
+
+// Whatever hangs, the test must not.
+setTimeout(() => process.exit(75), 120_000).unref();
+
+const browser = await chromium.launch({
+  executablePath: process.env.PERCH_CHROMIUM ?? "/usr/bin/chromium",
+  args: [
+    "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--mute-audio",
+    "--autoplay-policy=no-user-gesture-required",
+  ],
+});
+const report = { complaints: [], whole: null, clip: null, shaka: null };
+try {
+  const page = await browser.newPage();
+  page.on("pageerror", (error) => report.complaints.push(String(error)));
+  page.on("response", (response) => {
+    if (response.status() >= 400) report.complaints.push(`${response.url()}: ${response.status()}`);
+  });
+  // A page of nobody's at the daemon's address.
+  const empty = `${address}/players.html`;
+  await page.route(empty, (route) => route.fulfill({ contentType: "text/html", body: "<link rel=icon href=data:,><video></video>" }));
+  const file = `/media/${stream}/recording.mp4`;
+  for (const [name, source] of [["whole", file], ["clip", `${file}?from=${from}&to=${to}`]]) {
+    await page.goto(empty);
+    await page.evaluate((source) => void (document.querySelector("video").src = source), source);
+    report[name] = await page.evaluate(watch);
+  }
+  await page.goto(empty);
+  await page.addScriptTag({ path: createRequire(import.meta.url).resolve("shaka-player/dist/shaka-player.compiled.js") });
+  await page.evaluate(async (playlist) => {
+    globalThis.shaka.polyfill.installAll();
+    const player = new globalThis.shaka.Player();
+    player.addEventListener("error", ({ detail }) => console.assert(false, (globalThis.failed = detail)));
+    await player.attach(document.querySelector("video"));
+    await player.load(playlist);
+  }, `/media/${stream}/index.m3u8`);
+  report.shaka = await page.evaluate(watch);
+  report.complaints.push(...(await page.evaluate(() => (globalThis.failed ? [String(globalThis.failed)] : []))));
+} finally {
+  await browser.close();
+}
+console.log(JSON.stringify(report));
+
+/** Runs inside the page: plays from the beginning, seeks forward and back, and plays to the end. */
+async function watch() {
+  const video = document.querySelector("video");
+  const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+  const until = async (is) => {
+    while (!is()) {
+      if (video.error) throw new Error(video.error.message);
+      await pause(20);
+    }
+  };
+  await until(() => video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA);
+  const duration = video.duration;
+  await video.play();
+  await until(() => video.currentTime > 1);
+  video.pause();
+  const sought = [];
+  for (const part of [0.7, 0.2, 0.5]) {
+    // In the middle of a picture's time or near it, not on the edge of two.
+    const at = Math.floor(duration * part * 15) / 15 + 0.01;
+    let shown = null;
+    video.requestVideoFrameCallback((_, { mediaTime }) => (shown = mediaTime));
+    video.currentTime = at;
+    await until(() => !video.seeking && shown !== null);
+    sought.push({ at, shown });
+  }
+  video.currentTime = duration - 1;
+  await video.play();
+  await until(() => video.ended);
+  return { duration, sought, ended: video.currentTime };
+}
