@@ -5,6 +5,7 @@ mod support;
 
 use m3u8_rs::Playlist;
 use serde_json::json;
+use std::io::Read as _;
 use support::people::{PASSWORD, Person};
 use support::recorded::{self, PAUSE, SEAM, SECONDS};
 use support::{Answer, Daemon};
@@ -71,6 +72,19 @@ fn what_has_ended_is_played_by_byte_ranges_of_its_file() {
         &[("If-None-Match", answer.header("etag").unwrap())],
     );
     assert_eq!((again.status, again.body.len()), (304, 0));
+    let path = recorded.media("index.m3u8");
+    let packed = daemon.ask("GET", &path, &[("Accept-Encoding", "gzip, br")]);
+    assert_eq!(
+        (packed.header("content-encoding"), packed.header("vary")),
+        (Some("gzip"), Some("accept-encoding"))
+    );
+    let mut unpacked = Vec::new();
+    flate2::read::GzDecoder::new(&packed.body[..]).read_to_end(&mut unpacked).unwrap();
+    assert_eq!(unpacked, answer.body);
+    let tag = packed.header("etag").unwrap();
+    assert_ne!(Some(tag), answer.header("etag"));
+    let again = daemon.ask("GET", &path, &[("Accept-Encoding", "gzip"), ("If-None-Match", tag)]);
+    assert_eq!((again.status, again.body.len(), again.header("content-encoding")), (304, 0, None));
     let main = daemon.get(&recorded.media("main.m3u8")).text();
     assert!(main.contains("CODECS=\"avc1.42c0") && main.contains("RESOLUTION=320x240"), "{main}");
     assert_eq!(daemon.get(&recorded.media("dvr.m3u8")).body, answer.body);

@@ -7,11 +7,13 @@
 mod download;
 mod plans;
 mod storyboard;
+mod text;
 
 use download::LONGEST_HEADER;
 pub use download::{Download, DownloadError, DownloadHead};
 use plans::Plans;
 pub use storyboard::{Sheet, sheet};
+pub use text::PlaylistText;
 
 use crate::recorder::{PartFiles, RecordingFiles};
 use perch_media::hls::{MultivariantPlaylist, Variant};
@@ -25,7 +27,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Recordings whose playlists are kept in memory. Ten hours take 0.7 MB.
+/// Recordings whose playlists are kept in memory. Ten hours take 0.7 MB, and 0.2 MB compressed.
 const KEPT: usize = 4;
 
 /// Opens recordings for those who watch them. Its calls read the card, and block.
@@ -62,17 +64,28 @@ pub struct OpenPart {
 
 impl Playback {
     /// The media playlist; `is_update`: of what is new only, where the recording grows. `target`: seconds that no segment of one that grows is longer
-    /// than, rounded. `None`: there is no whole segment yet.
+    /// than, rounded. `takes_gzip`: it may be compressed, and is where the recording has ended. `None`: there is no whole segment yet.
     pub fn playlist(
         &self,
         stream: StreamId,
         files: &RecordingFiles,
         target: u64,
         is_update: bool,
-    ) -> io::Result<Option<String>> {
+        takes_gzip: bool,
+    ) -> io::Result<Option<PlaylistText>> {
         self.with(stream, files, target, |opened| {
-            let playlist = &opened.playlist;
-            Ok((!playlist.is_empty()).then(|| playlist.text(is_update)))
+            if opened.playlist.is_empty() {
+                return Ok(None);
+            }
+            if !opened.is_whole || !takes_gzip {
+                return Ok(Some(opened.playlist.text(is_update).into()));
+            }
+            let packed = match opened.packed.take() {
+                Some(packed) => packed,
+                None => PlaylistText::from(opened.playlist.text(false)).packed()?,
+            };
+            opened.packed = Some(packed.clone());
+            Ok(Some(packed))
         })
     }
 
@@ -185,6 +198,8 @@ struct Opened {
     reader: Option<Reader<BufReader<File>>>,
     /// All of it was read, and it does not grow.
     is_whole: bool,
+    /// The playlist of one that is whole, compressed when somebody asked for it.
+    packed: Option<PlaylistText>,
 }
 
 impl Opened {

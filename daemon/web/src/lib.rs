@@ -18,6 +18,7 @@ mod chat;
 pub mod config;
 mod connection;
 mod console;
+mod content_coding;
 mod controls;
 mod cookies;
 mod download;

@@ -4,6 +4,7 @@
 //! Every screen has an address of its own, at which the same document is served; `webui/page.js` chooses the screen. Addresses of
 //! no screen are not found.
 
+use super::content_coding::takes_gzip;
 use super::problem::Problem;
 use super::{caching, cookies};
 use axum::extract::Path;
@@ -109,15 +110,6 @@ fn content_type(path: &str) -> Option<HeaderValue> {
     }))
 }
 
-fn takes_gzip(headers: &HeaderMap) -> bool {
-    let offers = headers.get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or("");
-    offers.split(',').any(|offer| {
-        let (coding, quality) = offer.split_once(';').unwrap_or((offer, ""));
-        let refused = quality.trim().strip_prefix("q=").is_some_and(|q| q.parse() == Ok(0.0));
-        coding.trim().eq_ignore_ascii_case("gzip") && !refused
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,19 +150,6 @@ mod tests {
         for (version, path) in [(VERSION, "vendor/update.sh"), (VERSION, "../Cargo.toml"), ("0", "page.js")] {
             let response = asset(Path((version.to_owned(), path.to_owned())), HeaderMap::new()).await;
             assert_eq!(response.status(), StatusCode::NOT_FOUND, "{path}");
-        }
-    }
-
-    #[test]
-    fn gzip_is_sent_to_those_who_take_it() {
-        for (offer, takes) in [
-            ("gzip, deflate", true),
-            ("br;q=1.0, GZIP;q=0.5", true),
-            ("gzip;q=0", false),
-            ("br", false),
-            ("", false),
-        ] {
-            assert_eq!(takes_gzip(&accepting(offer)), takes, "{offer}");
         }
     }
 }

@@ -7,6 +7,7 @@ use super::authentication;
 use super::body::Body;
 use super::caching;
 use super::caller::Peer;
+use super::content_coding::takes_gzip;
 use super::download;
 use super::file_answer::{Asked, file_answer};
 use super::file_body::{Content, FileRange};
@@ -14,15 +15,13 @@ use super::media_paths::{MULTIVARIANT_PLAYLIST, PREFIX};
 use super::problem::Problem;
 use super::state::State;
 use super::storyboard;
-use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
+use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, VARY};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use perch_site::SiteError;
 use perch_site::recordings::{self, Playable};
 use perch_store::Refusal;
 use perch_studio::hls::MEDIA_PLAYLIST;
-use perch_studio::playback::{OpenPart, Playback};
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use perch_studio::playback::{OpenPart, Playback, PlaylistText};
 
 /// From the beginning of the stream, also while it is live.
 const DVR_PLAYLIST: &str = "dvr.m3u8";
@@ -87,8 +86,9 @@ async fn media_playlist(
     let stream = asked.stream;
     let target = asked.target.map_or(1, |target| target.as_secs());
     let is_update = asked.query.split('&').any(|pair| matches!(pair, "_HLS_skip=YES" | "_HLS_skip=v2"));
+    let takes_gzip = takes_gzip(asked.headers);
     let text = recordings::read(&state.site, playable, move |playback, files| {
-        playback.playlist(stream, files, target, is_update)
+        playback.playlist(stream, files, target, is_update, takes_gzip)
     });
     let text = text.await?.ok_or_else(Problem::nothing_recorded_yet)?;
     Ok(playlist(text, playable.files.is_growing, asked.headers))
@@ -101,24 +101,32 @@ async fn multivariant_playlist(
 ) -> Result<Response<Body>, Problem> {
     let (stream, mode) = (asked.stream, playable.stream.details.mode);
     let text = recordings::read(&state.site, playable, move |playback, files| {
-        playback.multivariant(stream, files, MEDIA_PLAYLIST, mode)
+        let text = playback.multivariant(stream, files, MEDIA_PLAYLIST, mode)?;
+        Ok(text.map(PlaylistText::from))
     });
     let text = text.await?.ok_or_else(Problem::nothing_recorded_yet)?;
     Ok(playlist(text, playable.files.is_growing, asked.headers))
 }
 
-fn playlist(text: String, is_growing: bool, known: &HeaderMap) -> Response<Body> {
-    let mut hasher = DefaultHasher::new();
-    text.hash(&mut hasher);
-    let tag = HeaderValue::try_from(format!("\"{:x}\"", hasher.finish())).expect("digits are a header value");
+fn playlist(text: PlaylistText, is_growing: bool, known: &HeaderMap) -> Response<Body> {
+    let PlaylistText { bytes, is_gzip, tag } = text;
+    // Each coding is a representation with a tag of its own (RFC 9110 §8.8.3.3).
+    let tag = format!("\"{tag:x}{}\"", if is_gzip { "-gzip" } else { "" });
+    let tag = HeaderValue::try_from(tag).expect("letters and digits are a header value");
     let mut response = Response::new(Body::empty());
-    if caching::is_known(known, &tag) {
+    let is_known = caching::is_known(known, &tag);
+    if is_known {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
     } else {
-        *response.body_mut() = Body::from(Bytes::from(text));
+        *response.body_mut() = Body::from(bytes);
     }
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/vnd.apple.mpegurl"));
+    headers.insert(VARY, HeaderValue::from_name(ACCEPT_ENCODING));
+    if is_gzip && !is_known {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    // One that has ended does not change, but it may be deleted, or become one for members: caches ask.
     let kept = if is_growing { "public, max-age=0, s-maxage=1" } else { "public, no-cache" };
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(kept));
     headers.insert(ETAG, tag);

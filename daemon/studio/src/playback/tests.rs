@@ -59,7 +59,8 @@ fn files(parts: &[&Part], is_growing: bool) -> RecordingFiles {
 }
 
 fn listed(playback: &Playback, of: u128, files: &RecordingFiles) -> usize {
-    let text = playback.playlist(stream(of), files, 2, false).unwrap().unwrap_or_default();
+    let text = playback.playlist(stream(of), files, 2, false, false).unwrap();
+    let text = text.map_or_else(String::new, |text| String::from_utf8(text.bytes.to_vec()).unwrap());
     assert_eq!(text.contains("ENDLIST"), !files.is_growing && !text.is_empty());
     text.matches("#EXTINF").count()
 }
@@ -87,6 +88,26 @@ fn a_recording_that_grows_is_read_on() {
 }
 
 #[test]
+fn a_playlist_that_does_not_change_is_compressed_for_those_who_take_that() {
+    let dir = tempfile::tempdir().unwrap();
+    let playback = Playback::default();
+    let mut one = Part::new(dir.path(), 1);
+    one.write(1000);
+    let ask = |is_growing, takes_gzip| {
+        let text = playback.playlist(stream(1), &files(&[&one], is_growing), 2, false, takes_gzip);
+        text.unwrap().unwrap()
+    };
+    assert!(!ask(true, true).is_gzip, "it grows");
+    let (plain, packed) = (ask(false, false), ask(false, true));
+    assert_eq!((plain.is_gzip, packed.is_gzip, plain.tag), (false, true, packed.tag));
+    assert!(packed.bytes.len() * 4 < plain.bytes.len(), "{} of {}", packed.bytes.len(), plain.bytes.len());
+    let mut unpacked = Vec::new();
+    flate2::read::GzDecoder::new(&packed.bytes[..]).read_to_end(&mut unpacked).unwrap();
+    assert_eq!(unpacked, plain.bytes);
+    assert_eq!(ask(false, true).bytes.as_ptr(), packed.bytes.as_ptr(), "once");
+}
+
+#[test]
 fn the_outline_tells_what_players_ask() {
     let dir = tempfile::tempdir().unwrap();
     let mut one = Part::new(dir.path(), 1);
@@ -110,7 +131,7 @@ fn a_part_whose_index_is_damaged_leaves_the_others() {
     assert_eq!(listed(&playback, 1, &files(&[&one, &two, &three], false)), 4);
     assert_eq!(listed(&playback, 2, &files(&[&two], false)), 0);
     std::fs::remove_file(&two.files.index).unwrap();
-    assert!(playback.playlist(stream(3), &files(&[&two], false), 2, false).is_err());
+    assert!(playback.playlist(stream(3), &files(&[&two], false), 2, false, false).is_err());
 }
 
 #[test]
