@@ -4,7 +4,7 @@
     run.py [--only NAME[,NAME…]] [--runs N] [--perchd FILE] [--segment-file FILE]
 
 Exit code 1 if something could not be measured; a missed target is no failure (speed is reported, not asserted). It uses only loopback, for
-about eight minutes a run, and stops everything it starts. To add a measurement: a module that returns a `table.Result`, and a line in MEASUREMENTS.
+about eleven minutes a run, and stops everything it starts. To add a measurement: a module that returns a `table.Result`, and a line in MEASUREMENTS.
 """
 
 import argparse
@@ -21,11 +21,13 @@ from pathlib import Path
 
 import chat
 import clip
+import downloading
 import listing
 import live
 import machine
 import nginx
 import perch
+import recording
 import searching
 import segmenting
 import serving
@@ -83,6 +85,14 @@ def _searching(bench: Bench) -> list[table.Result]:
     return [searching.measure(machine.build_example("perch-store", "ten_thousand_streams"), bench.folder / "searching")]
 
 
+def _recording(bench: Bench) -> list[table.Result]:
+    return [recording.measure(bench.perchd, bench.folder / "recording", clip.make_transport_stream(bench.clip))]
+
+
+def _downloading(bench: Bench) -> list[table.Result]:
+    return [downloading.measure(bench.perchd, machine.build_example("perch-studio", "ten_hours"), bench.folder / "downloading", bench.clip)]
+
+
 def _chat(_: Bench) -> list[table.Result]:
     return [chat.measure()]
 
@@ -94,6 +104,8 @@ MEASUREMENTS: dict[str, Callable[[Bench], list[table.Result]]] = {
     "listing": _listing,
     "site": _site,
     "searching": _searching,
+    "recording": _recording,
+    "downloading": _downloading,
     "chat": _chat,
 }
 

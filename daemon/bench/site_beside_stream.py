@@ -7,15 +7,13 @@ import json
 import statistics
 import threading
 import time
-import urllib.request
 
 import listing
 import process
 import wrk
-from perch import Perch
+from perch import ACCOUNT, Perch
 from table import Result, Row, milliseconds
 
-_ACCOUNT = {"username": "bench", "password": "correct horse battery"}
 CONNECTIONS = 32
 SECONDS = 5
 PEOPLE = 4
@@ -26,7 +24,7 @@ MOST_DELAY = 0.010
 
 def measure(perch: Perch) -> Result:
     """Needs a site that has not been set up."""
-    token = _set_up(perch)
+    token = perch.set_up()
     result = Result("The site beside the stream", "")
     reads = {
         "settings, anonymous": ("/api/v1/settings", {}),
@@ -41,14 +39,6 @@ def measure(perch: Perch) -> Result:
         f"The stream: from an IDR to its segment being listed, seen by blocking reload, median of {listing.SEGMENTS} segments, before and during the logins.",
     ]
     return result
-
-
-def _set_up(perch: Perch) -> str:
-    code = (perch.idr_log.parent / "data" / "setup-code").read_text().strip()
-    body = json.dumps({"setup_code": code, **_ACCOUNT}).encode()
-    request = urllib.request.Request(f"http://127.0.0.1:{perch.port}/api/v1/setup", body, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        return json.load(answer)["access_token"]
 
 
 def _reads(perch: Perch, what: str, path: str, headers: dict[str, str]) -> Row:
@@ -95,7 +85,7 @@ def _log_in(port: int, stop: threading.Event, counts: list[int], errors: list[st
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     done = 0
     while not stop.is_set():
-        connection.request("POST", "/api/v1/auth/login", json.dumps(_ACCOUNT), {"Content-Type": "application/json"})
+        connection.request("POST", "/api/v1/auth/login", json.dumps(ACCOUNT), {"Content-Type": "application/json"})
         answer = connection.getresponse()
         text = answer.read()
         if answer.status != 200:

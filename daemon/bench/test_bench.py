@@ -4,8 +4,10 @@ import unittest
 
 import chat
 import clip
+import downloading
 import hls
 import listing
+import recording
 import searching
 import table
 
@@ -82,6 +84,35 @@ class Histogram(unittest.TestCase):
         mean, highest, count = listing._histogram(text)
         self.assertAlmostEqual(mean, 0.1)
         self.assertEqual((highest, count), (0.25, 3))
+
+
+class Recordings(unittest.TestCase):
+    def test_what_recording_adds_is_compared_with_all_of_the_peer(self):
+        live, peer = recording.Observed(0.80, 0), recording.Observed(1.00, 31_000_000)
+        row, _, written = recording.compare(live, recording.Observed(1.00, 30_500_000), peer).rows
+        self.assertEqual((row.perch, row.peer, row.compared, row.met), ("0.20 %", "1.00 %", "5.0 × less", True))
+        self.assertEqual(written.compared, "1.02 × less")
+        row, *_ = recording.compare(live, recording.Observed(1.20, 30_500_000), peer).rows
+        self.assertFalse(row.met)
+        # The machine was busy: recording seems to cost less than nothing.
+        row, *_ = recording.compare(live, recording.Observed(0.70, 30_500_000), peer).rows
+        self.assertTrue(row.met and row.compared[:1].isdigit())
+
+    def test_what_was_not_recorded_is_not_compared(self):
+        live, peer = recording.Observed(0.80, 0), recording.Observed(1.00, 31_000_000)
+        with self.assertRaises(RuntimeError):
+            recording.compare(live, recording.Observed(0.80, 0), peer)
+
+
+class Downloads(unittest.TestCase):
+    def test_the_median_of_the_turns_counts(self):
+        def turn(ours, theirs):
+            return downloading.Round(ours * 1e9, 2e-10), downloading.Round(theirs * 1e9, 4e-10)
+
+        row = downloading.compare(4, [turn(3, 2), turn(1, 2), turn(2.2, 2)])
+        self.assertEqual((row.what, row.perch, row.peer), ("4 connections", "2.20 GB/s, 200 ms/GB", "2.00 GB/s, 400 ms/GB"))
+        self.assertEqual((row.compared, row.met), ("1.10 × (0.50 to 1.50)", True))
+        self.assertFalse(downloading.compare(1, [turn(1.9, 2)]).met)
 
 
 class Chats(unittest.TestCase):
