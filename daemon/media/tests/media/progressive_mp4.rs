@@ -150,7 +150,7 @@ fn a_clip_is_shown_from_the_moment_that_was_asked_for() {
             times.iter().filter(|time| **time >= -0.001 && **time < (to - from) as f64 * STEP - 0.001);
         assert_eq!(i64::try_from(in_view.count()).unwrap(), to - from, "{from} {to}: {times:?}");
         // Players that know no edit lists end with it, too.
-        assert_eq!(packets(&path, "v").len() as i64, to - first_key);
+        assert_eq!(i64::try_from(packets(&path, "v").len()).unwrap(), to - first_key);
         let heard = packets(&path, "a");
         assert!(heard.last().unwrap().0 < (to - from) as f64 * STEP, "{from} {to}");
         assert_eq!(hashes(&path.display().to_string())[0], hashes_of_all()[first_key as usize]);
