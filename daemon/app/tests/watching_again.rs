@@ -191,6 +191,56 @@ fn a_recording_is_listed_pinned_and_deleted_by_its_user() {
 }
 
 #[test]
+fn the_index_leads_to_the_bytes_of_each_second_page_by_page() {
+    let (recorded, daemon) = recorded("public");
+    let nobody = Person::nobody(&daemon);
+    let path = format!("/api/v1/recordings/{}/index", recorded.id);
+    let whole = nobody.get(&path).json();
+    let items = whole["items"].as_array().unwrap();
+    assert_eq!((items.len(), &whole["next_cursor"]), (SECONDS as usize, &json!(null)));
+    let file = recorded.file();
+    for (second, item) in (0_u32..).zip(items) {
+        let into = f64::from(if second < SEAM { second } else { second + PAUSE });
+        assert_eq!(
+            (item["number"].as_u64(), item["is_key"].as_bool()),
+            (Some(u64::from(second) + 1), Some(true))
+        );
+        assert_eq!(
+            (item["at_seconds"].as_f64(), item["duration_seconds"].as_f64()),
+            (Some(second.into()), Some(1.0))
+        );
+        assert_eq!(item["offset_seconds"].as_f64(), Some(into));
+        assert_eq!(item["before"], if second == SEAM { json!("seam") } else { json!(null) });
+        assert_eq!(item["url"], recorded.media("1.mp4"));
+        let at = item["byte_offset"].as_u64().unwrap() as usize;
+        let end = at + item["bytes"].as_u64().unwrap() as usize;
+        // A mark, then the tables, then the samples.
+        assert_eq!(&file[at + 4..at + 8], b"uuid");
+        assert_eq!(
+            items
+                .get(second as usize + 1)
+                .map_or(file.len() as u64, |next| next["byte_offset"].as_u64().unwrap()),
+            end as u64
+        );
+    }
+    for limit in [1, 7, 20, 1000] {
+        let (mut pages, mut found, mut cursor) = (0, Vec::new(), String::new());
+        loop {
+            let page = nobody.get(&format!("{path}?limit={limit}{cursor}")).json();
+            found.extend(page["items"].as_array().unwrap().clone());
+            pages += 1;
+            let Some(next) = page["next_cursor"].as_str() else { break };
+            cursor = format!("&cursor={next}");
+        }
+        assert_eq!((&found, pages), (items, (SECONDS as usize).div_ceil(limit)));
+    }
+    for query in ["?limit=0", "?limit=1001", "?cursor=x", "?cursor=-1", "?of=1"] {
+        assert_eq!(nobody.get(&format!("{path}{query}")).status, 400, "{query}");
+    }
+    assert_eq!(nobody.get(&format!("{path}?cursor=99999")).json()["items"], json!([]));
+}
+
+#[test]
 fn all_recordings_of_a_user_are_deleted_and_brought_back() {
     let dir = tempfile::tempdir().unwrap();
     let ids = [recorded::make(dir.path(), "public"), recorded::make(dir.path(), "members")];
@@ -246,6 +296,7 @@ fn what_is_for_members_is_for_members_by_every_address() {
     let [owner, nobody] = [Person::login(&daemon, "olga"), Person::nobody(&daemon)];
     let other = Person::register(&daemon, "sara");
     let api = format!("/api/v1/recordings/{}", recorded.id);
+    assert_eq!(nobody.get(&format!("{api}/index")).status, 404);
     let media =
         ["index.m3u8", "main.m3u8", "dvr.m3u8", "1.mp4", "recording.mp4"].map(|name| recorded.media(name));
     for path in media.iter().chain([&api]) {

@@ -2,7 +2,7 @@
 //! Documentation/ABI/stable/sysfs-block, Documentation/admin-guide/iostats.rst), the attributes of an MMC or SD card
 //! (Documentation/driver-api/mmc/mmc-dev-attrs.rst) and of a SCSI disk, and ext4's count of errors.
 //!
-//! What the kernel does not tell is `None`. SD cards have no register for wear; that of NVMe and ATA disks (SMART) is not in sysfs.
+//! What the kernel does not tell is `None`. SD cards have no register for wear; that of `NVMe` and ATA disks (SMART) is not in sysfs.
 
 use rustix::fs::{major, minor};
 use std::path::{Path, PathBuf};
@@ -73,12 +73,15 @@ impl BlockDevice {
         let mut volume = root.join("sys/dev/block").join(number).canonicalize().ok()?;
         let first = volume.clone();
         for _ in 0..DEEPEST {
-            let Some(below) = only_slave(&volume)? else {
-                let is_partition = volume.join("partition").exists();
-                let disk = if is_partition { volume.parent()?.to_owned() } else { volume };
-                return Some(Self { root: root.to_owned(), volume: first, disk });
-            };
-            volume = below;
+            match &below(&volume)[..] {
+                [] => {
+                    let is_partition = volume.join("partition").exists();
+                    let disk = if is_partition { volume.parent()?.to_owned() } else { volume };
+                    return Some(Self { root: root.to_owned(), volume: first, disk });
+                }
+                [one] => volume = one.canonicalize().ok()?,
+                _ => return None,
+            }
         }
         None
     }
@@ -137,15 +140,10 @@ impl BlockDevice {
     }
 }
 
-/// What a mapped volume lies on. `Some(None)`: it is no mapped volume. `None`: it lies on several.
-fn only_slave(volume: &Path) -> Option<Option<PathBuf>> {
-    let Ok(slaves) = std::fs::read_dir(volume.join("slaves")) else { return Some(None) };
-    let mut slaves = slaves.flatten();
-    let Some(first) = slaves.next() else { return Some(None) };
-    if slaves.next().is_some() {
-        return None;
-    }
-    first.path().canonicalize().ok().map(Some)
+/// The volumes that a mapped volume lies on.
+fn below(volume: &Path) -> Vec<PathBuf> {
+    let slaves = std::fs::read_dir(volume.join("slaves"));
+    slaves.map_or_else(|_| Vec::new(), |slaves| slaves.flatten().map(|slave| slave.path()).collect())
 }
 
 fn text(path: &Path) -> Option<String> {

@@ -131,7 +131,7 @@ impl Store {
 
     /// Every recording, deleted ones included.
     pub fn all_recordings(&self) -> Result<Vec<Recording>, StoreError> {
-        self.read(|tx| all(tx))
+        self.read(all)
     }
 
     /// Marks a recording as deleted. Its stream stays. Its row stays until [`Self::forget_recording`] reports that its

@@ -5,12 +5,15 @@
 //! Must not be here: who may watch, HTTP, how a recording is written (`recorder`).
 
 mod download;
+mod fragments;
 mod plans;
 mod storyboard;
 mod text;
 
 use download::LONGEST_HEADER;
 pub use download::{Download, DownloadError, DownloadHead};
+pub use fragments::ListedFragment;
+pub use perch_media::recording::Break;
 use plans::Plans;
 pub use storyboard::{Sheet, sheet};
 pub use text::PlaylistText;
@@ -149,6 +152,11 @@ impl Playback {
         until: Option<usize>,
     ) -> Result<Download, DownloadError> {
         Download::plan(&self.plans, stream, files, clip, until)
+    }
+
+    /// At most `limit` fragments after the one with the number `after`, 0: from the first.
+    pub fn fragments(files: &RecordingFiles, after: u64, limit: usize) -> io::Result<Vec<ListedFragment>> {
+        fragments::listed(files, after, limit)
     }
 
     /// Opens a part by its number, from 1. `None`: there is none of this number.

@@ -52,6 +52,7 @@ mod reactions;
 mod reading_on;
 mod receiving;
 mod recorded;
+mod recording_index;
 mod recordings;
 mod rights;
 mod router;

@@ -13,8 +13,8 @@ use super::state::State;
 use super::traffic::Traffic;
 use super::{
     auth, avatar, backups, cameras, chat, controls, events, follows, health, me, messages, moderation,
-    notifications, openapi, page, pictures, reactions, recordings, rights, sessions, settings, setup,
-    streams, system, topics, update, users, wifi,
+    notifications, openapi, page, pictures, reactions, recording_index, recordings, rights, sessions,
+    settings, setup, streams, system, topics, update, users, wifi,
 };
 use axum::Router;
 use axum::extract::MatchedPath;
@@ -54,6 +54,7 @@ fn api() -> OpenApiRouter<Arc<State>> {
         .merge(openapi::routes())
         .merge(reactions::routes())
         .merge(recordings::routes())
+        .merge(recording_index::routes())
         .merge(sessions::routes())
         .merge(settings::routes())
         .merge(setup::routes())

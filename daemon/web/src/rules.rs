@@ -124,6 +124,7 @@ pub(crate) const RULES: &[Rule] = &[
     // Recordings.
     rule("GET", "/api/v1/recordings", Anyone, "of members-only streams: whoever is logged in"),
     rule("GET", "/api/v1/recordings/{stream}", Anyone, "as the stream"),
+    rule("GET", "/api/v1/recordings/{stream}/index", Anyone, "as the stream"),
     rule("PATCH", "/api/v1/recordings/{stream}", Member, "its stream's user or the owner"),
     rule("DELETE", "/api/v1/recordings/{stream}", Member, "its stream's user or the owner"),
     rule("POST", "/api/v1/recordings/{stream}/restore", Member, "its stream's user or the owner"),

@@ -306,7 +306,7 @@ async fn a_folder_that_vanishes_is_told_and_recording_goes_on_when_it_is_back() 
     };
     let paused =
         perch_store::NotificationKind::RecordingPaused { stream, trouble: RecordingTrouble::Missing };
-    assert_eq!(told(), [paused.clone()], "once, though it was tried again");
+    assert_eq!(told(), std::slice::from_ref(&paused), "once, though it was tried again");
     std::fs::create_dir(&folder).unwrap();
     live.seconds(3..20).await;
     assert_eq!((house.recordings.trouble(stream), house.faults.any()), (None, false));
