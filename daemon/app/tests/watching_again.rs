@@ -315,7 +315,7 @@ fn what_is_for_members_is_for_members_by_every_address() {
 }
 
 #[test]
-fn a_view_of_a_recording_counts_once() {
+fn a_view_of_a_recording_counts_once_and_its_likes_count_on() {
     let (recorded, daemon) = recorded("public");
     let nobody = Person::nobody(&daemon);
     let stream = format!("/api/v1/streams/{}", recorded.id);
@@ -327,6 +327,12 @@ fn a_view_of_a_recording_counts_once() {
     // It is counted after the answer.
     while views() == 0 {}
     assert_eq!(views(), 1);
+    let sara = Person::register(&daemon, "sara");
+    for (reaction, likes) in [("like", 1), ("like", 1), ("none", 0)] {
+        let answer = sara.put(&format!("{stream}/reaction"), &json!({"reaction": reaction}));
+        assert!(answer.status < 300, "{}", answer.text());
+        assert_eq!(nobody.get(&stream).json()["likes"], likes);
+    }
 }
 
 /// What ffprobe says of the file's one video stream: hashes of its packets as they are coded.

@@ -80,7 +80,9 @@ function Card() {
     ${problem.value && html`<p class="refusal" role="alert">${problem.value}</p>`}
     ${now?.trouble && html`<p class="notice" role="status">${now.trouble}</p>`}
     ${now && html`
-      ${now.budget_bytes !== null && html`<label class="usage"><span>${asSize(now.used_bytes)} of ${asSize(now.budget_bytes)} used by ${now.recordings === 1 ? "1 recording" : `${now.recordings} recordings`}</span>
+      ${now.budget_bytes !== null && html`<label class="usage"><span>${now.recordings === 0
+        ? `Recordings may take ${asSize(now.budget_bytes)}`
+        : `${asSize(now.used_bytes)} of ${asSize(now.budget_bytes)} used by ${count(now.recordings, "recording")}`}</span>
         <meter min="0" max=${now.budget_bytes} high=${now.budget_bytes * 0.9} value=${now.used_bytes}></meter></label>`}
       <dl class="facts">${facts(now).map(([name, words]) => words && html`<div key=${name}><dt>${name}</dt><dd>${words}</dd></div>`)}</dl>
       ${now.disk && html`<${CardPart} disk=${now.disk} />`}`}`;
