@@ -66,7 +66,7 @@ function Start({ cameras }) {
     const [width, height] = size.value.split("x").map(Number);
     const stream = await api.post("/streams", {
       title: words.title.value, description: words.description.value, topics: words.topics.value, visibility: words.visibility.value,
-      camera: camera.value, width, height, fps: Number(fps.value), bitrate_kbps: Number(bitrate.value), record: record.value, relays: [],
+      camera: camera.value, width, height, fps: Number(fps.value), bitrate_kbps: Number(bitrate.value), record: record.value,
       ...(duration.value ? { duration_seconds: Number(duration.value) } : {}),
     });
     if (picture.value) {

@@ -38,8 +38,8 @@ pub struct GoLive {
     pub record: bool,
     /// Who may watch; `None`: everyone.
     pub visibility: Option<Visibility>,
-    /// Names of relays.
-    pub relays: Vec<String>,
+    /// Names of relays; `None`: those of the camera.
+    pub relays: Option<Vec<String>>,
 }
 
 /// Goes live in the actor's name: claims the camera and configures it as requested. Returns as soon as the stream is starting.
@@ -55,9 +55,8 @@ pub async fn start(site: &Site, actor: &Actor, asked: GoLive) -> Result<SeenStre
     if asked.duration_seconds.is_some_and(|duration| !DURATION_SECONDS.contains(&duration)) {
         return Err(refused("duration_seconds", "must be from 10 seconds to 31 days"));
     }
-    if !asked.relays.is_empty() {
-        return Err(refused("relays", "no relays are configured"));
-    }
+    let relays = asked.relays.unwrap_or_else(|| camera.config.relays.clone());
+    check_relays(site, &relays)?;
     let title = stream_text::title(&asked.title)?;
     let description = stream_text::description(&asked.description)?;
     let topics = asked.topics;
@@ -78,7 +77,7 @@ pub async fn start(site: &Site, actor: &Actor, asked: GoLive) -> Result<SeenStre
         duration_seconds: asked.duration_seconds,
         record: asked.record,
         visibility: asked.visibility.unwrap_or(Visibility::Public),
-        relays: Vec::new(),
+        relays,
     };
     let stream = match site.live.start(new).await {
         Ok(stream) => stream,
@@ -101,6 +100,22 @@ fn camera<'a>(site: &'a Site, name: Option<&str>) -> Result<&'a LiveCamera, Site
         let there: Vec<_> = site.cameras.iter().map(|camera| camera.config.name.as_str()).collect();
         refused("camera", &format!("there is no such camera; there is {}", there.join(", ")))
     })
+}
+
+fn check_relays(site: &Site, names: &[String]) -> Result<(), SiteError> {
+    let is_known = |name: &String| site.relays.iter().any(|relay| relay.name == *name);
+    let is_twice = |at: usize| names[..at].contains(&names[at]);
+    if names.iter().all(is_known) && !(0..names.len()).any(is_twice) {
+        return Ok(());
+    }
+    let there: Vec<_> = site.relays.iter().map(|relay| relay.name.as_str()).collect();
+    Err(refused(
+        "relays",
+        &match &there[..] {
+            [] => "no relays are configured".to_owned(),
+            _ => format!("must be names of relays, each once; there is {}", there.join(", ")),
+        },
+    ))
 }
 
 fn refused(field: &'static str, why: &str) -> SiteError {
@@ -169,7 +184,7 @@ mod tests {
             ("topics", GoLive { topics: vec!["x".to_owned()], ..birds() }),
             ("camera", GoLive { camera: Some("side".to_owned()), ..birds() }),
             ("duration_seconds", GoLive { duration_seconds: Some(9), ..birds() }),
-            ("relays", GoLive { relays: vec!["x".to_owned()], ..birds() }),
+            ("relays", GoLive { relays: Some(vec!["x".to_owned()]), ..birds() }),
         ] {
             let refused = start(&site, &ann, asked).await;
             assert!(matches!(&refused, Err(SiteError::Field(error)) if error.field == field), "{refused:?}");

@@ -18,6 +18,7 @@ use crate::turns::Turns;
 use perch_store::{Store, Timestamp};
 use perch_studio::capture::controls::KeptControls;
 use perch_studio::clock::{Clock, wall};
+use perch_studio::config::Relay;
 use perch_studio::faults::Faults;
 use perch_studio::hls::HlsMetrics;
 use perch_studio::live::{LiveCamera, LiveHandle};
@@ -43,6 +44,8 @@ pub struct Site {
     pub hls_metrics: Arc<HlsMetrics>,
     /// The recordings of streams. Its calls block, as those of the store do.
     pub recordings: Recordings,
+    /// Where streams may be sent on to.
+    pub relays: Arc<[Relay]>,
     /// Opens recordings for those who watch them.
     pub playback: Arc<Playback>,
     /// The faults that exist now.

@@ -104,6 +104,7 @@ impl TestSite {
             resume_within: Duration::ZERO,
             memory: memory.clone(),
             recordings: recordings.clone(),
+            relays: Arc::from([]),
         };
         let cameras: Arc<[LiveCamera]> = names.iter().map(|name| LiveCamera::new(pattern(name))).collect();
         let controls = KeptControls::default();
@@ -135,6 +136,7 @@ impl TestSite {
             controls,
             hls_metrics,
             recordings,
+            relays: Arc::from([]),
             playback: Arc::default(),
             faults,
             memory,
@@ -214,6 +216,7 @@ fn pattern(name: &str) -> Camera {
         bitrate_kbps: 500,
         keyframe_interval_seconds: 1.0,
         tone: false,
+        relays: Vec::new(),
     }
 }
 

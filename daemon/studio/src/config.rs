@@ -1,4 +1,8 @@
-//! The settings of a camera, and of recordings. The daemon (`perchd`) reads them from its command line and file.
+//! The settings of a camera, of recordings and of relays. The daemon (`perchd`) reads them from its command line and file.
+
+mod relay;
+
+pub use relay::{NotRtmp, Relay, RtmpUrl, Secret};
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -35,6 +39,8 @@ pub struct Camera {
     pub keyframe_interval_seconds: f64,
     /// The test pattern beeps and flashes at the beginning of each second.
     pub tone: bool,
+    /// Names of the relays that its streams are sent on to, unless whoever goes live chooses others.
+    pub relays: Vec<String>,
 }
 
 /// `[recording]`.
@@ -117,6 +123,7 @@ impl Default for Camera {
             bitrate_kbps: 2500,
             keyframe_interval_seconds: 2.0,
             tone: false,
+            relays: Vec::new(),
         }
     }
 }

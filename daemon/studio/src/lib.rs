@@ -2,7 +2,7 @@
 //! going live.
 //!
 //! A [`feed`] publishes access units ([`capture`] is a camera's), [`broadcast`] hands them to readers, [`hls`],
-//! [`snapshot`] and [`recorder`] are readers, [`storyboard`] makes small pictures of recordings, and [`live`] starts and
+//! [`snapshot`], [`recorder`] and [`relay`] are readers, [`storyboard`] makes small pictures of recordings, and [`live`] starts and
 //! stops streams and writes their events into the store.
 //!
 //! Must not be here: HTTP, the rights of people, configuration files.
@@ -19,6 +19,7 @@ pub mod live;
 pub mod memory_budget;
 pub mod playback;
 pub mod recorder;
+pub mod relay;
 pub mod shutdown;
 pub mod snapshot;
 pub mod storyboard;

@@ -49,12 +49,14 @@ pub enum Part {
     Connections,
     /// Fragments of recordings in the making.
     Recorders,
+    /// What is on its way to the servers of relays.
+    Relays,
 }
 
 impl Part {
     /// All uses.
-    pub const ALL: [Self; 5] =
-        [Self::Rings, Self::Windows, Self::Retired, Self::Connections, Self::Recorders];
+    pub const ALL: [Self; 6] =
+        [Self::Rings, Self::Windows, Self::Retired, Self::Connections, Self::Recorders, Self::Relays];
 
     /// The name in `/metrics`.
     pub const fn name(self) -> &'static str {
@@ -64,6 +66,7 @@ impl Part {
             Self::Retired => "retired_segments",
             Self::Connections => "connections",
             Self::Recorders => "recorders",
+            Self::Relays => "relays",
         }
     }
 }
@@ -340,9 +343,9 @@ mod tests {
         let ring = budget.hold(Part::Rings, 5);
         segment.set(2);
         segment.move_to(Part::Retired);
-        assert_eq!(Part::ALL.map(|part| budget.used(part)), [5, 0, 2, 0, 0]);
+        assert_eq!(Part::ALL.map(|part| budget.used(part)), [5, 0, 2, 0, 0, 0]);
         drop((segment, ring));
-        assert_eq!(Part::ALL.map(|part| budget.used(part)), [0; 5]);
+        assert_eq!(Part::ALL.map(|part| budget.used(part)), [0; 6]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -198,6 +198,7 @@ mod tests {
     use perch_studio::config::{Camera, EncoderKind, SourceKind};
     use perch_studio::feed::Origin;
     use perch_studio::hls::{self, HlsSettings};
+    use perch_studio::relay::RelaysHandle;
     use std::time::Duration;
 
     fn on_air(origin: Origin) -> OnAir {
@@ -215,6 +216,7 @@ mod tests {
             state: StreamState::Live,
             zero: Duration::ZERO,
             hls,
+            relays: RelaysHandle::default(),
             viewers: Arc::default(),
             is_pinned: false,
             fault: None,
@@ -236,6 +238,7 @@ mod tests {
             bitrate_kbps: 500,
             keyframe_interval_seconds: 1.0,
             tone: false,
+            relays: Vec::new(),
         });
         let names = |all: &[OnAir]| -> Vec<String> {
             feeds(std::slice::from_ref(&camera), all).iter().map(|feed| feed.name().to_owned()).collect()

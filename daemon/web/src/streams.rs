@@ -167,9 +167,8 @@ struct Start {
     /// `public` (the default) or `members`.
     #[schema(value_type = Option<String>)]
     visibility: Option<Visibility>,
-    /// Names of relays.
-    #[serde(default)]
-    relays: Vec<String>,
+    /// Names of relays; default: those of the camera.
+    relays: Option<Vec<String>>,
 }
 
 /// Changes; missing fields keep their value.

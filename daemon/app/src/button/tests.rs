@@ -36,6 +36,7 @@ impl Board {
             resume_within: second,
             memory: MemoryBudget::of(256 << 20),
             recordings,
+            relays: Arc::from([]),
         };
         let camera = config::Camera {
             source: config::SourceKind::TestPattern,

@@ -187,6 +187,7 @@ fn site(
         clock.clone(),
         faults.clone(),
     );
+    let relays: Arc<[perch_studio::config::Relay]> = config.relays.clone().into();
     let settings = LiveSettings {
         segment: Duration::from_secs_f64(config.live.segment_seconds),
         window: Duration::from_secs_f64(config.live.window_seconds),
@@ -194,6 +195,7 @@ fn site(
         resume_within: Duration::from_secs(config.live.resume_seconds.into()),
         memory: memory.clone(),
         recordings: recordings.clone(),
+        relays: relays.clone(),
     };
     let cameras: Arc<[LiveCamera]> = config.cameras.iter().cloned().map(LiveCamera::new).collect();
     let controls = kept_controls(config, &store);
@@ -226,6 +228,7 @@ fn site(
         hls_metrics,
         memory,
         recordings,
+        relays,
         playback: Arc::default(),
         faults,
         board: Board::new("/", &config.server.data_dir),

@@ -2,7 +2,7 @@
 
 use super::problem::did_you_mean;
 use perch_device::key::Key;
-use perch_studio::config::Budget;
+use perch_studio::config::{Budget, NotRtmp, RtmpUrl, Secret};
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -13,6 +13,8 @@ pub(super) struct Accept<V> {
     pub(super) words: String,
     /// The words to choose from, if the choice is fixed.
     choices: Vec<&'static str>,
+    /// What was found is not repeated: it may be a key.
+    is_secret: bool,
     read: Box<Read<V>>,
 }
 
@@ -20,12 +22,15 @@ type Read<V> = dyn Fn(&DeValue<'_>) -> Option<V>;
 
 impl<V> Accept<V> {
     fn new(words: impl Into<String>, read: impl Fn(&DeValue<'_>) -> Option<V> + 'static) -> Self {
-        Self { words: words.into(), choices: Vec::new(), read: Box::new(read) }
+        Self { words: words.into(), choices: Vec::new(), is_secret: false, read: Box::new(read) }
     }
 
     /// Reads the value; the error says what is wrong and what would be right.
     pub(super) fn read(&self, value: &DeValue<'_>) -> Result<V, String> {
         (self.read)(value).ok_or_else(|| {
+            if self.is_secret {
+                return format!("must be {}", self.words);
+            }
             let meant = value
                 .as_str()
                 .and_then(|word| did_you_mean(word, &self.choices))
@@ -121,6 +126,33 @@ pub(super) fn name() -> Accept<String> {
             && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         fits.then(|| name.to_owned())
     })
+}
+
+/// Names of other tables.
+pub(super) fn names(example: &str) -> Accept<Vec<String>> {
+    let name = name();
+    Accept::new(format!("a list of names such as [\"{example}\"]"), move |value| {
+        value.as_array()?.iter().map(|item| (name.read)(item.get_ref())).collect()
+    })
+}
+
+/// A stream key. Spaces around it come of copying it.
+pub(super) fn stream_key() -> Accept<Option<Secret>> {
+    let fits = |key: &str| !key.is_empty() && key.len() <= 500 && !key.contains(char::is_control);
+    let mut accept = Accept::new("a stream key of up to 500 characters", move |value: &DeValue<'_>| {
+        let key = value.as_str()?.trim();
+        fits(key).then(|| Some(Secret::new(key)))
+    });
+    accept.is_secret = true;
+    accept
+}
+
+/// The address of an RTMP server, which may hold a key.
+pub(super) fn rtmp_url() -> Accept<Option<RtmpUrl>> {
+    let mut accept =
+        Accept::new(NotRtmp.to_string(), |value| RtmpUrl::parse(value.as_str()?.trim()).ok().map(Some));
+    accept.is_secret = true;
+    accept
 }
 
 /// A file system path.
@@ -274,6 +306,18 @@ mod tests {
         assert!(wrong.contains("such as \"KEY_B\", found \"pagedown\""), "{wrong}");
         assert_eq!(read(&optional_chip(), r#""gpiochip4""#), Ok(Some("gpiochip4".to_owned())));
         assert!(read(&optional_chip(), r#"" ""#).is_err());
+    }
+
+    #[test]
+    fn what_may_be_a_key_is_not_repeated() {
+        assert_eq!(read(&stream_key(), r#"" abc ""#), Ok(Some(Secret::new("abc"))));
+        assert!(read(&rtmp_url(), r#""rtmp://a/live""#).unwrap().is_some());
+        for error in [
+            read(&stream_key(), "1234").map(|_| ()).unwrap_err(),
+            read(&rtmp_url(), r#""http://a/live/1234""#).map(|_| ()).unwrap_err(),
+        ] {
+            assert!(error.starts_with("must be a") && !error.contains("1234"), "{error}");
+        }
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub fn example() -> String {
     section(&mut out, &schema::limits(), "[limits]");
     section(&mut out, &schema::log(), "[log]");
     section(&mut out, &schema::camera(), "[[camera]]");
+    // Without it there is none.
+    section(&mut out, &schema::relay(), "#[[relay]]");
     out
 }
 
@@ -101,6 +103,13 @@ mod tests {
         assert_eq!(with("command", "command").cameras[0].command[0], "rpicam-vid");
         assert_eq!(with("folder", "auto").recording.folder, Some("/mnt/disk/perch".into()));
         assert!(with("input", "key").button.input.is_some());
+        let text = text.replace("#[[relay]]", "[[relay]]").replace("#name = ", "name = ");
+        let text = text.replace("#url = ", "url = ").replace("#key_file = ", "key_file = ");
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("perch.toml");
+        std::fs::write(&file, text).unwrap();
+        let relays = Config::load(&Sources { file: Some(file), ..Sources::default() }).unwrap().relays;
+        assert_eq!(relays[0].name, "youtube");
         let chip = with("chip", "auto");
         assert_eq!((chip.button.chip, chip.lamp.chip), (Some("gpiochip0".into()), Some("gpiochip0".into())));
     }

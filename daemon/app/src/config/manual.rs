@@ -27,6 +27,7 @@ pub fn manual() -> String {
     section(&mut page, &schema::limits(), "[limits]");
     section(&mut page, &schema::log(), "[log]");
     section(&mut page, &schema::camera(), "[[camera]]");
+    section(&mut page, &schema::relay(), "[[relay]]");
     page.control("SH", ["SEE ALSO"]).text([bold("perchd"), roman("(1)")]);
     page.to_roff()
 }

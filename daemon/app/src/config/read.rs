@@ -85,6 +85,9 @@ fn line_of(text: &[u8], offset: usize) -> usize {
     text[..offset.min(text.len())].split(|&b| b == b'\n').count()
 }
 
+/// Relays, at most.
+const RELAYS: usize = 16;
+
 struct Reader<'a> {
     text: &'a str,
     file: &'a Path,
@@ -114,8 +117,13 @@ impl Reader<'_> {
         let limits = self.table(&schema::limits(), root.remove("limits"));
         let log = self.table(&schema::log(), root.remove("log"));
         let mut cameras = self.tables(&schema::camera(), root.remove("camera"));
+        let found = root.remove("relay");
+        let has_none = found.is_none();
+        let mut relays = self.tables(&schema::relay(), found);
+        // Without a table and without variables that set one there is none.
+        relays.retain(|relay| !has_none || *relay != schema::relay().defaults());
         for (name, _) in &root {
-            let known = ["server", "live", "recording", "button", "lamp", "limits", "log", "camera"];
+            let known = ["server", "live", "recording", "button", "lamp", "limits", "log", "camera", "relay"];
             self.unknown(name, "", "section", &known);
         }
         // If the parser guessed a value on an unreadable line, that value is not reported as well.
@@ -124,7 +132,7 @@ impl Reader<'_> {
         for camera in &mut cameras {
             camera.keyframe_interval_seconds = camera.keyframe_interval_seconds.min(live.segment_seconds);
         }
-        Config { server, live, recording, button, lamp, limits, log, cameras }
+        Config { server, live, recording, button, lamp, limits, log, cameras, relays }
     }
 
     /// Reads `[name]`.
@@ -243,6 +251,7 @@ impl Reader<'_> {
 
     /// Checks that several keys fit together.
     fn cross_check(&mut self, config: &Config) {
+        self.check_relays(config);
         let live = &config.live;
         self.demand(
             &["live.window_seconds", "live.segment_seconds"],
@@ -293,6 +302,45 @@ impl Reader<'_> {
                 camera.source != SourceKind::TestPattern || camera.encoder != EncoderKind::None,
                 || "the test pattern needs an encoder: \"auto\", \"v4l2-m2m\" or \"software\"".to_owned(),
             );
+        }
+    }
+
+    /// Relays, and the cameras that name them.
+    fn check_relays(&mut self, config: &Config) {
+        for (n, relay) in config.relays.iter().enumerate() {
+            let key = |name: &str| format!("relay[{n}].{name}");
+            let (name, url, stream_key, key_file) = (key("name"), key("url"), key("key"), key("key_file"));
+            let table = format!("relay[{n}]");
+            self.demand(&[&name, &table], !relay.name.is_empty(), || {
+                "is missing: each relay needs a name, such as \"youtube\"".to_owned()
+            });
+            self.demand(&[&name], config.relays[..n].iter().all(|other| other.name != relay.name), || {
+                format!("\"{}\" is already the name of another relay; each needs its own", relay.name)
+            });
+            self.demand(&[&url, &table], relay.url.is_some(), || {
+                "is missing: each relay needs the address of its server".to_owned()
+            });
+            let in_url = relay.url.as_ref().is_some_and(|url| url.application_and_key().is_some());
+            let has_key = relay.key.is_some() || relay.key_file.is_some() || in_url;
+            self.demand(&[&stream_key, &key_file, &url, &table], has_key || relay.url.is_none(), || {
+                "is missing: set key or key_file, or give an address whose last part is the key".to_owned()
+            });
+            self.demand(&[&key_file, &stream_key], relay.key.is_none() || relay.key_file.is_none(), || {
+                "is the same as key: set one of them".to_owned()
+            });
+        }
+        self.demand(&["relay"], config.relays.len() <= RELAYS, || {
+            format!("{} relays are configured; there may be {RELAYS}", config.relays.len())
+        });
+        for (n, camera) in config.cameras.iter().enumerate() {
+            let unknown = |name: &&String| config.relays.iter().all(|relay| relay.name != **name);
+            let unknown = camera.relays.iter().find(unknown);
+            self.demand(&[&format!("camera[{n}].relays")], unknown.is_none(), || {
+                format!(
+                    "there is no relay \"{}\"; write a [[relay]] of that name",
+                    unknown.map_or("", String::as_str)
+                )
+            });
         }
     }
 

@@ -7,7 +7,9 @@ use super::accept::{self, Accept};
 use super::values::{Button, ButtonSource, Config, Lamp, Live, Log};
 use perch_device::gpio::{self, Bias};
 use perch_site::config::Limits;
-use perch_studio::config::{BITRATE_KBPS, Budget, Camera, EncoderKind, HEIGHT, Recording, SourceKind, WIDTH};
+use perch_studio::config::{
+    BITRATE_KBPS, Budget, Camera, EncoderKind, HEIGHT, Recording, Relay, SourceKind, WIDTH,
+};
 use perch_web::config::Server;
 use std::path::PathBuf;
 use toml::de::DeValue;
@@ -481,6 +483,52 @@ pub(super) fn camera() -> Section<Camera> {
                 |s| &mut s.tone,
                 "The test pattern beeps and flashes at the beginning of each second, to see whether sound and picture are in step. Without effect on cameras.",
             ),
+            Key::new(
+                "relays",
+                Is("[]"),
+                accept::names("youtube"),
+                |s| &mut s.relays,
+                "Names of the relays that its streams are sent on to, unless whoever goes live chooses others.",
+            ),
+        ],
+    }
+}
+
+pub(super) fn relay() -> Section<Relay> {
+    Section {
+        name: "relay",
+        about: "An RTMP server that streams are sent on to, such as YouTube or Twitch; repeat the table for each further one.",
+        variables: "PERCH_RELAY_",
+        blank: Relay { name: String::new(), url: None, key: None, key_file: None },
+        keys: vec![
+            Key::new(
+                "name",
+                Unset(r#""youtube""#),
+                accept::name(),
+                |s| &mut s.name,
+                "Name on the page, in the log and in metrics. Each relay needs one.",
+            ),
+            Key::new(
+                "url",
+                Unset(r#""rtmp://a.rtmp.youtube.com/live2""#),
+                accept::rtmp_url(),
+                |s| &mut s.url,
+                "Address of the server and its application. Without a key and a key_file, its last part is the stream key.",
+            ),
+            Key::new(
+                "key",
+                Unset(r#""abcd-efgh-ijkl""#),
+                accept::stream_key(),
+                |s| &mut s.key,
+                "The stream key, as the service shows it. It is never shown or logged.",
+            ),
+            Key::new(
+                "key_file",
+                Unset(r#""/etc/perch/youtube.key""#),
+                accept::optional_path(),
+                |s| &mut s.key_file,
+                "A file with the stream key in its first line, instead of key. It is read for each connection.",
+            ),
         ],
     }
 }
@@ -497,6 +545,7 @@ impl Default for Config {
             limits: limits().defaults(),
             log: Log::default(),
             cameras: vec![camera().defaults()],
+            relays: Vec::new(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use perch_device::gpio::{Bias, Level};
 use perch_device::key::Key;
 use perch_site::config::Limits;
-use perch_studio::config::{Camera, Recording};
+use perch_studio::config::{Camera, Recording, Relay};
 use perch_web::config::Server;
 use std::path::PathBuf;
 
@@ -26,6 +26,8 @@ pub struct Config {
     pub log: Log,
     /// `[[camera]]`, at least one: the first is the default of a new stream.
     pub cameras: Vec<Camera>,
+    /// `[[relay]]`
+    pub relays: Vec<Relay>,
 }
 
 /// `[live]`: starting, resuming and segmenting streams.

@@ -4,6 +4,7 @@ use perch_studio::clock::{HandClock, wall};
 use perch_studio::feed::{FeedStatus, Origin};
 use perch_studio::hls::{self, HlsMetrics, HlsSettings};
 use perch_studio::live::Viewers;
+use perch_studio::relay::RelaysHandle;
 use proptest::prelude::*;
 use serde_json::json;
 use std::time::Duration;
@@ -100,6 +101,7 @@ impl Site {
             state: StreamState::Live,
             zero: clock.monotonic(),
             hls,
+            relays: RelaysHandle::default(),
             viewers: Arc::<Viewers>::default(),
         };
         let (on_air, seen) = watch::channel(Arc::from([on_air]));

@@ -60,6 +60,7 @@ pub fn camera() -> config::Camera {
         bitrate_kbps: 500,
         keyframe_interval_seconds: 2.0,
         tone: false,
+        relays: Vec::new(),
     }
 }
 

@@ -4,6 +4,7 @@ use super::viewers::Viewers;
 use crate::capture::status::CameraState;
 use crate::feed::{FeedStatus, Origin};
 use crate::hls::{HlsError, HlsHandle};
+use crate::relay::RelaysHandle;
 use perch_store::{
     EndReason, Stream, StreamFacts, StreamId, StreamState, Timestamp, UserId, VideoMode, Visibility,
 };
@@ -32,6 +33,8 @@ pub struct OnAir {
     pub zero: Duration,
     /// Its playlist and segments.
     pub hls: HlsHandle,
+    /// Its relays.
+    pub relays: RelaysHandle,
     /// Its viewers.
     pub viewers: Arc<Viewers>,
     /// True if the owner pinned it to `/media/live/`.

@@ -13,6 +13,7 @@ use crate::feed::FeedHandle;
 use crate::hls::{self, HlsError, HlsHandle};
 use crate::memory_budget::StreamShare;
 use crate::recorder;
+use crate::relay::{self, Relays};
 use crate::shutdown;
 use perch_store::{EndReason, StreamId, StreamState, VideoMode};
 use std::sync::Arc;
@@ -35,6 +36,7 @@ pub(super) struct Running {
     reader: oneshot::Receiver<Result<(), HlsError>>,
     /// Completes when the recording is closed.
     recorder: Option<oneshot::Receiver<()>>,
+    relays: Relays,
     hls: HlsHandle,
     viewers: Arc<Viewers>,
     stream: StreamId,
@@ -92,6 +94,11 @@ impl Running {
         } else {
             None
         };
+        let asked = relay::Asked {
+            frames_per_second: programme.mode.frames_per_second,
+            bitrate_kbps: programme.mode.bitrate_kbps,
+        };
+        let relays = Relays::start(shared.destinations(&programme.relays), broadcast, asked, &shared.clock);
         let viewers = Arc::new(Viewers::new(shared.settings.segment.max(keyframe_interval)));
         shared.show(OnAir {
             stream: programme.stream,
@@ -103,6 +110,7 @@ impl Running {
             state: programme.state,
             zero: programme.zero,
             hls: hls.clone(),
+            relays: relays.handle(),
             viewers: viewers.clone(),
             is_pinned: false,
             fault: None,
@@ -114,6 +122,7 @@ impl Running {
             feed,
             reader,
             recorder,
+            relays,
             hls,
             viewers,
             stream: programme.stream,
@@ -273,6 +282,8 @@ impl Running {
                 camera.is_left_behind();
             }
         }
+        // They take leave while the other readers finish.
+        let relays = tokio::spawn(shutdown::step("the relays", shutdown::READERS, self.relays.finish()));
         if !self.reader.is_terminated() {
             shutdown::step("the hls reader", shutdown::READERS, &mut self.reader).await;
         }
@@ -280,6 +291,9 @@ impl Running {
         // later.
         if let Some(recorder) = self.recorder.take() {
             shutdown::step("the recorder", shutdown::READERS, recorder).await;
+        }
+        if let Err(error) = relays.await {
+            tracing::error!("the relays broke down: {error}");
         }
         let (stream, shared) = (self.stream, self.shared);
         let mut finished = Finished { stream, failed: reason.is_none(), unwritten: None };

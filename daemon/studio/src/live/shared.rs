@@ -4,6 +4,7 @@
 use super::camera::Hardware;
 use super::on_air::OnAir;
 use crate::clock::Clock;
+use crate::config;
 use crate::feed::Origin;
 use crate::hls::{HlsMetrics, HlsSettings};
 use crate::memory_budget::{MemoryBudget, NoMemory, StreamShare};
@@ -30,6 +31,8 @@ pub struct LiveSettings {
     pub memory: MemoryBudget,
     /// The recordings of streams.
     pub recordings: Recordings,
+    /// Where they may be sent on to.
+    pub relays: Arc<[config::Relay]>,
 }
 
 impl LiveSettings {
@@ -69,6 +72,12 @@ impl Shared {
         let least = MemoryBudget::least_of_stream(mode.bitrate_kbps, target);
         let recorder = if is_recorded { MemoryBudget::of_recorder(mode.bitrate_kbps) } else { 0 };
         self.settings.memory.admit_recorded(least, recorder)
+    }
+
+    /// The relays of these names. One that is configured no more is left out.
+    pub(super) fn destinations(&self, names: &[String]) -> Vec<config::Relay> {
+        let known = |name: &String| self.settings.relays.iter().find(|relay| relay.name == *name).cloned();
+        names.iter().filter_map(known).collect()
     }
 
     /// True if the appliance's own stream has this origin; it makes room for a person's.

@@ -31,6 +31,8 @@ pub(super) struct Programme {
     pub(super) mode: VideoMode,
     /// True if it is recorded.
     pub(super) is_recorded: bool,
+    /// Names of the relays that it is sent on to.
+    pub(super) relays: Vec<String>,
     /// Time after which it ends by itself.
     pub(super) ends_in: Option<Duration>,
     /// Its state: a stream that is resumed was live before.
@@ -122,6 +124,7 @@ pub(super) async fn as_usual(shared: &Shared, camera: &LiveCamera) -> Result<Pro
             visibility: Visibility::Public,
             mode,
             is_recorded: false,
+            relays: camera.config.relays.clone(),
             ends_in: None,
             state: StreamState::Starting,
             zero: shared.clock.monotonic(),
@@ -137,7 +140,7 @@ pub(super) async fn as_usual(shared: &Shared, camera: &LiveCamera) -> Result<Pro
         duration_seconds: None,
         record: false,
         visibility: Visibility::Public,
-        relays: Vec::new(),
+        relays: camera.config.relays.clone(),
     };
     Ok(claim(shared, new, share).await?.0)
 }
@@ -157,6 +160,7 @@ async fn claim(
         visibility: new.visibility,
         mode: new.mode,
         is_recorded: new.record,
+        relays: new.relays,
         ends_in: new.duration_seconds.map(|seconds| Duration::from_secs(seconds.into())),
         state: StreamState::Starting,
         zero: shared.clock.monotonic(),

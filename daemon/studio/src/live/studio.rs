@@ -497,6 +497,7 @@ impl Studio {
             visibility: facts.visibility,
             mode: details.mode,
             is_recorded: details.record,
+            relays: details.relays.clone(),
             ends_in: left,
             state: if was_live.is_some() { StreamState::Interrupted } else { StreamState::Starting },
             zero: self.shared.clock.monotonic().saturating_sub(was_live.map_or(Duration::ZERO, since)),

@@ -163,6 +163,7 @@ fn studio(
         resume_within: second,
         memory,
         recordings,
+        relays: Arc::from([]),
     };
     let (gate, shut) = mpsc::channel();
     let board = BoardHardware { clock: clock.clone(), controls: KeptControls::default() };

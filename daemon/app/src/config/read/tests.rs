@@ -29,7 +29,7 @@ fn an_empty_file_gives_the_defaults() {
 #[test]
 fn every_problem_is_told_at_once_with_its_line_and_what_would_be_right() {
     let problems = load(
-        "[server]\nlisten = \"8080\"\nmax_conections = 10\n\n[live]\nsegment_seconds = 0.1\n\n[[camera]]\nsource = \"v4l\"\nwidth = 1281\n\n[relays]\n",
+        "[server]\nlisten = \"8080\"\nmax_conections = 10\n\n[live]\nsegment_seconds = 0.1\n\n[[camera]]\nsource = \"v4l\"\nwidth = 1281\n\n[rellays]\n",
     )
     .unwrap_err();
     let expected = [
@@ -38,7 +38,7 @@ fn every_problem_is_told_at_once_with_its_line_and_what_would_be_right() {
         "perch.toml:6: live.segment_seconds: must be a number from 0.5 to 10 seconds, found 0.1",
         r#"perch.toml:9: camera.source: must be one of "auto", "v4l2", "command", "test-pattern", found "v4l"; did you mean "v4l2"?"#,
         "perch.toml:10: camera.width: must be an even number of pixels from 64 to 4096, found 1281",
-        "perch.toml:12: relays: unknown section; known are: server, live, recording, button, lamp, limits, log, camera",
+        "perch.toml:12: rellays: unknown section; did you mean \"relay\"?",
     ];
     assert_eq!(problems, expected);
 }
@@ -167,4 +167,37 @@ fn a_button_and_a_lamp_need_lines_of_their_own_and_a_pedal_its_device() {
     );
     assert_eq!(both("line = 27\n").unwrap().lamp.line, 27);
     assert!(both("chip = \"gpiochip1\"\n").is_ok(), "17 of another chip");
+}
+
+#[test]
+fn a_relay_has_a_name_an_address_and_a_key_which_no_message_repeats() {
+    assert!(load("").unwrap().relays.is_empty());
+    let good = "[[camera]]\nrelays = [\"a\"]\n[[relay]]\nname = \"a\"\nurl = \"rtmp://example.org/live\"\nkey = \"SECRET\"\n";
+    let config = load(good).unwrap();
+    assert_eq!(config.relays[0].key.as_ref().unwrap().expose(), "SECRET");
+    assert!(!format!("{config:?}").contains("SECRET"));
+    let by_environment =
+        environment(&[("PERCH_RELAY_NAME", "a"), ("PERCH_RELAY_URL", "rtmp://example.org/live/SECRET")]);
+    assert_eq!(load_with("", &by_environment).unwrap().relays.len(), 1);
+    for (text, expected) in [
+        ("[[relay]]\nurl = \"rtmp://a/live/SECRET\"\n", "perch.toml:1: relay.name: is missing"),
+        ("[[relay]]\nname = \"a\"\nkey = \"SECRET\"\n", "perch.toml:1: relay.url: is missing"),
+        ("[[relay]]\nname = \"a\"\nurl = \"rtmp://a/live\"\n", "perch.toml:3: relay.key: is missing"),
+        (
+            "[[relay]]\nname = \"a\"\nurl = \"rtmps//a/SECRET\"\n",
+            "perch.toml:3: relay.url: must be an address",
+        ),
+        (
+            "[[relay]]\nname = \"a\"\nurl = \"rtmp://a/b\"\nkey = 5\n",
+            "perch.toml:4: relay.key: must be a stream key",
+        ),
+        ("[[camera]]\nrelays = [\"b\"]\n", "perch.toml:2: camera.relays: there is no relay \"b\""),
+    ] {
+        let problems = load(text).unwrap_err();
+        assert!(problems.len() == 1 && problems[0].starts_with(expected), "{problems:?}");
+        assert!(!problems[0].contains("SECRET"));
+    }
+    let twice =
+        format!("{good}[[relay]]\nname = \"a\"\nurl = \"rtmp://b/live/x\"\nkey_file = \"/k\"\nkey = \"x\"\n");
+    assert_eq!(load(&twice).unwrap_err().len(), 2);
 }

@@ -1,0 +1,148 @@
+//! `[[relay]]`: where streams are sent on to. Keys, and addresses that may hold one, are never shown.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The longest address that is taken.
+const URL_MOST: usize = 1000;
+
+/// A secret text. `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Arc<str>);
+
+impl Secret {
+    /// Takes a text.
+    pub fn new(text: &str) -> Self {
+        Self(text.into())
+    }
+
+    /// The text, for whoever has to be told.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// A destination.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Relay {
+    /// Name on the page, in logs and metrics.
+    pub name: String,
+    /// `None`: not configured.
+    pub url: Option<RtmpUrl>,
+    /// The stream key.
+    pub key: Option<Secret>,
+    /// A file with the stream key in its first line.
+    pub key_file: Option<PathBuf>,
+}
+
+/// The address of an RTMP server and of an application on it: `rtmp://host[:port]/application`. Where no key is configured, the key is its last part.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RtmpUrl {
+    /// Of DNS, or an address.
+    pub host: String,
+    /// 1935 where none is given.
+    pub port: u16,
+    /// All after the host: the application's name, which may hold slashes.
+    path: String,
+}
+
+/// Why an address is not taken, in words that follow "must be".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an address such as \"rtmp://live.example.org/app\", without a user name")]
+pub struct NotRtmp;
+
+impl RtmpUrl {
+    /// Reads an address.
+    pub fn parse(text: &str) -> Result<Self, NotRtmp> {
+        let rest = text.strip_prefix("rtmp://").ok_or(NotRtmp)?;
+        let (authority, path) = rest.split_once('/').ok_or(NotRtmp)?;
+        let path = path.trim_end_matches('/');
+        let is_plain = text.len() <= URL_MOST && text.chars().all(|c| !c.is_whitespace() && !c.is_control());
+        if !is_plain || path.is_empty() || authority.contains('@') {
+            return Err(NotRtmp);
+        }
+        let (host, port) = match authority.strip_prefix('[') {
+            Some(rest) => {
+                let (host, port) = rest.split_once(']').ok_or(NotRtmp)?;
+                (host, port.strip_prefix(':'))
+            }
+            None => authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port))),
+        };
+        let port = port.map_or(Ok(1935), str::parse).map_err(|_| NotRtmp)?;
+        if host.is_empty() || port == 0 {
+            return Err(NotRtmp);
+        }
+        Ok(Self { host: host.to_owned(), port, path: path.to_owned() })
+    }
+
+    /// The application and the key, where the key is the last part of the address.
+    pub fn application_and_key(&self) -> Option<(&str, Secret)> {
+        let (application, key) = self.path.rsplit_once('/')?;
+        (!application.is_empty()).then(|| (application, Secret::new(key)))
+    }
+
+    /// The application, where the key is told apart.
+    pub fn application(&self) -> &str {
+        &self.path
+    }
+
+    /// `tcUrl` of RTMP's `connect`: the address of an application.
+    pub fn of_application(&self, application: &str) -> String {
+        format!("rtmp://{}/{application}", self.server())
+    }
+
+    /// Host and port: all that anybody is shown.
+    pub fn server(&self) -> String {
+        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        if self.port == 1935 { host } else { format!("{host}:{}", self.port) }
+    }
+}
+
+impl fmt::Debug for RtmpUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "rtmp://{}/…", self.server())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_has_a_host_a_port_and_an_application() {
+        let url = RtmpUrl::parse("rtmp://live.example.org/app/x/").unwrap();
+        assert_eq!((url.host.as_str(), url.port, url.application()), ("live.example.org", 1935, "app/x"));
+        assert_eq!(url.of_application("app"), "rtmp://live.example.org/app");
+        let url = RtmpUrl::parse("rtmp://[::1]:1936/live").unwrap();
+        assert_eq!((url.host.as_str(), url.port, url.server().as_str()), ("::1", 1936, "[::1]:1936"));
+        assert!(url.application_and_key().is_none());
+        for wrong in [
+            "http://a/b",
+            "rtmp://a",
+            "rtmp://a/",
+            "rtmp:///b",
+            "rtmp://u@a/b",
+            "rtmp://a:0/b",
+            "rtmp://a:x/b",
+            "rtmp://a/b c",
+        ] {
+            assert_eq!(RtmpUrl::parse(wrong), Err(NotRtmp), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn no_key_is_shown() {
+        let url = RtmpUrl::parse("rtmp://a/live/SECRET").unwrap();
+        let (application, key) = url.application_and_key().unwrap();
+        assert_eq!((application, key.expose()), ("live", "SECRET"));
+        let relay = Relay { name: "a".to_owned(), url: Some(url), key: Some(key), key_file: None };
+        assert!(!format!("{relay:?}").contains("SECRET"), "{relay:?}");
+    }
+}

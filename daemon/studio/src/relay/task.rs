@@ -1,0 +1,330 @@
+//! The tasks of a stream's relays: sockets, clock and randomness for [`Uplink`].
+
+use super::session::Target;
+use super::status::RelayStatus;
+use super::tagger::Asked;
+use super::uplink::Uplink;
+use crate::broadcast::{Broadcast, Item, Reader, Start, Want};
+use crate::clock::Clock;
+use crate::config::{Relay, RtmpUrl, Secret};
+use crate::memory_budget::{Held, Part};
+use perch_device::socket::{keep_unsent_below, untaken_bytes};
+use std::future::pending;
+use std::io;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+/// Ten times a second, or with a large picture at once, there is something to send.
+const WANT: Want = Want { patience: Duration::from_millis(100), at_entry_points: true, start: Start::Newest };
+/// To look the server's name up, and to connect.
+const CONNECT: Duration = Duration::from_secs(5);
+/// How often a connection's health is looked at.
+const LOOK: Duration = Duration::from_millis(500);
+/// Bytes that the kernel may hold without having sent them: what is late is then known here, and not only when megabytes are.
+const UNSENT: u32 = 64 << 10;
+/// A server has little to say.
+const READ: usize = 4 << 10;
+/// Allocations above this are given back once they are empty: a large picture made them.
+const KEEP: usize = 256 << 10;
+/// To send what is left, and the end of the stream.
+const FAREWELL: Duration = Duration::from_millis(800);
+
+/// The relays of one stream, as its owner holds them.
+pub(crate) struct Relays {
+    tasks: JoinSet<()>,
+    stop: watch::Sender<bool>,
+    handle: RelaysHandle,
+}
+
+/// How the relays of a stream are doing; clones are the same.
+#[derive(Clone, Debug, Default)]
+pub struct RelaysHandle(Arc<[watch::Receiver<RelayStatus>]>);
+
+impl RelaysHandle {
+    /// One for each relay.
+    pub fn status(&self) -> Vec<RelayStatus> {
+        self.0.iter().map(|status| status.borrow().clone()).collect()
+    }
+}
+
+impl Relays {
+    /// Sends a stream on to these destinations.
+    pub(crate) fn start(
+        destinations: Vec<Relay>,
+        broadcast: &Broadcast,
+        asked: Asked,
+        clock: &Arc<dyn Clock>,
+    ) -> Self {
+        let (mut tasks, stop) = (JoinSet::new(), watch::Sender::new(false));
+        let mut all = Vec::new();
+        for destination in destinations {
+            let uplink = Uplink::new(destination.name.as_str().into(), asked, Box::new(random));
+            let status = watch::Sender::new(uplink.status().clone());
+            all.push(status.subscribe());
+            let relaying = Relaying {
+                uplink,
+                destination,
+                broadcast: broadcast.clone(),
+                held: broadcast.share().hold(Part::Relays, 0),
+                clock: clock.clone(),
+                status,
+                lookup: None,
+            };
+            tasks.spawn(relaying.run(stop.subscribe()));
+        }
+        Self { tasks, stop, handle: RelaysHandle(all.into()) }
+    }
+
+    /// For everybody else.
+    pub(crate) fn handle(&self) -> RelaysHandle {
+        self.handle.clone()
+    }
+
+    /// The stream has ended: sends what is left and takes leave of the servers. A server that takes nothing is not waited for.
+    pub(crate) async fn finish(mut self) {
+        self.stop.send_replace(true);
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+/// A relay waits a little longer or shorter where the kernel gives no random numbers.
+fn random() -> u32 {
+    getrandom::u32().unwrap_or(u32::MAX / 2)
+}
+
+/// One relay's task.
+struct Relaying {
+    uplink: Uplink,
+    destination: Relay,
+    broadcast: Broadcast,
+    held: Held,
+    clock: Arc<dyn Clock>,
+    status: watch::Sender<RelayStatus>,
+    /// Of the server's name, which goes on when nobody waits for it any more: there is one thread for it at most.
+    lookup: Option<oneshot::Receiver<io::Result<Vec<SocketAddr>>>>,
+}
+
+impl Relaying {
+    async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        loop {
+            let now = self.clock.monotonic();
+            let pause = self.uplink.connects_at().map_or(Duration::ZERO, |at| at.saturating_sub(now));
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                _ = stop.wait_for(|stop| *stop) => break,
+            }
+            self.uplink.connecting();
+            self.tell();
+            let opened = tokio::select! {
+                opened = timeout(CONNECT, self.open()) => opened,
+                _ = stop.wait_for(|stop| *stop) => break,
+            };
+            let now = self.clock.monotonic();
+            match opened {
+                Ok(Ok((stream, target))) => {
+                    self.uplink.opened(target, now);
+                    if self.carry(stream, &mut stop).await {
+                        break;
+                    }
+                }
+                Ok(Err(why)) => self.uplink.failed(&why, now),
+                Err(_) => {
+                    let why = format!("{} does not answer within {} s", self.server(), CONNECT.as_secs());
+                    self.uplink.failed(&why, now);
+                }
+            }
+            self.held.set(0);
+            self.tell();
+        }
+        self.uplink.finish();
+        self.tell();
+    }
+
+    fn server(&self) -> String {
+        self.destination.url.as_ref().map_or_else(String::new, RtmpUrl::server)
+    }
+
+    /// Opens a connection.
+    async fn open(&mut self) -> Result<(TcpStream, Target), String> {
+        let Some(url) = self.destination.url.clone() else { return Err("it has no address".to_owned()) };
+        let key = match (&self.destination.key, &self.destination.key_file) {
+            (Some(key), _) => Some(key.clone()),
+            (None, Some(file)) => Some(read_key(file).await?),
+            (None, None) => None,
+        };
+        let (application, key) = match key {
+            Some(key) => (url.application(), key),
+            None => url.application_and_key().ok_or("it has no stream key")?,
+        };
+        let target =
+            Target { application: application.to_owned(), tc_url: url.of_application(application), key };
+        let server = url.server();
+        let addresses = if let Ok(address) = url.host.parse::<IpAddr>() {
+            vec![SocketAddr::new(address, url.port)]
+        } else {
+            let found = self.look_up(&url.host, url.port).await;
+            found.map_err(|error| format!("the name {} is not found: {error}", url.host))?
+        };
+        let connected = TcpStream::connect(&addresses[..]).await;
+        let stream = connected.map_err(|error| format!("cannot connect to {server}: {error}"))?;
+        // Without these a connection is slower to notice what goes wrong, and works.
+        let _ = (stream.set_nodelay(true), keep_unsent_below(&stream, UNSENT));
+        Ok((stream, target))
+    }
+
+    /// On a thread of its own: a name server that does not answer must not take one of the few threads that the store's calls need.
+    async fn look_up(&mut self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        if self.lookup.is_none() {
+            let (tell, told) = oneshot::channel();
+            let host = host.to_owned();
+            std::thread::Builder::new().name("look-up".to_owned()).spawn(move || {
+                let found = (host.as_str(), port).to_socket_addrs().map(Iterator::collect);
+                // The relay may have ended.
+                let _ = tell.send(found);
+            })?;
+            self.lookup = Some(told);
+        }
+        let Some(lookup) = &mut self.lookup else { return Ok(Vec::new()) };
+        let found = lookup.await;
+        self.lookup = None;
+        found.unwrap_or_else(|_| Err(io::Error::other("the search broke off")))
+    }
+
+    /// Sends the stream over an open connection until it fails. True where the stream has ended.
+    async fn carry(&mut self, mut stream: TcpStream, stop: &mut watch::Receiver<bool>) -> bool {
+        let mut reader: Option<Reader> = None;
+        let mut look = tokio::time::interval(LOOK);
+        let mut input = vec![0; READ];
+        // What is being written, and how far it is.
+        let (mut output, mut at) = (Vec::new(), 0);
+        let mut written = 0;
+        let has_ended = loop {
+            if self.uplink.connects_at().is_some() {
+                // Whatever is left: a server that takes nothing would keep the kernel busy for minutes.
+                let _ = stream.set_zero_linger();
+                break false;
+            }
+            if self.uplink.sends() && reader.is_none() {
+                reader = Some(self.broadcast.subscribe(WANT));
+            }
+            self.take_samples(&mut reader);
+            if at == output.len() {
+                if output.capacity() > KEEP {
+                    output = Vec::new();
+                }
+                output.clear();
+                at = 0;
+                if let Some(out) = self.uplink.out() {
+                    std::mem::swap(out, &mut output);
+                }
+            }
+            let wants_sample = self.uplink.wants_sample();
+            let (mut receiver, mut sender) = stream.split();
+            tokio::select! {
+                came = receiver.read(&mut input) => {
+                    let now = self.clock.monotonic();
+                    match came {
+                        Ok(0) => self.uplink.failed("the server closed the connection", now),
+                        Ok(bytes) => self.uplink.received(&input[..bytes], now),
+                        Err(error) => self.uplink.failed(&format!("the connection broke off: {error}"), now),
+                    }
+                }
+                wrote = sender.write(&output[at..]), if at < output.len() => match wrote {
+                    Ok(bytes) => {
+                        at += bytes;
+                        written += bytes as u64;
+                    }
+                    Err(error) => {
+                        let why = format!("the connection broke off: {error}");
+                        self.uplink.failed(&why, self.clock.monotonic());
+                    }
+                },
+                item = next(&mut reader), if wants_sample => match item {
+                    Some(item) => self.uplink.push(&item, self.clock.monotonic()),
+                    None => break true,
+                },
+                _ = look.tick() => {
+                    let untaken = untaken_bytes(&stream).unwrap_or(0);
+                    let now = self.clock.monotonic();
+                    self.uplink.look(written, untaken as u64, at < output.len(), now);
+                    let out = self.uplink.out().map_or(0, |out| out.capacity());
+                    self.held.set((output.capacity() + out + untaken) as u64);
+                    self.tell();
+                }
+                _ = stop.wait_for(|stop| *stop) => {
+                    self.take_samples(&mut reader);
+                    break true;
+                }
+            }
+        };
+        if has_ended {
+            self.uplink.finish();
+            output.drain(..at);
+            if let Some(out) = self.uplink.out() {
+                output.append(out);
+            }
+            let farewell = async {
+                stream.write_all(&output).await?;
+                stream.shutdown().await
+            };
+            if !matches!(timeout(FAREWELL, farewell).await, Ok(Ok(()))) {
+                let _ = stream.set_zero_linger();
+            }
+        }
+        has_ended
+    }
+
+    /// Takes what the ring has, as long as it can be sent.
+    fn take_samples(&mut self, reader: &mut Option<Reader>) {
+        let Some(reader) = reader else { return };
+        while self.uplink.wants_sample()
+            && let Some(item) = reader.next_of_those_there()
+        {
+            self.uplink.push(&item, self.clock.monotonic());
+        }
+    }
+
+    /// Says how it is doing, and what has changed in the log.
+    fn tell(&self) {
+        let now = self.uplink.status();
+        let (is_news, is_slow) = {
+            let before = self.status.borrow();
+            (before.state.name() != now.state.name(), before.slow != now.slow)
+        };
+        if is_news {
+            super::log::news(now, &self.server());
+        }
+        if is_slow {
+            super::log::slow(now);
+        }
+        self.status.send_replace(now.clone());
+    }
+}
+
+/// The next item of a reader, if there is one.
+async fn next(reader: &mut Option<Reader>) -> Option<Item> {
+    match reader {
+        Some(reader) => reader.next().await,
+        None => pending().await,
+    }
+}
+
+/// The first line of a file. It is read for each connection, so that a key can be changed.
+async fn read_key(file: &Path) -> Result<Secret, String> {
+    let path = file.to_owned();
+    let read = tokio::task::spawn_blocking(move || std::fs::read_to_string(path)).await;
+    let text = read.map_err(io::Error::other).flatten();
+    let text = text.map_err(|error| format!("the key file {} cannot be read: {error}", file.display()))?;
+    let key = text.lines().next().unwrap_or_default().trim();
+    if key.is_empty() {
+        return Err(format!("the key file {} is empty", file.display()));
+    }
+    Ok(Secret::new(key))
+}
