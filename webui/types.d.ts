@@ -54,6 +54,13 @@ export interface Disk {
   written_bytes_per_day: number | null;
 }
 
+/** How a stream is sent on to a server. */
+export interface RelayedStream {
+  stream: string; state: "connecting" | "live" | "retrying" | "refused" | "ended"; detail: string | null; retry_in_seconds: number | null;
+  kbps: number | null; acknowledged_seconds_ago: number | null; dropped: number; dropped_seconds_ago: number | null; connections: number; sent_bytes: number;
+}
+export interface Relay { name: string; url: string; configured: boolean; has_key: boolean; cameras: string[]; streams: RelayedStream[] }
+
 export interface Camera {
   name: string; state: "starting" | "live" | "waiting" | "stopped";
   /** In words: what is missing, or keeps some viewers from seeing it, with the way out; empty when all is well. */

@@ -20,7 +20,7 @@ import { Running } from "./running.js";
 
 /**
  * @import { Signal } from "@preact/signals"
- * @import { Ability, Camera, CameraDetails } from "../types.js"
+ * @import { Ability, Camera, CameraDetails, Relay } from "../types.js"
  */
 
 const DURATIONS = /** @type {[string, string][]} */ ([
@@ -54,6 +54,13 @@ function Start({ cameras }) {
   const camera = useSignal((cameras.find((one) => !takenBy(one)) ?? cameras[0])?.name ?? "");
   const duration = useSignal("");
   const record = useSignal(false);
+  // Without them, the stream is sent where the camera's configuration says.
+  const relays = useSignal(/** @type {Relay[] | null} */ (null));
+  const sentTo = useSignal(/** @type {string[]} */ ([]));
+  useEffect(() => void api.get("/relays").then(({ items }) => (relays.value = items)).catch(() => {}), []);
+  useEffect(() => {
+    sentTo.value = (relays.value ?? []).filter((relay) => relay.cameras.includes(camera.value)).map(({ name }) => name);
+  }, [relays.value, camera.value]);
   const size = useSignal("");
   const fps = useSignal("");
   const bitrate = useSignal("");
@@ -68,6 +75,7 @@ function Start({ cameras }) {
       title: words.title.value, description: words.description.value, topics: words.topics.value, visibility: words.visibility.value,
       camera: camera.value, width, height, fps: Number(fps.value), bitrate_kbps: Number(bitrate.value), record: record.value,
       ...(duration.value ? { duration_seconds: Number(duration.value) } : {}),
+      ...(relays.value ? { relays: sentTo.value } : {}),
     });
     if (picture.value) {
       // Without the picture it is live all the same.
@@ -89,11 +97,22 @@ function Start({ cameras }) {
           <${PictureField} label="Picture" file=${picture} hint="Shown in lists. Without one, Perch takes a picture from the stream." />
           <${Choice} label="Duration" name="duration_seconds" task=${task} value=${duration} choices=${DURATIONS} />
           <${Switch} label="Record" hint="Keeps the stream for later, if this Perch writes recordings." value=${record} />
+          ${relays.value?.length ? html`<${RelayChoice} relays=${relays.value} chosen=${sentTo} />` : null}
           <${Refusal} task=${task} fields=${FIELDS} />
           <${Submit} task=${task} disabled=${!isReady}><${Icon} name="live" />Go live<//>
         </div>
       <//>
     </div>`;
+}
+
+/** Other servers that the stream is sent on to. @param {{ relays: Relay[], chosen: Signal<string[]> }} props */
+function RelayChoice({ relays, chosen }) {
+  const isChosen = (/** @type {string} */ name) => chosen.value.includes(name);
+  const set = (/** @type {string} */ name, /** @type {boolean} */ on) => (chosen.value = [...chosen.value.filter((other) => other !== name), ...(on ? [name] : [])]);
+  return html`
+    <fieldset class="field"><legend>Also send it to</legend>
+      ${relays.map(({ name }) => html`<${Switch} key=${name} label=${name} value=${{ get value() { return isChosen(name); }, set value(on) { set(name, on); } }} />`)}
+    </fieldset>`;
 }
 
 /** @param {{ cameras: Camera[], chosen: Signal<string> }} props */

@@ -8,6 +8,7 @@ import { Confirm } from "../parts/dialog.js";
 import { html, useSignal } from "../parts/html.js";
 import { Icon } from "../parts/icon.js";
 import { usePoll } from "../parts/poll.js";
+import { RelayStates } from "../parts/relays.js";
 import { Stage } from "../parts/stage.js";
 import { EditStream } from "./editstream.js";
 
@@ -58,6 +59,7 @@ export function Running({ id }) {
         <div><dt>Likes</dt><dd>${short(now.likes)}</dd></div>
         <div><dt>Picture</dt><dd>${now.width} × ${now.height} · ${now.fps} fps</dd></div>
       </dl>
+      <${RelayStates} stream=${id} />
       <p class="refusal" role="alert">${problem.value}</p>
       ${dialog.value === "edit" && html`<${EditStream} stream=${now} onSaved=${(/** @type {Stream} */ news) => (stream.value = news)} onClose=${close} />`}
       ${dialog.value === "stop" && html`<${Confirm} title="Stop the stream?" words="It ends for all viewers and cannot be resumed." action="Stop the stream" onClose=${close}

@@ -4,11 +4,13 @@
 mod support;
 
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use support::Daemon;
+use support::people::Person;
 
 const KEY: &str = "s3cr3t-k3y";
 
@@ -306,4 +308,56 @@ fn a_refusal_is_said_in_the_servers_words_and_no_key_is_logged() {
     assert!(lines.last().unwrap().contains("NetStream.Publish.BadName"), "{lines:?}");
     assert!(lines.iter().all(|line| !line.contains(KEY)), "{lines:?}");
     check_viewers(&daemon);
+}
+
+/// How the only relay sends the only stream.
+fn sent(who: &Person) -> Value {
+    who.get("/api/v1/relays").json()["items"][0]["streams"][0].clone()
+}
+
+#[test]
+fn owners_set_a_relay_up_on_the_page_and_streams_are_sent_there_if_wanted() {
+    let dir = tempfile::tempdir().unwrap();
+    let clip = clip(dir.path(), &["-c:a", "aac"]);
+    let port = free_port();
+    let _nginx = Nginx::start(dir.path(), port);
+    let clip = clip.to_str().unwrap();
+    let daemon = Daemon::start(&format!(
+        "[[camera]]\nsource = \"command\"\nwidth = 160\nheight = 90\nframes_per_second = 25\n\
+         command = [\"ffmpeg\", \"-loglevel\", \"error\", \"-nostdin\", \"-re\", \"-i\", {clip:?}, \"-c\", \"copy\", \"-f\", \"mpegts\", \"-\"]\n"
+    ));
+    let ann = Person::owner(&daemon, "ann");
+    let relay = json!({"name": "nginx", "url": format!("rtmp://127.0.0.1:{port}/live"), "key": KEY});
+    assert_eq!(ann.post("/api/v1/relays", &relay).status, 201);
+    assert_eq!(ann.post("/api/v1/relays", &relay).code(), "relay_taken");
+    assert_eq!(Person::nobody(&daemon).get("/api/v1/relays").status, 401);
+    let start = json!({"title": "Owls", "relays": ["nginx"]});
+    let stream = ann.post("/api/v1/streams", &start).json();
+    assert_eq!(stream["relays"], json!(["nginx"]), "{stream}");
+    daemon.logged("takes the stream");
+    wait_for_segments(&daemon, 2);
+    let now = sent(&ann);
+    assert_eq!(
+        (&now["state"], &now["stream"], &now["detail"]),
+        (&json!("live"), &stream["id"], &Value::Null),
+        "{now}"
+    );
+    assert!(
+        now["kbps"].as_u64().unwrap() > 0 && now["acknowledged_seconds_ago"].as_u64().unwrap() <= 2,
+        "{now}"
+    );
+    assert_eq!(daemon.metric("perch_relay_live"), 1);
+    let text = ann.get("/api/v1/relays").text();
+    assert!(!text.contains(KEY), "{text}");
+
+    // Another key: the server is told at once.
+    assert_eq!(ann.patch("/api/v1/relays/nginx", &json!({"key": "another"})).status, 200);
+    daemon.logged("takes the stream");
+    assert!(sent(&ann)["connections"].as_u64().unwrap() >= 2);
+    assert_eq!(ann.delete("/api/v1/relays/nginx").status, 204);
+    daemon.logged("the stream is no longer sent on");
+    assert_eq!(ann.get("/api/v1/relays").json()["items"], json!([]));
+    check_viewers(&daemon);
+    let names: Vec<_> = kept(dir.path()).iter().map(|file| file.file_name().unwrap().to_owned()).collect();
+    assert!(names.iter().any(|name| name.to_str().unwrap().starts_with("another")), "{names:?}");
 }

@@ -103,7 +103,7 @@ fn what_the_camera_cannot_do_is_refused_with_what_it_can() {
         (json!({"title": "a\u{202e}b"}), "title", ""),
         (json!({"topics": ["01ARZ3NDEKTSV4RRFFQ69G5FAV"]}), "topics", "no such topic"),
         (json!({"duration_seconds": 1}), "duration_seconds", "10 seconds"),
-        (json!({"relays": ["youtube"]}), "relays", "no relays"),
+        (json!({"relays": ["youtube"]}), "relays", "there is no relay"),
         (json!({"visibility": "secret"}), "visibility", ""),
         (json!({"user": "ben"}), "user", ""),
     ] {

@@ -7,6 +7,7 @@ use crate::actor::Actor;
 use crate::backups::{BackupError, Turn};
 use crate::error::SiteError;
 use crate::password;
+use crate::relays;
 use crate::site::Site;
 use perch_store::BackupContents;
 use std::fs::File;
@@ -108,6 +109,7 @@ pub async fn restore(site: &Site, actor: &Actor, id: String, own: Password) -> R
     actor.owner()?;
     password::confirm(site, actor, own).await?;
     let (backups, cameras, controls) = (site.backups.clone(), site.cameras.clone(), site.controls.clone());
+    let destinations = site.relays.clone();
     let (turn, actor, now) = (backups.turn()?, actor.clone(), site.now());
     let restored = site.change_accounts(move |store| {
         let _turn = turn;
@@ -116,6 +118,7 @@ pub async fn restore(site: &Site, actor: &Actor, id: String, own: Password) -> R
         for camera in cameras.iter() {
             controls.keep(&camera.config.name, store.camera_controls(&camera.config.name)?);
         }
+        relays::load(store, &destinations)?;
         Ok::<_, BackupError>(())
     });
     restored.await?;

@@ -103,19 +103,17 @@ fn camera<'a>(site: &'a Site, name: Option<&str>) -> Result<&'a LiveCamera, Site
 }
 
 fn check_relays(site: &Site, names: &[String]) -> Result<(), SiteError> {
-    let is_known = |name: &String| site.relays.iter().any(|relay| relay.name == *name);
+    let there: Vec<_> = site.relays.all().into_iter().map(|relay| relay.name).collect();
     let is_twice = |at: usize| names[..at].contains(&names[at]);
-    if names.iter().all(is_known) && !(0..names.len()).any(is_twice) {
+    if names.iter().all(|name| there.contains(name)) && !(0..names.len()).any(is_twice) {
         return Ok(());
     }
-    let there: Vec<_> = site.relays.iter().map(|relay| relay.name.as_str()).collect();
-    Err(refused(
-        "relays",
-        &match &there[..] {
-            [] => "no relays are configured".to_owned(),
-            _ => format!("must be names of relays, each once; there is {}", there.join(", ")),
-        },
-    ))
+    let why = if there.is_empty() {
+        "there is no relay".to_owned()
+    } else {
+        format!("must be names of relays, each once; there is {}", there.join(", "))
+    };
+    Err(refused("relays", &why))
 }
 
 fn refused(field: &'static str, why: &str) -> SiteError {

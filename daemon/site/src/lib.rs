@@ -29,6 +29,7 @@ pub mod profile;
 pub mod reactions;
 pub mod recordings;
 pub mod registration;
+pub mod relays;
 mod removal;
 pub mod sessions;
 pub mod settings;

@@ -18,13 +18,13 @@ use crate::turns::Turns;
 use perch_store::{Store, Timestamp};
 use perch_studio::capture::controls::KeptControls;
 use perch_studio::clock::{Clock, wall};
-use perch_studio::config::Relay;
 use perch_studio::faults::Faults;
 use perch_studio::hls::HlsMetrics;
 use perch_studio::live::{LiveCamera, LiveHandle};
 use perch_studio::memory_budget::MemoryBudget;
 use perch_studio::playback::Playback;
 use perch_studio::recorder::Recordings;
+use perch_studio::relay::Destinations;
 use perch_studio::snapshot::Snapshots;
 use std::sync::Arc;
 
@@ -45,7 +45,7 @@ pub struct Site {
     /// The recordings of streams. Its calls block, as those of the store do.
     pub recordings: Recordings,
     /// Where streams may be sent on to.
-    pub relays: Arc<[Relay]>,
+    pub relays: Destinations,
     /// Opens recordings for those who watch them.
     pub playback: Arc<Playback>,
     /// The faults that exist now.

@@ -23,6 +23,7 @@ use perch_studio::faults::Faults;
 use perch_studio::live::{BoardHardware, LiveCamera, LiveSettings, Studio};
 use perch_studio::memory_budget::MemoryBudget;
 use perch_studio::recorder::Recordings;
+use perch_studio::relay::Destinations;
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Deref;
 use std::sync::Arc;
@@ -97,6 +98,7 @@ impl TestSite {
         let faults = Faults::default();
         let recordings =
             Recordings::new(&Recording::default(), dir.path(), store.clone(), clock.clone(), faults.clone());
+        let relays = Destinations::new(Vec::new());
         let settings = LiveSettings {
             segment: second,
             window: second,
@@ -104,7 +106,7 @@ impl TestSite {
             resume_within: Duration::ZERO,
             memory: memory.clone(),
             recordings: recordings.clone(),
-            relays: Arc::from([]),
+            relays: relays.clone(),
         };
         let cameras: Arc<[LiveCamera]> = names.iter().map(|name| LiveCamera::new(pattern(name))).collect();
         let controls = KeptControls::default();
@@ -136,7 +138,7 @@ impl TestSite {
             controls,
             hls_metrics,
             recordings,
-            relays: Arc::from([]),
+            relays,
             playback: Arc::default(),
             faults,
             memory,

@@ -1,13 +1,13 @@
 //! Backup and restore. A backup is itself a store file: one consistent snapshot, taken while the daemon runs and
 //! writes, compact, and opened (and migrated) by the same code as any store. It holds the site at rest: everything
-//! except logins, the token-signing key, and streams on the air. A stolen backup logs nobody in, and a restored one
-//! puts nothing on the air.
+//! except logins, the token-signing key, stream keys of relays, and streams on the air. A stolen backup logs nobody in,
+//! and a restored one puts nothing on the air.
 
 use crate::failure::{Failure, Outcome};
 use crate::store::Opened;
 use crate::tables::{self, CAMERA_CLAIMS, COUNTERS, META, STREAM_FACTS, USERS};
 use crate::{Refusal, SigningKey, Store, StoreError, StreamId, Timestamp};
-use crate::{file, schema, sessions, settings, streams};
+use crate::{file, relays, schema, sessions, settings, streams};
 use redb::{
     Database, ReadTransaction, ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _,
 };
@@ -141,6 +141,7 @@ impl Backup {
             store.write(|tx| {
                 sessions::forget_all(tx)?;
                 settings::forget_signing_key(tx)?;
+                relays::forget_keys(tx)?;
                 streams::break_off_all(tx, now)
             })?;
             Ok(store)
@@ -175,7 +176,7 @@ fn copy(from: &ReadTransaction, to: &Path, now: Timestamp) -> Result<(), StoreEr
             tables::copy(from, &into, COUNTERS)?;
             // Secrets are never written to the backup: deleting them would leave their bytes in the file.
             tables::copy_what_is_backed_up(from, &into)?;
-            settings::copy_without_signing_key(from, &into)?;
+            settings::copy_without_keys(from, &into)?;
             streams::break_off_all(&into, now)?;
             into.commit()?;
             Ok(())

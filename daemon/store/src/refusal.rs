@@ -24,6 +24,12 @@ pub enum Refusal {
         /// The requested name.
         name: String,
     },
+    /// Another relay has the name.
+    #[error("there is already a relay {name}")]
+    RelayTaken {
+        /// As it was requested.
+        name: String,
+    },
     /// The owner already exists: setup is done once.
     #[error("this Perch already has an owner")]
     OwnerExists,

@@ -4,7 +4,7 @@ use crate::failure::{Failure, Outcome};
 use crate::reads::Reads;
 use crate::record::{self, Record};
 use crate::tables::SETTINGS;
-use crate::{Refusal, Role, Store, StoreError};
+use crate::{Refusal, Role, Store, StoreError, relays};
 use redb::{ReadTransaction, ReadableTable as _, WriteTransaction};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -158,11 +158,12 @@ pub(crate) fn forget_signing_key(tx: &WriteTransaction) -> Outcome<()> {
     Ok(())
 }
 
-pub(crate) fn copy_without_signing_key(from: &ReadTransaction, to: &WriteTransaction) -> Outcome<()> {
+/// Settings without secrets: neither the signing key nor keys of relays.
+pub(crate) fn copy_without_keys(from: &ReadTransaction, to: &WriteTransaction) -> Outcome<()> {
     let mut copy = to.open_table(SETTINGS)?;
     for row in from.open_table(SETTINGS)?.iter()? {
         let (name, value) = row?;
-        if name.value() != SIGNING_KEY {
+        if name.value() != SIGNING_KEY && !relays::is_key(name.value()) {
             copy.insert(name.value(), value.value())?;
         }
     }

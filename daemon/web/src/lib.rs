@@ -54,6 +54,7 @@ mod receiving;
 mod recorded;
 mod recording_index;
 mod recordings;
+mod relays;
 mod rights;
 mod router;
 mod rules;

@@ -8,6 +8,7 @@ use perch_studio::feed::FeedStatus;
 use perch_studio::hls::HlsMetrics;
 use perch_studio::live::{LiveCamera, OnAir};
 use perch_studio::memory_budget::{MemoryBudget, Part};
+use perch_studio::relay::{RelayState, RelayStatus};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
@@ -61,6 +62,7 @@ struct Daemon {
 }
 
 type OfFeed = fn(&CaptureCounters) -> &AtomicU64;
+type OfRelay = fn(&RelayStatus) -> u64;
 
 /// Name, help text, and the counter.
 const OF_FEEDS: [(&str, &str, OfFeed); 7] = [
@@ -75,6 +77,17 @@ const OF_FEEDS: [(&str, &str, OfFeed); 7] = [
     ("capture_times_changed", "Timestamps that jumped and were corrected", |counters| {
         &counters.times_changed
     }),
+];
+
+/// Name, help text, and the counter of a relay of a stream on the air.
+const OF_RELAYS: [(&str, &str, OfRelay); 3] = [
+    ("relay_connections", "Connections to the relay's server", |status| status.connections),
+    (
+        "relay_dropped",
+        "Pictures and frames of sound left out because the way to the server is too slow",
+        |status| status.dropped,
+    ),
+    ("relay_sent_bytes", "Bytes that the relay's server has taken", |status| status.taken_bytes),
 ];
 
 /// The kinds of `capture_errors`.
@@ -118,6 +131,7 @@ impl Collector for Daemon {
             ConstGauge::new(i64::from(live)).encode(family.encode_family(&[("feed", feed.name())])?)?;
         }
         self.encode_hls(&mut encoder)?;
+        self.encode_relays(&mut encoder)?;
         self.encode_memory(&mut encoder)?;
         self.encode_traffic(&mut encoder)
     }
@@ -137,6 +151,31 @@ impl Daemon {
         let bytes = ConstGauge::new(hls.window_bytes.load(Ordering::Relaxed));
         let help = "Bytes of segments in memory";
         bytes.encode(encoder.encode_descriptor("window_bytes", help, None, MetricType::Gauge)?)
+    }
+
+    fn encode_relays(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let on_air = self.on_air.borrow().clone();
+        let running = on_air.iter().filter(|on_air| on_air.ended.is_none());
+        let relays: Vec<_> = running
+            .flat_map(|on_air| {
+                on_air.relays.status().into_iter().map(|status| (on_air.feed.name().to_owned(), status))
+            })
+            .collect();
+        let help = "1 while the relay's server takes the stream";
+        let mut family = encoder.encode_descriptor("relay_live", help, None, MetricType::Gauge)?;
+        for (feed, status) in &relays {
+            let is_live = matches!(status.state, RelayState::Live { .. });
+            let labels = [("feed", &**feed), ("relay", &*status.name)];
+            ConstGauge::new(i64::from(is_live)).encode(family.encode_family(&labels)?)?;
+        }
+        for (name, help, counter) in OF_RELAYS {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            for (feed, status) in &relays {
+                let labels = [("feed", &**feed), ("relay", &*status.name)];
+                ConstCounter::new(counter(status)).encode(family.encode_family(&labels)?)?;
+            }
+        }
+        Ok(())
     }
 
     fn encode_memory(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {

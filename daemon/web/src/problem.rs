@@ -286,6 +286,7 @@ fn rule(refusal: &Refusal) -> (StatusCode, &'static str) {
         Refusal::NotFound { .. } => (S::NOT_FOUND, "not_found"),
         Refusal::UsernameTaken { .. } => (S::CONFLICT, "username_taken"),
         Refusal::TopicTaken { .. } => (S::CONFLICT, "topic_taken"),
+        Refusal::RelayTaken { .. } => (S::CONFLICT, "relay_taken"),
         Refusal::OwnerExists => (S::CONFLICT, "owner_exists"),
         Refusal::LastOwner => (S::CONFLICT, "last_owner"),
         Refusal::RegistrationClosed => (S::FORBIDDEN, "registration_closed"),

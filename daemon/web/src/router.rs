@@ -13,7 +13,7 @@ use super::state::State;
 use super::traffic::Traffic;
 use super::{
     auth, avatar, backups, cameras, chat, controls, events, follows, health, me, messages, moderation,
-    notifications, openapi, page, pictures, reactions, recording_index, recordings, rights, sessions,
+    notifications, openapi, page, pictures, reactions, recording_index, recordings, relays, rights, sessions,
     settings, setup, streams, system, topics, update, users, wifi,
 };
 use axum::Router;
@@ -55,6 +55,7 @@ fn api() -> OpenApiRouter<Arc<State>> {
         .merge(reactions::routes())
         .merge(recordings::routes())
         .merge(recording_index::routes())
+        .merge(relays::routes())
         .merge(sessions::routes())
         .merge(settings::routes())
         .merge(setup::routes())

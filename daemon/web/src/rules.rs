@@ -131,6 +131,11 @@ pub(crate) const RULES: &[Rule] = &[
     rule("DELETE", "/api/v1/users/{username}/recordings", Member, "the user or the owner"),
     rule("POST", "/api/v1/users/{username}/recordings/restore", Member, "the user or the owner"),
     rule("GET", "/api/v1/storage", Owner, ""),
+    // Relays.
+    rule("GET", "/api/v1/relays", Streamer, ""),
+    rule("POST", "/api/v1/relays", Owner, ""),
+    rule("PATCH", "/api/v1/relays/{name}", Owner, ""),
+    rule("DELETE", "/api/v1/relays/{name}", Owner, ""),
     // Chat.
     rule("GET", "/api/v1/streams/{id}/chat", Anyone, "as the stream and its chat's rules allow"),
     rule("GET", "/api/v1/streams/{id}/messages", Anyone, "as the stream and its chat's rules allow"),

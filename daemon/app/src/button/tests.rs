@@ -6,6 +6,7 @@ use perch_studio::hls::HlsMetrics;
 use perch_studio::live::{BoardHardware, LiveCamera, LiveSettings, OnAir, Studio};
 use perch_studio::memory_budget::MemoryBudget;
 use perch_studio::recorder::Recordings;
+use perch_studio::relay::Destinations;
 use tokio::sync::watch;
 
 /// Longest wait in these tests; enough on a slow machine.
@@ -36,7 +37,7 @@ impl Board {
             resume_within: second,
             memory: MemoryBudget::of(256 << 20),
             recordings,
-            relays: Arc::from([]),
+            relays: Destinations::new(Vec::new()),
         };
         let camera = config::Camera {
             source: config::SourceKind::TestPattern,

@@ -26,6 +26,7 @@ use perch_studio::hls::HlsMetrics;
 use perch_studio::live::{BoardHardware, LiveCamera, LiveSettings, Studio};
 use perch_studio::memory_budget::{MemoryBudget, limit};
 use perch_studio::recorder::{self, Recordings};
+use perch_studio::relay::Destinations;
 use perch_studio::shutdown::step;
 use perch_studio::snapshot::thumbnails;
 use perch_studio::storyboard::Storyboards;
@@ -187,7 +188,11 @@ fn site(
         clock.clone(),
         faults.clone(),
     );
-    let relays: Arc<[perch_studio::config::Relay]> = config.relays.clone().into();
+    let relays = Destinations::new(config.relays.clone());
+    // Without them streams are live all the same.
+    if let Err(error) = perch_site::relays::load(&store, &relays) {
+        tracing::error!("the relays that were set up on the page cannot be read: {error}");
+    }
     let settings = LiveSettings {
         segment: Duration::from_secs_f64(config.live.segment_seconds),
         window: Duration::from_secs_f64(config.live.window_seconds),

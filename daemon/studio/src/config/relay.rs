@@ -36,7 +36,7 @@ pub struct Relay {
     pub name: String,
     /// `None`: not configured.
     pub url: Option<RtmpUrl>,
-    /// The stream key.
+    /// The stream key; an empty one is missing.
     pub key: Option<Secret>,
     /// A file with the stream key in its first line.
     pub key_file: Option<PathBuf>,
@@ -57,6 +57,24 @@ pub struct RtmpUrl {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an address such as \"rtmp://live.example.org/app\", without a user name")]
 pub struct NotRtmp;
+
+impl Relay {
+    /// The application, and the key where it need not be read from a file. `None`: there is no key.
+    pub fn application_and_key(&self) -> Option<(&str, Option<Secret>)> {
+        let url = self.url.as_ref()?;
+        match (&self.key, &self.key_file) {
+            (Some(key), _) => (!key.expose().is_empty()).then(|| (url.application(), Some(key.clone()))),
+            (None, Some(_)) => Some((url.application(), None)),
+            (None, None) => url.application_and_key().map(|(application, key)| (application, Some(key))),
+        }
+    }
+
+    /// Its address, as it may be shown.
+    pub fn shown_url(&self) -> String {
+        let is_key_in_it = self.key.is_none() && self.key_file.is_none();
+        self.url.as_ref().map_or_else(String::new, |url| url.shown(is_key_in_it))
+    }
+}
 
 impl RtmpUrl {
     /// Reads an address.
@@ -98,7 +116,16 @@ impl RtmpUrl {
         format!("rtmp://{}/{application}", self.server())
     }
 
-    /// Host and port: all that anybody is shown.
+    /// The address without what may be secret: the key, where it is the last part, and what follows a question mark.
+    pub fn shown(&self, is_key_in_it: bool) -> String {
+        let application = match self.application_and_key() {
+            Some((application, _)) if is_key_in_it => application,
+            _ => &self.path,
+        };
+        self.of_application(application.split('?').next().unwrap_or_default())
+    }
+
+    /// Host and port.
     pub fn server(&self) -> String {
         let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
         if self.port == 1935 { host } else { format!("{host}:{}", self.port) }
@@ -144,5 +171,9 @@ mod tests {
         assert_eq!((application, key.expose()), ("live", "SECRET"));
         let relay = Relay { name: "a".to_owned(), url: Some(url), key: Some(key), key_file: None };
         assert!(!format!("{relay:?}").contains("SECRET"), "{relay:?}");
+        let relay = Relay { key: None, ..relay };
+        assert_eq!(relay.shown_url(), "rtmp://a/live");
+        let url = RtmpUrl::parse("rtmp://a/live/x?token=SECRET").unwrap();
+        assert_eq!(url.shown(false), "rtmp://a/live/x");
     }
 }

@@ -98,7 +98,8 @@ impl Running {
             frames_per_second: programme.mode.frames_per_second,
             bitrate_kbps: programme.mode.bitrate_kbps,
         };
-        let relays = Relays::start(shared.destinations(&programme.relays), broadcast, asked, &shared.clock);
+        let destinations = &shared.settings.relays;
+        let relays = Relays::start(&programme.relays, destinations, broadcast, asked, &shared.clock);
         let viewers = Arc::new(Viewers::new(shared.settings.segment.max(keyframe_interval)));
         shared.show(OnAir {
             stream: programme.stream,

@@ -4,11 +4,11 @@
 use super::camera::Hardware;
 use super::on_air::OnAir;
 use crate::clock::Clock;
-use crate::config;
 use crate::feed::Origin;
 use crate::hls::{HlsMetrics, HlsSettings};
 use crate::memory_budget::{MemoryBudget, NoMemory, StreamShare};
 use crate::recorder::Recordings;
+use crate::relay::Destinations;
 use crate::tell::Tell;
 use perch_store::{Store, StoreError, StreamId, StreamState, VideoMode};
 use std::sync::Arc;
@@ -32,7 +32,7 @@ pub struct LiveSettings {
     /// The recordings of streams.
     pub recordings: Recordings,
     /// Where they may be sent on to.
-    pub relays: Arc<[config::Relay]>,
+    pub relays: Destinations,
 }
 
 impl LiveSettings {
@@ -72,12 +72,6 @@ impl Shared {
         let least = MemoryBudget::least_of_stream(mode.bitrate_kbps, target);
         let recorder = if is_recorded { MemoryBudget::of_recorder(mode.bitrate_kbps) } else { 0 };
         self.settings.memory.admit_recorded(least, recorder)
-    }
-
-    /// The relays of these names. One that is configured no more is left out.
-    pub(super) fn destinations(&self, names: &[String]) -> Vec<config::Relay> {
-        let known = |name: &String| self.settings.relays.iter().find(|relay| relay.name == *name).cloned();
-        names.iter().filter_map(known).collect()
     }
 
     /// True if the appliance's own stream has this origin; it makes room for a person's.

@@ -16,6 +16,7 @@ use crate::feed::{Feed, FeedHandle, FeedStatus, Heartbeat, Origin};
 use crate::hls::HlsMetrics;
 use crate::memory_budget::MemoryBudget;
 use crate::recorder::Recordings;
+use crate::relay::Destinations;
 use crate::snapshot::Snapshots;
 use perch_media::access_unit::{AccessUnit, AccessUnitAssembler};
 use perch_media::time::{MediaTime, Times};
@@ -163,7 +164,7 @@ fn studio(
         resume_within: second,
         memory,
         recordings,
-        relays: Arc::from([]),
+        relays: Destinations::new(Vec::new()),
     };
     let (gate, shut) = mpsc::channel();
     let board = BoardHardware { clock: clock.clone(), controls: KeptControls::default() };

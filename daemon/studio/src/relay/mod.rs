@@ -7,6 +7,7 @@
 
 mod backoff;
 mod chunk_reader;
+mod destinations;
 mod health;
 mod log;
 mod session;
@@ -18,6 +19,7 @@ mod task;
 mod tests;
 mod uplink;
 
+pub use destinations::Destinations;
 pub use status::{RelayState, RelayStatus};
 pub(crate) use tagger::Asked;
 pub(crate) use task::Relays;

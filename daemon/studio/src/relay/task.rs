@@ -1,5 +1,6 @@
 //! The tasks of a stream's relays: sockets, clock and randomness for [`Uplink`].
 
+use super::destinations::Destinations;
 use super::session::Target;
 use super::status::RelayStatus;
 use super::tagger::Asked;
@@ -55,29 +56,31 @@ impl RelaysHandle {
 }
 
 impl Relays {
-    /// Sends a stream on to these destinations.
+    /// Sends a stream on to the destinations of these names. One that there is no more is left out.
     pub(crate) fn start(
-        destinations: Vec<Relay>,
+        names: &[String],
+        destinations: &Destinations,
         broadcast: &Broadcast,
         asked: Asked,
         clock: &Arc<dyn Clock>,
     ) -> Self {
         let (mut tasks, stop) = (JoinSet::new(), watch::Sender::new(false));
         let mut all = Vec::new();
-        for destination in destinations {
+        for destination in names.iter().filter_map(|name| destinations.named(name)) {
             let uplink = Uplink::new(destination.name.as_str().into(), asked, Box::new(random));
             let status = watch::Sender::new(uplink.status().clone());
             all.push(status.subscribe());
             let relaying = Relaying {
                 uplink,
                 destination,
+                destinations: destinations.clone(),
                 broadcast: broadcast.clone(),
                 held: broadcast.share().hold(Part::Relays, 0),
                 clock: clock.clone(),
                 status,
                 lookup: None,
             };
-            tasks.spawn(relaying.run(stop.subscribe()));
+            tasks.spawn(relaying.run(stop.subscribe(), destinations.changes()));
         }
         Self { tasks, stop, handle: RelaysHandle(all.into()) }
     }
@@ -99,10 +102,14 @@ fn random() -> u32 {
     getrandom::u32().unwrap_or(u32::MAX / 2)
 }
 
+type Changes = watch::Receiver<Arc<[Relay]>>;
+
 /// One relay's task.
 struct Relaying {
     uplink: Uplink,
+    /// As it was when the connection was opened.
     destination: Relay,
+    destinations: Destinations,
     broadcast: Broadcast,
     held: Held,
     clock: Arc<dyn Clock>,
@@ -112,13 +119,20 @@ struct Relaying {
 }
 
 impl Relaying {
-    async fn run(mut self, mut stop: watch::Receiver<bool>) {
+    async fn run(mut self, mut stop: watch::Receiver<bool>, mut changes: Changes) {
         loop {
             let now = self.clock.monotonic();
             let pause = self.uplink.connects_at().map_or(Duration::ZERO, |at| at.saturating_sub(now));
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
+                // A wrong key that was put right is tried at once.
+                () = is_changed(&self.destinations, &self.destination, &mut changes) => {}
                 _ = stop.wait_for(|stop| *stop) => break,
+            }
+            let Some(destination) = self.destinations.named(&self.destination.name) else { break };
+            if destination != self.destination {
+                self.lookup = None;
+                self.destination = destination;
             }
             self.uplink.connecting();
             self.tell();
@@ -130,7 +144,7 @@ impl Relaying {
             match opened {
                 Ok(Ok((stream, target))) => {
                     self.uplink.opened(target, now);
-                    if self.carry(stream, &mut stop).await {
+                    if self.carry(stream, &mut stop, &mut changes).await {
                         break;
                     }
                 }
@@ -154,17 +168,15 @@ impl Relaying {
     /// Opens a connection.
     async fn open(&mut self) -> Result<(TcpStream, Target), String> {
         let Some(url) = self.destination.url.clone() else { return Err("it has no address".to_owned()) };
-        let key = match (&self.destination.key, &self.destination.key_file) {
-            (Some(key), _) => Some(key.clone()),
-            (None, Some(file)) => Some(read_key(file).await?),
-            (None, None) => None,
+        let known = self.destination.application_and_key();
+        let (application, key) = known.ok_or("it has no stream key: set one on the page")?;
+        let application = application.to_owned();
+        let key = match (key, &self.destination.key_file) {
+            (Some(key), _) => key,
+            (None, Some(file)) => read_key(file).await?,
+            (None, None) => return Err("it has no stream key".to_owned()),
         };
-        let (application, key) = match key {
-            Some(key) => (url.application(), key),
-            None => url.application_and_key().ok_or("it has no stream key")?,
-        };
-        let target =
-            Target { application: application.to_owned(), tc_url: url.of_application(application), key };
+        let target = Target { tc_url: url.of_application(&application), application, key };
         let server = url.server();
         let addresses = if let Ok(address) = url.host.parse::<IpAddr>() {
             vec![SocketAddr::new(address, url.port)]
@@ -198,7 +210,12 @@ impl Relaying {
     }
 
     /// Sends the stream over an open connection until it fails. True where the stream has ended.
-    async fn carry(&mut self, mut stream: TcpStream, stop: &mut watch::Receiver<bool>) -> bool {
+    async fn carry(
+        &mut self,
+        mut stream: TcpStream,
+        stop: &mut watch::Receiver<bool>,
+        changes: &mut Changes,
+    ) -> bool {
         let mut reader: Option<Reader> = None;
         let mut look = tokio::time::interval(LOOK);
         let mut input = vec![0; READ];
@@ -258,6 +275,12 @@ impl Relaying {
                     self.held.set((output.capacity() + out + untaken) as u64);
                     self.tell();
                 }
+                () = is_changed(&self.destinations, &self.destination, changes) => {
+                    if self.destinations.named(&self.destination.name).is_none() {
+                        break true;
+                    }
+                    self.uplink.failed("its settings were changed", self.clock.monotonic());
+                }
                 _ = stop.wait_for(|stop| *stop) => {
                     self.take_samples(&mut reader);
                     break true;
@@ -305,6 +328,19 @@ impl Relaying {
             super::log::slow(now);
         }
         self.status.send_replace(now.clone());
+    }
+}
+
+/// Completes when the destination is another than this one, or is deleted.
+async fn is_changed(destinations: &Destinations, known: &Relay, changes: &mut Changes) {
+    loop {
+        // The sender is in `destinations`.
+        if changes.changed().await.is_err() {
+            pending::<()>().await;
+        }
+        if destinations.named(&known.name).as_ref() != Some(known) {
+            return;
+        }
     }
 }
 

@@ -1,0 +1,204 @@
+//! RTMP servers that the owner has set up on the page. Their stream keys are kept apart, and no backup holds them.
+
+use crate::failure::Outcome;
+use crate::reads::Reads;
+use crate::record::{self, Record};
+use crate::tables::SETTINGS;
+use crate::{Refusal, Store, StoreError};
+use redb::{ReadableTable as _, WriteTransaction};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Relays at most: each stream may be sent on to all of them.
+pub const RELAYS_MOST: usize = 16;
+
+const RELAYS: &str = "relay/";
+/// After all names of relays.
+const RELAYS_END: &str = "relay0";
+const KEYS: &str = "relay_key/";
+const KEYS_END: &str = "relay_key0";
+
+/// A stream key; `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RelayKey(String);
+
+impl RelayKey {
+    /// Takes a key.
+    pub fn new(key: &str) -> Self {
+        Self(key.to_owned())
+    }
+
+    /// The key, for the server.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for RelayKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RelayKey(…)")
+    }
+}
+
+impl Record for RelayKey {
+    const NAME: &'static str = "relay's key";
+    const VERSION: u8 = 1;
+}
+
+/// A relay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredRelay {
+    /// Unique.
+    pub name: String,
+    /// Address of the server and its application, without the key.
+    pub url: String,
+    /// `None` after a backup was restored.
+    pub key: Option<RelayKey>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Address(String);
+
+impl Record for Address {
+    const NAME: &'static str = "relay";
+    const VERSION: u8 = 1;
+}
+
+impl Store {
+    /// All relays, by name.
+    pub fn relays(&self) -> Result<Vec<StoredRelay>, StoreError> {
+        self.read(all)
+    }
+
+    /// Adds a relay.
+    pub fn add_relay(&self, relay: &StoredRelay) -> Result<(), StoreError> {
+        self.write(|tx| {
+            let known = all(tx)?;
+            if known.iter().any(|known| known.name == relay.name) {
+                return Err(Refusal::RelayTaken { name: relay.name.clone() }.into());
+            }
+            if known.len() >= RELAYS_MOST {
+                return Err(Refusal::TooMany { what: "relays", most: RELAYS_MOST }.into());
+            }
+            put(tx, relay)
+        })
+    }
+
+    /// Changes a relay; `None` keeps the present value.
+    pub fn change_relay(
+        &self,
+        name: &str,
+        url: Option<&str>,
+        key: Option<RelayKey>,
+    ) -> Result<StoredRelay, StoreError> {
+        self.write(|tx| {
+            let mut relay = get(tx, name)?;
+            if let Some(url) = url {
+                url.clone_into(&mut relay.url);
+            }
+            relay.key = key.or(relay.key);
+            put(tx, &relay)?;
+            Ok(relay)
+        })
+    }
+
+    /// Deletes a relay and its key.
+    pub fn delete_relay(&self, name: &str) -> Result<(), StoreError> {
+        self.write(|tx| {
+            get(tx, name)?;
+            let mut settings = tx.open_table(SETTINGS)?;
+            settings.remove(format!("{RELAYS}{name}").as_str())?;
+            settings.remove(format!("{KEYS}{name}").as_str())?;
+            Ok(())
+        })
+    }
+}
+
+/// The name of a setting that no backup holds.
+pub(crate) fn is_key(setting: &str) -> bool {
+    setting.starts_with(KEYS)
+}
+
+pub(crate) fn forget_keys(tx: &WriteTransaction) -> Outcome<()> {
+    tx.open_table(SETTINGS)?.retain_in(KEYS..KEYS_END, |_, _| false)?;
+    Ok(())
+}
+
+fn all(tx: &impl Reads) -> Outcome<Vec<StoredRelay>> {
+    let settings = tx.reading(SETTINGS)?;
+    let mut relays = Vec::new();
+    for row in settings.range(RELAYS..RELAYS_END)? {
+        let (setting, address) = row?;
+        let name = setting.value()[RELAYS.len()..].to_owned();
+        let Address(url) = record::decode(address.value())?;
+        let key = settings.get(format!("{KEYS}{name}").as_str())?;
+        let key = key.map(|key| record::decode(key.value())).transpose()?;
+        relays.push(StoredRelay { name, url, key });
+    }
+    Ok(relays)
+}
+
+fn get(tx: &impl Reads, name: &str) -> Outcome<StoredRelay> {
+    let found = all(tx)?.into_iter().find(|relay| relay.name == name);
+    found.ok_or_else(|| Refusal::NotFound { what: "relay" }.into())
+}
+
+fn put(tx: &WriteTransaction, relay: &StoredRelay) -> Outcome<()> {
+    let StoredRelay { name, url, key } = relay;
+    record::put(tx, SETTINGS, format!("{RELAYS}{name}").as_str(), &Address(url.clone()))?;
+    if let Some(key) = key {
+        record::put(tx, SETTINGS, format!("{KEYS}{name}").as_str(), key)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Backup, Timestamp};
+
+    fn relay(name: &str) -> StoredRelay {
+        let url = "rtmp://example.org/live".to_owned();
+        StoredRelay { name: name.to_owned(), url, key: Some(RelayKey::new("SECRETKEY")) }
+    }
+
+    #[test]
+    fn relays_are_added_changed_and_deleted() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("perch.redb")).unwrap();
+        store.add_relay(&relay("b")).unwrap();
+        store.add_relay(&relay("a")).unwrap();
+        assert_eq!(store.relays().unwrap(), [relay("a"), relay("b")]);
+        assert!(matches!(store.add_relay(&relay("a")), Err(StoreError::Refused(Refusal::RelayTaken { .. }))));
+        store.change_relay("a", Some("rtmp://b/live"), None).unwrap();
+        let changed = store.change_relay("a", None, Some(RelayKey::new("x"))).unwrap();
+        assert_eq!((changed.url.as_str(), changed.key.as_ref().unwrap().expose()), ("rtmp://b/live", "x"));
+        store.delete_relay("a").unwrap();
+        assert!(matches!(store.delete_relay("a"), Err(StoreError::Refused(Refusal::NotFound { .. }))));
+        assert_eq!(store.relays().unwrap(), [relay("b")]);
+        for n in 1..RELAYS_MOST {
+            store.add_relay(&relay(&format!("n{n}"))).unwrap();
+        }
+        assert!(matches!(store.add_relay(&relay("z")), Err(StoreError::Refused(Refusal::TooMany { .. }))));
+        assert!(!format!("{:?}", relay("a")).contains("SECRETKEY"));
+    }
+
+    #[test]
+    fn a_backup_holds_relays_without_their_keys() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, to) = (dir.path().join("perch.redb"), dir.path().join("backup"));
+        let now = Timestamp::from_unix_millis(1_795_000_000_000);
+        let store = Store::open(&path).unwrap();
+        store.add_relay(&relay("a")).unwrap();
+        store.back_up(&to, now).unwrap();
+        let bytes = std::fs::read(&to).unwrap();
+        assert!(!bytes.windows(9).any(|window| window == b"SECRETKEY"));
+        let without = StoredRelay { key: None, ..relay("a") };
+        drop(store);
+        // A backup, and a store file that was copied by hand.
+        for file in [&to, &path] {
+            let relays = Backup::check(file, now).unwrap().store.relays().unwrap();
+            assert_eq!(relays, std::slice::from_ref(&without));
+        }
+    }
+}
