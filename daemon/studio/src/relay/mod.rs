@@ -10,6 +10,8 @@ mod chunk_reader;
 mod destinations;
 mod health;
 mod log;
+#[cfg(test)]
+mod server;
 mod session;
 mod silence;
 mod status;

@@ -16,13 +16,13 @@ use std::fmt::Write as _;
 /// Bytes of a chunk that we send, as most publishers do: a message of sound goes out between two chunks of a picture.
 const CHUNK: u32 = 4096;
 /// Types of messages (§5.4, §7.1).
-const ACKNOWLEDGEMENT: u8 = 3;
-const USER_CONTROL: u8 = 4;
-const WINDOW_ACKNOWLEDGEMENT_SIZE: u8 = 5;
-const AUDIO: u8 = 8;
-const VIDEO: u8 = 9;
-const DATA: u8 = 18;
-const COMMAND: u8 = 20;
+pub(super) const ACKNOWLEDGEMENT: u8 = 3;
+pub(super) const USER_CONTROL: u8 = 4;
+pub(super) const WINDOW_ACKNOWLEDGEMENT_SIZE: u8 = 5;
+pub(super) const AUDIO: u8 = 8;
+pub(super) const VIDEO: u8 = 9;
+pub(super) const DATA: u8 = 18;
+pub(super) const COMMAND: u8 = 20;
 /// Events of user control (§7.1.7).
 const PING_REQUEST: [u8; 2] = [0, 6];
 const PING_RESPONSE: [u8; 2] = [0, 7];
@@ -324,123 +324,9 @@ fn is(number: f64, ours: f64) -> bool {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
+    use super::super::server::{Server, target};
     use super::*;
-
-    /// A server that takes everything. What it answers is in its `out`.
-    pub(in crate::relay) struct Server {
-        handshake: Option<Handshake>,
-        reader: ChunkReader,
-        writer: ChunkSerializer,
-        pub(in crate::relay) out: Vec<u8>,
-        /// Names of the commands that came, with their last value where it is a text.
-        pub(in crate::relay) commands: Vec<(String, String)>,
-        /// Messages of media.
-        pub(in crate::relay) media: Vec<(u8, Vec<u8>)>,
-        /// Acknowledgements and answers to pings.
-        controls: Vec<(u8, Vec<u8>)>,
-        received: usize,
-        acknowledged: usize,
-        /// Bytes after which it acknowledges.
-        window: usize,
-        /// How it answers `publish`.
-        pub(in crate::relay) refuses: Option<&'static str>,
-    }
-
-    impl Server {
-        pub(in crate::relay) fn new() -> Self {
-            Self {
-                handshake: Some(Handshake::new(PeerType::Server)),
-                reader: ChunkReader::new(),
-                writer: ChunkSerializer::new(),
-                out: Vec::new(),
-                commands: Vec::new(),
-                media: Vec::new(),
-                controls: Vec::new(),
-                received: 0,
-                acknowledged: 0,
-                window: usize::MAX,
-                refuses: None,
-            }
-        }
-
-        pub(in crate::relay) fn receive(&mut self, bytes: &[u8]) {
-            self.received += bytes.len();
-            let mut rest = bytes.to_vec();
-            if let Some(mut handshake) = self.handshake.take() {
-                match handshake.process_bytes(bytes).unwrap() {
-                    HandshakeProcessResult::InProgress { response_bytes } => {
-                        self.out.extend(response_bytes);
-                        self.handshake = Some(handshake);
-                        return;
-                    }
-                    HandshakeProcessResult::Completed { response_bytes, remaining_bytes } => {
-                        self.out.extend(response_bytes);
-                        rest = remaining_bytes;
-                    }
-                }
-            }
-            self.reader.push(&rest);
-            while let Some(message) = self.reader.next().unwrap() {
-                match message.type_id {
-                    COMMAND => self.answer(&amf0::read(&message.body).unwrap()),
-                    ACKNOWLEDGEMENT | USER_CONTROL => self.controls.push((message.type_id, message.body)),
-                    AUDIO | VIDEO | DATA => self.media.push((message.type_id, message.body)),
-                    WINDOW_ACKNOWLEDGEMENT_SIZE => {
-                        self.window = u32::from_be_bytes(*message.body.first_chunk().unwrap()) as usize;
-                    }
-                    _ => {}
-                }
-            }
-            if self.received - self.acknowledged >= self.window {
-                self.acknowledged = self.received;
-                self.say(ACKNOWLEDGEMENT, (self.received as u32).to_be_bytes().to_vec());
-            }
-        }
-
-        fn answer(&mut self, values: &[Value]) {
-            let name = values[0].as_str().unwrap().to_owned();
-            let text = values.iter().rev().find_map(Value::as_str).unwrap_or_default().to_owned();
-            let number = Value::Number(values[1].as_number().unwrap());
-            let result = |info| vec![Value::from("_result"), number.clone(), Value::Null, info];
-            let status = |level: &str, code: &str| {
-                let fields = [("level", level), ("code", code), ("description", "key SECRET is\nnot known")];
-                let fields =
-                    fields.iter().map(|(name, value)| ((*name).to_owned(), Value::from(*value))).collect();
-                vec![Value::from("onStatus"), Value::Number(0.0), Value::Null, Value::Object(fields)]
-            };
-            match (name.as_str(), self.refuses) {
-                ("connect", _) => self.say(COMMAND, amf0::write(&result(Value::Null))),
-                ("createStream", _) => self.say(COMMAND, amf0::write(&result(Value::Number(7.0)))),
-                ("publish", None) => {
-                    self.say(COMMAND, amf0::write(&status("status", "NetStream.Publish.Start")));
-                }
-                ("publish", Some(code)) => self.say(COMMAND, amf0::write(&status("error", code))),
-                ("releaseStream" | "FCPublish", _) => {
-                    self.say(
-                        COMMAND,
-                        amf0::write(&[Value::from("_error"), number, Value::Null, Value::Null]),
-                    );
-                }
-                _ => {}
-            }
-            self.commands.push((name, text));
-        }
-
-        pub(in crate::relay) fn say(&mut self, type_id: u8, body: Vec<u8>) {
-            let timestamp = RtmpTimestamp::new(0);
-            let payload = MessagePayload { timestamp, type_id, message_stream_id: 0, data: body.into() };
-            self.out.extend(self.writer.serialize(&payload, false, false).unwrap().bytes);
-        }
-    }
-
-    pub(in crate::relay) fn target() -> Target {
-        Target {
-            application: "live".to_owned(),
-            tc_url: "rtmp://example.org/live".to_owned(),
-            key: Secret::new("SECRET"),
-        }
-    }
 
     /// Carries bytes both ways until nobody has anything to say.
     fn talk(session: &mut Session, server: &mut Server) -> Vec<Event> {

@@ -1,6 +1,6 @@
 //! A relay through schedules of faults, in virtual time: the server is down, frozen, unreachable or slow, or refuses. The broadcast is the real one, sockets and clock are not.
 
-use super::session::tests::{Server, target};
+use super::server::{Server, target};
 use super::status::RelayState;
 use super::tagger::Asked;
 use super::uplink::Uplink;
