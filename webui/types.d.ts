@@ -28,7 +28,7 @@ export interface Stream {
   views: number; viewers: number; peak_viewers: number; likes: number; dislikes: number;
   my_reaction: Reaction | null; saved: boolean | null; thumbnail_url: string | null; playlist_url: string | null; may_edit: boolean;
   featured: "chosen" | "pinned" | null; recording: StreamRecording | null;
-  /** In words: what keeps viewers from seeing it, or slows it; null for those who cannot change that. */
+  /** In words: what keeps viewers from seeing it, slows it, or keeps it from being recorded; null for those who cannot change that. */
   detail: string | null;
 }
 /** What is kept of a stream, in short. */

@@ -34,7 +34,7 @@ version=$(find "$cache" -maxdepth 1 -name kernel-version -mtime -7 -exec cat {} 
 series=$(echo "$version" | cut -d. -f1,2)
 
 packages=(qemu-system-x86 busybox-static systemd udev kmod procps util-linux python3-venv ffmpeg v4l-utils
-    wpasupplicant dnsmasq-base iw iproute2 dmsetup e2fsprogs f2fs-tools nginx libnginx-mod-rtmp
+    wpasupplicant dnsmasq-base iw iproute2 dmsetup e2fsprogs f2fs-tools dosfstools exfatprogs nginx libnginx-mod-rtmp
     gcc make flex bison bc libelf-dev libc6-dev xz-utils "linux-headers-$version")
 read -ra wanted < <(missing "${packages[@]}" | tr '\n' ' ') || true
 if [ ${#wanted[@]} -gt 0 ]; then

@@ -258,11 +258,14 @@ fn a_disk_that_is_full_is_told_live_goes_on_and_recording_goes_on_when_there_is_
     };
     assert_eq!((&told[0]["kind"], &told[0]["reason"]), (&json!("recording_paused"), &json!("no_room")));
     assert_eq!((&told[0]["stream"]["id"], told.as_array().unwrap().len()), (&json!(stream), 1));
+    let beside_the_stream = || owner.get(&format!("/api/v1/streams/{stream}")).json()["detail"].clone();
+    assert_eq!(beside_the_stream(), trouble);
     let seen = segments(&daemon);
     while segments(&daemon) < seen + 2 {}
     std::fs::remove_file(full).unwrap();
     daemon.logged("the recording is all right again");
     disk.grown(&daemon, before + 30_000);
+    assert_eq!(beside_the_stream(), Value::Null);
     assert_eq!(owner.post(&format!("/api/v1/streams/{stream}/stop"), &json!({})).status, 200);
     let path = disk.media().unwrap();
     let (pictures, _) = probed(&path);

@@ -36,6 +36,15 @@ def frames(path):
     return int(numbers[0]) if numbers else 0
 
 
+def seconds(path):
+    """Length of the file as players show it."""
+    done = subprocess.run(
+        ("ffprobe", "-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0", path),
+        capture_output=True, text=True, timeout=60, check=False,
+    )
+    return float(done.stdout or 0)
+
+
 def psnr(raw, pixel_format, coded, width=320, height=180):
     """Worst PSNR in dB between a raw picture and each of the coded ones; infinite if they are identical."""
     ffmpeg("-v", "error", "-f", "rawvideo", "-pix_fmt", pixel_format, "-s", f"{width}x{height}", "-i", raw, "-frames:v", "1",

@@ -23,7 +23,7 @@ import tempfile
 import time
 import traceback
 
-from . import devices, gpio
+from . import devices, disk, gpio
 from .failure import Failure
 
 
@@ -108,6 +108,7 @@ def main():
         write(result, {"passed": False, "seconds": 0, "words": "the virtual machine died of it"})
         gpio.remove_all()
         devices.unload_all()
+        disk.remove_all()
         with tempfile.TemporaryDirectory(dir="/tmp") as lab.scratch:
             outcome = attempt(module.guest, lab, getattr(module, "SECONDS", 120))
         if not outcome["passed"]:

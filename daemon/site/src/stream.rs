@@ -28,8 +28,8 @@ pub struct SeenStream {
     pub is_playable: bool,
     /// Its recording, if there is one.
     pub recording: Option<Recording>,
-    /// What keeps viewers from seeing it, or slows it, with the remedy. `None` when all is well, and for those who
-    /// cannot change it.
+    /// What keeps viewers from seeing it, slows it, or keeps it from being recorded, with the remedy. `None` when all
+    /// is well, and for those who cannot change it.
     pub detail: Option<String>,
     /// Why it is the stream at `/media/live/`, if it is.
     pub featured: Option<Featured>,
@@ -90,6 +90,7 @@ impl Perspective {
         let elapsed = facts.live_at.map_or(0, |live_at| until.saturating_sub(live_at.unix_millis()).max(0));
         let recording = self.recordings.recording(facts.id)?;
         let may_edit = self.actor.may_act_for(facts.user);
+        let detail = |on_air: &OnAir| on_air.detail().or_else(|| self.recordings.trouble(facts.id));
         Ok(SeenStream {
             topics,
             user: store.user(facts.user)?,
@@ -97,7 +98,7 @@ impl Perspective {
             viewers: on_air.map_or(0, |on_air| on_air.viewers.now()),
             is_playable: on_air.is_some() || recording.is_some(),
             recording,
-            detail: on_air.filter(|_| may_edit).and_then(OnAir::detail),
+            detail: on_air.filter(|_| may_edit).and_then(detail),
             featured: featured(&self.on_air)
                 .filter(|featured| featured.stream == facts.id)
                 .map(|featured| if featured.is_pinned { Featured::Pinned } else { Featured::Chosen }),

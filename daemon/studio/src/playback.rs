@@ -191,7 +191,10 @@ impl Playback {
             *opened = Opened::default();
             opened
         });
-        opened.read_on(files, target)?;
+        if let Err(error) = opened.read_on(files, target) {
+            *opened = Opened::default();
+            return Err(error);
+        }
         work(&mut opened)
     }
 }
@@ -203,7 +206,10 @@ struct Opened {
     codecs: Option<String>,
     /// Of the part that is read.
     part: usize,
-    reader: Option<Reader<BufReader<File>>>,
+    /// Keeps no file open: a disk can be taken out while nobody reads of it.
+    reader: Option<Reader<io::Empty>>,
+    /// As in [`RecordingFiles`].
+    recovered: u32,
     /// All of it was read, and it does not grow.
     is_whole: bool,
     /// The playlist of one that is whole, compressed when somebody asked for it.
@@ -213,9 +219,9 @@ struct Opened {
 impl Opened {
     /// Reads what the indexes hold by now.
     fn read_on(&mut self, files: &RecordingFiles, target: u64) -> io::Result<()> {
-        if self.is_whole && files.is_growing {
-            // A stream that goes on after a restart.
-            *self = Self::default();
+        // It goes on after a restart, or its last seconds are no longer the ones that were read.
+        if (self.is_whole && files.is_growing) || self.recovered != files.recovered {
+            *self = Self { recovered: files.recovered, ..Self::default() };
         }
         if self.is_whole {
             return Ok(());
@@ -242,24 +248,27 @@ impl Opened {
 
     /// Reads what is new of a part's index. False where the index has not even a header yet.
     fn read_part(&mut self, part: &PartFiles) -> io::Result<bool> {
-        let reader = match &mut self.reader {
-            Some(reader) => {
-                reader.go_on()?;
-                reader
-            }
-            none => {
-                let reader = match Reader::new(BufReader::new(File::open(&part.index)?)) {
-                    Ok(reader) => reader,
-                    Err(IndexError::Io(error)) => return Err(error),
-                    Err(error) => {
-                        tracing::debug!("{}: {error}", part.index.display());
-                        return Ok(false);
-                    }
-                };
-                self.playlist.begin_part(&reader.header());
-                none.insert(reader)
-            }
+        let from = BufReader::new(File::open(&part.index)?);
+        let mut reader = match self.reader.take() {
+            Some(reader) => reader.go_on_in(from)?,
+            None => match Reader::new(from) {
+                Ok(reader) => {
+                    self.playlist.begin_part(&reader.header());
+                    reader
+                }
+                Err(IndexError::Io(error)) => return Err(error),
+                Err(error) => {
+                    tracing::debug!("{}: {error}", part.index.display());
+                    return Ok(false);
+                }
+            },
         };
+        let read = self.read_fragments(&mut reader);
+        self.reader = Some(reader.go_on_in(io::empty())?);
+        read.map(|()| true)
+    }
+
+    fn read_fragments(&mut self, reader: &mut Reader<BufReader<File>>) -> io::Result<()> {
         for fragment in reader {
             match fragment {
                 Ok(fragment) => self.playlist.push(&fragment),
@@ -268,7 +277,7 @@ impl Opened {
                 Err(IndexError::Io(error)) => return Err(error),
             }
         }
-        Ok(true)
+        Ok(())
     }
 }
 

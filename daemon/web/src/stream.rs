@@ -76,8 +76,8 @@ pub(super) struct StreamItem {
     /// `chosen` by Perch or `pinned` by an owner if it is the stream at `/media/live/`; else null.
     #[schema(required)]
     featured: Option<&'static str>,
-    /// In words: what keeps viewers from seeing it, or slows it, with the remedy. Null when all is well, and for
-    /// callers who may not change it.
+    /// In words: what keeps viewers from seeing it, slows it, or keeps it from being recorded, with the remedy. Null
+    /// when all is well, and for callers who may not change it.
     #[schema(required)]
     detail: Option<String>,
     /// Null if there is nothing to play.

@@ -31,6 +31,8 @@ pub struct Scanned {
     pub fragment: Fragment,
     /// CRC-32 of its samples, as its writer reckoned it.
     data_crc: u32,
+    /// The file's `tfdt` is damaged: it does not continue from the fragment before. `fragment` has the time that it should say.
+    pub has_wrong_time: bool,
 }
 
 /// Goes through a part, fragment by fragment, up to the first that is not whole or not ours.
@@ -40,6 +42,8 @@ pub struct Scanner<F> {
     length: u64,
     init_bytes: u32,
     at: u64,
+    /// Where the pictures read so far end, in ticks: the next ones go on from there, also after a seam or a gap.
+    time: u64,
 }
 
 impl<F: Read + Seek> Scanner<F> {
@@ -54,7 +58,7 @@ impl<F: Read + Seek> Scanner<F> {
             }
         }
         let init_bytes = u32::try_from(at).map_err(|_| ScanError::NotAPart)?;
-        Ok(Self { file, length, init_bytes, at })
+        Ok(Self { file, length, init_bytes, at, time: 0 })
     }
 
     /// Length of the part's head: where its first fragment begins.
@@ -67,9 +71,10 @@ impl<F: Read + Seek> Scanner<F> {
         self.at
     }
 
-    /// Goes on from there, which is where a fragment begins.
-    pub const fn go_to(&mut self, at: u64) {
+    /// Goes on from there, which is where a fragment begins. The pictures before it end at `time`, in ticks of the video's timescale.
+    pub const fn go_to(&mut self, at: u64, time: u64) {
         self.at = at;
+        self.time = time;
     }
 
     fn read(&mut self) -> io::Result<Option<Scanned>> {
@@ -100,8 +105,11 @@ impl<F: Read + Seek> Scanner<F> {
         };
         let whole = TABLES_AT as u64 + u64::from(bytes) + u64::from(data);
         let Ok(whole) = u32::try_from(whole) else { return Ok(None) };
-        let found = read_tables(&moof, TABLES_AT as u32 + bytes + 8, data - 8).map(|(video, audio)| {
-            Scanned { fragment: Fragment { at: begin, bytes: whole, mark, video, audio }, data_crc }
+        let found = read_tables(&moof, TABLES_AT as u32 + bytes + 8, data - 8);
+        let found = found.map(|(mut video, audio)| {
+            let told = std::mem::replace(&mut video.decode_time, self.time);
+            let fragment = Fragment { at: begin, bytes: whole, mark, video, audio };
+            Scanned { fragment, data_crc, has_wrong_time: told != self.time }
         });
         Ok(found.filter(|scanned| scanned.fragment.is_plausible()))
     }
@@ -130,6 +138,7 @@ impl<F: Read + Seek> Iterator for Scanner<F> {
         let found = self.read();
         if let Ok(Some(scanned)) = &found {
             self.at += u64::from(scanned.fragment.bytes);
+            self.time += scanned.fragment.video.duration();
         }
         found.transpose()
     }

@@ -41,7 +41,10 @@ impl Fragment {
     /// False if a number means damage, so that sums over all fragments of a recording stay far below 64 bits: the
     /// tables of a part have no checksum, and that of an index can match by chance.
     pub(crate) fn is_plausible(&self) -> bool {
-        let is_run_plausible = |run: &Run| run.decode_time <= FARTHEST && run.duration() <= LONGEST;
+        let is_run_plausible = |run: &Run| {
+            let lies_within = u64::from(run.data_at) + run.bytes() <= self.bytes.into();
+            run.decode_time <= FARTHEST && run.duration() <= LONGEST && lies_within
+        };
         self.at <= FARTHEST
             && self.mark.stream_offset_ms <= FARTHEST
             && self.mark.wall_ms.unsigned_abs() <= FARTHEST

@@ -219,12 +219,22 @@ fn samples_that_never_reached_the_card_are_noticed() {
 }
 
 #[test]
-fn tables_with_an_impossible_time_end_the_part() {
-    let (mut file, fragments) = part(&UNITS, &[], 30);
-    let third = fragments[2].at as usize;
-    let time = third + file[third..].windows(4).position(|kind| kind == b"tfdt").unwrap() + 8;
-    file[time] = 0x80;
-    assert_eq!(scan(&file), (fragments[..2].to_vec(), third as u64));
+fn a_damaged_time_is_told_and_the_pictures_follow_those_before() {
+    // Impossible, a little too late, too early.
+    for damage in [(0, 0x80), (6, 0x40), (7, 1)] {
+        let (mut file, fragments) = part(&UNITS, &[], 30);
+        let third = fragments[2].at as usize;
+        let time = third + file[third..].windows(4).position(|kind| kind == b"tfdt").unwrap() + 8;
+        file[time + damage.0] ^= damage.1;
+        assert_eq!(scan(&file), (fragments.clone(), file.len() as u64));
+        let found: Vec<_> = Scanner::new(Cursor::new(&file)).unwrap().map(Result::unwrap).collect();
+        let wrong: Vec<_> = found.iter().map(|scanned| scanned.has_wrong_time).collect();
+        assert_eq!(wrong, [false, false, true, false], "{damage:?}");
+        // Gone on with from the middle, as recovery does.
+        let mut scanner = Scanner::new(Cursor::new(&file)).unwrap();
+        scanner.go_to(fragments[1].at, fragments[1].video.decode_time);
+        assert!(scanner.map(|found| found.unwrap().fragment).eq(fragments[1..].iter().cloned()));
+    }
 }
 
 proptest! {

@@ -334,7 +334,7 @@ impl Running {
 /// Maps a monotonic time to the offset in the stream that its chat uses.
 fn offset_of(shared: &Shared, stream: StreamId) -> recorder::OffsetOf {
     let on_air = shared.on_air.subscribe();
-    Box::new(move |at| {
+    Arc::new(move |at| {
         let all = on_air.borrow();
         let zero = all.iter().find(|on_air| on_air.stream == stream).map_or(at, |on_air| on_air.zero);
         at.saturating_sub(zero).as_millis() as u64

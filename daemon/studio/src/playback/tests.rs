@@ -55,7 +55,7 @@ fn stream(number: u128) -> StreamId {
 }
 
 fn files(parts: &[&Part], is_growing: bool) -> RecordingFiles {
-    RecordingFiles { parts: parts.iter().map(|part| part.files.clone()).collect(), is_growing }
+    RecordingFiles { parts: parts.iter().map(|part| part.files.clone()).collect(), is_growing, recovered: 0 }
 }
 
 fn listed(playback: &Playback, of: u128, files: &RecordingFiles) -> usize {
@@ -105,6 +105,36 @@ fn a_playlist_that_does_not_change_is_compressed_for_those_who_take_that() {
     flate2::read::GzDecoder::new(&packed.bytes[..]).read_to_end(&mut unpacked).unwrap();
     assert_eq!(unpacked, plain.bytes);
     assert_eq!(ask(false, true).bytes.as_ptr(), packed.bytes.as_ptr(), "once");
+}
+
+#[test]
+fn nothing_that_was_lost_is_listed_after_a_recovery() {
+    let dir = tempfile::tempdir().unwrap();
+    let playback = Playback::default();
+    let mut one = Part::new(dir.path(), 1);
+    one.write(9);
+    let mut files = files(&[&one], true);
+    assert_eq!(listed(&playback, 1, &files), 8);
+    // The disk took two of them, and three others came then.
+    let mut one = Part::new(dir.path(), 1);
+    one.write(5);
+    files.recovered += 1;
+    assert_eq!(listed(&playback, 1, &files), 4);
+}
+
+#[test]
+fn no_file_is_open_while_nobody_reads() {
+    let dir = tempfile::tempdir().unwrap();
+    let playback = Playback::default();
+    let mut one = Part::new(dir.path(), 1);
+    one.write(3);
+    for is_growing in [true, true, false] {
+        listed(&playback, 1, &files(&[&one], is_growing));
+        let open = std::fs::read_dir("/proc/self/fd").unwrap();
+        let open: Vec<_> = open.filter_map(|entry| std::fs::read_link(entry.unwrap().path()).ok()).collect();
+        // The test itself writes to it.
+        assert_eq!(open.iter().filter(|path| **path == one.files.index).count(), 1, "{open:?}");
+    }
 }
 
 #[test]

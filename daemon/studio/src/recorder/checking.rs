@@ -83,7 +83,7 @@ impl Recordings {
         for part in 1..=recording.parts {
             let files = self.part(&recording.name, part);
             remove(&files.index)?;
-            if let Some(found) = recovery::recover(&files, part, recording.stream)? {
+            if let Some(found) = self.recover(&recording.name, part, recording.stream)? {
                 growth.bytes += found.bytes();
                 ticks += found.so_far.ticks;
             }
@@ -173,6 +173,9 @@ fn verify_part(media: &Path, index: &Path) -> io::Result<Checked> {
         ticks += fragment.video.duration();
         if !scanner.is_sound(&scanned)? {
             complain(format!("the pictures at byte {} are not the ones that were recorded", fragment.at));
+        }
+        if scanned.has_wrong_time {
+            complain(format!("the pictures at byte {} have a wrong time", fragment.at));
         }
         let is_indexed =
             |reader: &mut Reader<_>| matches!(reader.next(), Some(Ok(known)) if known == *fragment);

@@ -132,8 +132,9 @@ impl Recordings {
     }
 
     /// Removes the files of a recording that the store knows as deleted.
-    fn remove(&self, recording: &Recording) -> Result<(), StoreError> {
+    pub(super) fn remove(&self, recording: &Recording) -> Result<(), StoreError> {
         self.growing().remove(&recording.stream);
+        self.recovered().remove(&recording.stream);
         self.trash().forget(recording.stream);
         match self.0.folder.find().and_then(|()| self.0.folder.remove(recording.stream)) {
             Ok(()) => {

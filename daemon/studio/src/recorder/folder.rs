@@ -4,6 +4,7 @@ use super::keeping::Card;
 use super::names;
 use perch_store::StreamId;
 use rustix::fs::{StatVfsMountFlags, statfs, statvfs};
+use rustix::io::Errno;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
@@ -40,10 +41,14 @@ impl Folder {
         &self.path
     }
 
-    /// Makes sure that it is there.
+    /// Makes sure that it is there, and that its file system takes writes. A file that is open already does not tell: ext4 that was
+    /// remounted read-only by force takes writes to it, answers fdatasync(2) with success, and writes nothing.
     pub(super) fn find(&self) -> io::Result<()> {
         match std::fs::metadata(&self.path) {
-            Ok(found) if found.is_dir() => Ok(()),
+            Ok(found) if found.is_dir() => {
+                let is_read_only = statvfs(&self.path)?.f_flag.contains(StatVfsMountFlags::RDONLY);
+                if is_read_only { Err(Errno::ROFS.into()) } else { Ok(()) }
+            }
             Ok(_) => Err(io::ErrorKind::NotADirectory.into()),
             Err(error) if error.kind() == io::ErrorKind::NotFound && self.is_own => {
                 use std::os::unix::fs::DirBuilderExt as _;

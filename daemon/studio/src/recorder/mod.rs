@@ -21,6 +21,7 @@ mod storyboards;
 mod telling;
 #[cfg(test)]
 mod tests;
+mod thread;
 mod trash;
 mod trouble;
 mod troubles;
@@ -34,6 +35,7 @@ pub use perch_device::block::{DiskHealth, DiskKind, Spare};
 pub use recordings::{RecordingFiles, Recordings};
 pub use storage::Storage;
 pub(crate) use storyboards::{Appended, Wanting};
+pub(crate) use thread::spawn;
 pub use upkeep::run;
 pub use wear::Disk;
-pub(crate) use writing::{About, OffsetOf, spawn};
+pub(crate) use writing::{About, OffsetOf};

@@ -7,7 +7,7 @@ use super::folder::Folder;
 use super::keeping::{Card, Limits, used};
 use super::names;
 use super::part::PartFiles;
-use super::recovery;
+use super::recovery::{self, Recovered};
 use super::sidecar;
 use super::storage::Storage;
 use super::storyboard_sizes::StoryboardSizes;
@@ -37,6 +37,8 @@ pub struct RecordingFiles {
     pub parts: Vec<PartFiles>,
     /// The last part grows: its index may end in a record that is being written, and names no bytes that the part does not have.
     pub is_growing: bool,
+    /// How often parts were recovered in this run of the daemon: each time, what was read of their ends before may be true no longer.
+    pub recovered: u32,
 }
 
 impl RecordingFiles {
@@ -76,6 +78,8 @@ pub(super) struct Inner {
     pub(super) store: Arc<Store>,
     pub(super) clock: Arc<dyn Clock>,
     growing: Mutex<BTreeMap<StreamId, Growth>>,
+    /// How often parts of recordings were recovered, where they were.
+    recovered: Mutex<BTreeMap<StreamId, u32>>,
     troubles: Troubles,
     disks: Disks,
     /// Deleted a moment ago: their files are still there.
@@ -113,6 +117,7 @@ impl Recordings {
             store,
             clock,
             growing: Mutex::default(),
+            recovered: Mutex::default(),
             trash: Mutex::default(),
             tidying: Mutex::default(),
             storyboards: StoryboardSizes::default(),
@@ -153,8 +158,9 @@ impl Recordings {
     pub fn files(&self, stream: StreamId) -> Result<Option<RecordingFiles>, StoreError> {
         let Some(recording) = self.known(stream)? else { return Ok(None) };
         let is_growing = self.growing().contains_key(&stream);
+        let recovered = self.recovered().get(&stream).copied().unwrap_or_default();
         let parts: Vec<_> = (1..=recording.parts).map(|part| self.part(&recording.name, part)).collect();
-        Ok((!parts.is_empty()).then_some(RecordingFiles { parts, is_growing }))
+        Ok((!parts.is_empty()).then_some(RecordingFiles { parts, is_growing, recovered }))
     }
 
     /// Why a stream that is to be recorded is not being recorded just now, in words.
@@ -216,6 +222,14 @@ impl Recordings {
         PartFiles { media: file("mp4"), index: file("index") }
     }
 
+    /// Finds out what is whole of a part.
+    pub(super) fn recover(&self, name: &str, part: u32, stream: StreamId) -> io::Result<Option<Recovered>> {
+        // Afterwards: who asks for its files from here on reads them anew.
+        let recovered = recovery::recover(&self.part(name, part), part, stream);
+        *self.recovered().entry(stream).or_default() += 1;
+        recovered
+    }
+
     /// Writes what is known of a recording.
     pub(super) fn put(&self, recording: &Recording) -> Result<(), StoreError> {
         self.0.store.put_recording(recording)
@@ -244,6 +258,25 @@ impl Recordings {
     /// From one sync of a recording to the next.
     pub(super) fn sync_interval(&self) -> Duration {
         Duration::from_secs_f64(self.0.settings.sync_seconds)
+    }
+
+    /// The recording of a stream that goes on with it, closed from its own bytes if nobody has done that yet. From here on it is looked after by
+    /// who goes on with it.
+    pub(super) fn take_up(&self, stream: StreamId) -> Result<Option<Recording>, Trouble> {
+        let _tidying = self.tidying();
+        let Some(mut recording) = self.0.store.recording(stream)? else { return Ok(None) };
+        if recording.state == RecordingState::Recording {
+            match self.close(&recording)? {
+                Some(growth) => growth.put_into(&mut recording),
+                None => {
+                    self.0.store.delete_recording(stream)?;
+                    self.remove(&recording)?;
+                    return Ok(None);
+                }
+            }
+        }
+        self.growing().insert(stream, Growth::of(&recording));
+        Ok(Some(recording))
     }
 
     /// A part is about to begin or to go on: the store knows of it from here on.
@@ -342,12 +375,11 @@ impl Recordings {
     fn close(&self, recording: &Recording) -> io::Result<Option<Growth>> {
         let (mut growth, mut ticks) = (Growth::default(), 0);
         for part in 1..=recording.parts {
-            let files = self.part(&recording.name, part);
-            if let Some(found) = recovery::recover(&files, part, recording.stream)? {
+            if let Some(found) = self.recover(&recording.name, part, recording.stream)? {
                 ticks += found.so_far.ticks;
                 growth.parts = part;
                 growth.bytes += found.bytes();
-                found.close(&files)?;
+                found.close(&self.part(&recording.name, part))?;
             }
         }
         growth.duration_ms = recovery::milliseconds(ticks);
@@ -426,6 +458,10 @@ impl Recordings {
     /// Each change under the lock is one step: a panic leaves nothing half done.
     pub(super) fn growing(&self) -> MutexGuard<'_, BTreeMap<StreamId, Growth>> {
         self.0.growing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn recovered(&self) -> MutexGuard<'_, BTreeMap<StreamId, u32>> {
+        self.0.recovered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Guards no value.

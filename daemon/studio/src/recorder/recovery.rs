@@ -8,6 +8,7 @@ use perch_media::cmaf::{ScanError, Scanner};
 use perch_media::recording::index::{Encoder, Header, Reader};
 use perch_media::recording::{Fragment, VIDEO_TIMESCALE};
 use perch_store::StreamId;
+use rustix::fs::{Advice, fadvise};
 use std::fs::File;
 use std::io::{self, BufReader, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::FileExt as _;
@@ -77,6 +78,7 @@ pub(super) fn recover(files: &PartFiles, part: u32, stream: StreamId) -> io::Res
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         opened => opened?,
     };
+    read_from_the_card(&media)?;
     let length = media.metadata()?.len();
     let mut scanner = match Scanner::new(&media) {
         Ok(scanner) => scanner,
@@ -94,7 +96,7 @@ pub(super) fn recover(files: &PartFiles, part: u32, stream: StreamId) -> io::Res
     });
     let mut records = if found.index == 0 { header.encode() } else { Vec::new() };
     let index_kept = found.index;
-    scanner.go_to(found.media);
+    scanner.go_to(found.media, found.so_far.ticks);
     while let Some(scanned) = scanner.next().transpose()? {
         let fragment = &scanned.fragment;
         if length - fragment.at < LOOKED_INTO && !scanner.is_sound(&scanned)? {
@@ -113,6 +115,12 @@ pub(super) fn recover(files: &PartFiles, part: u32, stream: StreamId) -> io::Res
     Ok(Some(Recovered { init, ends, so_far: found.so_far, behind }))
 }
 
+/// Forgets what the kernel has in memory of a file. Where the card did not take a page, Linux reports that once and keeps the page as one that is
+/// written: recovery would take for whole what is gone after the next start.
+fn read_from_the_card(file: &File) -> io::Result<()> {
+    Ok(fadvise(file, 0, None, Advice::DontNeed)?)
+}
+
 /// What the index tells for sure.
 struct Believed {
     encoder: Encoder,
@@ -123,7 +131,8 @@ struct Believed {
 
 fn believed(files: &PartFiles, header: &Header, length: u64) -> io::Result<Option<Believed>> {
     let open = || match File::open(&files.index) {
-        Ok(file) => Ok(Reader::new(BufReader::new(file)).ok().filter(|reader| reader.header() == *header)),
+        Ok(file) => read_from_the_card(&file)
+            .map(|()| Reader::new(BufReader::new(file)).ok().filter(|reader| reader.header() == *header)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     };

@@ -21,6 +21,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
+mod faults;
+
 /// 2026-11-28, 07:30 UTC.
 const WALL: Duration = Duration::from_mins(29_930_850);
 
@@ -85,7 +87,7 @@ impl House {
     fn writing(&self, stream: StreamId, share: StreamShare) -> writing::Writing {
         let second = Duration::from_secs(1);
         let cuts = HlsSettings { segment: second * 2, window: second * 60, keyframe_interval: second * 2 };
-        let about = About { stream, cuts, offset_ms: Box::new(|at| at.as_millis() as u64), share };
+        let about = About { stream, cuts, offset_ms: Arc::new(|at| at.as_millis() as u64), share };
         writing::Writing::new(self.recordings.clone(), about, self.clock.clone())
     }
 

@@ -16,6 +16,8 @@ pub(super) enum Trouble {
     Store(StoreError),
     /// The recording was deleted while it grew.
     Deleted,
+    /// The recorder panicked. The log has where.
+    Fault,
 }
 
 impl From<io::Error> for Trouble {
@@ -62,6 +64,9 @@ impl Trouble {
             Self::NoRoom => "there is no room left for recordings: delete some, or pin fewer".to_owned(),
             Self::Store(error) => error.to_string(),
             Self::Deleted => "the recording was deleted".to_owned(),
+            Self::Fault => {
+                "of a fault in Perch: please report what its log says; it is tried again".to_owned()
+            }
             Self::Card(error) => match self.kind() {
                 RecordingTrouble::ReadOnly => {
                     format!("the card of {folder} can only be read: it is failing, or was mounted so")

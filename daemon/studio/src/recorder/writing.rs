@@ -1,4 +1,4 @@
-//! One stream's recording while it is written: its own thread reads the broadcast, and appends to the file whatever the card does.
+//! One stream's recording while it is written: reads the broadcast, and appends to the file whatever the card does.
 //!
 //! While the card takes nothing, what comes is let go, so that the ring of the broadcast keeps it for nobody; every [`RETRY`] the recording is
 //! taken up again where its file is whole, with a gap. A stall that fits into the ring loses nothing.
@@ -6,9 +6,9 @@
 use super::packer::{Packer, Piece};
 use super::part::Part;
 use super::recordings::{Growth, Recordings};
-use super::recovery::{self, Recovered, SoFar, milliseconds};
+use super::recovery::{Recovered, SoFar, milliseconds};
 use super::trouble::Trouble;
-use crate::broadcast::{Broadcast, Item, Published, Reader, Start, Want};
+use crate::broadcast::{Item, Published, Reader, Start, Want};
 use crate::clock::{Clock, wall};
 use crate::hls::HlsSettings;
 use crate::memory_budget::{Held, Part as MemoryPart, StreamShare};
@@ -19,11 +19,8 @@ use perch_media::recording::index::Header;
 use perch_media::recording::{Break, Mark, VIDEO_TIMESCALE};
 use perch_media::time::MediaTime;
 use perch_store::{Recording, StreamId};
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::runtime::Handle;
-use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
 /// A fragment is a second: more often there is nothing to write.
@@ -33,6 +30,8 @@ pub(super) const WANT: Want =
 const PAUSE: Duration = Duration::from_millis(1750);
 /// How often a card that took nothing is tried again.
 const RETRY: Duration = Duration::from_secs(5);
+/// A sync that takes longer is told in the log. Cards stall for a second or two now and then.
+const SLOW: Duration = Duration::from_secs(5);
 /// Room that is made at a time: some seconds of any stream.
 const ROOM: u64 = 16 << 20;
 
@@ -40,9 +39,10 @@ const ROOM: u64 = 16 << 20;
 const COPIES: usize = 3;
 
 /// Milliseconds into the stream at a monotonic time.
-pub(crate) type OffsetOf = Box<dyn Fn(Duration) -> u64 + Send>;
+pub(crate) type OffsetOf = Arc<dyn Fn(Duration) -> u64 + Send + Sync>;
 
 /// What is recorded.
+#[derive(Clone)]
 pub(crate) struct About {
     pub(crate) stream: StreamId,
     /// Segments begin as those of HLS do.
@@ -50,25 +50,6 @@ pub(crate) struct About {
     pub(crate) offset_ms: OffsetOf,
     /// What it may hold in memory comes out of this.
     pub(crate) share: StreamShare,
-}
-
-/// Starts recording a stream, on a thread of its own. It ends when the broadcast closes, after its file is closed; the receiver tells.
-pub(crate) fn spawn(
-    broadcast: &Broadcast,
-    recordings: &Recordings,
-    about: About,
-    clock: Arc<dyn Clock>,
-) -> io::Result<oneshot::Receiver<()>> {
-    let reader = broadcast.subscribe(WANT);
-    let writing = Writing::new(recordings.clone(), about, clock);
-    let runtime = Handle::current();
-    let (running, ended) = oneshot::channel();
-    std::thread::Builder::new().name("recorder".to_owned()).spawn(move || {
-        runtime.block_on(writing.run(reader));
-        // Nobody may be waiting for it any more.
-        let _ = running.send(());
-    })?;
-    Ok(ended)
 }
 
 /// The recorder's state.
@@ -130,6 +111,11 @@ impl Writing {
             audio: None,
             is_deleted: false,
         }
+    }
+
+    /// The same after a fault of its own, told already: it is tried after a while.
+    pub(super) fn after_a_fault(self) -> Self {
+        Self { in_trouble_since: Some(self.clock.monotonic()), ..self }
     }
 
     /// Records until the broadcast closes.
@@ -289,7 +275,7 @@ impl Writing {
         let recording = match &mut self.recording {
             Some(recording) => recording,
             none => {
-                let known = self.recordings.known(stream)?;
+                let known = self.recordings.take_up(stream)?;
                 if known.is_some() {
                     self.break_before = Break::Seam;
                 }
@@ -301,7 +287,7 @@ impl Writing {
         let found = if is_closed {
             None
         } else {
-            recovery::recover(&files(recording.parts), recording.parts, stream)?
+            self.recordings.recover(&recording.name, recording.parts, stream)?
         };
         let is_last_gone = found.is_none() && !is_closed;
         let (found_bytes, found_ticks) =
@@ -386,8 +372,13 @@ impl Writing {
         }
         self.synced_at = now;
         let Some(growing) = &mut self.part else { return };
-        let synced = growing.part.sync().map_err(Trouble::from);
-        if let Err(trouble) = synced.and_then(|()| self.make_room()) {
+        let synced = growing.part.sync().and_then(|()| self.recordings.find_folder());
+        let took = self.clock.monotonic().saturating_sub(now);
+        if took >= SLOW {
+            let seconds = took.as_secs();
+            tracing::warn!(stream = %self.about.stream, "the disk of the recordings took no writes for {seconds} s: it is slow, or failing");
+        }
+        if let Err(trouble) = synced.map_err(Trouble::from).and_then(|()| self.make_room()) {
             self.fail(&trouble);
         }
     }

@@ -1,0 +1,91 @@
+"""Recordings on FAT and exFAT: recorded, watched, downloaded and deleted under a name with umlauts; they go on after errors of the disk that
+nobody had to mount anew, and after a power cut."""
+
+import dataclasses
+import os
+import shutil
+
+from lab import devices, disk, recording
+from lab.failure import require
+
+SECONDS = 300
+TITLE = 'Nistkästchen "Öl/Ähre"?'
+CHECK = {"vfat": ("fsck.vfat", "-n"), "exfat": ("fsck.exfat", "-n")}
+
+
+def guest(lab):
+    words = []
+    for kind in ("vfat", "exfat"):
+        own = dataclasses.replace(lab, scratch=f"{lab.scratch}/{kind}", out=f"{lab.out}/{kind}")
+        os.makedirs(own.scratch)
+        os.makedirs(own.out, exist_ok=True)
+        with disk.FailingDisk(own, kind) as card:
+            words.append(f"{kind}: {on(own, card)}")
+        devices.unload_all()
+    return "; ".join(words)
+
+
+def on(lab, card):
+    """The whole life of recordings on one disk."""
+    with recording.Recorded(lab, card, TITLE) as recorded:
+        recorded.grows(by=3000)
+        (name,) = (os.path.basename(path) for path in card.files())
+        require("Nistkästchen Öl Ähre" in name, f"the recording is named {name}")
+        recording.Watched(recorded, ended=False).last_seconds()
+        recorded.stop()
+        watched = recording.Watched(recorded)
+        whole = watched.whole()
+        with open(card.files()[0], "rb") as file:
+            require(file.read().endswith(whole[-1000:]), "the download does not end as the file does")
+        with open(f"{lab.out}/download.mp4", "wb") as file:
+            file.write(whole)
+        recorded.ask("DELETE", f"/api/v1/recordings/{recorded.stream}")
+        require(not os.listdir(card.folder), f"after deleting there is {os.listdir(card.folder)}")
+
+        recorded.go_live()
+        recorded.grows()
+        card.refuse_writes()
+        recorded.tells("does not take it", "can only be read")
+        recorded.live_goes_on()
+        card.work()
+        took = recorded.is_well_again()
+        recorded.stop()
+        recorded.perchd.stop()
+        card.unmount()
+        devices.run(*CHECK[card.kind], card.device)
+        card.mount()
+        recorded.is_whole()
+
+        recorded.perchd.start()
+        recorded.is_back()
+        recorded.go_live()
+        recorded.grows()
+        length = recorded.milliseconds()
+        card.lose_writes()
+        recorded.perchd.process.kill()
+        recorded.perchd.process.wait(10)
+        card.unmount()
+        card.work()
+        card.mount()
+        recorded.perchd.start()
+        recorded.is_back()
+        recorded.perchd.wait_live(30)
+        recorded.grows()
+        lost = length + 2000 - recorded.milliseconds()
+        require(lost <= 4000, f"the power cut took {lost} ms of the recording: {recorded.state()}")
+        recorded.stop()
+        recorded.perchd.stop()
+        recorded.is_whole()
+    recorded.keep()
+    require(len(card.files()) == 2, f"two recordings, two files: {card.files()}")
+    return f"goes on {took:.1f} s after errors"
+
+
+def check(lab):
+    words = []
+    for kind in ("vfat", "exfat"):
+        own = dataclasses.replace(lab, out=f"{lab.out}/{kind}")
+        shutil.move(f"{own.out}/download.mp4", f"{own.out}/recordings/")
+        pictures, seconds = recording.plays(own)
+        words.append(f"{kind}: {pictures} pictures, {seconds:.1f} s play")
+    return "; ".join(words)
