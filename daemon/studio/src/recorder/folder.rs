@@ -45,10 +45,8 @@ impl Folder {
     /// remounted read-only by force takes writes to it, answers fdatasync(2) with success, and writes nothing.
     pub(super) fn find(&self) -> io::Result<()> {
         match std::fs::metadata(&self.path) {
-            Ok(found) if found.is_dir() => {
-                let is_read_only = statvfs(&self.path)?.f_flag.contains(StatVfsMountFlags::RDONLY);
-                if is_read_only { Err(Errno::ROFS.into()) } else { Ok(()) }
-            }
+            Ok(found) if found.is_dir() && self.is_read_only() => Err(Errno::ROFS.into()),
+            Ok(found) if found.is_dir() => Ok(()),
             Ok(_) => Err(io::ErrorKind::NotADirectory.into()),
             Err(error) if error.kind() == io::ErrorKind::NotFound && self.is_own => {
                 use std::os::unix::fs::DirBuilderExt as _;

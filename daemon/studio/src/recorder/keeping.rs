@@ -1,7 +1,9 @@
 //! Which recordings are kept, as a rule: the oldest that nobody has pinned goes first, whole, until the rest has room.
 
+use crate::clock::{Clock, wall};
 use crate::config::{Budget, Recording as Settings};
 use perch_store::{Recording, RecordingState, Timestamp};
+use std::time::Duration;
 
 /// What a card has, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,23 +26,68 @@ pub(super) struct Limits {
 }
 
 const DAY_MS: i64 = 86_400_000;
+/// A step of the wall clock that is smaller makes nothing too old by mistake.
+const JUMP_MS: i64 = 3_600_000;
+/// At the start a clock that shows so much more than the date of the newest recording may have jumped.
+const AWAY_MS: i64 = 7 * DAY_MS;
+/// After a jump the wall clock is not gone by for so long: somebody may set it right again.
+const WAIT: Duration = Duration::from_hours(24);
+
+/// Whether the wall clock may be gone by where recordings are deleted for their age. One that was set by twenty years makes all of them too old.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct WallClock {
+    /// What it showed at boot, by what it shows now.
+    boot: i64,
+    /// When it jumped last, as time since boot.
+    jumped_at: Option<Duration>,
+    /// It was looked at in this run.
+    is_known: bool,
+}
+
+impl WallClock {
+    pub(super) fn new(clock: &dyn Clock) -> Self {
+        Self { boot: boot(clock), jumped_at: None, is_known: false }
+    }
+
+    /// What it shows; `None` for a day after a jump. To be asked more often than that. Whether it jumped before this run, the newest recording
+    /// tells: a board that was off for long waits a day for nothing.
+    pub(super) fn now(&mut self, clock: &dyn Clock, all: &[Recording]) -> Option<Timestamp> {
+        let (boot, since_boot) = (boot(clock), clock.since_boot());
+        let newest = all.iter().map(|recording| recording.started_at.unix_millis()).max();
+        let was_away = newest.is_some_and(|newest| wall(clock).unix_millis() - newest > AWAY_MS);
+        let is_first = !std::mem::replace(&mut self.is_known, true);
+        if self.boot.abs_diff(boot) >= JUMP_MS.unsigned_abs() || (is_first && was_away) {
+            self.jumped_at = Some(since_boot);
+        }
+        self.boot = boot;
+        let is_over = |jumped_at: Duration| since_boot.saturating_sub(jumped_at) >= WAIT;
+        self.jumped_at.is_none_or(is_over).then(|| wall(clock))
+    }
+}
+
+fn boot(clock: &dyn Clock) -> i64 {
+    let since_boot = i64::try_from(clock.since_boot().as_millis()).unwrap_or(i64::MAX);
+    wall(clock).unix_millis().saturating_sub(since_boot)
+}
 
 impl Limits {
-    /// As configured, on a card of which recordings take `used` bytes already. Until the clock is set, nothing is too old.
-    pub(super) fn new(settings: &Settings, card: Card, used: u64, now: Timestamp) -> Self {
+    /// As configured, on a card of which recordings take `used` bytes already. `now` is `None` while the clock cannot be gone by: nothing is too
+    /// old then.
+    pub(super) fn new(settings: &Settings, card: Card, used: u64, now: Option<Timestamp>) -> Self {
         let for_us = card.free.saturating_add(used);
         let budget = match settings.budget {
             Budget::Percent(percent) => for_us / 100 * u64::from(percent),
             Budget::Bytes(bytes) => bytes,
         };
-        let oldest = (settings.keep_days > 0)
-            .then(|| Timestamp::from_unix_millis(now.unix_millis() - i64::from(settings.keep_days) * DAY_MS));
+        let days = i64::from(settings.keep_days);
+        let oldest = now.filter(|_| days > 0).map(|now| now.unix_millis() - days * DAY_MS);
+        let oldest = oldest.map(Timestamp::from_unix_millis);
         Self { budget, keep_free: settings.keep_free, oldest }
     }
 
     /// Whether a recording is to go whatever room there is.
     pub(super) fn is_too_old(&self, recording: &Recording) -> bool {
-        self.oldest.is_some_and(|oldest| recording.started_at < oldest)
+        !recording.is_date_provisional && self.oldest.is_some_and(|oldest| recording.started_at < oldest)
     }
 
     /// Whether `used` bytes may be used and `free` bytes be free.
@@ -154,11 +201,11 @@ mod tests {
         let now = Timestamp::from_unix_millis(5 * DAY_MS);
         let card = Card { total: 1 << 40, free: 1 << 39 };
         let all = [recording(1, 1), recording(2, 1), recording(3, 1)];
-        let limits = Limits::new(&settings, card, 0, now);
+        let limits = Limits::new(&settings, card, 0, Some(now));
         assert_eq!(limits.budget, (1 << 39) / 100 * 50);
         assert_eq!(names(&judge(&all, card, &limits, 0)), ["1"]);
         // The clock is not set yet.
-        let limits = Limits::new(&settings, card, 0, Timestamp::from_unix_millis(9));
+        let limits = Limits::new(&settings, card, 0, Some(Timestamp::from_unix_millis(9)));
         assert_eq!(names(&judge(&all, card, &limits, 0)), [""; 0]);
     }
 

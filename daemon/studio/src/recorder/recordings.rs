@@ -4,7 +4,7 @@
 //! end, because each of its writes syncs the card.
 
 use super::folder::Folder;
-use super::keeping::{Card, Limits, used};
+use super::keeping::{Card, Limits, WallClock, used};
 use super::names;
 use super::part::PartFiles;
 use super::recovery::{self, Recovered};
@@ -77,6 +77,7 @@ pub(super) struct Inner {
     pub(super) settings: config::Recording,
     pub(super) store: Arc<Store>,
     pub(super) clock: Arc<dyn Clock>,
+    wall_clock: Mutex<WallClock>,
     growing: Mutex<BTreeMap<StreamId, Growth>>,
     /// How often parts of recordings were recovered, where they were.
     recovered: Mutex<BTreeMap<StreamId, u32>>,
@@ -115,6 +116,7 @@ impl Recordings {
             disks: Disks::new(Path::new("/"), data_dir),
             troubles: Troubles::new(store.clone(), clock.clone(), faults),
             store,
+            wall_clock: Mutex::new(WallClock::new(&*clock)),
             clock,
             growing: Mutex::default(),
             recovered: Mutex::default(),
@@ -190,7 +192,8 @@ impl Recordings {
 
     /// What may be written to the card now. `all`: the recordings on it.
     pub(super) fn limits(&self, card: Card, all: &[Recording]) -> Limits {
-        Limits::new(&self.0.settings, card, used(all), wall(&*self.0.clock))
+        let mut wall_clock = self.0.wall_clock.lock().unwrap_or_else(PoisonError::into_inner);
+        Limits::new(&self.0.settings, card, used(all), wall_clock.now(&*self.0.clock, all))
     }
 
     /// Names a recording that begins now.
@@ -199,7 +202,7 @@ impl Recordings {
         let started_at = wall(&*self.0.clock);
         Ok(Recording {
             stream,
-            name: Self::name(started_at, &title, stream),
+            name: Self::name_of(started_at, &title, stream),
             parts: 0,
             bytes: 0,
             duration_ms: 0,
@@ -211,7 +214,7 @@ impl Recordings {
         })
     }
 
-    fn name(started_at: Timestamp, title: &str, stream: StreamId) -> String {
+    pub(super) fn name_of(started_at: Timestamp, title: &str, stream: StreamId) -> String {
         let offset = local_time::offset_seconds(started_at.unix_millis().div_euclid(1000));
         names::name(started_at, offset, title, stream)
     }
@@ -349,30 +352,8 @@ impl Recordings {
         self.keep_within_limits()
     }
 
-    /// Closes recordings that a power cut or a failing card left unfinished, from their own bytes. One without a picture is deleted.
-    fn close_what_was_left(&self) -> Result<(), StoreError> {
-        let _tidying = self.tidying();
-        if let Err(error) = self.0.folder.find() {
-            tracing::debug!("recordings are not looked after: {error}");
-            return Ok(());
-        }
-        for recording in self.0.store.all_recordings()? {
-            let is_left = recording.state == RecordingState::Recording
-                && !self.growing().contains_key(&recording.stream);
-            if is_left {
-                match self.close(&recording) {
-                    Ok(Some(growth)) => self.write_end(recording.stream, growth)?,
-                    Ok(None) => self.0.store.delete_recording(recording.stream)?,
-                    Err(error) => {
-                        tracing::warn!(recording = recording.name, "a recording is closed later: {error}");
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn close(&self, recording: &Recording) -> io::Result<Option<Growth>> {
+    /// Closes a recording from its own bytes. `None`: not one picture of it is left.
+    pub(super) fn close(&self, recording: &Recording) -> io::Result<Option<Growth>> {
         let (mut growth, mut ticks) = (Growth::default(), 0);
         for part in 1..=recording.parts {
             if let Some(found) = self.recover(&recording.name, part, recording.stream)? {
@@ -391,33 +372,8 @@ impl Recordings {
         Ok((ticks > 0).then_some(growth))
     }
 
-    /// Renames the files of recordings whose dates were corrected.
-    fn correct_names(&self) -> Result<(), StoreError> {
-        let _tidying = self.tidying();
-        for recording in self.all()? {
-            if !recording.is_name_outdated || self.growing().contains_key(&recording.stream) {
-                continue;
-            }
-            let title = self.0.store.stream(recording.stream)?.details.title;
-            let name = Self::name(recording.started_at, &title, recording.stream);
-            // The store first: whatever the power cuts short, the files are found by what their names end with.
-            let named =
-                self.0.store.change_recording(recording.stream, |known| known.name.clone_from(&name))?;
-            match self.0.folder.rename(recording.stream, &name) {
-                Ok(()) => {
-                    self.0
-                        .store
-                        .change_recording(recording.stream, |known| known.is_name_outdated = false)?;
-                    self.describe(&named);
-                }
-                Err(error) => tracing::warn!(name, "a recording is renamed later: {error}"),
-            }
-        }
-        Ok(())
-    }
-
     /// Writes beside a recording what it is, for people and programs that find it without Perch.
-    fn describe(&self, recording: &Recording) {
+    pub(super) fn describe(&self, recording: &Recording) {
         let written = self.0.store.stream(recording.stream).and_then(|stream| {
             let streamer = self.0.store.user(stream.facts.user)?;
             Ok(sidecar::text(recording, &stream, &streamer))

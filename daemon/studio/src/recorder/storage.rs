@@ -83,7 +83,7 @@ impl Storage {
         all: &[Recording],
         now: Timestamp,
     ) -> Self {
-        let limits = card.map(|card| Limits::new(settings, card, used(all), now));
+        let limits = card.map(|card| Limits::new(settings, card, used(all), Some(now)));
         let (written_per_hour, written_per_day, keeps_for) = report(all, limits.as_ref(), now);
         Self {
             folder,

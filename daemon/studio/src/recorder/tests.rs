@@ -32,6 +32,7 @@ struct House {
     clock: Arc<HandClock>,
     faults: Faults,
     user: UserId,
+    settings: config::Recording,
     recordings: Recordings,
 }
 
@@ -47,7 +48,7 @@ fn house_with(settings: &config::Recording) -> House {
     let user = store.add_user(&new, Role::Streamer, Timestamp::from_unix_millis(0)).unwrap().id;
     let (clock, faults) = (Arc::new(HandClock::at_wall(WALL)), Faults::default());
     let recordings = Recordings::new(settings, dir.path(), store.clone(), clock.clone(), faults.clone());
-    House { dir, store, clock, faults, user, recordings }
+    House { dir, store, clock, faults, user, settings: settings.clone(), recordings }
 }
 
 fn house() -> House {
@@ -100,9 +101,8 @@ impl House {
 
     /// A daemon that starts after the power was cut.
     fn after_a_restart(self) -> Self {
-        let settings = config::Recording { keep_free: 0, ..config::Recording::default() };
         let recordings = Recordings::new(
-            &settings,
+            &self.settings,
             self.dir.path(),
             self.store.clone(),
             self.clock.clone(),

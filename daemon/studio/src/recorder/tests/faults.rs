@@ -45,3 +45,75 @@ async fn a_panic_is_told_and_the_recording_goes_on_after_a_seam() {
     assert_eq!(seams.count(), 1);
     assert_eq!(house.recordings.verify().unwrap(), Vec::<String>::new());
 }
+
+const DAY: Duration = Duration::from_hours(24);
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_by_twenty_years_deletes_nothing_and_leaves_times_alone() {
+    let house =
+        house_with(&config::Recording { keep_free: 0, keep_days: 30, ..config::Recording::default() });
+    let (old, stream) = (house.stream("front"), house.stream("back"));
+    let mut live = house.record(old);
+    live.seconds(0..4).await;
+    live.end().await;
+    house.recordings.tend().unwrap();
+
+    let mut live = house.record(stream);
+    live.seconds(100..105).await;
+    let years = DAY * 365 * 20;
+    house.clock.set_wall(WALL + years);
+    live.seconds(105..110).await;
+    for _ in 0..20 {
+        house.recordings.tend().unwrap();
+        house.clock.turn(DAY / 24);
+    }
+    assert!(house.store.recording(old).unwrap().is_some(), "nothing is a day old by any watch");
+    // Nor is it after a restart with such a clock.
+    let restarted = Recordings::new(
+        &house.settings,
+        house.dir.path(),
+        house.store.clone(),
+        house.clock.clone(),
+        Faults::default(),
+    );
+    restarted.keep_within_limits().unwrap();
+    assert!(house.store.recording(old).unwrap().is_some());
+    // Set right again.
+    house.clock.set_wall(WALL + DAY);
+    live.seconds(110..115).await;
+    live.end().await;
+    house.recordings.tend().unwrap();
+
+    let recording = house.store.recording(stream).unwrap().unwrap();
+    assert_eq!((recording.duration_ms, recording.parts), (15_000, 1));
+    assert!(recording.name.starts_with("2026-11-28 "), "{}", recording.name);
+    let fragments = house.fragments(stream).remove(0);
+    let offsets: Vec<_> = fragments.iter().map(|fragment| fragment.mark.stream_offset_ms).collect();
+    assert!(
+        offsets.is_sorted() && offsets.last().unwrap() - offsets[0] < 20 * 3_600_000 + 60_000,
+        "{offsets:?}"
+    );
+    assert!(fragments.iter().all(|fragment| fragment.mark.before != Break::Gap));
+    assert_eq!(house.recordings.verify().unwrap(), Vec::<String>::new());
+
+    // A month later on a clock that goes well they are too old.
+    house.clock.turn(DAY * 31);
+    house.recordings.tend().unwrap();
+    assert_eq!(house.store.all_recordings().unwrap(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recording_of_an_unknown_date_is_not_too_old() {
+    let house = house_with(&config::Recording { keep_free: 0, keep_days: 1, ..config::Recording::default() });
+    house.clock.set_wall(Duration::from_mins(1));
+    let stream = house.stream("front");
+    let mut live = house.record(stream);
+    live.seconds(0..4).await;
+    live.end().await;
+    // The power was cut before the network told the time, which only the next run learns.
+    house.clock.set_wall(WALL);
+    let house = house.after_a_restart();
+    house.clock.turn(DAY * 2);
+    house.recordings.tend().unwrap();
+    assert!(house.store.recording(stream).unwrap().unwrap().is_date_provisional);
+}
