@@ -144,9 +144,9 @@ class Recorded:
 class Watched:
     """A recording as a player asks for it, while it grows or once it has ended."""
 
-    def __init__(self, recorded, ended=True):
+    def __init__(self, recorded, ended=True, part=1):
         self.perchd, self.address = recorded.perchd, f"/media/{recorded.stream}"
-        self.ranges = []
+        self.part, self.ranges = part, []
 
         def listed():
             status, body = self.perchd.get(f"{self.address}/dvr.m3u8")
@@ -159,7 +159,7 @@ class Watched:
         """Status and bytes of a part of the file."""
         connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=10)
         try:
-            connection.request("GET", f"{self.address}/1.mp4", headers={"Range": f"bytes={begin}-{int(begin) + int(length) - 1}"})
+            connection.request("GET", f"{self.address}/{self.part}.mp4", headers={"Range": f"bytes={begin}-{int(begin) + int(length) - 1}"})
             answer = connection.getresponse()
             return answer.status, answer.read()
         except http.client.IncompleteRead as cut:

@@ -5,11 +5,12 @@ import dataclasses
 import os
 import shutil
 
-from lab import devices, disk, recording
-from lab.failure import require
+from lab import devices, disk, fat, recording
+from lab.failure import require, wait_for
 
 SECONDS = 300
 TITLE = 'Nistkästchen "Öl/Ähre"?'
+ROLL_OVER = 3_900_000_000
 CHECK = {"vfat": ("fsck.vfat", "-n"), "exfat": ("fsck.exfat", "-n")}
 
 
@@ -19,7 +20,7 @@ def guest(lab):
         own = dataclasses.replace(lab, scratch=f"{lab.scratch}/{kind}", out=f"{lab.out}/{kind}")
         os.makedirs(own.scratch)
         os.makedirs(own.out, exist_ok=True)
-        with disk.FailingDisk(own, kind) as card:
+        with disk.FailingDisk(own, kind, 4300 if kind == "vfat" else 64) as card:
             words.append(f"{kind}: {on(own, card)}")
         devices.unload_all()
     return "; ".join(words)
@@ -76,9 +77,41 @@ def on(lab, card):
         recorded.stop()
         recorded.perchd.stop()
         recorded.is_whole()
-    recorded.keep()
-    require(len(card.files()) == 2, f"two recordings, two files: {card.files()}")
-    return f"goes on {took:.1f} s after errors"
+        recorded.keep()
+        require(len(card.files()) == 2, f"two recordings, two files: {card.files()}")
+        words = f"goes on {took:.1f} s after errors"
+        if card.kind == "vfat":
+            words += f", {rolls_over(recorded, card)}"
+    return words
+
+
+def rolls_over(recorded, card):
+    """A recording that comes to 3.9 GB goes on in a second part, and is watched across both."""
+    recorded.perchd.start()
+    recorded.is_back()
+    for item in recorded.ask("GET", "/api/v1/recordings")["items"]:
+        recorded.ask("DELETE", f"/api/v1/recordings/{item['stream']}")
+    recorded.go_live()
+    recorded.grows()
+    recorded.perchd.process.kill()
+    recorded.perchd.process.wait(10)
+    (media,), (index,) = card.files(), card.files("index")
+    long = fat.Long(media, index, ROLL_OVER - 400_000)
+    card.unmount()
+    fat.lengthen(card.device, b"MP4", long.size)
+    card.mount()
+    long.write(media, index)
+    recorded.perchd.start()
+    recorded.is_back()
+    recorded.perchd.wait_live(30)
+    wait_for(lambda: len(card.files()) == 2, 30, lambda: f"no second part: {recorded.say()}")
+    recorded.grows()
+    sizes = sorted(os.path.getsize(path) for path in card.files())
+    require(ROLL_OVER <= sizes[1] < ROLL_OVER + 2_000_000, f"the parts have {sizes} bytes")
+    recorded.stop()
+    recording.Watched(recorded, part=2).last_seconds()
+    recorded.perchd.stop()
+    return f"rolls over at {sizes[1]} bytes"
 
 
 def check(lab):

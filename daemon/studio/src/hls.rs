@@ -261,7 +261,8 @@ impl<W: Writer> Stream<W> {
         }
     }
 
-    /// A segment could not be kept. Its owner logs the first of several.
+    /// A segment could not be kept. Its owner logs the first of several. The reader goes on however often that happens: where memory was short,
+    /// each new segment is a try, nothing piles up, and to end the stream would end its recording too.
     fn miss(&mut self, fault: HlsError) {
         self.metrics.lost_segments.fetch_add(1, Ordering::Relaxed);
         self.told.fault.send_if_modified(|told| told.replace(fault).is_none());

@@ -280,3 +280,17 @@ async fn a_writers_error_is_told_until_segments_are_listed_again() {
     drop(publisher);
     assert!(matches!(task.await.unwrap(), Err(HlsError::Writer(_))));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_writer_that_fails_for_long_is_tried_again_with_each_segment() {
+    let fails = Arc::new(AtomicBool::new(true));
+    let mut live = live_writing(StreamShare::usual(), OutOfMemory(fails.clone(), InKernel::default()));
+    live.handle.wait_for(0, Duration::from_millis(1)).await;
+    live.seconds(0..600).await;
+    assert!(live.handle.fault().is_some() && !live.handle.is_ready() && !live.task.is_finished());
+    fails.store(false, Ordering::Relaxed);
+    live.seconds(600..606).await;
+    assert!(live.handle.fault().is_none() && live.handle.is_ready(), "the next segment is listed");
+    let listed = text(&live.handle).matches("#EXTINF").count();
+    assert!(listed >= 2, "{listed}");
+}

@@ -269,14 +269,12 @@ impl Recordings {
         let _tidying = self.tidying();
         let Some(mut recording) = self.0.store.recording(stream)? else { return Ok(None) };
         if recording.state == RecordingState::Recording {
-            match self.close(&recording)? {
-                Some(growth) => growth.put_into(&mut recording),
-                None => {
-                    self.0.store.delete_recording(stream)?;
-                    self.remove(&recording)?;
-                    return Ok(None);
-                }
-            }
+            let Some(growth) = self.close(&recording)? else {
+                self.0.store.delete_recording(stream)?;
+                self.remove(&recording)?;
+                return Ok(None);
+            };
+            growth.put_into(&mut recording);
         }
         self.growing().insert(stream, Growth::of(&recording));
         Ok(Some(recording))
