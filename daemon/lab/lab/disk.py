@@ -72,7 +72,7 @@ class Disk:
             return
         wait_for(
             lambda: subprocess.run(("umount", self.path), capture_output=True, check=False).returncode == 0, 10,
-            lambda: f"{self.path} cannot be unmounted: {devices.run('fuser', '-vm', self.path, check=False)}", 0.5,
+            lambda: f"{self.path} cannot be unmounted: somebody has a file of it open", 0.5,
         )
 
     def is_writable(self):

@@ -101,6 +101,11 @@ impl Folder {
         Ok(self.files()?.into_iter().filter(move |found| found.name.ends_with(&id)))
     }
 
+    /// False where files of a stream's recording may be on a disk that is not there: there is none of them, and the folder is not our own.
+    pub(super) fn keeps_all(&self, stream: StreamId) -> bool {
+        self.is_own || self.files_of(stream).is_ok_and(|mut files| files.next().is_some())
+    }
+
     /// Removes every file of a stream's recording.
     pub(super) fn remove(&self, stream: StreamId) -> io::Result<()> {
         for found in self.files_of(stream)? {

@@ -38,6 +38,8 @@ impl Recordings {
             if is_left {
                 match self.close(&recording) {
                     Ok(Some(growth)) => self.write_end(recording.stream, growth)?,
+                    // Its disk is away, and another one in its place, or the folder that it was mounted on.
+                    Ok(None) if !self.0.folder.keeps_all(recording.stream) => {}
                     Ok(None) => self.0.store.delete_recording(recording.stream)?,
                     Err(error) => {
                         tracing::warn!(recording = recording.name, "a recording is closed later: {error}");

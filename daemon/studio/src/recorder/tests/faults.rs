@@ -46,6 +46,31 @@ async fn a_panic_is_told_and_the_recording_goes_on_after_a_seam() {
     assert_eq!(house.recordings.verify().unwrap(), Vec::<String>::new());
 }
 
+#[tokio::test(start_paused = true)]
+async fn another_disk_in_the_place_of_one_makes_no_recording_unknown() {
+    let disk = tempfile::tempdir().unwrap();
+    let (folder, pulled) = (disk.path().join("perch"), disk.path().join("pulled"));
+    std::fs::create_dir(&folder).unwrap();
+    let house = house_with(&config::Recording {
+        folder: Some(folder.clone()),
+        keep_free: 0,
+        ..config::Recording::default()
+    });
+    let stream = house.stream("front");
+    let mut live = house.record(stream);
+    live.seconds(0..6).await;
+    live.cut();
+    std::fs::rename(&folder, &pulled).unwrap();
+    std::fs::create_dir(&folder).unwrap();
+    let house = house.after_a_restart();
+    assert!(house.store.recording(stream).unwrap().is_some(), "it may come back");
+    std::fs::remove_dir(&folder).unwrap();
+    std::fs::rename(&pulled, &folder).unwrap();
+    house.recordings.tend().unwrap();
+    let recording = house.store.recording(stream).unwrap().unwrap();
+    assert_eq!((recording.state, recording.duration_ms), (RecordingState::Ended, 5000));
+}
+
 const DAY: Duration = Duration::from_hours(24);
 
 #[tokio::test(start_paused = true)]
