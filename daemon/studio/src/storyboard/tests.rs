@@ -286,9 +286,18 @@ fn storyboards_count_and_go_with_their_recordings() {
     let length = std::fs::metadata(house.file(&recording)).unwrap().len();
     assert_eq!((bytes(), house.recordings.storage().unwrap().used), (1000 + length, 1000 + length));
     house.recordings.delete(recording.stream).unwrap();
-    assert!(!house.file(&recording).exists());
     while half.step().unwrap() == Step::On {}
-    assert!(!house.file(&recording).exists(), "what is deleted stays so");
+    assert_eq!(
+        std::fs::metadata(house.file(&recording)).unwrap().len(),
+        length,
+        "what is deleted is left alone"
+    );
+    house.recordings.restore(recording.stream).unwrap();
+    assert_eq!(bytes(), 1000 + length, "deleted and back, with its pictures");
+    house.recordings.delete(recording.stream).unwrap();
+    house.clock.turn(Duration::from_hours(24));
+    house.recordings.remove_what_is_deleted().unwrap();
+    assert!(!house.file(&recording).exists());
     assert_eq!(house.worker().next(), None);
 }
 
