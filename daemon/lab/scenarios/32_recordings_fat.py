@@ -40,8 +40,13 @@ def on(lab, card):
             require(file.read().endswith(whole[-1000:]), "the download does not end as the file does")
         with open(f"{lab.out}/download.mp4", "wb") as file:
             file.write(whole)
+        # What has ended may be brought back for a while; what grows is gone at once.
+        kept = sorted(os.listdir(card.folder))
+        recorded.go_live()
+        recorded.grows(by=1000)
         recorded.ask("DELETE", f"/api/v1/recordings/{recorded.stream}")
-        require(not os.listdir(card.folder), f"after deleting there is {os.listdir(card.folder)}")
+        require(sorted(os.listdir(card.folder)) == kept, f"after deleting there is {os.listdir(card.folder)}")
+        recorded.stop()
 
         recorded.go_live()
         recorded.grows()
@@ -78,7 +83,7 @@ def on(lab, card):
         recorded.perchd.stop()
         recorded.is_whole()
         recorded.keep()
-        require(len(card.files()) == 2, f"two recordings, two files: {card.files()}")
+        require(len(card.files()) == 3, f"three recordings, three files: {card.files()}")
         words = f"goes on {took:.1f} s after errors"
         if card.kind == "vfat":
             words += f", {rolls_over(recorded, card)}"
@@ -91,6 +96,11 @@ def rolls_over(recorded, card):
     recorded.is_back()
     for item in recorded.ask("GET", "/api/v1/recordings")["items"]:
         recorded.ask("DELETE", f"/api/v1/recordings/{item['stream']}")
+    # A start empties the trash.
+    recorded.perchd.stop()
+    recorded.perchd.start()
+    recorded.is_back()
+    wait_for(lambda: not os.listdir(card.folder), 10, lambda: f"after deleting there is {os.listdir(card.folder)}")
     recorded.go_live()
     recorded.grows()
     recorded.perchd.process.kill()
