@@ -16,9 +16,10 @@ impl Recordings {
     /// What is wrong with recordings, in words; nothing, where all is well. Reads every byte of them. Those that grow are passed over.
     pub fn verify(&self) -> Result<Vec<String>, StoreError> {
         let mut wrong = Vec::new();
-        let mut known = BTreeSet::new();
+        // Deleted ones are known too: their files stay for a while, so that they can be brought back.
+        let rows = self.0.store.all_recordings()?;
+        let known: BTreeSet<_> = rows.iter().map(|recording| names::id_part(recording.stream)).collect();
         for recording in self.all()? {
-            known.insert(names::id_part(recording.stream));
             if recording.state == RecordingState::Ended {
                 self.verify_one(&recording, &mut wrong);
             }

@@ -238,60 +238,6 @@ async fn a_stream_that_never_showed_a_picture_has_no_recording() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_power_cut_left_is_closed_and_gone_on_with_after_a_seam() {
-    for torn in [0, 1, 700, 11_000, 25_000] {
-        let mut house = house();
-        let stream = house.stream("front");
-        let mut live = house.record(stream);
-        live.seconds(0..30).await;
-        live.cut();
-        let part = house.files(stream).parts.remove(0);
-        let media = std::fs::File::options().write(true).open(&part.media).unwrap();
-        let length = media.metadata().unwrap().len();
-        media.set_len(length - torn).unwrap();
-        if torn == 700 {
-            std::fs::remove_file(&part.index).unwrap();
-        }
-        house = house.after_a_restart();
-        let lost = if torn == 0 { 0 } else { 1 + torn / 11_000 };
-        // The last second was not a fragment yet.
-        assert_eq!(house.seconds(stream), 29 - lost, "{torn}");
-        assert_eq!(house.store.recording(stream).unwrap().unwrap().state, RecordingState::Ended);
-        let fragments = house.fragments(stream).remove(0);
-        let end = fragments.last().map(|fragment| fragment.at + u64::from(fragment.bytes)).unwrap();
-        assert_eq!(std::fs::metadata(&part.media).unwrap().len(), end, "what is torn is cut off");
-
-        let mut live = house.record(stream);
-        live.seconds(100..105).await;
-        live.end().await;
-        assert_eq!(house.seconds(stream), 29 - lost + 5);
-        let all = house.fragments(stream).remove(0);
-        let after = &all[fragments.len()..];
-        assert_eq!(after[0].mark.before, Break::Seam);
-        assert_eq!(after[0].video.decode_time, (29 - lost) * 90_000, "time goes on without a hole");
-        assert!(after[1..].iter().all(|fragment| fragment.mark.before == Break::None));
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_file_that_never_got_its_header_is_begun_anew() {
-    let mut house = house();
-    let stream = house.stream("front");
-    let mut live = house.record(stream);
-    live.seconds(0..3).await;
-    live.cut();
-    let part = house.files(stream).parts.remove(0);
-    std::fs::File::options().write(true).open(&part.media).unwrap().set_len(20).unwrap();
-    house = house.after_a_restart();
-    assert_eq!(house.store.recording(stream).unwrap(), None, "nothing was kept of it");
-    assert_eq!(house.listed(), Vec::<PathBuf>::new());
-    let mut live = house.record(stream);
-    live.seconds(0..3).await;
-    live.end().await;
-    assert_eq!(house.seconds(stream), 3);
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_folder_that_vanishes_is_told_and_recording_goes_on_when_it_is_back() {
     let disk = tempfile::tempdir().unwrap();
     let folder = disk.path().join("perch");
@@ -360,46 +306,6 @@ async fn a_recording_that_finds_no_room_waits_and_goes_on_after_a_gap() {
     live.end().await;
     assert!(!house.faults.any(), "the stream has ended");
     assert_eq!(house.store.all_recordings().unwrap(), []);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_recording_is_deleted_while_it_grows_and_its_stream_goes_on() {
-    let house = house();
-    let stream = house.stream("front");
-    let mut live = house.record(stream);
-    live.seconds(0..5).await;
-    house.recordings.delete(stream).unwrap();
-    assert_eq!(house.recordings.recording(stream).unwrap(), None);
-    live.seconds(5..9).await;
-    live.end().await;
-    assert_eq!(house.listed(), Vec::<PathBuf>::new());
-    assert_eq!(house.store.all_recordings().unwrap(), []);
-}
-
-#[tokio::test(start_paused = true)]
-async fn recordings_go_with_their_streams_and_oldest_first() {
-    let house = house_with(&config::Recording {
-        budget: config::Budget::Bytes(17_000_000),
-        keep_free: 0,
-        ..config::Recording::default()
-    });
-    let mut streams = Vec::new();
-    for number in 0..4 {
-        let stream = house.stream("front");
-        let mut live = house.record(stream);
-        live.seconds(number * 100..number * 100 + 5).await;
-        live.end().await;
-        streams.push(stream);
-    }
-    house.recordings.pin(streams[0], true).unwrap();
-    house.store.delete_stream(streams[3]).unwrap();
-    house.recordings.remove_what_is_deleted().unwrap();
-    assert_eq!(house.recordings.storage().unwrap().recordings, 3);
-    assert_eq!(house.recordings.storage().unwrap().goes_next.unwrap().stream, streams[1]);
-    assert_eq!(house.listed().len(), 9);
-    assert!(house.recordings.make_room(16_870_000).unwrap());
-    assert_eq!(house.store.recording(streams[1]).unwrap(), None);
-    assert!(house.store.recording(streams[0]).unwrap().is_some());
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,7 +1,8 @@
 //! Makes the head of a progressive MP4 file: `ftyp`, `moov`, and the beginning of the `mdat` (ISO/IEC 14496-12 §8). What is short is made in
 //! memory first; the tables, which are long, are made row by row out of the indexes.
 
-use super::plan::{Chunk, Fragments, Placed, Plan, ProgressiveError, Times, Track, TrackPlan, scaled};
+use super::placed::Placed;
+use super::plan::{Chunk, Fragments, Plan, ProgressiveError, Times, Track, TrackPlan, scaled};
 use super::runs::Runs;
 use crate::recording::VIDEO_TIMESCALE;
 use std::sync::Arc;

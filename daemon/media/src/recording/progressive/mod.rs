@@ -7,6 +7,7 @@
 //! Must not be here: files, HTTP, names of files.
 
 mod head;
+mod placed;
 mod plan;
 mod runs;
 

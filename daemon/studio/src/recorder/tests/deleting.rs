@@ -22,6 +22,7 @@ async fn what_is_deleted_is_hidden_at_once_and_comes_back_while_its_room_is_not_
         house.recordings.delete(streams[0]).unwrap();
         assert_eq!((seen(&house), house.listed().len()), (of_all - 1, 3 * of_all));
         assert!(house.recordings.delete(streams[0]).is_err(), "it is deleted");
+        assert_eq!(house.recordings.verify().unwrap(), Vec::<String>::new(), "its files are known");
         house.recordings.restore(streams[0]).unwrap();
         assert!(house.recordings.recording(streams[0]).unwrap().unwrap().is_pinned);
         assert!(house.recordings.restore(streams[0]).is_err(), "it is back");
@@ -78,4 +79,44 @@ async fn what_people_deleted_goes_first_when_room_is_needed_and_with_its_stream(
     house.store.delete_stream(stream).unwrap();
     house.recordings.remove_what_is_deleted().unwrap();
     assert_eq!(house.listed(), Vec::<PathBuf>::new(), "a stream that is deleted takes its recording along");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recording_is_deleted_while_it_grows_and_its_stream_goes_on() {
+    let house = house();
+    let stream = house.stream("front");
+    let mut live = house.record(stream);
+    live.seconds(0..5).await;
+    house.recordings.delete(stream).unwrap();
+    assert_eq!(house.recordings.recording(stream).unwrap(), None);
+    live.seconds(5..9).await;
+    live.end().await;
+    assert_eq!(house.listed(), Vec::<PathBuf>::new());
+    assert_eq!(house.store.all_recordings().unwrap(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn recordings_go_with_their_streams_and_oldest_first() {
+    let house = house_with(&config::Recording {
+        budget: config::Budget::Bytes(17_000_000),
+        keep_free: 0,
+        ..config::Recording::default()
+    });
+    let mut streams = Vec::new();
+    for number in 0..4 {
+        let stream = house.stream("front");
+        let mut live = house.record(stream);
+        live.seconds(number * 100..number * 100 + 5).await;
+        live.end().await;
+        streams.push(stream);
+    }
+    house.recordings.pin(streams[0], true).unwrap();
+    house.store.delete_stream(streams[3]).unwrap();
+    house.recordings.remove_what_is_deleted().unwrap();
+    assert_eq!(house.recordings.storage().unwrap().recordings, 3);
+    assert_eq!(house.recordings.storage().unwrap().goes_next.unwrap().stream, streams[1]);
+    assert_eq!(house.listed().len(), 9);
+    assert!(house.recordings.make_room(16_870_000).unwrap());
+    assert_eq!(house.store.recording(streams[1]).unwrap(), None);
+    assert!(house.store.recording(streams[0]).unwrap().is_some());
 }

@@ -142,3 +142,57 @@ async fn a_recording_of_an_unknown_date_is_not_too_old() {
     house.recordings.tend().unwrap();
     assert!(house.store.recording(stream).unwrap().unwrap().is_date_provisional);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_a_power_cut_left_is_closed_and_gone_on_with_after_a_seam() {
+    for torn in [0, 1, 700, 11_000, 25_000] {
+        let mut house = house();
+        let stream = house.stream("front");
+        let mut live = house.record(stream);
+        live.seconds(0..30).await;
+        live.cut();
+        let part = house.files(stream).parts.remove(0);
+        let media = std::fs::File::options().write(true).open(&part.media).unwrap();
+        let length = media.metadata().unwrap().len();
+        media.set_len(length - torn).unwrap();
+        if torn == 700 {
+            std::fs::remove_file(&part.index).unwrap();
+        }
+        house = house.after_a_restart();
+        let lost = if torn == 0 { 0 } else { 1 + torn / 11_000 };
+        // The last second was not a fragment yet.
+        assert_eq!(house.seconds(stream), 29 - lost, "{torn}");
+        assert_eq!(house.store.recording(stream).unwrap().unwrap().state, RecordingState::Ended);
+        let fragments = house.fragments(stream).remove(0);
+        let end = fragments.last().map(|fragment| fragment.at + u64::from(fragment.bytes)).unwrap();
+        assert_eq!(std::fs::metadata(&part.media).unwrap().len(), end, "what is torn is cut off");
+
+        let mut live = house.record(stream);
+        live.seconds(100..105).await;
+        live.end().await;
+        assert_eq!(house.seconds(stream), 29 - lost + 5);
+        let all = house.fragments(stream).remove(0);
+        let after = &all[fragments.len()..];
+        assert_eq!(after[0].mark.before, Break::Seam);
+        assert_eq!(after[0].video.decode_time, (29 - lost) * 90_000, "time goes on without a hole");
+        assert!(after[1..].iter().all(|fragment| fragment.mark.before == Break::None));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_never_got_its_header_is_begun_anew() {
+    let mut house = house();
+    let stream = house.stream("front");
+    let mut live = house.record(stream);
+    live.seconds(0..3).await;
+    live.cut();
+    let part = house.files(stream).parts.remove(0);
+    std::fs::File::options().write(true).open(&part.media).unwrap().set_len(20).unwrap();
+    house = house.after_a_restart();
+    assert_eq!(house.store.recording(stream).unwrap(), None, "nothing was kept of it");
+    assert_eq!(house.listed(), Vec::<PathBuf>::new());
+    let mut live = house.record(stream);
+    live.seconds(0..3).await;
+    live.end().await;
+    assert_eq!(house.seconds(stream), 3);
+}
