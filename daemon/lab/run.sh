@@ -4,7 +4,7 @@
 #     run.sh [--perchd FILE] [--tools FOLDER] [--keep] [SCENARIO...]        default: all scenarios; 03 means 03_….py
 #
 # PERCHD and PERCH_LAB_TOOLS replace the first two options; without them both are built here (release). PERCH_LAB_OUT is the folder
-# for logs and pictures (default: a new one, removed if all passed unless --keep); PERCH_LAB_SECONDS is a machine's time limit (1200).
+# for logs and pictures (default: a new one, removed if all passed unless --keep); PERCH_LAB_SECONDS is a machine's time limit (2400).
 # Last line: "N passed, N failed"; exit 1 on a failure.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -75,7 +75,7 @@ run_shard() { # run_shard NUMBER SCENARIO...
     local number=$1 left
     shift
     while [ $# -gt 0 ]; do
-        guest "${PERCH_LAB_SECONDS:-1200}" "cd $here && ${switches[*]} PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m lab.runner guest \
+        guest "${PERCH_LAB_SECONDS:-2400}" "cd $here && ${switches[*]} PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m lab.runner guest \
             --out $out --perchd $perchd --tools $tools $*" >>"$out/machine-$number.log" || true
         left=()
         for name in "$@"; do [ -e "$out/$name/guest.json" ] || left+=("$name"); done
