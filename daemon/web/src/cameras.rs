@@ -33,7 +33,7 @@ struct List {
 }
 
 #[derive(Serialize, ToSchema)]
-#[schema(as = Camera)]
+#[schema(as = ListedCamera)]
 struct Item {
     /// The same as its name.
     id: String,

@@ -176,6 +176,48 @@ mod tests {
     /// Addresses outside the API, besides the page: those for players, and those for other programs on the machine.
     const UNDOCUMENTED: [&str; 4] = ["/media/{id}/{name}", "/healthz", "/readyz", "/metrics"];
 
+    /// The names of the schemas that a source file defines.
+    fn schemas(source: &str) -> Vec<String> {
+        let mut names = Vec::new();
+        for definition in source
+            .split("#[derive(")
+            .skip(1)
+            .filter(|rest| rest.lines().next().unwrap_or("").contains("ToSchema"))
+        {
+            let head: Vec<_> = definition.lines().take_while(|line| !line.ends_with('{')).collect();
+            let item = definition.lines().nth(head.len()).unwrap_or_default();
+            let renamed = head.iter().find_map(|line| line.split_once("schema(as = ").map(|(_, rest)| rest));
+            let name = renamed
+                .or_else(|| item.split_once("struct ").or(item.split_once("enum ")).map(|(_, rest)| rest));
+            let letters = |name: &str| name.chars().take_while(|letter| letter.is_alphanumeric()).collect();
+            names.extend(name.map(letters));
+        }
+        names
+    }
+
+    /// Of two schemas of one name the document has one, and the answers of the other contradict it.
+    #[test]
+    fn no_two_schemas_have_one_name() {
+        let mut names = Vec::new();
+        let mut folders: Vec<_> = ["web", "site", "studio", "store", "device"]
+            .map(|house| std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(house).join("src"))
+            .into();
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|extension| extension == "rs") {
+                    names.extend(schemas(&std::fs::read_to_string(path).unwrap()));
+                }
+            }
+        }
+        assert!(names.len() > 60, "{names:?}");
+        names.sort();
+        let twice: Vec<_> = names.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| &pair[0]).collect();
+        assert!(twice.is_empty(), "{twice:?}");
+    }
+
     #[test]
     fn every_address_has_a_rule_and_every_rule_an_address() {
         let mut document = document();

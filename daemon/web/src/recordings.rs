@@ -293,7 +293,7 @@ struct StorageReport {
 
 /// A disk, as far as the kernel tells: what it does not tell is null.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Disk)]
+#[schema(as = RecordingDisk)]
 struct DiskReport {
     /// As the kernel calls it: `mmcblk0`.
     name: String,

@@ -39,6 +39,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
 /// The state of an update.
 #[derive(Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = UpdateNow)]
 enum Now {
     /// There is none.
     Idle,

@@ -31,6 +31,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
 /// The state of the Wi-Fi.
 #[derive(Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = WifiNow)]
 enum Now {
     /// It is an access point, for choosing a network.
     AccessPoint,
