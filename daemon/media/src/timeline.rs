@@ -138,7 +138,8 @@ impl Offset {
         let newest = self.newest[track as usize];
         let delay = newest.map_or(MediaDuration::ZERO, |newest| newest.delay);
         let comes = now + -delay.clamp(MediaDuration::ZERO, LARGEST_DRIFT);
-        let comes = newest.map_or(comes, |newest| comes.max(newest.dts + TICK));
+        // After the newest sample of either track: programs begin both tracks together, so the other track needs no second shift.
+        let comes = self.newest.iter().flatten().fold(comes, |comes, newest| comes.max(newest.dts + TICK));
         self.before = Some((track, self.shift));
         self.shift = comes - dts;
         self.shift
@@ -283,6 +284,22 @@ mod tests {
                 .collect();
             assert_eq!(both(&raw), (without, 1), "{hour}");
         }
+    }
+
+    #[test]
+    fn after_a_jump_one_shift_does_for_both_tracks_also_where_the_other_was_ahead() {
+        use Track::{Audio, Video};
+        let new = 7_000_000;
+        // The sound of the program before is 50 ms ahead of its picture when the next program begins.
+        let raw = [
+            (Video, 1000, 1000),
+            (Audio, 1090, 1045),
+            (Video, new, 1070),
+            (Audio, new, 1071),
+            (Video, new + 40, 1110),
+            (Audio, new + 21, 1111),
+        ];
+        assert_eq!(both(&raw), (vec![1000, 1090, 1090, 1090, 1130, 1111], 1));
     }
 
     proptest! {
