@@ -118,7 +118,7 @@ pub async fn change(
     let (name, destinations) = (name.to_owned(), site.relays.clone());
     let changed = name.clone();
     site.store(move |store| {
-        store.change_relay(&changed, url.as_deref(), key)?;
+        store.change_relay(&changed, url.as_deref(), key.as_ref())?;
         load(store, &destinations)
     })
     .await?;

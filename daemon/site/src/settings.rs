@@ -60,7 +60,9 @@ pub async fn change(site: &Site, actor: &Actor, change: SettingsChange) -> Resul
     }
     site.store(move |store| {
         store.change_settings(|settings| {
-            settings.site_name = site_name.unwrap_or_else(|| std::mem::take(&mut settings.site_name));
+            if let Some(name) = &site_name {
+                settings.site_name.clone_from(name);
+            }
             settings.registration = change.registration.unwrap_or(settings.registration);
             settings.new_user_role = change.new_user_role.unwrap_or(settings.new_user_role);
         })?;

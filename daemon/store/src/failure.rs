@@ -8,6 +8,10 @@ use std::path::Path;
 pub(crate) enum Failure {
     /// An error from redb or the card.
     Redb(redb::Error),
+    /// The file could not be opened again.
+    Unopened(StoreError),
+    /// Another call's error from the card closed the file under this one, before anything of this one was written.
+    Overtaken,
     /// A rule of the site.
     Refused(Refusal),
     /// The file holds something that this code cannot have written.
@@ -44,6 +48,8 @@ impl Failure {
         let path = path.to_owned();
         match self {
             Self::Redb(error) => StoreError::io(&path, action, error),
+            Self::Unopened(error) => error,
+            Self::Overtaken => StoreError::io(&path, action, redb::Error::PreviousIo),
             Self::Refused(refusal) => StoreError::Refused(refusal),
             Self::Damaged(what) => StoreError::Damaged { path, what },
             Self::NewerRecord { record, found, known } => {
@@ -54,8 +60,16 @@ impl Failure {
         }
     }
 
+    /// The failure of a call that has written nothing yet: [`Failure::Overtaken`] where redb refused it for the error of another.
+    pub(crate) fn before_the_commit(self) -> Self {
+        match self {
+            Self::Redb(redb::Error::PreviousIo) => Self::Overtaken,
+            failure => failure,
+        }
+    }
+
     /// After one failed call to the card redb refuses all others until the file is opened again.
     pub(crate) fn is_lasting(&self) -> bool {
-        matches!(self, Self::Redb(redb::Error::Io(_) | redb::Error::PreviousIo))
+        matches!(self, Self::Overtaken | Self::Redb(redb::Error::Io(_) | redb::Error::PreviousIo))
     }
 }

@@ -83,7 +83,7 @@ impl Store {
     pub fn change_recording(
         &self,
         stream: StreamId,
-        change: impl FnOnce(&mut Recording),
+        change: impl Fn(&mut Recording),
     ) -> Result<Recording, StoreError> {
         self.write(|tx| {
             let mut recording = present(tx, stream)?;

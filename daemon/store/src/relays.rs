@@ -89,14 +89,14 @@ impl Store {
         &self,
         name: &str,
         url: Option<&str>,
-        key: Option<RelayKey>,
+        key: Option<&RelayKey>,
     ) -> Result<StoredRelay, StoreError> {
         self.write(|tx| {
             let mut relay = get(tx, name)?;
             if let Some(url) = url {
                 url.clone_into(&mut relay.url);
             }
-            relay.key = key.or(relay.key);
+            relay.key = key.cloned().or(relay.key);
             put(tx, &relay)?;
             Ok(relay)
         })
@@ -171,7 +171,7 @@ mod tests {
         assert_eq!(store.relays().unwrap(), [relay("a"), relay("b")]);
         assert!(matches!(store.add_relay(&relay("a")), Err(StoreError::Refused(Refusal::RelayTaken { .. }))));
         store.change_relay("a", Some("rtmp://b/live"), None).unwrap();
-        let changed = store.change_relay("a", None, Some(RelayKey::new("x"))).unwrap();
+        let changed = store.change_relay("a", None, Some(&RelayKey::new("x"))).unwrap();
         assert_eq!((changed.url.as_str(), changed.key.as_ref().unwrap().expose()), ("rtmp://b/live", "x"));
         store.delete_relay("a").unwrap();
         assert!(matches!(store.delete_relay("a"), Err(StoreError::Refused(Refusal::NotFound { .. }))));

@@ -92,7 +92,7 @@ impl Store {
     }
 
     /// Changes the site's settings: `change` gets the present ones.
-    pub fn change_settings(&self, change: impl FnOnce(&mut Settings)) -> Result<Settings, StoreError> {
+    pub fn change_settings(&self, change: impl Fn(&mut Settings)) -> Result<Settings, StoreError> {
         self.write(|tx| {
             let mut settings = read(tx)?;
             change(&mut settings);

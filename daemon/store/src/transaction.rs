@@ -8,57 +8,59 @@ use crate::{Store, StoreError};
 use redb::{ReadTransaction, ReadableDatabase as _, WriteTransaction};
 use std::sync::{PoisonError, RwLockReadGuard};
 
+/// How often a call is tried. Only the error of another call makes it try again, and after such an error the file is open for
+/// reading alone while the card takes no writes.
+const TRIES: usize = 3;
+
 impl Store {
-    /// Runs `work` on a snapshot; writers continue meanwhile.
-    pub(crate) fn read<T>(&self, work: impl FnOnce(&ReadTransaction) -> Outcome<T>) -> Result<T, StoreError> {
-        self.on_database("read", |opened| {
-            let (Opened::Writable(database) | Opened::ReadOnly(database)) = opened;
-            work(&database.begin_read()?)
-        })
+    /// Runs `work` on a snapshot; writers continue meanwhile. `work` runs again where another call's error from the card ended
+    /// the snapshot.
+    pub(crate) fn read<T>(&self, work: impl Fn(&ReadTransaction) -> Outcome<T>) -> Result<T, StoreError> {
+        let read = tried(|| {
+            self.on_database(|opened| {
+                let (Opened::Writable(database) | Opened::ReadOnly(database)) = opened;
+                let transaction = database.begin_read().map_err(Failure::from);
+                transaction.and_then(|transaction| work(&transaction)).map_err(Failure::before_the_commit)
+            })
+        });
+        read.map_err(|failure| failure.at(&self.path, "read"))
     }
 
-    /// Runs `work` as the only writer; on return its changes are synced to the card.
-    pub(crate) fn write<T>(
-        &self,
-        work: impl FnOnce(&WriteTransaction) -> Outcome<T>,
-    ) -> Result<T, StoreError> {
+    /// Runs `work` as the only writer; on return its changes are synced to the card. `work` runs again where another call's
+    /// error from the card ended the transaction before its commit.
+    pub(crate) fn write<T>(&self, work: impl Fn(&WriteTransaction) -> Outcome<T>) -> Result<T, StoreError> {
         if let Some(reserve) = &self.reserve {
             reserve.suit_the_card();
         }
-        let written = self.writable().and_then(|()| {
-            self.on_database("write", |opened| {
-                let Opened::Writable(database) = opened else {
-                    return Err(Failure::Redb(redb::Error::PreviousIo));
-                };
-                let transaction = database.begin_write()?;
-                let value = work(&transaction)?;
+        let written = tried(|| {
+            self.writable().map_err(Failure::Unopened)?;
+            self.on_database(|opened| {
+                let Opened::Writable(database) = opened else { return Err(Failure::Overtaken) };
+                let transaction = database.begin_write().map_err(Failure::from);
+                let worked = transaction.and_then(|transaction| {
+                    let value = work(&transaction)?;
+                    Ok((transaction, value))
+                });
+                let (transaction, value) = worked.map_err(Failure::before_the_commit)?;
+                // Never tried again: the card may hold it.
                 transaction.commit()?;
                 Ok(value)
             })
         });
+        let written = written.map_err(|failure| failure.at(&self.path, "write"));
         self.note(written.as_ref().err());
         written
     }
 
-    fn on_database<T>(
-        &self,
-        action: &'static str,
-        work: impl FnOnce(&Opened) -> Outcome<T>,
-    ) -> Result<T, StoreError> {
-        let opened = self.opened()?;
-        let done = match &*opened {
-            Some(database) => work(database),
-            // Another caller met the failing card in between.
-            None => Err(Failure::Redb(redb::Error::PreviousIo)),
-        };
+    fn on_database<T>(&self, work: impl FnOnce(&Opened) -> Outcome<T>) -> Outcome<T> {
+        let opened = self.opened().map_err(Failure::Unopened)?;
+        let done = opened.as_ref().map_or(Err(Failure::Overtaken), work);
         drop(opened);
-        done.map_err(|failure| {
-            if failure.is_lasting() {
-                // Closed here, reopened by the next caller: a card that was full for a while does not end the site.
-                self.database.write().unwrap_or_else(PoisonError::into_inner).take();
-            }
-            failure.at(&self.path, action)
-        })
+        if done.as_ref().is_err_and(Failure::is_lasting) {
+            // Closed here, reopened by the next caller: a card that was full for a while does not end the site.
+            self.database.write().unwrap_or_else(PoisonError::into_inner).take();
+        }
+        done
     }
 
     fn opened(&self) -> Result<RwLockReadGuard<'_, Option<Opened>>, StoreError> {
@@ -115,4 +117,15 @@ impl Store {
             }
         }
     }
+}
+
+/// Calls `once` until the error of another call is not the reason that it failed, at most [`TRIES`] times.
+fn tried<T>(mut once: impl FnMut() -> Outcome<T>) -> Outcome<T> {
+    for _ in 1..TRIES {
+        match once() {
+            Err(Failure::Overtaken) => {}
+            done => return done,
+        }
+    }
+    once()
 }

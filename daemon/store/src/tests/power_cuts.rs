@@ -1,9 +1,11 @@
 //! Power cuts: a card keeps what was synced, and any subset of the writes since then, in whole 512-byte sectors.
 
 use super::{assert_sound, at, message, new_stream, user};
-use crate::{EndReason, Reaction, Store, StoreError, StreamId, schema};
+use crate::failure::{Failure, Outcome};
+use crate::{EndReason, Reaction, Store, StoreError, StreamId, schema, tables};
 use proptest::prelude::*;
-use redb::{Database, StorageBackend};
+use redb::{Database, ReadableTableMetadata as _, StorageBackend};
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -16,6 +18,8 @@ struct Card {
     cached: Vec<u8>,
     dirty: Vec<usize>,
     calls_left: usize,
+    /// The next call that reads fails, as at a bad sector.
+    fails_to_read: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -51,7 +55,10 @@ impl StorageBackend for Backend {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), std::io::Error> {
-        let card = self.0.lock().unwrap();
+        let mut card = self.0.lock().unwrap();
+        if std::mem::take(&mut card.fails_to_read) {
+            return Err(std::io::Error::other("bad sector"));
+        }
         let range = offset as usize..offset as usize + out.len();
         out.copy_from_slice(
             card.cached.get(range).ok_or_else(|| std::io::Error::from(std::io::ErrorKind::UnexpectedEof))?,
@@ -107,7 +114,7 @@ fn made() -> Vec<u8> {
 
 fn holding(bytes: Vec<u8>, calls_left: usize) -> Arc<Mutex<Card>> {
     let (synced, cached) = (bytes.clone(), bytes);
-    Arc::new(Mutex::new(Card { synced, cached, dirty: Vec::new(), calls_left }))
+    Arc::new(Mutex::new(Card { synced, cached, dirty: Vec::new(), calls_left, fails_to_read: false }))
 }
 
 /// xorshift64: reproducible from proptest's seed.
@@ -178,4 +185,67 @@ fn a_card_that_was_full_for_a_while_does_not_end_the_site() {
     assert_eq!(store.topics().unwrap().len(), 8);
     store.set_avatar(ana, Some(b"picture")).unwrap();
     assert_eq!(store.avatar(ana).unwrap().unwrap(), b"picture");
+}
+
+/// A store that reads every page from `card` anew.
+fn uncached(card: &Arc<Mutex<Card>>) -> Store {
+    let database = |card: &Arc<Mutex<Card>>| {
+        let opened = crate::file::builder().set_cache_size(0).create_with_backend(Backend(card.clone()));
+        opened.map_err(|error| StoreError::io(Path::new("card"), "open", error.into()))
+    };
+    let first = database(card).unwrap();
+    schema::bring_up_to_date(&first, Path::new("card")).unwrap();
+    let card = card.clone();
+    Store::of(first, PathBuf::from("card"), Box::new(move || database(&card)))
+}
+
+fn until_refused(call: impl Fn() -> Outcome<u64>) -> Failure {
+    loop {
+        if let Err(refused) = call() {
+            return refused;
+        }
+    }
+}
+
+/// redb refuses every call after one that failed, also the calls that ran beside it: they are tried again on the file opened anew.
+#[test]
+fn a_call_beside_one_that_fails_does_not_fail_too() {
+    let card = Arc::new(Mutex::new(Card { calls_left: usize::MAX, ..Card::default() }));
+    let store = uncached(&card);
+    let ana = user(&store, "ana");
+    let tries = Cell::new(0);
+    std::thread::scope(|scope| {
+        // A read, beside a write that fails.
+        let read = store.read(|transaction| {
+            tries.set(tries.get() + 1);
+            let topics = || Ok::<_, Failure>(transaction.open_table(tables::TOPICS)?.len()?);
+            if tries.get() == 1 {
+                card.lock().unwrap().calls_left = 0;
+                scope.spawn(|| store.set_avatar(ana, Some(b"picture")).unwrap_err());
+                let refused = until_refused(topics);
+                card.lock().unwrap().calls_left = usize::MAX;
+                return Err(refused);
+            }
+            topics()
+        });
+        assert_eq!((read.unwrap(), tries.get()), (8, 2));
+    });
+    std::thread::scope(|scope| {
+        // A write, beside a read that fails.
+        tries.set(0);
+        let written = store.write(|transaction| {
+            tries.set(tries.get() + 1);
+            let topics = || Ok::<_, Failure>(transaction.open_table(tables::TOPICS)?.len()?);
+            if tries.get() == 1 {
+                card.lock().unwrap().fails_to_read = true;
+                scope.spawn(|| store.topics().unwrap_err());
+                while card.lock().unwrap().fails_to_read {
+                    std::thread::yield_now();
+                }
+                return Err(until_refused(topics));
+            }
+            topics()
+        });
+        assert_eq!((written.unwrap(), tries.get()), (8, 2));
+    });
 }
