@@ -55,7 +55,7 @@ pub async fn start(site: &Site, actor: &Actor, asked: GoLive) -> Result<SeenStre
     if asked.duration_seconds.is_some_and(|duration| !DURATION_SECONDS.contains(&duration)) {
         return Err(refused("duration_seconds", "must be from 10 seconds to 31 days"));
     }
-    let relays = asked.relays.unwrap_or_else(|| camera.config.relays.clone());
+    let relays = asked.relays.unwrap_or_else(|| site.relays.defaults_of(&camera.config));
     check_relays(site, &relays)?;
     let title = stream_text::title(&asked.title)?;
     let description = stream_text::description(&asked.description)?;

@@ -46,7 +46,9 @@ fn see(site: &Site, relay: &Relay) -> SeenRelay {
         let all = on_air.relays.status().into_iter();
         all.filter(|status| *status.name == *relay.name).map(|status| (on_air.stream, status))
     });
-    let takes_it = |camera: &&perch_studio::live::LiveCamera| camera.config.relays.contains(&relay.name);
+    let takes_it = |camera: &&perch_studio::live::LiveCamera| {
+        site.relays.defaults_of(&camera.config).contains(&relay.name)
+    };
     SeenRelay {
         name: relay.name.clone(),
         url: relay.shown_url(),
@@ -152,7 +154,7 @@ pub fn load(store: &Store, destinations: &Destinations) -> Result<(), StoreError
         // It was checked when it was stored.
         url: RtmpUrl::parse(&stored.url).ok(),
         key: Some(Secret::new(stored.key.as_ref().map_or("", RelayKey::expose))),
-        key_file: None,
+        ..Relay::default()
     };
     destinations.set(store.relays()?.into_iter().map(relay).collect());
     Ok(())

@@ -168,6 +168,14 @@ impl Store {
         })
     }
 
+    /// Records the relays that the stream is sent to from now on.
+    pub fn set_stream_relays(&self, stream: StreamId, relays: &[String]) -> Result<(), StoreError> {
+        self.write(|tx| {
+            let details = StreamDetails { relays: relays.to_vec(), ..details(tx, stream)? };
+            record::put(tx, STREAM_DETAILS, stream.number(), &details)
+        })
+    }
+
     /// Records `viewers` if it is a new peak.
     pub fn raise_peak_viewers(&self, stream: StreamId, viewers: u32) -> Result<(), StoreError> {
         self.write(|tx| {

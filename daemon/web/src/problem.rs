@@ -362,7 +362,7 @@ impl From<LiveError> for Problem {
             LiveError::NoSuchCamera { .. } => Self::field("camera", error.to_string()),
             LiveError::Unable(unable) => Self::field(unable.field(), unable.to_string()),
             LiveError::CameraUnavailable(why) => Self::CameraUnavailable(why),
-            LiveError::OriginTaken(_) | LiveError::Stopped | LiveError::Busy => {
+            LiveError::OriginTaken(_) | LiveError::Stopped | LiveError::Busy | LiveError::BeingChanged => {
                 Self::CameraUnavailable(error.to_string())
             }
             LiveError::NotOnAir => Self::StreamNotOnAir,

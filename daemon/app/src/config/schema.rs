@@ -499,7 +499,7 @@ pub(super) fn relay() -> Section<Relay> {
         name: "relay",
         about: "An RTMP server that streams are sent on to, such as YouTube or Twitch; repeat the table for each further one.",
         variables: "PERCH_RELAY_",
-        blank: Relay { name: String::new(), url: None, key: None, key_file: None },
+        blank: Relay::default(),
         keys: vec![
             Key::new(
                 "name",

@@ -30,7 +30,7 @@ impl fmt::Debug for Secret {
 }
 
 /// A destination.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Relay {
     /// Name on the page, in logs and metrics.
     pub name: String,
@@ -40,6 +40,9 @@ pub struct Relay {
     pub key: Option<Secret>,
     /// A file with the stream key in its first line.
     pub key_file: Option<PathBuf>,
+    /// Names of cameras whose streams are sent there unless whoever goes live chooses otherwise. For relays that were set up on the page; in the configuration the
+    /// cameras name their relays.
+    pub cameras: Vec<String>,
 }
 
 /// The address of an RTMP server and of an application on it: `rtmp://host[:port]/application`. Where no key is configured, the key is its last part.
@@ -169,7 +172,7 @@ mod tests {
         let url = RtmpUrl::parse("rtmp://a/live/SECRET").unwrap();
         let (application, key) = url.application_and_key().unwrap();
         assert_eq!((application, key.expose()), ("live", "SECRET"));
-        let relay = Relay { name: "a".to_owned(), url: Some(url), key: Some(key), key_file: None };
+        let relay = Relay { name: "a".to_owned(), url: Some(url), key: Some(key), ..Relay::default() };
         assert!(!format!("{relay:?}").contains("SECRET"), "{relay:?}");
         let relay = Relay { key: None, ..relay };
         assert_eq!(relay.shown_url(), "rtmp://a/live");

@@ -34,7 +34,7 @@ pub enum LiveError {
     /// Another stream has the origin.
     #[error("{0} has a stream already")]
     OriginTaken(Origin),
-    /// Only a stream on the air can be pinned.
+    /// Only a stream on the air can be pinned, or be sent elsewhere.
     #[error("this stream is not on the air")]
     NotOnAir,
     /// It was stopped before it was on the air.
@@ -43,6 +43,9 @@ pub enum LiveError {
     /// Too many starts wait for their cameras.
     #[error("too many streams are being started: try again in a few seconds")]
     Busy,
+    /// Too many changes wait for the card.
+    #[error("the stream's relays are being changed: try again in a few seconds")]
+    BeingChanged,
     /// The feed's thread cannot be started.
     #[error("cannot start the camera's thread: {0}")]
     Thread(#[from] std::io::Error),

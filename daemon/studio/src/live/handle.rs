@@ -52,6 +52,16 @@ pub(super) enum Request {
         is_pinned: bool,
         answer: oneshot::Sender<Result<(), LiveError>>,
     },
+    ChangeRelays {
+        stream: StreamId,
+        change: ChangeRelays,
+    },
+}
+
+/// Where a stream is to be sent on to from now on.
+pub(super) struct ChangeRelays {
+    pub(super) relays: Vec<String>,
+    pub(super) answer: oneshot::Sender<Result<(), LiveError>>,
 }
 
 /// A handle for going live, stopping, and seeing the streams on the air; clones share it.
@@ -79,6 +89,13 @@ impl LiveHandle {
     /// with its stream, and with the daemon. Refused if the stream is not on the air.
     pub async fn pin(&self, stream: StreamId, is_pinned: bool) -> Result<(), LiveError> {
         self.ask(|answer| Request::Pin { stream, is_pinned, answer }).await
+    }
+
+    /// Sends a stream on the air on to these relays and to no others, and writes that into the store. Relays that are on already go on untouched; those that are not
+    /// among the names take leave of their servers; new ones begin at the next key frame. Returns when it is decided, not when the servers have answered. A name that no
+    /// relay has is left out. Refused if the stream is not on the air.
+    pub async fn change_relays(&self, stream: StreamId, relays: Vec<String>) -> Result<(), LiveError> {
+        self.ask(|answer| Request::ChangeRelays { stream, change: ChangeRelays { relays, answer } }).await
     }
 
     /// Stops a stream; returns when it has ended. A stream that has ended stays unchanged.

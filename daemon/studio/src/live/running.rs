@@ -2,6 +2,8 @@
 
 use super::camera::LiveCamera;
 use super::ends::End;
+use super::error::LiveError;
+use super::handle::ChangeRelays;
 use super::on_air::OnAir;
 use super::shared::Shared;
 use super::starting::{Programme, Source};
@@ -18,7 +20,7 @@ use crate::shutdown;
 use perch_store::{EndReason, StreamId, StreamState, VideoMode};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 /// A feed that is away for less than this is a seam, not an interruption.
@@ -99,7 +101,8 @@ impl Running {
             bitrate_kbps: programme.mode.bitrate_kbps,
         };
         let destinations = &shared.settings.relays;
-        let relays = Relays::start(&programme.relays, destinations, broadcast, asked, &shared.clock);
+        let mut relays = Relays::new(destinations, broadcast, asked, &shared.clock);
+        relays.change(&programme.relays);
         let viewers = Arc::new(Viewers::new(shared.settings.segment.max(keyframe_interval)));
         shared.show(OnAir {
             stream: programme.stream,
@@ -137,7 +140,11 @@ impl Running {
     }
 
     /// Runs the stream to its end.
-    pub(super) async fn run(mut self, mut stop: oneshot::Receiver<EndReason>) -> Finished {
+    pub(super) async fn run(
+        mut self,
+        mut stop: oneshot::Receiver<EndReason>,
+        mut relays: mpsc::Receiver<ChangeRelays>,
+    ) -> Finished {
         let mut feed = self.feed.status.state().clone();
         let mut hls = self.hls.clone();
         let mut segments = self.hls.clone();
@@ -166,6 +173,7 @@ impl Running {
                 () = until(away_since.map(|since| since + INTERRUPTION)),
                     if self.state == StreamState::Live => self.is_interrupted().await,
                 () = segments.fault_changed() => self.note_fault(),
+                Some(change) = relays.recv() => self.change_relays(change).await,
                 _ = look.tick() => {
                     self.count_viewers().await;
                     self.note_mode().await;
@@ -181,6 +189,10 @@ impl Running {
                 }
             }
         };
+        relays.close();
+        while let Ok(change) = relays.try_recv() {
+            let _ = change.answer.send(Err(LiveError::NotOnAir));
+        }
         // A restart of the daemon repairs a broken part, and resumes the stream.
         let reason = (!failed).then_some(reason);
         self.finish(reason).await
@@ -219,6 +231,22 @@ impl Running {
             }
         }
         tracing::warn!(stream = %self.stream, "the stream is interrupted");
+    }
+
+    /// A card that takes no writes must not keep a stream from being sent where it should go, or from being sent no more.
+    async fn change_relays(&mut self, ChangeRelays { relays, answer }: ChangeRelays) {
+        self.relays.change(&relays);
+        let handle = self.relays.handle();
+        self.shared.change(self.stream, |on_air| on_air.relays = handle);
+        if self.stored {
+            let stream = self.stream;
+            let written = self.shared.store(move |store| store.set_stream_relays(stream, &relays));
+            if let Err(error) = written.await {
+                tracing::error!("cannot write where a stream is sent on to: {error}");
+            }
+        }
+        // Whoever asked may be gone.
+        let _ = answer.send(Ok(()));
     }
 
     async fn count_viewers(&mut self) {

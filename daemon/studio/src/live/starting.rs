@@ -124,7 +124,7 @@ pub(super) async fn as_usual(shared: &Shared, camera: &LiveCamera) -> Result<Pro
             visibility: Visibility::Public,
             mode,
             is_recorded: false,
-            relays: camera.config.relays.clone(),
+            relays: shared.settings.relays.defaults_of(&camera.config),
             ends_in: None,
             state: StreamState::Starting,
             zero: shared.clock.monotonic(),
@@ -140,7 +140,7 @@ pub(super) async fn as_usual(shared: &Shared, camera: &LiveCamera) -> Result<Pro
         duration_seconds: None,
         record: false,
         visibility: Visibility::Public,
-        relays: camera.config.relays.clone(),
+        relays: shared.settings.relays.defaults_of(&camera.config),
     };
     Ok(claim(shared, new, share).await?.0)
 }

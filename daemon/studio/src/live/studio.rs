@@ -6,7 +6,7 @@
 use super::camera::{Hardware, LiveCamera};
 use super::ends::{self, End, Ends};
 use super::error::LiveError;
-use super::handle::{Gone, LiveHandle, Pressed, Request};
+use super::handle::{ChangeRelays, Gone, LiveHandle, Pressed, Request};
 use super::running::{Finished, Running};
 use super::shared::{LiveSettings, Shared};
 use super::starting::{self, Asker, Prepared, Programme, Source};
@@ -19,6 +19,7 @@ use perch_store::{EndReason, NewStream, Store, Stream, StreamId, StreamState, Ti
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -31,6 +32,8 @@ const LINGER: Duration = Duration::from_mins(1);
 const STARTS: usize = 32;
 /// Presses of the button that may wait for their turn.
 const PRESSES: usize = 4;
+/// Changes of a stream's relays that may wait for the card.
+const CHANGES: usize = 4;
 
 /// The studio's handle of a stream's task.
 struct Task {
@@ -38,6 +41,7 @@ struct Task {
     origin: Origin,
     /// Taken when it is asked to stop.
     stop: Option<oneshot::Sender<EndReason>>,
+    relays: mpsc::Sender<ChangeRelays>,
     /// Those who wait for its end.
     waiting: Vec<oneshot::Sender<Result<Stream, LiveError>>>,
     /// The stream that goes on the air once this one has ended: a person's stream that takes the camera from the
@@ -228,6 +232,17 @@ impl Studio {
                 let pinned = self.tasks.contains_key(&stream).then(|| self.shared.pin(stream, is_pinned));
                 let _ = answer.send(pinned.ok_or(LiveError::NotOnAir));
             }
+            Request::ChangeRelays { stream, change } => {
+                let (change, refused) = match self.tasks.get(&stream).map(|task| task.relays.clone()) {
+                    None => (change, LiveError::NotOnAir),
+                    Some(relays) => match relays.try_send(change) {
+                        Ok(()) => return,
+                        Err(TrySendError::Full(change)) => (change, LiveError::BeingChanged),
+                        Err(TrySendError::Closed(change)) => (change, LiveError::NotOnAir),
+                    },
+                };
+                let _ = change.answer.send(Err(refused));
+            }
         }
     }
 
@@ -360,15 +375,17 @@ impl Studio {
         };
         let running = Running::start(&self.shared, &programme, share, source)?;
         let (stop, stopped) = oneshot::channel();
+        let (relays, changed_relays) = mpsc::channel(CHANGES);
         let task = Task {
             user: programme.user,
             origin: programme.origin,
             stop: Some(stop),
+            relays,
             waiting: Vec::new(),
             next: None,
         };
         self.tasks.insert(programme.stream, task);
-        self.running.spawn(running.run(stopped));
+        self.running.spawn(running.run(stopped, changed_relays));
         Ok(())
     }
 

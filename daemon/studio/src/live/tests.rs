@@ -1,6 +1,7 @@
 //! Going live with publishers instead of cameras, and with a board that is slow to answer.
 
 mod beside;
+mod relays;
 
 use super::*;
 use crate::broadcast::{Broadcast, Publisher};
@@ -138,6 +139,7 @@ struct House {
     gate: Option<mpsc::Sender<()>>,
     users: Vec<UserId>,
     memory: MemoryBudget,
+    relays: Destinations,
     close: Option<oneshot::Sender<()>>,
     studio: tokio::task::JoinHandle<anyhow::Result<()>>,
 }
@@ -148,6 +150,7 @@ fn studio(
     data_dir: &Path,
     clock: Arc<dyn Clock>,
     memory: MemoryBudget,
+    relays: Destinations,
 ) -> (Studio, LiveHandle, mpsc::Sender<()>) {
     let second = Duration::from_secs(1);
     let recordings = Recordings::new(
@@ -164,7 +167,7 @@ fn studio(
         resume_within: second,
         memory,
         recordings,
-        relays: Destinations::new(Vec::new()),
+        relays,
     };
     let (gate, shut) = mpsc::channel();
     let board = BoardHardware { clock: clock.clone(), controls: KeptControls::default() };
@@ -214,13 +217,14 @@ impl House {
         let dir = tempfile::tempdir().unwrap();
         let store = Arc::new(Store::open(&dir.path().join("perch.redb")).unwrap());
         let memory = MemoryBudget::of(256 << 20);
-        let (studio, live, gate) = studio(&store, dir.path(), clock, memory.clone());
+        let relays = Destinations::new(Vec::new());
+        let (studio, live, gate) = studio(&store, dir.path(), clock, memory.clone(), relays.clone());
         let (close, closed) = oneshot::channel::<()>();
         let studio = tokio::spawn(studio.run(async {
             let _ = closed.await;
         }));
         let users = ["ann", "ben"].map(|name| user(&store, name)).into();
-        Self { dir, store, live, gate: Some(gate), users, memory, close: Some(close), studio }
+        Self { dir, store, live, gate: Some(gate), users, memory, relays, close: Some(close), studio }
     }
 
     async fn publish(&self, user: usize) -> (Replay, Result<Stream, LiveError>) {
@@ -349,8 +353,13 @@ async fn a_stream_that_is_not_resumed_in_time_ended_when_the_last_run_did() {
     let [began, stopped] = [7200, 3600].map(|ago| Timestamp::from_unix_millis(now - ago * 1000));
     let front = new_stream(user, &Origin::Camera("front".into()));
     let stream = store.start_stream(&front, began).unwrap().facts.id;
-    let (mut studio, _live, _gate) =
-        studio(&store, dir.path(), Arc::new(SystemClock), MemoryBudget::of(256 << 20));
+    let (mut studio, _live, _gate) = studio(
+        &store,
+        dir.path(),
+        Arc::new(SystemClock),
+        MemoryBudget::of(256 << 20),
+        Destinations::new(Vec::new()),
+    );
     studio.open(Some(stopped)).await.unwrap();
     let facts = store.stream(stream).unwrap().facts;
     assert_eq!((facts.end_reason, facts.ended_at), (Some(EndReason::Interruption), Some(stopped)));

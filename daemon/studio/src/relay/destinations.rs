@@ -1,6 +1,6 @@
 //! Where streams may be sent on to: what the configuration says, and what the owner has set up on the page, which may change while streams run.
 
-use crate::config::Relay;
+use crate::config::{Camera, Relay};
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -39,6 +39,13 @@ impl Destinations {
         self.configured.iter().chain(others.iter()).find(|relay| relay.name == name).cloned()
     }
 
+    /// Names of those that a camera's streams are sent to unless whoever goes live chooses others: those that its configuration names, and those of the page that name it.
+    pub fn defaults_of(&self, camera: &Camera) -> Vec<String> {
+        let others = self.others.borrow();
+        let takes_it = others.iter().filter(|relay| relay.cameras.contains(&camera.name));
+        camera.relays.iter().chain(takes_it.map(|relay| &relay.name)).cloned().collect()
+    }
+
     /// Tells of changes.
     pub(super) fn changes(&self) -> watch::Receiver<Arc<[Relay]>> {
         self.others.subscribe()
@@ -51,7 +58,20 @@ mod tests {
     use crate::config::RtmpUrl;
 
     fn relay(name: &str, url: &str) -> Relay {
-        Relay { name: name.to_owned(), url: RtmpUrl::parse(url).ok(), key: None, key_file: None }
+        Relay { name: name.to_owned(), url: RtmpUrl::parse(url).ok(), ..Relay::default() }
+    }
+
+    #[test]
+    fn a_camera_is_sent_to_those_it_names_and_those_that_name_it() {
+        let destinations = Destinations::new(vec![relay("a", "rtmp://a/x/y")]);
+        let camera = Camera { relays: vec!["a".to_owned()], ..crate::capture::testing::camera() };
+        assert_eq!(destinations.defaults_of(&camera), ["a"]);
+        let of = |name, cameras: &[&str]| Relay {
+            cameras: cameras.iter().map(|camera| (*camera).to_owned()).collect(),
+            ..relay(name, "rtmp://b/x/y")
+        };
+        destinations.set(vec![of("b", &["back", &camera.name]), of("c", &["back"]), of("d", &[])]);
+        assert_eq!(destinations.defaults_of(&camera), ["a", "b"]);
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod chunk_reader;
 mod destinations;
 mod health;
 mod log;
+mod relays;
 #[cfg(test)]
 mod server;
 mod session;
@@ -22,7 +23,7 @@ mod tests;
 mod uplink;
 
 pub use destinations::Destinations;
+pub(crate) use relays::Relays;
+pub use relays::RelaysHandle;
 pub use status::{RelayState, RelayStatus};
 pub(crate) use tagger::Asked;
-pub(crate) use task::Relays;
-pub use task::RelaysHandle;

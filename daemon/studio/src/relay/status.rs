@@ -32,7 +32,7 @@ pub enum RelayState {
         /// In words.
         why: String,
     },
-    /// The stream has ended.
+    /// The stream has ended, or is no longer sent there.
     Ended,
 }
 

@@ -19,7 +19,6 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::{oneshot, watch};
-use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 /// Ten times a second, or with a large picture at once, there is something to send.
@@ -37,64 +36,26 @@ const KEEP: usize = 256 << 10;
 /// To send what is left, and the end of the stream.
 const FAREWELL: Duration = Duration::from_millis(800);
 
-/// The relays of one stream, as its owner holds them.
-pub(crate) struct Relays {
-    tasks: JoinSet<()>,
-    stop: watch::Sender<bool>,
-    handle: RelaysHandle,
+/// What a relay's task is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// Send the stream on.
+    On,
+    /// Take leave of the server, and wait.
+    Off,
+    /// Take leave of the server, and end.
+    Over,
 }
 
-/// How the relays of a stream are doing; clones are the same.
-#[derive(Clone, Debug, Default)]
-pub struct RelaysHandle(Arc<[watch::Receiver<RelayStatus>]>);
-
-impl RelaysHandle {
-    /// One for each relay.
-    pub fn status(&self) -> Vec<RelayStatus> {
-        self.0.iter().map(|status| status.borrow().clone()).collect()
-    }
-}
-
-impl Relays {
-    /// Sends a stream on to the destinations of these names. One that there is no more is left out.
-    pub(crate) fn start(
-        names: &[String],
-        destinations: &Destinations,
-        broadcast: &Broadcast,
-        asked: Asked,
-        clock: &Arc<dyn Clock>,
-    ) -> Self {
-        let (mut tasks, stop) = (JoinSet::new(), watch::Sender::new(false));
-        let mut all = Vec::new();
-        for destination in names.iter().filter_map(|name| destinations.named(name)) {
-            let uplink = Uplink::new(destination.name.as_str().into(), asked, Box::new(random));
-            let status = watch::Sender::new(uplink.status().clone());
-            all.push(status.subscribe());
-            let relaying = Relaying {
-                uplink,
-                destination,
-                destinations: destinations.clone(),
-                broadcast: broadcast.clone(),
-                held: broadcast.share().hold(Part::Relays, 0),
-                clock: clock.clone(),
-                status,
-                lookup: None,
-            };
-            tasks.spawn(relaying.run(stop.subscribe(), destinations.changes()));
-        }
-        Self { tasks, stop, handle: RelaysHandle(all.into()) }
-    }
-
-    /// For everybody else.
-    pub(crate) fn handle(&self) -> RelaysHandle {
-        self.handle.clone()
-    }
-
-    /// The stream has ended: sends what is left and takes leave of the servers. A server that takes nothing is not waited for.
-    pub(crate) async fn finish(mut self) {
-        self.stop.send_replace(true);
-        while self.tasks.join_next().await.is_some() {}
-    }
+/// Why a connection is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Closed {
+    /// It has failed.
+    Failed,
+    /// It is wanted no more.
+    Unwanted,
+    /// The stream has ended, or the destination was deleted.
+    Ended,
 }
 
 /// A relay waits a little longer or shorter where the kernel gives no random numbers.
@@ -105,7 +66,7 @@ fn random() -> u32 {
 type Changes = watch::Receiver<Arc<[Relay]>>;
 
 /// One relay's task.
-struct Relaying {
+pub(super) struct Relaying {
     uplink: Uplink,
     /// As it was when the connection was opened.
     destination: Relay,
@@ -119,15 +80,53 @@ struct Relaying {
 }
 
 impl Relaying {
-    async fn run(mut self, mut stop: watch::Receiver<bool>, mut changes: Changes) {
+    /// A relay that is to be run, and how it is doing.
+    pub(super) fn new(
+        destination: Relay,
+        destinations: &Destinations,
+        broadcast: &Broadcast,
+        asked: Asked,
+        clock: &Arc<dyn Clock>,
+    ) -> (Self, watch::Receiver<RelayStatus>) {
+        let uplink = Uplink::new(destination.name.as_str().into(), asked, Box::new(random));
+        let (status, seen) = watch::channel(uplink.status().clone());
+        let relaying = Self {
+            uplink,
+            destination,
+            destinations: destinations.clone(),
+            broadcast: broadcast.clone(),
+            held: broadcast.share().hold(Part::Relays, 0),
+            clock: clock.clone(),
+            status,
+            lookup: None,
+        };
+        (relaying, seen)
+    }
+
+    /// Runs until it is over, or its destination is deleted.
+    pub(super) async fn run(mut self, mut wanted: watch::Receiver<Wanted>, mut changes: Changes) {
         loop {
+            let now_wanted = *wanted.borrow_and_update();
+            match now_wanted {
+                Wanted::On => {}
+                Wanted::Over => break,
+                Wanted::Off => {
+                    self.uplink.finish();
+                    self.tell();
+                    // Without its owner there is no stream.
+                    if wanted.changed().await.is_err() {
+                        break;
+                    }
+                    continue;
+                }
+            }
             let now = self.clock.monotonic();
             let pause = self.uplink.connects_at().map_or(Duration::ZERO, |at| at.saturating_sub(now));
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 // A wrong key that was put right is tried at once.
                 () = is_changed(&self.destinations, &self.destination, &mut changes) => {}
-                _ = stop.wait_for(|stop| *stop) => break,
+                _ = wanted.wait_for(|wanted| *wanted != Wanted::On) => continue,
             }
             let Some(destination) = self.destinations.named(&self.destination.name) else { break };
             if destination != self.destination {
@@ -138,15 +137,14 @@ impl Relaying {
             self.tell();
             let opened = tokio::select! {
                 opened = timeout(CONNECT, self.open()) => opened,
-                _ = stop.wait_for(|stop| *stop) => break,
+                _ = wanted.wait_for(|wanted| *wanted != Wanted::On) => continue,
             };
             let now = self.clock.monotonic();
+            let mut closed = Closed::Failed;
             match opened {
                 Ok(Ok((stream, target))) => {
                     self.uplink.opened(target, now);
-                    if self.carry(stream, &mut stop, &mut changes).await {
-                        break;
-                    }
+                    closed = self.carry(stream, &mut wanted, &mut changes).await;
                 }
                 Ok(Err(why)) => self.uplink.failed(&why, now),
                 Err(_) => {
@@ -155,7 +153,11 @@ impl Relaying {
                 }
             }
             self.held.set(0);
-            self.tell();
+            match closed {
+                Closed::Failed => self.tell(),
+                Closed::Unwanted => {}
+                Closed::Ended => break,
+            }
         }
         self.uplink.finish();
         self.tell();
@@ -209,24 +211,24 @@ impl Relaying {
         found.unwrap_or_else(|_| Err(io::Error::other("the search broke off")))
     }
 
-    /// Sends the stream over an open connection until it fails. True where the stream has ended.
+    /// Sends the stream over an open connection until that fails or is wanted no more.
     async fn carry(
         &mut self,
         mut stream: TcpStream,
-        stop: &mut watch::Receiver<bool>,
+        wanted: &mut watch::Receiver<Wanted>,
         changes: &mut Changes,
-    ) -> bool {
+    ) -> Closed {
         let mut reader: Option<Reader> = None;
         let mut look = tokio::time::interval(LOOK);
         let mut input = vec![0; READ];
         // What is being written, and how far it is.
         let (mut output, mut at) = (Vec::new(), 0);
         let mut written = 0;
-        let has_ended = loop {
+        let closed = loop {
             if self.uplink.connects_at().is_some() {
                 // Whatever is left: a server that takes nothing would keep the kernel busy for minutes.
                 let _ = stream.set_zero_linger();
-                break false;
+                break Closed::Failed;
             }
             if self.uplink.sends() && reader.is_none() {
                 reader = Some(self.broadcast.subscribe(WANT));
@@ -265,7 +267,7 @@ impl Relaying {
                 },
                 item = next(&mut reader), if wants_sample => match item {
                     Some(item) => self.uplink.push(&item, self.clock.monotonic()),
-                    None => break true,
+                    None => break Closed::Ended,
                 },
                 _ = look.tick() => {
                     let untaken = untaken_bytes(&stream).unwrap_or(0);
@@ -277,18 +279,18 @@ impl Relaying {
                 }
                 () = is_changed(&self.destinations, &self.destination, changes) => {
                     if self.destinations.named(&self.destination.name).is_none() {
-                        break true;
+                        break Closed::Ended;
                     }
                     self.uplink.failed("its settings were changed", self.clock.monotonic());
                 }
-                _ = stop.wait_for(|stop| *stop) => {
+                _ = wanted.wait_for(|wanted| *wanted != Wanted::On) => {
                     self.take_samples(&mut reader);
-                    break true;
+                    break Closed::Unwanted;
                 }
             }
         };
-        if has_ended {
-            self.uplink.finish();
+        if closed != Closed::Failed {
+            self.uplink.unpublish();
             output.drain(..at);
             if let Some(out) = self.uplink.out() {
                 output.append(out);
@@ -301,7 +303,7 @@ impl Relaying {
                 let _ = stream.set_zero_linger();
             }
         }
-        has_ended
+        closed
     }
 
     /// Takes what the ring has, as long as it can be sent.

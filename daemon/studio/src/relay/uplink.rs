@@ -233,12 +233,17 @@ impl Uplink {
         }
     }
 
-    /// The stream has ended: says so to the server. What is in [`Self::out`] is still to be written.
-    pub(super) fn finish(&mut self) {
+    /// Takes leave of the server. What is in [`Self::out`] is still to be written.
+    pub(super) fn unpublish(&mut self) {
         if let Phase::Sending { session, .. } = &mut self.phase {
             // A command that cannot be written is not missed: the connection is closed.
             let _ = session.unpublish();
         }
-        self.status.state = RelayState::Ended;
+    }
+
+    /// Nothing is sent any more. It may be switched on again: it then connects at once, and its times go on.
+    pub(super) fn finish(&mut self) {
+        self.backoff = Backoff::default();
+        self.pause(Duration::ZERO, RelayState::Ended);
     }
 }
