@@ -15,6 +15,7 @@ pub mod config;
 pub mod faults;
 pub mod feed;
 pub mod hls;
+pub mod ingest;
 pub mod live;
 pub mod memory_budget;
 pub mod playback;
