@@ -5,8 +5,10 @@
 pub mod amf0;
 mod body;
 mod line;
+mod tag_reader;
 #[cfg(test)]
 mod tests;
 
 pub use body::{Metadata, aac_sequence_header, avc_picture, avc_sequence_header, raw_aac_frame};
 pub use line::{Line, Stamp};
+pub use tag_reader::{Sound, TagError, TagReader, Video};
