@@ -13,6 +13,7 @@ mod text;
 use download::LONGEST_HEADER;
 pub use download::{Download, DownloadError, DownloadHead};
 pub use fragments::ListedFragment;
+use fragments::Pages;
 pub use perch_media::recording::Break;
 use plans::Plans;
 pub use storyboard::{Sheet, sheet};
@@ -39,6 +40,7 @@ pub struct Playback {
     /// The one that was asked for last is the last.
     opened: Mutex<Vec<(StreamId, Arc<Mutex<Opened>>)>>,
     plans: Plans,
+    pages: Pages,
 }
 
 /// What there is of a recording now.
@@ -155,8 +157,14 @@ impl Playback {
     }
 
     /// At most `limit` fragments after the one with the number `after`, 0: from the first.
-    pub fn fragments(files: &RecordingFiles, after: u64, limit: usize) -> io::Result<Vec<ListedFragment>> {
-        fragments::listed(files, after, limit)
+    pub fn fragments(
+        &self,
+        stream: StreamId,
+        files: &RecordingFiles,
+        after: u64,
+        limit: usize,
+    ) -> io::Result<Vec<ListedFragment>> {
+        self.pages.listed(stream, files, after, limit)
     }
 
     /// Opens a part by its number, from 1. `None`: there is none of this number.

@@ -10,7 +10,7 @@ use super::storyboard;
 use axum::response::Response;
 use perch_site::recordings;
 use perch_store::StreamId;
-use perch_studio::playback::{Break, ListedFragment, Playback};
+use perch_studio::playback::{Break, ListedFragment};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
@@ -114,7 +114,7 @@ async fn index(
     let (after, wanted) = (before.unwrap_or(0), asked.and_one());
     let found = recordings::read(&state.site, &playable, move |playback, files| {
         let has_pictures = playback.outline(stream, files)?.has_storyboard;
-        Ok((Playback::fragments(files, after, wanted)?, has_pictures))
+        Ok((playback.fragments(stream, files, after, wanted)?, has_pictures))
     });
     let (found, has_pictures) = found.await?;
     let page = List::of(found, &asked, |one| one.number, |one| Fragment::new(stream, &one));

@@ -133,7 +133,7 @@ fn put_run(run: &Run, duration: &mut u32, record: &mut Vec<u8>) {
 }
 
 /// Reads an index's fragments, one after the other. After an error it gives no more.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Reader<R> {
     from: R,
     header: Header,
@@ -217,6 +217,12 @@ impl<R: Read> Reader<R> {
 }
 
 impl<R> Reader<R> {
+    /// The same place without the file: [`Self::go_on_in`] goes on there.
+    pub const fn place(&self) -> Reader<io::Empty> {
+        let Self { header, order, at, .. } = *self;
+        Reader { from: io::empty(), header, order, at, record: Vec::new(), has_ended: false }
+    }
+
     /// Reads on after an end: what was torn before may be whole now, because its part is still being written. `from` is the same index, opened
     /// anew; with [`io::empty`] in its place a reader keeps no file open while nobody reads.
     pub fn go_on_in<S: Seek>(self, mut from: S) -> io::Result<Reader<S>> {

@@ -2,9 +2,12 @@
 
 use crate::recorder::RecordingFiles;
 use perch_media::recording::index::{IndexError, Reader};
-use perch_media::recording::{Break, VIDEO_TIMESCALE};
+use perch_media::recording::{Break, Fragment, VIDEO_TIMESCALE};
+use perch_store::StreamId;
 use std::fs::File;
 use std::io::{self, BufReader};
+use std::os::unix::fs::MetadataExt as _;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A fragment, and where it lies.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,50 +34,142 @@ pub struct ListedFragment {
     pub before: Break,
 }
 
-/// At most so many fragments after the one with the number `after`; 0: from the first. Reads the indexes from their beginning: 3 MB for ten hours.
-pub(super) fn listed(files: &RecordingFiles, after: u64, limit: usize) -> io::Result<Vec<ListedFragment>> {
-    let mut found = Vec::new();
-    let (mut number, mut begins) = (0, 0);
-    for (part, files) in (1..).zip(&files.parts) {
-        let reader = match Reader::new(BufReader::new(File::open(&files.index)?)) {
-            Ok(reader) => reader,
-            Err(IndexError::Io(error)) => return Err(error),
-            // It has no header yet.
-            Err(_) => continue,
-        };
-        for fragment in reader {
-            let fragment = match fragment {
-                Ok(fragment) => fragment,
-                Err(IndexError::Io(error)) => return Err(error),
-                // It is being written, or was torn by a power cut: what comes before is good.
-                Err(_) => break,
+/// Places in indexes at which pages ended that were asked for last: the next page is read from there. They hold no file open.
+#[derive(Debug, Default)]
+pub(super) struct Pages(Mutex<Vec<Place>>);
+
+/// Places that are kept: each takes 100 bytes of memory.
+const KEPT: usize = 16;
+
+/// Where a page ended.
+#[derive(Clone, Debug)]
+struct Place {
+    stream: StreamId,
+    /// As in [`RecordingFiles`].
+    recovered: u32,
+    /// Index of the part.
+    part: usize,
+    /// Device and inode of the part's index.
+    index: (u64, u64),
+    /// Fragments before it in the recording.
+    number: u64,
+    /// Their duration in ticks of 1/90000 s.
+    begins: u64,
+    reader: Reader<io::Empty>,
+}
+
+impl Pages {
+    /// At most `limit` fragments after the one with the number `after`; 0: from the first. Reads the indexes on from the end of an earlier page, or
+    /// from their beginning: 3 MB for ten hours.
+    pub(super) fn listed(
+        &self,
+        stream: StreamId,
+        files: &RecordingFiles,
+        after: u64,
+        limit: usize,
+    ) -> io::Result<Vec<ListedFragment>> {
+        let mut place = self.nearest(stream, files.recovered, after);
+        let mut found = Vec::new();
+        let first = place.as_ref().map_or(0, |place| place.part);
+        let (mut number, mut begins) = place.as_ref().map_or((0, 0), |place| (place.number, place.begins));
+        for (part, of_part) in files.parts.iter().enumerate().skip(first) {
+            let file = File::open(&of_part.index)?;
+            let index = identity(&file)?;
+            let from = BufReader::new(file);
+            let mut reader = match place.take() {
+                Some(place) if place.index == index => place.reader.go_on_in(from)?,
+                // Another file has taken its name.
+                Some(_) => {
+                    self.places().retain(|place| place.stream != stream);
+                    return self.listed(stream, files, after, limit);
+                }
+                None => match Reader::new(from) {
+                    Ok(reader) => reader,
+                    Err(IndexError::Io(error)) => return Err(error),
+                    // It has no header yet.
+                    Err(_) => continue,
+                },
             };
-            let lasts = fragment.video.samples.iter().map(|sample| u64::from(sample.duration)).sum();
-            number += 1;
-            if number > after {
-                found.push(ListedFragment {
-                    number,
-                    part,
-                    at: fragment.at,
-                    bytes: fragment.bytes,
-                    begins,
-                    lasts,
-                    stream_offset_ms: fragment.mark.stream_offset_ms,
-                    is_key: fragment.mark.is_independent,
-                    begins_segment: fragment.mark.begins_segment,
-                    before: fragment.mark.before,
-                });
+            while let Some(fragment) = reader.next() {
+                let fragment = match fragment {
+                    Ok(fragment) => fragment,
+                    Err(IndexError::Io(error)) => return Err(error),
+                    // It is being written, or was torn by a power cut: what comes before is good.
+                    Err(_) => break,
+                };
+                let lasts = fragment.video.samples.iter().map(|sample| u64::from(sample.duration)).sum();
+                number += 1;
+                if number > after {
+                    let part = part as u32 + 1;
+                    found.push(ListedFragment::new(&fragment, number, part, begins, lasts));
+                }
+                if found.len() >= limit {
+                    return Ok(found);
+                }
+                begins += lasts;
+                // Whoever asks for a page asks for one fragment more, to see whether there is another page.
+                if found.len() + 1 == limit {
+                    let (recovered, reader) = (files.recovered, reader.place());
+                    self.keep(Place { stream, recovered, part, index, number, begins, reader });
+                }
             }
-            if found.len() >= limit {
-                return Ok(found);
-            }
-            begins += lasts;
         }
+        Ok(found)
     }
-    Ok(found)
+
+    /// The last place that is not behind the fragment with this number.
+    fn nearest(&self, stream: StreamId, recovered: u32, after: u64) -> Option<Place> {
+        let places = self.places();
+        let usable = places
+            .iter()
+            .filter(|place| place.stream == stream && place.recovered == recovered && place.number <= after);
+        usable.max_by_key(|place| place.number).cloned()
+    }
+
+    fn keep(&self, place: Place) {
+        let mut places = self.places();
+        places.retain(|known| (known.stream, known.number) != (place.stream, place.number));
+        if places.len() >= KEPT {
+            places.remove(0);
+        }
+        places.push(place);
+    }
+
+    /// Each change under the lock is one step: a panic leaves nothing half done.
+    fn places(&self) -> MutexGuard<'_, Vec<Place>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn identity(file: &File) -> io::Result<(u64, u64)> {
+    let found = file.metadata()?;
+    Ok((found.dev(), found.ino()))
+}
+
+#[cfg(test)]
+impl Pages {
+    pub(super) fn kept(&self) -> usize {
+        self.places().len()
+    }
 }
 
 impl ListedFragment {
+    fn new(fragment: &Fragment, number: u64, part: u32, begins: u64, lasts: u64) -> Self {
+        let Fragment { at, bytes, mark, .. } = fragment;
+        Self {
+            number,
+            part,
+            at: *at,
+            bytes: *bytes,
+            begins,
+            lasts,
+            stream_offset_ms: mark.stream_offset_ms,
+            is_key: mark.is_independent,
+            begins_segment: mark.begins_segment,
+            before: mark.before,
+        }
+    }
+
     /// Where it begins in the recording.
     pub fn begins_seconds(&self) -> f64 {
         self.begins as f64 / f64::from(VIDEO_TIMESCALE)

@@ -216,3 +216,52 @@ fn small_pictures_are_served_from_the_storyboard_and_none_where_there_is_none() 
     assert_eq!(sheet(stream(1), &files, 1).unwrap(), None);
     assert!(sheet(stream(1), &files, 2).unwrap().is_some());
 }
+
+#[test]
+fn pages_of_fragments_follow_each_other_and_none_reads_the_index_from_its_beginning() {
+    let dir = tempfile::tempdir().unwrap();
+    let playback = Playback::default();
+    let [mut one, mut two] = [1, 2].map(|number| Part::new(dir.path(), number));
+    one.write(50);
+    two.write(25);
+    let files = files(&[&one, &two], false);
+    let whole = playback.fragments(stream(1), &files, 0, 1000).unwrap();
+    assert_eq!(whole.len(), 75);
+    for size in [1, 2, 7, 50, 100] {
+        let (playback, mut paged) = (Playback::default(), Vec::new());
+        loop {
+            // As the API asks: one more than it shows.
+            let mut page = playback.fragments(stream(1), &files, paged.len() as u64, size + 1).unwrap();
+            let is_last = page.len() <= size;
+            page.truncate(size);
+            paged.extend(page);
+            if is_last {
+                break;
+            }
+        }
+        assert_eq!(paged, whole, "pages of {size}");
+    }
+
+    let playback = Playback::default();
+    assert_eq!(playback.fragments(stream(1), &files, 0, 21).unwrap().len(), 21);
+    let mut index = std::fs::read(&one.files.index).unwrap();
+    index[60] ^= 1;
+    File::options().write(true).open(&one.files.index).unwrap().write_all(&index).unwrap();
+    assert_eq!(
+        playback.fragments(stream(1), &files, 20, 21).unwrap(),
+        whole[20..41],
+        "the damage is not read"
+    );
+    assert!(playback.fragments(stream(1), &files, 10, 21).unwrap().len() < 21, "no page ended there");
+    // Neither what was recovered nor another file is what was read.
+    let again = RecordingFiles { recovered: 1, ..files.clone() };
+    assert_ne!(playback.fragments(stream(1), &again, 20, 21).unwrap(), whole[20..41]);
+    index[60] ^= 1;
+    std::fs::remove_file(&one.files.index).unwrap();
+    std::fs::write(&one.files.index, &index).unwrap();
+    assert_eq!(playback.fragments(stream(1), &files, 20, 21).unwrap(), whole[20..41]);
+    for number in 0..100 {
+        playback.fragments(stream(number), &files, 0, 5).unwrap();
+    }
+    assert!(playback.pages.kept() <= 16);
+}
