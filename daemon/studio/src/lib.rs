@@ -17,6 +17,8 @@ pub mod feed;
 pub mod hls;
 pub mod ingest;
 pub mod live;
+#[cfg(test)]
+mod log_lines;
 pub mod memory_budget;
 pub mod playback;
 pub mod recorder;

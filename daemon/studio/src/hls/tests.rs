@@ -4,6 +4,7 @@ use super::*;
 use crate::broadcast::{self, Publisher};
 use crate::capture::testing::access_unit;
 use crate::clock::HandClock;
+use crate::log_lines::LogLines;
 use crate::memory_budget::{MemoryBudget, Part};
 use perch_media::hls::SegmentWriter;
 use tokio::task::JoinHandle;
@@ -293,4 +294,31 @@ async fn a_writer_that_fails_for_long_is_tried_again_with_each_segment() {
     assert!(live.handle.fault().is_none() && live.handle.is_ready(), "the next segment is listed");
     let listed = text(&live.handle).matches("#EXTINF").count();
     assert!(listed >= 2, "{listed}");
+}
+
+/// "The hls reader was overtaken" told an owner nothing.
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_fell_behind_says_how_much_is_missing_and_why() {
+    let log = LogLines::keep();
+    let (publisher, broadcast) = broadcast::channel();
+    let (clock, metrics) = (Arc::new(HandClock::at_wall(WALL)), Arc::<HlsMetrics>::default());
+    let (handle, reading) =
+        read(&broadcast, settings(), clock.clone(), metrics.clone(), InKernel::default()).unwrap();
+    let mut live = Live { publisher, handle, task: tokio::spawn(reading), clock };
+    live.seconds(0..4).await;
+    assert_eq!(log.with("missing"), [""; 0]);
+    // 20 MB come while the thread of the reader does not get to run: more than the ring keeps.
+    for second in 4..24 {
+        live.clock.turn(Duration::from_secs(1));
+        live.publisher.publish([access_unit(second * 90_000, true, 1 << 20)], live.clock.monotonic());
+    }
+    live.seconds(24..28).await;
+    let lines = log.with("missing");
+    let lost = metrics.lagged.load(Ordering::Relaxed);
+    assert!(lost >= 12, "{lost}");
+    let words = format!(
+        "WARN perch_studio::hls: {lost} pictures and frames of sound are missing from the stream: making segments fell too far behind the camera, \
+         and went on at the next key frame"
+    );
+    assert!(lines.len() == 1 && lines[0].ends_with(&words), "{lines:?}");
 }
