@@ -8,6 +8,7 @@ import shutil
 import subprocess
 
 from . import devices, picture
+from .chat import Chat
 from .daemon import PORT, Perchd
 from .failure import require, wait_for
 
@@ -110,16 +111,22 @@ class Recorded:
         return took + self.grows()
 
     def live_goes_on(self, segments=3):
-        """Fails unless the live playlist goes on without a seam, and the store still takes what people write."""
+        """Fails unless the live playlist goes on without a seam, and people can write in the chat."""
         before = self.perchd.segments()
         self.perchd.wait_segments(segments, 5 + 2 * segments)
         after = dict(self.perchd.segments())
         number = before[-1][0]
         require(number in after and after[number] == before[-1][1], f"segment {number} is no longer the one it was")
         require(self.perchd.metric("seams") == self.seams, f"the live stream has a seam: {self.say()}")
-        title = f"{self.title} {number}"
-        self.ask("PATCH", f"/api/v1/streams/{self.stream}", {"title": title})
-        require(self.ask("GET", f"/api/v1/streams/{self.stream}")["title"] == title, "the store did not take a title")
+        text = f"Seen after segment {number}"
+        chat = Chat(PORT, self.stream, self.token)
+        try:
+            said = chat.say(text)
+        finally:
+            chat.close()
+        messages = self.ask("GET", f"/api/v1/streams/{self.stream}/messages")["items"]
+        kept = [message["text"] for message in messages if message["id"] == said]
+        require(kept == [text], f"the store does not have the message {said}: {messages}")
 
     def console(self, *arguments):
         """What a command of the program says."""

@@ -34,6 +34,8 @@ def guest(lab):
             card.work()
             recorded.grows(by=10_000)
             require(recorded.jumps() == jumps, f"pictures are missing after a stall of 10 s: {recorded.state()}")
+            warnings = recorded.ask("GET", "/api/v1/system")["warnings"]
+            require(any("took no writes for" in words for words in warnings), f"the page does not say that the disk is slow: {warnings}")
             require("took no writes for" in recorded.log(), "the log does not say that the disk is slow")
             words.append("10 s without writes: nothing is missing")
 

@@ -8,6 +8,8 @@ use tokio::sync::watch;
 pub const CARD: &str = "card";
 /// The part named when a stream that should be recorded is not.
 pub const RECORDING: &str = "recording";
+/// The part named when the disk of the recordings is slow.
+pub const SLOW_DISK: &str = "disk of the recordings";
 
 /// The faults of all parts; clones share them.
 #[derive(Clone, Debug, Default)]

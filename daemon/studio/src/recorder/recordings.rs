@@ -342,6 +342,7 @@ impl Recordings {
     /// Looks after everything: at the start, and every minute.
     pub fn tend(&self) -> Result<(), StoreError> {
         self.0.troubles.tell_what_is_due();
+        self.0.troubles.forget_slow_disk();
         self.close_what_was_left()?;
         self.correct_names()?;
         self.remove_what_is_deleted()?;

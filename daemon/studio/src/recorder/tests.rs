@@ -9,6 +9,7 @@ use crate::clock::{Clock, HandClock};
 use crate::config;
 use crate::faults::Faults;
 use crate::hls::HlsSettings;
+use crate::log_lines::LogLines;
 use crate::memory_budget::{MemoryBudget, Part as MemoryPart, StreamShare};
 use perch_media::recording::index::Reader;
 use perch_media::recording::{Break, Fragment};
@@ -86,10 +87,14 @@ impl House {
     }
 
     fn writing(&self, stream: StreamId, share: StreamShare) -> writing::Writing {
+        self.writing_by(stream, share, self.clock.clone())
+    }
+
+    fn writing_by(&self, stream: StreamId, share: StreamShare, clock: Arc<dyn Clock>) -> writing::Writing {
         let second = Duration::from_secs(1);
         let cuts = HlsSettings { segment: second * 2, window: second * 60, keyframe_interval: second * 2 };
         let about = About { stream, cuts, offset_ms: Arc::new(|at| at.as_millis() as u64), share };
-        writing::Writing::new(self.recordings.clone(), about, self.clock.clone())
+        writing::Writing::new(self.recordings.clone(), about, clock)
     }
 
     fn record_within(&self, stream: StreamId, share: StreamShare) -> Live<'_> {
@@ -228,6 +233,27 @@ fn a_sync_covers_the_fragment_that_has_just_ended_and_what_was_written_waits_no_
     assert_eq!(waits_after(31..41), nothing_waits, "synced after the fragment that ended at 4.0 s");
 }
 
+/// What was held back by a stall comes at once: a power cut while it is written takes an interval and a fragment at most.
+#[test]
+fn after_a_stall_no_more_than_an_interval_and_a_fragment_is_written_between_two_syncs() {
+    let house = house();
+    let (publisher, broadcast) = broadcast::channel();
+    let mut writing = house.writing(house.stream("front"), StreamShare::usual());
+    let mut reader = broadcast.subscribe(writing::WANT);
+    // The card takes nothing for 20 s.
+    for tenth in 0..=200 {
+        house.clock.turn(Duration::from_millis(100));
+        let unit = access_unit(tenth * 9000, tenth % 10 == 0, 1000);
+        publisher.publish([unit], house.clock.monotonic());
+    }
+    let (mut most, mut taken) = (Duration::ZERO, 0);
+    while writing.take_next(&mut reader) {
+        taken += 1;
+        most = most.max(writing.unsynced());
+    }
+    assert_eq!((taken, most), (201, Duration::from_secs(3)), "the interval is 2 s, a fragment 1 s");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_stream_that_never_showed_a_picture_has_no_recording() {
     let house = house();
@@ -274,6 +300,7 @@ async fn a_folder_that_vanishes_is_told_and_recording_goes_on_when_it_is_back() 
 #[tokio::test(start_paused = true)]
 async fn a_stall_that_the_ring_bridges_loses_nothing_and_a_longer_one_is_a_gap() {
     for (stalled, lost) in [(10, false), (40, true)] {
+        let log = LogLines::keep();
         let house = house();
         let stream = house.stream("front");
         let mut live = house.record(stream);
@@ -292,6 +319,8 @@ async fn a_stall_that_the_ring_bridges_loses_nothing_and_a_longer_one_is_a_gap()
         let gap = fragments.iter().find(|fragment| fragment.mark.before == Break::Gap);
         assert!(gap.is_none_or(|gap| gap.mark.is_independent && gap.mark.begins_segment));
         assert!(!house.faults.any());
+        let words = "pictures are missing from the recording: the card did not take them in time";
+        assert_eq!(log.with(words).len(), usize::from(lost));
     }
 }
 

@@ -4,12 +4,16 @@
 use super::telling::{News, Telling};
 use super::trouble::Trouble;
 use crate::clock::{Clock, wall};
-use crate::faults::{Faults, RECORDING};
+use crate::faults::{Faults, RECORDING, SLOW_DISK};
 use crate::tell::Tell;
 use perch_store::{RecordingTrouble, Store, StreamId};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+/// A disk that was slow is told of for this long after the last time.
+const SLOW_FOR: Duration = Duration::from_mins(10);
 
 /// What does not work, by stream.
 pub(super) struct Troubles {
@@ -19,13 +23,23 @@ pub(super) struct Troubles {
     /// In words.
     now: Mutex<BTreeMap<StreamId, String>>,
     telling: Mutex<Telling>,
+    /// When the disk was slow last, on the monotonic clock, as long as that is told.
+    slow_at: Mutex<Option<Duration>>,
     /// Brings notifications to open pages. Unset where there are no pages.
     tell: OnceLock<Tell>,
 }
 
 impl Troubles {
     pub(super) fn new(store: Arc<Store>, clock: Arc<dyn Clock>, faults: Faults) -> Self {
-        Self { store, clock, faults, now: Mutex::default(), telling: Mutex::default(), tell: OnceLock::new() }
+        Self {
+            store,
+            clock,
+            faults,
+            now: Mutex::default(),
+            telling: Mutex::default(),
+            slow_at: Mutex::default(),
+            tell: OnceLock::new(),
+        }
     }
 
     /// Notifications go through this to open pages. Only the first call counts.
@@ -81,6 +95,25 @@ impl Troubles {
         }
     }
 
+    /// The disk took no writes for this long.
+    pub(super) fn disk_was_slow(&self, took: Duration) {
+        *self.slow_at() = Some(self.clock.monotonic());
+        let seconds = took.as_secs();
+        let words = format!(
+            "The disk of the recordings took no writes for {seconds} s: it is slow, or failing. If it stops for longer, pictures will be missing from \
+             the recording. The live stream is not affected."
+        );
+        self.faults.tell(SLOW_DISK, &words);
+    }
+
+    /// Says no more that the disk is slow once it has been quick for a while.
+    pub(super) fn forget_slow_disk(&self) {
+        let mut slow_at = self.slow_at();
+        if slow_at.take_if(|at| self.clock.monotonic().saturating_sub(*at) >= SLOW_FOR).is_some() {
+            self.faults.clear(SLOW_DISK);
+        }
+    }
+
     /// Notifies streams' users and owners of recordings that stopped growing, or grow again. What the store does not take is told later.
     pub(super) fn tell_what_is_due(&self) {
         let due = self.telling().take_due(self.clock.monotonic());
@@ -104,6 +137,10 @@ impl Troubles {
     /// Each change under the lock is one step: a panic leaves nothing half done.
     fn now(&self) -> MutexGuard<'_, BTreeMap<StreamId, String>> {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn slow_at(&self) -> MutexGuard<'_, Option<Duration>> {
+        self.slow_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn telling(&self) -> MutexGuard<'_, Telling> {

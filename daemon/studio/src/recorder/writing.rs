@@ -30,7 +30,7 @@ pub(super) const WANT: Want =
 const PAUSE: Duration = Duration::from_millis(1750);
 /// How often a card that took nothing is tried again.
 const RETRY: Duration = Duration::from_secs(5);
-/// A sync that takes longer is told in the log. Cards stall for a second or two now and then.
+/// A sync that takes longer is told. Cards stall for a second or two now and then.
 const SLOW: Duration = Duration::from_secs(5);
 /// Room that is made at a time: some seconds of any stream.
 const ROOM: u64 = 16 << 20;
@@ -85,6 +85,15 @@ struct Growing {
     number: u32,
     part: Part,
     builder: FragmentBuilder,
+    /// Of its pictures' time, in ticks: what a power cut cannot take any more.
+    synced_ticks: u64,
+}
+
+impl Growing {
+    fn new(number: u32, part: Part, builder: FragmentBuilder) -> Self {
+        let synced_ticks = builder.video_end();
+        Self { number, part, builder, synced_ticks }
+    }
 }
 
 impl Writing {
@@ -153,12 +162,26 @@ impl Writing {
     /// was there.
     pub(super) fn catch_up(&mut self, reader: &mut Reader) -> bool {
         let mut was_anything = false;
-        while let Some(item) = reader.next_of_those_there() {
-            self.take(&item);
+        while self.take_next(reader) {
             was_anything = true;
         }
         self.sync_when_due();
         was_anything
+    }
+
+    /// Takes the next item, if there is one.
+    pub(super) fn take_next(&mut self, reader: &mut Reader) -> bool {
+        let Some(item) = reader.next_of_those_there() else { return false };
+        self.take(&item);
+        true
+    }
+
+    /// What was written since the last sync, in time of the recording.
+    pub(super) fn unsynced(&self) -> Duration {
+        self.part.as_ref().map_or(Duration::ZERO, |growing| {
+            let ticks = growing.builder.video_end().saturating_sub(growing.synced_ticks);
+            Duration::from_millis(milliseconds(ticks))
+        })
     }
 
     fn take(&mut self, item: &Item) {
@@ -222,6 +245,10 @@ impl Writing {
         }
         if self.part.is_none() {
             self.open_part(piece.format(), longest)?;
+        }
+        // After a stall many pieces are written at once.
+        if self.unsynced() > self.recordings.sync_interval() {
+            self.sync()?;
         }
         let mark = self.mark(&piece);
         let Some(growing) = &mut self.part else { return Ok(()) };
@@ -306,7 +333,7 @@ impl Writing {
             Some(found) if goes_on(&found) => {
                 self.recordings.grows(recording)?;
                 let part = Part::reopen(&files(recording.parts), found.ends)?;
-                Growing { number: recording.parts, part, builder: builder(found.so_far) }
+                Growing::new(recording.parts, part, builder(found.so_far))
             }
             found => {
                 if let Some(found) = found {
@@ -324,7 +351,7 @@ impl Writing {
                 let files = self.recordings.part(&recording.name, part);
                 let begun = Part::create(&files, &header, &init)?;
                 self.recordings.sync_folder()?;
-                Growing { number: part, part: begun, builder: builder(SoFar::default()) }
+                Growing::new(part, begun, builder(SoFar::default()))
             }
         };
         self.part = Some(growing);
@@ -364,23 +391,29 @@ impl Writing {
         (self.synced_at + self.recordings.sync_interval()).saturating_sub(self.clock.monotonic())
     }
 
-    /// The interval of syncs is that of their beginnings: a card that takes long is not asked more often.
+    /// The interval of syncs is that of their beginnings: a card that takes long is not asked more often. While a recorder catches up, an
+    /// interval's fragments are synced each time.
     fn sync_when_due(&mut self) {
-        let now = self.clock.monotonic();
-        if now.saturating_sub(self.synced_at) < self.recordings.sync_interval() {
+        if self.clock.monotonic().saturating_sub(self.synced_at) < self.recordings.sync_interval() {
             return;
         }
+        if let Err(trouble) = self.sync() {
+            self.fail(&trouble);
+        }
+    }
+
+    fn sync(&mut self) -> Result<(), Trouble> {
+        let now = self.clock.monotonic();
         self.synced_at = now;
-        let Some(growing) = &mut self.part else { return };
+        let Some(growing) = &mut self.part else { return Ok(()) };
         let synced = growing.part.sync().and_then(|()| self.recordings.find_folder());
         let took = self.clock.monotonic().saturating_sub(now);
         if took >= SLOW {
-            let seconds = took.as_secs();
-            tracing::warn!(stream = %self.about.stream, "the disk of the recordings took no writes for {seconds} s: it is slow, or failing");
+            self.recordings.troubles().disk_was_slow(took);
         }
-        if let Err(trouble) = synced.map_err(Trouble::from).and_then(|()| self.make_room()) {
-            self.fail(&trouble);
-        }
+        synced?;
+        growing.synced_ticks = growing.builder.video_end();
+        self.make_room()
     }
 
     /// Lets the part go. It is taken up again where it is whole, once the card takes something.

@@ -1,6 +1,7 @@
 //! Faults of the recorder itself, and of what it goes by: a panic, a clock that jumps.
 
 use super::*;
+use crate::faults::RECORDING;
 
 #[tokio::test]
 async fn a_panic_is_told_and_the_recording_goes_on_after_a_seam() {
@@ -31,11 +32,12 @@ async fn a_panic_is_told_and_the_recording_goes_on_after_a_seam() {
             tokio::task::yield_now().await;
         }
     };
-    publish_until(&|| house.faults.any()).await;
+    // The clock goes faster than the disk, which therefore counts as slow: that is a fault, too.
+    publish_until(&|| house.recordings.trouble(stream).is_some()).await;
     assert!(house.recordings.trouble(stream).unwrap().contains("a fault in Perch"));
     let before = house.seconds(stream);
     publish_until(&|| house.seconds(stream) > before + 3).await;
-    assert_eq!((house.recordings.trouble(stream), house.faults.any()), (None, false));
+    assert_eq!((house.recordings.trouble(stream), house.faults.of(RECORDING)), (None, None));
     drop(publisher);
     ended.await.unwrap();
     assert!(!house.files(stream).is_growing);
@@ -69,6 +71,67 @@ async fn another_disk_in_the_place_of_one_makes_no_recording_unknown() {
     house.recordings.tend().unwrap();
     let recording = house.store.recording(stream).unwrap().unwrap();
     assert_eq!((recording.state, recording.duration_ms), (RecordingState::Ended, 5000));
+}
+
+/// A clock that goes on whenever it is looked at, by `step`: whatever is timed by it takes that long.
+#[derive(Debug)]
+struct SteppingClock {
+    hand: Arc<HandClock>,
+    step: std::sync::Mutex<Duration>,
+}
+
+impl Clock for SteppingClock {
+    fn monotonic(&self) -> Duration {
+        let now = self.hand.monotonic();
+        self.hand.turn(*self.step.lock().unwrap());
+        now
+    }
+
+    fn since_boot(&self) -> Duration {
+        self.monotonic()
+    }
+
+    fn wall(&self) -> std::time::SystemTime {
+        self.hand.wall()
+    }
+
+    fn park(&self, at_most: Duration) {
+        self.hand.park(at_most);
+    }
+}
+
+#[test]
+fn a_slow_disk_is_told_for_ten_minutes_and_not_for_a_short_pause() {
+    let house = house();
+    let clock = Arc::new(SteppingClock { hand: house.clock.clone(), step: std::sync::Mutex::default() });
+    let (publisher, broadcast) = broadcast::channel();
+    let mut writing = house.writing_by(house.stream("front"), StreamShare::usual(), clock.clone());
+    let mut reader = broadcast.subscribe(writing::WANT);
+    let mut tenth = 0;
+    let mut record = |seconds: i64, writing: &mut writing::Writing| {
+        for _ in 0..seconds * 10 {
+            house.clock.turn(Duration::from_millis(100));
+            let unit = access_unit(tenth * 9000, tenth % 10 == 0, 1000);
+            publisher.publish([unit], house.clock.monotonic());
+            tenth += 1;
+        }
+        writing.catch_up(&mut reader);
+    };
+    record(3, &mut writing);
+    for (took, is_told) in [(4, false), (6, true)] {
+        *clock.step.lock().unwrap() = Duration::from_secs(took);
+        record(3, &mut writing);
+        *clock.step.lock().unwrap() = Duration::ZERO;
+        assert_eq!(house.faults.any(), is_told, "{took} s");
+    }
+    let words = house.faults.in_words().remove(0);
+    assert!(words.starts_with("The disk of the recordings took no writes for 6 s: it is slow"), "{words}");
+    house.clock.turn(Duration::from_mins(9));
+    house.recordings.tend().unwrap();
+    assert!(house.faults.any());
+    house.clock.turn(Duration::from_mins(1));
+    house.recordings.tend().unwrap();
+    assert!(!house.faults.any());
 }
 
 const DAY: Duration = Duration::from_hours(24);
