@@ -1,6 +1,7 @@
 // Plays the live stream: hls.js where there is MSE, the browser's own HLS elsewhere.
 // Decides how far behind the live edge to play, and restarts when it is stuck. No texts for people here.
 
+import { followSound, playsSound } from "./soundtrack.js";
 import Hls, { ErrorTypes, Events } from "./vendor/hls.js";
 
 /** Distance to the newest picture, in target durations: the next segment is listed when half of one is left to play. */
@@ -119,9 +120,15 @@ export class Player extends EventTarget {
         this.#beginLater();
       }
     });
+    followSound(hls, (hasSound) => this.#soundIs(hasSound));
     this.#hls = hls;
     hls.loadSource(this.#address);
     hls.attachMedia(this.#video);
+  }
+
+  /** @param {boolean} hasSound */
+  #soundIs(hasSound) {
+    this.dispatchEvent(new CustomEvent("sound", { detail: hasSound }));
   }
 
   #beginLater() {
@@ -134,6 +141,7 @@ export class Player extends EventTarget {
   #picture() {
     this.#pictureAt = performance.now();
     this.dispatchEvent(new Event("picture"));
+    if (!this.#hls) this.#soundIs(playsSound(this.#video));
     this.#run();
   }
 
@@ -157,7 +165,19 @@ export class Player extends EventTarget {
       return;
     }
     this.#running = true;
-    this.#video.play().catch(() => this.dispatchEvent(new Event("refused")));
+    void this.#start();
+  }
+
+  /** Browsers may refuse to play with sound before the user has touched the page: then it plays muted. */
+  async #start() {
+    try {
+      await this.#video.play();
+    } catch (error) {
+      const isAllowedMuted = error instanceof DOMException && error.name === "NotAllowedError" && !this.#video.muted;
+      if (isAllowedMuted) this.dispatchEvent(new Event("silenced"));
+      if (isAllowedMuted && this.#video.muted) await this.#start();
+      else this.dispatchEvent(new Event("refused"));
+    }
   }
 
   /** @param {number} time */

@@ -1,6 +1,7 @@
 // Plays a recording from any second, also one that still grows: hls.js where there is MSE, the browser's own HLS elsewhere.
 // No words for people here.
 
+import { followSound, playsSound } from "./soundtrack.js";
 import Hls, { ErrorTypes, Events } from "./vendor/hls.js";
 
 /** Seconds between attempts, the first and the longest. */
@@ -32,7 +33,7 @@ export class RecordingPlayer extends EventTarget {
     const { signal } = this.#listening;
     video.addEventListener("timeupdate", () => this.#moved(), { signal });
     video.addEventListener("seeking", () => this.#moved(), { signal });
-    video.addEventListener("loadeddata", () => this.dispatchEvent(new Event("picture")), { signal });
+    video.addEventListener("loadeddata", () => this.#picture(), { signal });
     this.#begin();
   }
 
@@ -50,6 +51,16 @@ export class RecordingPlayer extends EventTarget {
     this.#hls = null;
     this.#video.removeAttribute("src");
     this.#video.load();
+  }
+
+  #picture() {
+    this.dispatchEvent(new Event("picture"));
+    if (!this.#hls) this.#soundIs(playsSound(this.#video));
+  }
+
+  /** @param {boolean} hasSound */
+  #soundIs(hasSound) {
+    this.dispatchEvent(new CustomEvent("sound", { detail: hasSound }));
   }
 
   #moved() {
@@ -85,6 +96,7 @@ export class RecordingPlayer extends EventTarget {
       if (data.type === ErrorTypes.MEDIA_ERROR && mediaErrors++ === 0) hls.recoverMediaError();
       else this.#beginLater();
     });
+    followSound(hls, (hasSound) => this.#soundIs(hasSound));
     this.#hls = hls;
     hls.loadSource(this.#address);
     hls.attachMedia(this.#video);

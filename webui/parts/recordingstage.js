@@ -3,6 +3,7 @@
 import { RecordingPlayer } from "../recordingplayer.js";
 import { api } from "../site/api.js";
 import { html, useEffect, useRef, useSignal } from "./html.js";
+import { SoundControl, useSound } from "./sound.js";
 
 /** @import { Signal } from "@preact/signals" */
 
@@ -24,12 +25,12 @@ export function RecordingStage({ playlist, at = 0, isPlaying = false, isForMembe
   const video = useRef(/** @type {HTMLVideoElement | null} */ (null));
   const hasPicture = useSignal(false);
   const trouble = useSignal("");
+  const sound = useSound();
 
   useEffect(() => {
     const screen = /** @type {HTMLVideoElement} */ (video.current);
     screen.disableRemotePlayback = true;
-    // Only what is muted may play by itself.
-    screen.muted = isPlaying;
+    const loudness = sound.begin(screen, isPlaying);
     const player = new RecordingPlayer(screen, playlist, at);
     position.value = at;
     seek.value = (second) => player.seek(second);
@@ -37,8 +38,13 @@ export function RecordingStage({ playlist, at = 0, isPlaying = false, isForMembe
     player.addEventListener("picture", () => {
       hasPicture.value = true;
       trouble.value = "";
-      if (isPlaying) screen.play().catch(() => {});
+      // Browsers may refuse to play with sound before the user has touched the page: then it plays muted.
+      if (isPlaying) screen.play().catch(() => {
+        loudness.silence();
+        return screen.play();
+      }).catch(() => {});
     });
+    player.addEventListener("sound", (event) => (sound.hasSound.value = /** @type {CustomEvent<boolean>} */ (event).detail));
     player.addEventListener("trouble", (event) => {
       const { kind, status } = /** @type {CustomEvent<{ kind: string, status: number }>} */ (event).detail;
       console.warn(`player: ${kind} ${status}`);
@@ -47,6 +53,7 @@ export function RecordingStage({ playlist, at = 0, isPlaying = false, isForMembe
     return () => {
       seek.value = null;
       player.close();
+      sound.end();
     };
   }, [playlist]);
 
@@ -57,9 +64,10 @@ export function RecordingStage({ playlist, at = 0, isPlaying = false, isForMembe
   }, [isForMembers]);
 
   return html`
-    <section class="stage" data-picture=${hasPicture.value ? "yes" : "no"} style=${{ aspectRatio: `${size.width} / ${size.height}` }} aria-label="Recording">
+    <section class="stage" data-picture=${hasPicture.value ? "yes" : "no"} style=${{ aspectRatio: `${size.width} / ${size.height}` }} aria-label="Recording" onKeyDown=${sound.onKey}>
       ${poster && !hasPicture.value && html`<img class="poster" src=${poster} alt="" />`}
       <video ref=${video} playsinline controls aria-label="Recording"></video>
+      ${hasPicture.value && !trouble.value && html`<${SoundControl} of=${sound} />`}
       <div class="cover" hidden=${hasPicture.value && !trouble.value}>
         ${!trouble.value && html`<div class="perching" aria-hidden="true"></div>`}
         <p class="headline" role="status">${trouble.value || "Loading the recording"}</p>

@@ -4,6 +4,7 @@ import { Player } from "../player.js";
 import { clock } from "../site/clock.js";
 import { TimeCodeReader } from "../timecode.js";
 import { html, useEffect, useRef, useSignal } from "./html.js";
+import { SoundControl, useSound } from "./sound.js";
 
 /** @import { Signal } from "@preact/signals" */
 
@@ -26,13 +27,13 @@ export function Stage({ playlist, isOn, headline, detail = "", isBusy = false, p
   const player = useRef(/** @type {Player | null} */ (null));
   const hasPicture = useSignal(false);
   const refused = useSignal(false);
+  const sound = useSound();
   const atEnd = useRef(onEnd);
   atEnd.current = onEnd;
 
   useEffect(() => {
     const screen = /** @type {HTMLVideoElement} */ (video.current);
-    // Browsers check the property, not the attribute, to allow autoplay.
-    screen.muted = true;
+    const loudness = sound.begin(screen, true);
     screen.disableRemotePlayback = true;
     const own = new Player(screen, playlist, () => clock.now());
     const timeCode = new TimeCodeReader(screen);
@@ -41,6 +42,8 @@ export function Stage({ playlist, isOn, headline, detail = "", isBusy = false, p
       hasPicture.value = true;
       if (told) told.value = true;
     });
+    own.addEventListener("sound", (event) => (sound.hasSound.value = /** @type {CustomEvent<boolean>} */ (event).detail));
+    own.addEventListener("silenced", () => loudness.silence());
     own.addEventListener("refused", () => (refused.value = true));
     own.addEventListener("trouble", (event) => {
       const { kind, fatal } = /** @type {CustomEvent<{ kind: string, fatal: boolean }>} */ (event).detail;
@@ -63,6 +66,7 @@ export function Stage({ playlist, isOn, headline, detail = "", isBusy = false, p
       screen.removeEventListener("playing", onPlaying);
       screen.removeEventListener("ended", onEnded);
       own.close();
+      sound.end();
     };
   }, [playlist]);
 
@@ -73,9 +77,10 @@ export function Stage({ playlist, isOn, headline, detail = "", isBusy = false, p
 
   const { width, height } = size;
   return html`
-    <section class="stage" data-picture=${hasPicture.value ? "yes" : "no"} style=${width && height ? { aspectRatio: `${width} / ${height}` } : null} aria-label="Picture">
+    <section class="stage" data-picture=${hasPicture.value ? "yes" : "no"} style=${width && height ? { aspectRatio: `${width} / ${height}` } : null} aria-label="Picture" onKeyDown=${sound.onKey}>
       ${poster && !hasPicture.value && html`<img class="poster" src=${poster} alt="" />`}
       <video ref=${video} muted playsinline controls aria-label="Live picture of the camera"></video>
+      ${hasPicture.value && html`<${SoundControl} of=${sound} />`}
       <div class="cover" hidden=${isOn && hasPicture.value}>
         ${(isBusy || isOn) && !refused.value && html`<div class="perching" aria-hidden="true"></div>`}
         <p class="headline" role="status">${refused.value ? "Press play" : isOn ? "Loading the picture" : headline}</p>
