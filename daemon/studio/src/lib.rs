@@ -23,6 +23,7 @@ pub mod memory_budget;
 pub mod playback;
 pub mod recorder;
 pub mod relay;
+mod rtmp;
 pub mod shutdown;
 pub mod snapshot;
 pub mod storyboard;

@@ -6,7 +6,6 @@
 //! Must not be here: bodies of FLV tags (`perch-media`), who may relay what, HTTP.
 
 mod backoff;
-mod chunk_reader;
 mod destinations;
 mod health;
 mod log;

@@ -1,10 +1,10 @@
 //! An RTMP server for tests, and what is published to it.
 
-use super::chunk_reader::ChunkReader;
-use super::session::{
-    ACKNOWLEDGEMENT, AUDIO, COMMAND, DATA, Target, USER_CONTROL, VIDEO, WINDOW_ACKNOWLEDGEMENT_SIZE,
-};
+use super::session::{FROM_SERVER, Target};
 use crate::config::Secret;
+use crate::rtmp::{
+    ACKNOWLEDGEMENT, AUDIO, COMMAND, ChunkReader, DATA, USER_CONTROL, VIDEO, WINDOW_ACKNOWLEDGEMENT_SIZE,
+};
 use perch_media::flv::amf0::{self, Value};
 use rml_rtmp::chunk_io::ChunkSerializer;
 use rml_rtmp::handshake::{Handshake, HandshakeProcessResult, PeerType};
@@ -35,7 +35,7 @@ impl Server {
     pub(super) fn new() -> Self {
         Self {
             handshake: Some(Handshake::new(PeerType::Server)),
-            reader: ChunkReader::new(),
+            reader: ChunkReader::new(FROM_SERVER),
             writer: ChunkSerializer::new(),
             out: Vec::new(),
             commands: Vec::new(),

@@ -4,8 +4,11 @@
 //! The handshake and the writing of chunks are those of `rml_rtmp`. Its session is not used: it leaves out `releaseStream` and `FCPublish`, which services expect,
 //! and a command with fewer than three values ends it with a panic.
 
-use super::chunk_reader::{ChunkError, ChunkReader, Message};
 use crate::config::Secret;
+use crate::rtmp::{
+    ACKNOWLEDGEMENT, AUDIO, COMMAND, ChunkError, ChunkReader, DATA, Limits, Message, PING_REQUEST,
+    PING_RESPONSE, USER_CONTROL, VIDEO, WINDOW_ACKNOWLEDGEMENT_SIZE,
+};
 use perch_media::flv::amf0::{self, Value};
 use rml_rtmp::chunk_io::{ChunkSerializationError, ChunkSerializer};
 use rml_rtmp::handshake::{Handshake, HandshakeError, HandshakeProcessResult, PeerType};
@@ -15,17 +18,8 @@ use std::fmt::Write as _;
 
 /// Bytes of a chunk that we send, as most publishers do: a message of sound goes out between two chunks of a picture.
 const CHUNK: u32 = 4096;
-/// Types of messages (§5.4, §7.1).
-pub(super) const ACKNOWLEDGEMENT: u8 = 3;
-pub(super) const USER_CONTROL: u8 = 4;
-pub(super) const WINDOW_ACKNOWLEDGEMENT_SIZE: u8 = 5;
-pub(super) const AUDIO: u8 = 8;
-pub(super) const VIDEO: u8 = 9;
-pub(super) const DATA: u8 = 18;
-pub(super) const COMMAND: u8 = 20;
-/// Events of user control (§7.1.7).
-const PING_REQUEST: [u8; 2] = [0, 6];
-const PING_RESPONSE: [u8; 2] = [0, 7];
+/// A server has little to say: answers to commands have some hundred bytes.
+pub(super) const FROM_SERVER: Limits = Limits { command: 64 << 10, media: 64 << 10, sum: 128 << 10 };
 /// Numbers of our commands, by which the server answers.
 const CONNECT: f64 = 1.0;
 const RELEASE_STREAM: f64 = 2.0;
@@ -74,7 +68,7 @@ pub(super) enum SessionError {
     #[error("the server does not speak RTMP: {0}")]
     Handshake(#[from] HandshakeError),
     /// Chunks that cannot be read.
-    #[error(transparent)]
+    #[error("the server sends RTMP that cannot be read: {0}")]
     Chunk(#[from] ChunkError),
     /// Commands that cannot be read.
     #[error("the server sends RTMP that cannot be read: {0}")]
@@ -123,7 +117,7 @@ impl Session {
             target,
             window,
             handshake,
-            reader: ChunkReader::new(),
+            reader: ChunkReader::new(FROM_SERVER),
             writer: ChunkSerializer::new(),
             step: Step::Handshake,
             stream: 0,

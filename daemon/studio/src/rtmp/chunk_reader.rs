@@ -1,77 +1,148 @@
-//! Messages out of RTMP's chunks ("Real Time Messaging Protocol", version 1.0, §5.3 and §5.4). What the server sends is read within bounds: the reader of `rml_rtmp` keeps one
-//! buffer for all chunk streams, and panics where a server interleaves them.
+//! Messages out of RTMP's chunks (§5.3 and §5.4), read within bounds: the reader of `rml_rtmp` keeps one buffer for all chunk streams, and panics where a peer
+//! interleaves them.
+//!
+//! A chunk's bytes are taken as they come, so a peer may set chunks of any size: only what it has sent of a message is held.
 
-/// The longest message that is taken: answers to commands have some hundred bytes.
-const LONGEST: usize = 64 << 10;
-/// Chunk streams that are kept apart. Servers use three or four.
+use super::message_type::{ABORT, AGGREGATE, AUDIO, SET_CHUNK_SIZE, VIDEO};
+
+/// Chunk streams that are kept apart. Programs use three to six.
 const STREAMS: usize = 16;
-/// Of a chunk, until the server says otherwise (§5.4.1).
+/// Bytes of a chunk until the peer sets another size (§5.4.1).
 const CHUNK: usize = 128;
 /// Stands for a time that has four bytes of its own (§5.3.1.3).
 const EXTENDED: u32 = 0xff_ffff;
+/// Bytes that a message's buffer has at first. It doubles with what comes, whatever length the header claims.
+const FIRST_BYTES: usize = 4 << 10;
+/// A step in time that is longer is none: a chunk of type 3 after one with this time repeats the time, not a step of it.
+const LONGEST_STEP: u32 = 10_000;
 
-const SET_CHUNK_SIZE: u8 = 1;
-const ABORT: u8 = 2;
+/// The longest messages that are taken, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Of commands, control and data.
+    pub(crate) command: usize,
+    /// Of video and sound.
+    pub(crate) media: usize,
+    /// Of all messages together that have not come whole.
+    pub(crate) sum: usize,
+}
 
 /// A whole message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Message {
-    pub(super) type_id: u8,
-    pub(super) body: Vec<u8>,
+pub(crate) struct Message {
+    pub(crate) type_id: u8,
+    /// Milliseconds, the lowest 32 bits.
+    pub(crate) timestamp: u32,
+    pub(crate) body: Vec<u8>,
 }
 
 /// Why a connection cannot go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ChunkError {
-    /// More than a server has to say.
-    #[error("the server sends a message of {0} bytes")]
+    /// More than such a message may have.
+    #[error("a message of {0} bytes is too long")]
     TooLong(usize),
+    /// Many messages that were begun and not ended.
+    #[error("unfinished messages hold more than {0} bytes")]
+    TooMuch(usize),
     /// A header that refers to one that never came.
-    #[error("the server sends RTMP that cannot be read: a chunk without a header before it")]
+    #[error("a chunk refers to a header that never came")]
     NoHeader,
     /// Each has a buffer.
-    #[error("the server uses more than {STREAMS} chunk streams")]
+    #[error("more than {STREAMS} chunk streams")]
     TooManyStreams,
     /// Chunks of no bytes would never end.
-    #[error("the server sets a chunk size of 0")]
+    #[error("a chunk size of 0")]
     NoChunkSize,
 }
 
 /// The header that a chunk stream's next chunk may refer to, and what came of its message.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct ChunkStream {
     id: u32,
     type_id: u8,
     length: usize,
-    /// Of the last header that had one; it is repeated where it has four bytes of its own.
+    timestamp: u32,
+    /// The step to the next message if its header has no time.
+    step: u32,
+    /// The time of the last header, if it had four bytes of its own.
     extended: Option<u32>,
     body: Vec<u8>,
 }
 
-/// Reads what one server sends after the handshake.
+/// The chunk that is being read.
+#[derive(Clone, Copy, Debug)]
+struct Current {
+    /// Index of its stream.
+    stream: usize,
+    /// Bytes of it that have not come.
+    left: usize,
+}
+
+/// Reads what one peer sends after the handshake.
 #[derive(Debug)]
-pub(super) struct ChunkReader {
+pub(crate) struct ChunkReader {
+    limits: Limits,
     input: Vec<u8>,
+    /// Bytes of `input` that were read.
+    at: usize,
     chunk: usize,
     streams: Vec<ChunkStream>,
+    current: Option<Current>,
+    /// Bytes of unfinished messages.
+    held: usize,
+    /// True if the peer repeats a time of four bytes in chunks without a header, false if it does not; the standard does not say. `None`: it has
+    /// not been seen.
+    repeats: Option<bool>,
 }
 
 impl ChunkReader {
-    pub(super) const fn new() -> Self {
-        Self { input: Vec::new(), chunk: CHUNK, streams: Vec::new() }
+    pub(crate) const fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            input: Vec::new(),
+            at: 0,
+            chunk: CHUNK,
+            streams: Vec::new(),
+            current: None,
+            held: 0,
+            repeats: None,
+        }
+    }
+
+    /// From now on these limits apply.
+    pub(crate) const fn allow(&mut self, limits: Limits) {
+        self.limits = limits;
     }
 
     /// Takes what came. Call [`Self::next`] until it gives `None` before the next bytes.
-    pub(super) fn push(&mut self, bytes: &[u8]) {
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        self.input.drain(..self.at);
+        self.at = 0;
         self.input.extend_from_slice(bytes);
     }
 
-    /// The next whole message; chunk sizes and aborts are heeded here.
-    pub(super) fn next(&mut self) -> Result<Option<Message>, ChunkError> {
+    /// Bytes that are held.
+    pub(crate) fn held(&self) -> usize {
+        let bodies: usize = self.streams.iter().map(|stream| stream.body.capacity()).sum();
+        self.input.capacity() + bodies
+    }
+
+    /// The next whole message; chunk sizes and aborts are applied here.
+    pub(crate) fn next(&mut self) -> Result<Option<Message>, ChunkError> {
         loop {
-            let Some((taken, message)) = self.chunk()? else { return Ok(None) };
-            self.input.drain(..taken);
-            let Some(message) = message else { continue };
+            let Some(current) = self.current else {
+                if !self.header()? {
+                    return Ok(None);
+                }
+                continue;
+            };
+            let Some(message) = self.take(current)? else {
+                if self.current.is_some() {
+                    return Ok(None);
+                }
+                continue;
+            };
             let number = message.body.first_chunk().map(|bytes| u32::from_be_bytes(*bytes));
             match (message.type_id, number) {
                 (SET_CHUNK_SIZE, Some(size)) => {
@@ -83,7 +154,8 @@ impl ChunkReader {
                 }
                 (ABORT, Some(id)) => {
                     if let Some(stream) = self.streams.iter_mut().find(|stream| stream.id == id) {
-                        stream.body.clear();
+                        self.held -= stream.body.len();
+                        stream.body = Vec::new();
                     }
                 }
                 _ => return Ok(Some(message)),
@@ -91,74 +163,147 @@ impl ChunkReader {
         }
     }
 
-    /// One chunk: how many bytes it has, and the message that it completes. `None` until all of it has come.
-    fn chunk(&mut self) -> Result<Option<(usize, Option<Message>)>, ChunkError> {
-        let mut input = Input { bytes: &self.input, at: 0 };
-        let Some(first) = input.number(1) else { return Ok(None) };
-        let (format, short_id) = (first >> 6, first & 0x3f);
-        let id = match short_id {
-            0 => input.number(1).map(|id| id + 64),
-            1 => input.number(2).map(|id| u32::from((id as u16).swap_bytes()) + 64),
-            id => Some(id),
-        };
-        let Some(id) = id else { return Ok(None) };
-        let known = self.streams.iter().position(|stream| stream.id == id);
+    /// Takes bytes of the current chunk; the message if they complete it.
+    fn take(&mut self, Current { stream: at, left }: Current) -> Result<Option<Message>, ChunkError> {
+        let there = &self.input[self.at..];
+        let data = &there[..left.min(there.len())];
+        if self.held + data.len() > self.limits.sum {
+            return Err(ChunkError::TooMuch(self.limits.sum));
+        }
+        let stream = &mut self.streams[at];
+        let wanted = stream.body.len() + data.len();
+        if wanted > stream.body.capacity() {
+            let bytes = wanted.max(stream.body.capacity() * 2).max(FIRST_BYTES).min(stream.length);
+            stream.body.reserve_exact(bytes.max(wanted) - stream.body.len());
+        }
+        stream.body.extend_from_slice(data);
+        self.held += data.len();
+        self.at += data.len();
+        let left = left - data.len();
+        self.current = (left > 0).then_some(Current { stream: at, left });
+        if stream.body.len() < stream.length {
+            return Ok(None);
+        }
+        self.held -= stream.body.len();
+        let body = std::mem::take(&mut stream.body);
+        Ok(Some(Message { type_id: stream.type_id, timestamp: stream.timestamp, body }))
+    }
+
+    /// Reads a chunk's header. False until all of it has come.
+    fn header(&mut self) -> Result<bool, ChunkError> {
+        let mut input = Input { bytes: &self.input, at: self.at };
+        let Some(header) = read_header(&mut input) else { return Ok(false) };
+        let known = self.streams.iter().position(|stream| stream.id == header.id);
         let at = match known {
             Some(at) => at,
-            None if format != 0 => return Err(ChunkError::NoHeader),
+            None if header.format != 0 => return Err(ChunkError::NoHeader),
             None if self.streams.len() == STREAMS => return Err(ChunkError::TooManyStreams),
             None => {
-                self.streams.push(ChunkStream {
-                    id,
-                    type_id: 0,
-                    length: 0,
-                    extended: None,
-                    body: Vec::new(),
-                });
+                self.streams.push(ChunkStream { id: header.id, ..ChunkStream::default() });
                 self.streams.len() - 1
             }
         };
         let stream = &mut self.streams[at];
-        let (mut length, mut type_id, mut extended) = (stream.length, stream.type_id, stream.extended);
-        if format < 3 {
-            let Some(time) = input.number(3) else { return Ok(None) };
-            if format < 2 {
-                let Some((of_length, of_type)) = input.number(3).zip(input.number(1)) else {
-                    return Ok(None);
-                };
-                (length, type_id) = (of_length as usize, of_type as u8);
+        let continues = header.format == 3 && !stream.body.is_empty();
+        if header.format == 3 {
+            let Some(is_repeated) = is_repeated(stream.extended, self.repeats, &input) else {
+                return Ok(false);
+            };
+            if stream.extended.is_some() && continues {
+                self.repeats = Some(is_repeated);
             }
-            // The message stream's id tells a client nothing: it has one stream.
-            if format == 0 && input.number(4).is_none() {
-                return Ok(None);
-            }
-            extended = None;
-            if time == EXTENDED {
-                let Some(time) = input.number(4) else { return Ok(None) };
-                extended = Some(time);
-            }
-        } else if let Some(time) = extended {
-            // Most servers repeat the time here, and some do not.
-            let mut ahead = Input { bytes: input.bytes, at: input.at };
-            let Some(next) = ahead.number(4) else { return Ok(None) };
-            if next == time {
-                input = ahead;
-            }
+            input.at += if is_repeated { 4 } else { 0 };
         }
-        if length > LONGEST {
+        let (length, type_id) = header.length_and_type.unwrap_or((stream.length, stream.type_id));
+        let most = match type_id {
+            AUDIO | VIDEO | AGGREGATE => self.limits.media,
+            _ => self.limits.command,
+        };
+        if length > most {
             return Err(ChunkError::TooLong(length));
         }
-        // A header in the middle of a message begins another one.
-        let had = if format < 3 { 0 } else { stream.body.len() };
-        let wanted = length.saturating_sub(had).min(self.chunk);
-        let Some(data) = input.bytes.get(input.at..input.at + wanted) else { return Ok(None) };
-        let taken = input.at + wanted;
-        stream.body.truncate(had);
-        stream.body.extend_from_slice(data);
-        (stream.length, stream.type_id, stream.extended) = (length, type_id, extended);
-        let is_whole = stream.body.len() >= length;
-        let message = is_whole.then(|| Message { type_id, body: std::mem::take(&mut stream.body) });
-        Ok(Some((taken, message)))
+        if !continues {
+            // A header in the middle of a message begins another one.
+            self.held -= stream.body.len();
+            stream.body.clear();
+            (stream.length, stream.type_id) = (length, type_id);
+            stream.next_time(header);
+        }
+        let left = (stream.length - stream.body.len()).min(self.chunk);
+        self.current = Some(Current { stream: at, left });
+        self.at = input.at;
+        Ok(true)
+    }
+}
+
+impl ChunkStream {
+    /// The time of a message that begins with this header.
+    fn next_time(&mut self, header: Header) {
+        match header.time {
+            // What follows without a time is as much later as the first is late (§5.3.1.2.4).
+            Some(time) if header.format == 0 => {
+                self.timestamp = time;
+                self.step = if time > LONGEST_STEP { 0 } else { time };
+            }
+            Some(step) => {
+                self.step = step;
+                self.timestamp = self.timestamp.wrapping_add(step);
+            }
+            None => self.timestamp = self.timestamp.wrapping_add(self.step),
+        }
+        if header.format < 3 {
+            self.extended = header.time.filter(|_| header.has_extended_time);
+        }
+    }
+}
+
+/// A chunk's header without what a chunk of type 3 may repeat.
+#[derive(Clone, Copy)]
+struct Header {
+    format: u8,
+    id: u32,
+    /// Absolute in format 0, a step in formats 1 and 2.
+    time: Option<u32>,
+    has_extended_time: bool,
+    length_and_type: Option<(usize, u8)>,
+}
+
+fn read_header(input: &mut Input<'_>) -> Option<Header> {
+    let first = input.number(1)?;
+    let format = (first >> 6) as u8;
+    let id = match first & 0x3f {
+        0 => input.number(1)? + 64,
+        1 => u32::from((input.number(2)? as u16).swap_bytes()) + 64,
+        id => id,
+    };
+    let mut header = Header { format, id, time: None, has_extended_time: false, length_and_type: None };
+    if format < 3 {
+        let mut time = input.number(3)?;
+        if format < 2 {
+            header.length_and_type = Some((input.number(3)? as usize, input.number(1)? as u8));
+        }
+        if format == 0 {
+            // The id of the message stream: each peer has one stream.
+            input.number(4)?;
+        }
+        if time == EXTENDED {
+            time = input.number(4)?;
+            header.has_extended_time = true;
+        }
+        header.time = Some(time);
+    }
+    Some(header)
+}
+
+/// True if the time of four bytes stands in a chunk of type 3; `None` until it can be told.
+fn is_repeated(extended: Option<u32>, repeats: Option<bool>, input: &Input<'_>) -> Option<bool> {
+    let Some(time) = extended else { return Some(false) };
+    let next = input.bytes.get(input.at..).unwrap_or_default();
+    let next = &next[..next.len().min(4)];
+    match repeats {
+        Some(false) => Some(false),
+        None if !time.to_be_bytes().starts_with(next) => Some(false),
+        _ => (next.len() == 4).then_some(true),
     }
 }
 
@@ -178,130 +323,4 @@ impl Input<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use rml_rtmp::chunk_io::ChunkSerializer;
-    use rml_rtmp::messages::MessagePayload;
-    use rml_rtmp::time::RtmpTimestamp;
-
-    fn read(reader: &mut ChunkReader, bytes: &[u8]) -> Result<Vec<Message>, ChunkError> {
-        reader.push(bytes);
-        let mut messages = Vec::new();
-        while let Some(message) = reader.next()? {
-            messages.push(message);
-        }
-        Ok(messages)
-    }
-
-    /// A chunk with a whole header.
-    fn chunk(id: u8, length: u32, type_id: u8, data: &[u8]) -> Vec<u8> {
-        [&[id, 0, 0, 0][..], &length.to_be_bytes()[1..], &[type_id, 0, 0, 0, 0], data].concat()
-    }
-
-    #[test]
-    fn chunk_streams_may_be_interleaved() {
-        let mut bytes = chunk(3, 200, 20, &[1; 128]);
-        // The size of chunks changes within a message.
-        bytes.extend(chunk(2, 4, SET_CHUNK_SIZE, &[0, 0, 0, 50]));
-        bytes.extend(chunk(4, 2, 8, &[9, 9]));
-        bytes.push(0xc3);
-        bytes.extend([1; 50]);
-        bytes.push(0xc3);
-        bytes.extend([1; 22]);
-        let messages = read(&mut ChunkReader::new(), &bytes).unwrap();
-        assert_eq!(
-            messages,
-            [Message { type_id: 8, body: vec![9, 9] }, Message { type_id: 20, body: vec![1; 200] }]
-        );
-    }
-
-    #[test]
-    fn ids_of_two_and_three_bytes_and_aborts_are_read() {
-        let mut bytes = vec![0, 6];
-        bytes.extend_from_slice(&chunk(0, 1, 20, &[7])[1..]);
-        // 1, 2 stand for 64 + 1 + 2 * 256.
-        bytes.extend([1, 1, 2]);
-        bytes.extend_from_slice(&chunk(0, 200, 20, &[7; 128])[1..]);
-        bytes.extend(chunk(2, 4, ABORT, &(64 + 1 + 512u32).to_be_bytes()));
-        bytes.extend([0xc1, 1, 2]);
-        bytes.extend([8; 128]);
-        bytes.extend([0xc1, 1, 2]);
-        bytes.extend([8; 72]);
-        let messages = read(&mut ChunkReader::new(), &bytes).unwrap();
-        assert_eq!(
-            messages,
-            [Message { type_id: 20, body: vec![7] }, Message { type_id: 20, body: vec![8; 200] }]
-        );
-    }
-
-    #[test]
-    fn a_late_time_is_repeated_by_some_servers_and_not_by_others() {
-        for repeated in [true, false] {
-            let mut bytes = vec![3, 0xff, 0xff, 0xff, 0, 0, 130, 20, 0, 0, 0, 0, 1, 2, 3, 4];
-            bytes.extend([5; 128]);
-            bytes.push(0xc3);
-            bytes.extend_from_slice(if repeated { &[1, 2, 3, 4] } else { &[] });
-            bytes.extend([5; 2]);
-            // What is looked at to tell has to come.
-            bytes.extend(chunk(4, 1, 8, &[9]));
-            let messages = read(&mut ChunkReader::new(), &bytes).unwrap();
-            assert_eq!(messages[0], Message { type_id: 20, body: vec![5; 130] });
-            assert_eq!(messages.len(), 2);
-        }
-    }
-
-    #[test]
-    fn what_would_need_memory_without_end_is_refused() {
-        assert_eq!(
-            read(&mut ChunkReader::new(), &chunk(3, 0xff_ffff, 20, &[])),
-            Err(ChunkError::TooLong(0xff_ffff))
-        );
-        assert_eq!(read(&mut ChunkReader::new(), &[0xc3]), Err(ChunkError::NoHeader));
-        let zero = chunk(2, 4, SET_CHUNK_SIZE, &[0; 4]);
-        assert_eq!(read(&mut ChunkReader::new(), &zero), Err(ChunkError::NoChunkSize));
-        let many: Vec<u8> = (2..40).flat_map(|id| chunk(id, 1, 20, &[0])).collect();
-        assert_eq!(read(&mut ChunkReader::new(), &many), Err(ChunkError::TooManyStreams));
-    }
-
-    proptest! {
-        #[test]
-        fn what_rml_rtmp_writes_is_read_in_pieces_of_any_size(
-            messages in prop::collection::vec((1usize..500, prop_oneof![Just(8u8), Just(9), Just(20)], 0u32..0x200_0000), 1..8),
-            pieces in prop::collection::vec(1usize..300, 1..20),
-        ) {
-            let mut serializer = ChunkSerializer::new();
-            let (mut bytes, mut sent) = (Vec::new(), Vec::new());
-            for (length, type_id, time) in messages {
-                // Not like the bytes of a time, of which a reader cannot tell whether it is repeated.
-                let body = vec![0xee; length];
-                let payload = MessagePayload {
-                    timestamp: RtmpTimestamp::new(time),
-                    type_id,
-                    message_stream_id: 1,
-                    data: body.clone().into(),
-                };
-                bytes.extend(serializer.serialize(&payload, false, false).unwrap().bytes);
-                sent.push(Message { type_id, body });
-            }
-            let (mut reader, mut found, mut rest) = (ChunkReader::new(), Vec::new(), &bytes[..]);
-            for piece in pieces.iter().cycle() {
-                let (now, later) = rest.split_at((*piece).min(rest.len()));
-                found.extend(read(&mut reader, now).unwrap());
-                rest = later;
-                if rest.is_empty() {
-                    break;
-                }
-            }
-            prop_assert_eq!(found, sent);
-        }
-
-        #[test]
-        fn any_bytes_are_survived_within_bounds(bytes in prop::collection::vec(any::<u8>(), 0..2000)) {
-            let mut reader = ChunkReader::new();
-            let _ = read(&mut reader, &bytes);
-            let held: usize = reader.streams.iter().map(|stream| stream.body.len()).sum();
-            prop_assert!(held <= STREAMS * LONGEST);
-        }
-    }
-}
+mod tests;
