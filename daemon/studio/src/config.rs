@@ -1,7 +1,9 @@
-//! The settings of a camera, of recordings and of relays. The daemon (`perchd`) reads them from its command line and file.
+//! The settings of a camera, of recordings, of relays and of ingest. The daemon (`perchd`) reads them from its command line and file.
 
+mod ingest;
 mod relay;
 
+pub use ingest::Ingest;
 pub use relay::{NotRtmp, Relay, RtmpUrl, Secret};
 
 use std::ops::RangeInclusive;

@@ -1,7 +1,7 @@
 //! One budget of memory for the process. Each stream and each connection takes its share of it, so that their sum is bounded and not only
 //! each of them.
 //!
-//! The budget is divided once: connections may have a quarter, segments that only slow viewers still hold an eighth,
+//! The budget is divided once: connections may have a quarter (a quarter of it those of publishers), segments that only slow viewers still hold an eighth,
 //! streams the rest. Streams divide theirs evenly, beyond the least that each needs; the least of a recorded stream
 //! includes some seconds for the fragment that is being built. A share that shrinks because another stream has started
 //! takes effect with the next picture or segment: the ring overtakes its slowest reader, the window drops its oldest
@@ -51,12 +51,21 @@ pub enum Part {
     Recorders,
     /// What is on its way to the servers of relays.
     Relays,
+    /// What programs that publish have sent of pictures that are not whole.
+    Publishers,
 }
 
 impl Part {
     /// All uses.
-    pub const ALL: [Self; 6] =
-        [Self::Rings, Self::Windows, Self::Retired, Self::Connections, Self::Recorders, Self::Relays];
+    pub const ALL: [Self; 7] = [
+        Self::Rings,
+        Self::Windows,
+        Self::Retired,
+        Self::Connections,
+        Self::Recorders,
+        Self::Relays,
+        Self::Publishers,
+    ];
 
     /// The name in `/metrics`.
     pub const fn name(self) -> &'static str {
@@ -67,6 +76,7 @@ impl Part {
             Self::Connections => "connections",
             Self::Recorders => "recorders",
             Self::Relays => "relays",
+            Self::Publishers => "publishers",
         }
     }
 }
@@ -128,7 +138,13 @@ impl MemoryBudget {
 
     /// The most connections that may be open at once.
     pub fn connections(&self) -> usize {
-        usize::try_from(self.0.bytes / 4 / CONNECTION_BYTES).unwrap_or(usize::MAX)
+        let bytes = self.0.bytes / 4 - self.publishers_most();
+        usize::try_from(bytes / CONNECTION_BYTES).unwrap_or(usize::MAX)
+    }
+
+    /// Bytes that programs that publish may hold together: a quarter of what connections may have.
+    pub fn publishers_most(&self) -> u64 {
+        self.0.bytes / 16
     }
 
     /// Bytes of segments that only slow viewers still hold, at most.
@@ -343,9 +359,9 @@ mod tests {
         let ring = budget.hold(Part::Rings, 5);
         segment.set(2);
         segment.move_to(Part::Retired);
-        assert_eq!(Part::ALL.map(|part| budget.used(part)), [5, 0, 2, 0, 0, 0]);
+        assert_eq!(Part::ALL.map(|part| budget.used(part)), [5, 0, 2, 0, 0, 0, 0]);
         drop((segment, ring));
-        assert_eq!(Part::ALL.map(|part| budget.used(part)), [0; 6]);
+        assert_eq!(Part::ALL.map(|part| budget.used(part)), [0; 7]);
     }
 
     #[tokio::test(start_paused = true)]

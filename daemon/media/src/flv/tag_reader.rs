@@ -58,18 +58,18 @@ impl TagError {
 
 /// `FrameType` of a tag without a picture, for the player's eyes only.
 const COMMAND_FRAME: u8 = 5;
-/// `CodecID` of H.264; `SoundFormat` of AAC and of a header with a FourCC.
+/// `CodecID` of H.264; `SoundFormat` of AAC and of a header with a `FourCC`.
 const AVC: u8 = 7;
 const AAC: u8 = 10;
 const SOUND_WITH_FOURCC: u8 = 9;
-/// Set in the first byte of a video tag that has a FourCC.
+/// Set in the first byte of a video tag that names its codec by four characters.
 const VIDEO_WITH_FOURCC: u8 = 0x80;
-/// Packet types of H.264 and AAC, with and without FourCC.
+/// Packet types of H.264 and AAC, with and without `FourCC`.
 const SEQUENCE_START: u8 = 0;
 const CODED: u8 = 1;
-/// Only with FourCC: a picture without composition time, that is zero.
+/// Only with `FourCC`: a picture without composition time, that is zero.
 const CODED_WITHOUT_COMPOSITION: u8 = 3;
-/// Only with FourCC: several tracks in one tag.
+/// Only with `FourCC`: several tracks in one tag.
 const MULTITRACK_VIDEO: u8 = 6;
 const MULTITRACK_AUDIO: u8 = 5;
 /// Bytes in front of a picture: frame type and codec, packet type, composition time.

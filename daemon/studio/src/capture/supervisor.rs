@@ -8,7 +8,7 @@
 
 mod container;
 mod pictures;
-mod soundtrack;
+pub(crate) mod soundtrack;
 
 use super::received::Received;
 use super::source::{CodedSource, Opener, Output, SourceError};

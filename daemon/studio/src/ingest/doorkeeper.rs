@@ -1,7 +1,7 @@
 //! Who may publish: the site knows it and says so through [`Doorkeeper`].
 
-use perch_store::{NewStream, UserId, Visibility, VideoMode, TopicId};
 use crate::feed::Origin;
+use perch_store::{NewStream, TopicId, UserId, VideoMode, Visibility};
 use std::fmt;
 use std::pin::Pin;
 
@@ -24,7 +24,8 @@ impl StreamKey {
 
     /// Takes what a publisher sent; `None` if that cannot be a key.
     pub fn new(text: &str) -> Option<Self> {
-        let is_key = (1..=Self::LONGEST).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+        let is_key =
+            (1..=Self::LONGEST).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
         is_key.then(|| Self(text.to_owned()))
     }
 

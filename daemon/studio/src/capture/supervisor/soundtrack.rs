@@ -17,7 +17,7 @@ const SILENCE: MediaDuration = MediaDuration::from_millis(2000);
 
 /// The sound of one source.
 #[derive(Debug, Default)]
-pub(super) struct Soundtrack {
+pub(crate) struct Soundtrack {
     format: Option<Arc<AudioFormat>>,
     /// Arrival of the newest frame.
     heard_at: Option<MediaTime>,
@@ -29,7 +29,7 @@ pub(super) struct Soundtrack {
 
 impl Soundtrack {
     /// Takes the next picture, which arrived at `now`. `is_announced`: sound will come.
-    pub(super) fn picture(
+    pub(crate) fn picture(
         &mut self,
         unit: AccessUnit,
         now: MediaTime,
@@ -50,7 +50,7 @@ impl Soundtrack {
     }
 
     /// Takes the next frame of sound, which arrived at `now`. Before the first picture it belongs to none.
-    pub(super) fn sound(&mut self, frame: AudioFrame, now: MediaTime, mut publish: impl FnMut(Sample)) {
+    pub(crate) fn sound(&mut self, frame: AudioFrame, now: MediaTime, mut publish: impl FnMut(Sample)) {
         self.heard_at = Some(now);
         if self.format.as_ref() != Some(&frame.format) {
             self.format = Some(frame.format.clone());
@@ -62,7 +62,7 @@ impl Soundtrack {
     }
 
     /// Passes on the waiting pictures, because nothing more will come.
-    pub(super) fn finish(&mut self, mut publish: impl FnMut(Sample)) {
+    pub(crate) fn finish(&mut self, mut publish: impl FnMut(Sample)) {
         self.release(&mut publish);
     }
 
