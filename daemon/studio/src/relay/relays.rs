@@ -100,13 +100,13 @@ impl Relays {
 #[cfg(test)]
 mod tests {
     use super::super::server::Server;
-    use super::super::session::VIDEO;
     use super::super::status::RelayState;
     use super::*;
     use crate::broadcast::{self, Publisher};
     use crate::capture::testing::access_unit;
     use crate::clock::SystemClock;
     use crate::config::{Relay, RtmpUrl, Secret};
+    use crate::rtmp::VIDEO;
     use std::time::Duration;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::{TcpListener, TcpStream};
