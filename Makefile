@@ -18,6 +18,7 @@ test:   ## formatting, lints, licences, types and tests of the page, every test 
 	daemon/imports/check.py
 	python3 -m unittest discover --quiet --start-directory daemon/imports
 	python3 -m unittest discover --quiet --start-directory daemon/bench
+	python3 -m unittest discover --quiet --start-directory daemon/lab
 	python3 -m unittest discover --quiet --start-directory cross/tests
 	python3 -m unittest discover --quiet --start-directory image/tests
 	cargo test --workspace --no-fail-fast --quiet

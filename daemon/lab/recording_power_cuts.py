@@ -2,9 +2,9 @@
 """Kills a virtual machine that records and chats at random moments, and checks at each next start what its card has kept:
 `recording_power_cuts.py PERCHD KERNEL_ROOT [--rounds N] [--kinds ext4,f2fs] [--table FILE] [--seed N] [--keep FOLDER]`.
 
-The machine is QEMU, killed with SIGKILL. Its card is `lab/lossy_card.py`, which loses a random part of what the machine had not flushed. Each start of the
-machine checks the cut before and is then cut itself; one of six is cut while perchd still recovers. A card is used for ten cuts. The machine tells the
-host at once what the site has acknowledged.
+The machine is QEMU, killed with SIGKILL. Its card is `lab/lossy_card.py`, which loses a random part of what the machine had not flushed; its power goes at a
+random write. Each start of the machine checks the cut before and is then cut itself; one of six is cut while perchd still recovers. A card is used for ten
+cuts. The machine tells the host at once what the site has acknowledged.
 """
 
 import argparse
@@ -26,6 +26,10 @@ CUTS_OF_A_CARD = 10
 START_SECONDS = 900
 # On the machine's clock.
 USE_SECONDS = (1, 12)
+# The power goes at one of so many writes: those of some seconds of recording and chat.
+MOST_WRITES = 30
+# A machine that writes nothing for so long, on the host's clock, is killed without a write.
+WRITE_SECONDS = 60
 
 
 class Campaign:
@@ -74,11 +78,11 @@ class Campaign:
         with lossy_card.LossyCard(self.card, socket_path) as card:
             machine = small_machine.start(*self.machine, socket_path, self.out)
             try:
-                when = self._wait(machine, is_early)
+                when = self._wait(machine, card, is_early)
             finally:
                 machine.kill()
                 machine.wait()
-                lost = card.power_goes(self.chance)
+                lost = card.settle(self.chance)
         words = f"{self.kind}, {when}, {lost}"
         told = [fact for fact in self.told() if "begins" not in fact]
         if not os.path.exists(f"{self.out}/seen.json"):
@@ -89,10 +93,11 @@ class Campaign:
         self.facts = cut_recordings.settled(self.facts, f"{self.out}/seen") + told
         return f"{words}; the cut before: {found}"
 
-    def _wait(self, machine, is_early):
-        """Waits until the machine is to be killed; says when that is."""
+    def _wait(self, machine, card, is_early):
+        """Waits until the card's power is gone; says when that is."""
         began = time.monotonic()
         use = self.chance.uniform(*USE_SECONDS)
+        write = self.chance.randint(1, MOST_WRITES)
         while True:
             if machine.poll() is not None:
                 with open(f"{self.out}/said.txt", encoding="utf-8", errors="replace") as file:
@@ -101,14 +106,18 @@ class Campaign:
                 raise Failure(f"the machine got nowhere in {START_SECONDS} s")
             told = self.told()
             if is_early and any(fact.get("begins") == "check" for fact in told):
-                after = self.chance.uniform(0, 4)
-                time.sleep(after)
-                return f"{after:.1f} s after the start" if not os.path.exists(f"{self.out}/seen.json") else "after the check of the cut before"
+                return f"at write {write} of the start" if self._goes(card, write) else "at the start"
             in_use = [fact["at"] for fact in told if "begins" not in fact]
             if in_use and in_use[-1] - in_use[0] >= use:
-                time.sleep(self.chance.uniform(0, 0.4))
-                return f"after {use:.0f} s of use"
+                after = f"after {use:.0f} s of use"
+                return f"at write {write} {after}" if self._goes(card, write) else after
             time.sleep(0.1)
+
+    @staticmethod
+    def _goes(card, write):
+        """Lets the power go at this write; false where the machine makes too few."""
+        card.goes_at_write(write)
+        return card.power_is_gone.wait(WRITE_SECONDS)
 
 
 def main():

@@ -2,6 +2,9 @@
 
 A file as the disk would lose nothing: what QEMU has written to it is in the host's page cache, which outlives QEMU. This server keeps writes in memory until
 the machine flushes them. When the machine is dead, it writes a random part of the unflushed blocks (of 4 KiB) in a random order, and drops the rest.
+
+A machine that syncs what it writes has unflushed blocks for milliseconds only, so that a kill at a random time hardly ever meets one. The power can therefore
+go at a write (`goes_at_write`): from that write on the card answers nothing.
 """
 
 import os
@@ -28,6 +31,8 @@ class LossyCard:
         self.newest = {}
         self.unflushed = []
         self.flushes = 0
+        self.writes_left = None
+        self.power_is_gone, self.machine_is_dead = threading.Event(), threading.Event()
         self.server = socket.socket(socket.AF_UNIX)
         if os.path.exists(socket_path):
             os.unlink(socket_path)
@@ -42,8 +47,13 @@ class LossyCard:
     def __exit__(self, *_):
         self.server.close()
 
-    def power_goes(self, chance):
+    def goes_at_write(self, number):
+        """Lets the power go at a write from now on, the first of which has the number 1: that write is unflushed. `power_is_gone` tells of it."""
+        self.writes_left = number
+
+    def settle(self, chance):
         """Drops a random part of what was not flushed; returns how much was kept. The machine is dead by then."""
+        self.machine_is_dead.set()
         self.thread.join(20)
         share = chance.choice((0, 0.2, 0.5, 0.8, 1))
         chance.shuffle(self.unflushed)
@@ -92,6 +102,11 @@ class LossyCard:
             if len(written) < length:
                 return False
             self._write(at, written)
+            if self._goes_now():
+                self.power_is_gone.set()
+                # An answer, or an end of the connection, would be a disk that fails: the machine would see it.
+                self.machine_is_dead.wait()
+                return False
             if flags & WITH_FUA:
                 self._flush()
         elif kind == FLUSH:
@@ -102,6 +117,12 @@ class LossyCard:
             error = INVALID
         connection.sendall(struct.pack(">IIQ", ANSWER_MAGIC, error, cookie) + data)
         return True
+
+    def _goes_now(self):
+        if self.writes_left is None:
+            return False
+        self.writes_left -= 1
+        return self.writes_left <= 0
 
     def _write(self, at, data):
         end = at + len(data)
