@@ -146,10 +146,14 @@ def _run(names: list[str], perchd: Path, segment_file: Path) -> list[table.Resul
         for name in names:
             print(f"measuring: {name} …", file=sys.stderr, flush=True)
             try:
-                results += MEASUREMENTS[name](bench)
+                measured = MEASUREMENTS[name](bench)
             except Exception as error:
                 traceback.print_exc()
-                results.append(table.Result(name, "", error=f"{type(error).__name__}: {error}"))
+                measured = [table.Result(name, "", error=f"{type(error).__name__}: {error}")]
+            # What was measured is known also where a later measurement is cut short.
+            for result in measured:
+                print(*table.section(result), "", sep="\n", file=sys.stderr, flush=True)
+            results += measured
     return results
 
 

@@ -59,17 +59,22 @@ def render(machine: list[tuple[str, str]], results: list[Result]) -> str:
     out = ["# Perch against its peers", ""]
     out += _table([("", ""), *machine])
     for result in results:
-        out += ["", f"## {result.title}", ""]
-        if result.error:
-            out.append(f"**Could not be measured:** {result.error}")
-        else:
-            head = ("measured", "Perch", result.peer, "Perch against it", "target", "met")
-            out += _table([head, *map(_cells, result.rows)])
-        if result.notes:
-            out.append("")
-            out += [f"- {note}" for note in result.notes]
+        out += section(result)
     out += ["", _verdict(results), ""]
     return "\n".join(out)
+
+
+def section(result: Result) -> list[str]:
+    """The lines of one result."""
+    out = ["", f"## {result.title}", ""]
+    if result.error:
+        out.append(f"**Could not be measured:** {result.error}")
+    else:
+        head = ("measured", "Perch", result.peer, "Perch against it", "target", "met")
+        out += _table([head, *map(_cells, result.rows)])
+    if result.notes:
+        out += ["", *(f"- {note}" for note in result.notes)]
+    return out
 
 
 def _cells(row: Row) -> tuple[str, ...]:
