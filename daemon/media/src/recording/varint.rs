@@ -19,6 +19,11 @@ pub(super) fn put_signed(number: i64, out: &mut Vec<u8>) {
 
 /// Takes a number from the front. `None`: the bytes end within it, or it has more than 64 bits.
 pub(super) fn take(bytes: &mut &[u8]) -> Option<u64> {
+    // Most are small.
+    if let [byte @ ..0x80, rest @ ..] = *bytes {
+        *bytes = rest;
+        return Some(u64::from(*byte));
+    }
     let mut number = 0_u64;
     for (at, byte) in bytes.iter().enumerate().take(LONGEST) {
         let bits = u64::from(byte & 0x7f);

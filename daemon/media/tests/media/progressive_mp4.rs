@@ -8,7 +8,9 @@ use perch_media::recording::index::IndexError;
 use perch_media::recording::progressive::{Clip, Fragments, Progressive, ProgressiveError};
 use perch_media::recording::{Fragment, Mark, Run, SampleEntry};
 use perch_media::sample::AudioFrame;
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 /// A recording's parts in memory.
 struct Recorded {
@@ -191,14 +193,17 @@ fn parts_of_different_sizes_with_and_without_sound_are_one_file() {
     std::fs::remove_file(path).unwrap();
 }
 
-/// Ten hours at 30 pictures and 4.6 Mb a second: 20 GB.
-struct TenHours;
+/// Ten hours at 30 pictures and 4.6 Mb a second: 20 GB. Counts the fragments that are read.
+#[derive(Default)]
+struct TenHours(Rc<Cell<usize>>);
 
 impl Fragments for TenHours {
     type Iter = Box<dyn Iterator<Item = Result<(usize, Fragment), IndexError>>>;
 
     fn read(&self) -> Result<Self::Iter, IndexError> {
-        Ok(Box::new((0..36_000_u64).map(|number| {
+        let read = Rc::clone(&self.0);
+        Ok(Box::new((0..36_000_u64).map(move |number| {
+            read.set(read.get() + 1);
             let sample = SampleEntry { bytes: 19_000, duration: 3000, composition_offset: 0, is_key: false };
             let mut samples = vec![sample; 30];
             samples[0].is_key = true;
@@ -212,8 +217,9 @@ impl Fragments for TenHours {
 #[test]
 fn ten_hours_and_20_gb_have_a_head_too() {
     let descriptions = Recorded::of(&[(&UNITS, &[])]).descriptions();
-    let plan = Progressive::plan(descriptions.clone(), &TenHours, None).unwrap();
-    let head = whole_head(&plan, &TenHours);
+    let hours = TenHours::default();
+    let plan = Progressive::plan(descriptions.clone(), &hours, None).unwrap();
+    let head = whole_head(&plan, &hours);
     assert_eq!(plan.bytes(), head.len() as u64 + 36_000 * 570_400);
     // The last chunk's offset, and the length of the `mdat`.
     let end = u64::from_be_bytes(head[head.len() - 24..head.len() - 16].try_into().unwrap());
@@ -221,6 +227,11 @@ fn ten_hours_and_20_gb_have_a_head_too() {
     let mdat = u64::from_be_bytes(head[head.len() - 8..].try_into().unwrap());
     assert_eq!(mdat, 16 + 36_000 * 570_400);
     let clip = Clip { from: 9 * 3600 * 90_000 + 45_000, to: 9 * 3600 * 90_000 + 10 * 90_000 };
-    let clip = Progressive::plan(descriptions, &TenHours, Some(clip)).unwrap();
+    let clip = Progressive::plan(descriptions, &hours, Some(clip)).unwrap();
     assert_eq!((clip.begins(), clip.media()[0].to - clip.media()[0].from), (9 * 3600 * 90_000, 10 * 570_400));
+
+    // Once each for the key frames, the lengths and the offsets: of durations and chunks, which are all the same, the plan knows how many there are.
+    hours.0.set(0);
+    plan.head(&hours).read(usize::MAX).unwrap();
+    assert!(hours.0.get() < 3 * 36_000 + 10, "{} fragments were read", hours.0.get());
 }

@@ -69,6 +69,22 @@ impl Table {
         }
     }
 
+    /// Once its last row has begun, says so and fills that: all samples that are left are in it, and need not be read.
+    fn fill_last_row(&mut self, of_track: &TrackPlan) -> bool {
+        match self {
+            Self::Durations(times, runs) if runs.rows() == of_track.time_rows => {
+                runs.fill(of_track.samples);
+                *times = Times::default();
+            }
+            Self::Compositions(runs) if runs.rows() == of_track.composition_rows => {
+                runs.fill(of_track.samples);
+            }
+            Self::ChunkSizes(runs, _) if runs.rows() == of_track.chunk_rows => runs.fill(of_track.chunks),
+            _ => return false,
+        }
+        true
+    }
+
     /// Appends the last rows.
     fn finish(mut self, plan: &Plan, track: Track, out: &mut Vec<u8>) {
         match &mut self {
@@ -210,7 +226,8 @@ impl<F: Fragments> Head<F> {
         let mut out = Vec::new();
         while out.len() < least {
             if let Some((mut placed, mut rows)) = self.making.take() {
-                let Some(found) = placed.next() else {
+                let is_filled = rows.table.fill_last_row(self.plan.track(rows.track));
+                let Some(found) = (!is_filled).then(|| placed.next()).flatten() else {
                     rows.table.finish(&self.plan, rows.track, &mut out);
                     self.leave_out(&mut out);
                     continue;

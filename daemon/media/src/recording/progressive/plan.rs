@@ -250,13 +250,17 @@ impl Plan {
         Ok(Placed::new(fragments, self.first))
     }
 
+    /// What was counted of a track.
+    pub(super) fn track(&self, track: Track) -> &TrackPlan {
+        match (track, &self.audio) {
+            (Track::Audio, Some(audio)) => audio,
+            _ => &self.video,
+        }
+    }
+
     /// The samples of a track in a fragment of the file.
     pub(super) fn chunk<'a>(&self, track: Track, fragment: &'a Fragment, place: &Place) -> Option<Chunk<'a>> {
-        let timescale = match (track, &self.audio) {
-            (Track::Audio, Some(audio)) => audio.timescale,
-            _ => VIDEO_TIMESCALE,
-        };
-        track.chunk(&self.parts, timescale, fragment, place, self.end)
+        track.chunk(&self.parts, self.track(track).timescale, fragment, place, self.end)
     }
 }
 

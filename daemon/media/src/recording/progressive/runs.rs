@@ -4,13 +4,14 @@
 #[derive(Debug)]
 pub(super) struct Runs<T> {
     current: Option<(u32, T)>,
-    /// Rows that have ended.
+    /// Rows that have ended, and values in them.
     rows: u32,
+    counted: u32,
 }
 
 impl<T> Default for Runs<T> {
     fn default() -> Self {
-        Self { current: None, rows: 0 }
+        Self { current: None, rows: 0, counted: 0 }
     }
 }
 
@@ -24,9 +25,19 @@ impl<T: PartialEq> Runs<T> {
             }
             current => {
                 let ended = current.replace((1, value));
-                self.rows += u32::from(ended.is_some());
+                if let Some((count, _)) = ended {
+                    self.rows += 1;
+                    self.counted += count;
+                }
                 ended
             }
+        }
+    }
+
+    /// All that is left of `values` is in the row that has not ended.
+    pub(super) fn fill(&mut self, values: u32) {
+        if let Some((count, _)) = &mut self.current {
+            *count = values.saturating_sub(self.counted);
         }
     }
 
@@ -55,5 +66,14 @@ mod tests {
         rows.extend(runs.finish());
         rows.extend(runs.finish());
         assert_eq!((rows, runs.rows()), (vec![(3, 3), (1, 5), (1, 3)], 3));
+    }
+
+    #[test]
+    fn the_last_row_may_be_filled_without_its_values() {
+        let mut runs = Runs::default();
+        let first = [3, 3, 5].into_iter().find_map(|value| runs.push(value));
+        runs.fill(100);
+        assert_eq!((first, runs.finish()), (Some((2, 3)), Some((98, 5))));
+        Runs::<u32>::default().fill(100);
     }
 }
