@@ -129,6 +129,10 @@ fn ranges_of_every_kind_are_answered_as_rfc_9110_says() {
     let head = daemon.ask("HEAD", &path, &[]);
     assert_eq!((head.status, head.body.len()), (200, 0));
     assert_eq!(head.header("content-length"), Some(length.to_string().as_str()));
+    // A range of anything but GET means nothing (RFC 9110 §14.2).
+    let head = daemon.ask("HEAD", &path, &[range]);
+    assert_eq!((head.status, head.header("content-range")), (200, None));
+    assert_eq!(head.header("content-length"), Some(length.to_string().as_str()));
     for name in ["0.mp4", "2.mp4", "01.mp4", "99999999999.mp4", "1.index"] {
         assert_eq!(daemon.get(&recorded.media(name)).status, 404, "{name}");
     }

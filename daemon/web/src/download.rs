@@ -9,10 +9,11 @@ use super::file_answer::{Asked, file_answer};
 use super::file_body::{Compute, Computed, Content, FileRange};
 use super::problem::Problem;
 use super::state::State;
-use http::header::{ACCESS_CONTROL_EXPOSE_HEADERS, CONTENT_DISPOSITION, IF_RANGE, RANGE};
-use http::{HeaderMap, HeaderValue, Response};
+use http::header::{ACCESS_CONTROL_EXPOSE_HEADERS, CONTENT_DISPOSITION, IF_RANGE};
+use http::{HeaderValue, Response};
 use perch_site::recordings::{self, Playable};
 use perch_studio::playback::{Download, DownloadError, DownloadHead};
+use perch_studio::recorder::safe_title;
 use std::fmt::Write as _;
 use std::io;
 use std::ops::Range;
@@ -20,6 +21,8 @@ use std::time::Duration;
 
 /// A clip may end this late; no recording does.
 const LATEST: Duration = Duration::from_secs(u32::MAX as u64);
+/// Bytes of the title in a name. File systems take names of 255 bytes; dates and the times of a clip take up to 60.
+const TITLE_BYTES: usize = 120;
 
 /// Answers with the file, or with a range of it.
 pub(super) async fn answer(
@@ -32,7 +35,7 @@ pub(super) async fn answer(
         .as_ref()
         .map_or_else(String::new, |clip| format!("-{}-{}", clip.start.as_millis(), clip.end.as_millis()));
     let tag_begins = format!("\"{}-mp4{from_to}-", asked.stream);
-    let (stream, wanted, begun) = (asked.stream, clip.clone(), begun(asked.headers, &tag_begins));
+    let (stream, wanted, begun) = (asked.stream, clip.clone(), begun(asked, &tag_begins));
     let planned = recordings::read(&state.site, playable, move |playback, files| {
         let plan = |until| match playback.download(stream, files, wanted.clone(), until) {
             Ok(download) => Ok(Some(download)),
@@ -55,7 +58,7 @@ pub(super) async fn answer(
         }
     })?;
     let tag = format!("{tag_begins}{}\"", download.version());
-    let mut response = file_answer(content(&download), download.bytes(), &tag, asked.headers)?;
+    let mut response = file_answer(content(&download), download.bytes(), &tag, asked)?;
     let name = file_name(&playable.stream.details.title, &playable.recording.name, clip.as_ref(), is_growing);
     let headers = response.headers_mut();
     headers.insert(CONTENT_DISPOSITION, attachment(&name));
@@ -73,8 +76,8 @@ struct Begun {
 }
 
 /// The download that a request goes on with, if its tag begins like this.
-fn begun(asked: &HeaderMap, tag_begins: &str) -> Option<Begun> {
-    let tag = asked.get(IF_RANGE).filter(|_| asked.contains_key(RANGE))?.to_str().ok()?;
+fn begun(asked: &Asked<'_>, tag_begins: &str) -> Option<Begun> {
+    let tag = asked.headers.get(IF_RANGE).filter(|_| asked.range.is_some())?.to_str().ok()?;
     let version = tag.strip_prefix(tag_begins)?.strip_suffix('"')?;
     Some(Begun { version: version.to_owned(), fragments: version.split('-').next()?.parse().ok()? })
 }
@@ -124,14 +127,8 @@ fn clip_of(query: &str) -> Result<Option<Range<Duration>>, Problem> {
 
 /// `Nest box, 2026-11-28 07.30.mp4`. `name`: what the recording's files are called, which begins with its local date.
 fn file_name(title: &str, name: &str, clip: Option<&Range<Duration>>, is_growing: bool) -> String {
-    // No file system takes these in a name.
-    let safe: String = title
-        .chars()
-        .map(|letter| if letter.is_control() || r#"\/:*?"<>|"#.contains(letter) { ' ' } else { letter })
-        .collect();
-    let safe = safe.split_whitespace().collect::<Vec<_>>().join(" ");
-    let title = safe.trim_matches('.');
-    let mut out = if title.is_empty() { "Recording".to_owned() } else { title.to_owned() };
+    let title = safe_title(title, TITLE_BYTES);
+    let mut out = if title.is_empty() { "Recording".to_owned() } else { title };
     if let Some(date) = name.get(..16) {
         out.push_str(", ");
         out.push_str(date);
@@ -173,7 +170,9 @@ fn attachment(name: &str) -> HeaderValue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderName;
+    use http::header::RANGE;
+    use http::{HeaderMap, HeaderName};
+    use perch_store::StreamId;
 
     fn seconds(from: f64, to: f64) -> Range<Duration> {
         Duration::from_secs_f64(from)..Duration::from_secs_f64(to)
@@ -203,6 +202,10 @@ mod tests {
             "Owls day 2 3…, 2026-11-28 07.30, clip from 0.00.10 to 1.02.05.mp4"
         );
         assert_eq!(file_name("..", "x", None, false), "Recording.mp4");
+        // U+202E turns what follows around: this would be shown as `a exe.4pm`.
+        assert_eq!(file_name("a\u{202e}mp4.exe", "x", None, false), "a mp4.exe.mp4");
+        let long = file_name(&"ö".repeat(500), name, Some(&seconds(10.0, 3725.9)), false);
+        assert!(long.len() < 255 && long.ends_with(" to 1.02.05.mp4"), "{long}");
     }
 
     #[test]
@@ -218,7 +221,11 @@ mod tests {
     fn a_download_goes_on_with_what_its_tag_names() {
         let asked = |headers: &[(HeaderName, &'static str)]| {
             let headers = headers.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value)));
-            begun(&headers.collect(), "\"X-mp4-").map(|begun| (begun.fragments, begun.version))
+            let headers: HeaderMap = headers.collect();
+            let (stream, range) = (StreamId::from_number(1), headers.get(RANGE));
+            let asked =
+                Asked { stream, name: "recording.mp4", target: None, query: "", headers: &headers, range };
+            begun(&asked, "\"X-mp4-").map(|begun| (begun.fragments, begun.version))
         };
         let range = (RANGE, "bytes=5-");
         let known = (12, "12-ab-9f".to_owned());

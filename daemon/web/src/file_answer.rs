@@ -7,7 +7,7 @@ use super::caching;
 use super::file_body::{Content, FileBody, FileRange};
 use super::problem::Problem;
 use super::range::{self, Part};
-use http::header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_RANGE, RANGE};
+use http::header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_RANGE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use perch_store::StreamId;
 use std::time::Duration;
@@ -20,6 +20,8 @@ pub(super) struct Asked<'a> {
     pub(super) target: Option<Duration>,
     pub(super) query: &'a str,
     pub(super) headers: &'a HeaderMap,
+    /// The part of a file that is asked for ([`range::of`]).
+    pub(super) range: Option<&'a HeaderValue>,
 }
 
 /// Answers with a file in MP4, or with the range of it that is asked for (RFC 9110 §13.1.5, §14).
@@ -27,16 +29,16 @@ pub(super) fn file_answer(
     content: Vec<Content>,
     length: u64,
     tag: &str,
-    asked: &HeaderMap,
+    asked: &Asked<'_>,
 ) -> Result<Response<Body>, Problem> {
     let tag = HeaderValue::try_from(tag).expect("a tag is letters and digits");
     let mut response = Response::new(Body::empty());
-    if caching::is_known(asked, &tag) {
+    if caching::is_known(asked.headers, &tag) {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
     } else {
         // A date in If-Range names nothing that was told here, and a weak tag never matches.
-        let is_of_this = asked.get(IF_RANGE).is_none_or(|known| *known == tag);
-        let range = asked.get(RANGE).filter(|_| is_of_this);
+        let is_of_this = asked.headers.get(IF_RANGE).is_none_or(|known| *known == tag);
+        let range = asked.range.filter(|_| is_of_this);
         let part = range.map_or(Ok(Part::Whole), |range| range::parse(range, length))?;
         let content = match part {
             Part::Whole => content,

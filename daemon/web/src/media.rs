@@ -20,7 +20,7 @@ use super::state::State;
 use bytes::Bytes;
 use http::header::{
     ACCEPT_RANGES, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL, CONTENT_RANGE,
-    CONTENT_TYPE, ETAG, RANGE, USER_AGENT, X_CONTENT_TYPE_OPTIONS,
+    CONTENT_TYPE, ETAG, USER_AGENT, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use perch_site::SiteError;
@@ -155,6 +155,7 @@ impl Media {
             target,
             query: request.uri().query().unwrap_or(""),
             headers: request.headers(),
+            range: range::of(request),
         };
         // Boxed: otherwise the answer to each live playlist would take as much memory.
         let answer = Box::pin(recorded::answer(&self.state, peer, &asked)).await;
@@ -205,7 +206,7 @@ impl Media {
                 Ok(playlist(&offer.multivariant, &offer, false, request.headers()))
             }
             _ => match asked.hls.segment(name) {
-                Some(found) => segment(found, asked.hls.offer().target_duration, request.headers()),
+                Some(found) => segment(found, asked.hls.offer().target_duration, range::of(request)),
                 None => Err(Problem::NoSuchSegment),
             },
         }
@@ -337,9 +338,13 @@ fn playlist_caching(offer: &Offer, blocking: bool) -> &'static str {
     }
 }
 
-fn segment(found: SegmentBytes, target: Duration, asked: &HeaderMap) -> Result<Response<Body>, Problem> {
+fn segment(
+    found: SegmentBytes,
+    target: Duration,
+    range: Option<&HeaderValue>,
+) -> Result<Response<Body>, Problem> {
     let SegmentBytes { data, memory } = found;
-    let part = asked.get(RANGE).map_or(Ok(Part::Whole), |range| range::parse(range, data.len() as u64))?;
+    let part = range.map_or(Ok(Part::Whole), |range| range::parse(range, data.len() as u64))?;
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();
     headers.reserve(8);

@@ -1,7 +1,8 @@
 //! Single byte ranges (RFC 9110 §14); a request for several gets the whole, as the RFC allows.
 
 use super::problem::Problem;
-use http::HeaderValue;
+use http::header::RANGE;
+use http::{HeaderValue, Method, Request};
 
 /// The part of a file to send.
 #[derive(Debug, PartialEq)]
@@ -12,6 +13,11 @@ pub(super) enum Part {
         first: u64,
         last: u64,
     },
+}
+
+/// The range that a request asks for. With any method but GET the header means nothing (RFC 9110 §14.2).
+pub(super) fn of<B>(request: &Request<B>) -> Option<&HeaderValue> {
+    request.headers().get(RANGE).filter(|_| *request.method() == Method::GET)
 }
 
 /// Parses the header `Range` for `length` bytes.
@@ -25,8 +31,10 @@ pub(super) fn parse(range: &HeaderValue, length: u64) -> Result<Part, Problem> {
     else {
         return Ok(Part::Whole);
     };
+    // A number may be of any length (RFC 9110 §14.1.2): what is too large for us lies beyond every file.
     let number = |digits: &str| {
-        digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
+        let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        is_number.then(|| digits.parse().unwrap_or(u64::MAX))
     };
     let (first, last) = match (number(first), number(last)) {
         (Some(first), Some(last)) if first > last => return Ok(Part::Whole),
@@ -59,11 +67,14 @@ mod tests {
         assert_eq!(of_100("bytes=90-1000"), Ok(Part::Bytes { first: 90, last: 99 }));
         assert_eq!(of_100("bytes=-30"), Ok(Part::Bytes { first: 70, last: 99 }));
         assert_eq!(of_100("bytes=-1000"), Ok(Part::Bytes { first: 0, last: 99 }));
+        assert_eq!(of_100("bytes=7-99999999999999999999999"), Ok(Part::Bytes { first: 7, last: 99 }));
+        assert_eq!(of_100("bytes=-99999999999999999999999"), Ok(Part::Bytes { first: 0, last: 99 }));
     }
 
     #[test]
     fn what_lies_outside_is_refused() {
         assert_eq!(of_100("bytes=100-"), Err(Problem::Range { length: 100 }));
+        assert_eq!(of_100("bytes=99999999999999999999999-"), Err(Problem::Range { length: 100 }));
         assert_eq!(of_100("bytes=-0"), Err(Problem::Range { length: 100 }));
         assert_eq!(parse(&HeaderValue::from_static("bytes=0-"), 0), Err(Problem::Range { length: 0 }));
     }

@@ -145,7 +145,7 @@ async fn part(
     // A part only ever grows, so its length names what it holds.
     let tag = format!("\"{}-{number}-{length:x}\"", asked.stream);
     let content = vec![Content::File(FileRange { file, at: 0, length })];
-    file_answer(content, length, &tag, asked.headers)
+    file_answer(content, length, &tag, asked)
 }
 
 #[cfg(test)]

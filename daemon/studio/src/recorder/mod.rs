@@ -30,6 +30,7 @@ mod wear;
 mod writing;
 
 pub use keeping::Card;
+pub use names::safe_title;
 pub use part::PartFiles;
 pub use perch_device::block::{DiskHealth, DiskKind, Spare};
 pub use recordings::{RecordingFiles, Recordings};

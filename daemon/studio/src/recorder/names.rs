@@ -18,7 +18,7 @@ const ID_CHARACTERS: usize = 6;
 pub(super) fn name(started_at: Timestamp, offset_seconds: i32, title: &str, stream: StreamId) -> String {
     let id = id_part(stream);
     let date = date(started_at, offset_seconds);
-    let title = safe(title, LONGEST - date.len() - id.len() - 2);
+    let title = safe_title(title, LONGEST - date.len() - id.len() - 2);
     if title.is_empty() { format!("{date} {id}") } else { format!("{date} {title} {id}") }
 }
 
@@ -41,8 +41,8 @@ fn date(at: Timestamp, offset_seconds: i32) -> String {
     format!("{year:04}-{:02}-{day:02} {:02}.{:02}", u8::from(month), local.hour(), local.minute())
 }
 
-/// The title as a part of a file's name, of `most` bytes at most.
-fn safe(title: &str, most: usize) -> String {
+/// A title as a part of a file's name, of `most` bytes at most. Every file system takes it; it may be empty.
+pub fn safe_title(title: &str, most: usize) -> String {
     // U+202A to U+202E and U+2066 to U+2069 turn the direction of what follows, the extension included.
     let is_unsafe = |letter: char| {
         letter.is_control()
