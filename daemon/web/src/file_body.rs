@@ -2,26 +2,21 @@
 //!
 //! hyper passes bodies on as `Bytes`. For what lies in a file this body yields a slice of [`PLACEHOLDER`], which nobody reads; the connection's stream
 //! (`patient_stream`) recognises it by its address and sends as many bytes of the file instead.
-//!
-//! sendfile blocks while the card is read, and the runtime's threads serve every viewer. So a piece of a file is only handed over when it is in
-//! the page cache; if it is not, a thread that may block reads it first.
 
 use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
-use rustix::io::{Errno, ReadWriteFlags, preadv2};
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, IoSliceMut};
-use std::os::unix::fs::FileExt as _;
+use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 use std::task::{Context, Poll, ready};
 use tokio::task::JoinHandle;
 
-/// Bytes of a file that are read ahead and handed over at once: a second of a stream, and little beside the memory of a small board.
+/// Bytes of a file that hyper is given at a time.
 const PIECE: usize = 512 << 10;
-/// Read at once into the page cache.
-const READ: usize = 64 << 10;
+/// Bytes of what is computed, at a time. The first piece leaves as soon as there is anything.
+const COMPUTED: usize = 64 << 10;
 
 /// As long as a piece, and never touched: it takes addresses, no memory.
 static PLACEHOLDER: LazyLock<&'static [u8]> = LazyLock::new(|| vec![0; PIECE].leak());
@@ -47,7 +42,7 @@ pub(super) trait Compute: Send {
 pub(super) struct Computed {
     compute: Box<dyn Compute>,
     length: u64,
-    /// Bytes of the next piece. The first one leaves as soon as there is anything.
+    /// Bytes of the next piece.
     piece: usize,
 }
 
@@ -75,7 +70,7 @@ impl Computed {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         self.length -= bytes.len() as u64;
-        self.piece = READ;
+        self.piece = COMPUTED;
         Ok((bytes.into(), self))
     }
 }
@@ -86,6 +81,15 @@ pub(super) struct FileRange {
     pub(super) file: Arc<File>,
     pub(super) at: u64,
     pub(super) length: u64,
+}
+
+impl FileRange {
+    /// The beginning of this range that is in the other one.
+    pub(super) fn within(&self, other: &Self) -> Option<Self> {
+        let end = other.at + other.length;
+        let begins = Arc::ptr_eq(&self.file, &other.file) && (other.at..end).contains(&self.at);
+        begins.then(|| Self { length: self.length.min(end - self.at), ..self.clone() })
+    }
 }
 
 /// The pieces of files that hyper has been given and the connection has yet to send; an extension of the response.
@@ -125,7 +129,6 @@ pub(super) struct FileBody {
     content: VecDeque<Content>,
     remaining: u64,
     to_send: FilesToSend,
-    reading: Option<JoinHandle<io::Result<FileRange>>>,
     computing: Option<JoinHandle<io::Result<(Bytes, Computed)>>>,
 }
 
@@ -137,7 +140,7 @@ impl FileBody {
             Content::File(range) => range.length,
         };
         let remaining = content.iter().map(length).sum();
-        Self { content, remaining, to_send: FilesToSend::default(), reading: None, computing: None }
+        Self { content, remaining, to_send: FilesToSend::default(), computing: None }
     }
 
     /// What the connection has to be told of, beside the body.
@@ -175,12 +178,6 @@ impl hyper::body::Body for FileBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         loop {
-            if let Some(reading) = &mut self.reading {
-                let read = ready!(Pin::new(reading).poll(cx));
-                self.reading = None;
-                let read = read.map_err(io::Error::other).and_then(|read| read);
-                return Poll::Ready(Some(read.map(|piece| self.hand_over(piece))));
-            }
             if let Some(computing) = &mut self.computing {
                 let computed = ready!(Pin::new(computing).poll(cx));
                 self.computing = None;
@@ -201,10 +198,7 @@ impl hyper::body::Body for FileBody {
                 }
                 Some(Content::File(_)) => {
                     let Some(piece) = self.next_piece() else { continue };
-                    if is_in_page_cache(&piece) {
-                        return Poll::Ready(Some(Ok(self.hand_over(piece))));
-                    }
-                    self.reading = Some(tokio::task::spawn_blocking(move || read_in(piece)));
+                    return Poll::Ready(Some(Ok(self.hand_over(piece))));
                 }
             }
         }
@@ -217,32 +211,4 @@ impl hyper::body::Body for FileBody {
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(self.remaining)
     }
-}
-
-/// Whether the piece can be read without waiting for the card. Its first and its last byte are asked: the kernel reads ahead in order.
-fn is_in_page_cache(piece: &FileRange) -> bool {
-    [piece.at, piece.at + piece.length - 1].into_iter().all(|at| {
-        let mut byte = [0];
-        let read = preadv2(&*piece.file, &mut [IoSliceMut::new(&mut byte)], at, ReadWriteFlags::NOWAIT);
-        // File systems that cannot tell are read as if it were there.
-        matches!(read, Ok(1) | Err(Errno::OPNOTSUPP))
-    })
-}
-
-/// Reads the piece into the page cache. Blocks.
-fn read_in(piece: FileRange) -> io::Result<FileRange> {
-    let mut buffer = vec![0; READ];
-    let mut at = piece.at;
-    let end = piece.at + piece.length;
-    while at < end {
-        let most = READ.min((end - at) as usize);
-        match piece.file.read_at(&mut buffer[..most], at) {
-            // Less can be sent than was promised: the connection is broken off, and the other side sees it.
-            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(read) => at += read as u64,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(piece)
 }

@@ -43,6 +43,7 @@ mod not_live;
 mod notifications;
 mod openapi;
 mod page;
+mod page_cache;
 mod patient_stream;
 mod people;
 mod pictures;

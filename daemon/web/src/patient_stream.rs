@@ -2,10 +2,11 @@
 //! one that takes too long for a whole segment, even if it keeps taking a little: the segment stays in memory until it
 //! is sent. It also notices when a response has been sent, after which its slot may be given to another connection, and
 //! passes a segment's pages to the socket, where hyper would copy them. Files are never read into memory: `file_body`
-//! says how they are sent.
+//! says how they are sent, `page_cache` how nobody waits for the card.
 
 use super::file_body::FilesToSend;
-use super::send_pages::SendPages;
+use super::page_cache::PageCache;
+use super::send_pages::{SendPages, UNSENT, UNSENT_OF_FILE};
 use super::slots::Slot;
 use super::traffic::Traffic;
 use perch_device::memory::KernelMemory;
@@ -17,6 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep};
 
 /// How a segment is sent; an extension of the response.
@@ -104,13 +106,29 @@ pub(super) struct PatientStream<S: SendPages> {
     /// Armed while the peer takes nothing.
     stall: Pin<Box<Sleep>>,
     stalled: bool,
+    page_cache: PageCache,
+    /// Held while the kernel may take as much of a file as it likes.
+    free_of_bounds: Option<OwnedSemaphorePermit>,
 }
 
 impl<S: SendPages> PatientStream<S> {
     pub(super) fn new(inner: S, patience: Duration, exchange: Arc<Exchange>) -> Self {
-        inner.bound_unsent();
+        inner.bound_unsent(UNSENT);
         let stall = Box::pin(tokio::time::sleep(patience));
-        Self { inner, exchange, patience, stall, stalled: false }
+        let page_cache = PageCache::default();
+        Self { inner, exchange, patience, stall, stalled: false, page_cache, free_of_bounds: None }
+    }
+
+    /// What is sent next lies in a file, or does not.
+    fn sends_file(&mut self, is_file: bool) {
+        if is_file && self.free_of_bounds.is_none() {
+            self.free_of_bounds = self.exchange.slot.free_of_bounds();
+            if self.free_of_bounds.is_some() {
+                self.inner.bound_unsent(UNSENT_OF_FILE);
+            }
+        } else if !is_file && self.free_of_bounds.take().is_some() {
+            self.inner.bound_unsent(UNSENT);
+        }
     }
 
     /// Judges a write: progress resets the deadline for the next byte, not the one for the whole segment.
@@ -131,7 +149,10 @@ impl<S: SendPages> PatientStream<S> {
                     self.stall.as_mut().reset(until.map_or(stalls_at, |until| until.min(stalls_at)));
                 }
                 ready!(self.stall.as_mut().poll(cx));
-                Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the peer takes data too slowly")))
+                Poll::Ready(Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    "nothing could be sent for too long: the peer takes nothing, or the card gives nothing",
+                )))
             }
         }
     }
@@ -177,9 +198,15 @@ impl<S: SendPages> PatientStream<S> {
         let files = self.exchange.files().clone()?;
         let (before, range) =
             slices.iter().enumerate().find_map(|(index, slice)| Some((index, files.stands_for(slice)?)))?;
+        self.sends_file(true);
         if before > 0 {
             return Some(self.inner.poll_send_with_more_to_come(cx, &slices[..before]));
         }
+        let range = match self.page_cache.poll_ready(cx, &range) {
+            Poll::Ready(Ok(range)) => range,
+            Poll::Ready(Err(error)) => return Some(Poll::Ready(Err(error))),
+            Poll::Pending => return Some(Poll::Pending),
+        };
         Some(self.inner.poll_send_file(cx, &range).map(|sent| match sent {
             Ok(0) => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file has become shorter")),
             Ok(sent) => {
@@ -196,6 +223,7 @@ impl<S: AsyncWrite + SendPages + Unpin> AsyncWrite for PatientStream<S> {
         if let Some(written) = self.poll_send_file(cx, &[IoSlice::new(bytes)]) {
             return self.judge(cx, written);
         }
+        self.sends_file(false);
         let written = Pin::new(&mut self.inner).poll_write(cx, bytes);
         self.judge(cx, written)
     }
@@ -208,6 +236,7 @@ impl<S: AsyncWrite + SendPages + Unpin> AsyncWrite for PatientStream<S> {
         if let Some(written) = self.poll_send_file(cx, slices) {
             return self.judge(cx, written);
         }
+        self.sends_file(false);
         let pages = self.exchange.sending().as_ref().and_then(|sending| sending.pages.clone());
         let found = pages.as_deref().and_then(|pages| Some((pages, find_in_pages(pages, slices)?)));
         let written = match found {

@@ -10,7 +10,11 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+
+/// Connections at a time for which the kernel may take as much of a file as it likes: 4 MiB each (`tcp_wmem`), of which the
+/// page cache cannot let go meanwhile.
+const FREE_OF_BOUNDS: usize = 8;
 
 /// All slots of the server.
 #[derive(Debug)]
@@ -20,6 +24,7 @@ pub(super) struct Slots {
     /// A counter that orders the waiting connections without a clock.
     turn: AtomicU64,
     memory: MemoryBudget,
+    free_of_bounds: Arc<Semaphore>,
     taken: Mutex<Taken>,
 }
 
@@ -71,6 +76,7 @@ impl Slots {
             most_per_address: most / 2,
             turn: AtomicU64::new(0),
             memory: memory.clone(),
+            free_of_bounds: Arc::new(Semaphore::new(FREE_OF_BOUNDS)),
             taken: Mutex::default(),
         })
     }
@@ -176,6 +182,11 @@ impl Slot {
     /// Notes that the response is a segment, and that sending it has begun.
     pub(super) fn sending_segment(&self) {
         self.occupant.sending_since.store(self.slots.next_turn(), Ordering::Relaxed);
+    }
+
+    /// Permits the kernel to take much of a file for this connection, while the permit is held. `None`: others have that now.
+    pub(super) fn free_of_bounds(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.slots.free_of_bounds).try_acquire_owned().ok()
     }
 
     /// Notes that the response is finished: from now on the connection may be closed for another.

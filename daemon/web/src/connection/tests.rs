@@ -1,8 +1,9 @@
 //! One connection between a peer and the server, with the runtime's time paused: deadlines, slots, and the kernel's
 //! buffers.
 
+mod files;
+
 use super::*;
-use crate::file_body::{Compute, Computed, Content, FileBody, FileRange};
 use crate::server::cut_oldest_answers;
 use crate::slots::{Admission, Slots};
 use crate::stopping::Stopping;
@@ -337,95 +338,6 @@ async fn what_lies_in_the_kernels_memory_arrives_as_it_is_also_in_parts_and_pipe
     received.unwrap();
     let bodies = read.windows(3000).filter(|window| *window == &data[1000..4000]).count();
     assert_eq!(bodies, 3);
-}
-
-/// Computes bytes, one at a time.
-struct ByteByByte(&'static [u8]);
-
-impl Compute for ByteByByte {
-    fn skip(&mut self, bytes: u64) {
-        self.0 = &self.0[bytes as usize..];
-    }
-
-    fn read(&mut self, _: usize) -> std::io::Result<Vec<u8>> {
-        Ok(self.0.split_off_first().map(|byte| vec![*byte]).unwrap_or_default())
-    }
-}
-
-/// What comes out of a connection whose every answer is made of `head` and of the ranges of a file with these bytes.
-async fn sent_of_a_file(
-    file_bytes: &[u8],
-    head: &'static [u8],
-    ranges: &[(u64, u64)],
-    requests: &[u8],
-) -> Vec<u8> {
-    let mut file = tempfile::tempfile().unwrap();
-    file.write_all(file_bytes).unwrap();
-    let file = Arc::new(file);
-    let ranges = ranges.to_vec();
-    let answer = move |_| {
-        let files =
-            ranges.iter().map(|&(at, length)| Content::File(FileRange { file: file.clone(), at, length }));
-        let head = Content::Computed(Computed::new(ByteByByte(head), head.len() as u64));
-        let body = FileBody::new(std::iter::once(head).chain(files));
-        let to_send = body.to_send();
-        let mut response = Response::new(body);
-        response.extensions_mut().insert(to_send);
-        std::future::ready(response)
-    };
-    let Admission::Free(slot) = slots(4).take(HERE) else { panic!("refused") };
-    let (wire, stream) = tokio::io::duplex(100_000);
-    let stopping = Stopping::new();
-    tokio::spawn(serve(stream, slot, Arc::default(), Deadlines::USUAL, stopping.watcher(), answer));
-    let (mut reader, mut writer) = tokio::io::split(wire);
-    let mut read = Vec::new();
-    let (sent, received) = tokio::join!(writer.write_all(requests), reader.read_to_end(&mut read));
-    sent.unwrap();
-    received.unwrap();
-    read
-}
-
-const LAST: &[u8] = b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n";
-
-fn bodies(read: &[u8]) -> Vec<&[u8]> {
-    let mut bodies = Vec::new();
-    let mut rest = read;
-    while let Some(end) = rest.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
-        let head = String::from_utf8_lossy(&rest[..end]).to_lowercase();
-        let length = head.split("content-length: ").nth(1).unwrap();
-        let length: usize = length.split("\r\n").next().unwrap().parse().unwrap();
-        bodies.push(&rest[end + 4..end + 4 + length]);
-        rest = &rest[end + 4 + length..];
-    }
-    bodies
-}
-
-#[tokio::test]
-async fn files_arrive_as_they_are_also_several_and_pipelined() {
-    let data: Vec<u8> = (0..3_000_000_u32).map(|i| (i % 251) as u8).collect();
-    let ranges = [(0, 1), (7, 0), (1000, 2_000_000), (2_999_999, 1)];
-    let read = sent_of_a_file(&data, b"head", &ranges, &[REQUEST, LAST].concat()).await;
-    let expected = [b"head", &data[..1], &data[1000..2_001_000], &data[2_999_999..]].concat();
-    let bodies = bodies(&read);
-    assert_eq!(bodies.len(), 2);
-    assert!(bodies.iter().all(|body| **body == expected));
-}
-
-#[tokio::test]
-async fn a_head_request_is_told_the_length_alone() {
-    let head = b"HEAD / HTTP/1.1\r\nConnection: close\r\n\r\n";
-    let read = sent_of_a_file(b"a file", b"", &[(0, 6)], head).await;
-    let read = String::from_utf8(read).unwrap();
-    assert!(read.contains("content-length: 6\r\n") && read.ends_with("\r\n\r\n"), "{read}");
-}
-
-#[tokio::test]
-async fn a_file_that_has_become_shorter_breaks_the_answer_off() {
-    let read = sent_of_a_file(b"a file", b"", &[(0, 6), (4, 600)], LAST).await;
-    let read = String::from_utf8(read).unwrap();
-    // The error may come before anything was sent.
-    assert!(read.is_empty() || read.contains("content-length: 606\r\n"), "{read}");
-    assert!(read.len() < 600, "{read}");
 }
 
 #[tokio::test(start_paused = true)]
