@@ -6,7 +6,7 @@
 #     setup.sh build cross     also to build for other boards: chroots, emulators of other machines
 #     setup.sh build deb       also for the Debian package: cargo-deb, lintian
 #     setup.sh image           for the image of a card and its boot test: mmdebstrap, mkfs.*, QEMU
-#     setup.sh build test      also for `make test`: ffmpeg, Chromium, VLC, mediainfo, Node.js and the page's tools, schemathesis
+#     setup.sh build test      also for `make test`: ffmpeg, Chromium, VLC, mediainfo, nginx, Node.js and the page's tools, schemathesis
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -38,6 +38,11 @@ need_test() {
     # VLC's demuxers and packetizers.
     compgen -G "/usr/lib/*/vlc/plugins/demux/libadaptive_plugin.so" >/dev/null || packages+=(vlc-plugin-base)
     need mediainfo mediainfo
+    # The servers that relays are tried with.
+    need nginx nginx
+    for module in rtmp stream; do
+        [ -e "/usr/lib/nginx/modules/ngx_${module}_module.so" ] || packages+=("libnginx-mod-$module")
+    done
     need node nodejs
     need npm npm
     need ssh-keygen openssh-client
@@ -94,7 +99,13 @@ install_packages() {
     fi
     echo "installing ${packages[*]}" >&2
     export DEBIAN_FRONTEND=noninteractive
-    apt-get -qq update && apt-get -qq install --yes --no-install-recommends "${packages[@]}" >/dev/null && return 0
+    local had_nginx=
+    if systemctl -q is-active nginx 2>/dev/null; then had_nginx=yes; fi
+    if apt-get -qq update && apt-get -qq install --yes --no-install-recommends "${packages[@]}" >/dev/null; then
+        # Debian starts installed services; tests need the program, not a site on port 80.
+        if [ -z "$had_nginx" ] && systemctl -q is-active nginx 2>/dev/null; then systemctl -q disable --now nginx; fi
+        return 0
+    fi
     echo "could not install: $install" >&2
     exit 1
 }

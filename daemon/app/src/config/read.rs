@@ -328,6 +328,10 @@ impl Reader<'_> {
             self.demand(&[&key_file, &stream_key], relay.key.is_none() || relay.key_file.is_none(), || {
                 "is the same as key: set one of them".to_owned()
             });
+            let is_plain = relay.url.as_ref().is_some_and(|url| !url.is_encrypted);
+            self.demand(&[&key("ca_file"), &url], relay.ca_file.is_none() || !is_plain, || {
+                "is for addresses that begin with rtmps://".to_owned()
+            });
         }
         self.demand(&["relay"], config.relays.len() <= RELAYS, || {
             format!("{} relays are configured; there may be {RELAYS}", config.relays.len())

@@ -529,6 +529,13 @@ pub(super) fn relay() -> Section<Relay> {
                 |s| &mut s.key_file,
                 "A file with the stream key in its first line, instead of key. It is read for each connection.",
             ),
+            Key::new(
+                "ca_file",
+                Unset(r#""/etc/perch/authority.pem""#),
+                accept::optional_path(),
+                |s| &mut s.ca_file,
+                "For rtmps://: a file of certificates (PEM), by one of which the server's is signed; default: the authorities that the system trusts.",
+            ),
         ],
     }
 }

@@ -13,6 +13,7 @@ pub mod crowd;
 pub mod people;
 pub mod program;
 pub mod recorded;
+pub mod relaying;
 
 pub use rustix::process::Signal;
 use rustix::process::{Pid, kill_process};

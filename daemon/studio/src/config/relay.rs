@@ -40,17 +40,22 @@ pub struct Relay {
     pub key: Option<Secret>,
     /// A file with the stream key in its first line.
     pub key_file: Option<PathBuf>,
+    /// A file of certificates in PEM: the server's has to be signed by one of them. `None`: by an authority that the system trusts.
+    pub ca_file: Option<PathBuf>,
     /// Names of cameras whose streams are sent there unless whoever goes live chooses otherwise. For relays that were set up on the page; in the configuration the
     /// cameras name their relays.
     pub cameras: Vec<String>,
 }
 
-/// The address of an RTMP server and of an application on it: `rtmp://host[:port]/application`. Where no key is configured, the key is its last part.
+/// The address of an RTMP server and of an application on it: `rtmp://host[:port]/application`, or `rtmps://…` for TLS. Where no key is configured, the key is its last
+/// part.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RtmpUrl {
+    /// `rtmps://`: over TLS.
+    pub is_encrypted: bool,
     /// Of DNS, or an address.
     pub host: String,
-    /// 1935 where none is given.
+    /// 1935 where none is given, 443 for `rtmps://`.
     pub port: u16,
     /// All after the host: the application's name, which may hold slashes.
     path: String,
@@ -58,7 +63,9 @@ pub struct RtmpUrl {
 
 /// Why an address is not taken, in words that follow "must be".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an address such as \"rtmp://live.example.org/app\", without a user name")]
+#[error(
+    "an address such as \"rtmp://live.example.org/app\" or \"rtmps://live.example.org/app\", without a user name"
+)]
 pub struct NotRtmp;
 
 impl Relay {
@@ -82,7 +89,12 @@ impl Relay {
 impl RtmpUrl {
     /// Reads an address.
     pub fn parse(text: &str) -> Result<Self, NotRtmp> {
-        let rest = text.strip_prefix("rtmp://").ok_or(NotRtmp)?;
+        let (scheme, rest) = text.split_once("://").ok_or(NotRtmp)?;
+        let is_encrypted = match scheme {
+            "rtmp" => false,
+            "rtmps" => true,
+            _ => return Err(NotRtmp),
+        };
         let (authority, path) = rest.split_once('/').ok_or(NotRtmp)?;
         let path = path.trim_end_matches('/');
         let is_plain = text.len() <= URL_MOST && text.chars().all(|c| !c.is_whitespace() && !c.is_control());
@@ -96,11 +108,11 @@ impl RtmpUrl {
             }
             None => authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port))),
         };
-        let port = port.map_or(Ok(1935), str::parse).map_err(|_| NotRtmp)?;
+        let port = port.map_or(Ok(usual_port(is_encrypted)), str::parse).map_err(|_| NotRtmp)?;
         if host.is_empty() || port == 0 {
             return Err(NotRtmp);
         }
-        Ok(Self { host: host.to_owned(), port, path: path.to_owned() })
+        Ok(Self { is_encrypted, host: host.to_owned(), port, path: path.to_owned() })
     }
 
     /// The application and the key, where the key is the last part of the address.
@@ -116,7 +128,7 @@ impl RtmpUrl {
 
     /// `tcUrl` of RTMP's `connect`: the address of an application.
     pub fn of_application(&self, application: &str) -> String {
-        format!("rtmp://{}/{application}", self.server())
+        format!("{}://{}/{application}", self.scheme(), self.server())
     }
 
     /// The address without what may be secret: the key, where it is the last part, and what follows a question mark.
@@ -128,16 +140,25 @@ impl RtmpUrl {
         self.of_application(application.split('?').next().unwrap_or_default())
     }
 
-    /// Host and port.
+    const fn scheme(&self) -> &'static str {
+        if self.is_encrypted { "rtmps" } else { "rtmp" }
+    }
+
+    /// Host, and port unless it is the usual one.
     pub fn server(&self) -> String {
         let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
-        if self.port == 1935 { host } else { format!("{host}:{}", self.port) }
+        if self.port == usual_port(self.is_encrypted) { host } else { format!("{host}:{}", self.port) }
     }
+}
+
+/// Services take RTMPS where browsers take HTTPS, so that firewalls let it through.
+const fn usual_port(is_encrypted: bool) -> u16 {
+    if is_encrypted { 443 } else { 1935 }
 }
 
 impl fmt::Debug for RtmpUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "rtmp://{}/…", self.server())
+        write!(f, "{}://{}/…", self.scheme(), self.server())
     }
 }
 
@@ -152,7 +173,11 @@ mod tests {
         assert_eq!(url.of_application("app"), "rtmp://live.example.org/app");
         let url = RtmpUrl::parse("rtmp://[::1]:1936/live").unwrap();
         assert_eq!((url.host.as_str(), url.port, url.server().as_str()), ("::1", 1936, "[::1]:1936"));
-        assert!(url.application_and_key().is_none());
+        assert!(url.application_and_key().is_none() && !url.is_encrypted);
+        let url = RtmpUrl::parse("rtmps://live.example.org/app").unwrap();
+        assert_eq!((url.is_encrypted, url.port), (true, 443));
+        assert_eq!(url.of_application("app"), "rtmps://live.example.org/app");
+        assert_eq!(RtmpUrl::parse("rtmps://a:1935/app").unwrap().shown(false), "rtmps://a:1935/app");
         for wrong in [
             "http://a/b",
             "rtmp://a",
@@ -162,6 +187,7 @@ mod tests {
             "rtmp://a:0/b",
             "rtmp://a:x/b",
             "rtmp://a/b c",
+            "rtmpt://a/b",
         ] {
             assert_eq!(RtmpUrl::parse(wrong), Err(NotRtmp), "{wrong}");
         }

@@ -6,6 +6,7 @@
 //! Must not be here: bodies of FLV tags (`perch-media`), who may relay what, HTTP.
 
 mod backoff;
+mod connection;
 mod destinations;
 mod health;
 mod log;
@@ -19,6 +20,7 @@ mod tagger;
 mod task;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod uplink;
 
 pub use destinations::Destinations;

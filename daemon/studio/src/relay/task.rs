@@ -1,34 +1,31 @@
 //! The tasks of a stream's relays: sockets, clock and randomness for [`Uplink`].
 
+use super::connection::{Connection, Moved, Tcp};
 use super::destinations::Destinations;
 use super::session::Target;
 use super::status::RelayStatus;
 use super::tagger::Asked;
+use super::tls;
 use super::uplink::Uplink;
 use crate::broadcast::{Broadcast, Item, Reader, Start, Want};
 use crate::clock::Clock;
 use crate::config::{Relay, RtmpUrl, Secret};
 use crate::memory_budget::{Held, Part};
-use perch_device::socket::{keep_unsent_below, untaken_bytes};
 use std::future::pending;
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 
 /// Ten times a second, or with a large picture at once, there is something to send.
 const WANT: Want = Want { patience: Duration::from_millis(100), at_entry_points: true, start: Start::Newest };
-/// To look the server's name up, and to connect.
+/// To look the server's name up and to connect, and once more for the TLS handshake.
 const CONNECT: Duration = Duration::from_secs(5);
 /// How often a connection's health is looked at.
 const LOOK: Duration = Duration::from_millis(500);
-/// Bytes that the kernel may hold without having sent them: what is late is then known here, and not only when megabytes are.
-const UNSENT: u32 = 64 << 10;
 /// A server has little to say.
 const READ: usize = 4 << 10;
 /// Allocations above this are given back once they are empty: a large picture made them.
@@ -136,21 +133,17 @@ impl Relaying {
             self.uplink.connecting();
             self.tell();
             let opened = tokio::select! {
-                opened = timeout(CONNECT, self.open()) => opened,
+                opened = self.open() => opened,
                 _ = wanted.wait_for(|wanted| *wanted != Wanted::On) => continue,
             };
             let now = self.clock.monotonic();
             let mut closed = Closed::Failed;
             match opened {
-                Ok(Ok((stream, target))) => {
+                Ok((connection, target)) => {
                     self.uplink.opened(target, now);
-                    closed = self.carry(stream, &mut wanted, &mut changes).await;
+                    closed = self.carry(connection, &mut wanted, &mut changes).await;
                 }
-                Ok(Err(why)) => self.uplink.failed(&why, now),
-                Err(_) => {
-                    let why = format!("{} does not answer within {} s", self.server(), CONNECT.as_secs());
-                    self.uplink.failed(&why, now);
-                }
+                Err(why) => self.uplink.failed(&why, now),
             }
             self.held.set(0);
             match closed {
@@ -167,8 +160,8 @@ impl Relaying {
         self.destination.url.as_ref().map_or_else(String::new, RtmpUrl::server)
     }
 
-    /// Opens a connection.
-    async fn open(&mut self) -> Result<(TcpStream, Target), String> {
+    /// Opens a connection; the error is in words.
+    async fn open(&mut self) -> Result<(Connection, Target), String> {
         let Some(url) = self.destination.url.clone() else { return Err("it has no address".to_owned()) };
         let known = self.destination.application_and_key();
         let (application, key) = known.ok_or("it has no stream key: set one on the page")?;
@@ -179,18 +172,28 @@ impl Relaying {
             (None, None) => return Err("it has no stream key".to_owned()),
         };
         let target = Target { tc_url: url.of_application(&application), application, key };
-        let server = url.server();
+        let seconds = CONNECT.as_secs();
+        let silent = |_| format!("{} does not answer within {seconds} s", url.server());
+        let tcp = timeout(CONNECT, self.connect(&url)).await.map_err(silent).flatten()?;
+        if !url.is_encrypted {
+            return Ok((Connection::Plain(tcp), target));
+        }
+        let silent =
+            |_| format!("{} does not answer TLS within {seconds} s: does it speak TLS there?", url.server());
+        let shaking = tls::connect(tcp, &url.host, self.destination.ca_file.as_deref());
+        let tls = timeout(CONNECT, shaking).await.map_err(silent).flatten()?;
+        Ok((Connection::Encrypted(Box::new(tls)), target))
+    }
+
+    async fn connect(&mut self, url: &RtmpUrl) -> Result<Tcp, String> {
         let addresses = if let Ok(address) = url.host.parse::<IpAddr>() {
             vec![SocketAddr::new(address, url.port)]
         } else {
             let found = self.look_up(&url.host, url.port).await;
             found.map_err(|error| format!("the name {} is not found: {error}", url.host))?
         };
-        let connected = TcpStream::connect(&addresses[..]).await;
-        let stream = connected.map_err(|error| format!("cannot connect to {server}: {error}"))?;
-        // Without these a connection is slower to notice what goes wrong, and works.
-        let _ = (stream.set_nodelay(true), keep_unsent_below(&stream, UNSENT));
-        Ok((stream, target))
+        let connected = Tcp::connect(&addresses).await;
+        connected.map_err(|error| format!("cannot connect to {}: {error}", url.server()))
     }
 
     /// On a thread of its own: a name server that does not answer must not take one of the few threads that the store's calls need.
@@ -214,7 +217,7 @@ impl Relaying {
     /// Sends the stream over an open connection until that fails or is wanted no more.
     async fn carry(
         &mut self,
-        mut stream: TcpStream,
+        mut connection: Connection,
         wanted: &mut watch::Receiver<Wanted>,
         changes: &mut Changes,
     ) -> Closed {
@@ -223,11 +226,10 @@ impl Relaying {
         let mut input = vec![0; READ];
         // What is being written, and how far it is.
         let (mut output, mut at) = (Vec::new(), 0);
-        let mut written = 0;
         let closed = loop {
             if self.uplink.connects_at().is_some() {
-                // Whatever is left: a server that takes nothing would keep the kernel busy for minutes.
-                let _ = stream.set_zero_linger();
+                // Whatever is left.
+                connection.break_off();
                 break Closed::Failed;
             }
             if self.uplink.sends() && reader.is_none() {
@@ -245,34 +247,25 @@ impl Relaying {
                 }
             }
             let wants_sample = self.uplink.wants_sample();
-            let (mut receiver, mut sender) = stream.split();
             tokio::select! {
-                came = receiver.read(&mut input) => {
+                moved = connection.exchange(&mut input, &output[at..]) => {
                     let now = self.clock.monotonic();
-                    match came {
-                        Ok(0) => self.uplink.failed("the server closed the connection", now),
-                        Ok(bytes) => self.uplink.received(&input[..bytes], now),
+                    match moved {
+                        Ok(Moved::Came(0)) => self.uplink.failed("the server closed the connection", now),
+                        Ok(Moved::Came(bytes)) => self.uplink.received(&input[..bytes], now),
+                        Ok(Moved::Went(bytes)) => at += bytes,
                         Err(error) => self.uplink.failed(&format!("the connection broke off: {error}"), now),
                     }
                 }
-                wrote = sender.write(&output[at..]), if at < output.len() => match wrote {
-                    Ok(bytes) => {
-                        at += bytes;
-                        written += bytes as u64;
-                    }
-                    Err(error) => {
-                        let why = format!("the connection broke off: {error}");
-                        self.uplink.failed(&why, self.clock.monotonic());
-                    }
-                },
                 item = next(&mut reader), if wants_sample => match item {
                     Some(item) => self.uplink.push(&item, self.clock.monotonic()),
                     None => break Closed::Ended,
                 },
                 _ = look.tick() => {
-                    let untaken = untaken_bytes(&stream).unwrap_or(0);
+                    let untaken = connection.untaken();
                     let now = self.clock.monotonic();
-                    self.uplink.look(written, untaken as u64, at < output.len(), now);
+                    let waits = at < output.len() || connection.waits();
+                    self.uplink.look(connection.written(), untaken as u64, waits, now);
                     let out = self.uplink.out().map_or(0, |out| out.capacity());
                     self.held.set((output.capacity() + out + untaken) as u64);
                     self.tell();
@@ -295,12 +288,8 @@ impl Relaying {
             if let Some(out) = self.uplink.out() {
                 output.append(out);
             }
-            let farewell = async {
-                stream.write_all(&output).await?;
-                stream.shutdown().await
-            };
-            if !matches!(timeout(FAREWELL, farewell).await, Ok(Ok(()))) {
-                let _ = stream.set_zero_linger();
+            if !matches!(timeout(FAREWELL, connection.close(&output)).await, Ok(Ok(()))) {
+                connection.break_off();
             }
         }
         closed

@@ -191,6 +191,10 @@ fn a_relay_has_a_name_an_address_and_a_key_which_no_message_repeats() {
             "[[relay]]\nname = \"a\"\nurl = \"rtmp://a/b\"\nkey = 5\n",
             "perch.toml:4: relay.key: must be a stream key",
         ),
+        (
+            "[[relay]]\nname = \"a\"\nurl = \"rtmp://a/b/SECRET\"\nca_file = \"/ca.pem\"\n",
+            "perch.toml:4: relay.ca_file: is for addresses that begin with rtmps://",
+        ),
         ("[[camera]]\nrelays = [\"b\"]\n", "perch.toml:2: camera.relays: there is no relay \"b\""),
     ] {
         let problems = load(text).unwrap_err();

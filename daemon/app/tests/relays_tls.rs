@@ -1,0 +1,113 @@
+//! Streams are sent on over TLS: nginx's stream module takes it off before nginx-rtmp.
+#![allow(clippy::unwrap_used, reason = "a panic here is a failed test")]
+
+mod support;
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
+use std::path::{Path, PathBuf};
+use support::Signal;
+use support::relaying::{
+    KEY, Nginx, as_flv, check_kept, check_viewers, clip, free_port, kept, relaying_to, wait_for_segments,
+};
+
+/// One that signs certificates.
+struct Authority(Issuer<'static, KeyPair>);
+
+impl Authority {
+    /// Its own certificate is in `folder`.
+    fn new(folder: &Path, name: &str) -> (Self, PathBuf) {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        let file = folder.join(format!("{name}.pem"));
+        std::fs::write(&file, params.self_signed(&key).unwrap().pem()).unwrap();
+        (Self(Issuer::new(params, key)), file)
+    }
+
+    /// A server of nginx that speaks TLS with a certificate for `host` that was valid up to this year, and what it has before RTMP.
+    fn server(&self, folder: &Path, host: &str, until: i32, behind: &str) -> (u16, String) {
+        let mut params = CertificateParams::new(vec![host.to_owned()]).unwrap();
+        params.not_after = date_time_ymd(until, 1, 1);
+        let key = KeyPair::generate().unwrap();
+        let port = free_port();
+        let (certificate, key_file) =
+            (folder.join(format!("{port}.pem")), folder.join(format!("{port}.key")));
+        std::fs::write(&certificate, params.signed_by(&key, &self.0).unwrap().pem()).unwrap();
+        std::fs::write(&key_file, key.serialize_pem()).unwrap();
+        let (certificate, key_file) = (certificate.display(), key_file.display());
+        let server = format!(
+            "server {{ listen 127.0.0.1:{port} ssl; ssl_certificate {certificate}; ssl_certificate_key {key_file}; {behind} }}\n"
+        );
+        (port, server)
+    }
+}
+
+fn table(port: u16, host: &str, ca_file: &Path) -> String {
+    let ca_file = ca_file.display();
+    format!("url = \"rtmps://{host}:{port}/live\"\nkey = {KEY:?}\nca_file = \"{ca_file}\"")
+}
+
+#[test]
+fn a_stream_is_sent_on_over_tls_and_bad_certificates_are_refused_in_words() {
+    let dir = tempfile::tempdir().unwrap();
+    let clip = clip(dir.path(), &["-c:a", "aac"]);
+    let (ours, ca_file) = Authority::new(dir.path(), "ours");
+    let (others, _) = Authority::new(dir.path(), "others");
+    let rtmp = free_port();
+    let pass = format!("proxy_pass 127.0.0.1:{rtmp};");
+    let new = format!("ssl_protocols TLSv1.3; {pass}");
+    let old = format!("ssl_protocols TLSv1.2; {pass}");
+    let too_old = format!("ssl_protocols TLSv1.1; ssl_ciphers DEFAULT@SECLEVEL=0; {pass}");
+    let plain = free_port();
+    let servers = [
+        ours.server(dir.path(), "localhost", 4000, &new),
+        ours.server(dir.path(), "127.0.0.1", 4000, &old),
+        ours.server(dir.path(), "localhost", 2020, &pass),
+        ours.server(dir.path(), "live.example.org", 4000, &pass),
+        others.server(dir.path(), "localhost", 4000, &pass),
+        ours.server(dir.path(), "localhost", 4000, &too_old),
+        (plain, format!("server {{ listen 127.0.0.1:{plain}; return \"220 hello\"; }}\n")),
+    ];
+    let stream: String = servers.iter().map(|(_, server)| server.as_str()).collect();
+    let nginx = Nginx::start_with(dir.path(), rtmp, &format!("stream {{ {stream} }}"));
+    let mut tables: Vec<_> = servers.iter().map(|(port, _)| table(*port, "localhost", &ca_file)).collect();
+    // Each takes its own.
+    tables[1] = table(servers[1].0, "127.0.0.1", &ca_file).replace(KEY, &format!("{KEY}2"));
+    // nginx-rtmp waits for more than a TLS client says first.
+    tables.push(table(rtmp, "localhost", &ca_file));
+    // The authority that the system would have to trust.
+    tables.push(format!("url = \"rtmps://localhost:{}/live/{KEY}3\"", servers[0].0));
+    let daemon = relaying_to(&clip, &tables);
+    let mut lines = daemon.logged_until("does not answer TLS within 5 s: does it speak TLS there?");
+    for (relay, words) in [
+        (0, "takes the stream"),
+        (1, "takes the stream"),
+        (
+            2,
+            "the certificate of localhost has expired: it was good until 2020-01-01, and this board's clock says ",
+        ),
+        (3, "the certificate is not for localhost, but for live.example.org"),
+        (4, "the certificate of localhost is signed by an authority that is not trusted here"),
+        (5, "localhost offers only versions of TLS that are not safe any more"),
+        (6, "localhost does not speak TLS there"),
+        (8, "the certificate of localhost is signed by an authority that is not trusted here"),
+    ] {
+        let is_it = |line: &String| line.contains(&format!("server-{relay}")) && line.contains(words);
+        while !lines.iter().any(is_it) {
+            // Each tries again for ever.
+            assert!(lines.len() < 300, "no \"{words}\" of server-{relay}");
+            lines.extend(daemon.logged_until("server-"));
+        }
+    }
+    assert!(lines.iter().all(|line| !line.contains(KEY)), "{lines:?}");
+    wait_for_segments(&daemon, 3);
+    check_viewers(&daemon);
+    assert_eq!(daemon.stop(), Some(0));
+    nginx.ends(Signal::QUIT);
+    let (source, files) = (as_flv(&clip), kept(dir.path()));
+    assert_eq!(files.len(), 2, "{files:?}");
+    for file in files {
+        let pictures = check_kept(&source, &file);
+        assert!(pictures > 150, "{pictures}");
+    }
+}
