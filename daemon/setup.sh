@@ -6,7 +6,7 @@
 #     setup.sh build cross     also to build for other boards: chroots, emulators of other machines
 #     setup.sh build deb       also for the Debian package: cargo-deb, lintian
 #     setup.sh image           for the image of a card and its boot test: mmdebstrap, mkfs.*, QEMU
-#     setup.sh build test      also for `make test`: ffmpeg, Chromium, VLC, mediainfo, nginx, Node.js and the page's tools, schemathesis
+#     setup.sh build test      also for `make test`: ffmpeg, GStreamer, Chromium, VLC, mediainfo, nginx, Node.js and the page's tools, schemathesis
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -43,6 +43,10 @@ need_test() {
     for module in rtmp stream; do
         [ -e "/usr/lib/nginx/modules/ngx_${module}_module.so" ] || packages+=("libnginx-mod-$module")
     done
+    # Programs that send streams by RTMP: GStreamer's own, and librtmp in its plugins.
+    need gst-launch-1.0 gstreamer1.0-tools
+    compgen -G "/usr/lib/*/gstreamer-1.0/libgstflv.so" >/dev/null || packages+=(gstreamer1.0-plugins-good)
+    compgen -G "/usr/lib/*/gstreamer-1.0/libgstrtmp2.so" >/dev/null || packages+=(gstreamer1.0-plugins-bad)
     need node nodejs
     need npm npm
     need ssh-keygen openssh-client

@@ -15,7 +15,7 @@ const READ_OF_STRANGER: usize = 4 << 10;
 const READ: usize = 32 << 10;
 /// A program that takes no answers is not listened to while this much waits for it.
 const UNSENT_MOST: usize = 16 << 10;
-/// To send what is left.
+/// To send what is left, and for the program to close the connection.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Why a connection is over.
@@ -123,13 +123,13 @@ impl Connection {
         self.close().await;
     }
 
-    /// Sends what is left, and closes the connection. What the program still sends is read and thrown away: a reset would overtake our last words.
+    /// Sends what is left, and closes the connection once the program has done so, or a second later. What it still sends is read and thrown away: a reset
+    /// would overtake our last words, and GStreamer calls it an error if its own last words are not taken.
     pub(super) async fn close(mut self) {
         let Self { receiver, sender, session, output, sent, input, .. } = &mut self;
         let farewell = async {
             sender.write_all(&output[*sent..]).await?;
             sender.write_all(session.out()).await?;
-            sender.shutdown().await?;
             while receiver.read(input).await? > 0 {}
             io::Result::Ok(())
         };

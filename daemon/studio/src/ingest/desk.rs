@@ -37,7 +37,7 @@ pub(super) struct Desk {
     pub(super) most: Most,
     most_streams: usize,
     /// False while ingest is switched off.
-    pub(super) enabled: watch::Sender<bool>,
+    pub(super) enabled: watch::Receiver<bool>,
     accounts: Mutex<Accounts>,
 }
 
@@ -56,7 +56,7 @@ impl Desk {
         clock: Arc<dyn Clock>,
         most: Most,
         most_streams: usize,
-        enabled: watch::Sender<bool>,
+        enabled: watch::Receiver<bool>,
     ) -> Self {
         Self { live, clock, most, most_streams, enabled, accounts: Mutex::default() }
     }

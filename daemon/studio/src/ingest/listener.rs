@@ -34,82 +34,47 @@ const AGAIN: Duration = Duration::from_secs(5);
 /// Without descriptors or memory, an immediate retry would be a busy loop.
 const AFTER_FAILED_ACCEPT: Duration = Duration::from_millis(100);
 
-/// Ingest as the rest of the daemon sees it; clones share it.
-#[derive(Clone, Debug)]
-pub struct IngestHandle {
-    enabled: watch::Sender<bool>,
-    addresses: watch::Sender<Vec<SocketAddr>>,
-    port: Option<u16>,
-}
-
-impl IngestHandle {
-    /// Switches it on or off. Off ends the streams of all programs.
-    pub fn set_enabled(&self, enabled: bool) {
-        self.enabled.send_if_modified(|now| std::mem::replace(now, enabled) != enabled);
-    }
-
-    /// True if it is switched on.
-    pub fn is_enabled(&self) -> bool {
-        *self.enabled.borrow()
-    }
-
-    /// The port for the address that people are shown: the first that is configured. `None` without one.
-    pub const fn port(&self) -> Option<u16> {
-        self.port
-    }
-
-    /// The addresses that are bound now; also for waiting for changes.
-    pub fn addresses(&self) -> watch::Receiver<Vec<SocketAddr>> {
-        self.addresses.subscribe()
-    }
-}
-
 /// Takes the streams of programs.
 pub struct Ingest {
     settings: config::Ingest,
-    handle: IngestHandle,
+    enabled: watch::Receiver<bool>,
+    addresses: watch::Sender<Vec<SocketAddr>>,
     memory: MemoryBudget,
     faults: Faults,
     clock: Arc<dyn Clock>,
 }
 
 impl Ingest {
-    /// Ingest with these settings, switched on or off as they say.
+    /// Ingest with these settings. It listens while `enabled` says so; switching it off ends the streams of all programs.
     pub fn new(
         settings: config::Ingest,
+        enabled: watch::Receiver<bool>,
         memory: MemoryBudget,
         faults: Faults,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let port = settings.listen.first().map(SocketAddr::port);
-        let handle = IngestHandle {
-            enabled: watch::Sender::new(settings.enabled),
-            addresses: watch::Sender::default(),
-            port,
-        };
-        Self { settings, handle, memory, faults, clock }
+        Self { settings, enabled, addresses: watch::Sender::default(), memory, faults, clock }
     }
 
-    /// For everybody else.
-    pub fn handle(&self) -> IngestHandle {
-        self.handle.clone()
+    /// The addresses that are bound now; also for waiting for changes.
+    pub fn addresses(&self) -> watch::Receiver<Vec<SocketAddr>> {
+        self.addresses.subscribe()
     }
 
     /// Runs until it is dropped. Publications end with their streams, which the studio stops.
     pub async fn run(self, doorkeeper: Arc<dyn Doorkeeper>, live: LiveHandle) {
         let most = Most { kbps: self.settings.max_bitrate_kbps };
-        let enabled = self.handle.enabled.clone();
-        let desk = Arc::new(Desk::new(live, self.clock.clone(), most, self.settings.max_streams, enabled));
+        let mut enabled = self.enabled.clone();
+        let desk = Desk::new(live, self.clock.clone(), most, self.settings.max_streams, enabled.clone());
+        let desk = Arc::new(desk);
         let slots = Slots::new(self.settings.max_streams);
-        let mut switch = self.handle.enabled.subscribe();
-        loop {
-            // The sender is in `self`.
-            let _ = switch.wait_for(|enabled| *enabled).await;
+        // Without the one who switches it, it is off for good.
+        while enabled.wait_for(|enabled| *enabled).await.is_ok() {
             tokio::select! {
                 () = self.listen(&desk, &doorkeeper, &slots) => {}
-                _ = switch.wait_for(|enabled| !enabled) => {}
+                _ = enabled.wait_for(|enabled| !enabled) => {}
             }
-            self.handle.addresses.send_replace(Vec::new());
+            self.addresses.send_replace(Vec::new());
             self.faults.clear(PART);
             tracing::info!("streams from other programs are switched off");
         }
@@ -129,7 +94,7 @@ impl Ingest {
         for address in &addresses {
             tracing::info!("programs can send streams to rtmp://{address}/{}", super::session::APPLICATION);
         }
-        self.handle.addresses.send_replace(addresses);
+        self.addresses.send_replace(addresses);
         let mut accepting = JoinSet::new();
         for listener in listeners {
             let door = Door {

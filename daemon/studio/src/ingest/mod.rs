@@ -22,4 +22,4 @@ mod tests;
 mod times;
 
 pub use doorkeeper::{Admission, Admitting, Denied, Doorkeeper, StreamKey};
-pub use listener::{Ingest, IngestHandle};
+pub use listener::Ingest;

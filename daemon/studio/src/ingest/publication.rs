@@ -133,7 +133,7 @@ impl Publication {
     }
 
     async fn carry(&mut self) -> End {
-        let mut enabled = self.desk.enabled.subscribe();
+        let mut enabled = self.desk.enabled.clone();
         loop {
             if let Err(end) = self.work().await {
                 return end;

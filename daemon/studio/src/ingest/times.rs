@@ -16,6 +16,7 @@ const TICK: MediaDuration = MediaDuration::from_ticks(1);
 pub(super) struct Times {
     last_milliseconds: Option<i64>,
     last_picture: Option<MediaTime>,
+    last_sound: Option<MediaTime>,
     sound: Option<Samples>,
 }
 
@@ -30,12 +31,7 @@ struct Samples {
 impl Times {
     /// Decoding time of a picture.
     pub(super) fn picture(&mut self, timestamp: u32) -> MediaTime {
-        let time = self.unwrap(timestamp);
-        // Two pictures of one millisecond are two pictures.
-        let time = match self.last_picture {
-            Some(last) if time <= last && last - time < ROUNDING => last + TICK,
-            _ => time,
-        };
+        let time = apart(self.last_picture, self.unwrap(timestamp));
         self.last_picture = Some(time);
         time
     }
@@ -47,9 +43,12 @@ impl Times {
             let exact = samples.first + format.offset(samples.frames);
             if (-ROUNDING..=ROUNDING).contains(&(time - exact)) {
                 samples.frames += 1;
+                self.last_sound = Some(exact);
                 return exact;
             }
         }
+        let time = apart(self.last_sound, time);
+        self.last_sound = Some(time);
         self.sound = Some(Samples { format: format.clone(), first: time, frames: 1 });
         time
     }
@@ -63,6 +62,14 @@ impl Times {
         });
         self.last_milliseconds = Some(time);
         MediaTime::from_ticks(time * (MediaTime::HZ / 1000))
+    }
+}
+
+/// Two samples of one millisecond are two samples: programs give several the time 0 whose own time was before.
+fn apart(last: Option<MediaTime>, time: MediaTime) -> MediaTime {
+    match last {
+        Some(last) if time <= last && last - time < ROUNDING => last + TICK,
+        _ => time,
     }
 }
 
@@ -104,8 +111,8 @@ mod tests {
     fn a_gap_in_sound_begins_another_run_of_samples() {
         let format = Arc::new(AudioFormat::new(44_100, 2).unwrap());
         let mut times = Times::default();
-        let found: Vec<_> = [0, 23, 46, 500, 523].map(|at| times.sound(at, &format).ticks()).into();
-        assert_eq!(found, [0, 2089, 4179, 45_000, 47_089]);
+        let found: Vec<_> = [0, 0, 23, 46, 500, 523].map(|at| times.sound(at, &format).ticks()).into();
+        assert_eq!(found, [0, 1, 2090, 4180, 45_000, 47_089]);
     }
 
     proptest! {
