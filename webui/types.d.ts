@@ -27,7 +27,7 @@ export interface Stream {
   created_at: string; live_at: string | null; ended_at: string | null; elapsed_seconds: number;
   views: number; viewers: number; peak_viewers: number; likes: number; dislikes: number;
   my_reaction: Reaction | null; saved: boolean | null; thumbnail_url: string | null; playlist_url: string | null; may_edit: boolean;
-  featured: "chosen" | "pinned" | null; recording: StreamRecording | null;
+  relays: string[]; featured: "chosen" | "pinned" | null; recording: StreamRecording | null;
   /** In words: what keeps viewers from seeing it, slows it, or keeps it from being recorded; null for those who cannot change that. */
   detail: string | null;
 }
@@ -59,6 +59,8 @@ export interface RelayedStream {
   stream: string; state: "connecting" | "live" | "retrying" | "refused" | "ended"; detail: string | null; retry_in_seconds: number | null;
   kbps: number | null; acknowledged_seconds_ago: number | null; dropped: number; dropped_seconds_ago: number | null; connections: number; sent_bytes: number;
 }
+/** What a relay's server will refuse, or needs to be known of it. */
+export interface Preflight { relay: string; findings: { severity: "refused" | "note"; detail: string }[] }
 export interface Relay { name: string; url: string; configured: boolean; has_key: boolean; cameras: string[]; streams: RelayedStream[] }
 
 export interface Camera {

@@ -11,6 +11,8 @@ import { mayGoLive } from "../parts/header.js";
 import { html, useEffect, useSignal } from "../parts/html.js";
 import { Icon } from "../parts/icon.js";
 import { LogInFirst } from "../parts/loginfirst.js";
+import { PreflightWords } from "../parts/preflight.js";
+import { RelayChoice } from "../parts/relaychoice.js";
 import { PictureField, StreamWords, WORD_FIELDS } from "../parts/streamwords.js";
 import { Refusal, useTask } from "../parts/task.js";
 import { useTitle } from "../parts/title.js";
@@ -97,22 +99,12 @@ function Start({ cameras }) {
           <${PictureField} label="Picture" file=${picture} hint="Shown in lists. Without one, Perch takes a picture from the stream." />
           <${Choice} label="Duration" name="duration_seconds" task=${task} value=${duration} choices=${DURATIONS} />
           <${Switch} label="Record" hint="Keeps the stream for later, if this Perch writes recordings." value=${record} />
-          ${relays.value?.length ? html`<${RelayChoice} relays=${relays.value} chosen=${sentTo} />` : null}
+          ${relays.value?.length ? html`<${RelayChoice} relays=${relays.value} chosen=${sentTo} /><${PreflightWords} camera=${camera.value} bitrate=${bitrate.value} relays=${sentTo.value} />` : null}
           <${Refusal} task=${task} fields=${FIELDS} />
           <${Submit} task=${task} disabled=${!isReady}><${Icon} name="live" />Go live<//>
         </div>
       <//>
     </div>`;
-}
-
-/** Other servers that the stream is sent on to. @param {{ relays: Relay[], chosen: Signal<string[]> }} props */
-function RelayChoice({ relays, chosen }) {
-  const isChosen = (/** @type {string} */ name) => chosen.value.includes(name);
-  const set = (/** @type {string} */ name, /** @type {boolean} */ on) => (chosen.value = [...chosen.value.filter((other) => other !== name), ...(on ? [name] : [])]);
-  return html`
-    <fieldset class="field"><legend>Also send it to</legend>
-      ${relays.map(({ name }) => html`<${Switch} key=${name} label=${name} value=${{ get value() { return isChosen(name); }, set value(on) { set(name, on); } }} />`)}
-    </fieldset>`;
 }
 
 /** @param {{ cameras: Camera[], chosen: Signal<string> }} props */

@@ -59,7 +59,7 @@ export function Running({ id }) {
         <div><dt>Likes</dt><dd>${short(now.likes)}</dd></div>
         <div><dt>Picture</dt><dd>${now.width} × ${now.height} · ${now.fps} fps</dd></div>
       </dl>
-      <${RelayStates} stream=${id} />
+      <${RelayStates} stream=${now} onChange=${(/** @type {Stream} */ news) => (stream.value = news)} />
       <p class="refusal" role="alert">${problem.value}</p>
       ${dialog.value === "edit" && html`<${EditStream} stream=${now} onSaved=${(/** @type {Stream} */ news) => (stream.value = news)} onClose=${close} />`}
       ${dialog.value === "stop" && html`<${Confirm} title="Stop the stream?" words="It ends for all viewers and cannot be resumed." action="Stop the stream" onClose=${close}

@@ -2,6 +2,7 @@
 
 use crate::actor::Actor;
 use crate::error::SiteError;
+use crate::relays;
 use crate::site::Site;
 use crate::stream::{Perspective, SeenStream};
 use crate::stream_text;
@@ -56,7 +57,7 @@ pub async fn start(site: &Site, actor: &Actor, asked: GoLive) -> Result<SeenStre
         return Err(refused("duration_seconds", "must be from 10 seconds to 31 days"));
     }
     let relays = asked.relays.unwrap_or_else(|| site.relays.defaults_of(&camera.config));
-    check_relays(site, &relays)?;
+    relays::check(site, &relays)?;
     let title = stream_text::title(&asked.title)?;
     let description = stream_text::description(&asked.description)?;
     let topics = asked.topics;
@@ -100,20 +101,6 @@ fn camera<'a>(site: &'a Site, name: Option<&str>) -> Result<&'a LiveCamera, Site
         let there: Vec<_> = site.cameras.iter().map(|camera| camera.config.name.as_str()).collect();
         refused("camera", &format!("there is no such camera; there is {}", there.join(", ")))
     })
-}
-
-fn check_relays(site: &Site, names: &[String]) -> Result<(), SiteError> {
-    let there: Vec<_> = site.relays.all().into_iter().map(|relay| relay.name).collect();
-    let is_twice = |at: usize| names[..at].contains(&names[at]);
-    if names.iter().all(|name| there.contains(name)) && !(0..names.len()).any(is_twice) {
-        return Ok(());
-    }
-    let why = if there.is_empty() {
-        "there is no relay".to_owned()
-    } else {
-        format!("must be names of relays, each once; there is {}", there.join(", "))
-    };
-    Err(refused("relays", &why))
 }
 
 fn refused(field: &'static str, why: &str) -> SiteError {

@@ -25,6 +25,7 @@ pub mod notices;
 pub mod notifications;
 pub mod password;
 pub mod picture;
+pub mod preflight;
 pub mod profile;
 pub mod reactions;
 pub mod recordings;

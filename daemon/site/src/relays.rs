@@ -59,25 +59,32 @@ fn see(site: &Site, relay: &Relay) -> SeenRelay {
     }
 }
 
-/// Adds a relay; for owners. Without a key, the last part of the address is the key.
+/// A relay to add.
+pub struct NewRelay {
+    /// 1 to 32 of a-z, 0-9 and -.
+    pub name: String,
+    /// Address of the server and its application.
+    pub url: String,
+    /// `None`: the last part of the address is the key.
+    pub key: Option<String>,
+    /// Names of cameras whose streams are sent there unless whoever goes live chooses otherwise.
+    pub cameras: Vec<String>,
+}
+
+/// Adds a relay; for owners.
 ///
 /// # Errors
 ///
 /// `Field` for an invalid value, `Refused` if the name is taken or there are too many, `Unauthenticated` and `Forbidden`.
-pub async fn add(
-    site: &Site,
-    actor: &Actor,
-    name: &str,
-    url: &str,
-    key: Option<&str>,
-) -> Result<SeenRelay, SiteError> {
+pub async fn add(site: &Site, actor: &Actor, new: NewRelay) -> Result<SeenRelay, SiteError> {
     actor.owner()?;
-    let name = checked_name(site, name)?;
-    let (url, key) = address_and_key(url, key)?;
+    let name = checked_name(site, &new.name)?;
+    let (url, key) = address_and_key(&new.url, new.key.as_deref())?;
     let Some(key) = key else {
         return Err(refused("key", "must be the stream key that the service shows"));
     };
-    let relay = StoredRelay { name: name.clone(), url, key: Some(key) };
+    check_cameras(site, &new.cameras)?;
+    let relay = StoredRelay { name: name.clone(), url, key: Some(key), cameras: new.cameras };
     let destinations = site.relays.clone();
     site.store(move |store| {
         store.add_relay(&relay)?;
@@ -94,6 +101,8 @@ pub struct RelayChange {
     pub url: Option<String>,
     /// Another key.
     pub key: Option<String>,
+    /// Other cameras whose streams are sent there unless whoever goes live chooses otherwise.
+    pub cameras: Option<Vec<String>>,
 }
 
 /// Changes a relay that was set up on the page; for owners. Streams that are sent there connect anew.
@@ -109,18 +118,19 @@ pub async fn change(
 ) -> Result<SeenRelay, SiteError> {
     actor.owner()?;
     must_be_the_pages(site, name)?;
-    let (url, key) = match change.url {
-        Some(url) => {
-            // Without a new key the old one stays, and the address has none.
-            let key = change.key.as_deref().map(checked_key).transpose()?;
-            (Some(checked_url(&url)?), key)
-        }
-        None => (None, change.key.as_deref().map(checked_key).transpose()?),
+    if let Some(cameras) = &change.cameras {
+        check_cameras(site, cameras)?;
+    }
+    let change = perch_store::RelayChange {
+        // Without a new key the old one stays, and the address has none.
+        url: change.url.as_deref().map(checked_url).transpose()?,
+        key: change.key.as_deref().map(checked_key).transpose()?,
+        cameras: change.cameras,
     };
     let (name, destinations) = (name.to_owned(), site.relays.clone());
     let changed = name.clone();
     site.store(move |store| {
-        store.change_relay(&changed, url.as_deref(), key.as_ref())?;
+        store.change_relay(&changed, &change)?;
         load(store, &destinations)
     })
     .await?;
@@ -154,7 +164,8 @@ pub fn load(store: &Store, destinations: &Destinations) -> Result<(), StoreError
         // It was checked when it was stored.
         url: RtmpUrl::parse(&stored.url).ok(),
         key: Some(Secret::new(stored.key.as_ref().map_or("", RelayKey::expose))),
-        ..Relay::default()
+        key_file: None,
+        cameras: stored.cameras,
     };
     destinations.set(store.relays()?.into_iter().map(relay).collect());
     Ok(())
@@ -164,11 +175,40 @@ fn shown(site: &Site, name: &str) -> Result<SeenRelay, SiteError> {
     site.relays.named(name).map(|relay| see(site, &relay)).ok_or(SiteError::NotFound)
 }
 
+/// Names of relays, each once.
+///
+/// # Errors
+///
+/// `Field` for `relays`.
+pub fn check(site: &Site, names: &[String]) -> Result<(), SiteError> {
+    let there: Vec<_> = site.relays.all().into_iter().map(|relay| relay.name).collect();
+    let is_twice = |at: usize| names[..at].contains(&names[at]);
+    if names.iter().all(|name| there.contains(name)) && !(0..names.len()).any(is_twice) {
+        return Ok(());
+    }
+    let why = if there.is_empty() {
+        "there is no relay".to_owned()
+    } else {
+        format!("must be names of relays, each once; there is {}", there.join(", "))
+    };
+    Err(refused("relays", &why))
+}
+
 fn must_be_the_pages(site: &Site, name: &str) -> Result<(), SiteError> {
     if site.relays.configured().iter().any(|relay| relay.name == name) {
         return Err(refused("name", "is a relay of perch.toml: change it there"));
     }
     Ok(())
+}
+
+/// Names of cameras, each once.
+fn check_cameras(site: &Site, names: &[String]) -> Result<(), SiteError> {
+    let is_there = |name: &String| site.cameras.iter().any(|camera| camera.config.name == *name);
+    let is_twice = |at: usize| names[..at].contains(&names[at]);
+    if names.iter().all(is_there) && !(0..names.len()).any(is_twice) {
+        return Ok(());
+    }
+    Err(refused("cameras", "must be names of cameras, each once"))
 }
 
 fn checked_name(site: &Site, name: &str) -> Result<String, SiteError> {
@@ -220,26 +260,32 @@ mod tests {
     use crate::testing::TestSite;
     use perch_store::{Refusal, Role};
 
+    fn new(name: &str, url: &str, key: Option<&str>) -> NewRelay {
+        let (name, url, key) = (name.to_owned(), url.to_owned(), key.map(str::to_owned));
+        NewRelay { name, url, key, cameras: Vec::new() }
+    }
+
     #[tokio::test]
     async fn owners_set_relays_up_and_nobody_sees_their_keys() {
         let site = TestSite::new();
         let olga = site.account("olga", Role::Owner).await;
         let ann = site.account("ann", Role::Streamer).await;
         let seen =
-            add(&site, &olga, "youtube", "rtmp://a.example.org/live2", Some(" SECRET ")).await.unwrap();
+            add(&site, &olga, new("youtube", "rtmp://a.example.org/live2", Some(" SECRET "))).await.unwrap();
         assert_eq!((seen.url.as_str(), seen.has_key), ("rtmp://a.example.org/live2", true));
         // The key is the last part of the address.
-        let seen = add(&site, &olga, "other", "rtmp://b.example.org:1936/app/SECRET", None).await.unwrap();
+        let seen =
+            add(&site, &olga, new("other", "rtmp://b.example.org:1936/app/SECRET", None)).await.unwrap();
         assert_eq!((seen.url.as_str(), seen.is_configured), ("rtmp://b.example.org:1936/app", false));
         assert_eq!(site.relays.named("other").unwrap().key.unwrap().expose(), "SECRET");
         let (relays, _) = list(&site, &ann).unwrap();
         assert_eq!(relays.len(), 2);
         assert!(!format!("{relays:?}").contains("SECRET"));
 
-        let to = RelayChange { url: Some("rtmp://c.example.org/live".to_owned()), key: None };
+        let to = RelayChange { url: Some("rtmp://c.example.org/live".to_owned()), ..RelayChange::default() };
         assert_eq!(change(&site, &olga, "youtube", to).await.unwrap().url, "rtmp://c.example.org/live");
         assert_eq!(site.relays.named("youtube").unwrap().key.unwrap().expose(), "SECRET");
-        let to = RelayChange { url: None, key: Some("NEW".to_owned()) };
+        let to = RelayChange { key: Some("NEW".to_owned()), ..RelayChange::default() };
         change(&site, &olga, "youtube", to).await.unwrap();
         assert_eq!(site.relays.named("youtube").unwrap().key.unwrap().expose(), "NEW");
         delete(&site, &olga, "youtube").await.unwrap();
@@ -260,15 +306,41 @@ mod tests {
             ("key", "a", "rtmp://a/live", None),
             ("key", "a", "rtmp://a/live", Some("SECRET\n2")),
         ] {
-            match add(&site, &olga, name, url, key).await {
+            match add(&site, &olga, new(name, url, key)).await {
                 Err(SiteError::Field(error)) => {
                     assert!(error.field == field && !error.why.contains("SECRET"), "{error}");
                 }
                 other => panic!("{other:?}"),
             }
         }
-        let refused = add(&site, &ann, "a", "rtmp://a/live", Some("x")).await;
+        let refused = add(&site, &ann, new("a", "rtmp://a/live", Some("x"))).await;
         assert!(matches!(refused, Err(SiteError::Forbidden)), "{refused:?}");
         assert!(matches!(list(&site, &site.nobody), Err(SiteError::Unauthenticated)));
+    }
+
+    #[tokio::test]
+    async fn a_relay_of_the_page_is_a_cameras_default_if_the_owner_says_so() {
+        let site = TestSite::with_cameras(&["front", "back"]);
+        let olga = site.account("olga", Role::Owner).await;
+        let front = NewRelay { cameras: vec!["front".to_owned()], ..new("a", "rtmp://a/live", Some("x")) };
+        assert_eq!(add(&site, &olga, front).await.unwrap().cameras, ["front"]);
+        assert_eq!(site.relays.defaults_of(&site.cameras[0].config), ["a"]);
+        assert_eq!(site.relays.defaults_of(&site.cameras[1].config), [""; 0]);
+        let to = |cameras: &[&str]| RelayChange {
+            cameras: Some(cameras.iter().map(|name| (*name).to_owned()).collect()),
+            ..RelayChange::default()
+        };
+        assert_eq!(
+            change(&site, &olga, "a", to(&["back", "front"])).await.unwrap().cameras,
+            ["front", "back"]
+        );
+        assert_eq!(change(&site, &olga, "a", to(&[])).await.unwrap().cameras, [""; 0]);
+        for wrong in [&["side"][..], &["front", "front"]] {
+            let refused = change(&site, &olga, "a", to(wrong)).await;
+            assert!(
+                matches!(&refused, Err(SiteError::Field(error)) if error.field == "cameras"),
+                "{refused:?}"
+            );
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::actor::Actor;
 use crate::error::SiteError;
+use crate::relays;
 use crate::site::Site;
 use crate::stream::{self, Perspective, SeenStream};
 use crate::stream_text;
@@ -106,13 +107,15 @@ pub struct ChangeStream {
     pub topics: Option<Vec<String>>,
     /// Who may watch.
     pub visibility: Option<Visibility>,
+    /// Names of the relays that it is sent on to from now on.
+    pub relays: Option<Vec<String>>,
 }
 
-/// Changes a stream's details, and who may watch it; for its user and owners.
+/// Changes a stream's details, who may watch it, and where it is sent on to; for its user and owners.
 ///
 /// # Errors
 ///
-/// `Field` for an invalid value, `Refused` with `NotFound`, `Forbidden`.
+/// `Field` for an invalid value, `Refused` with `NotFound`, `Forbidden`, and `Live` if `relays` is named and the stream is not on the air.
 pub async fn change(
     site: &Site,
     actor: &Actor,
@@ -122,6 +125,12 @@ pub async fn change(
     let title = change.title.map(|title| stream_text::title(&title)).transpose()?;
     let description = change.description.map(|words| stream_text::description(&words)).transpose()?;
     let (topics, visibility) = (change.topics, change.visibility);
+    if let Some(relays) = change.relays {
+        relays::check(site, &relays)?;
+        let asker = actor.clone();
+        site.store(move |store| stream::editable(store, &asker, id)).await?;
+        site.live.change_relays(id, relays).await?;
+    }
     let (perspective, actor) = (Perspective::of(site, actor), actor.clone());
     let changed = site.store(move |store| {
         stream::editable(store, &actor, id)?;

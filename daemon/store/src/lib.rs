@@ -61,7 +61,7 @@ pub use reactions::Reaction;
 pub use recordings::{Recording, RecordingQuery, RecordingState};
 pub use redating::ClockCorrection;
 pub use refusal::Refusal;
-pub use relays::{RELAYS_MOST, RelayKey, StoredRelay};
+pub use relays::{RELAYS_MOST, RelayChange, RelayKey, StoredRelay};
 pub use search::query::{Cursor, CursorError, Page, Sort, StateFilter, StreamQuery};
 pub use sessions::{SESSIONS_PER_USER, Session, TokenDigest};
 pub use settings::{Registration, Settings, SigningKey};

@@ -54,14 +54,37 @@ pub struct StoredRelay {
     pub url: String,
     /// `None` after a backup was restored.
     pub key: Option<RelayKey>,
+    /// Names of cameras whose streams are sent there unless whoever goes live chooses otherwise.
+    pub cameras: Vec<String>,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Address(String);
+/// Changes to a relay; `None` keeps the present value.
+#[derive(Clone, Debug, Default)]
+pub struct RelayChange {
+    /// The address.
+    pub url: Option<String>,
+    /// The key.
+    pub key: Option<RelayKey>,
+    /// The cameras.
+    pub cameras: Option<Vec<String>>,
+}
 
-impl Record for Address {
+/// A relay without its name and its key.
+#[derive(Serialize, Deserialize)]
+struct Place {
+    url: String,
+    cameras: Vec<String>,
+}
+
+impl Record for Place {
     const NAME: &'static str = "relay";
-    const VERSION: u8 = 1;
+    const VERSION: u8 = 2;
+
+    /// Version 1 was the address.
+    fn from_earlier(version: u8, fields: &[u8]) -> Option<Self> {
+        let read = || postcard::from_bytes(fields).ok();
+        Some(Self { url: (version == 1).then(read)??, cameras: Vec::new() })
+    }
 }
 
 impl Store {
@@ -84,19 +107,17 @@ impl Store {
         })
     }
 
-    /// Changes a relay; `None` keeps the present value.
-    pub fn change_relay(
-        &self,
-        name: &str,
-        url: Option<&str>,
-        key: Option<&RelayKey>,
-    ) -> Result<StoredRelay, StoreError> {
+    /// Changes a relay.
+    pub fn change_relay(&self, name: &str, change: &RelayChange) -> Result<StoredRelay, StoreError> {
         self.write(|tx| {
-            let mut relay = get(tx, name)?;
-            if let Some(url) = url {
-                url.clone_into(&mut relay.url);
-            }
-            relay.key = key.cloned().or(relay.key);
+            let RelayChange { url, key, cameras } = change.clone();
+            let before = get(tx, name)?;
+            let relay = StoredRelay {
+                name: before.name,
+                url: url.unwrap_or(before.url),
+                key: key.or(before.key),
+                cameras: cameras.unwrap_or(before.cameras),
+            };
             put(tx, &relay)?;
             Ok(relay)
         })
@@ -128,12 +149,12 @@ fn all(tx: &impl Reads) -> Outcome<Vec<StoredRelay>> {
     let settings = tx.reading(SETTINGS)?;
     let mut relays = Vec::new();
     for row in settings.range(RELAYS..RELAYS_END)? {
-        let (setting, address) = row?;
+        let (setting, place) = row?;
         let name = setting.value()[RELAYS.len()..].to_owned();
-        let Address(url) = record::decode(address.value())?;
+        let Place { url, cameras } = record::decode(place.value())?;
         let key = settings.get(format!("{KEYS}{name}").as_str())?;
         let key = key.map(|key| record::decode(key.value())).transpose()?;
-        relays.push(StoredRelay { name, url, key });
+        relays.push(StoredRelay { name, url, key, cameras });
     }
     Ok(relays)
 }
@@ -144,8 +165,9 @@ fn get(tx: &impl Reads, name: &str) -> Outcome<StoredRelay> {
 }
 
 fn put(tx: &WriteTransaction, relay: &StoredRelay) -> Outcome<()> {
-    let StoredRelay { name, url, key } = relay;
-    record::put(tx, SETTINGS, format!("{RELAYS}{name}").as_str(), &Address(url.clone()))?;
+    let StoredRelay { name, url, key, cameras } = relay;
+    let place = Place { url: url.clone(), cameras: cameras.clone() };
+    record::put(tx, SETTINGS, format!("{RELAYS}{name}").as_str(), &place)?;
     if let Some(key) = key {
         record::put(tx, SETTINGS, format!("{KEYS}{name}").as_str(), key)?;
     }
@@ -159,7 +181,8 @@ mod tests {
 
     fn relay(name: &str) -> StoredRelay {
         let url = "rtmp://example.org/live".to_owned();
-        StoredRelay { name: name.to_owned(), url, key: Some(RelayKey::new("SECRETKEY")) }
+        let (name, cameras) = (name.to_owned(), vec!["front".to_owned()]);
+        StoredRelay { name, url, key: Some(RelayKey::new("SECRETKEY")), cameras }
     }
 
     #[test]
@@ -170,9 +193,14 @@ mod tests {
         store.add_relay(&relay("a")).unwrap();
         assert_eq!(store.relays().unwrap(), [relay("a"), relay("b")]);
         assert!(matches!(store.add_relay(&relay("a")), Err(StoreError::Refused(Refusal::RelayTaken { .. }))));
-        store.change_relay("a", Some("rtmp://b/live"), None).unwrap();
-        let changed = store.change_relay("a", None, Some(&RelayKey::new("x"))).unwrap();
+        let to = RelayChange { url: Some("rtmp://b/live".to_owned()), ..RelayChange::default() };
+        store.change_relay("a", &to).unwrap();
+        let to = RelayChange { key: Some(RelayKey::new("x")), ..RelayChange::default() };
+        let changed = store.change_relay("a", &to).unwrap();
         assert_eq!((changed.url.as_str(), changed.key.as_ref().unwrap().expose()), ("rtmp://b/live", "x"));
+        let to = RelayChange { cameras: Some(Vec::new()), ..RelayChange::default() };
+        assert_eq!(changed.cameras, ["front"]);
+        assert_eq!(store.change_relay("a", &to).unwrap(), StoredRelay { cameras: Vec::new(), ..changed });
         store.delete_relay("a").unwrap();
         assert!(matches!(store.delete_relay("a"), Err(StoreError::Refused(Refusal::NotFound { .. }))));
         assert_eq!(store.relays().unwrap(), [relay("b")]);
@@ -181,6 +209,13 @@ mod tests {
         }
         assert!(matches!(store.add_relay(&relay("z")), Err(StoreError::Refused(Refusal::TooMany { .. }))));
         assert!(!format!("{:?}", relay("a")).contains("SECRETKEY"));
+    }
+
+    #[test]
+    fn a_relay_of_an_earlier_version_is_no_cameras_default() {
+        let earlier = postcard::to_extend(&"rtmp://a/live", vec![1]).unwrap();
+        let place: Place = record::decode(&earlier).unwrap();
+        assert_eq!((place.url.as_str(), place.cameras.len()), ("rtmp://a/live", 0));
     }
 
     #[test]

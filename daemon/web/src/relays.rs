@@ -1,7 +1,7 @@
 //! `/api/v1/relays`: RTMP servers that streams are sent on to. Keys are written and never read.
 
 use super::caller::Caller;
-use super::input::{Json, Path};
+use super::input::{Json, Path, Query};
 use super::json;
 use super::list::List;
 use super::openapi::ProblemDocument;
@@ -9,18 +9,19 @@ use super::problem::Problem;
 use super::state::{Shared, State};
 use axum::response::Response;
 use http::StatusCode;
+use perch_site::preflight::{self, Severity};
 use perch_site::relays::{self, RelayChange, SeenRelay};
 use perch_store::StreamId;
 use perch_studio::relay::{RelayState, RelayStatus};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
-    OpenApiRouter::new().routes(routes!(list, add)).routes(routes!(change, delete))
+    OpenApiRouter::new().routes(routes!(list, add)).routes(routes!(preflight)).routes(routes!(change, delete))
 }
 
 /// A relay, without its key.
@@ -121,6 +122,61 @@ async fn list(state: Shared, caller: Caller) -> Result<Response, Problem> {
     Ok(json::fresh(&List::whole(seen.into_iter().map(|relay| RelayItem::new(relay, now)).collect())))
 }
 
+/// A stream that may be started.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Planned {
+    /// A camera's id.
+    camera: String,
+    /// Default: as configured.
+    #[param(minimum = 1)]
+    bitrate_kbps: Option<u32>,
+}
+
+/// What is found about a relay before a stream begins.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Preflight)]
+struct PreflightItem {
+    relay: String,
+    /// Empty if nothing speaks against it.
+    findings: Vec<FindingItem>,
+}
+
+/// Something about a stream and a relay's server.
+#[derive(Serialize, ToSchema)]
+#[schema(as = PreflightFinding)]
+struct FindingItem {
+    /// `refused`: the server will refuse the stream. `note`: something to know.
+    severity: &'static str,
+    /// A sentence for people.
+    detail: String,
+}
+
+/// Says of every relay what its server will refuse of a stream. No server is asked.
+#[utoipa::path(get, path = "/api/v1/relays/preflight", tag = "relays", params(Planned),
+    responses((status = 200, description = "What is found", body = List<PreflightItem>),
+        (status = 404, description = "There is no such camera", body = ProblemDocument, content_type = "application/problem+json")))]
+async fn preflight(
+    state: Shared,
+    caller: Caller,
+    Query(planned): Query<Planned>,
+) -> Result<Response, Problem> {
+    let found = preflight::look(&state.site, &caller.actor, &planned.camera, planned.bitrate_kbps)?;
+    let finding = |finding: preflight::Finding| FindingItem {
+        severity: match finding.severity {
+            Severity::Refused => "refused",
+            Severity::Note => "note",
+        },
+        detail: finding.detail,
+    };
+    let item = |found: preflight::Preflight| PreflightItem {
+        relay: found.relay,
+        findings: found.findings.into_iter().map(finding).collect(),
+    };
+    Ok(json::fresh(&List::whole(found.into_iter().map(item).collect())))
+}
+
 /// A new relay.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -134,6 +190,9 @@ struct NewRelay {
     /// The stream key; without it, the last part of the address is the key.
     #[schema(value_type = Option<String>, format = Password, min_length = 1, max_length = 500)]
     key: Option<String>,
+    /// Names of cameras whose streams are sent there unless whoever goes live chooses otherwise.
+    #[serde(default)]
+    cameras: Vec<String>,
 }
 
 /// Adds a relay.
@@ -141,7 +200,9 @@ struct NewRelay {
     responses((status = 201, description = "The relay", body = RelayItem),
         (status = 409, description = "The name is taken, or there are too many relays", body = ProblemDocument, content_type = "application/problem+json")))]
 async fn add(state: Shared, caller: Caller, Json(new): Json<NewRelay>) -> Result<Response, Problem> {
-    let seen = relays::add(&state.site, &caller.actor, &new.name, &new.url, new.key.as_deref()).await?;
+    let NewRelay { name, url, key, cameras } = new;
+    let new = relays::NewRelay { name, url, key, cameras };
+    let seen = relays::add(&state.site, &caller.actor, new).await?;
     Ok(json::made(&RelayItem::new(seen, state.site.clock.monotonic())))
 }
 
@@ -156,6 +217,8 @@ struct Change {
     /// The stream key.
     #[schema(value_type = Option<String>, format = Password, min_length = 1, max_length = 500)]
     key: Option<String>,
+    /// Names of cameras whose streams are sent there unless whoever goes live chooses otherwise.
+    cameras: Option<Vec<String>>,
 }
 
 /// Changes a relay that was set up on the page. Streams that are sent there connect anew.
@@ -167,7 +230,7 @@ async fn change(
     Path(name): Path<String>,
     Json(change): Json<Change>,
 ) -> Result<Response, Problem> {
-    let change = RelayChange { url: change.url, key: change.key };
+    let change = RelayChange { url: change.url, key: change.key, cameras: change.cameras };
     let seen = relays::change(&state.site, &caller.actor, &name, change).await?;
     Ok(json::fresh(&RelayItem::new(seen, state.site.clock.monotonic())))
 }

@@ -133,6 +133,7 @@ pub(crate) const RULES: &[Rule] = &[
     rule("GET", "/api/v1/storage", Owner, ""),
     // Relays.
     rule("GET", "/api/v1/relays", Streamer, ""),
+    rule("GET", "/api/v1/relays/preflight", Streamer, ""),
     rule("POST", "/api/v1/relays", Owner, ""),
     rule("PATCH", "/api/v1/relays/{name}", Owner, ""),
     rule("DELETE", "/api/v1/relays/{name}", Owner, ""),

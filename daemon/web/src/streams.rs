@@ -185,6 +185,8 @@ struct Change {
     /// `public` or `members`.
     #[schema(value_type = Option<String>)]
     visibility: Option<Visibility>,
+    /// Names of the relays that it is sent on to from now on; only while it is on the air.
+    relays: Option<Vec<String>>,
 }
 
 /// Finds streams by words, topic, state and user, and by what the caller follows, likes or has saved.
@@ -241,17 +243,18 @@ async fn show(
     Ok(json::tagged(&StreamItem::from(seen), &headers))
 }
 
-/// Changes a stream's details, and who may watch it.
+/// Changes a stream's details, who may watch it, and where it is sent on to.
 #[utoipa::path(patch, path = "/api/v1/streams/{id}", tag = "streams", params(("id" = String, Path, description = "The stream's id")), request_body = Change,
-    responses((status = 200, description = "The changed stream", body = StreamItem)))]
+    responses((status = 200, description = "The changed stream", body = StreamItem),
+        (status = 409, description = "It is not on the air, so that it cannot be sent elsewhere", body = super::openapi::ProblemDocument, content_type = "application/problem+json")))]
 async fn change(
     state: Shared,
     caller: Caller,
     Path(id): Path<StreamId>,
     Json(asked): Json<Change>,
 ) -> Result<Response, Problem> {
-    let Change { title, description, topics, visibility } = asked;
-    let change = ChangeStream { title, description, topics, visibility };
+    let Change { title, description, topics, visibility, relays } = asked;
+    let change = ChangeStream { title, description, topics, visibility, relays };
     let seen = streams::change(&state.site, &caller.actor, id, change).await?;
     Ok(json::fresh(&StreamItem::from(seen)))
 }
