@@ -29,6 +29,9 @@ need_build() {
     # bindgen loads libclang to read the kernel's headers, and needs clang's own ones beside it.
     compgen -G "/usr/lib/llvm-*/lib/libclang[.-][s0-9]*" >/dev/null || [ -n "${LIBCLANG_PATH:-}" ] || packages+=(libclang-dev)
     [ -e /usr/include/linux/videodev2.h ] || packages+=(linux-libc-dev)
+    # libasound's headers, and what finds them.
+    need pkg-config pkg-config
+    pkg-config --exists alsa 2>/dev/null || packages+=(libasound2-dev)
 }
 
 need_test() {

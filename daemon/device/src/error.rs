@@ -121,9 +121,11 @@ impl DeviceError {
     pub(crate) fn working(path: &Path, operation: &'static str, source: io::Error) -> Self {
         match source.raw_os_error() {
             Some(libc::ENODEV | libc::ENXIO) => Self::Gone { path: path.into(), operation },
-            Some(libc::EBUSY) => {
-                Self::Busy { path: path.into(), operation, holders: describe_holders(&holders(path)) }
-            }
+            Some(libc::EBUSY) => Self::Busy {
+                path: path.into(),
+                operation,
+                holders: describe_holders(&holders(path), "/dev/video*"),
+            },
             _ => Self::System { path: path.into(), operation, source },
         }
     }
@@ -158,7 +160,7 @@ impl DeviceError {
 }
 
 /// The login name for the `usermod` command; `$USER` literally when the environment names none.
-fn user_name() -> String {
+pub(crate) fn user_name() -> String {
     ["USER", "LOGNAME"]
         .iter()
         .filter_map(|name| std::env::var(name).ok())
@@ -176,7 +178,7 @@ pub(crate) struct Holder {
 }
 
 /// Other processes that have `device` open, as far as `/proc` shows them (root sees all, a user only its own).
-fn holders(device: &Path) -> Vec<Holder> {
+pub(crate) fn holders(device: &Path) -> Vec<Holder> {
     let device = std::fs::canonicalize(device).unwrap_or_else(|_| device.to_path_buf());
     let Ok(processes) = std::fs::read_dir("/proc") else { return Vec::new() };
     processes
@@ -200,10 +202,10 @@ fn process_name(pid: u32) -> String {
     String::from_utf8_lossy(&name).trim().to_owned()
 }
 
-fn describe_holders(holders: &[Holder]) -> String {
+/// Who uses a device. `devices`: the files that fuser(1) is to be asked about where nobody is seen.
+pub(crate) fn describe_holders(holders: &[Holder], devices: &str) -> String {
     if holders.is_empty() {
-        return "another program uses it (sudo fuser -v /dev/video* shows which); stop that program"
-            .to_owned();
+        return format!("another program uses it (sudo fuser -v {devices} shows which); stop that program");
     }
     let names: Vec<_> =
         holders.iter().map(|holder| format!("{} (pid {})", holder.name, holder.pid)).collect();
@@ -234,8 +236,11 @@ mod tests {
     #[test]
     fn a_busy_device_says_who_holds_it() {
         let holders = [Holder { pid: 12, name: "motion".into() }];
-        assert_eq!(describe_holders(&holders), "motion (pid 12) has it open; stop that program");
-        assert!(describe_holders(&[]).contains("fuser"));
+        assert_eq!(
+            describe_holders(&holders, "/dev/video*"),
+            "motion (pid 12) has it open; stop that program"
+        );
+        assert!(describe_holders(&[], "/dev/video*").contains("fuser"));
         let busy = DeviceError::working(Path::new("/dev/video7"), "starting to stream", errno(libc::EBUSY));
         assert!(matches!(busy, DeviceError::Busy { .. }));
     }

@@ -1,8 +1,8 @@
-//! Cameras, encoders, buttons and lamps of the Linux kernel.
+//! Cameras, microphones, encoders, buttons and lamps of the Linux kernel.
 //!
 //! What is here: V4L2 capture and stateful memory-to-memory encoding (Linux media userspace API, "Video for Linux API" and
 //! "Memory-to-Memory Stateful Video Encoder Interface"), what a board can do ([`probe`]), and uevents of devices that come and
-//! go ([`hotplug`]); what the kernel tells of a disk ([`block`]); buttons on GPIO lines ([`gpio`]) and keyboards ([`key`]), presses of them ([`press`]), and lamps. Also, because they need
+//! go ([`hotplug`]); sound of ALSA devices ([`microphone`]); what the kernel tells of a disk ([`block`]); buttons on GPIO lines ([`gpio`]) and keyboards ([`key`]), presses of them ([`press`]), and lamps. Also, because they need
 //! `unsafe`: memory ([`memory`]), the time zone ([`local_time`]), child processes ([`child`]), what sockets hold ([`socket`]), and one call of the
 //! software encoder ([`openh264`]). Nothing blocks without a timeout, and every timeout and clock reading is an argument.
 //!
@@ -22,6 +22,7 @@ pub mod identity;
 pub mod key;
 pub mod local_time;
 pub mod memory;
+pub mod microphone;
 pub mod mode;
 pub mod openh264;
 pub mod press;
