@@ -64,7 +64,7 @@ pub use refusal::Refusal;
 pub use relays::{RELAYS_MOST, RelayChange, RelayKey, StoredRelay};
 pub use search::query::{Cursor, CursorError, Page, Sort, StateFilter, StreamQuery};
 pub use sessions::{SESSIONS_PER_USER, Session, TokenDigest};
-pub use settings::{Registration, Settings, SigningKey};
+pub use settings::{CameraMicrophone, Registration, Settings, SigningKey};
 pub use store::Store;
 pub use stream::{
     EndReason, NewStream, Stream, StreamChange, StreamDetails, StreamFacts, VideoMode, Visibility,

@@ -20,6 +20,11 @@ fn controls_of(camera: &str) -> String {
     format!("camera_controls/{camera}")
 }
 
+/// The key under which a camera's microphone is stored.
+fn microphone_of(camera: &str) -> String {
+    format!("camera_microphone/{camera}")
+}
+
 /// Who may register.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -65,6 +70,20 @@ struct CameraControls(BTreeMap<String, i32>);
 
 impl Record for CameraControls {
     const NAME: &'static str = "camera's controls";
+    const VERSION: u8 = 1;
+}
+
+/// What people set for a camera's microphone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CameraMicrophone {
+    /// Its sound is silence.
+    pub muted: bool,
+    /// Added to its loudness, dB.
+    pub gain_db: i32,
+}
+
+impl Record for CameraMicrophone {
+    const NAME: &'static str = "camera's microphone";
     const VERSION: u8 = 1;
 }
 
@@ -126,6 +145,16 @@ impl Store {
             record::put(tx, SETTINGS, key.as_str(), &kept)?;
             Ok(kept.0)
         })
+    }
+
+    /// What people set for a camera's microphone; `None` until they set something.
+    pub fn camera_microphone(&self, camera: &str) -> Result<Option<CameraMicrophone>, StoreError> {
+        self.read(|tx| record::get(tx, SETTINGS, microphone_of(camera).as_str()))
+    }
+
+    /// Keeps what people set for a camera's microphone.
+    pub fn keep_camera_microphone(&self, camera: &str, set: CameraMicrophone) -> Result<(), StoreError> {
+        self.write(|tx| record::put(tx, SETTINGS, microphone_of(camera).as_str(), &set))
     }
 
     /// The signing key: created at random on the first call, and kept from then on.

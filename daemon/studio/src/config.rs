@@ -41,6 +41,12 @@ pub struct Camera {
     pub keyframe_interval_seconds: f64,
     /// The test pattern beeps and flashes at the beginning of each second.
     pub tone: bool,
+    /// Its microphone.
+    pub microphone: MicrophoneChoice,
+    /// Silence instead of its sound, until somebody switches it on.
+    pub microphone_muted: bool,
+    /// Added to the microphone's loudness, dB.
+    pub microphone_gain_db: i32,
     /// Names of the relays that its streams are sent on to, unless whoever goes live chooses others.
     pub relays: Vec<String>,
 }
@@ -81,6 +87,17 @@ pub enum SourceKind {
     Command,
     /// Colour bars with a clock.
     TestPattern,
+}
+
+/// `camera.microphone`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MicrophoneChoice {
+    /// The microphone of the same USB device.
+    Auto,
+    /// None.
+    None,
+    /// The one with this name in ALSA: `hw:CARD=C920` or `hw:CARD=C920,DEV=0`.
+    Device(String),
 }
 
 /// `camera.encoder`.
@@ -125,6 +142,9 @@ impl Default for Camera {
             bitrate_kbps: 2500,
             keyframe_interval_seconds: 2.0,
             tone: false,
+            microphone: MicrophoneChoice::Auto,
+            microphone_muted: false,
+            microphone_gain_db: 0,
             relays: Vec::new(),
         }
     }

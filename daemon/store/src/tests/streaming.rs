@@ -147,6 +147,11 @@ fn what_was_set_of_a_camera_is_kept_beside_what_was_set_before() {
     assert_eq!(kept, values(&[("brightness", 9), ("hue", -3)]));
     assert_eq!(store.camera_controls("front").unwrap(), kept);
     assert!(store.camera_controls("back").unwrap().is_empty());
+    let quiet = crate::CameraMicrophone { muted: true, gain_db: -6 };
+    assert_eq!(store.camera_microphone("front").unwrap(), None);
+    store.keep_camera_microphone("front", quiet).unwrap();
+    assert_eq!(store.camera_microphone("front").unwrap(), Some(quiet));
+    assert_eq!(store.camera_microphone("back").unwrap(), None);
     let many: Vec<_> = (0..300).map(|number| (format!("c{number}"), 0)).collect();
     let refused = refusal(store.keep_camera_controls("front", &many.into_iter().collect()));
     assert!(matches!(refused, Refusal::TooMany { .. }), "{refused}");

@@ -10,6 +10,7 @@ mod encoded;
 mod encoder_record;
 mod i420;
 mod libcamera;
+pub mod microphones;
 mod mjpeg;
 pub mod open;
 mod received;

@@ -9,9 +9,10 @@ use super::deinterlace::Deinterlacer;
 use super::encoded::Encoded;
 use super::encoder_record::EncoderRecord;
 use super::libcamera::LibcameraSource;
+use super::microphones::Microphones;
 use super::mjpeg::MjpegDecoder;
 use super::software::{SoftwareEncoder, SoftwareSettings};
-use super::sound::Tone;
+use super::sound::{MicrophoneSound, Tone, Wanted};
 use super::source::{CodedSource, Opener, RawSource, SourceError};
 use super::stand_in::StandIn;
 use super::status::{CaptureCounters, SelfTest};
@@ -21,6 +22,7 @@ use super::with_sound::WithSound;
 use crate::clock::Clock;
 use crate::config::{self, SourceKind};
 use perch_device::identity::{self, Identity};
+use perch_device::microphone::usb_device_of_camera;
 use perch_device::probe::{ProbeReport, probe};
 use perch_device::v4l2::capture::Camera;
 use perch_device::v4l2::coding::Coding;
@@ -45,6 +47,7 @@ pub struct ConfiguredCamera {
     hotplug: Hotplug,
     self_test: watch::Sender<SelfTest>,
     controls: KeptControls,
+    microphones: Microphones,
 }
 
 impl ConfiguredCamera {
@@ -66,6 +69,7 @@ impl ConfiguredCamera {
             hotplug: Hotplug::listen(),
             self_test,
             controls: KeptControls::default(),
+            microphones: Microphones::default(),
         }
     }
 
@@ -73,6 +77,12 @@ impl ConfiguredCamera {
     #[must_use]
     pub fn with_controls(self, controls: KeptControls) -> Self {
         Self { controls, ..self }
+    }
+
+    /// Adds the microphones' settings and states that people see.
+    #[must_use]
+    pub fn with_microphones(self, microphones: Microphones) -> Self {
+        Self { microphones, ..self }
     }
 
     fn decide(&mut self) -> Result<Choice, SourceError> {
@@ -117,7 +127,10 @@ impl ConfiguredCamera {
                 let config::Camera { width, height, frames_per_second, tone, .. } = self.wanted;
                 let pattern = TestPattern::new(width, height, frames_per_second, tone, self.clock.clone())?;
                 let mut pattern = self.encoded(pattern, PixelFormat::I420, &choice.encoder)?;
-                if tone {
+                // A microphone that is named may be measured against the flash.
+                let is_microphone_named =
+                    matches!(self.wanted.microphone, config::MicrophoneChoice::Device(_));
+                if tone && !is_microphone_named {
                     pattern = Box::new(WithSound::new(pattern, Tone::new(self.clock.clone())?));
                 }
                 Ok(if self.wanted.source == SourceKind::Auto { self.standing_in(pattern) } else { pattern })
@@ -219,10 +232,33 @@ impl ConfiguredCamera {
     }
 }
 
+impl ConfiguredCamera {
+    /// Adds the sound of the camera's microphone to its pictures.
+    fn with_microphone(&self, pictures: Box<dyn CodedSource>, choice: &Choice) -> Box<dyn CodedSource> {
+        let usb = match &choice.source {
+            ChosenSource::V4l2 { camera, .. } => usb_device_of_camera(&camera.path),
+            _ => None,
+        };
+        let config::Camera { name, microphone, .. } = &self.wanted;
+        let wanted = Wanted { camera: name.clone(), choice: microphone.clone(), usb };
+        if !wanted.is_possible() {
+            return pictures;
+        }
+        match MicrophoneSound::start(wanted, self.microphones.of(&self.wanted), self.clock.clone()) {
+            Ok(sound) => Box::new(WithSound::new(pictures, sound)),
+            Err(error) => {
+                tracing::error!(camera = name, "no sound: cannot start its thread: {error}");
+                pictures
+            }
+        }
+    }
+}
+
 impl Opener for ConfiguredCamera {
     fn open(&mut self) -> Result<Box<dyn CodedSource>, SourceError> {
         let choice = self.decide()?;
         let source = self.start(&choice)?;
+        let source = self.with_microphone(source, &choice);
         if let ChosenSource::V4l2 { camera, .. } = choice.source {
             self.controls.apply(&self.wanted.name, &camera.path);
             self.known = Some(camera.identity);

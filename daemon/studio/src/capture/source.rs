@@ -39,7 +39,7 @@ pub trait CodedSource: Send {
     /// Reports that the stream carries its own times, so that arrival times no longer matter: a source of bytes may
     /// leave bytes unread for a moment, and read more of them at a time.
     fn carries_times(&mut self) {}
-    /// True if [`Output::Sound`] comes with the pictures. Sound within a byte stream does not count.
+    /// True if [`Output::Sound`] comes with the first pictures. Sound within a byte stream does not count.
     fn has_sound(&self) -> bool {
         false
     }
@@ -51,6 +51,10 @@ pub trait CodedSource: Send {
 pub(super) trait SoundSource: Send {
     /// Appends the frames that are complete by now. Their times are of the monotonic clock, their epoch is 0.
     fn take(&mut self, out: &mut Vec<AudioFrame>) -> Result<(), SourceError>;
+    /// True if frames will come at once, so that the first pictures wait for them.
+    fn is_expected(&self) -> bool {
+        true
+    }
 }
 
 /// Opens a camera whenever the supervisor needs a new source. Tests open files.

@@ -60,6 +60,9 @@ pub fn camera() -> config::Camera {
         bitrate_kbps: 500,
         keyframe_interval_seconds: 2.0,
         tone: false,
+        microphone: config::MicrophoneChoice::Auto,
+        microphone_muted: false,
+        microphone_gain_db: 0,
         relays: Vec::new(),
     }
 }

@@ -33,7 +33,11 @@ impl<T: SoundSource> CodedSource for WithSound<T> {
     }
 
     fn has_sound(&self) -> bool {
-        true
+        self.sound.is_expected()
+    }
+
+    fn carries_times(&mut self) {
+        self.pictures.carries_times();
     }
 
     fn force_key_frame(&mut self) {

@@ -3,6 +3,7 @@
 use super::error::LiveError;
 use crate::capture::ability::Ability;
 use crate::capture::controls::KeptControls;
+use crate::capture::microphones::Microphones;
 use crate::capture::open::ConfiguredCamera;
 use crate::capture::source::{Opener, SourceError};
 use crate::capture::status::{CaptureCounters, SelfTest};
@@ -34,6 +35,8 @@ pub struct BoardHardware {
     pub clock: Arc<dyn Clock>,
     /// The picture controls that people have set.
     pub controls: KeptControls,
+    /// Settings and states of the microphones.
+    pub microphones: Microphones,
 }
 
 impl Hardware for BoardHardware {
@@ -48,7 +51,7 @@ impl Hardware for BoardHardware {
         self_test: watch::Sender<SelfTest>,
     ) -> Box<dyn Opener> {
         let camera = ConfiguredCamera::new(wanted, self.clock.clone(), counters, self_test);
-        Box::new(camera.with_controls(self.controls.clone()))
+        Box::new(camera.with_controls(self.controls.clone()).with_microphones(self.microphones.clone()))
     }
 }
 

@@ -7,6 +7,7 @@ use super::*;
 use crate::broadcast::{Broadcast, Publisher};
 use crate::capture::ability::Ability;
 use crate::capture::controls::KeptControls;
+use crate::capture::microphones::Microphones;
 use crate::capture::source::{Opener, SourceDescription, SourceError};
 use crate::capture::status::{CameraState, CaptureCounters, SelfTest};
 use crate::capture::testing;
@@ -170,7 +171,11 @@ fn studio(
         relays,
     };
     let (gate, shut) = mpsc::channel();
-    let board = BoardHardware { clock: clock.clone(), controls: KeptControls::default() };
+    let board = BoardHardware {
+        clock: clock.clone(),
+        controls: KeptControls::default(),
+        microphones: Microphones::default(),
+    };
     let (studio, live) = Studio::new(
         Arc::new([LiveCamera::new(testing::camera())]),
         Arc::new(Gated { board, gate: Mutex::new(shut) }),

@@ -21,6 +21,8 @@ pub(super) struct Pictures {
     assembler: AccessUnitAssembler,
     /// The container of a byte stream.
     container: Container,
+    /// What came out of it; reused.
+    came: Vec<Sample>,
     /// The sound of a source that gives pictures and sound apart.
     soundtrack: Soundtrack,
     has_sound: bool,
@@ -39,6 +41,7 @@ impl Pictures {
         Self {
             assembler: AccessUnitAssembler::with_frame_rate(epoch, Some(frames_per_second)),
             container: Container::new(),
+            came: Vec::new(),
             soundtrack: Soundtrack::default(),
             has_sound,
             counted: AssemblerCounters::default(),
@@ -55,7 +58,7 @@ impl Pictures {
         output: Output,
         now: Duration,
         counters: &CaptureCounters,
-        mut publish: impl FnMut(Sample),
+        publish: impl FnMut(Sample),
     ) {
         match output {
             Output::Picture(CodedPicture { data, captured_at, after_loss }) => {
@@ -70,19 +73,16 @@ impl Pictures {
                     self.soundtrack.picture(unit, now, self.has_sound, publish);
                 }
             }
+            // A program's stream has times of its own, to which those of a microphone do not belong.
+            Output::Sound(_) if self.carry_times() => return,
             Output::Sound(frame) => {
                 let frame = AudioFrame { epoch: self.assembler.epoch(), ..frame };
                 self.soundtrack.sound(frame, MediaTime::from_monotonic(now), publish);
             }
             Output::Stream { data, since, read_at } => {
                 let came = MediaTime::from_monotonic(since)..=MediaTime::from_monotonic(read_at);
-                let Self { container, assembler, format, has_news, .. } = self;
-                container.take(data, came, assembler, |sample| {
-                    if let Some(unit) = sample.video() {
-                        note(unit, format, has_news);
-                    }
-                    publish(sample);
-                });
+                self.container.take(data, came, &mut self.assembler, |sample| self.came.push(sample));
+                self.pass_on(MediaTime::from_monotonic(now), publish);
                 let sound_problem = self.container.sound_problem();
                 if self.sound_problem != sound_problem {
                     (self.sound_problem, self.has_news) = (sound_problem, true);
@@ -95,8 +95,26 @@ impl Pictures {
 
     /// Passes on the rest of a source that ended at `now`.
     pub(super) fn finish(&mut self, now: Duration, mut publish: impl FnMut(Sample)) {
-        self.soundtrack.finish(&mut publish);
-        self.container.finish(MediaTime::from_monotonic(now), &mut self.assembler, publish);
+        let now = MediaTime::from_monotonic(now);
+        self.container.finish(now, &mut self.assembler, |sample| self.came.push(sample));
+        self.pass_on(now, &mut publish);
+        self.soundtrack.finish(publish);
+    }
+
+    /// Passes on what came out of the byte stream. The pictures of bare H.264 have their sound from elsewhere; those of a transport stream know theirs.
+    fn pass_on(&mut self, now: MediaTime, mut publish: impl FnMut(Sample)) {
+        let carry_times = self.carry_times();
+        for sample in self.came.drain(..) {
+            if let Some(unit) = sample.video() {
+                note(unit, &mut self.format, &mut self.has_news);
+            }
+            match sample {
+                Sample::Video(unit) if !carry_times => {
+                    self.soundtrack.picture(unit, now, self.has_sound, &mut publish);
+                }
+                sample => publish(sample),
+            }
+        }
     }
 
     /// True if the stream carries the times of its pictures.
