@@ -84,7 +84,12 @@ export interface Control {
   /** Without effect now, mostly because an automatic mode is on. */
   inactive: boolean;
 }
-export interface CameraDetails extends Camera { ability: Ability | null; controls?: Control[] }
+/** Levels in dBFS, −96 for silence; null while there is no microphone. */
+export interface Microphone {
+  muted: boolean; gain_db: number; device: string | null; format: string | null; detail: string; drift_ppm: number | null;
+  peak_dbfs: number | null; rms_dbfs: number | null; mended: number;
+}
+export interface CameraDetails extends Camera { ability: Ability | null; controls?: Control[]; microphone?: Microphone }
 
 export interface System {
   version: string; time: string; uptime_seconds: number; chooses_wifi: boolean; takes_updates: boolean; temperature_celsius: number | null; warnings: string[];

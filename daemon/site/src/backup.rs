@@ -6,6 +6,7 @@ use crate::accounts::secret::Password;
 use crate::actor::Actor;
 use crate::backups::{BackupError, Turn};
 use crate::error::SiteError;
+use crate::microphones;
 use crate::password;
 use crate::relays;
 use crate::site::Site;
@@ -109,7 +110,7 @@ pub async fn restore(site: &Site, actor: &Actor, id: String, own: Password) -> R
     actor.owner()?;
     password::confirm(site, actor, own).await?;
     let (backups, cameras, controls) = (site.backups.clone(), site.cameras.clone(), site.controls.clone());
-    let destinations = site.relays.clone();
+    let (destinations, shared) = (site.relays.clone(), site.microphones.clone());
     let (turn, actor, now) = (backups.turn()?, actor.clone(), site.now());
     let restored = site.change_accounts(move |store| {
         let _turn = turn;
@@ -118,6 +119,7 @@ pub async fn restore(site: &Site, actor: &Actor, id: String, own: Password) -> R
         for camera in cameras.iter() {
             controls.keep(&camera.config.name, store.camera_controls(&camera.config.name)?);
         }
+        microphones::load(store, cameras.iter().map(|camera| &*camera.config), &shared)?;
         relays::load(store, &destinations)?;
         Ok::<_, BackupError>(())
     });

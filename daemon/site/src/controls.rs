@@ -6,6 +6,7 @@ use crate::error::SiteError;
 use crate::site::Site;
 use perch_store::StoreError;
 use perch_studio::capture::controls::{self, Control, Values};
+use perch_studio::live::LiveCamera;
 
 /// Sets controls of a camera, all or none, and saves them; for owners, and for the user whose stream has the camera. Returns all
 /// of its controls with their present values.
@@ -20,14 +21,9 @@ pub async fn set(
     values: Values,
 ) -> Result<Vec<Control>, SiteError> {
     actor.streamer()?;
-    let wanted = cameras::named(site, camera)?.config.clone();
-    if !actor.is_owner() {
-        let name = wanted.name.clone();
-        let holder = site.store(move |store| store.stream_on_camera(&name)).await?;
-        if holder.is_none_or(|stream| Some(stream.facts.user) != actor.user()) {
-            return Err(SiteError::Forbidden);
-        }
-    }
+    let camera = cameras::named(site, camera)?;
+    may_set(site, actor, camera).await?;
+    let wanted = camera.config.clone();
     let (name, asked) = (wanted.name.clone(), values.clone());
     let stand = site.turns.hardware(move || controls::set(&wanted, &asked)).await??;
     let kept = as_taken(&values, stand.iter().map(|control| (control.key.as_str(), control.value)));
@@ -41,6 +37,19 @@ pub async fn set(
         keeping.await?;
     }
     Ok(stand)
+}
+
+/// Succeeds for owners, and for the user whose stream has the camera.
+pub(crate) async fn may_set(site: &Site, actor: &Actor, camera: &LiveCamera) -> Result<(), SiteError> {
+    actor.streamer()?;
+    if !actor.is_owner() {
+        let name = camera.config.name.clone();
+        let holder = site.store(move |store| store.stream_on_camera(&name)).await?;
+        if holder.is_none_or(|stream| Some(stream.facts.user) != actor.user()) {
+            return Err(SiteError::Forbidden);
+        }
+    }
+    Ok(())
 }
 
 /// The requested values as the driver took them, rounded to the control's steps. A button has no value to save.

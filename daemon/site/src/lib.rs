@@ -20,6 +20,7 @@ pub mod going_live;
 pub mod limits;
 pub mod me;
 pub mod messages;
+pub mod microphones;
 pub mod moderation;
 pub mod notices;
 pub mod notifications;

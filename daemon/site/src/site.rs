@@ -17,6 +17,7 @@ use crate::store_probe::StoreProbe;
 use crate::turns::Turns;
 use perch_store::{Store, Timestamp};
 use perch_studio::capture::controls::KeptControls;
+use perch_studio::capture::microphones::Microphones;
 use perch_studio::clock::{Clock, wall};
 use perch_studio::faults::Faults;
 use perch_studio::hls::HlsMetrics;
@@ -40,6 +41,8 @@ pub struct Site {
     pub snapshots: Arc<Snapshots>,
     /// The saved camera controls.
     pub controls: KeptControls,
+    /// The cameras' microphones.
+    pub microphones: Microphones,
     /// Counters of all streams.
     pub hls_metrics: Arc<HlsMetrics>,
     /// The recordings of streams. Its calls block, as those of the store do.

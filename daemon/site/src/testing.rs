@@ -17,6 +17,7 @@ use crate::turns::Turns;
 use crate::users::{self, NewAccount};
 use perch_store::{EndReason, NewStream, Role, Store, StoreError, StreamId, VideoMode, Visibility};
 use perch_studio::capture::controls::KeptControls;
+use perch_studio::capture::microphones::Microphones;
 use perch_studio::clock::{Clock, HandClock, SystemClock};
 use perch_studio::config::{Camera, EncoderKind, Recording, SourceKind};
 use perch_studio::faults::Faults;
@@ -109,8 +110,12 @@ impl TestSite {
             relays: relays.clone(),
         };
         let cameras: Arc<[LiveCamera]> = names.iter().map(|name| LiveCamera::new(pattern(name))).collect();
-        let controls = KeptControls::default();
-        let hardware = Arc::new(BoardHardware { clock: Arc::new(SystemClock), controls: controls.clone() });
+        let (controls, microphones) = (KeptControls::default(), Microphones::default());
+        let hardware = Arc::new(BoardHardware {
+            clock: Arc::new(SystemClock),
+            controls: controls.clone(),
+            microphones: microphones.clone(),
+        });
         let hls_metrics = Arc::default();
         let (studio, live) = Studio::new(
             cameras.clone(),
@@ -136,6 +141,7 @@ impl TestSite {
             cameras,
             snapshots: Arc::default(),
             controls,
+            microphones,
             hls_metrics,
             recordings,
             relays,

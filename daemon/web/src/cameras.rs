@@ -4,12 +4,14 @@ use super::caller::Caller;
 use super::controls::ControlItem;
 use super::input::Path;
 use super::json;
+use super::microphones::MicrophoneItem;
 use super::people::UserRef;
 use super::problem::Problem;
 use super::state::{Shared, State};
 use axum::response::Response;
 use http::HeaderMap;
 use perch_site::cameras::{self, Holder};
+use perch_site::microphones;
 use perch_studio::capture::ability::{Ability, AbleMode, AnySize, Steps};
 use perch_studio::capture::status::{CameraState, SelfTest};
 use perch_studio::config::SourceKind;
@@ -76,6 +78,7 @@ struct Camera {
     ability: Option<AbilityItem>,
     /// The picture's controls; empty if there are none.
     controls: Vec<ControlItem>,
+    microphone: MicrophoneItem,
 }
 
 /// The abilities that a stream may request of the camera.
@@ -194,6 +197,7 @@ async fn show(
         item: Item::new(found.camera, found.holder.as_ref()),
         ability: found.ability.map(AbilityItem::from),
         controls: found.controls.into_iter().map(ControlItem::from).collect(),
+        microphone: microphones::of(&state.site, found.camera).into(),
     };
     Ok(json::tagged(&camera, &headers))
 }

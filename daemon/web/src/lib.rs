@@ -38,6 +38,7 @@ mod media;
 mod media_paths;
 mod messages;
 mod metrics;
+mod microphones;
 mod moderation;
 mod not_live;
 mod notifications;

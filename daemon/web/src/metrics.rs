@@ -277,7 +277,7 @@ mod tests {
             bitrate_kbps: 500,
             keyframe_interval_seconds: 1.0,
             tone: false,
-            relays: Vec::new(),
+            ..Camera::default()
         });
         let names = |all: &[OnAir]| -> Vec<String> {
             feeds(std::slice::from_ref(&camera), all).iter().map(|feed| feed.name().to_owned()).collect()

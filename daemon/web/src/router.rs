@@ -12,9 +12,9 @@ use super::slots::Slots;
 use super::state::State;
 use super::traffic::Traffic;
 use super::{
-    auth, avatar, backups, cameras, chat, controls, events, follows, health, me, messages, moderation,
-    notifications, openapi, page, pictures, reactions, recording_index, recordings, relays, rights, sessions,
-    settings, setup, streams, system, topics, update, users, wifi,
+    auth, avatar, backups, cameras, chat, controls, events, follows, health, me, messages, microphones,
+    moderation, notifications, openapi, page, pictures, reactions, recording_index, recordings, relays,
+    rights, sessions, settings, setup, streams, system, topics, update, users, wifi,
 };
 use axum::Router;
 use axum::extract::MatchedPath;
@@ -50,6 +50,7 @@ fn api() -> OpenApiRouter<Arc<State>> {
         .merge(pictures::routes())
         .merge(chat::routes())
         .merge(messages::routes())
+        .merge(microphones::routes())
         .merge(moderation::routes())
         .merge(openapi::routes())
         .merge(reactions::routes())

@@ -105,6 +105,8 @@ pub(crate) const RULES: &[Rule] = &[
     rule("GET", "/api/v1/cameras", Anyone, ""),
     rule("GET", "/api/v1/cameras/{id}", Streamer, ""),
     rule("PATCH", "/api/v1/cameras/{id}/controls", Streamer, "the user of the camera's stream, and owners"),
+    rule("GET", "/api/v1/cameras/{id}/microphone", Streamer, ""),
+    rule("PATCH", "/api/v1/cameras/{id}/microphone", Streamer, "the user of the camera's stream, and owners"),
     rule("GET", "/api/v1/cameras/{id}/snapshot.jpg", Anyone, "during a members-only stream: members"),
     // Streams.
     rule("GET", "/media/{id}/{name}", Anyone, "of a members-only stream: members"),

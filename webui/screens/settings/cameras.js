@@ -6,6 +6,7 @@ import { html, useEffect, useId, useSignal } from "../../parts/html.js";
 import { Refusal, useTask } from "../../parts/task.js";
 import { useCameras } from "../../parts/usecameras.js";
 import { Reasons } from "../own.js";
+import { Microphone } from "./microphone.js";
 
 /** @import { Camera, CameraDetails, Control } from "../../types.js" */
 
@@ -33,6 +34,7 @@ function One({ camera }) {
         <div><dt>Picture</dt><dd>${width && height && rate ? `${width} × ${height} · ${rate} fps` : "–"}</dd></div>
       </dl>
       <${Reasons} camera=${camera} />
+      <${Microphone} name=${name} />
       <${Controls} name=${name} />
     </article>`;
 }

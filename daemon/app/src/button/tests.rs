@@ -1,6 +1,7 @@
 use super::*;
 use perch_store::{EndReason, NewUser, PasswordHash, Role, Store, StreamId, StreamState, Timestamp};
 use perch_studio::capture::controls::KeptControls;
+use perch_studio::capture::microphones::Microphones;
 use perch_studio::clock::SystemClock;
 use perch_studio::hls::HlsMetrics;
 use perch_studio::live::{BoardHardware, LiveCamera, LiveSettings, OnAir, Studio};
@@ -47,7 +48,11 @@ impl Board {
             bitrate_kbps: 500,
             ..config::Camera::default()
         };
-        let hardware = BoardHardware { clock: clock.clone(), controls: KeptControls::default() };
+        let hardware = BoardHardware {
+            clock: clock.clone(),
+            controls: KeptControls::default(),
+            microphones: Microphones::default(),
+        };
         let (studio, live) = Studio::new(
             Arc::new([LiveCamera::new(camera)]),
             Arc::new(hardware),

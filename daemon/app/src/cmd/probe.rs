@@ -4,6 +4,7 @@
 use crate::config::{self, Config, EncoderKind, SourceKind};
 use perch_device::contact::ContactError;
 use perch_device::gpio::{self, ChipReport};
+use perch_device::microphone::{self, MicrophoneReport};
 use perch_device::mode::{FormatReport, FrameSizes, SizeReport};
 use perch_device::probe::{CameraReport, EncoderReport, ProbeReport};
 use perch_studio::capture::choice::{self, Verdict};
@@ -16,6 +17,7 @@ use std::path::PathBuf;
 struct Shown {
     cameras: Vec<ShownCamera>,
     encoders: Vec<ShownEncoder>,
+    microphones: Vec<ShownMicrophone>,
     /// Memory that encoders share; null if the kernel has no such allocator.
     contiguous_memory: Option<ShownMemory>,
     /// The chips for the button and the lamp.
@@ -73,6 +75,17 @@ struct ShownEncoder {
 }
 
 #[derive(Serialize)]
+struct ShownMicrophone {
+    /// The name for the configuration.
+    device: String,
+    name: String,
+    /// Where it is plugged in, if that is USB: `1-1.2` is port 2 of the hub in port 1 of bus 1.
+    usb: Option<String>,
+    /// What is wrong with it, and the remedy; null if it can be heard.
+    problem: Option<String>,
+}
+
+#[derive(Serialize)]
 struct ShownMemory {
     total_bytes: u64,
     free_bytes: u64,
@@ -124,14 +137,20 @@ struct Configured {
 /// Probes the board and prints the result.
 pub(super) fn print(config: &Config, json: bool) -> anyhow::Result<()> {
     let report = perch_device::probe::probe();
-    let shown = Shown::new(&report, &Gpio::probe(), &config.cameras);
+    let microphones: Vec<_> = microphone::list().iter().map(ShownMicrophone::listened_to).collect();
+    let shown = Shown::new(&report, microphones, &Gpio::probe(), &config.cameras);
     let text = if json { serde_json::to_string_pretty(&shown)? + "\n" } else { shown.to_text() };
     super::say(&text);
     Ok(())
 }
 
 impl Shown {
-    fn new(report: &ProbeReport, gpio: &Gpio, cameras: &[config::Camera]) -> Self {
+    fn new(
+        report: &ProbeReport,
+        microphones: Vec<ShownMicrophone>,
+        gpio: &Gpio,
+        cameras: &[config::Camera],
+    ) -> Self {
         let nodes = report.problems.iter().map(|problem| ShownProblem {
             device: Some(problem.path.clone()),
             detail: problem.detail.clone(),
@@ -141,6 +160,7 @@ impl Shown {
         Self {
             cameras: report.cameras.iter().map(ShownCamera::from).collect(),
             encoders: report.encoders.iter().map(ShownEncoder::from).collect(),
+            microphones,
             contiguous_memory: report
                 .contiguous_memory
                 .map(|memory| ShownMemory { total_bytes: memory.total, free_bytes: memory.free }),
@@ -155,6 +175,7 @@ impl Shown {
         let mut text = Text::default();
         text.list("Cameras", &self.cameras, "none found", ShownCamera::write);
         text.list("Encoders", &self.encoders, "none: H.264 is coded in software", ShownEncoder::write);
+        text.list("Microphones", &self.microphones, "none found", ShownMicrophone::write);
         if let Some(memory) = &self.contiguous_memory {
             let mb = |bytes: u64| bytes >> 20;
             let (free, total) = (mb(memory.free_bytes), mb(memory.total_bytes));
@@ -243,6 +264,27 @@ impl From<&EncoderReport> for ShownEncoder {
             takes: words(&encoder.takes),
             gives: words(&encoder.gives),
             largest: encoder.largest,
+        }
+    }
+}
+
+impl ShownMicrophone {
+    /// Opens it and listens for a moment.
+    fn listened_to(report: &MicrophoneReport) -> Self {
+        Self {
+            device: report.name.clone(),
+            name: report.card.clone(),
+            usb: report.usb_path().map(ToOwned::to_owned),
+            problem: microphone::examine(report),
+        }
+    }
+
+    fn write(&self, text: &mut Text) {
+        let usb = self.usb.as_ref().map_or_else(String::new, |usb| format!(" (USB {usb})"));
+        text.line(1, &format!("{}{usb}", self.name));
+        text.line(2, &format!("microphone = \"{}\"", self.device));
+        if let Some(problem) = &self.problem {
+            text.line(2, &format!("cannot be heard: {problem}"));
         }
     }
 }
@@ -404,7 +446,13 @@ mod tests {
             lines: 58,
         };
         let gpio = Gpio { header: Some("Raspberry Pi 4 B".into()), chips: vec![chip], problems: Vec::new() };
-        let text = Shown::new(&board(), &gpio, &[config::Camera::default()]).to_text();
+        let webcam = ShownMicrophone {
+            device: "hw:CARD=C270,DEV=0".into(),
+            name: "C270".into(),
+            usb: Some("1-1.2".into()),
+            problem: Some("it delivers silence".into()),
+        };
+        let text = Shown::new(&board(), vec![webcam], &gpio, &[config::Camera::default()]).to_text();
         let expected = "\
 Cameras
   C270 (/dev/video2, uvcvideo)
@@ -413,6 +461,10 @@ Cameras
     GREY (Perch cannot use it)  1280x720 at 29.97
 Encoders
   none: H.264 is coded in software
+Microphones
+  C270 (USB 1-1.2)
+    microphone = \"hw:CARD=C270,DEV=0\"
+    cannot be heard: it delivers silence
 Contiguous memory for encoders: 60 MB free of 64 MB
 GPIO chips, for a button and a lamp
   gpiochip0 (pinctrl-bcm2711), lines 0 to 57
@@ -429,7 +481,7 @@ Camera \"front\" would run with C270 (/dev/video2), MJPEG 1280x720 at 29.97 fram
     fn a_program_reads_the_same_as_json() {
         let mut missing = config::Camera { device: Some("/dev/video9".into()), ..config::Camera::default() };
         missing.name = "back".into();
-        let shown = Shown::new(&board(), &Gpio::default(), &[config::Camera::default(), missing]);
+        let shown = Shown::new(&board(), Vec::new(), &Gpio::default(), &[config::Camera::default(), missing]);
         let json: serde_json::Value = serde_json::from_str(&serde_json::to_string(&shown).unwrap()).unwrap();
         assert_eq!(json["cameras"][0]["stable_device"], "/dev/v4l/by-id/usb-C270");
         assert_eq!(json["cameras"][0]["formats"][0]["modes"][0]["width"], 1280);

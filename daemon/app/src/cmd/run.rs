@@ -20,6 +20,7 @@ use perch_site::store_probe::StoreProbe;
 use perch_site::turns::Turns;
 use perch_store::{Store, Timestamp};
 use perch_studio::capture::controls::KeptControls;
+use perch_studio::capture::microphones::Microphones;
 use perch_studio::clock::{Clock, SystemClock};
 use perch_studio::faults::Faults;
 use perch_studio::hls::HlsMetrics;
@@ -204,7 +205,16 @@ fn site(
     };
     let cameras: Arc<[LiveCamera]> = config.cameras.iter().cloned().map(LiveCamera::new).collect();
     let controls = kept_controls(config, &store);
-    let hardware = Arc::new(BoardHardware { clock: clock.clone(), controls: controls.clone() });
+    let microphones = Microphones::default();
+    // A microphone works without them.
+    if let Err(error) = perch_site::microphones::load(&store, &config.cameras, &microphones) {
+        tracing::error!("the microphones' saved settings cannot be read: {error}");
+    }
+    let hardware = Arc::new(BoardHardware {
+        clock: clock.clone(),
+        controls: controls.clone(),
+        microphones: microphones.clone(),
+    });
     let hls_metrics = Arc::<HlsMetrics>::default();
     let notices = Arc::<Notices>::default();
     let tell: Tell = {
@@ -230,6 +240,7 @@ fn site(
         cameras,
         snapshots: Arc::default(),
         controls,
+        microphones,
         hls_metrics,
         memory,
         recordings,

@@ -2,7 +2,7 @@
 
 use super::problem::did_you_mean;
 use perch_device::key::Key;
-use perch_studio::config::{Budget, NotRtmp, RtmpUrl, Secret};
+use perch_studio::config::{Budget, MicrophoneChoice, NotRtmp, RtmpUrl, Secret};
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -155,6 +155,24 @@ pub(super) fn rtmp_url() -> Accept<Option<RtmpUrl>> {
     accept
 }
 
+/// A microphone: `"auto"`, `"none"`, or ALSA's name of a device of the kernel.
+pub(super) fn microphone() -> Accept<MicrophoneChoice> {
+    Accept::new(r#""auto", "none" or a device such as "hw:CARD=C920,DEV=0""#, |value| {
+        let name = value.as_str()?;
+        match name {
+            "auto" => Some(MicrophoneChoice::Auto),
+            "none" => Some(MicrophoneChoice::None),
+            // By its name: numbers of cards change. Plug-ins would resample, mix, and hide the times.
+            _ => {
+                let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"_-=,".contains(&byte);
+                let card = name.strip_prefix("hw:CARD=")?;
+                (!card.is_empty() && card.len() <= 64 && card.bytes().all(fits))
+                    .then(|| MicrophoneChoice::Device(name.to_owned()))
+            }
+        }
+    })
+}
+
 /// A file system path.
 pub(super) fn path() -> Accept<PathBuf> {
     Accept::new("a path", |value| {
@@ -296,6 +314,28 @@ mod tests {
             r#""nan GB""#,
         ] {
             assert!(read(&budget(), wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn microphones_are_named_by_their_cards() {
+        assert_eq!(read(&microphone(), r#""auto""#), Ok(MicrophoneChoice::Auto));
+        assert_eq!(read(&microphone(), r#""none""#), Ok(MicrophoneChoice::None));
+        let device = "hw:CARD=C920,DEV=0";
+        assert_eq!(
+            read(&microphone(), &format!("\"{device}\"")),
+            Ok(MicrophoneChoice::Device(device.to_owned()))
+        );
+        for wrong in [
+            r#""hw:0""#,
+            r#""hw:CARD=""#,
+            r#""plughw:CARD=C920""#,
+            r#""default""#,
+            "true",
+            r#""hw:CARD=a b""#,
+        ] {
+            let error = read(&microphone(), wrong).unwrap_err();
+            assert!(error.starts_with("must be \"auto\", \"none\" or a device such as"), "{error}");
         }
     }
 

@@ -7,6 +7,7 @@ use super::accept::{self, Accept};
 use super::values::{Button, ButtonSource, Config, Lamp, Live, Log};
 use perch_device::gpio::{self, Bias};
 use perch_site::config::Limits;
+use perch_studio::capture::microphones::GAIN_DB;
 use perch_studio::config::{
     BITRATE_KBPS, Budget, Camera, EncoderKind, HEIGHT, Recording, Relay, SourceKind, WIDTH,
 };
@@ -395,103 +396,126 @@ pub(super) fn log() -> Section<Log> {
 }
 
 pub(super) fn camera() -> Section<Camera> {
+    let mut keys: Vec<Key<Camera>> = vec![
+        Key::new(
+            "name",
+            Is(r#""front""#),
+            accept::name(),
+            |s| &mut s.name,
+            "Name on the page, in the log and in metrics.",
+        ),
+        Key::new(
+            "source",
+            Is(r#""auto""#),
+            accept::one_of(&[
+                ("auto", SourceKind::Auto),
+                ("v4l2", SourceKind::V4l2),
+                ("command", SourceKind::Command),
+                ("test-pattern", SourceKind::TestPattern),
+            ]),
+            |s| &mut s.source,
+            "Source of the pictures. auto takes the first camera that `perchd probe` finds, else the test pattern.",
+        ),
+        Key::new(
+            "device",
+            Unset(r#""/dev/v4l/by-id/usb-046d_HD_Pro_Webcam_C920-video-index0""#),
+            accept::optional_path(),
+            |s| &mut s.device,
+            "The camera, for auto and v4l2. A link in /dev/v4l/by-id stays the same when the camera is plugged in elsewhere.",
+        ),
+        Key::new(
+            "command",
+            Unset(r#"["rpicam-vid", "--codec", "h264", "--inline", "-t", "0", "-o", "-"]"#),
+            accept::command(),
+            |s| &mut s.command,
+            "For source = \"command\": a program that writes H.264 to its standard output: as MPEG-TS, whose timestamps and AAC sound are kept, or as Annex B. It is run \
+                 without a shell.",
+        ),
+        Key::new(
+            "encoder",
+            Is(r#""auto""#),
+            accept::one_of(&[
+                ("auto", EncoderKind::Auto),
+                ("v4l2-m2m", EncoderKind::V4l2M2m),
+                ("software", EncoderKind::Software),
+                ("none", EncoderKind::None),
+            ]),
+            |s| &mut s.encoder,
+            "The encoder. auto: H.264 from the camera itself, else the board's encoder, else software.",
+        ),
+        Key::new("width", Is("1280"), accept::pixels(WIDTH), |s| &mut s.width, "Width of the picture."),
+        Key::new("height", Is("720"), accept::pixels(HEIGHT), |s| &mut s.height, "Height of the picture."),
+        Key::new(
+            "frames_per_second",
+            Is("30"),
+            accept::number(1.0..=120.0, ""),
+            |s| &mut s.frames_per_second,
+            "Frame rate to request.",
+        ),
+        Key::new(
+            "bitrate_kbps",
+            Is("2500"),
+            accept::whole(BITRATE_KBPS, "kbit/s"),
+            |s| &mut s.bitrate_kbps,
+            "Bit rate of the coded picture, in 1000 bit/s.",
+        ),
+        Key::new(
+            "keyframe_interval_seconds",
+            Is("2"),
+            accept::number(0.5..=10.0, "seconds"),
+            |s| &mut s.keyframe_interval_seconds,
+            "Time between key frames; live.segment_seconds is used instead if it is shorter.",
+        ),
+    ];
+    keys.extend(sound_of_camera());
+    keys.push(Key::new(
+        "relays",
+        Is("[]"),
+        accept::names("youtube"),
+        |s| &mut s.relays,
+        "Names of the relays that its streams are sent on to, unless whoever goes live chooses others.",
+    ));
     Section {
         name: "camera",
         about: "A camera; repeat the table for each further one.",
         variables: "PERCH_CAMERA_",
         blank: Camera::default(),
-        keys: vec![
-            Key::new(
-                "name",
-                Is(r#""front""#),
-                accept::name(),
-                |s| &mut s.name,
-                "Name on the page, in the log and in metrics.",
-            ),
-            Key::new(
-                "source",
-                Is(r#""auto""#),
-                accept::one_of(&[
-                    ("auto", SourceKind::Auto),
-                    ("v4l2", SourceKind::V4l2),
-                    ("command", SourceKind::Command),
-                    ("test-pattern", SourceKind::TestPattern),
-                ]),
-                |s| &mut s.source,
-                "Source of the pictures. auto takes the first camera that `perchd probe` finds, else the test pattern.",
-            ),
-            Key::new(
-                "device",
-                Unset(r#""/dev/v4l/by-id/usb-046d_HD_Pro_Webcam_C920-video-index0""#),
-                accept::optional_path(),
-                |s| &mut s.device,
-                "The camera, for auto and v4l2. A link in /dev/v4l/by-id stays the same when the camera is plugged in elsewhere.",
-            ),
-            Key::new(
-                "command",
-                Unset(r#"["rpicam-vid", "--codec", "h264", "--inline", "-t", "0", "-o", "-"]"#),
-                accept::command(),
-                |s| &mut s.command,
-                "For source = \"command\": a program that writes H.264 to its standard output: as MPEG-TS, whose timestamps and AAC sound are kept, or as Annex B. It is run \
-                 without a shell.",
-            ),
-            Key::new(
-                "encoder",
-                Is(r#""auto""#),
-                accept::one_of(&[
-                    ("auto", EncoderKind::Auto),
-                    ("v4l2-m2m", EncoderKind::V4l2M2m),
-                    ("software", EncoderKind::Software),
-                    ("none", EncoderKind::None),
-                ]),
-                |s| &mut s.encoder,
-                "The encoder. auto: H.264 from the camera itself, else the board's encoder, else software.",
-            ),
-            Key::new("width", Is("1280"), accept::pixels(WIDTH), |s| &mut s.width, "Width of the picture."),
-            Key::new(
-                "height",
-                Is("720"),
-                accept::pixels(HEIGHT),
-                |s| &mut s.height,
-                "Height of the picture.",
-            ),
-            Key::new(
-                "frames_per_second",
-                Is("30"),
-                accept::number(1.0..=120.0, ""),
-                |s| &mut s.frames_per_second,
-                "Frame rate to request.",
-            ),
-            Key::new(
-                "bitrate_kbps",
-                Is("2500"),
-                accept::whole(BITRATE_KBPS, "kbit/s"),
-                |s| &mut s.bitrate_kbps,
-                "Bit rate of the coded picture, in 1000 bit/s.",
-            ),
-            Key::new(
-                "keyframe_interval_seconds",
-                Is("2"),
-                accept::number(0.5..=10.0, "seconds"),
-                |s| &mut s.keyframe_interval_seconds,
-                "Time between key frames; live.segment_seconds is used instead if it is shorter.",
-            ),
-            Key::new(
-                "tone",
-                Is("false"),
-                accept::flag(),
-                |s| &mut s.tone,
-                "The test pattern beeps and flashes at the beginning of each second, to see whether sound and picture are in step. Without effect on cameras.",
-            ),
-            Key::new(
-                "relays",
-                Is("[]"),
-                accept::names("youtube"),
-                |s| &mut s.relays,
-                "Names of the relays that its streams are sent on to, unless whoever goes live chooses others.",
-            ),
-        ],
+        keys,
     }
+}
+
+fn sound_of_camera() -> Vec<Key<Camera>> {
+    vec![
+        Key::new(
+            "tone",
+            Is("false"),
+            accept::flag(),
+            |s| &mut s.tone,
+            "The test pattern beeps and flashes at the beginning of each second, to see whether sound and picture are in step. With a named microphone its sound is taken instead of the beep. Without effect on cameras.",
+        ),
+        Key::new(
+            "microphone",
+            Is(r#""auto""#),
+            accept::microphone(),
+            |s| &mut s.microphone,
+            "The microphone. auto takes the one that is built into the USB camera, if it has one; its sound is streamed as long as it is not muted, here or on \
+                 the page. `perchd probe` lists the others. A command that writes MPEG-TS brings its own sound.",
+        ),
+        Key::new(
+            "microphone_muted",
+            Is("false"),
+            accept::flag(),
+            |s| &mut s.microphone_muted,
+            "Silence instead of the microphone's sound, until somebody switches it on on the page.",
+        ),
+        Key::new(
+            "microphone_gain_db",
+            Is("0"),
+            accept::whole(GAIN_DB, "dB"),
+            |s| &mut s.microphone_gain_db,
+            "Makes the microphone louder or softer, until somebody sets it on the page.",
+        ),
+    ]
 }
 
 pub(super) fn relay() -> Section<Relay> {
