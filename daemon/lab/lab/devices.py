@@ -43,7 +43,7 @@ def unload(*modules):
 
 def unload_all():
     """Unloads everything that the previous scenario may have left."""
-    for module in ("vivid", "v4l2loopback", "vicodec", ENCODER, "gpio-sim"):
+    for module in ("snd-aloop", "vivid", "v4l2loopback", "vicodec", ENCODER, "gpio-sim"):
         subprocess.run(("rmmod", module), capture_output=True, check=False)
 
 

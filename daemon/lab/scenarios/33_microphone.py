@@ -1,0 +1,104 @@
+"""A microphone whose clock is wrong by 1,000 ppm either way, or by 8 %, that overruns, falls silent, and is unplugged in mid-stream: sound and picture stay in step,
+and its sound comes back after it was plugged in again."""
+
+import json
+import os
+import signal
+import time
+
+from lab import devices, sound
+from lab.daemon import Perchd
+from lab.failure import require, wait_for
+
+SECONDS = 400
+# Seconds of sound in each of the recordings.
+RECORDED = 9
+# Recordings and what the card's clock is wrong by, parts per million.
+PHASES = {"fast": 1000, "slow": -1000, "lies": 80_000}
+ALLOWED_MS = 40
+
+
+def guest(lab):
+    sound.plug_in()
+    words = []
+    with Perchd(
+        lab, source="test-pattern", tone=True, microphone=sound.MICROPHONE, encoder="software"
+    ) as perchd:
+        player = sound.play(lab, PHASES["fast"])
+        perchd.wait_live(40)
+        token = perchd.set_up()
+
+        def microphone():
+            status, body = perchd.ask("GET", "/api/v1/cameras/front/microphone", token=token)
+            require(status == 200, f"{status} {body}")
+            return json.loads(body)
+
+        def plays():
+            state = microphone()
+            return state if (state["peak_dbfs"] or -96) > -20 else None
+
+        for name, ppm in PHASES.items():
+            if name != "fast":
+                sound.stop(player)
+                player = sound.play(lab, ppm)
+            wait_for(plays, 20, lambda: f"no chirp is heard: {microphone()}")
+            # Until the rate is known, and no segment is from before.
+            perchd.wait_segments(RECORDED + 4, 60)
+            perchd.save(f"{name}.ts", RECORDED)
+            state = microphone()
+            words.append(f"{name}: {state['drift_ppm']} ppm {state['detail']}".strip())
+            if name != "lies":
+                require(abs(abs(state["drift_ppm"]) - 1000) < 100, f"{name}: {state}")
+
+        # Nobody reads for longer than the kernel's buffer lasts.
+        mended = microphone()["mended"]
+        perchd.process.send_signal(signal.SIGSTOP)
+        time.sleep(1.2)
+        perchd.process.send_signal(signal.SIGCONT)
+        wait_for(lambda: microphone()["mended"] > mended, 10, "no sound is missed after 1.2 s without a reader")
+        perchd.wait_segments(RECORDED + 2, 60)
+        perchd.save("overrun.ts", RECORDED)
+
+        sound.stop(player)
+        wait_for(lambda: microphone()["rms_dbfs"] == -96, 10, lambda: f"silence is not seen: {microphone()}")
+
+        sound.unplug()
+        gone, took = wait_for(
+            lambda: microphone() if microphone()["device"] is None else None, 10, lambda: f"still there: {microphone()}"
+        )
+        require(sound.MICROPHONE in gone["detail"], f"{gone}")
+        words.append(f"unplugged: told after {took:.1f} s ({gone['detail']})")
+        perchd.wait_segments(4, 30)
+        perchd.save("without.ts", 1)
+        sound.plug_in()
+        player = sound.play(lab, 0)
+        _, took = wait_for(plays, 20, lambda: f"not heard again: {microphone()}")
+        words.append(f"heard again after {took:.1f} s")
+        perchd.wait_segments(RECORDED + 2, 60)
+        perchd.save("again.ts", RECORDED)
+        sound.stop(player)
+        words.append(probed(lab, perchd))
+    return "; ".join(words)
+
+
+def probed(lab, perchd):
+    """What `perchd probe` says of a microphone in use, and of a silent one."""
+    busy = devices.run(lab.perchd, "--config", perchd.config, "probe")
+    require(f'microphone = "{sound.MICROPHONE}"' in busy and "is busy" in busy, busy[-800:])
+    perchd.stop()
+    silent = devices.run(lab.perchd, "--config", perchd.config, "probe")
+    require("it delivers silence" in silent, silent[-800:])
+    return "probe tells busy and silent"
+
+
+def check(lab):
+    words = []
+    for name in (*PHASES, "overrun", "again"):
+        late = sound.out_of_step(os.path.join(lab.out, f"{name}.ts"))
+        require(len(late) >= RECORDED - 3, f"{name}: {len(late)} chirps beside a flash in {RECORDED} s")
+        worst = max(late, key=abs)
+        require(abs(worst) < ALLOWED_MS, f"{name}: the sound is late by {[round(one) for one in late]} ms")
+        words.append(f"{name} {worst:+.1f} ms")
+    streams = devices.run("ffprobe", "-v", "error", "-show_entries", "stream=codec_type", "-of", "csv=p=0", f"{lab.out}/without.ts")
+    require("audio" not in streams, "the stream announces sound while there is no microphone")
+    return "greatest |A-V|: " + ", ".join(words)
