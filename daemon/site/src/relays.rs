@@ -165,6 +165,7 @@ pub fn load(store: &Store, destinations: &Destinations) -> Result<(), StoreError
         url: RtmpUrl::parse(&stored.url).ok(),
         key: Some(Secret::new(stored.key.as_ref().map_or("", RelayKey::expose))),
         key_file: None,
+        ca_file: None,
         cameras: stored.cameras,
     };
     destinations.set(store.relays()?.into_iter().map(relay).collect());

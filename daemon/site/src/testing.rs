@@ -19,7 +19,7 @@ use perch_store::{EndReason, NewStream, Role, Store, StoreError, StreamId, Video
 use perch_studio::capture::controls::KeptControls;
 use perch_studio::capture::microphones::Microphones;
 use perch_studio::clock::{Clock, HandClock, SystemClock};
-use perch_studio::config::{Camera, EncoderKind, Recording, SourceKind};
+use perch_studio::config::{Camera, EncoderKind, MicrophoneChoice, Recording, SourceKind};
 use perch_studio::faults::Faults;
 use perch_studio::live::{BoardHardware, LiveCamera, LiveSettings, Studio};
 use perch_studio::memory_budget::MemoryBudget;
@@ -224,6 +224,9 @@ fn pattern(name: &str) -> Camera {
         bitrate_kbps: 500,
         keyframe_interval_seconds: 1.0,
         tone: false,
+        microphone: MicrophoneChoice::None,
+        microphone_muted: false,
+        microphone_gain_db: 0,
         relays: Vec::new(),
     }
 }

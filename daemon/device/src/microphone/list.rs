@@ -1,16 +1,11 @@
-//! The microphones of this board, as the kernel lists them in `/sys` and `/proc`, and what is wrong with one.
+//! The microphones of this board, as the kernel lists them in `/sys` and `/proc`.
 //!
 //! No device is opened for the list, so that it also holds those that we may not open.
 
-use super::capture::Microphone;
-use super::samples::Planes;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// More devices than any board has.
 const MOST: usize = 64;
-/// How long [`examine`] listens.
-const LISTEN: Duration = Duration::from_millis(400);
 
 /// A device that captures sound.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,30 +43,6 @@ pub fn list() -> Vec<MicrophoneReport> {
 pub fn usb_device_of_camera(node: &Path) -> Option<PathBuf> {
     let node = std::fs::canonicalize(node).ok()?;
     usb_device(&Path::new("/sys/class/video4linux").join(node.file_name()?).join("device"))
-}
-
-/// What is wrong with a microphone, in words with the remedy; `None` if it can be heard. Opens it and listens for half a second.
-pub fn examine(report: &MicrophoneReport) -> Option<String> {
-    let mut microphone = match Microphone::open(&report.name) {
-        Ok(microphone) => microphone,
-        Err(error) => return Some(error.to_string()),
-    };
-    let (mut heard, mut waited) = (Planes::default(), Duration::ZERO);
-    let slice = Duration::from_millis(50);
-    // Each read waits for a period at most; the bound holds for devices that are ready at once.
-    while waited < LISTEN && heard.len() < 1 << 20 {
-        if let Err(error) = microphone.read(slice, &mut heard) {
-            return Some(error.to_string());
-        }
-        waited += slice;
-    }
-    if heard.is_empty() {
-        return Some("it gives no samples: unplug it and plug it in again".to_owned());
-    }
-    let is_silent = heard.left.iter().chain(&heard.right).all(|sample| sample.abs() < 1e-6);
-    is_silent.then(|| {
-        "it delivers silence: switch it on at the device, or raise its volume with alsamixer (package alsa-utils)".to_owned()
-    })
 }
 
 fn list_below(root: &Path) -> Vec<MicrophoneReport> {

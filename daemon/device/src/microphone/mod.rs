@@ -5,10 +5,12 @@
 
 mod capture;
 mod error;
+mod examine;
 mod list;
 mod samples;
 
 pub use capture::{Block, Microphone, MicrophoneFormat, Stamp};
 pub use error::MicrophoneError;
-pub use list::{MicrophoneReport, examine, list, usb_device_of_camera};
+pub use examine::examine;
+pub use list::{MicrophoneReport, list, usb_device_of_camera};
 pub use samples::Planes;

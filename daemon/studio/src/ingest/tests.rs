@@ -3,6 +3,7 @@
 use super::*;
 use crate::broadcast::{Item, Reader, Start, Want};
 use crate::capture::controls::KeptControls;
+use crate::capture::microphones::Microphones;
 use crate::capture::testing;
 use crate::clock::{Clock, SystemClock};
 use crate::config;
@@ -87,7 +88,11 @@ impl House {
         };
         let (studio, live) = Studio::new(
             Arc::new([LiveCamera::new(testing::camera())]),
-            Arc::new(BoardHardware { clock: clock.clone(), controls: KeptControls::default() }),
+            Arc::new(BoardHardware {
+                clock: clock.clone(),
+                controls: KeptControls::default(),
+                microphones: Microphones::default(),
+            }),
             store.clone(),
             live_settings,
             Arc::default(),
