@@ -19,6 +19,10 @@ pub(super) struct Server {
     pub(super) out: Vec<u8>,
     /// Names of the commands that came, with their last value where it is a text.
     pub(super) commands: Vec<(String, String)>,
+    /// What `connect` came with.
+    pub(super) connect: Option<Value>,
+    /// Sizes at which the publisher wants acknowledgements, one for each time that it said so.
+    pub(super) windows: Vec<usize>,
     /// Messages of media.
     pub(super) media: Vec<(u8, Vec<u8>)>,
     /// Acknowledgements and answers to pings.
@@ -39,6 +43,8 @@ impl Server {
             writer: ChunkSerializer::new(),
             out: Vec::new(),
             commands: Vec::new(),
+            connect: None,
+            windows: Vec::new(),
             media: Vec::new(),
             controls: Vec::new(),
             received: 0,
@@ -72,6 +78,7 @@ impl Server {
                 AUDIO | VIDEO | DATA => self.media.push((message.type_id, message.body)),
                 WINDOW_ACKNOWLEDGEMENT_SIZE => {
                     self.window = u32::from_be_bytes(*message.body.first_chunk().unwrap()) as usize;
+                    self.windows.push(self.window);
                 }
                 _ => {}
             }
@@ -93,6 +100,9 @@ impl Server {
                 fields.iter().map(|(name, value)| ((*name).to_owned(), Value::from(*value))).collect();
             vec![Value::from("onStatus"), Value::Number(0.0), Value::Null, Value::Object(fields)]
         };
+        if name == "connect" {
+            self.connect = values.get(2).cloned();
+        }
         match (name.as_str(), self.refuses) {
             ("connect", _) => self.say(COMMAND, amf0::write(&result(Value::Null))),
             ("createStream", _) => self.say(COMMAND, amf0::write(&result(Value::Number(7.0)))),

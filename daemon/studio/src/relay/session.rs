@@ -7,7 +7,7 @@
 use crate::config::Secret;
 use crate::rtmp::{
     ACKNOWLEDGEMENT, AUDIO, COMMAND, ChunkError, ChunkReader, DATA, Limits, Message, PING_REQUEST,
-    PING_RESPONSE, USER_CONTROL, VIDEO, WINDOW_ACKNOWLEDGEMENT_SIZE,
+    PING_RESPONSE, SET_PEER_BANDWIDTH, USER_CONTROL, VIDEO, WINDOW_ACKNOWLEDGEMENT_SIZE,
 };
 use perch_media::flv::amf0::{self, Value};
 use rml_rtmp::chunk_io::{ChunkSerializationError, ChunkSerializer};
@@ -20,6 +20,8 @@ use std::fmt::Write as _;
 const CHUNK: u32 = 4096;
 /// A server has little to say: answers to commands have some hundred bytes.
 pub(super) const FROM_SERVER: Limits = Limits { command: 64 << 10, media: 64 << 10, sum: 128 << 10 };
+/// H.264 and AAC as Enhanced RTMP names them.
+const CODECS: [&str; 2] = ["avc1", "mp4a"];
 /// Numbers of our commands, by which the server answers.
 const CONNECT: f64 = 1.0;
 const RELEASE_STREAM: f64 = 2.0;
@@ -204,6 +206,9 @@ impl Session {
             text("flashVer", "FMLE/3.0 (compatible; Perch)"),
             text("swfUrl", &self.target.tc_url),
             text("tcUrl", &self.target.tc_url),
+            // Enhanced RTMP (Veovera, version 2): the codecs by their names there, and none of its capabilities, which are bits. Pictures and sound go in the classic form.
+            ("fourCcList".to_owned(), Value::StrictArray(CODECS.map(Value::from).to_vec())),
+            ("capsEx".to_owned(), Value::Number(0.0)),
         ];
         self.command("connect", CONNECT, 0, &[Value::Object(fields)])
     }
@@ -234,6 +239,10 @@ impl Session {
                 if let Some(size) = body.first_chunk() {
                     self.peer_window = u32::from_be_bytes(*size).into();
                 }
+            }
+            // It is answered by the size at which we want acknowledgements (§5.4.5).
+            SET_PEER_BANDWIDTH => {
+                self.put(WINDOW_ACKNOWLEDGEMENT_SIZE, 0, 0, self.window.to_be_bytes().to_vec())?;
             }
             USER_CONTROL if body.starts_with(&PING_REQUEST) => {
                 let answer = [&PING_RESPONSE[..], body.get(2..6).unwrap_or_default()].concat();
@@ -359,6 +368,14 @@ mod tests {
                 ("deleteStream", "deleteStream"),
             ]
         );
+        let connect = server.connect.as_ref().unwrap();
+        let text = |name: &str| connect.get(name).and_then(Value::as_str).unwrap_or_default();
+        assert_eq!((text("app"), text("type")), ("live", "nonprivate"));
+        assert_eq!((text("tcUrl"), text("swfUrl")), ("rtmp://example.org/live", "rtmp://example.org/live"));
+        assert!(text("flashVer").starts_with("FMLE/3.0 "));
+        let codecs = Value::StrictArray(vec![Value::from("avc1"), Value::from("mp4a")]);
+        assert_eq!(connect.get("fourCcList"), Some(&codecs));
+        assert_eq!(connect.get("capsEx"), Some(&Value::Number(0.0)));
         let data = [&amf0::write(&[Value::from("@setDataFrame")])[..], &[5]].concat();
         assert_eq!(server.media, [(DATA, data), (VIDEO, vec![7; 10_000]), (AUDIO, vec![8; 3])]);
     }
@@ -377,12 +394,14 @@ mod tests {
         talk(&mut session, &mut server);
         server.say(USER_CONTROL, vec![0, 6, 1, 2, 3, 4]);
         server.say(WINDOW_ACKNOWLEDGEMENT_SIZE, vec![0, 0, 0, 50]);
+        server.say(SET_PEER_BANDWIDTH, vec![0, 0, 0, 50, 2]);
         server.say(ACKNOWLEDGEMENT, vec![0; 4]);
         let answer = std::mem::take(&mut server.out);
         assert_eq!(session.receive(&answer).unwrap(), [Event::Acknowledged]);
         server.receive(session.out());
         let received = (session.received as u32).to_be_bytes().to_vec();
         assert_eq!(server.controls, [(USER_CONTROL, vec![0, 7, 1, 2, 3, 4]), (ACKNOWLEDGEMENT, received)]);
+        assert_eq!(server.windows, [1 << 20, 1 << 20], "at the beginning, and for the bandwidth");
     }
 
     #[test]
