@@ -1,10 +1,13 @@
-//! Streams are sent on over TLS: nginx's stream module takes it off before nginx-rtmp.
+//! Streams are sent on over TLS: to nginx-rtmp behind nginx's stream module, and to node-media-server, which has its own.
 #![allow(clippy::unwrap_used, reason = "a panic here is a failed test")]
 
 mod support;
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
+use rustix::process::{Pid, kill_process};
+use serde_json::json;
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use support::Signal;
 use support::relaying::{
     KEY, Nginx, as_flv, check_kept, check_viewers, clip, free_port, kept, relaying_to, wait_for_segments,
@@ -24,16 +27,23 @@ impl Authority {
         (Self(Issuer::new(params, key)), file)
     }
 
-    /// A server of nginx that speaks TLS with a certificate for `host` that was valid up to this year, and what it has before RTMP.
-    fn server(&self, folder: &Path, host: &str, until: i32, behind: &str) -> (u16, String) {
+    /// Files of a certificate for `host` that is valid up to this year, and of its key.
+    fn issue(&self, folder: &Path, host: &str, until: i32) -> (PathBuf, PathBuf) {
         let mut params = CertificateParams::new(vec![host.to_owned()]).unwrap();
         params.not_after = date_time_ymd(until, 1, 1);
         let key = KeyPair::generate().unwrap();
-        let port = free_port();
+        let name = format!("{host}-{until}-{}", free_port());
         let (certificate, key_file) =
-            (folder.join(format!("{port}.pem")), folder.join(format!("{port}.key")));
+            (folder.join(format!("{name}.pem")), folder.join(format!("{name}.key")));
         std::fs::write(&certificate, params.signed_by(&key, &self.0).unwrap().pem()).unwrap();
         std::fs::write(&key_file, key.serialize_pem()).unwrap();
+        (certificate, key_file)
+    }
+
+    /// A server of nginx that speaks TLS with a certificate for `host` that was valid up to this year, and what it has before RTMP.
+    fn server(&self, folder: &Path, host: &str, until: i32, behind: &str) -> (u16, String) {
+        let (certificate, key_file) = self.issue(folder, host, until);
+        let port = free_port();
         let (certificate, key_file) = (certificate.display(), key_file.display());
         let server = format!(
             "server {{ listen 127.0.0.1:{port} ssl; ssl_certificate {certificate}; ssl_certificate_key {key_file}; {behind} }}\n"
@@ -108,6 +118,76 @@ fn a_stream_is_sent_on_over_tls_and_bad_certificates_are_refused_in_words() {
     assert_eq!(files.len(), 2, "{files:?}");
     for file in files {
         let pictures = check_kept(&source, &file);
+        assert!(pictures > 150, "{pictures}");
+    }
+}
+
+/// node-media-server, which keeps what it gets.
+struct NodeMediaServer(Child);
+
+impl NodeMediaServer {
+    fn start(folder: &Path, ports: [u16; 2], certificate: &Path, key: &Path) -> Self {
+        let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../node_modules/node-media-server");
+        let config = json!({
+            "bind": "127.0.0.1",
+            "store": {"path": folder.join("store")},
+            "rtmp": {"port": ports[0]},
+            "rtmps": {"port": ports[1], "cert": certificate, "key": key},
+            "record": {"auto": true, "path": folder.join("records")},
+        });
+        let file = folder.join("node-media-server.json");
+        std::fs::write(&file, config.to_string()).unwrap();
+        let mut server = Command::new("node")
+            .arg(tools.join("bin/app.js"))
+            .arg("--config")
+            .arg(&file)
+            .arg("--no-admin")
+            .current_dir(folder)
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("node is installed");
+        for port in ports {
+            while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+                assert!(server.try_wait().unwrap().is_none(), "node-media-server ended (npm ci?)");
+                std::thread::yield_now();
+            }
+        }
+        Self(server)
+    }
+}
+
+impl Drop for NodeMediaServer {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn node_media_server_gets_everything_once_with_tls_and_without() {
+    let dir = tempfile::tempdir().unwrap();
+    let clip = clip(dir.path(), &["-c:a", "aac"]);
+    let (ours, ca_file) = Authority::new(dir.path(), "ours");
+    let (certificate, key) = ours.issue(dir.path(), "localhost", 4000);
+    let ports = [free_port(), free_port()];
+    let server = NodeMediaServer::start(dir.path(), ports, &certificate, &key);
+    let plain = format!("url = \"rtmp://127.0.0.1:{}/live\"\nkey = \"plain\"", ports[0]);
+    let encrypted = table(ports[1], "localhost", &ca_file);
+    let daemon = relaying_to(&clip, &[plain, encrypted]);
+    daemon.logged("takes the stream");
+    daemon.logged("takes the stream");
+    wait_for_segments(&daemon, 4);
+    check_viewers(&daemon);
+    assert_eq!(daemon.stop(), Some(0));
+    // It closes its files when it has noticed that the publishers are gone.
+    kill_process(Pid::from_child(&server.0), Signal::TERM).unwrap();
+    let mut server = server;
+    server.0.wait().unwrap();
+    let source = as_flv(&clip);
+    for key in ["plain", KEY] {
+        let files = kept(&dir.path().join("records/live").join(key));
+        assert_eq!(files.len(), 1, "{files:?}");
+        let pictures = check_kept(&source, &files[0]);
         assert!(pictures > 150, "{pictures}");
     }
 }
