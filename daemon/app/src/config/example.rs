@@ -14,6 +14,7 @@ pub fn example() -> String {
     section(&mut out, &schema::server(), "[server]");
     section(&mut out, &schema::live(), "[live]");
     section(&mut out, &schema::recording(), "[recording]");
+    section(&mut out, &schema::ingest(), "[ingest]");
     section(&mut out, &schema::button(), "[button]");
     section(&mut out, &schema::lamp(), "[lamp]");
     section(&mut out, &schema::limits(), "[limits]");

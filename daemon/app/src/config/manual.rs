@@ -22,6 +22,7 @@ pub fn manual() -> String {
     section(&mut page, &schema::server(), "[server]");
     section(&mut page, &schema::live(), "[live]");
     section(&mut page, &schema::recording(), "[recording]");
+    section(&mut page, &schema::ingest(), "[ingest]");
     section(&mut page, &schema::button(), "[button]");
     section(&mut page, &schema::lamp(), "[lamp]");
     section(&mut page, &schema::limits(), "[limits]");

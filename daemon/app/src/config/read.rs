@@ -112,6 +112,7 @@ impl Reader<'_> {
         let server = self.table(&schema::server(), root.remove("server"));
         let live = self.table(&schema::live(), root.remove("live"));
         let recording = self.table(&schema::recording(), root.remove("recording"));
+        let ingest = self.table(&schema::ingest(), root.remove("ingest"));
         let button = self.table(&schema::button(), root.remove("button"));
         let lamp = self.table(&schema::lamp(), root.remove("lamp"));
         let limits = self.table(&schema::limits(), root.remove("limits"));
@@ -123,7 +124,18 @@ impl Reader<'_> {
         // Without a table and without variables that set one there is none.
         relays.retain(|relay| !has_none || *relay != schema::relay().defaults());
         for (name, _) in &root {
-            let known = ["server", "live", "recording", "button", "lamp", "limits", "log", "camera", "relay"];
+            let known = [
+                "server",
+                "live",
+                "recording",
+                "ingest",
+                "button",
+                "lamp",
+                "limits",
+                "log",
+                "camera",
+                "relay",
+            ];
             self.unknown(name, "", "section", &known);
         }
         // If the parser guessed a value on an unreadable line, that value is not reported as well.
@@ -132,7 +144,7 @@ impl Reader<'_> {
         for camera in &mut cameras {
             camera.keyframe_interval_seconds = camera.keyframe_interval_seconds.min(live.segment_seconds);
         }
-        Config { server, live, recording, button, lamp, limits, log, cameras, relays }
+        Config { server, live, recording, ingest, button, lamp, limits, log, cameras, relays }
     }
 
     /// Reads `[name]`.

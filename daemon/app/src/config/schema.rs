@@ -9,7 +9,7 @@ use perch_device::gpio::{self, Bias};
 use perch_site::config::Limits;
 use perch_studio::capture::microphones::GAIN_DB;
 use perch_studio::config::{
-    BITRATE_KBPS, Budget, Camera, EncoderKind, HEIGHT, Recording, Relay, SourceKind, WIDTH,
+    BITRATE_KBPS, Budget, Camera, EncoderKind, HEIGHT, Ingest, Recording, Relay, SourceKind, WIDTH,
 };
 use perch_web::config::Server;
 use std::path::PathBuf;
@@ -518,6 +518,45 @@ fn sound_of_camera() -> Vec<Key<Camera>> {
     ]
 }
 
+pub(super) fn ingest() -> Section<Ingest> {
+    Section {
+        name: "ingest",
+        about: "Streams that other programs send by RTMP: OBS, ffmpeg, a phone. Each account that may go live has a stream key, on its page.",
+        variables: "PERCH_INGEST_",
+        blank: Ingest { enabled: false, listen: Vec::new(), max_streams: 0, max_bitrate_kbps: 0 },
+        keys: vec![
+            Key::new(
+                "enabled",
+                Is("false"),
+                accept::flag(),
+                |s| &mut s.enabled,
+                "Programs may send streams. What the owner sets on the page goes before this.",
+            ),
+            Key::new(
+                "listen",
+                Is(r#"["[::]:1935"]"#),
+                accept::addresses(),
+                |s| &mut s.listen,
+                "Addresses to listen on while it is enabled. [::] means every address of this machine, IPv4 included. A firewall has to let the port through.",
+            ),
+            Key::new(
+                "max_streams",
+                Is("8"),
+                accept::whole(1..=100, "streams"),
+                |s| &mut s.max_streams,
+                "Streams from programs at once. The memory may allow fewer.",
+            ),
+            Key::new(
+                "max_bitrate_kbps",
+                Is("10000"),
+                accept::whole(100..=100_000, "kbit/s"),
+                |s| &mut s.max_bitrate_kbps,
+                "Highest bitrate of a stream, picture and sound together; a program that sends more is refused.",
+            ),
+        ],
+    }
+}
+
 pub(super) fn relay() -> Section<Relay> {
     Section {
         name: "relay",
@@ -571,6 +610,7 @@ impl Default for Config {
             server: server().defaults(),
             live: Live::default(),
             recording: recording().defaults(),
+            ingest: ingest().defaults(),
             button: Button::default(),
             lamp: Lamp::default(),
             limits: limits().defaults(),
@@ -612,6 +652,11 @@ mod tests {
     #[test]
     fn recordings_are_kept_by_default_as_in_the_studios_tests() {
         assert_eq!(recording().defaults(), Recording::default());
+    }
+
+    #[test]
+    fn ingest_is_off_by_default_as_in_the_studios_tests() {
+        assert_eq!(ingest().defaults(), Ingest::default());
     }
 
     #[test]

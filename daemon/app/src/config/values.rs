@@ -3,7 +3,7 @@
 use perch_device::gpio::{Bias, Level};
 use perch_device::key::Key;
 use perch_site::config::Limits;
-use perch_studio::config::{Camera, Recording, Relay};
+use perch_studio::config::{Camera, Ingest, Recording, Relay};
 use perch_web::config::Server;
 use std::path::PathBuf;
 
@@ -16,6 +16,8 @@ pub struct Config {
     pub live: Live,
     /// `[recording]`
     pub recording: Recording,
+    /// `[ingest]`
+    pub ingest: Ingest,
     /// `[button]`
     pub button: Button,
     /// `[lamp]`

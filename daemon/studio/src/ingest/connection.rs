@@ -124,7 +124,7 @@ impl Connection {
     }
 
     /// Sends what is left, and closes the connection once the program has done so, or a second later. What it still sends is read and thrown away: a reset
-    /// would overtake our last words, and GStreamer calls it an error if its own last words are not taken.
+    /// would overtake our last words, and `rtmp2sink` calls it an error if its own last words are not taken.
     pub(super) async fn close(mut self) {
         let Self { receiver, sender, session, output, sent, input, .. } = &mut self;
         let farewell = async {
