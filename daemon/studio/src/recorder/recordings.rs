@@ -280,11 +280,12 @@ impl Recordings {
         Ok(Some(recording))
     }
 
-    /// A part is about to begin or to go on: the store knows of it from here on.
-    pub(crate) fn grows(&self, recording: &Recording) -> Result<(), StoreError> {
+    /// A part is about to begin or to go on: the store knows of it from here on. `is_known`: the store had the recording before; one that was
+    /// deleted since does not come back (`NotFound`).
+    pub(crate) fn grows(&self, recording: &Recording, is_known: bool) -> Result<(), StoreError> {
         // First, so that nobody takes the row for one that a power cut left.
         self.growing().insert(recording.stream, Growth::of(recording));
-        let written = if self.0.store.recording(recording.stream)?.is_some() {
+        let written = if is_known {
             let change = |known: &mut Recording| {
                 Growth::of(recording).put_into(known);
                 known.state = RecordingState::Recording;

@@ -60,6 +60,8 @@ pub(super) struct Writing {
     packer: Packer,
     /// `None` before the first fragment.
     recording: Option<Recording>,
+    /// The store has it, unless somebody deletes it.
+    is_known: bool,
     part: Option<Growing>,
     /// The last part is closed as it should be, and counted in `before`.
     is_last_closed: bool,
@@ -108,6 +110,7 @@ impl Writing {
             held: about.share.hold(MemoryPart::Recorders, 0),
             about,
             recording: None,
+            is_known: false,
             part: None,
             is_last_closed: false,
             before: None,
@@ -225,6 +228,7 @@ impl Writing {
             Err(Trouble::Deleted) => {
                 self.part = None;
                 self.is_deleted = true;
+                self.recordings.troubles().ended(self.about.stream);
             }
             Err(trouble) => self.fail(&trouble),
         }
@@ -305,6 +309,7 @@ impl Writing {
                 let known = self.recordings.take_up(stream)?;
                 if known.is_some() {
                     self.break_before = Break::Seam;
+                    self.is_known = true;
                 }
                 none.insert(known.map_or_else(|| self.recordings.new_recording(stream), Ok)?)
             }
@@ -331,7 +336,7 @@ impl Writing {
         };
         let growing = match found {
             Some(found) if goes_on(&found) => {
-                self.recordings.grows(recording)?;
+                self.recordings.grows(recording, self.is_known)?;
                 let part = Part::reopen(&files(recording.parts), found.ends)?;
                 Growing::new(recording.parts, part, builder(found.so_far))
             }
@@ -344,7 +349,8 @@ impl Writing {
                     recording.parts += 1;
                 }
                 // Before there is a file, so that no file is unknown.
-                self.recordings.grows(recording)?;
+                self.recordings.grows(recording, self.is_known)?;
+                self.is_known = true;
                 let part = recording.parts;
                 let header =
                     Header { stream: stream.number().to_be_bytes(), part, init_bytes: init.len() as u32 };

@@ -244,7 +244,7 @@ fn a_recording_that_grows_gets_whole_sheets_and_the_rest_at_its_end() {
     let house = house(0);
     let recording = house.recording(&[(0..140, (64, 48))]);
     let growing = Recording { state: RecordingState::Recording, ..recording.clone() };
-    house.recordings.grows(&growing).unwrap();
+    house.recordings.grows(&growing, true).unwrap();
     let mut worker = house.worker();
     while let Some(wanting) = worker.next() {
         assert!(wanting.is_growing);

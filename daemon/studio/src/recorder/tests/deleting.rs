@@ -96,6 +96,29 @@ async fn a_recording_is_deleted_while_it_grows_and_its_stream_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_recording_that_is_deleted_while_the_card_takes_nothing_does_not_come_back() {
+    let house = house();
+    let stream = house.stream("front");
+    let mut live = house.record(stream);
+    live.seconds(0..5).await;
+    let folder = house.dir.path().join("recordings");
+    let away = house.dir.path().join("away");
+    std::fs::rename(&folder, &away).unwrap();
+    std::fs::write(&folder, "no folder").unwrap();
+    live.seconds(5..9).await;
+    assert!(house.recordings.trouble(stream).is_some());
+    std::fs::remove_file(&folder).unwrap();
+    std::fs::rename(&away, &folder).unwrap();
+    house.recordings.delete(stream).unwrap();
+    live.seconds(9..20).await;
+    assert_eq!(house.recordings.recording(stream).unwrap(), None);
+    assert_eq!((house.recordings.trouble(stream), house.faults.any()), (None, false));
+    live.end().await;
+    assert_eq!(house.listed(), Vec::<PathBuf>::new());
+    assert_eq!(house.store.all_recordings().unwrap(), []);
+}
+
+#[tokio::test(start_paused = true)]
 async fn recordings_go_with_their_streams_and_oldest_first() {
     let house = house_with(&config::Recording {
         budget: config::Budget::Bytes(17_000_000),
