@@ -9,9 +9,9 @@ export interface User extends UserRef {
   /** null: without a login, and for the user's own account. */
   is_following: boolean | null;
 }
-export interface Me extends User { email: string; standing: Standing; unread_notifications: number; has_stream_key: boolean }
+export interface Me extends User { email: string; standing: Standing; unread_notifications: number }
 /** An account as the owner sees it. */
-export interface Account extends UserRef { email: string; role: Role; standing: Standing; created_at: string }
+export interface Account extends UserRef { email: string; role: Role; standing: Standing; created_at: string; has_ingest_key: boolean }
 /** A followed user. */
 export interface Subscription extends UserRef { live_stream: string | null }
 export interface LoginAnswer { access_token: string; expires_in: number; user: Me }
@@ -62,6 +62,10 @@ export interface RelayedStream {
 /** What a relay's server will refuse, or needs to be known of it. */
 export interface Preflight { relay: string; findings: { severity: "refused" | "note"; detail: string }[] }
 export interface Relay { name: string; url: string; configured: boolean; has_key: boolean; cameras: string[]; streams: RelayedStream[] }
+
+/** What a stream from another program is begun with. */
+export interface PreparedStream { title: string; description: string; topics: string[]; visibility: "public" | "members"; record: boolean; relays: string[] }
+export interface Ingest { enabled: boolean; address: string; key: string | null; prepared: PreparedStream; usual_title: string }
 
 export interface Camera {
   name: string; state: "starting" | "live" | "waiting" | "stopped";
@@ -117,7 +121,7 @@ export interface Wifi {
   setup_code: string | null;
 }
 export interface Settings {
-  site_name: string; registration: "open" | "approval" | "closed"; needs_setup: boolean; new_user_role?: "viewer" | "streamer";
+  site_name: string; registration: "open" | "approval" | "closed"; ingest: boolean; needs_setup: boolean; new_user_role?: "viewer" | "streamer";
 }
 
 export interface Message { id: string; user: UserRef | null; text: string; offset_seconds: number; sent_at: string; deleted: boolean }

@@ -24,11 +24,11 @@ export const WORD_FIELDS = ["title", "description", "topics", "visibility"];
  * @property {Signal<string>} visibility
  */
 
-/** @param {{ words: Words, task: Task }} props */
-export function StreamWords({ words, task }) {
+/** @param {{ words: Words, task: Task, usualTitle?: string }} props  usualTitle: of a stream without a title; else one is required */
+export function StreamWords({ words, task, usualTitle }) {
   useEffect(() => void loadTopics().catch(() => {}), []);
   return html`
-    <${Field} label="Title" name="title" task=${task} value=${words.title} maxlength="100" required />
+    <${Field} label="Title" name="title" task=${task} value=${words.title} maxlength="100" required=${!usualTitle} placeholder=${usualTitle} />
     <${Field} label="Description" name="description" task=${task} value=${words.description} rows="4" maxlength="5000" />
     <${Topics} chosen=${words.topics} task=${task} />
     <${Choice} label="Who can watch" name="visibility" task=${task} value=${words.visibility}

@@ -92,6 +92,7 @@ function Start({ cameras }) {
       <${Form} task=${task} work=${work} class="form two-columns">
         <div class="column">
           <${Cameras} cameras=${cameras} chosen=${camera} />
+          ${settings.value?.ingest && html`<p class="quiet">Or stream from <a href="/settings/programs">another program</a>, such as OBS or your phone.</p>`}
           <${Quality} key=${`${camera.value} ${chosen?.state}`} camera=${camera.value} task=${task} size=${size} fps=${fps} bitrate=${bitrate} />
         </div>
         <div class="column">

@@ -8,6 +8,7 @@ import { Accounts } from "./settings/accounts.js";
 import { Backup } from "./settings/backup.js";
 import { Cameras } from "./settings/cameras.js";
 import { Profile } from "./settings/profile.js";
+import { Programs } from "./settings/programs.js";
 import { RecordingsPart } from "./settings/recordings.js";
 import { Relays } from "./settings/relays.js";
 import { Security } from "./settings/security.js";
@@ -26,6 +27,7 @@ const PARTS = [
   { key: "topics", words: "Topics", part: Topics, from: "owner" },
   { key: "cameras", words: "Cameras", part: Cameras, from: "owner" },
   { key: "recordings", words: "Recordings", part: RecordingsPart, from: "streamer" },
+  { key: "programs", words: "Other programs", part: Programs, from: "streamer" },
   { key: "relays", words: "Relays", part: Relays, from: "owner" },
   { key: "backup", words: "Backup", part: Backup, from: "owner" },
   { key: "system", words: "System", part: SystemPart, from: "owner" },

@@ -38,7 +38,6 @@ fn a_profile_is_what_its_person_says() {
     let me = ben.get("/api/v1/me").json();
     assert_eq!(me, changed.json());
     assert_eq!((me["full_name"].as_str(), me["bio"].as_str()), (Some("Ben Łódź"), Some("one\ntwo")));
-    assert_eq!(me["has_stream_key"], false);
 
     let seen = ann.get("/api/v1/users/BENNY").json();
     assert_eq!((seen["username"].as_str(), seen["is_following"].as_bool()), (Some("Benny"), Some(false)));
@@ -109,21 +108,6 @@ fn a_face_is_cropped_and_kept_for_ever_under_its_version() {
 }
 
 #[test]
-fn a_stream_key_is_shown_once() {
-    let daemon = Daemon::start(NO_LIMITS);
-    let ann = Person::owner(&daemon, "ann");
-    let keys = [(); 2].map(|()| {
-        let made = ann.post("/api/v1/me/stream-key", &json!({}));
-        assert_eq!((made.status, made.header("cache-control")), (201, Some("no-store")));
-        made.json()["stream_key"].as_str().unwrap().to_owned()
-    });
-    assert_ne!(keys[0], keys[1]);
-    let me = ann.get("/api/v1/me");
-    assert_eq!(me.json()["has_stream_key"], true);
-    assert!(!me.text().contains(&keys[1]));
-}
-
-#[test]
 fn an_account_goes_with_its_password_alone_and_takes_its_logins_along() {
     let daemon = Daemon::start(NO_LIMITS);
     let ann = Person::owner(&daemon, "ann");
@@ -155,7 +139,7 @@ fn the_owner_manages_accounts() {
     assert_eq!((made.status, made.json()["role"].as_str()), (201, Some("viewer")), "{}", made.text());
     let cid = Person::login(&daemon, "cid");
     let ben = Person::register(&daemon, "ben");
-    assert_eq!(cid.post("/api/v1/me/stream-key", &json!({})).code(), "forbidden");
+    assert_eq!(cid.post("/api/v1/me/ingest/key", &json!({})).code(), "forbidden");
     for person in [&cid, &ben] {
         assert_eq!(person.get("/api/v1/users").code(), "forbidden");
         assert_eq!(person.patch("/api/v1/users/cid", &json!({"role": "owner"})).code(), "forbidden");
@@ -164,7 +148,7 @@ fn the_owner_manages_accounts() {
 
     // A role counts from the next request on.
     assert_eq!(ann.patch("/api/v1/users/cid", &json!({"role": "streamer"})).status, 200);
-    assert_eq!(cid.post("/api/v1/me/stream-key", &json!({})).status, 201);
+    assert_eq!(cid.post("/api/v1/me/ingest/key", &json!({})).status, 201);
 
     // Suspended: logged out, unseen, and kept from coming back.
     assert_eq!(
@@ -221,7 +205,7 @@ fn the_owner_approves_those_who_register() {
     assert_eq!(settings, daemon.get("/api/v1/settings").json());
     assert_eq!(
         settings,
-        json!({"site_name": "The Nest", "registration": "approval", "new_user_role": "viewer", "needs_setup": false})
+        json!({"site_name": "The Nest", "registration": "approval", "new_user_role": "viewer", "ingest": false, "needs_setup": false})
     );
     let account = json!({"username": "dan", "password": PASSWORD});
     let nobody = Person::nobody(&daemon);

@@ -110,7 +110,7 @@ pub async fn restore(site: &Site, actor: &Actor, id: String, own: Password) -> R
     actor.owner()?;
     password::confirm(site, actor, own).await?;
     let (backups, cameras, controls) = (site.backups.clone(), site.cameras.clone(), site.controls.clone());
-    let (destinations, shared) = (site.relays.clone(), site.microphones.clone());
+    let (destinations, shared, ingest) = (site.relays.clone(), site.microphones.clone(), site.ingest.clone());
     let (turn, actor, now) = (backups.turn()?, actor.clone(), site.now());
     let restored = site.change_accounts(move |store| {
         let _turn = turn;
@@ -121,6 +121,7 @@ pub async fn restore(site: &Site, actor: &Actor, id: String, own: Password) -> R
         }
         microphones::load(store, cameras.iter().map(|camera| &*camera.config), &shared)?;
         relays::load(store, &destinations)?;
+        ingest.load(store)?;
         Ok::<_, BackupError>(())
     });
     restored.await?;

@@ -1,6 +1,6 @@
-//! The actor's own account: changing it, deleting it, its stream key.
+//! The actor's own account: changing it, deleting it. `ingest` has its key for other programs.
 
-use crate::accounts::secret::{Password, RandomToken};
+use crate::accounts::secret::Password;
 use crate::actor::Actor;
 use crate::error::SiteError;
 use crate::password;
@@ -55,20 +55,6 @@ pub async fn delete(site: &Site, actor: &Actor, own: Password) -> Result<(), Sit
     users::delete_account(site, user, EndReason::User).await
 }
 
-/// Creates a key for programs that send a stream; it replaces the previous one. The store keeps only its digest.
-///
-/// # Errors
-///
-/// `Unauthenticated`, and `Forbidden` for viewers and the console.
-pub async fn make_stream_key(site: &Site, actor: &Actor) -> Result<RandomToken, SiteError> {
-    actor.streamer()?;
-    let user = actor.member()?.user;
-    let key = RandomToken::new()?;
-    let digest = key.digest();
-    site.store(move |store| store.set_stream_key(user, Some(&digest))).await?;
-    Ok(key)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,21 +100,5 @@ mod tests {
         let refused = delete(&site, &olga, password(PASSWORD)).await;
         assert!(matches!(refused, Err(SiteError::Refused(Refusal::LastOwner))), "{refused:?}");
         assert_eq!(site.store_now(|store| store.stream(stream)).unwrap().facts.end_reason, None);
-    }
-
-    #[tokio::test]
-    async fn keys_are_made_by_those_who_may_go_live() {
-        let site = TestSite::new();
-        for (name, role) in [("ann", Role::Streamer), ("olga", Role::Owner)] {
-            let actor = site.account(name, role).await;
-            let key = make_stream_key(&site, &actor).await.unwrap();
-            let user = site.store_now(|store| store.user_by_stream_key(&key.digest())).unwrap();
-            assert_eq!(user.username, name);
-        }
-        let ben = site.account("ben", Role::Viewer).await;
-        for actor in [&ben, &Actor::Console] {
-            let refused = make_stream_key(&site, actor).await;
-            assert!(matches!(refused, Err(SiteError::Forbidden)), "{refused:?}");
-        }
     }
 }

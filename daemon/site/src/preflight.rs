@@ -77,7 +77,7 @@ fn findings(relay: &Relay, camera: &Camera, kbps: u32) -> Vec<Finding> {
     let host = relay.url.as_ref().map(|url| url.host.to_ascii_lowercase()).unwrap_or_default();
     let is_at =
         |end: &&str| host.strip_suffix(*end).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
-    let service = SERVICES.iter().find(|service| service.hosts.iter().any(|end| is_at(&end)));
+    let service = SERVICES.iter().find(|service| service.hosts.iter().any(&is_at));
     let who = service.map_or("Many servers", |service| service.name);
     let refuses = if service.is_some() { "refuses" } else { "refuse" };
     let severity = if service.is_some() { Severity::Refused } else { Severity::Note };

@@ -51,8 +51,6 @@ pub struct OwnProfile {
     pub profile: Profile,
     /// Unread notifications.
     pub unread_notifications: u64,
-    /// True if it has a key for programs that send a stream.
-    pub has_stream_key: bool,
 }
 
 impl OwnProfile {
@@ -67,7 +65,6 @@ impl OwnProfile {
         let live = store.unfinished_streams()?.into_iter().find(|stream| stream.facts.user == user);
         Ok(Self {
             unread_notifications: store.unread_notifications(user)? as u64,
-            has_stream_key: store.has_stream_key(user)?,
             profile: Profile {
                 user: account,
                 followers: counts.followers,

@@ -2,6 +2,7 @@
 
 use crate::actor::Actor;
 use crate::error::SiteError;
+use crate::ingest::Ingest;
 use crate::site::Site;
 use crate::text::{self, FieldError};
 use perch_store::{Registration, Role, Store, StoreError};
@@ -15,13 +16,16 @@ const SITE_NAME_CHARACTERS: RangeInclusive<usize> = 1..=50;
 pub struct Settings {
     /// The owner's settings.
     pub decided: perch_store::Settings,
+    /// Whether programs may publish streams, by the owner's decision or the configuration.
+    pub is_ingest_on: bool,
     /// True if there is no owner yet.
     pub needs_setup: bool,
 }
 
 impl Settings {
-    fn of(store: &Store) -> Result<Self, StoreError> {
-        Ok(Self { decided: store.settings()?, needs_setup: !store.has_owner()? })
+    fn of(store: &Store, ingest: &Ingest) -> Result<Self, StoreError> {
+        let needs_setup = !store.has_owner()?;
+        Ok(Self { decided: store.settings()?, is_ingest_on: ingest.is_on(), needs_setup })
     }
 }
 
@@ -31,7 +35,8 @@ impl Settings {
 ///
 /// Those of the store.
 pub async fn show(site: &Site) -> Result<Settings, SiteError> {
-    site.store(Settings::of).await
+    let ingest = site.ingest.clone();
+    site.store(move |store| Settings::of(store, &ingest)).await
 }
 
 /// Changes; `None` keeps the present value.
@@ -43,6 +48,8 @@ pub struct SettingsChange {
     pub registration: Option<Registration>,
     /// The role of a newly registered account; never `Owner`.
     pub new_user_role: Option<Role>,
+    /// Whether programs may publish streams.
+    pub ingest: Option<bool>,
 }
 
 /// Changes the settings; for owners.
@@ -58,6 +65,7 @@ pub async fn change(site: &Site, actor: &Actor, change: SettingsChange) -> Resul
         let why = "must be viewer or streamer: nobody can register as an owner".to_owned();
         return Err(FieldError { field: "new_user_role", why }.into());
     }
+    let ingest = site.ingest.clone();
     site.store(move |store| {
         store.change_settings(|settings| {
             if let Some(name) = &site_name {
@@ -65,8 +73,10 @@ pub async fn change(site: &Site, actor: &Actor, change: SettingsChange) -> Resul
             }
             settings.registration = change.registration.unwrap_or(settings.registration);
             settings.new_user_role = change.new_user_role.unwrap_or(settings.new_user_role);
+            settings.ingest = change.ingest.or(settings.ingest);
         })?;
-        Settings::of(store)
+        ingest.load(store)?;
+        Settings::of(store, &ingest)
     })
     .await
 }

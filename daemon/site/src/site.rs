@@ -10,6 +10,7 @@ use crate::appliance::wifi::Wifi;
 use crate::backups::Backups;
 use crate::chat::ChatHandle;
 use crate::error::SiteError;
+use crate::ingest::Ingest;
 use crate::limits::Limits;
 use crate::notices::Notices;
 use crate::picture::Pictures;
@@ -49,6 +50,8 @@ pub struct Site {
     pub recordings: Recordings,
     /// Where streams may be sent on to.
     pub relays: Destinations,
+    /// Whether programs may publish streams.
+    pub ingest: Ingest,
     /// Opens recordings for those who watch them.
     pub playback: Arc<Playback>,
     /// The faults that exist now.

@@ -10,7 +10,8 @@ const STORE_AT_ONCE: usize = 4;
 /// How long a call waits for its turn. If a card or driver stalls for longer, that is an error.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The turns of a site.
+/// The turns of a site; clones are the same.
+#[derive(Clone)]
 pub struct Turns {
     store: Arc<Semaphore>,
     /// One call of a driver at a time.

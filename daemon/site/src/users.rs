@@ -28,14 +28,32 @@ pub async fn show(site: &Site, actor: &Actor, username: String) -> Result<Profil
     .await
 }
 
+/// An account as owners see it.
+#[derive(Debug, Clone)]
+pub struct ManagedAccount {
+    /// The account.
+    pub user: User,
+    /// True if it has a key for publishing from other programs.
+    pub has_ingest_key: bool,
+}
+
+impl ManagedAccount {
+    fn of(store: &Store, user: User) -> Result<Self, StoreError> {
+        Ok(Self { has_ingest_key: store.ingest_key(user.id)?.is_some(), user })
+    }
+}
+
 /// Accounts, newest first; for owners.
 ///
 /// # Errors
 ///
 /// `Unauthenticated` and `Forbidden`.
-pub async fn find(site: &Site, actor: &Actor, query: UserQuery) -> Result<Vec<User>, SiteError> {
+pub async fn find(site: &Site, actor: &Actor, query: UserQuery) -> Result<Vec<ManagedAccount>, SiteError> {
     actor.owner()?;
-    site.store(move |store| store.find_users(&query)).await
+    site.store(move |store| {
+        store.find_users(&query)?.into_iter().map(|user| ManagedAccount::of(store, user)).collect()
+    })
+    .await
 }
 
 /// An account that an owner creates.
@@ -94,7 +112,7 @@ pub async fn change(
     actor: &Actor,
     username: String,
     change: AccountChange,
-) -> Result<User, SiteError> {
+) -> Result<ManagedAccount, SiteError> {
     actor.owner()?;
     let AccountChange { role, standing, password } = change;
     let password = match password {
@@ -119,13 +137,13 @@ pub async fn change(
             let keep = own.filter(|own| own.user == user).and_then(|own| own.session);
             store.change_password(user, password, keep)?;
         }
-        store.user(user)
+        ManagedAccount::of(store, store.user(user)?)
     });
-    let user = changed.await?;
-    if user.standing != Standing::Active {
-        end_streams(site, user.id, EndReason::Owner).await?;
+    let changed = changed.await?;
+    if changed.user.standing != Standing::Active {
+        end_streams(site, changed.user.id, EndReason::Owner).await?;
     }
-    Ok(user)
+    Ok(changed)
 }
 
 /// Deletes an account with everything in it; for owners. A stream on the air ends first.
@@ -194,7 +212,13 @@ mod tests {
         };
         for (actor, name) in [(&olga, "ben"), (&Actor::Console, "cid")] {
             assert_eq!(add(&site, actor, new(name)).await.unwrap().username, name);
-            assert!(find(&site, actor, everybody()).await.unwrap().iter().any(|user| user.username == name));
+            assert!(
+                find(&site, actor, everybody())
+                    .await
+                    .unwrap()
+                    .iter()
+                    .any(|found| found.user.username == name)
+            );
             change(&site, actor, name.to_owned(), suspended()).await.unwrap();
             delete(&site, actor, name.to_owned()).await.unwrap();
         }
@@ -217,10 +241,10 @@ mod tests {
         let site = TestSite::new();
         let olga = site.account("olga", Role::Owner).await;
         let ann = site.account("ann", Role::Viewer).await;
-        let same = change(&site, &olga, "ann".to_owned(), AccountChange::default()).await.unwrap();
+        let same = change(&site, &olga, "ann".to_owned(), AccountChange::default()).await.unwrap().user;
         assert_eq!((same.role, same.standing), (Role::Viewer, Standing::Active));
         let role = AccountChange { role: Some(Role::Streamer), ..AccountChange::default() };
-        let changed = change(&site, &olga, "ann".to_owned(), role).await.unwrap();
+        let changed = change(&site, &olga, "ann".to_owned(), role).await.unwrap().user;
         assert_eq!((changed.role, changed.standing), (Role::Streamer, Standing::Active));
         assert!(site.is_open(&ann).await);
         let new = AccountChange { password: Some(password("another password")), ..AccountChange::default() };

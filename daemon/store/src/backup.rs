@@ -1,13 +1,13 @@
 //! Backup and restore. A backup is itself a store file: one consistent snapshot, taken while the daemon runs and
 //! writes, compact, and opened (and migrated) by the same code as any store. It holds the site at rest: everything
-//! except logins, the token-signing key, stream keys of relays, and streams on the air. A stolen backup logs nobody in,
+//! except logins, the token-signing key, keys of relays and of ingest, and streams on the air. A stolen backup logs nobody in,
 //! and a restored one puts nothing on the air.
 
 use crate::failure::{Failure, Outcome};
 use crate::store::Opened;
 use crate::tables::{self, CAMERA_CLAIMS, COUNTERS, META, STREAM_FACTS, USERS};
 use crate::{Refusal, SigningKey, Store, StoreError, StreamId, Timestamp};
-use crate::{file, relays, schema, sessions, settings, streams};
+use crate::{file, ingest_keys, relays, schema, sessions, settings, streams};
 use redb::{
     Database, ReadTransaction, ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _,
 };
@@ -142,6 +142,7 @@ impl Backup {
                 sessions::forget_all(tx)?;
                 settings::forget_signing_key(tx)?;
                 relays::forget_keys(tx)?;
+                ingest_keys::forget_all_keys(tx)?;
                 streams::break_off_all(tx, now)
             })?;
             Ok(store)

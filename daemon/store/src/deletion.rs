@@ -7,7 +7,8 @@ use crate::tables::{
 };
 use crate::{NotificationKind, Store, StoreError, StreamFacts, StreamId, UserId};
 use crate::{
-    messages, notifications, reactions, record, relation, search::words, sessions, streams, user, users,
+    ingest_keys, messages, notifications, reactions, record, relation, search::words, sessions, streams,
+    user, users,
 };
 use redb::{ReadableTable as _, WriteTransaction};
 
@@ -29,7 +30,7 @@ impl Store {
             untie(tx, user)?;
             messages::forget_writer(tx, user)?;
             sessions::close_all(tx, user, None)?;
-            users::forget_stream_key(tx, user)?;
+            ingest_keys::forget(tx, user)?;
             users::index_words(tx, &account, false)?;
             tx.open_table(USERNAMES)?.remove(words::name_key(&account.username).as_str())?;
             tx.open_table(NOTIFICATIONS)?.retain_in(relation::of(user.number()), |_, _| false)?;

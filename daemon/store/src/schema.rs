@@ -1,9 +1,9 @@
 //! The file's schema version, and the step from each version to the next.
 
 use crate::failure::Outcome;
-use crate::tables::{self, COUNTERS, META, RECORDINGS};
+use crate::tables::{self, COUNTERS, INGEST_KEY_USERS, INGEST_KEYS, META, PREPARED_STREAMS, RECORDINGS};
 use crate::{StoreError, topic};
-use redb::{Database, ReadableDatabase, TableHandle as _, WriteTransaction};
+use redb::{Database, ReadableDatabase, TableDefinition, TableHandle as _, WriteTransaction};
 use std::path::Path;
 
 /// The version this code reads and writes. A change of the tables needs a new version and a step in [`STEPS`].
@@ -13,7 +13,7 @@ const SCHEMA_VERSION: &str = "schema_version";
 
 /// The steps from each version to the next. All steps that are due run in one transaction, so a power cut leaves the
 /// file as it was. 0 is a file without tables.
-const STEPS: [fn(&WriteTransaction) -> Outcome<()>; 3] = [
+const STEPS: [fn(&WriteTransaction) -> Outcome<()>; 4] = [
     // 1: the counter "media_sequence". Nothing reads it any more: segments are named without the store.
     |tx| Ok(tx.open_table(COUNTERS).map(drop)?),
     // 2: the site. A file of version 1 that counted nothing has no counters yet.
@@ -24,6 +24,15 @@ const STEPS: [fn(&WriteTransaction) -> Outcome<()>; 3] = [
     },
     // 3: recordings.
     |tx| Ok(tx.open_table(RECORDINGS).map(drop)?),
+    // 4: ingest. Before that, accounts could have keys which nothing used; their digests alone are of no use.
+    |tx| {
+        tx.delete_table(TableDefinition::<u128, &[u8; 32]>::new("STREAM_KEYS"))?;
+        tx.delete_table(TableDefinition::<&[u8; 32], u128>::new("STREAM_KEY_USERS"))?;
+        tx.open_table(INGEST_KEYS)?;
+        tx.open_table(INGEST_KEY_USERS)?;
+        tx.open_table(PREPARED_STREAMS)?;
+        Ok(())
+    },
 ];
 
 /// Migrates an older file and fills a new one; refuses a newer or foreign one without writing to it.
@@ -84,7 +93,6 @@ pub(crate) fn version(database: &impl ReadableDatabase, path: &Path) -> Result<O
 mod tests {
     use super::*;
     use crate::Store;
-    use redb::TableDefinition;
 
     fn open_after(change: impl Fn(&Database)) -> (StoreError, bool) {
         let dir = tempfile::tempdir().unwrap();

@@ -47,6 +47,8 @@ pub struct Settings {
     pub registration: Registration,
     /// The role of a newly registered account.
     pub new_user_role: Role,
+    /// Whether programs may publish streams; `None`: as configured.
+    pub ingest: Option<bool>,
 }
 
 impl Default for Settings {
@@ -55,13 +57,21 @@ impl Default for Settings {
             site_name: "Perch".to_owned(),
             registration: Registration::default(),
             new_user_role: Role::Streamer,
+            ingest: None,
         }
     }
 }
 
 impl Record for Settings {
     const NAME: &'static str = "settings";
-    const VERSION: u8 = 1;
+    const VERSION: u8 = 2;
+
+    /// Version 1 had no `ingest`.
+    fn from_earlier(version: u8, fields: &[u8]) -> Option<Self> {
+        let read = || postcard::from_bytes::<(String, Registration, Role)>(fields).ok();
+        let (site_name, registration, new_user_role) = (version == 1).then(read)??;
+        Some(Self { site_name, registration, new_user_role, ingest: None })
+    }
 }
 
 /// A camera's control settings, by the controls' names.

@@ -54,10 +54,8 @@ tables! {
         USERNAMES: &'static str => u128;
         /// user → password hash (PHC string)
         PASSWORDS: u128 => &'static str;
-        /// user → digest of the ingest key
-        STREAM_KEYS: u128 => &'static [u8; 32];
-        /// digest of the ingest key → user
-        STREAM_KEY_USERS: &'static [u8; 32] => u128;
+        /// user → `PreparedStream`
+        PREPARED_STREAMS: u128 => &'static [u8];
         /// word of a user's names, user → ()
         USER_WORDS: (&'static str, u128) => ();
         /// user → picture
@@ -115,6 +113,11 @@ tables! {
     apart {
         /// Named values of the site: its settings, its signing key.
         SETTINGS: &'static str => &'static [u8];
+
+        /// user → digest of the ingest key, the key
+        INGEST_KEYS: u128 => (&'static [u8; 32], &'static str);
+        /// digest of the ingest key → user
+        INGEST_KEY_USERS: &'static [u8; 32] => u128;
 
         /// session → `Session`
         SESSIONS: u128 => &'static [u8];

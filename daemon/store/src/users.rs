@@ -4,7 +4,7 @@ use crate::failure::{Failure, Outcome};
 use crate::reads::Reads;
 use crate::record;
 use crate::search::words;
-use crate::tables::{PASSWORDS, STREAM_KEY_USERS, STREAM_KEYS, USER_WORDS, USERNAMES, USERS};
+use crate::tables::{PASSWORDS, USER_WORDS, USERNAMES, USERS};
 use crate::{
     NewUser, PasswordHash, Refusal, Registration, Role, SessionId, Standing, Store, StoreError, Timestamp,
     User, UserChange, UserId, UserQuery, new_id, sessions, settings, user,
@@ -160,40 +160,6 @@ impl Store {
             sessions::close_all(tx, user, keep)
         })
     }
-
-    /// Replaces the account's ingest key with the one of this SHA-256 digest; `None` removes it.
-    pub fn set_stream_key(&self, user: UserId, digest: Option<&[u8; 32]>) -> Result<(), StoreError> {
-        self.write(|tx| {
-            user::get(tx, user)?;
-            forget_stream_key(tx, user)?;
-            if let Some(digest) = digest {
-                tx.open_table(STREAM_KEYS)?.insert(user.number(), digest)?;
-                tx.open_table(STREAM_KEY_USERS)?.insert(digest, user.number())?;
-            }
-            Ok(())
-        })
-    }
-
-    /// True if the account has an ingest key.
-    pub fn has_stream_key(&self, user: UserId) -> Result<bool, StoreError> {
-        self.read(|tx| Ok(tx.reading(STREAM_KEYS)?.get(user.number())?.is_some()))
-    }
-
-    /// The account whose ingest key has this SHA-256 digest.
-    pub fn user_by_stream_key(&self, digest: &[u8; 32]) -> Result<User, StoreError> {
-        self.read(|tx| {
-            let user = tx.reading(STREAM_KEY_USERS)?.get(digest)?.map(|user| user.value());
-            user::get(tx, UserId::from_number(user.ok_or(Refusal::NotFound { what: "stream key" })?))
-        })
-    }
-}
-
-pub(crate) fn forget_stream_key(tx: &WriteTransaction, user: UserId) -> Outcome<()> {
-    let before = tx.open_table(STREAM_KEYS)?.remove(user.number())?.map(|digest| *digest.value());
-    if let Some(before) = before {
-        tx.open_table(STREAM_KEY_USERS)?.remove(&before)?;
-    }
-    Ok(())
 }
 
 fn create(

@@ -8,14 +8,14 @@ use crate::relation::Relation;
 use crate::search::{index, words};
 use crate::sessions::Session;
 use crate::tables::{
-    AVATARS, CAMERA_CLAIMS, CHAT_RULES, FILED, FOLLOWS, MESSAGE_OFFSETS, MESSAGES, NOTIFICATIONS, PASSWORDS,
-    REACTED, RECORDINGS, SESSION_TOKENS, SESSIONS, STREAM_DETAILS, STREAM_FACTS, STREAM_KEY_USERS,
-    STREAM_KEYS, THUMBNAILS, TOKENS, TOPIC_NAMES, TOPICS, USER_SESSIONS, USER_WORDS, USERNAMES, USERS, VIEWS,
-    WATCH_LIST,
+    AVATARS, CAMERA_CLAIMS, CHAT_RULES, FILED, FOLLOWS, INGEST_KEY_USERS, INGEST_KEYS, MESSAGE_OFFSETS,
+    MESSAGES, NOTIFICATIONS, PASSWORDS, PREPARED_STREAMS, REACTED, RECORDINGS, SESSION_TOKENS, SESSIONS,
+    STREAM_DETAILS, STREAM_FACTS, THUMBNAILS, TOKENS, TOPIC_NAMES, TOPICS, USER_SESSIONS, USER_WORDS,
+    USERNAMES, USERS, VIEWS, WATCH_LIST,
 };
 use crate::{
-    Message, NOTIFICATIONS_PER_USER, Reaction, Recording, RecordingState, Store, StoreError, StreamDetails,
-    StreamFacts, StreamState,
+    Message, NOTIFICATIONS_PER_USER, PreparedStream, Reaction, Recording, RecordingState, Store, StoreError,
+    StreamDetails, StreamFacts, StreamState,
 };
 use crate::{Topic, User, users};
 use redb::{ReadTransaction, ReadableTable as _, ReadableTableMetadata as _, TableDefinition, Value};
@@ -92,15 +92,18 @@ impl Check<'_> {
         self.must(passwords.len()? == count, || "there are passwords without accounts".to_owned());
         self.must(words_kept.len()? == words_due, || "there are words without accounts".to_owned());
 
-        let keys = self.tx.open_table(STREAM_KEYS)?;
-        let key_users = self.tx.open_table(STREAM_KEY_USERS)?;
+        let keys = self.tx.open_table(INGEST_KEYS)?;
+        let key_users = self.tx.open_table(INGEST_KEY_USERS)?;
         self.must(keys.len()? == key_users.len()?, || "ingest keys and their accounts differ".to_owned());
         for row in keys.iter()? {
-            let (user, digest) = row?;
-            let holder = key_users.get(digest.value())?.map(|holder| holder.value());
+            let (user, key) = row?;
+            let holder = key_users.get(key.value().0)?.map(|holder| holder.value());
             let fits = holder == Some(user.value()) && users.contains_key(&user.value());
             self.must(fits, || "an ingest key belongs to another account".to_owned());
         }
+        let prepared: BTreeMap<u128, PreparedStream> = self.records(PREPARED_STREAMS)?;
+        let fits = prepared.keys().all(|user| users.contains_key(user));
+        self.must(fits, || "a stream is prepared for no account".to_owned());
         Ok(users.into_keys().collect())
     }
 

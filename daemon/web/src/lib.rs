@@ -27,6 +27,7 @@ mod file_answer;
 mod file_body;
 mod follows;
 mod health;
+mod ingest;
 mod input;
 mod jpeg;
 mod json;

@@ -1,4 +1,4 @@
-//! `/api/v1/me`: the caller's account. `sessions` has password and logins, `avatar` the picture.
+//! `/api/v1/me`: the caller's account. `sessions` has password and logins, `avatar` the picture, `ingest` the key for other programs.
 
 use super::caller::Caller;
 use super::cookies;
@@ -13,14 +13,14 @@ use http::{HeaderMap, StatusCode};
 use perch_site::accounts::secret::Password;
 use perch_site::me;
 use perch_store::UserChange;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use std::sync::Arc;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
-    OpenApiRouter::new().routes(routes!(show, change, delete)).routes(routes!(make_stream_key))
+    OpenApiRouter::new().routes(routes!(show, change, delete))
 }
 
 /// The caller's account.
@@ -73,19 +73,4 @@ async fn delete(state: Shared, caller: Caller, Json(farewell): Json<Farewell>) -
     let mut response = StatusCode::NO_CONTENT.into_response();
     cookies::forget(response.headers_mut());
     Ok(response)
-}
-
-/// The key with which a program sends a stream.
-#[derive(Serialize, ToSchema)]
-struct StreamKey {
-    /// Shown only now.
-    stream_key: String,
-}
-
-/// Creates a key for programs that send a stream; it replaces the previous one.
-#[utoipa::path(post, path = "/api/v1/me/stream-key", tag = "me",
-    responses((status = 201, description = "The new key", body = StreamKey)))]
-async fn make_stream_key(state: Shared, caller: Caller) -> Result<Response, Problem> {
-    let key = me::make_stream_key(&state.site, &caller.actor).await?;
-    Ok(json::made(&StreamKey { stream_key: key.expose().to_owned() }))
 }

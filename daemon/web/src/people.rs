@@ -73,8 +73,6 @@ pub(super) struct Me {
     #[schema(value_type = String)]
     standing: Standing,
     unread_notifications: u64,
-    /// True if the account has an ingest key.
-    has_stream_key: bool,
 }
 
 impl From<OwnProfile> for Me {
@@ -83,7 +81,6 @@ impl From<OwnProfile> for Me {
             email: me.profile.user.email.clone(),
             standing: me.profile.user.standing,
             unread_notifications: me.unread_notifications,
-            has_stream_key: me.has_stream_key,
             user: me.profile.into(),
         }
     }

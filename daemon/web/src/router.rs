@@ -12,9 +12,9 @@ use super::slots::Slots;
 use super::state::State;
 use super::traffic::Traffic;
 use super::{
-    auth, avatar, backups, cameras, chat, controls, events, follows, health, me, messages, microphones,
-    moderation, notifications, openapi, page, pictures, reactions, recording_index, recordings, relays,
-    rights, sessions, settings, setup, streams, system, topics, update, users, wifi,
+    auth, avatar, backups, cameras, chat, controls, events, follows, health, ingest, me, messages,
+    microphones, moderation, notifications, openapi, page, pictures, reactions, recording_index, recordings,
+    relays, rights, sessions, settings, setup, streams, system, topics, update, users, wifi,
 };
 use axum::Router;
 use axum::extract::MatchedPath;
@@ -45,6 +45,7 @@ fn api() -> OpenApiRouter<Arc<State>> {
         .merge(controls::routes())
         .merge(events::routes())
         .merge(follows::routes())
+        .merge(ingest::routes())
         .merge(me::routes())
         .merge(notifications::routes())
         .merge(pictures::routes())

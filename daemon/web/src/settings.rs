@@ -29,14 +29,17 @@ struct Settings {
     /// The role of a newly registered account: `viewer` or `streamer`.
     #[schema(value_type = String)]
     new_user_role: Role,
+    /// True if streamers may publish from other programs, by RTMP.
+    ingest: bool,
     /// True if there is no owner yet: `/api/v1/setup` creates one.
     needs_setup: bool,
 }
 
 impl From<settings::Settings> for Settings {
     fn from(settings: settings::Settings) -> Self {
-        let perch_store::Settings { site_name, registration, new_user_role } = settings.decided;
-        Self { site_name, registration, new_user_role, needs_setup: settings.needs_setup }
+        let perch_store::Settings { site_name, registration, new_user_role, .. } = settings.decided;
+        let (ingest, needs_setup) = (settings.is_ingest_on, settings.needs_setup);
+        Self { site_name, registration, new_user_role, ingest, needs_setup }
     }
 }
 
@@ -59,6 +62,8 @@ struct SettingsChange {
     /// `viewer` or `streamer`.
     #[schema(value_type = Option<String>)]
     new_user_role: Option<Role>,
+    /// Whether streamers may publish from other programs, by RTMP.
+    ingest: Option<bool>,
 }
 
 /// Changes the settings.
@@ -69,8 +74,8 @@ async fn change(
     caller: Caller,
     Json(change): Json<SettingsChange>,
 ) -> Result<Response, Problem> {
-    let SettingsChange { site_name, registration, new_user_role } = change;
-    let change = settings::SettingsChange { site_name, registration, new_user_role };
+    let SettingsChange { site_name, registration, new_user_role, ingest } = change;
+    let change = settings::SettingsChange { site_name, registration, new_user_role, ingest };
     let settings = settings::change(&state.site, &caller.actor, change).await?;
     Ok(json::fresh(&Settings::from(settings)))
 }

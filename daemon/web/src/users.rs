@@ -11,7 +11,7 @@ use super::state::{Shared, State};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use perch_site::accounts::secret::Password;
-use perch_site::users::{self, AccountChange, NewAccount};
+use perch_site::users::{self, AccountChange, ManagedAccount, NewAccount};
 use perch_store::{Role, Standing, User as Account, UserId, UserQuery};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -53,11 +53,21 @@ struct ManagedUser {
     standing: Standing,
     #[schema(value_type = String, format = DateTime)]
     created_at: Time,
+    /// True if it has a key for publishing from other programs.
+    has_ingest_key: bool,
 }
 
 impl From<Account> for ManagedUser {
+    /// A new one has no key.
     fn from(user: Account) -> Self {
+        Self::from(ManagedAccount { user, has_ingest_key: false })
+    }
+}
+
+impl From<ManagedAccount> for ManagedUser {
+    fn from(ManagedAccount { user, has_ingest_key }: ManagedAccount) -> Self {
         Self {
+            has_ingest_key,
             name: UserRef::from(&user),
             email: user.email,
             role: user.role,
@@ -96,7 +106,7 @@ async fn list(state: Shared, caller: Caller, Query(which): Query<Which>) -> Resu
     }
     let query = UserQuery { text, standing: which.standing, before: asked.before, limit: asked.and_one() };
     let users = users::find(&state.site, &caller.actor, query).await?;
-    Ok(json::fresh(&List::of(users, &asked, |user| user.id, ManagedUser::from)))
+    Ok(json::fresh(&List::of(users, &asked, |found| found.user.id, ManagedUser::from)))
 }
 
 /// An account that the owner creates.

@@ -92,6 +92,12 @@ function Change({ account, onDone, onClose }) {
   const standing = useSignal(/** @type {string} */ (account.standing));
   const password = useSignal("");
   const isDeleting = useSignal(false);
+  const hasKey = useSignal(account.has_ingest_key);
+  const revoke = () => task.run(async () => {
+    await api.delete(`${pathOf(account.username)}/ingest-key`);
+    hasKey.value = false;
+    toast("The stream key no longer works.");
+  });
   const isSelf = account.username === me.value?.username;
   const work = async () => {
     const changes = {
@@ -113,6 +119,7 @@ function Change({ account, onDone, onClose }) {
         <${Choice} label="Role" name="role" task=${task} value=${role} choices=${ROLES} />
         <${Choice} label="Standing" name="standing" task=${task} value=${standing} choices=${STANDINGS.filter(([key]) => key !== "pending" || account.standing === "pending")} />
         <${Field} label="New password" name="password" task=${task} value=${password} type="password" autocomplete="new-password" hint="Leave empty to keep the present one." />
+        ${hasKey.value && html`<p>Has a key to stream from another program. <button class="link" type="button" onClick=${revoke}>Revoke the stream key</button></p>`}
         <${Refusal} task=${task} fields=${["role", "standing", "password"]} />
         <footer>
           ${!isSelf && html`<button class="button danger" type="button" onClick=${() => (isDeleting.value = true)}>Delete…</button>`}<span class="grow"></span>

@@ -7,7 +7,7 @@ use crate::config::Config;
 use anyhow::{Context as _, bail};
 use http::Method;
 use perch_site::accounts::secret::Password;
-use perch_site::users::{self, AccountChange, NewAccount};
+use perch_site::users::{self, AccountChange, ManagedAccount, NewAccount};
 use perch_site::{Actor, Site, SiteError};
 use perch_store::{Role, UserQuery};
 use rustix::termios::{LocalModes, OptionalActions, isatty, tcgetattr, tcsetattr};
@@ -155,10 +155,10 @@ async fn list(site: &Site) -> Result<(), SiteError> {
     loop {
         let query = UserQuery { text: String::new(), standing: None, before, limit: PAGE };
         let found = users::find(site, &Actor::Console, query).await?;
-        for user in &found {
+        for ManagedAccount { user, .. } in &found {
             say(&line(&user.username, &word(&user.role), &word(&user.standing)));
         }
-        before = found.last().map(|last| last.id);
+        before = found.last().map(|last| last.user.id);
         if found.len() < PAGE {
             return Ok(());
         }

@@ -27,7 +27,12 @@ impl fmt::Debug for Password {
     }
 }
 
-/// A random 256-bit secret: a refresh token, a stream key. The store keeps only its digest.
+/// SHA-256 of a random secret: what the store finds it by. A password needs more than that.
+pub fn digest_of(secret: &str) -> [u8; 32] {
+    Sha256::digest(secret.as_bytes()).into()
+}
+
+/// A random 256-bit secret, such as a refresh token. The store keeps only its digest.
 #[derive(Clone)]
 pub struct RandomToken(String);
 
@@ -56,7 +61,7 @@ impl RandomToken {
 
     /// SHA-256, for the store.
     pub fn digest(&self) -> [u8; 32] {
-        Sha256::digest(self.0.as_bytes()).into()
+        digest_of(&self.0)
     }
 }
 

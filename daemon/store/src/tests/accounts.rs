@@ -83,20 +83,6 @@ fn hashes_and_keys_are_kept_apart_and_never_printed() {
 }
 
 #[test]
-fn an_ingest_key_is_replaced_and_taken_away() {
-    let store = in_memory();
-    let ana = user(&store, "ana");
-    store.set_stream_key(ana, Some(&[1; 32])).unwrap();
-    store.set_stream_key(ana, Some(&[2; 32])).unwrap();
-    assert_eq!(refusal(store.user_by_stream_key(&[1; 32])), Refusal::NotFound { what: "stream key" });
-    assert_eq!(store.user_by_stream_key(&[2; 32]).unwrap().id, ana);
-    assert_sound(&store);
-    store.set_stream_key(ana, None).unwrap();
-    assert_eq!(refusal(store.user_by_stream_key(&[2; 32])), Refusal::NotFound { what: "stream key" });
-    assert_sound(&store);
-}
-
-#[test]
 fn pictures_have_versions_and_a_bound() {
     let store = in_memory();
     let ana = user(&store, "ana");
@@ -157,7 +143,8 @@ fn an_account_that_goes_takes_everything_of_it_along() {
             .unwrap();
     }
     store.open_session(ana, &[1; 32], "", at(0), at(9)).unwrap();
-    store.set_stream_key(ana, Some(&[1; 32])).unwrap();
+    store.set_ingest_key(ana, Some((&[1; 32], &crate::IngestKey::new("x")))).unwrap();
+    store.prepare_stream(ana, |_| ()).unwrap();
     store.set_avatar(ana, Some(b"x")).unwrap();
     store.end_stream(of_ana, crate::EndReason::User, at(5)).unwrap();
     assert_sound(&store);

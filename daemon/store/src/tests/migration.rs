@@ -14,6 +14,9 @@ const VERSION_1: &[u8] = include_bytes!("../../tests/fixtures/schema-1.redb.gz")
 /// Written by the code of version 2: an owner, an ended stream with a message, and a live one.
 const VERSION_2: &[u8] = include_bytes!("../../tests/fixtures/schema-2.redb.gz");
 
+/// Written by the code of version 3: an owner with the digest of a stream key, settings, a relay, and a live stream.
+const VERSION_3: &[u8] = include_bytes!("../../tests/fixtures/schema-3.redb.gz");
+
 /// The path of a store file of an earlier version.
 fn unpacked(packed: &[u8]) -> (tempfile::TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
@@ -47,6 +50,26 @@ fn a_store_of_version_2_is_migrated_and_can_hold_recordings() {
     drop(store);
     let store = Store::open(&path).unwrap();
     assert_eq!(store.recording(recording.stream).unwrap(), Some(recording));
+    assert_sound(&store);
+}
+
+#[test]
+fn a_store_of_version_3_is_migrated_and_can_hold_ingest_keys() {
+    let (_dir, path) = unpacked(VERSION_3);
+    let store = Store::open(&path).unwrap();
+    let ana = store.user_by_name("ana").unwrap().id;
+    // Nobody knows the key of a digest.
+    assert_eq!((store.ingest_key(ana).unwrap(), store.user_by_ingest_key(&[7; 32]).unwrap()), (None, None));
+    let settings = store.settings().unwrap();
+    assert_eq!((settings.site_name.as_str(), settings.ingest), ("Nest", None));
+    let [relay] = &store.relays().unwrap()[..] else { panic!("one relay") };
+    assert_eq!((relay.url.as_str(), relay.key.is_some()), ("rtmp://example.org/live", true));
+    store.set_ingest_key(ana, Some((&[8; 32], &crate::IngestKey::new("key")))).unwrap();
+    store.change_settings(|settings| settings.ingest = Some(true)).unwrap();
+    drop(store);
+    let store = Store::open(&path).unwrap();
+    assert_eq!(store.user_by_ingest_key(&[8; 32]).unwrap().unwrap().id, ana);
+    assert_eq!(store.settings().unwrap().ingest, Some(true));
     assert_sound(&store);
 }
 
