@@ -1,9 +1,10 @@
-//! Ingest: streams that programs such as OBS, ffmpeg or a phone publish with an account's key. Whose key it is, what its user has prepared, and
-//! whether the owner wants it at all.
+//! Ingest: streams that programs such as OBS, ffmpeg or a phone publish with an account's key: whose key it is, and what its
+//! user has prepared.
 
 use crate::accounts::secret::digest_of;
 use crate::actor::Actor;
 use crate::error::SiteError;
+use crate::ingest_switch::IngestSwitch;
 use crate::relays;
 use crate::site::Site;
 use crate::stream_text;
@@ -14,66 +15,12 @@ use perch_store::{
 use perch_studio::feed::Origin;
 use perch_studio::ingest::{Admission, Admitting, Denied, Doorkeeper, StreamKey};
 use perch_studio::relay::Destinations;
-use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
-use tokio::sync::watch;
+use std::sync::Arc;
 
 /// Letters of a key: those that nobody mistakes for another when typing a key into a phone.
 const LETTERS: &[u8] = b"abcdefghjkmnpqrstuvwxyz23456789";
 /// Letters of a key, in groups of four: 99 random bits.
 const KEY_LETTERS: usize = 20;
-
-/// Whether programs may publish, and where; clones are the same.
-#[derive(Debug, Clone)]
-pub struct Ingest {
-    configured: bool,
-    configured_port: u16,
-    /// The addresses that the listener has bound.
-    addresses: Arc<OnceLock<watch::Receiver<Vec<SocketAddr>>>>,
-    is_on: watch::Sender<bool>,
-}
-
-impl Ingest {
-    /// As configured.
-    pub fn new(configured: bool, configured_port: u16) -> Self {
-        let addresses = Arc::default();
-        Self { configured, configured_port, addresses, is_on: watch::Sender::new(configured) }
-    }
-
-    /// Learns the listener's addresses, which may differ from the configuration's: port 0 is any.
-    pub fn listens_at(&self, addresses: watch::Receiver<Vec<SocketAddr>>) {
-        // There is one listener.
-        let _ = self.addresses.set(addresses);
-    }
-
-    /// The port of RTMP.
-    pub fn port(&self) -> u16 {
-        let bound =
-            self.addresses.get().and_then(|addresses| addresses.borrow().first().map(SocketAddr::port));
-        bound.unwrap_or(self.configured_port)
-    }
-
-    /// Whether programs may publish.
-    pub fn is_on(&self) -> bool {
-        *self.is_on.borrow()
-    }
-
-    /// Tells when the owner switches it on or off.
-    pub fn changes(&self) -> watch::Receiver<bool> {
-        self.is_on.subscribe()
-    }
-
-    /// Takes the owner's decision out of the store. Blocks.
-    ///
-    /// # Errors
-    ///
-    /// Those of the store.
-    pub fn load(&self, store: &Store) -> Result<(), StoreError> {
-        let wanted = store.settings()?.ingest.unwrap_or(self.configured);
-        self.is_on.send_if_modified(|is_on| std::mem::replace(is_on, wanted) != wanted);
-        Ok(())
-    }
-}
 
 /// An account's way to publish from another program.
 #[derive(Debug, Clone)]
@@ -91,7 +38,7 @@ pub struct OwnIngest {
 }
 
 impl OwnIngest {
-    fn of(store: &Store, ingest: &Ingest, user: UserId) -> Result<Self, StoreError> {
+    fn of(store: &Store, ingest: &IngestSwitch, user: UserId) -> Result<Self, StoreError> {
         let (account, mut prepared) = (store.user(user)?, store.prepared_stream(user)?);
         prepared.topics = known_topics(store, &prepared)?;
         let key = store.ingest_key(user)?;
@@ -262,7 +209,7 @@ fn new_key() -> Result<IngestKey, SiteError> {
 /// Decides for the studio who may publish.
 pub struct KeyHolders {
     store: Arc<Store>,
-    ingest: Ingest,
+    ingest: IngestSwitch,
     relays: Destinations,
     turns: Turns,
 }
@@ -453,16 +400,6 @@ mod tests {
             assert!(matches!(&refused, Err(SiteError::Field(error)) if error.field == field), "{refused:?}");
         }
         assert_eq!(show(&site, &ann).await.unwrap().prepared, PreparedStream::default());
-    }
-
-    #[test]
-    fn the_port_is_the_listeners() {
-        let ingest = Ingest::new(true, 1935);
-        let (bound, addresses) = watch::channel(Vec::new());
-        ingest.clone().listens_at(addresses);
-        assert_eq!(ingest.port(), 1935);
-        bound.send_replace(vec![SocketAddr::from(([127, 0, 0, 1], 4000))]);
-        assert_eq!(ingest.port(), 4000);
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub mod error;
 pub mod follows;
 pub mod going_live;
 pub mod ingest;
+pub mod ingest_switch;
 pub mod limits;
 pub mod me;
 pub mod messages;

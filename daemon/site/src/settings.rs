@@ -2,7 +2,7 @@
 
 use crate::actor::Actor;
 use crate::error::SiteError;
-use crate::ingest::Ingest;
+use crate::ingest_switch::IngestSwitch;
 use crate::site::Site;
 use crate::text::{self, FieldError};
 use perch_store::{Registration, Role, Store, StoreError};
@@ -23,7 +23,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    fn of(store: &Store, ingest: &Ingest) -> Result<Self, StoreError> {
+    fn of(store: &Store, ingest: &IngestSwitch) -> Result<Self, StoreError> {
         let needs_setup = !store.has_owner()?;
         Ok(Self { decided: store.settings()?, is_ingest_on: ingest.is_on(), needs_setup })
     }

@@ -10,7 +10,7 @@ use crate::appliance::wifi::Wifi;
 use crate::backups::Backups;
 use crate::chat::ChatHandle;
 use crate::error::SiteError;
-use crate::ingest::Ingest;
+use crate::ingest_switch::IngestSwitch;
 use crate::limits::Limits;
 use crate::notices::Notices;
 use crate::picture::Pictures;
@@ -51,7 +51,7 @@ pub struct Site {
     /// Where streams may be sent on to.
     pub relays: Destinations,
     /// Whether programs may publish streams.
-    pub ingest: Ingest,
+    pub ingest: IngestSwitch,
     /// Opens recordings for those who watch them.
     pub playback: Arc<Playback>,
     /// The faults that exist now.

@@ -8,7 +8,7 @@ use crate::appliance::board::Board;
 use crate::backups::Backups;
 use crate::chat::ChatHandle;
 use crate::config;
-use crate::ingest::Ingest;
+use crate::ingest_switch::IngestSwitch;
 use crate::limits::Limits;
 use crate::notices::Notices;
 use crate::picture::Pictures;
@@ -146,7 +146,7 @@ impl TestSite {
             hls_metrics,
             recordings,
             relays,
-            ingest: Ingest::new(false, 1935),
+            ingest: IngestSwitch::new(false, 1935),
             playback: Arc::default(),
             faults,
             memory,

@@ -13,7 +13,7 @@ use perch_site::appliance::update::Updates;
 use perch_site::appliance::wifi::Wifi;
 use perch_site::backups::Backups;
 use perch_site::chat::ChatHandle;
-use perch_site::ingest::Ingest;
+use perch_site::ingest_switch::IngestSwitch;
 use perch_site::limits::Limits;
 use perch_site::notices::Notices;
 use perch_site::picture::Pictures;
@@ -195,7 +195,7 @@ fn site(
     if let Err(error) = perch_site::relays::load(&store, &relays) {
         tracing::error!("the relays that were set up on the page cannot be read: {error}");
     }
-    let ingest = Ingest::new(false, 1935);
+    let ingest = IngestSwitch::new(false, 1935);
     if let Err(error) = ingest.load(&store) {
         tracing::error!("whether other programs may publish streams cannot be read: {error}");
     }
