@@ -49,6 +49,13 @@ struct Accounts {
     refused: HashMap<UserId, (String, Duration)>,
 }
 
+impl Accounts {
+    fn refusal(&mut self, user: UserId, now: Duration) -> Option<String> {
+        self.refused.retain(|_, (_, until)| *until > now);
+        self.refused.get(&user).map(|(why, _)| why.clone())
+    }
+}
+
 impl Desk {
     /// No publication.
     pub(super) fn new(
@@ -66,11 +73,11 @@ impl Desk {
         let user = arrival.admission.user;
         let now = self.clock.monotonic();
         let mut accounts = self.accounts();
-        accounts.refused.retain(|_, (_, until)| *until > now);
-        if let Some((why, _)) = accounts.refused.get(&user) {
-            return Entered::Refused(arrival.connection, why.clone());
+        if let Some(why) = accounts.refusal(user, now) {
+            return Entered::Refused(arrival.connection, why);
         }
-        if let Some(arrivals) = accounts.publishing.get(&user) {
+        // A task that broke down has closed its end.
+        if let Some(arrivals) = accounts.publishing.get(&user).filter(|arrivals| !arrivals.is_closed()) {
             return match arrivals.try_send(arrival) {
                 Ok(()) => Entered::Handed,
                 // It ends at this moment, or has others waiting.
@@ -90,9 +97,14 @@ impl Desk {
         Entered::New(arrival, arrivals)
     }
 
-    /// The account's publication has ended.
-    pub(super) fn forget(&self, user: UserId) {
-        self.accounts().publishing.remove(&user);
+    /// The account's publication has ended. The program that has come meanwhile and may publish next, if there is one.
+    pub(super) fn leave(&self, user: UserId, arrivals: &mut mpsc::Receiver<Arrival>) -> Option<Arrival> {
+        let mut accounts = self.accounts();
+        let next = arrivals.try_recv().ok();
+        if next.is_none() {
+            accounts.publishing.remove(&user);
+        }
+        next
     }
 
     /// Refuses the account's programs until a moment of the monotonic clock.

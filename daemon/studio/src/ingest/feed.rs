@@ -65,12 +65,13 @@ impl OnAir {
         self.heartbeat.beat(now);
     }
 
-    /// Says that samples come.
-    pub(super) fn is_live(&self) {
+    /// Says that samples come, and what viewers should know.
+    pub(super) fn is_live(&self, advice: Option<&String>) {
         self.state.send_if_modified(|state| {
-            let is_new = matches!(state, CameraState::Waiting { .. });
+            let is_new =
+                !matches!(state, CameraState::Live { advice: known, .. } if known.as_ref() == advice);
             if is_new {
-                *state = CameraState::Live { source: self.source.clone(), advice: None };
+                *state = CameraState::Live { source: self.source.clone(), advice: advice.cloned() };
             }
             is_new
         });

@@ -19,6 +19,8 @@ use std::time::Duration;
 
 /// A publication without an entry for this long cannot be shown to new viewers: the same as for cameras.
 const NO_ENTRY: Duration = Duration::from_secs(20);
+/// Key frames further apart are a setting that nobody wants: viewers are as far behind.
+const FAR_APART: MediaDuration = MediaDuration::from_millis(4500);
 /// Messages per second. The fastest programs send 300 pictures and frames of sound.
 const MESSAGES: f64 = 1000.0;
 /// What a publication may have above the permitted bitrate: encoders do not keep theirs to the letter.
@@ -63,6 +65,10 @@ pub(super) struct Intake {
     last_entry: Duration,
     format: Option<Arc<VideoFormat>>,
     counters: Arc<CaptureCounters>,
+    /// Decoding time of the newest entry of this connection, and the longest interval between two.
+    entry: Option<MediaTime>,
+    interval: MediaDuration,
+    advice: Option<String>,
     /// Epoch of the newest sample.
     epoch: Option<u32>,
     ready: Vec<Sample>,
@@ -84,6 +90,9 @@ impl Intake {
             messages: Bucket::new(MESSAGES),
             last_entry: now,
             format: None,
+            entry: None,
+            interval: MediaDuration::ZERO,
+            advice: None,
             counters,
             epoch: None,
             ready: Vec::new(),
@@ -102,6 +111,7 @@ impl Intake {
         self.soundtrack = Soundtrack::default();
         self.timeline.begin_source();
         self.last_entry = now;
+        (self.entry, self.interval) = (None, MediaDuration::ZERO);
     }
 
     /// Gives out the pictures that wait for sound, because a connection has ended.
@@ -141,6 +151,11 @@ impl Intake {
         self.format.as_ref()
     }
 
+    /// What keeps some viewers from seeing it, or slows it, in words with the remedy.
+    pub(super) const fn advice(&self) -> Option<&String> {
+        self.advice.as_ref()
+    }
+
     /// How far the newest sample's time is ahead of `now`: a publisher that sends faster than real time gets ahead.
     pub(super) fn ahead(&self, now: Duration) -> Duration {
         let latest = self.timeline.latest();
@@ -174,8 +189,7 @@ impl Intake {
                 let pts = dts + composition.max(MediaDuration::ZERO);
                 if let Ok(Some(unit)) = self.assembler.push_picture(&data, time::Times { pts, dts }) {
                     if unit.is_entry() {
-                        self.last_entry = now;
-                        self.format = Some(unit.format.clone());
+                        self.note_entry(&unit.format, dts, now);
                     }
                     let has_sound = self.facts.has_sound || self.tags.sound_format().is_some();
                     let Self { soundtrack, timeline, ready, .. } = self;
@@ -211,6 +225,20 @@ impl Intake {
             Err(_) => _ = self.counters.discarded.fetch_add(1, Ordering::Relaxed),
         }
         self.look(now)
+    }
+
+    fn note_entry(&mut self, format: &Arc<VideoFormat>, dts: MediaTime, now: Duration) {
+        self.last_entry = now;
+        self.interval =
+            self.interval.max(self.entry.replace(dts).map_or(MediaDuration::ZERO, |last| dts - last));
+        let is_far = self.interval > FAR_APART;
+        let far = is_far.then(|| {
+            let seconds = self.interval.as_seconds().round();
+            format!("its key frames are up to {seconds} s apart: set a key frame every 2 seconds, or viewers are as far behind")
+        });
+        self.advice =
+            [format.unplayable(), far].into_iter().flatten().reduce(|all, one| format!("{all}; {one}"));
+        self.format = Some(format.clone());
     }
 
     fn count(&mut self, bytes: usize, now: Duration) -> Result<(), Refusal> {

@@ -11,6 +11,8 @@ mod desk;
 mod doorkeeper;
 mod facts;
 mod feed;
+#[cfg(feature = "testing")]
+pub mod fuzzing;
 mod intake;
 mod listener;
 mod pace;

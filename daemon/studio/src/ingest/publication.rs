@@ -10,7 +10,8 @@ use super::session::Event;
 use crate::capture::source::SourceDescription;
 use crate::capture::status::CaptureCounters;
 use crate::feed::Origin;
-use perch_store::{UserId, VideoMode};
+use crate::live;
+use perch_store::{EndReason, StreamId, UserId, VideoMode};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -29,6 +30,8 @@ const LEAD: Duration = Duration::from_secs(2);
 const START: Duration = Duration::from_secs(15);
 /// How often deadlines are looked at.
 const LOOK: Duration = Duration::from_millis(200);
+/// For the studio to end a stream.
+const ENDING: Duration = Duration::from_secs(10);
 /// The key is refused for this long after its stream was stopped or refused: programs connect again by themselves, and stop when they are refused then.
 const REFUSED_FOR: Duration = Duration::from_secs(10);
 
@@ -44,6 +47,28 @@ enum End {
     SwitchedOff,
     /// It cannot be shown, or may not go on. Why, in words.
     Refused(String),
+}
+
+impl End {
+    /// Why, for the program and the log; `None` if the program knows.
+    fn in_words(&self) -> Option<String> {
+        match self {
+            Self::Unpublished => None,
+            Self::Silent => Some(format!("nothing came for {} s", SILENCE.as_secs())),
+            Self::Stopped => Some("the stream was stopped".to_owned()),
+            Self::SwitchedOff => Some("streams from other programs were switched off".to_owned()),
+            Self::Refused(why) => Some(why.clone()),
+        }
+    }
+
+    /// Why, for the store; `None` if its user or the studio has ended it.
+    const fn reason(&self) -> Option<EndReason> {
+        match self {
+            Self::Unpublished | Self::Stopped => None,
+            Self::Silent | Self::Refused(_) => Some(EndReason::Interruption),
+            Self::SwitchedOff => Some(EndReason::Owner),
+        }
+    }
 }
 
 impl From<Refusal> for End {
@@ -67,6 +92,8 @@ pub(super) struct Publication {
     /// When something last came on the current connection.
     heard_at: Duration,
     on_air: Option<OnAir>,
+    /// The stream, once it has begun.
+    stream: Option<StreamId>,
     arrivals: mpsc::Receiver<Arrival>,
 }
 
@@ -87,49 +114,59 @@ impl Publication {
             challenger: Some((connection, now)),
             heard_at: now,
             on_air: None,
+            stream: None,
             arrivals,
         }
     }
 
-    /// Runs to the end of the stream.
+    /// Runs to the end of the stream, and of those that follow it at once.
     pub(super) async fn run(mut self) {
-        let end = self.carry().await;
-        let now = self.desk.clock.monotonic();
-        self.intake.finish(now);
-        if let Some(on_air) = self.on_air.take() {
-            on_air.publish(self.intake.take(), now);
-        }
-        let user = &*self.username;
-        let why = match &end {
-            End::Unpublished => None,
-            End::Silent => Some(format!("nothing came for {} s", SILENCE.as_secs())),
-            End::Stopped => Some("the stream was stopped".to_owned()),
-            End::SwitchedOff => Some("streams from other programs were switched off".to_owned()),
-            End::Refused(why) => Some(why.clone()),
-        };
-        match &why {
-            None => tracing::info!(user, "the program has ended its stream"),
-            Some(why) => tracing::warn!(user, "the stream from a program is ended: {why}"),
-        }
-        if let (End::Stopped | End::Refused(_), Some(why)) = (&end, &why) {
-            self.desk.refuse_for(self.user, why, now + REFUSED_FOR);
-        }
-        self.desk.forget(self.user);
-        self.arrivals.close();
-        if let Some(connection) = self.current.take() {
-            match why {
-                Some(why) => connection.refuse(&why).await,
-                None => connection.close().await,
+        loop {
+            let end = self.carry().await;
+            let why = end.in_words();
+            let user = &*self.username;
+            match &why {
+                None => tracing::info!(user, "the program has ended its stream"),
+                Some(why) => tracing::warn!(user, "the stream from a program is ended: {why}"),
             }
-        }
-        let late = self.challenger.take().map(|(connection, _)| connection);
-        for connection in late.into_iter().chain(self.late_arrivals()) {
-            connection.refuse("the stream is just ending: try again").await;
+            if let (End::Stopped | End::Refused(_), Some(why)) = (&end, &why) {
+                self.desk.refuse_for(self.user, why, self.desk.clock.monotonic() + REFUSED_FOR);
+            }
+            let connections = [self.current.take(), self.challenger.take().map(|(connection, _)| connection)];
+            for connection in connections.into_iter().flatten() {
+                let why = why.clone();
+                tokio::spawn(async move {
+                    match why {
+                        Some(why) => connection.refuse(&why).await,
+                        None => connection.close().await,
+                    }
+                });
+            }
+            self.finish(&end).await;
+            let Some(next) = self.desk.leave(self.user, &mut self.arrivals) else { return };
+            self = Self::new(self.desk, next, self.arrivals);
         }
     }
 
-    fn late_arrivals(&mut self) -> Vec<Connection> {
-        std::iter::from_fn(|| self.arrivals.try_recv().ok()).map(|arrival| arrival.connection).collect()
+    /// Ends the stream, and waits until it has ended: another one may follow.
+    async fn finish(&mut self, end: &End) {
+        let now = self.desk.clock.monotonic();
+        self.intake.finish(now);
+        let (Some(mut on_air), Some(stream)) = (self.on_air.take(), self.stream) else { return };
+        on_air.publish(self.intake.take(), now);
+        let mut all = self.desk.live.on_air();
+        if let Some(reason) = end.reason() {
+            let live = self.desk.live.clone();
+            tokio::spawn(async move { live.stop(stream, reason).await });
+            let _ = timeout(ENDING, &mut on_air.stop).await;
+        }
+        drop(on_air);
+        let is_over = |all: &Arc<[live::OnAir]>| {
+            !all.iter().any(|on_air| on_air.stream == stream && on_air.ended.is_none())
+        };
+        if timeout(ENDING, all.wait_for(is_over)).await.is_err() {
+            tracing::warn!(%stream, "the stream takes long to end");
+        }
     }
 
     async fn carry(&mut self) -> End {
@@ -187,7 +224,7 @@ impl Publication {
                 }
                 let now = self.desk.clock.monotonic();
                 if let Some(on_air) = &self.on_air {
-                    on_air.is_live();
+                    on_air.is_live(self.intake.advice());
                     on_air.publish(self.intake.take(), now);
                 }
             }
@@ -226,6 +263,7 @@ impl Publication {
             Err(_) => return Err("the card takes too long: try again in a minute".to_owned()),
         };
         tracing::info!(user = self.username, stream = %stream.facts.id, "a program sends a stream");
+        self.stream = Some(stream.facts.id);
         given.await.map_err(|_| gone())
     }
 

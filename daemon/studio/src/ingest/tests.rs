@@ -275,6 +275,9 @@ async fn ffmpegs_streams_arrive_whole_with_and_without_sound() {
         assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
         is_all_of(&samples, &clip);
         assert_eq!(house.ended(house.users[0]).await, EndReason::User);
+        // Another one may follow at once.
+        let next = ffmpeg(&["-re", "-i", &clip, "-c", "copy", "-f", "flv", &house.url("one")]);
+        assert!(!house.samples(house.users[0]).await.is_empty() && next.await.unwrap().status.success());
         let stream = house.store.stream(house.stream(house.users[0], |_| true).await.stream).unwrap();
         assert_eq!((stream.details.title.as_str(), stream.details.mode.width), ("Owls", 160));
         let held = || house.memory.used(Part::Publishers);
@@ -321,7 +324,7 @@ async fn a_program_that_returns_takes_its_stream_up_and_silence_ends_it() {
     second.wait().unwrap();
     let is_told = |on_air: &OnAir| on_air.detail().is_some_and(|words| words.contains("nothing comes"));
     house.stream(house.users[0], is_told).await;
-    house.ended(house.users[0]).await;
+    assert_eq!(house.ended(house.users[0]).await, EndReason::Interruption);
     let samples = tokio::time::timeout(PATIENCE, reading).await.unwrap().unwrap();
     let pictures: Vec<_> = samples.iter().filter_map(Sample::video).collect();
     let seam = pictures.iter().position(|unit| unit.epoch == 1).expect("two connections");
@@ -341,7 +344,7 @@ async fn switched_off_it_takes_nothing_and_ends_what_it_had() {
     }
     house.enabled.send_replace(false);
     for user in house.users {
-        house.ended(user).await;
+        assert_eq!(house.ended(user).await, EndReason::Owner);
     }
     for program in sending {
         assert!(!program.await.unwrap().status.success());

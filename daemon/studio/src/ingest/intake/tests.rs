@@ -144,6 +144,21 @@ fn other_parameter_sets_in_mid_stream_are_another_format() {
 }
 
 #[test]
+fn key_frames_that_are_far_apart_are_told() {
+    let (mut intake, units) = (intake(), units(2));
+    intake.video(0, sequence_header(&units), START).unwrap();
+    let mut picture = |unit: &AccessUnit, at: u32| {
+        intake.video(at, flv::avc_picture(unit, 0), milliseconds(at.into())).unwrap();
+        intake.advice().cloned()
+    };
+    assert_eq!([0, 2000, 6000].map(|at| picture(&units[0], at)), [None, None, None]);
+    assert_eq!(picture(&units[1], 12_000), None);
+    let advice = picture(&units[0], 14_300).unwrap();
+    assert!(advice.starts_with("its key frames are up to 8 s apart"), "{advice}");
+    assert!(picture(&units[0], 15_000).is_some(), "it is said for as long as the connection lasts");
+}
+
+#[test]
 fn a_publisher_that_is_faster_than_time_gets_ahead() {
     let (mut intake, units) = (intake(), units(1));
     intake.video(0, sequence_header(&units), START).unwrap();
