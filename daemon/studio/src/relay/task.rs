@@ -74,6 +74,9 @@ pub(super) struct Relaying {
     status: watch::Sender<RelayStatus>,
     /// Of the server's name, which goes on when nobody waits for it any more: there is one thread for it at most.
     lookup: Option<oneshot::Receiver<io::Result<Vec<SocketAddr>>>>,
+    /// The connection that failed last. A server behind a network that was cut knows nothing of that, and refuses another stream under the same key: the old one is broken
+    /// off when the network carries a new one.
+    broken: Option<Connection>,
 }
 
 impl Relaying {
@@ -96,6 +99,7 @@ impl Relaying {
             clock: clock.clone(),
             status,
             lookup: None,
+            broken: None,
         };
         (relaying, seen)
     }
@@ -108,6 +112,7 @@ impl Relaying {
                 Wanted::On => {}
                 Wanted::Over => break,
                 Wanted::Off => {
+                    self.break_off();
                     self.uplink.finish();
                     self.tell();
                     // Without its owner there is no stream.
@@ -139,21 +144,32 @@ impl Relaying {
             let now = self.clock.monotonic();
             let mut closed = Closed::Failed;
             match opened {
-                Ok((connection, target)) => {
+                Ok((mut connection, target)) => {
+                    self.break_off();
                     self.uplink.opened(target, now);
-                    closed = self.carry(connection, &mut wanted, &mut changes).await;
+                    closed = self.carry(&mut connection, &mut wanted, &mut changes).await;
+                    self.broken = (closed == Closed::Failed).then_some(connection);
                 }
                 Err(why) => self.uplink.failed(&why, now),
             }
-            self.held.set(0);
+            self.held.set(self.broken.as_ref().map_or(0, Connection::untaken) as u64);
             match closed {
                 Closed::Failed => self.tell(),
                 Closed::Unwanted => {}
                 Closed::Ended => break,
             }
         }
+        self.break_off();
         self.uplink.finish();
         self.tell();
+    }
+
+    /// Closes the connection that has failed, if there is one.
+    fn break_off(&mut self) {
+        if let Some(broken) = self.broken.take() {
+            broken.break_off();
+        }
+        self.held.set(0);
     }
 
     fn server(&self) -> String {
@@ -217,7 +233,7 @@ impl Relaying {
     /// Sends the stream over an open connection until that fails or is wanted no more.
     async fn carry(
         &mut self,
-        mut connection: Connection,
+        connection: &mut Connection,
         wanted: &mut watch::Receiver<Wanted>,
         changes: &mut Changes,
     ) -> Closed {
@@ -228,8 +244,6 @@ impl Relaying {
         let (mut output, mut at) = (Vec::new(), 0);
         let closed = loop {
             if self.uplink.connects_at().is_some() {
-                // Whatever is left.
-                connection.break_off();
                 break Closed::Failed;
             }
             if self.uplink.sends() && reader.is_none() {

@@ -271,6 +271,17 @@ fn a_refusal_is_asked_about_again_once_a_minute() {
     assert!((10..=20).contains(&status.connections), "{status:?}");
 }
 
+#[test]
+fn a_server_that_holds_on_to_a_connection_which_broke_off_is_asked_again_soon() {
+    let mut world = World::new(1);
+    world.goes_on(Fault::Nothing, 20 * SECOND);
+    world.goes_on(Fault::BlackHole, 10 * SECOND);
+    world.goes_on(Fault::Refusing, 12 * SECOND);
+    assert_eq!(world.uplink.status().state.name(), "refused");
+    world.goes_on(Fault::Nothing, 20 * SECOND);
+    assert!(world.is_live(), "{:?}", world.uplink.status());
+}
+
 fn a_fault() -> impl Strategy<Value = Fault> {
     prop_oneof![
         Just(Fault::Nothing),

@@ -19,6 +19,9 @@ const OUT: usize = 32 << 10;
 /// The server is asked to acknowledge four times a second.
 const WINDOW: std::ops::RangeInclusive<u32> = 8 << 10..=256 << 10;
 
+/// A server may hold on to a connection of ours that has failed, and refuse another one until it knows: nginx-rtmp pings after a minute, and waits for half of one.
+const HELD: Duration = Duration::from_mins(2);
+
 /// Where a relay stands.
 enum Phase {
     /// Nothing is open until then.
@@ -44,6 +47,8 @@ pub(super) struct Uplink {
     status: RelayStatus,
     /// Taken over all connections before this one.
     taken_before: u64,
+    /// When the last connection failed that the server had accepted.
+    failed_at: Option<Duration>,
 }
 
 impl Uplink {
@@ -61,6 +66,7 @@ impl Uplink {
             window: if quarter == 0 { 32 << 10 } else { quarter.clamp(*WINDOW.start(), *WINDOW.end()) },
             status: RelayStatus::new(name),
             taken_before: 0,
+            failed_at: None,
         }
     }
 
@@ -99,7 +105,10 @@ impl Uplink {
     /// The connection cannot be opened, or has failed. The words follow "because".
     pub(super) fn failed(&mut self, why: &str, now: Duration) {
         let live_for = match &self.phase {
-            Phase::Sending { since, .. } => Some(now.saturating_sub(*since)),
+            Phase::Sending { since, .. } => {
+                self.failed_at = Some(now);
+                Some(now.saturating_sub(*since))
+            }
             _ => None,
         };
         let at = now + self.backoff.failed(live_for, (self.random)());
@@ -107,7 +116,9 @@ impl Uplink {
     }
 
     fn refused(&mut self, why: String, now: Duration) {
-        let at = now + Backoff::refused((self.random)());
+        let random = (self.random)();
+        let may_be_held = self.failed_at.is_some_and(|at| now.saturating_sub(at) < HELD);
+        let at = now + if may_be_held { self.backoff.failed(None, random) } else { Backoff::refused(random) };
         self.pause(at, RelayState::Refused { at, why });
     }
 
