@@ -1,4 +1,4 @@
-"""The peers built from Debian's nginx: a static server, and ffmpeg → nginx-rtmp → HLS.
+"""The peers built from Debian's nginx: a static server, ffmpeg → nginx-rtmp → HLS, and ffmpeg → nginx-rtmp → other servers.
 
 Both keep their files in a memory file system. Not here: measurements.
 """
@@ -6,6 +6,7 @@ Both keep their files in a memory file system. Not here: measurements.
 import contextlib
 import sys
 import urllib.request
+import xml.etree.ElementTree
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,7 @@ http {{
     server {{
         listen 127.0.0.1:{http_port} backlog=4096;
         root {folder}/www;
+        {locations}
         location ~ \\.m3u8$ {{ add_header Cache-Control no-cache; add_header Access-Control-Allow-Origin *; }}
         location ~ \\.ts$ {{ add_header Cache-Control "public, max-age=31536000, immutable"; add_header Access-Control-Allow-Origin *; }}
     }}
@@ -53,11 +55,11 @@ rtmp {{
 
 
 @contextlib.contextmanager
-def _nginx(folder: Path, http_port: int, modules: str = "", rtmp: str = "") -> Iterator[list[int]]:
+def _nginx(folder: Path, http_port: int, modules: str = "", rtmp: str = "", locations: str = "") -> Iterator[list[int]]:
     """Runs nginx in `folder`; yields the process ids of master and workers."""
     (folder / "www").mkdir(parents=True)
     config = folder / "nginx.conf"
-    config.write_text(_FRAME.format(folder=folder, http_port=http_port, open_files=process.OPEN_FILES, modules=modules, rtmp=rtmp))
+    config.write_text(_FRAME.format(folder=folder, http_port=http_port, open_files=process.OPEN_FILES, modules=modules, rtmp=rtmp, locations=locations))
     # Otherwise workers switch from root to `nobody`, and cannot write the HLS files.
     user = ["-g", "user root;"] if Path(folder).owner() == "root" else []
     log = folder / "nginx.log"
@@ -113,6 +115,45 @@ def rtmp_stack(folder: Path, clip: Path) -> Iterator[RtmpStack]:
         process.wait_until("ffmpeg → nginx-rtmp", playlist.exists, 20, sender, log)
         url = f"http://127.0.0.1:{http_port}/bench.m3u8"
         yield RtmpStack(url, playlist, idr_log, [sender.pid, *nginx])
+
+
+@dataclass
+class RtmpCounter:
+    """A running nginx-rtmp that takes whatever is published."""
+
+    port: int
+    http_port: int
+
+    def bytes_in(self) -> dict[str, int]:
+        """What came of each stream so far."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}/stat", timeout=5) as answer:
+            found = xml.etree.ElementTree.parse(answer)
+        return {stream.findtext("name", ""): int(stream.findtext("bytes_in", "0")) for stream in found.iter("stream")}
+
+
+@contextlib.contextmanager
+def rtmp_counter(folder: Path) -> Iterator[RtmpCounter]:
+    """nginx-rtmp as the far end of relays; its statistics are those of one process."""
+    http_port, rtmp_port = process.free_port(), process.free_port()
+    rtmp = f"rtmp {{ server {{ listen 127.0.0.1:{rtmp_port}; application live {{ live on; }} }} }}"
+    with _nginx(folder, http_port, f"load_module {RTMP_MODULE};\nmaster_process off;", rtmp, "location /stat { rtmp_stat all; }"):
+        yield RtmpCounter(rtmp_port, http_port)
+
+
+@contextlib.contextmanager
+def rtmp_pushing(folder: Path, transport_stream: Path, urls: list[str]) -> Iterator[list[int]]:
+    """The stream at its own pace → `ffmpeg -c copy` → RTMP → nginx, which pushes it to `urls`; yields the process ids of nginx."""
+    http_port, rtmp_port = process.free_port(), process.free_port()
+    pushes = " ".join(f"push {url};" for url in urls)
+    rtmp = f"rtmp {{ server {{ listen 127.0.0.1:{rtmp_port}; application live {{ live on; {pushes} }} }} }}"
+    log = folder / "ffmpeg.log"
+    with _nginx(folder, http_port, f"load_module {RTMP_MODULE};", rtmp) as pids:
+        with process.running(pacer(transport_stream, folder / "idr.log"), folder / "pacer.log", stdout=-1) as camera:
+            copy = ["ffmpeg", "-nostdin", "-v", "error", "-probesize", "500k", "-f", "mpegts", "-i", "pipe:0", "-c", "copy"]
+            copy += ["-flvflags", "no_duration_filesize", "-f", "flv", f"rtmp://127.0.0.1:{rtmp_port}/live/bench"]
+            with process.running(copy, log, stdin=camera.stdout):
+                camera.stdout.close()  # ffmpeg has its own copy: the pacer ends when ffmpeg does
+                yield pids
 
 
 def pacer(clip: Path, idr_log: Path) -> list[str]:

@@ -28,6 +28,7 @@ import machine
 import nginx
 import perch
 import recording
+import relaying
 import searching
 import segmenting
 import serving
@@ -89,6 +90,10 @@ def _recording(bench: Bench) -> list[table.Result]:
     return [recording.measure(bench.perchd, bench.folder / "recording", clip.make_transport_stream(bench.clip))]
 
 
+def _relaying(bench: Bench) -> list[table.Result]:
+    return [relaying.measure(bench.perchd, bench.folder / "relaying", clip.make_transport_stream(bench.clip))]
+
+
 def _downloading(bench: Bench) -> list[table.Result]:
     return [downloading.measure(bench.perchd, machine.build_example("perch-studio", "ten_hours"), bench.folder / "downloading", bench.clip)]
 
@@ -105,6 +110,7 @@ MEASUREMENTS: dict[str, Callable[[Bench], list[table.Result]]] = {
     "site": _site,
     "searching": _searching,
     "recording": _recording,
+    "relaying": _relaying,
     "downloading": _downloading,
     "chat": _chat,
 }

@@ -8,6 +8,7 @@ import downloading
 import hls
 import listing
 import recording
+import relaying
 import searching
 import table
 
@@ -102,6 +103,17 @@ class Recordings(unittest.TestCase):
         live, peer = recording.Observed(0.80, 0), recording.Observed(1.00, 31_000_000)
         with self.assertRaises(RuntimeError):
             recording.compare(live, recording.Observed(0.80, 0), peer)
+
+
+class Relays(unittest.TestCase):
+    def test_what_relays_add_is_compared(self):
+        ours = relaying.Observed(0.50, 20_000_000), relaying.Observed(0.70, 21_000_000)
+        theirs = relaying.Observed(0.40, 30_000_000), relaying.Observed(0.80, 30_500_000)
+        cpu, memory = relaying.compare(4, ours, theirs)
+        self.assertEqual((cpu.what, cpu.perch, cpu.peer), ("CPU that 4 relays add, part of one core", "0.20 %", "0.40 %"))
+        self.assertEqual((cpu.compared, cpu.met, memory.compared), ("2.0 × less", True, "0.5 × less"))
+        self.assertFalse(relaying.compare(1, theirs, ours)[0].met)
+        self.assertTrue(relaying.compare(1, ours[::-1], theirs)[0].met)
 
 
 class Downloads(unittest.TestCase):
