@@ -13,6 +13,7 @@ use perch_site::appliance::update::Updates;
 use perch_site::appliance::wifi::Wifi;
 use perch_site::backups::Backups;
 use perch_site::chat::ChatHandle;
+use perch_site::ingest::KeyHolders;
 use perch_site::ingest_switch::IngestSwitch;
 use perch_site::limits::Limits;
 use perch_site::notices::Notices;
@@ -25,6 +26,7 @@ use perch_studio::capture::microphones::Microphones;
 use perch_studio::clock::{Clock, SystemClock};
 use perch_studio::faults::Faults;
 use perch_studio::hls::HlsMetrics;
+use perch_studio::ingest::Ingest;
 use perch_studio::live::{BoardHardware, LiveCamera, LiveSettings, Studio};
 use perch_studio::memory_budget::{MemoryBudget, limit};
 use perch_studio::recorder::{self, Recordings};
@@ -34,6 +36,7 @@ use perch_studio::snapshot::thumbnails;
 use perch_studio::storyboard::Storyboards;
 use perch_studio::tell::Tell;
 use perch_web::Server;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
@@ -89,6 +92,14 @@ async fn run_until_told(
         // An error means that the sender is gone, which also ends it.
         let _ = studio_stopped.await;
     }));
+    let ingest = Ingest::new(
+        config.ingest.clone(),
+        site.ingest.changes(),
+        site.memory.clone(),
+        site.faults.clone(),
+        clock.clone(),
+    );
+    let ingest = tokio::spawn(ingest.run(Arc::new(KeyHolders::of(&site)), site.live.clone()));
     let (stop_site, site_stopped) = oneshot::channel::<()>();
     let notices = site.notices.clone();
     let mut serving = tokio::spawn(server.serve(
@@ -123,6 +134,8 @@ async fn run_until_told(
     };
 
     signals.arm();
+    // Nothing new begins; what programs send ends with its streams.
+    ingest.abort();
     telling.abort();
     probing.abort();
     giving_back.abort();
@@ -195,7 +208,7 @@ fn site(
     if let Err(error) = perch_site::relays::load(&store, &relays) {
         tracing::error!("the relays that were set up on the page cannot be read: {error}");
     }
-    let ingest = IngestSwitch::new(false, 1935);
+    let ingest = IngestSwitch::new(config.ingest.enabled, rtmp_port(config));
     if let Err(error) = ingest.load(&store) {
         tracing::error!("whether other programs may publish streams cannot be read: {error}");
     }
@@ -267,6 +280,11 @@ fn site(
         turns: Turns::default(),
     };
     (studio, site)
+}
+
+/// The port that programs are told to send streams to.
+fn rtmp_port(config: &Config) -> u16 {
+    config.ingest.listen.first().map_or(1935, SocketAddr::port)
 }
 
 /// The saved camera controls. A camera works without them.
