@@ -94,10 +94,17 @@ impl FileRange {
 
 /// The pieces of files that hyper has been given and the connection has yet to send; an extension of the response.
 #[derive(Clone, Debug, Default)]
-pub(super) struct FilesToSend(Arc<Mutex<VecDeque<FileRange>>>);
+pub(super) struct FilesToSend(Arc<Mutex<ToSend>>);
+
+#[derive(Debug, Default)]
+struct ToSend {
+    pieces: VecDeque<FileRange>,
+    /// Nothing follows the pieces: hyper has the whole body, or wants no more of it.
+    is_all: bool,
+}
 
 impl FilesToSend {
-    fn pieces(&self) -> MutexGuard<'_, VecDeque<FileRange>> {
+    fn to_send(&self) -> MutexGuard<'_, ToSend> {
         self.0.lock().expect("nothing panics while it holds the lock")
     }
 
@@ -107,20 +114,26 @@ impl FilesToSend {
         if slice.is_empty() || !range.contains(&slice.as_ptr()) {
             return None;
         }
-        let next = self.pieces().front()?.clone();
+        let next = self.to_send().pieces.front()?.clone();
         Some(FileRange { length: next.length.min(slice.len() as u64), ..next })
     }
 
     /// So many bytes of the next piece have left.
     pub(super) fn sent(&self, bytes: usize) {
-        let mut pieces = self.pieces();
-        if let Some(next) = pieces.front_mut() {
+        let mut to_send = self.to_send();
+        if let Some(next) = to_send.pieces.front_mut() {
             next.at += bytes as u64;
             next.length -= bytes as u64;
             if next.length == 0 {
-                pieces.pop_front();
+                to_send.pieces.pop_front();
             }
         }
+    }
+
+    /// Whether the connection has got all of the body.
+    pub(super) fn is_all_sent(&self) -> bool {
+        let to_send = self.to_send();
+        to_send.is_all && to_send.pieces.is_empty()
     }
 }
 
@@ -164,8 +177,14 @@ impl FileBody {
     fn hand_over(&mut self, piece: FileRange) -> Frame<Bytes> {
         let length = piece.length;
         self.remaining -= length;
-        self.to_send.pieces().push_back(piece);
+        self.to_send.to_send().pieces.push_back(piece);
         Frame::data(Bytes::from_static(&PLACEHOLDER[..length as usize]))
+    }
+}
+
+impl Drop for FileBody {
+    fn drop(&mut self) {
+        self.to_send.to_send().is_all = true;
     }
 }
 

@@ -40,7 +40,7 @@ struct Sending {
 pub(super) struct Exchange {
     pub(super) slot: Slot,
     pub(super) traffic: Arc<Traffic>,
-    /// The service has given its response to hyper; the next complete flush ends the exchange.
+    /// The service has given its response to hyper; the next flush of all of it ends the exchange.
     answered: AtomicBool,
     /// True once the connection ends by a deadline, or to make room for another one.
     given_up: AtomicBool,
@@ -90,7 +90,11 @@ impl Exchange {
         self.files.lock().expect("nothing panics while it holds the lock")
     }
 
+    /// hyper has no more bytes for now. Of a body in files there may be more to come: it is passed on in pieces.
     fn flushed(&self) {
+        if self.files().as_ref().is_some_and(|files| !files.is_all_sent()) {
+            return;
+        }
         if self.answered.swap(false, Ordering::Relaxed) {
             *self.sending() = None;
             self.slot.waiting();

@@ -148,3 +148,37 @@ async fn a_file_that_has_become_shorter_breaks_the_answer_off() {
     assert!(read.is_empty() || read.contains("content-length: 606\r\n"), "{read}");
     assert!(read.len() < 600, "{read}");
 }
+
+/// hyper flushes where a piece has left, and not at the end alone.
+#[tokio::test(start_paused = true)]
+async fn a_download_is_not_taken_for_an_idle_connection_before_its_end() {
+    let file = tempfile::tempfile().unwrap();
+    file.set_len(2 << 20).unwrap();
+    let (file, slots) = (Arc::new(file), slots(2));
+    let Admission::Free(slot) = slots.take(HERE) else { panic!("refused") };
+    let answer = move |_| {
+        let body = FileBody::new([Content::File(FileRange { file: file.clone(), at: 0, length: 2 << 20 })]);
+        let to_send = body.to_send();
+        let mut response = Response::new(body);
+        response.extensions_mut().insert(to_send);
+        std::future::ready(response)
+    };
+    // It holds the first piece and a part of the second.
+    let (mut wire, stream) = tokio::io::duplex(600_000);
+    let stopping = Stopping::new();
+    tokio::spawn(serve(stream, slot, Arc::default(), Deadlines::USUAL, stopping.watcher(), answer));
+    wire.write_all(REQUEST).await.unwrap();
+    let mut read = Vec::with_capacity(3 << 20);
+    wire.read_buf(&mut read).await.unwrap();
+    let head = read.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap() + 4;
+    while read.len() + 600_000 < head + (2 << 20) {
+        assert!(matches!(slots.take(HERE), Admission::Refused), "after {} bytes", read.len());
+        assert_ne!(wire.read_buf(&mut read).await.unwrap(), 0);
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    while read.len() < head + (2 << 20) {
+        wire.read_buf(&mut read).await.unwrap();
+    }
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert!(matches!(slots.take(HERE), Admission::InsteadOfIdle(_)), "it has ended");
+}
