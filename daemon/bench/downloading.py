@@ -24,6 +24,10 @@ MOST_SECONDS_TO_FIRST_BYTE = 0.1
 MOST_RESIDENT = 40_000_000
 PEOPLE = 4
 """Who download at once while memory is looked at."""
+PACE = 20_000_000
+"""Bytes a second that a client over Wi-Fi takes."""
+HEAD_BYTES = 4_000_000
+"""Of the computed head of ten hours, which is a little longer."""
 
 
 @dataclass
@@ -33,6 +37,8 @@ class Round:
     bytes_per_second: float
     cpu_per_byte: float
     """The server's, in seconds."""
+    loader_per_byte: float
+    """The loader's, likewise."""
 
 
 def measure(perchd: Path, example: Path, folder: Path, clip: Path) -> Result:
@@ -48,9 +54,13 @@ def measure(perchd: Path, example: Path, folder: Path, clip: Path) -> Result:
         with (folder / "peer" / "www" / "recording.mp4").open("wb") as file:
             file.truncate(length)
         theirs, _ = _first_byte(port, "/recording.mp4", 0)
+        used = process.cpu_seconds(ours.pids)
+        _take(ours.port, path, HEAD_BYTES)
+        head = process.cpu_seconds(ours.pids) - used
         result.rows = [
             Row("first byte, asked for the first time", milliseconds(first), milliseconds(theirs), "", f"≤ {milliseconds(MOST_SECONDS_TO_FIRST_BYTE)}", first <= MOST_SECONDS_TO_FIRST_BYTE),
             Row("first byte, again; of a seek to the middle", f"{milliseconds(again)}; {milliseconds(seek)}", ""),
+            Row("CPU of the computed head", milliseconds(head), ""),
         ]
         urls = f"http://127.0.0.1:{ours.port}{path}", f"http://127.0.0.1:{port}/recording.mp4"
         resident = 0
@@ -59,9 +69,12 @@ def measure(perchd: Path, example: Path, folder: Path, clip: Path) -> Result:
             result.rows.append(compare(connections, rounds))
             if connections == PEOPLE:
                 resident = process.memory(ours.pids)[0]
+        paces = [(_paced(ours.port, path, ours.pids), _paced(port, "/recording.mp4", nginx_pids)) for _ in range(ROUNDS)]
+        result.rows.append(compare_paced(paces))
     result.rows.append(Row(f"resident memory after {PEOPLE} downloads at once", size(resident), "", "", f"< {size(MOST_RESIDENT)}", resident < MOST_RESIDENT))
     result.notes = [
-        f"wrk on the same machine over loopback; {ROUNDS} rounds of {SECONDS} s a side, in turn; medians; in brackets the least and the greatest of the rounds' ratios. The file has {size(length)}: no download comes to its end. \"ms/GB\" is the server's own CPU time: it does not depend on what the loader takes from the same cores.",
+        f"wrk on the same machine over loopback; {ROUNDS} rounds of {SECONDS} s a side, in turn; medians; in brackets the least and the greatest of the rounds' ratios. The file has {size(length)}: no download comes to its end. \"ms/GB\" is the server's CPU time and, after the plus sign, the loader's. Only the sum can be compared: over loopback the kernel carries a packet to its receiver while it serves one of the two, whichever has something to do.",
+        f"The row at {size(PACE)}/s: one client that takes so much and no more, from the middle of the file; the server's CPU alone, since the client mostly waits.",
         "perchd computes the file's head out of the recording's index for each download; nothing is live. nginx: worker_processes auto, sendfile, tcp_nopush, no access log.",
     ]
     return result
@@ -82,13 +95,44 @@ def _first_byte(port: int, path: str, at: int) -> tuple[float, int]:
     return seconds, length
 
 
+def _take(port: int, path: str, count: int, at: int = 0, pace: float = 0) -> None:
+    """Takes so many bytes from `at` on, at `pace` bytes a second if it is not 0."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("GET", path, headers={"Range": f"bytes={at}-{at + count - 1}"})
+    answer = connection.getresponse()
+    began, taken = time.monotonic(), 0
+    while taken < count:
+        read = len(answer.read(min(1 << 16, count - taken)))
+        if not read:
+            raise RuntimeError(f"{path} ended after {taken} of {count} bytes")
+        taken += read
+        if pace:
+            time.sleep(max(0, began + taken / pace - time.monotonic()))
+    connection.close()
+
+
+def _paced(port: int, path: str, pids: list[int]) -> float:
+    """The server's CPU seconds a byte for one client at PACE."""
+    count = PACE * SECONDS
+    used = process.cpu_seconds(pids)
+    _take(port, path, count, 9_000_000_000, PACE)
+    return (process.cpu_seconds(pids) - used) / count
+
+
+def compare_paced(paces: list[tuple[float, float]]) -> Row:
+    """The row for clients at PACE, from the turns of both sides."""
+    ratios = [theirs / ours for ours, theirs in paces]
+    ours, theirs = (f"{statistics.median(side) * 1e12:.0f} ms/GB" for side in zip(*paces))
+    return Row(f"CPU at {size(PACE)}/s", ours, theirs, f"{statistics.median(ratios):.2f} × less ({min(ratios):.2f} to {max(ratios):.2f})")
+
+
 def _round(url: str, connections: int, pids: list[int]) -> Round:
     used = process.cpu_seconds(pids)
     load = wrk.load(url, connections, SECONDS)
     used = process.cpu_seconds(pids) - used
     if load.errors or not load.bytes:
         raise RuntimeError(f"{url} with {connections} connections: {load.errors} errors, {load.bytes} bytes")
-    return Round(load.bytes / load.seconds, used / load.bytes)
+    return Round(load.bytes / load.seconds, used / load.bytes, load.cpu_seconds / load.bytes)
 
 
 def compare(connections: int, rounds: list[tuple[Round, Round]]) -> Row:
@@ -102,5 +146,5 @@ def compare(connections: int, rounds: list[tuple[Round, Round]]) -> Row:
 
 def _figures(rounds: tuple[Round, ...]) -> str:
     rate = statistics.median(round_.bytes_per_second for round_ in rounds)
-    cpu = statistics.median(round_.cpu_per_byte for round_ in rounds)
-    return f"{size(rate)}/s, {cpu * 1e12:.0f} ms/GB"
+    cpu, loader = (statistics.median(values) * 1e12 for values in zip(*((round_.cpu_per_byte, round_.loader_per_byte) for round_ in rounds)))
+    return f"{size(rate)}/s, {cpu:.0f} + {loader:.0f} ms/GB"

@@ -119,12 +119,14 @@ class Relays(unittest.TestCase):
 class Downloads(unittest.TestCase):
     def test_the_median_of_the_turns_counts(self):
         def turn(ours, theirs):
-            return downloading.Round(ours * 1e9, 2e-10), downloading.Round(theirs * 1e9, 4e-10)
+            return downloading.Round(ours * 1e9, 2e-10, 3e-10), downloading.Round(theirs * 1e9, 4e-10, 6e-10)
 
         row = downloading.compare(4, [turn(3, 2), turn(1, 2), turn(2.2, 2)])
-        self.assertEqual((row.what, row.perch, row.peer), ("4 connections", "2.20 GB/s, 200 ms/GB", "2.00 GB/s, 400 ms/GB"))
+        self.assertEqual((row.what, row.perch, row.peer), ("4 connections", "2.20 GB/s, 200 + 300 ms/GB", "2.00 GB/s, 400 + 600 ms/GB"))
         self.assertEqual((row.compared, row.met), ("1.10 × (0.50 to 1.50)", True))
         self.assertFalse(downloading.compare(1, [turn(1.9, 2)]).met)
+        row = downloading.compare_paced([(1e-10, 2e-10), (2e-10, 2e-10), (4e-10, 2e-10)])
+        self.assertEqual((row.what, row.perch, row.peer, row.compared), ("CPU at 20.00 MB/s", "200 ms/GB", "200 ms/GB", "1.00 × less (0.50 to 2.00)"))
 
 
 class Chats(unittest.TestCase):
