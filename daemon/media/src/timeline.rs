@@ -121,15 +121,17 @@ impl Offset {
         self.step(track, dts + before).map(|_| before)
     }
 
-    /// The step from the track's newest sample to one at `dts`, if it is plausible; zero for the first of a track.
+    /// The step from the track's newest sample to one at `dts`, if it is plausible; zero for the first of a track, and for one that was away while the other
+    /// went on.
     fn step(&self, track: Track, dts: MediaTime) -> Option<MediaDuration> {
+        let is_near = |other: &Newest| (-LONGEST_SILENCE..=LONGEST_SILENCE).contains(&(dts - other.dts));
         let Some(newest) = self.newest[track as usize] else {
-            let mut others = self.newest.iter().flatten();
-            let is_near =
-                others.all(|other| (-LONGEST_SILENCE..=LONGEST_SILENCE).contains(&(dts - other.dts)));
-            return is_near.then_some(MediaDuration::ZERO);
+            return self.newest.iter().flatten().all(is_near).then_some(MediaDuration::ZERO);
         };
         let step = dts - newest.dts;
+        if step > LONGEST_SILENCE && self.newest.iter().flatten().any(is_near) {
+            return Some(MediaDuration::ZERO);
+        }
         (step > MediaDuration::ZERO && step <= LONGEST_SILENCE).then_some(step)
     }
 
@@ -284,6 +286,16 @@ mod tests {
                 .collect();
             assert_eq!(both(&raw), (without, 1), "{hour}");
         }
+    }
+
+    #[test]
+    fn sound_that_was_away_comes_back_where_it_belongs() {
+        use Track::{Audio, Video};
+        let pictures = |from: i64, to: i64| (from..=to).map(|second| (Video, second * 1000, second * 1000));
+        let sound = |at: i64| (Audio, at, at + 100);
+        let before = [(Video, 1000, 1000), sound(950)].into_iter().chain(pictures(2, 40));
+        let raw: Vec<_> = before.chain([sound(39_950), sound(39_971)]).chain(pictures(41, 42)).collect();
+        assert_eq!(both(&raw), (raw.iter().map(|(_, at, _)| *at).collect(), 0));
     }
 
     #[test]
