@@ -89,6 +89,47 @@ fn there_is_no_picture_of_a_camera_that_is_off_and_nothing_to_set_of_a_pattern()
 }
 
 #[test]
+fn a_microphone_is_muted_and_made_louder_and_that_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = format!("{NO_LIMITS}{PATTERN}microphone_gain_db = 3\n");
+    let daemon = Daemon::start_in(dir.path(), &config);
+    let owner = Person::owner(&daemon, "ann");
+    let address = "/api/v1/cameras/front/microphone";
+    let off = json!({
+        "muted": false, "gain_db": 3, "device": null, "format": null, "detail": "", "drift_ppm": null, "peak_dbfs": null, "rms_dbfs": null,
+        "mended": 0
+    });
+    assert_eq!(owner.get(address).json(), off);
+    assert_eq!(owner.get("/api/v1/cameras/front").json()["microphone"], off);
+    assert_eq!(owner.patch(address, &json!({"muted": true})).json()["gain_db"], 3);
+    for (wrong, field) in [
+        (json!({"gain_db": 31}), "gain_db"),
+        (json!({"gain_db": -31, "muted": false}), "gain_db"),
+        (json!({"gain_db": 1.5}), "gain_db"),
+        (json!({"muted": "no"}), "muted"),
+        (json!({"loud": true}), "loud"),
+    ] {
+        let refused = owner.patch(address, &wrong);
+        assert_eq!(
+            (refused.status, refused.json()["field"].as_str()),
+            (422, Some(field)),
+            "{wrong}: {}",
+            refused.text()
+        );
+    }
+    assert_eq!(Person::register(&daemon, "bob").patch(address, &json!({"muted": false})).code(), "forbidden");
+    assert_eq!(Person::nobody(&daemon).get(address).code(), "unauthenticated");
+    assert_eq!(owner.get("/api/v1/cameras/side/microphone").code(), "not_found");
+    assert_eq!(owner.patch(address, &json!({"gain_db": -6})).json()["muted"], true);
+    assert_eq!(daemon.stop(), Some(0));
+
+    let daemon = Daemon::start_in(dir.path(), &config);
+    let owner = Person::login(&daemon, "ann");
+    let kept = owner.get(address).json();
+    assert_eq!((&kept["muted"], &kept["gain_db"]), (&json!(true), &json!(-6)));
+}
+
+#[test]
 fn a_stream_is_listed_with_a_picture_of_its_camera() {
     let dir = tempfile::tempdir().unwrap();
     let config = format!("{NO_LIMITS}{TEST_PATTERN}");
