@@ -1,6 +1,6 @@
 # What there is to do; each target installs what it needs when it may, and names it when it may not.
 
-.PHONY: run test schemathesis endure lab recording-power-cuts bench fuzz cross test-cross deb test-deb image test-image power-cuts
+.PHONY: run test schemathesis endure lab recording-power-cuts sound-in-step sound-in-lab bench fuzz cross test-cross deb test-deb image test-image power-cuts
 
 run:    ## build, run and go live on http://localhost:8080, with the data in ./var
 	@daemon/setup.sh build
@@ -42,6 +42,16 @@ ROUNDS ?= 100
 recording-power-cuts: ## cuts the power of recordings ROUNDS times by replays and ROUNDS times by kills; table: daemon/lab/recording-power-cuts.txt
 	@daemon/setup.sh build
 	daemon/lab/recording-power-cuts.sh $(ROUNDS)
+
+sound-in-step: ## a day of a microphone's sound at -1,000 to 1,000 ppm, in virtual time; table: daemon/studio/sound-in-step.txt
+	@daemon/setup.sh build
+	PERCH_TABLE=$(CURDIR)/daemon/studio/sound-in-step.txt cargo test --quiet --package perch-studio --lib a_day_of_sound_stays_in_step
+
+SOUND_MINUTES ?= 30
+sound-in-lab: ## the lab's microphone for SOUND_MINUTES at each of 1,000 and -1,000 ppm; table: daemon/lab/sound-in-lab.txt
+	@daemon/setup.sh build
+	out=$$(mktemp -d); PERCH_LAB_OUT=$$out PERCH_LAB_SOUND_MINUTES=$(SOUND_MINUTES) PERCH_LAB_SECONDS=$$((1200 + SOUND_MINUTES * 1200)) \
+	    daemon/lab/run.sh 33 && cp $$out/33_microphone/table.txt daemon/lab/sound-in-lab.txt
 
 bench:  ## Perch and its peers, measured on this machine (daemon/bench); RUNS=5 for medians of five runs
 	@daemon/setup.sh build

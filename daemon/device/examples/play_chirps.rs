@@ -3,7 +3,7 @@
 //!
 //!     play_chirps CARD SHIFT SECONDS
 //!
-//! SHIFT is snd-aloop's "PCM Rate Shift 100000": 100100 makes its clock differ by 1,000 ppm. The device's own clock is measured, so the chirps stay on the wall's.
+//! SHIFT is snd-aloop's "PCM Rate Shift 100000": 100100 makes its clock slow by 1,000 ppm. The device's own clock is measured, so the chirps stay on the wall's.
 
 use alsa::ctl::{Ctl, ElemId, ElemIface, ElemType, ElemValue};
 use alsa::pcm::{Access, Format, HwParams, PCM};

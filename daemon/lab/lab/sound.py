@@ -10,7 +10,7 @@ from .failure import Failure, require, wait_for
 CARD = "Loopback"
 # What is played on device 0 is recorded from device 1.
 MICROPHONE = f"hw:CARD={CARD},DEV=1"
-# A second of either begins with the flash and the chirp.
+# Every second of the wall clock begins with a chirp of this length.
 CHIRP_SECONDS = 0.1
 BINDING = "/sys/bus/platform/drivers/snd_aloop"
 
@@ -32,10 +32,12 @@ def unplug():
 
 
 def play(lab, ppm, seconds=300):
-    """Plays a chirp at the beginning of each second on a card whose clock is wrong by this much; returns the process."""
+    """Plays a chirp at the beginning of each second on a card whose clock is fast by this much; returns the process."""
+    # snd-aloop divides by its rate shift.
+    shift = round(100_000 / (1 + ppm / 1e6))
     log = open(f"{lab.out}/chirps.log", "ab")  # noqa: SIM115: the process holds it
     return subprocess.Popen(
-        (f"{lab.tools}/play_chirps", CARD, str(round(100_000 * (1 + ppm / 1e6))), str(seconds)),
+        (f"{lab.tools}/play_chirps", CARD, str(shift), str(seconds)),
         stdin=subprocess.DEVNULL, stdout=log, stderr=log,
     )
 
@@ -46,44 +48,69 @@ def stop(player):
     player.wait(10)
 
 
-def _measured(path, filters, key):
-    """(time, value) of a filter's metadata for each picture or each 5 ms of sound."""
-    done = subprocess.run(
-        ("ffmpeg", "-hide_banner", "-nostdin", "-v", "error", "-copyts", "-i", path, *filters, "-f", "null", "-"),
-        capture_output=True, text=True, timeout=120, check=False,
-    )
-    if done.returncode != 0:
-        raise Failure(f"{path}: {done.stderr.strip()[-300:]}")
+def _levels(path):
+    """(time, power) of each 5 ms of the sound."""
+    key = "lavfi.astats.Overall.RMS_level"
+    filters = f"asetnsamples=n=240:p=0,astats=metadata=1:reset=1,ametadata=print:key={key}:file=-"
+    words = _run("ffmpeg", "-hide_banner", "-nostdin", "-v", "error", "-copyts", "-i", path, "-vn", "-af", filters, "-f", "null", "-")
     found, at = [], None
-    for line in done.stdout.splitlines():
+    for line in words.decode().splitlines():
         if moment := re.search(r"pts_time:(-?[0-9.]+)", line):
             at = float(moment.group(1))
         elif line.startswith(key):
             value = line.split("=", 1)[1]
-            found.append((at, float("-inf") if "inf" in value else float(value)))
+            found.append((at, 0.0 if "inf" in value else 10 ** (float(value) / 10)))
     return found
 
 
-def out_of_step(path):
-    """By how many milliseconds the sound is late against the picture, for each second of a recording; early is negative."""
-    key = "lavfi.signalstats.YAVG"
-    pictures = _measured(path, ("-an", "-vf", f"signalstats,metadata=print:key={key}:file=-"), key)
-    require(pictures, f"{path} has no pictures")
-    dark, bright = min(value for _, value in pictures), max(value for _, value in pictures)
-    flashes = [
-        at for (at, value), (_, before) in zip(pictures[1:], pictures)
-        if value > (dark + bright) / 2 >= before
-    ]
-    key = "lavfi.astats.Overall.RMS_level"
-    sound = _measured(
-        path, ("-vn", "-af", f"asetnsamples=n=240:p=0,astats=metadata=1:reset=1,ametadata=print:key={key}:file=-"), key
+def _time_codes(path, width=320):
+    """(time in the file, wall time) of each picture of the test pattern (daemon/studio/src/capture/test_pattern/time_code.rs)."""
+    times = _run("ffprobe", "-v", "error", "-select_streams", "v", "-show_entries", "frame=pts_time", "-of", "csv=p=0", path)
+    times = [float(line.strip(",")) for line in times.decode().split() if line.strip(",")]
+    cell = width // 40
+    crop = f"crop={32 * cell}:{2 * cell}:{4 * cell}:{cell}"
+    pictures = _run(
+        "ffmpeg", "-nostdin", "-v", "error", "-i", path, "-vf", crop, "-fps_mode", "passthrough", "-pix_fmt", "gray", "-f", "rawvideo", "-"
     )
-    late = []
-    for flash in flashes:
-        near = [(at, 10 ** (level / 10)) for at, level in sound if abs(at - flash) < 0.4 and level > -60]
-        energy = sum(power for _, power in near)
-        if energy > 0:
-            # The middle of the energy is the middle of the chirp; each value stands for 5 ms.
-            middle = sum(at * power for at, power in near) / energy + 0.0025
-            late.append((middle - CHIRP_SECONDS / 2 - flash) * 1000)
-    return late
+    row, size = 32 * cell, 32 * cell * 2 * cell
+    found = []
+    for number, at in enumerate(times):
+        picture = pictures[number * size:(number + 1) * size]
+        if len(picture) < size:
+            break
+        bits = 0
+        for index in range(64):
+            middle = (index // 32 * cell + cell // 2) * row + index % 32 * cell + cell // 2
+            bits = bits << 1 | (picture[middle] > 125)
+        if bits >> 56 == 0b10100101:
+            found.append((at, (bits >> 8 & 0xFFFFFFFFFFFF) / 1000))
+    return found
+
+
+def _run(*command):
+    """Runs a command; returns its output."""
+    done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, timeout=120, check=False)
+    if done.returncode != 0:
+        raise Failure(f"{' '.join(command)}: {done.stderr.decode().strip()[-300:]}")
+    return done.stdout
+
+
+def out_of_step(path):
+    """By how many milliseconds each chirp is late against the clock in the pictures; early is negative."""
+    pictures = _time_codes(path)
+    require(pictures, f"{path} has no pictures with a time code")
+    heard = {}
+    for at, power in _levels(path):
+        shown_at, wall = min(pictures, key=lambda picture: abs(picture[0] - at))
+        # The middle of these 5 ms, by the clock in the pictures. A chirp lies around a tenth of a second after the second.
+        moment = wall + at - shown_at + 0.0025
+        second = round(moment - CHIRP_SECONDS / 2)
+        if abs(moment - CHIRP_SECONDS / 2 - second) < 0.4 and power > 1e-6:
+            energy, sum_of_moments = heard.get(second, (0.0, 0.0))
+            heard[second] = (energy + power, sum_of_moments + power * (moment - second))
+    # The middle of the energy is the middle of the chirp. Seconds that are cut off at either end do not count.
+    loud = max((energy for energy, _ in heard.values()), default=0)
+    return [
+        (moments / energy - CHIRP_SECONDS / 2) * 1000
+        for _, (energy, moments) in sorted(heard.items()) if energy > loud / 2
+    ]
