@@ -33,6 +33,7 @@ import searching
 import segmenting
 import serving
 import site_beside_stream
+import sounding
 import table
 
 _MEMORY_FILE_SYSTEM = Path("/dev/shm")
@@ -98,6 +99,10 @@ def _downloading(bench: Bench) -> list[table.Result]:
     return [downloading.measure(bench.perchd, machine.build_example("perch-studio", "ten_hours"), bench.folder / "downloading", bench.clip)]
 
 
+def _sounding(bench: Bench) -> list[table.Result]:
+    return [sounding.measure(machine.build_example("perch-studio", "code_sound"), bench.folder / "sounding")]
+
+
 def _chat(_: Bench) -> list[table.Result]:
     return [chat.measure()]
 
@@ -112,6 +117,7 @@ MEASUREMENTS: dict[str, Callable[[Bench], list[table.Result]]] = {
     "recording": _recording,
     "relaying": _relaying,
     "downloading": _downloading,
+    "sounding": _sounding,
     "chat": _chat,
 }
 

@@ -15,7 +15,7 @@ mod mjpeg;
 pub mod open;
 mod received;
 mod software;
-mod sound;
+pub mod sound;
 pub mod source;
 mod stand_in;
 pub mod status;

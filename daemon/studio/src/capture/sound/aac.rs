@@ -12,7 +12,7 @@ const PRIMING_FRAMES: u64 = 1;
 /// Why sound cannot be coded.
 #[derive(Debug, thiserror::Error)]
 #[error("the AAC encoder refuses {sample_rate} Hz in {channels} channels at {bits_per_second} bit/s: {why}")]
-pub(super) struct AacError {
+pub struct AacError {
     sample_rate: u32,
     channels: u8,
     bits_per_second: u32,

@@ -14,3 +14,4 @@ mod track;
 
 pub(super) use microphone::{MicrophoneSound, Wanted};
 pub(super) use tone::{BEEP, Tone};
+pub use track::{Track, TrackError};

@@ -16,7 +16,7 @@ const ROOM: f64 = 1.05;
 /// Why sound cannot be resampled.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot resample from {from} Hz: {why}")]
-pub(super) struct ResamplerError {
+pub struct ResamplerError {
     from: f64,
     why: String,
 }

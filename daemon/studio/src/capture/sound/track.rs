@@ -1,9 +1,9 @@
 //! The samples of one opened microphone as coded sound on the monotonic clock.
 
-use super::aac::AacEncoder;
+use super::aac::{AacEncoder, AacError};
 use super::levels::Levels;
 use super::line::Line;
-use super::resampler::{CHUNK, Resampler};
+use super::resampler::{CHUNK, Resampler, ResamplerError};
 use crate::capture::microphones::MicrophoneSettings;
 use perch_device::microphone::{Block, Planes};
 use perch_media::sample::AudioFrame;
@@ -15,15 +15,17 @@ const BITS_PER_SECOND: u32 = 128_000;
 
 /// Why samples cannot be coded.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum TrackError {
+pub enum TrackError {
+    /// The encoder refuses.
     #[error(transparent)]
-    Aac(#[from] super::aac::AacError),
+    Aac(#[from] AacError),
+    /// The resampler refuses.
     #[error(transparent)]
-    Resampler(#[from] super::resampler::ResamplerError),
+    Resampler(#[from] ResamplerError),
 }
 
-/// From samples to coded frames.
-pub(super) struct Track {
+/// From samples to coded frames. A file of samples can stand in for a device.
+pub struct Track {
     line: Line,
     resampler: Resampler,
     encoder: AacEncoder,
@@ -41,7 +43,7 @@ pub(super) struct Track {
 
 impl Track {
     /// The track of a device with `rate` frames a second, as it says. Frames up to `after` have been given out before.
-    pub(super) fn new(rate: u32, after: Option<MediaTime>) -> Result<Self, TrackError> {
+    pub fn new(rate: u32, after: Option<MediaTime>) -> Result<Self, TrackError> {
         Ok(Self {
             line: Line::new(rate, SAMPLE_RATE),
             resampler: Resampler::new(rate.into(), SAMPLE_RATE.into())?,
@@ -61,17 +63,17 @@ impl Track {
     }
 
     /// Peak and RMS of the last third of a second, dBFS, after the gain and before muting.
-    pub(super) fn levels(&self) -> (f32, f32) {
+    pub fn levels(&self) -> (f32, f32) {
         self.levels.read()
     }
 
     /// Time of the newest frame given out.
-    pub(super) const fn newest(&self) -> Option<MediaTime> {
+    pub const fn newest(&self) -> Option<MediaTime> {
         self.newest
     }
 
     /// Takes a block's samples, and leaves `samples` empty; appends the coded frames that are complete to `out`.
-    pub(super) fn take(
+    pub fn take(
         &mut self,
         block: Block,
         samples: &mut Planes,
