@@ -12,10 +12,10 @@ daemon/setup.sh cross
 die() { echo "cross: $*" >&2; exit 1; }
 cross/check.sh "$1" "$program"
 
-libraries=${XDG_CACHE_HOME:-$HOME/.cache}/perch/debian-12-libraries-$DEBIAN_ARCHITECTURE
+libraries=${XDG_CACHE_HOME:-$HOME/.cache}/perch/debian-12-libraries-alsa-$DEBIAN_ARCHITECTURE
 if [ ! -d "$libraries" ]; then
     rm -rf "$libraries.new"
-    mmdebstrap --quiet --mode=root --variant=extract --architectures="$DEBIAN_ARCHITECTURE" --include=libc6,libgcc-s1,libstdc++6 \
+    mmdebstrap --quiet --mode=root --variant=extract --architectures="$DEBIAN_ARCHITECTURE" --include=libc6,libgcc-s1,libstdc++6,libasound2 \
         bookworm "$libraries.new" "$(cross/debian-mirror.sh)"
     mv "$libraries.new" "$libraries"
 fi

@@ -30,10 +30,10 @@ done
 ok "the manual's pages are sound"
 
 # A Debian 12 with systemd, as on a board; the tarball is cached.
-base=$cache/debian-12-systemd-$DEBIAN_ARCHITECTURE.tar
+base=$cache/debian-12-systemd-alsa-$DEBIAN_ARCHITECTURE.tar
 if [ ! -e "$base" ]; then
     mkdir -p "$cache"
-    mmdebstrap --quiet --mode=root --variant=minbase --architectures="$DEBIAN_ARCHITECTURE" --include=systemd,udev,libstdc++6 \
+    mmdebstrap --quiet --mode=root --variant=minbase --architectures="$DEBIAN_ARCHITECTURE" --include=systemd,udev,libstdc++6,libasound2 \
         bookworm "$base.new.tar" "$(cross/debian-mirror.sh)"
     mv "$base.new.tar" "$base"
 fi
