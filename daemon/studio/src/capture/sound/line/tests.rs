@@ -246,7 +246,7 @@ fn frames_without_times_wait_for_one() {
     assert!((begins_at - (10.0 - (1920.0 + DELAY) / 48_000.0)).abs() < 1e-6, "{begins_at}");
 }
 
-/// A day of sound for each drift, with and without an hour's mishaps, as a table. `PERCH_TABLE` names the file that it is written to.
+/// A day of sound at the greatest drifts, with mishaps each hour. With `PERCH_TABLE`, the name of a file, also without mishaps, and the table is written there.
 #[test]
 fn a_day_of_sound_stays_in_step() {
     let mut table = String::from(
@@ -261,9 +261,10 @@ fn a_day_of_sound_stays_in_step() {
         "mishaps",
         (1..=24).fold(String::new(), |hours, hour| hours + &format!("{hour:>4}"))
     );
-    for (ppm, mishaps) in
-        [(0.0, false), (100.0, false), (-1000.0, false), (1000.0, false), (-1000.0, true), (1000.0, true)]
-    {
+    let file = std::env::var_os("PERCH_TABLE");
+    let calm: &[_] =
+        if file.is_some() { &[(0.0, false), (100.0, false), (-1000.0, false), (1000.0, false)] } else { &[] };
+    for &(ppm, mishaps) in calm.iter().chain(&[(-1000.0, true), (1000.0, true)]) {
         let mut room = Room::new(48_000, fast(ppm));
         let (mut worst, mut hours) = (0.0_f64, String::new());
         for hour in 0..24 {
@@ -291,7 +292,7 @@ fn a_day_of_sound_stays_in_step() {
         assert!(worst < 0.040, "{table}");
     }
     println!("{table}");
-    if let Some(file) = std::env::var_os("PERCH_TABLE") {
+    if let Some(file) = file {
         std::fs::write(file, table).unwrap();
     }
 }
