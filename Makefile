@@ -1,6 +1,6 @@
 # What there is to do; each target installs what it needs when it may, and names it when it may not.
 
-.PHONY: run test schemathesis endure lab recording-power-cuts sound-in-step sound-in-lab bench fuzz cross test-cross deb test-deb image test-image power-cuts
+.PHONY: run test schemathesis endure lab recording-power-cuts sound-in-step sound-in-lab bench fuzz cross test-cross deb test-deb image test-image power-cuts relay-faults
 
 run:    ## build, run and go live on http://localhost:8080, with the data in ./var
 	@daemon/setup.sh build
@@ -37,6 +37,11 @@ endure: ## sixteen streams for 5 minutes, 400 slow readers for 4; what came of i
 lab:    ## perchd against real drivers in a virtual machine (daemon/lab)
 	@daemon/setup.sh build
 	daemon/lab/run.sh
+
+relay-faults: ## a relay's server killed, frozen, cut off and slowed for six minutes, as root; table: daemon/endurance/relay-faults.txt
+	@daemon/setup.sh build test
+	cargo build --release --package perchd
+	daemon/endurance/relay_faults.py target/release/perchd --table daemon/endurance/relay-faults.txt
 
 ROUNDS ?= 100
 recording-power-cuts: ## cuts the power of recordings ROUNDS times by replays and ROUNDS times by kills; table: daemon/lab/recording-power-cuts.txt
