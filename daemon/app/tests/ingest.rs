@@ -245,10 +245,15 @@ fn a_stream_is_relayed_from_one_perch_to_another() {
     let id = on_air(&ann)[0]["id"].as_str().unwrap().to_owned();
     near.logged("takes the stream");
     // Some seconds of it.
-    let playlist = |sequence: u64| ann.get(&format!("/media/{id}/index.m3u8?_HLS_msn={sequence}"));
-    let first =
-        m3u8_rs::parse_media_playlist_res(&playlist(0).body).map_or(0, |playlist| playlist.media_sequence);
-    assert_eq!(playlist(first + 3).status, 200);
+    let playlist = |query: &str| {
+        let answer = ann.get(&format!("/media/{id}/index.m3u8{query}"));
+        m3u8_rs::parse_media_playlist_res(&answer.body).unwrap()
+    };
+    let first = playlist("");
+    let last = first.media_sequence + first.segments.len() as u64;
+    for sequence in last..last + 3 {
+        playlist(&format!("?_HLS_msn={sequence}"));
+    }
     assert_eq!(near.stop(), Some(0));
     far.logged("the program has ended its stream");
     far.logged("the stream has ended");
