@@ -3,11 +3,11 @@
 //!
 //! Not here: the consequences (`/readyz`, the watchdog). Errors of the store count as answers.
 
-use perch_studio::clock::Clock;
+use perch_studio::clock::{Clock, next_round};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Pause between an answer and the next call.
+/// Time between two calls; longer where an answer takes longer.
 const PERIOD: Duration = Duration::from_secs(5);
 
 /// The probe's result; clones share it.
@@ -39,7 +39,7 @@ impl StoreProbe {
                 tracing::error!("the store cannot be probed: {error}");
             }
             *self.asked_at() = None;
-            tokio::time::sleep(PERIOD).await;
+            next_round(&*self.clock, PERIOD).await;
         }
     }
 

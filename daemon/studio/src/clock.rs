@@ -60,6 +60,18 @@ pub async fn until(at: Option<tokio::time::Instant>) {
     }
 }
 
+/// Waits until the monotonic clock's next multiple of `period`. Whoever looks after something every few seconds waits so: they then look at one
+/// moment, and an idle processor is woken once for all of them.
+pub async fn next_round(clock: &dyn Clock, period: Duration) {
+    tokio::time::sleep(left_of_round(clock.monotonic(), period)).await;
+}
+
+/// From `now` to the next multiple of `period`; never zero.
+fn left_of_round(now: Duration, period: Duration) -> Duration {
+    let round = period.as_nanos().max(1);
+    Duration::from_nanos((round - now.as_nanos() % round) as u64)
+}
+
 /// What the calling thread has used of the processor.
 pub(crate) fn used_by_this_thread() -> Duration {
     read(ClockId::ThreadCPUTime)
@@ -111,5 +123,18 @@ impl Clock for HandClock {
 
     fn park(&self, at_most: Duration) {
         self.turn(at_most);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounds_of_one_period_end_together() {
+        let (ms, five) = (Duration::from_millis, Duration::from_secs(5));
+        for (now, left) in [(0, 5000), (1, 4999), (4999, 1), (5000, 5000), (7_205_003, 4997)] {
+            assert_eq!(left_of_round(ms(now), five), ms(left), "at {now}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use perch_device::contact::{ContactError, Switch};
 use perch_device::gpio::{self, Bias, Wiring};
 use perch_site::appliance::board::Board;
 use perch_store::StreamState;
-use perch_studio::clock::{Clock, until};
+use perch_studio::clock::{Clock, next_round, until};
 use perch_studio::faults::Faults;
 use perch_studio::live::OnAir;
 use std::sync::Arc;
@@ -158,7 +158,6 @@ struct Eyes {
     watched: Watched,
     faults: watch::Receiver<std::collections::BTreeMap<&'static str, String>>,
     seen: Seen,
-    period: tokio::time::Interval,
     /// The running query for free space; `None` between queries. While a card stalls, the last result stays valid.
     asking: Option<JoinHandle<bool>>,
 }
@@ -166,7 +165,7 @@ struct Eyes {
 impl Eyes {
     fn new(watched: Watched) -> Self {
         let faults = watched.faults.changes();
-        Self { faults, watched, seen: Seen::default(), period: tokio::time::interval(LOOK), asking: None }
+        Self { faults, watched, seen: Seen::default(), asking: None }
     }
 
     fn look(&mut self) -> Seen {
@@ -188,7 +187,7 @@ impl Eyes {
 
     /// Waits until something may have changed.
     async fn news(&mut self) {
-        let Self { watched, faults, seen, period, asking } = self;
+        let Self { watched, faults, seen, asking } = self;
         let asked = async {
             match asking {
                 Some(answer) => answer.await,
@@ -202,7 +201,7 @@ impl Eyes {
                 *asking = None;
                 seen.nearly_full = full.unwrap_or_default();
             }
-            _ = period.tick() => if asking.is_none() {
+            () = next_round(&*watched.clock, LOOK) => if asking.is_none() {
                 let board = watched.board.clone();
                 *asking = Some(tokio::task::spawn_blocking(move || board.is_nearly_full()));
             }

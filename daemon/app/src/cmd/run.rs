@@ -117,7 +117,7 @@ async fn run_until_told(
     }));
     let thumbnails = tokio::spawn(thumbnails);
     let giving_back = tokio::spawn(memory::give_back());
-    let watching_the_card = tokio::spawn(card::watch(store.clone(), faults));
+    let watching_the_card = tokio::spawn(card::watch(store.clone(), faults, clock.clone()));
     let drawn = recordings.clone();
     let tending = tokio::spawn(recorder::run(recordings));
     let storyboards = Storyboards::start(drawn, snapshots, clock.clone())

@@ -2,20 +2,17 @@
 //! `/readyz`.
 
 use perch_store::Store;
+use perch_studio::clock::{Clock, next_round};
 use perch_studio::faults::{CARD, Faults};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{MissedTickBehavior, interval};
 
 /// Interval of the checks, and so the delay until a failing card, or a working one, is noticed.
 const LOOK: Duration = Duration::from_secs(5);
 
 /// Runs until it is aborted.
-pub async fn watch(store: Arc<Store>, faults: Faults) {
-    let mut ticks = interval(LOOK);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+pub async fn watch(store: Arc<Store>, faults: Faults, clock: Arc<dyn Clock>) {
     loop {
-        ticks.tick().await;
         let looked_at = store.clone();
         match tokio::task::spawn_blocking(move || looked_at.check_card()).await {
             Ok(Ok(())) => faults.clear(CARD),
@@ -23,6 +20,7 @@ pub async fn watch(store: Arc<Store>, faults: Faults) {
             // The runtime ends.
             Err(_) => return,
         }
+        next_round(&*clock, LOOK).await;
     }
 }
 

@@ -9,7 +9,7 @@
 use perch_site::store_probe::StoreProbe;
 use perch_store::StreamState;
 use perch_studio::capture::status::CameraState;
-use perch_studio::clock::Clock;
+use perch_studio::clock::{Clock, next_round};
 use perch_studio::feed::FeedStatus;
 use perch_studio::hls::HlsHandle;
 use perch_studio::live::OnAir;
@@ -38,7 +38,7 @@ pub struct Told {
 /// messages.
 pub async fn tell(told: Told, clock: Arc<dyn Clock>) {
     let watchdog = sd_notify::watchdog_enabled();
-    let mut period = tokio::time::interval(watchdog.map_or(USUAL_PERIOD, |w| (w / 2).min(USUAL_PERIOD)));
+    let period = watchdog.map_or(USUAL_PERIOD, |w| (w / 2).min(USUAL_PERIOD));
     let mut teller = Teller { watchdog: watchdog.is_some(), ..Teller::default() };
     let mut on_air = told.on_air.clone();
     let mut first = on_air.borrow_and_update().first().map(|on_air| on_air.hls.clone());
@@ -67,7 +67,7 @@ pub async fn tell(told: Told, clock: Arc<dyn Clock>) {
             }
         };
         tokio::select! {
-            _ = period.tick() => {}
+            () = next_round(&*clock, period) => {}
             () = changed => {}
             () = ready => {}
         }

@@ -2,11 +2,9 @@
 
 use super::Accounts;
 use perch_store::Store;
-use perch_studio::clock::Clock;
-use perch_studio::clock::wall;
+use perch_studio::clock::{Clock, next_round, wall};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{MissedTickBehavior, interval};
 
 /// Interval for noticing that the clock was set. Each check may wake an idle processor.
 const LOOK_AT_CLOCK: Duration = Duration::from_secs(5);
@@ -15,10 +13,8 @@ const TIDY_EVERY: u32 = 720;
 
 /// Runs until it is aborted.
 pub async fn keep_up(accounts: Arc<Accounts>, store: Arc<Store>, clock: Arc<dyn Clock>) {
-    let mut ticks = interval(LOOK_AT_CLOCK);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for tick in (0..TIDY_EVERY).cycle() {
-        ticks.tick().await;
+        next_round(&*clock, LOOK_AT_CLOCK).await;
         let (is_set, tidies) = (accounts.wall_clock.was_set(), tick == 0);
         if !is_set && !tidies {
             continue;

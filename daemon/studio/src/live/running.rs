@@ -10,7 +10,7 @@ use super::starting::{Programme, Source};
 use super::viewers::Viewers;
 use crate::broadcast;
 use crate::capture::status::CameraState;
-use crate::clock::{until, wall};
+use crate::clock::{next_round, until, wall};
 use crate::feed::FeedHandle;
 use crate::hls::{self, HlsError, HlsHandle};
 use crate::memory_budget::StreamShare;
@@ -148,7 +148,7 @@ impl Running {
         let mut feed = self.feed.status.state().clone();
         let mut hls = self.hls.clone();
         let mut segments = self.hls.clone();
-        let mut look = tokio::time::interval(LOOK);
+        let clock = self.shared.clock.clone();
         let mut has_picture = false;
         let mut away_since: Option<Instant> = None;
         let mut failed = false;
@@ -174,7 +174,7 @@ impl Running {
                     if self.state == StreamState::Live => self.is_interrupted().await,
                 () = segments.fault_changed() => self.note_fault(),
                 Some(change) = relays.recv() => self.change_relays(change).await,
-                _ = look.tick() => {
+                () = next_round(&*clock, LOOK) => {
                     self.count_viewers().await;
                     self.note_mode().await;
                 }
