@@ -1,5 +1,6 @@
 //! `/api/v1/auth/…`: registering, logging in and out (design §4).
 
+use super::api::{Api, routes};
 use super::authentication;
 use super::caller::Caller;
 use super::cookies;
@@ -8,7 +9,7 @@ use super::json;
 use super::login::{self, LoggedIn};
 use super::openapi::ProblemDocument;
 use super::problem::Problem;
-use super::state::{Shared, State};
+use super::state::Shared;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 use perch_site::SiteError;
@@ -17,13 +18,10 @@ use perch_site::registration::{self, NewPerson, Registered};
 use perch_site::sessions;
 use perch_store::Standing;
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
-    OpenApiRouter::new()
+pub(super) fn routes() -> Api {
+    Api::new()
         .routes(routes!(register))
         .routes(routes!(log_in))
         .routes(routes!(refresh))

@@ -1,5 +1,6 @@
 //! Avatars: `/api/v1/me/avatar`, `/api/v1/users/{username}/avatar`.
 
+use super::api::{Api, routes};
 use super::caching::FOR_EVER;
 use super::caller::Caller;
 use super::input::{Path, Query};
@@ -7,16 +8,13 @@ use super::jpeg::{self, PictureUpload, Version};
 use super::json;
 use super::people::Me;
 use super::problem::Problem;
-use super::state::{Shared, State};
+use super::state::Shared;
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use perch_site::avatars;
-use std::sync::Arc;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
-    OpenApiRouter::new().routes(routes!(put, delete)).routes(routes!(show))
+pub(super) fn routes() -> Api {
+    Api::new().routes(routes!(put, delete)).routes(routes!(show))
 }
 
 /// Sets the caller's avatar: the middle of a PNG, JPEG or WebP picture of at most 8 MiB and 40 megapixels.

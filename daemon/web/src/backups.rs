@@ -1,6 +1,7 @@
 //! `/api/v1/backup` and `/api/v1/restore`: the whole site as a file, and back. A restore has two steps: the file is uploaded and
 //! checked, which changes nothing; then the owner, who has seen its summary, replaces the site with it.
 
+use super::api::{Api, routes};
 use super::caller::Caller;
 use super::cookies;
 use super::input::Json;
@@ -8,7 +9,7 @@ use super::json;
 use super::openapi::ProblemDocument;
 use super::problem::Problem;
 use super::receiving::{Terms, receive};
-use super::state::{Shared, State};
+use super::state::Shared;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
@@ -23,18 +24,15 @@ use perch_store::{BackupContents, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io;
-use std::sync::Arc;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 /// Limits of an uploaded backup: far more than years of pictures and chats need. Only the whole file can be checked, so
 /// no part is checked early.
 const TERMS: Terms = Terms { most: 1 << 30, head: 0, look: |_| Ok(()) };
 
-pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
-    OpenApiRouter::new().routes(routes!(download)).routes(routes!(take_in, restore, discard))
+pub(super) fn routes() -> Api {
+    Api::new().routes(routes!(download)).routes(routes!(take_in, restore, discard))
 }
 
 /// The caller's password, repeated.

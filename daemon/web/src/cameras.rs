@@ -1,5 +1,6 @@
 //! `/api/v1/cameras`: every camera with its state in words, the reasons for its mode and encoder, and its abilities.
 
+use super::api::{Api, routes};
 use super::caller::Caller;
 use super::controls::ControlItem;
 use super::input::Path;
@@ -7,7 +8,7 @@ use super::json;
 use super::microphones::MicrophoneItem;
 use super::people::UserRef;
 use super::problem::Problem;
-use super::state::{Shared, State};
+use super::state::Shared;
 use axum::response::Response;
 use http::HeaderMap;
 use perch_site::cameras::{self, Holder};
@@ -17,13 +18,10 @@ use perch_studio::capture::status::{CameraState, SelfTest};
 use perch_studio::config::SourceKind;
 use perch_studio::live::LiveCamera;
 use serde::Serialize;
-use std::sync::Arc;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(show))
+pub(super) fn routes() -> Api {
+    Api::new().routes(routes!(list)).routes(routes!(show))
 }
 
 /// A list in the form of all lists of the API; there are never enough cameras for several pages.

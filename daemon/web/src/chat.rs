@@ -6,11 +6,12 @@ mod line;
 pub(super) use line::Message;
 pub use line::line;
 
+use super::api::{Api, routes};
 use super::caller::Caller;
 use super::input::{Path, Query};
 use super::openapi::ProblemDocument;
 use super::problem::Problem;
-use super::state::{Shared, State};
+use super::state::Shared;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{
     CloseCode, CloseFrame, Message as Frame, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code,
@@ -22,12 +23,9 @@ use perch_site::chat::{ChatError, Event, Leave, Participant, Text};
 use perch_store::{MessageId, StreamId};
 use serde::Deserialize;
 use std::ops::ControlFlow;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, timeout};
 use utoipa::IntoParams;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 /// Interval of pings; a peer that is silent from one to the next is disconnected.
 const PING: Duration = Duration::from_secs(20);
@@ -43,8 +41,8 @@ const MOST_BUFFERED: usize = 128 << 10;
 const FRAMES: u32 = 20;
 const FRAMES_APART: Duration = Duration::from_millis(200);
 
-pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
-    OpenApiRouter::new().routes(routes!(open))
+pub(super) fn routes() -> Api {
+    Api::new().routes(routes!(open))
 }
 
 /// Selects where the lines begin.

@@ -1,26 +1,24 @@
 //! `/api/v1/cameras/{id}/controls`: a camera's controls such as brightness, exposure and focus, whether or not it is running.
 
+use super::api::{Api, routes};
 use super::caller::Caller;
 use super::input::{Json, Path};
 use super::json;
 use super::problem::Problem;
-use super::state::{Shared, State};
+use super::state::Shared;
 use axum::response::Response;
 use perch_site::controls;
 use perch_studio::capture::controls::{Control, ControlKind, Values};
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::sync::Arc;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 /// Controls that one request can set; no camera has more.
 const MOST_CHANGES: usize = 128;
 
-pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
-    OpenApiRouter::new().routes(routes!(set))
+pub(super) fn routes() -> Api {
+    Api::new().routes(routes!(set))
 }
 
 /// A control of a camera.

@@ -1,6 +1,7 @@
 //! `/api/v1/me/events`: notifications as they happen, as Server-Sent Events (HTML Living Standard §9.2). A page that reconnects
 //! sends the last id it has seen, and gets what it missed. A connection lasts at most as long as its login.
 
+use super::api::{Api, routes};
 use super::caller::Caller;
 use super::notifications::{Notification, Unread};
 use super::problem::Problem;
@@ -22,16 +23,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::mpsc;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 /// Interval of signs of life, so that proxies do not drop an idle connection.
 const BEAT: Duration = Duration::from_secs(15);
 /// Events on their way into the socket; the rest waits in the listener's own queue.
 const QUEUE: usize = 8;
 
-pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
-    OpenApiRouter::new().routes(routes!(listen))
+pub(super) fn routes() -> Api {
+    Api::new().routes(routes!(listen))
 }
 
 /// Sends notifications as they happen: events `notification` (as in the list) and `unread` (`{"unread": 3}`), the latter also at

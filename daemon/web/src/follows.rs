@@ -1,5 +1,6 @@
 //! Following: `/api/v1/users/{username}/follow`, followers and followed users, and `/api/v1/me/subscriptions`.
 
+use super::api::{Api, routes};
 use super::caller::Caller;
 use super::input::{Path, Query};
 use super::json;
@@ -7,19 +8,16 @@ use super::list::{List, Page};
 use super::openapi::ProblemDocument;
 use super::people::UserRef;
 use super::problem::Problem;
-use super::state::{Shared, State};
+use super::state::Shared;
 use axum::response::Response;
 use http::StatusCode;
 use perch_site::follows::{self, Subscriptions, Which};
 use perch_store::{StreamId, User as Account};
 use serde::Serialize;
-use std::sync::Arc;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
-    OpenApiRouter::new()
+pub(super) fn routes() -> Api {
+    Api::new()
         .routes(routes!(follow, unfollow))
         .routes(routes!(followers))
         .routes(routes!(following))

@@ -1,10 +1,11 @@
 //! `/api/v1/me/ingest`: publishing from another program, such as OBS: the caller's key, and what their stream is begun with.
 
+use super::api::{Api, routes};
 use super::caller::Caller;
 use super::input::{Json, Path};
 use super::json;
 use super::problem::Problem;
-use super::state::{Shared, State};
+use super::state::Shared;
 use axum::response::{IntoResponse as _, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HOST};
 use http::{HeaderMap, StatusCode};
@@ -15,18 +16,15 @@ use qrcode::QrCode;
 use qrcode::render::svg;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
-use std::sync::Arc;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 /// The application of RTMP that programs publish to.
 const APPLICATION: &str = "live";
 /// Pixels of the code that a phone reads from a screen.
 const CODE_PIXELS: u32 = 240;
 
-pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
-    OpenApiRouter::new()
+pub(super) fn routes() -> Api {
+    Api::new()
         .routes(routes!(show, prepare))
         .routes(routes!(renew_key))
         .routes(routes!(show_code))

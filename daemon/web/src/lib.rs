@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod access;
+mod api;
 mod auth;
 mod authentication;
 mod avatar;

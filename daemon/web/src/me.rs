@@ -1,5 +1,6 @@
 //! `/api/v1/me`: the caller's account. `sessions` has password and logins, `avatar` the picture, `ingest` the key for other programs.
 
+use super::api::{Api, routes};
 use super::caller::Caller;
 use super::cookies;
 use super::input::Json;
@@ -7,20 +8,17 @@ use super::json;
 use super::openapi::ProblemDocument;
 use super::people::Me;
 use super::problem::Problem;
-use super::state::{Shared, State};
+use super::state::Shared;
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, StatusCode};
 use perch_site::accounts::secret::Password;
 use perch_site::me;
 use perch_store::UserChange;
 use serde::Deserialize;
-use std::sync::Arc;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
-    OpenApiRouter::new().routes(routes!(show, change, delete))
+pub(super) fn routes() -> Api {
+    Api::new().routes(routes!(show, change, delete))
 }
 
 /// The caller's account.

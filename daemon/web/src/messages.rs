@@ -1,20 +1,18 @@
 //! `/api/v1/streams/{id}/messages`: a chat's messages, beside the recording.
 
+use super::api::{Api, routes};
 use super::caller::Caller;
 use super::chat::Message;
 use super::input::{Path, Query};
 use super::json;
 use super::problem::Problem;
-use super::state::{Shared, State};
+use super::state::Shared;
 use axum::response::Response;
 use http::StatusCode;
 use perch_site::messages;
 use perch_store::{MessageId, StreamId};
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 /// Messages per page: by default, and at most.
 const USUAL: usize = 20;
@@ -22,8 +20,8 @@ const MOST: usize = 100;
 /// Longer than any stream, seconds: a hundred years.
 const LONGEST: f64 = 3.2e9;
 
-pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(delete))
+pub(super) fn routes() -> Api {
+    Api::new().routes(routes!(list)).routes(routes!(delete))
 }
 
 /// Selects messages.

@@ -1,21 +1,19 @@
 //! `/api/v1/cameras/{id}/microphone`: how loud a camera's microphone is, whether it keeps time, muting and gain.
 
+use super::api::{Api, routes};
 use super::caller::Caller;
 use super::input::{Json, Path};
 use super::json;
 use super::problem::Problem;
-use super::state::{Shared, State};
+use super::state::Shared;
 use axum::response::Response;
 use perch_site::microphones::{self, MicrophoneChange};
 use perch_studio::capture::microphones::{MicrophoneSettings, MicrophoneState};
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
-    OpenApiRouter::new().routes(routes!(show, set))
+pub(super) fn routes() -> Api {
+    Api::new().routes(routes!(show, set))
 }
 
 /// A camera's microphone.

@@ -1,6 +1,7 @@
 //! Mutes, bans and chat rules: `/api/v1/streams/{id}/chat-rules` and `…/restrictions` are for the chats of a streamer,
 //! `/api/v1/restrictions` is for the whole site.
 
+use super::api::{Api, routes};
 use super::caller::Caller;
 use super::input::{Json, Path};
 use super::json::{self, Time};
@@ -13,13 +14,10 @@ use http::StatusCode;
 use perch_site::moderation::{self, Scope};
 use perch_store::{ChatRules, Restriction, Severity, StreamId, User};
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
-    OpenApiRouter::new()
+pub(super) fn routes() -> Api {
+    Api::new()
         .routes(routes!(change_rules))
         .routes(routes!(list))
         .routes(routes!(restrict, lift))

@@ -1,23 +1,21 @@
 //! `/api/v1/me/notifications`: the caller's notifications. `events` delivers them live.
 
+use super::api::{Api, routes};
 use super::caller::Caller;
 use super::input::{Json, Query};
 use super::json::{self, Time};
 use super::list::{List, Page};
 use super::people::UserRef;
 use super::problem::Problem;
-use super::state::{Shared, State};
+use super::state::Shared;
 use axum::response::Response;
 use perch_site::notifications::{self, Told};
 use perch_store::{EndReason, NotificationId, NotificationKind, RecordingTrouble, StreamId};
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(read))
+pub(super) fn routes() -> Api {
+    Api::new().routes(routes!(list)).routes(routes!(read))
 }
 
 /// A notification.

@@ -1,16 +1,16 @@
 //! The API's document (`OpenAPI` 3.1): addresses come from the handlers' descriptions, rights from the table of rules; responses
 //! that any request may get are added here, once.
 
+use super::api::{Api, routes};
 use super::caching;
 use super::rights::rule_of;
 use super::rules::{Right, Rule};
-use super::state::{Shared, State};
+use super::state::Shared;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::sync::Arc;
 use utoipa::ToSchema;
 use utoipa::openapi::path::{Operation, ParameterIn};
 use utoipa::openapi::security::{
@@ -19,8 +19,6 @@ use utoipa::openapi::security::{
 use utoipa::openapi::{
     Components, ContentBuilder, InfoBuilder, OpenApi, PathItem, Ref, RefOr, ResponseBuilder,
 };
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 /// A problem (RFC 9457).
 #[derive(ToSchema)]
@@ -43,8 +41,8 @@ pub(super) struct ProblemDocument {
     field: Option<String>,
 }
 
-pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
-    OpenApiRouter::new().routes(routes!(show))
+pub(super) fn routes() -> Api {
+    Api::new().routes(routes!(show))
 }
 
 /// This document.

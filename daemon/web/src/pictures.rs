@@ -1,23 +1,21 @@
 //! `/api/v1/cameras/{id}/snapshot.jpg` and `/api/v1/streams/{id}/thumbnail.jpg`: what a camera sees now, and the picture that a
 //! stream is listed with.
 
+use super::api::{Api, routes};
 use super::caching;
 use super::caller::Caller;
 use super::input::{Path, Query};
 use super::jpeg::{self, PictureUpload};
 use super::json;
 use super::problem::Problem;
-use super::state::{Shared, State};
+use super::state::Shared;
 use super::stream::StreamItem;
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue};
 use perch_site::{snapshots, thumbnails};
 use perch_store::StreamId;
 use serde::Deserialize;
-use std::sync::Arc;
 use utoipa::IntoParams;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 /// Default width of a snapshot, pixels.
 const USUAL_WIDTH: u32 = 1280;
@@ -25,8 +23,8 @@ const USUAL_WIDTH: u32 = 1280;
 const ASK_AGAIN: HeaderValue = HeaderValue::from_static("private, no-cache");
 const WIDTHS: std::ops::RangeInclusive<u32> = 16..=4096;
 
-pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
-    OpenApiRouter::new().routes(routes!(snapshot)).routes(routes!(thumbnail, choose))
+pub(super) fn routes() -> Api {
+    Api::new().routes(routes!(snapshot)).routes(routes!(thumbnail, choose))
 }
 
 /// The requested width.

@@ -1,23 +1,21 @@
 //! `/api/v1/streams/{id}/reaction` and `/save`: the caller's reaction to a stream, and the watch list.
 
+use super::api::{Api, routes};
 use super::caller::Caller;
 use super::input::{Json, Path};
 use super::json;
 use super::problem::Problem;
-use super::state::{Shared, State};
+use super::state::Shared;
 use super::stream::word;
 use axum::response::Response;
 use http::StatusCode;
 use perch_site::{reactions, watch_list};
 use perch_store::{Reaction, StreamId};
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
-    OpenApiRouter::new().routes(routes!(react)).routes(routes!(save, unsave))
+pub(super) fn routes() -> Api {
+    Api::new().routes(routes!(react)).routes(routes!(save, unsave))
 }
 
 /// The reaction.

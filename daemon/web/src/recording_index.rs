@@ -1,28 +1,26 @@
 //! `/api/v1/recordings/{stream}/index`: where each second of a recording lies in its files.
 
+use super::api::{Api, routes};
 use super::caller::Caller;
 use super::input::{Path, Query};
 use super::json;
 use super::list::{Asked, List};
 use super::problem::Problem;
-use super::state::{Shared, State};
+use super::state::Shared;
 use super::storyboard;
 use axum::response::Response;
 use perch_site::recordings;
 use perch_store::StreamId;
 use perch_studio::playback::{Break, ListedFragment};
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 /// Fragments of a page by default, and at most: a quarter of an hour.
 const USUAL: usize = 100;
 const MOST: usize = 1000;
 
-pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
-    OpenApiRouter::new().routes(routes!(index))
+pub(super) fn routes() -> Api {
+    Api::new().routes(routes!(index))
 }
 
 /// About a second of a recording.

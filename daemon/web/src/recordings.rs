@@ -1,12 +1,13 @@
 //! `/api/v1/recordings` and `/api/v1/storage`: what is kept of streams, and what it takes of the card.
 
+use super::api::{Api, routes};
 use super::caller::Caller;
 use super::input::{Json, Path, Query};
 use super::json::{self, Time};
 use super::list::{Asked, List};
 use super::people::UserRef;
 use super::problem::Problem;
-use super::state::{Shared, State};
+use super::state::Shared;
 use super::storyboard;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
@@ -15,13 +16,10 @@ use perch_store::{Recording, RecordingState, StreamId};
 use perch_studio::playback::Outline;
 use perch_studio::recorder::{Disk, DiskKind, Spare, Storage};
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
-    OpenApiRouter::new()
+pub(super) fn routes() -> Api {
+    Api::new()
         .routes(routes!(list))
         .routes(routes!(show, change, delete))
         .routes(routes!(restore))

@@ -1,12 +1,13 @@
 //! `/api/v1/relays`: RTMP servers that streams are sent on to. Keys are written and never read.
 
+use super::api::{Api, routes};
 use super::caller::Caller;
 use super::input::{Json, Path, Query};
 use super::json;
 use super::list::List;
 use super::openapi::ProblemDocument;
 use super::problem::Problem;
-use super::state::{Shared, State};
+use super::state::Shared;
 use axum::response::Response;
 use http::StatusCode;
 use perch_site::preflight::{self, Severity};
@@ -14,14 +15,11 @@ use perch_site::relays::{self, RelayChange, SeenRelay};
 use perch_store::StreamId;
 use perch_studio::relay::{RelayState, RelayStatus};
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 use std::time::Duration;
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
-    OpenApiRouter::new().routes(routes!(list, add)).routes(routes!(preflight)).routes(routes!(change, delete))
+pub(super) fn routes() -> Api {
+    Api::new().routes(routes!(list, add)).routes(routes!(preflight)).routes(routes!(change, delete))
 }
 
 /// A relay, without its key.

@@ -1,6 +1,7 @@
 //! Routes addresses to handlers. Everything except a stream's bytes goes through `access`.
 
 use super::access;
+use super::api::Api;
 use super::body::Body;
 use super::caller::Peer;
 use super::media::Media;
@@ -27,7 +28,6 @@ use perch_site::Site;
 use std::sync::Arc;
 use tower::Service;
 use utoipa::openapi::OpenApi;
-use utoipa_axum::router::OpenApiRouter;
 
 /// Only our own files, nothing inline. hls.js feeds a video through `blob:`; everything else is forbidden.
 const CONTENT_SECURITY: HeaderValue = HeaderValue::from_static(
@@ -36,8 +36,8 @@ const CONTENT_SECURITY: HeaderValue = HeaderValue::from_static(
 );
 
 /// The API: every address with its handler and its description.
-fn api() -> OpenApiRouter<Arc<State>> {
-    OpenApiRouter::new()
+fn api() -> Api {
+    Api::new()
         .merge(auth::routes())
         .merge(avatar::routes())
         .merge(backups::routes())
@@ -71,8 +71,7 @@ fn api() -> OpenApiRouter<Arc<State>> {
 
 /// The API's document.
 pub(super) fn document() -> OpenApi {
-    let (_, api) = api().split_for_parts();
-    openapi::complete(api)
+    openapi::complete(api().into_document())
 }
 
 /// The document as text.
@@ -108,10 +107,10 @@ impl Answers {
     pub(super) fn new(site: Site, traffic: Arc<Traffic>, slots: Arc<Slots>) -> Self {
         let most_waiting = slots.most();
         let metrics = Metrics::new(&site, traffic, slots);
-        let (api, _) = api().split_for_parts();
         let state = Arc::new(State::new(site, metrics, served_document));
         let media = Arc::new(Media::new(Arc::clone(&state), most_waiting));
-        let router = api
+        let router = api()
+            .into_router()
             .merge(pages())
             .route_layer(from_fn_with_state(Arc::clone(&state), access::guard))
             .fallback(async || axum::response::IntoResponse::into_response(Problem::NotFound))

@@ -1,23 +1,21 @@
 //! `/api/v1/me/sessions` and `/api/v1/me/password`: the caller's logins and password.
 
+use super::api::{Api, routes};
 use super::caller::Caller;
 use super::input::{Json, Path};
 use super::json::{self, Time};
 use super::problem::Problem;
-use super::state::{Shared, State};
+use super::state::Shared;
 use axum::response::Response;
 use http::StatusCode;
 use perch_site::accounts::secret::Password;
 use perch_site::{password, sessions};
 use perch_store::{Session, SessionId};
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(close)).routes(routes!(change_password))
+pub(super) fn routes() -> Api {
+    Api::new().routes(routes!(list)).routes(routes!(close)).routes(routes!(change_password))
 }
 
 /// The caller's logins; they are never enough for several pages.

@@ -1,22 +1,20 @@
 //! `/api/v1/settings`: the owner's settings for the site.
 
+use super::api::{Api, routes};
 use super::caller::Caller;
 use super::input::Json;
 use super::json;
 use super::problem::Problem;
-use super::state::{Shared, State};
+use super::state::Shared;
 use axum::response::Response;
 use http::HeaderMap;
 use perch_site::settings;
 use perch_store::{Registration, Role};
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
-    OpenApiRouter::new().routes(routes!(show, change))
+pub(super) fn routes() -> Api {
+    Api::new().routes(routes!(show, change))
 }
 
 /// The site's settings.

@@ -1,22 +1,20 @@
 //! `POST /api/v1/setup`: creates the owner, once, for the person with the setup code.
 
+use super::api::{Api, routes};
 use super::caller::Caller;
 use super::input::Json;
 use super::login::{self, LoggedIn};
 use super::problem::Problem;
-use super::state::{Shared, State};
+use super::state::Shared;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use perch_site::accounts::secret::Password;
 use perch_site::setup;
 use serde::Deserialize;
-use std::sync::Arc;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
-    OpenApiRouter::new().routes(routes!(set_up))
+pub(super) fn routes() -> Api {
+    Api::new().routes(routes!(set_up))
 }
 
 /// The first owner.

@@ -1,10 +1,11 @@
 //! `/api/v1/streams`: going live; finding, changing and ending streams.
 
+use super::api::{Api, routes};
 use super::caller::Caller;
 use super::input::{Json, Path, Query};
 use super::json;
 use super::problem::Problem;
-use super::state::{Shared, State};
+use super::state::Shared;
 use super::stream::StreamItem;
 use axum::response::{IntoResponse as _, Response};
 use http::header::LOCATION;
@@ -13,10 +14,7 @@ use perch_site::going_live::{self, GoLive};
 use perch_site::streams::{self, ChangeStream, Search};
 use perch_store::{Cursor, Sort, StateFilter, StreamId, Visibility};
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 /// Characters of the search words at most.
 const QUERY_CHARACTERS: usize = 200;
@@ -25,8 +23,8 @@ const LIMIT: usize = 20;
 /// Streams per page at most.
 const LIMIT_MOST: usize = 100;
 
-pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
-    OpenApiRouter::new()
+pub(super) fn routes() -> Api {
+    Api::new()
         .routes(routes!(list, start))
         .routes(routes!(show, change, delete))
         .routes(routes!(stop))

@@ -1,19 +1,17 @@
 //! `GET /api/v1/system`: the daemon and its machine.
 
+use super::api::{Api, routes};
 use super::json::{self, Time};
-use super::state::{Shared, State};
+use super::state::Shared;
 use super::wifi;
 use axum::response::Response;
 use perch_site::appliance::board::BoardReport;
 use perch_site::appliance::update::UpdateState;
 use serde::Serialize;
-use std::sync::Arc;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
-    OpenApiRouter::new().routes(routes!(show))
+pub(super) fn routes() -> Api {
+    Api::new().routes(routes!(show))
 }
 
 /// Text for a user who is about to go live.

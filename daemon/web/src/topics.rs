@@ -1,24 +1,22 @@
 //! `/api/v1/topics`: the topics of streams, managed by the owner.
 
+use super::api::{Api, routes};
 use super::caller::Caller;
 use super::input::{Json, Path};
 use super::json;
 use super::list::List;
 use super::openapi::ProblemDocument;
 use super::problem::Problem;
-use super::state::{Shared, State};
+use super::state::Shared;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use perch_site::topics;
 use perch_store::TopicId;
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
-    OpenApiRouter::new().routes(routes!(list, add)).routes(routes!(change, delete))
+pub(super) fn routes() -> Api {
+    Api::new().routes(routes!(list, add)).routes(routes!(change, delete))
 }
 
 /// A topic of streams.

@@ -1,6 +1,7 @@
 //! `/api/v1/system/update`: uploads an update of the whole system, if this machine installs updates through Perch, and reports
 //! its progress.
 
+use super::api::{Api, routes};
 use super::caller::Caller;
 use super::json;
 use super::openapi::ProblemDocument;
@@ -16,8 +17,6 @@ use perch_store::StreamState;
 use serde::Serialize;
 use std::sync::Arc;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 /// Bytes of an update at most: more than both systems on a card could ever need.
 const MOST_BYTES: usize = 768 << 20;
@@ -32,8 +31,8 @@ const TERMS: Terms = Terms {
     },
 };
 
-pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
-    OpenApiRouter::new().routes(routes!(show, take_in))
+pub(super) fn routes() -> Api {
+    Api::new().routes(routes!(show, take_in))
 }
 
 /// The state of an update.

@@ -1,5 +1,6 @@
 //! `/api/v1/users`: profiles, and the owner's management of accounts.
 
+use super::api::{Api, routes};
 use super::caller::Caller;
 use super::input::{Json, Path, Query};
 use super::json::{self, Time};
@@ -7,23 +8,20 @@ use super::list::{Asked, List};
 use super::openapi::ProblemDocument;
 use super::people::{User, UserRef};
 use super::problem::Problem;
-use super::state::{Shared, State};
+use super::state::Shared;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use perch_site::accounts::secret::Password;
 use perch_site::users::{self, AccountChange, ManagedAccount, NewAccount};
 use perch_store::{Role, Standing, User as Account, UserId, UserQuery};
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 /// Characters of the search words at most.
 const QUERY_CHARACTERS: usize = 100;
 
-pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
-    OpenApiRouter::new().routes(routes!(list, add)).routes(routes!(show, change, delete))
+pub(super) fn routes() -> Api {
+    Api::new().routes(routes!(list, add)).routes(routes!(show, change, delete))
 }
 
 /// A user's profile.

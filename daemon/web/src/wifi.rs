@@ -1,6 +1,7 @@
 //! `/api/v1/system/wifi`: the board's wireless network, if Perch manages it; and the access point of a board that knows none,
 //! where every other address redirects to the page for choosing one.
 
+use super::api::{Api, routes};
 use super::caller::{Caller, Peer};
 use super::input::Json;
 use super::json;
@@ -15,17 +16,14 @@ use perch_site::accounts::secret::Password;
 use perch_site::appliance::wifi::{self, Choice, Report, Wifi, WifiState};
 use perch_store::{Role, Store};
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 /// Addresses that this screen needs; on the access point all others redirect to it. Addresses that change something are not
 /// listed: each asks for a login or a code.
 const SHOWN: [&str; 5] = [page::WIFI, "/login", "/api/v1/settings", "/api/v1/system/wifi", "/api/v1/me"];
 
-pub(super) fn routes() -> OpenApiRouter<Arc<State>> {
-    OpenApiRouter::new().routes(routes!(show, choose))
+pub(super) fn routes() -> Api {
+    Api::new().routes(routes!(show, choose))
 }
 
 /// The state of the Wi-Fi.
