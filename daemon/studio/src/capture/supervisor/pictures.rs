@@ -212,3 +212,56 @@ fn note(unit: &AccessUnit, format: &mut Option<Arc<VideoFormat>>, has_news: &mut
         *has_news = true;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::testing::coded_pictures;
+    use bytes::Bytes;
+    use perch_media::audio_format::AudioFormat;
+    use perch_media::mpegts::Muxer;
+    use perch_media::time::Times;
+
+    fn sound(milliseconds: u64) -> Output {
+        let at = MediaTime::from_monotonic(Duration::from_millis(milliseconds));
+        let format = Arc::new(AudioFormat::new(48_000, 2).unwrap());
+        Output::Sound(AudioFrame { times: Times::at(at), epoch: 0, data: Bytes::new(), format })
+    }
+
+    /// The samples of a source that has a microphone beside its byte stream: for each picture true if sound goes with it, `None` for sound.
+    fn published(chunks: &[Bytes]) -> Vec<Option<bool>> {
+        let (counters, mut out) = (CaptureCounters::default(), Vec::new());
+        let mut pictures = Pictures::new(0, 25.0, true, Duration::ZERO);
+        for (at, data) in (0..).step_by(40).zip(chunks) {
+            let now = Duration::from_millis(at);
+            let stream = Output::Stream { data: data.clone(), since: now, read_at: now };
+            for output in [stream, sound(at)] {
+                let publish = |sample: Sample| out.push(sample.video().map(|unit| unit.sound.is_some()));
+                pictures.take(output, now, &counters, publish);
+            }
+        }
+        out
+    }
+
+    #[test]
+    fn the_pictures_of_bare_h264_go_with_a_microphones_sound() {
+        let found = published(&coded_pictures(6));
+        assert!(found.iter().filter(|sample| **sample == Some(true)).count() >= 4, "{found:?}");
+        assert!(found.contains(&None) && !found.contains(&Some(false)), "{found:?}");
+    }
+
+    #[test]
+    fn a_transport_stream_has_times_of_its_own_and_no_microphone() {
+        let (mut muxer, mut assembler) = (Muxer::new(), AccessUnitAssembler::new(0));
+        let mut chunks = Vec::new();
+        for (at, data) in (0..).step_by(3600).zip(coded_pictures(6)) {
+            let unit = assembler.push_captured(&data, MediaTime::from_ticks(at)).unwrap().unwrap();
+            let mut chunk = Vec::new();
+            muxer.write_tables(&mut chunk);
+            muxer.write(&unit, &mut chunk);
+            chunks.push(Bytes::from(chunk));
+        }
+        let found = published(&chunks);
+        assert!(found.len() >= 4 && found.iter().all(|sample| *sample == Some(false)), "{found:?}");
+    }
+}
