@@ -8,6 +8,8 @@
 mod backoff;
 mod connection;
 mod destinations;
+#[cfg(feature = "testing")]
+pub mod fuzzing;
 mod health;
 mod log;
 mod relays;

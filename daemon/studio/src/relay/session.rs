@@ -135,6 +135,12 @@ impl Session {
         &mut self.out
     }
 
+    /// Bytes that are held of messages that have not come whole.
+    #[cfg(feature = "testing")]
+    pub(super) fn held(&self) -> usize {
+        self.reader.held()
+    }
+
     /// Takes what the server sent.
     pub(super) fn receive(&mut self, bytes: &[u8]) -> Result<Vec<Event>, SessionError> {
         self.received += bytes.len() as u64;

@@ -5,6 +5,7 @@ use super::status::RelayState;
 use super::tagger::Asked;
 use super::uplink::Uplink;
 use crate::broadcast::{self, Broadcast, Publisher, Reader, Start, Want};
+use crate::rtmp::USER_CONTROL;
 use perch_media::access_unit::{AccessUnit, Entry};
 use proptest::prelude::*;
 use std::time::Duration;
@@ -280,6 +281,24 @@ fn a_server_that_holds_on_to_a_connection_which_broke_off_is_asked_again_soon() 
     assert_eq!(world.uplink.status().state.name(), "refused");
     world.goes_on(Fault::Nothing, 20 * SECOND);
     assert!(world.is_live(), "{:?}", world.uplink.status());
+}
+
+#[test]
+fn a_server_that_asks_without_end_and_reads_nothing_is_given_up_before_the_answers_fill_memory() {
+    let mut world = World::new(1);
+    world.goes_on(Fault::Nothing, 20 * SECOND);
+    assert!(world.is_live());
+    let server = world.server.as_mut().unwrap();
+    for _ in 0..200_000 {
+        server.say(USER_CONTROL, vec![0, 6, 1, 2, 3, 4]);
+    }
+    let pings = std::mem::take(&mut server.out);
+    for piece in pings.chunks(4096) {
+        world.uplink.received(piece, world.now);
+        assert!(world.uplink.out().is_none_or(|out| out.len() < 256 << 10));
+    }
+    let state = &world.uplink.status().state;
+    assert!(matches!(state, RelayState::Retrying { why, .. } if why.contains("takes none")), "{state:?}");
 }
 
 fn a_fault() -> impl Strategy<Value = Fault> {

@@ -16,6 +16,8 @@ const GREETING: Duration = Duration::from_secs(10);
 const LATE: Duration = Duration::from_secs(5);
 /// So much may wait to be written before more samples are taken from the ring. A picture may be larger.
 const OUT: usize = 32 << 10;
+/// Bytes of answers (to pings, say) that may wait for a server that goes on asking.
+const ANSWERS: usize = 64 << 10;
 /// The server is asked to acknowledge four times a second.
 const WINDOW: std::ops::RangeInclusive<u32> = 8 << 10..=256 << 10;
 
@@ -47,6 +49,8 @@ pub(super) struct Uplink {
     status: RelayStatus,
     /// Taken over all connections before this one.
     taken_before: u64,
+    /// Bytes of answers that were made since everything was written last.
+    answers: usize,
     /// When the last connection failed that the server had accepted.
     failed_at: Option<Duration>,
 }
@@ -66,6 +70,7 @@ impl Uplink {
             window: if quarter == 0 { 32 << 10 } else { quarter.clamp(*WINDOW.start(), *WINDOW.end()) },
             status: RelayStatus::new(name),
             taken_before: 0,
+            answers: 0,
             failed_at: None,
         }
     }
@@ -133,7 +138,14 @@ impl Uplink {
         let (Phase::Greeting { session, .. } | Phase::Sending { session, .. }) = &mut self.phase else {
             return;
         };
-        match session.receive(bytes) {
+        let before = session.out().len();
+        let received = session.receive(bytes);
+        let answered = session.out().len() - before;
+        self.answers = if before == 0 { answered } else { self.answers + answered };
+        match received {
+            Ok(_) if self.answers > ANSWERS => {
+                self.failed("the server asks for more and more answers, and takes none", now);
+            }
             Ok(events) => {
                 for event in events {
                     self.heed(event, now);
