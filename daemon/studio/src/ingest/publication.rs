@@ -17,7 +17,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
-/// Silence after which a publication ends.
+/// Time without picture and sound after which a publication ends.
 const SILENCE: Duration = Duration::from_secs(10);
 /// Silence that viewers are told of.
 const INTERRUPTION: Duration = Duration::from_secs(2);
@@ -89,8 +89,10 @@ pub(super) struct Publication {
     current: Option<Connection>,
     /// Another connection with the same key, and until when it waits.
     challenger: Option<(Connection, Duration)>,
-    /// When something last came on the current connection.
+    /// When bytes last came on the current connection.
     heard_at: Duration,
+    /// When picture or sound last came.
+    media_at: Duration,
     on_air: Option<OnAir>,
     /// The stream, once it has begun.
     stream: Option<StreamId>,
@@ -113,6 +115,7 @@ impl Publication {
             current: None,
             challenger: Some((connection, now)),
             heard_at: now,
+            media_at: now,
             on_air: None,
             stream: None,
             arrivals,
@@ -182,7 +185,7 @@ impl Publication {
             let pause = self.intake.ahead(now).saturating_sub(LEAD);
             if !pause.is_zero() {
                 // What it has sent waits in the kernel, and then in the program.
-                self.heard_at = now;
+                (self.heard_at, self.media_at) = (now, now);
             }
             let next_look = if pause.is_zero() { LOOK } else { pause.min(LOOK) };
             tokio::select! {
@@ -207,7 +210,11 @@ impl Publication {
             if self.intake.ahead(now) > LEAD {
                 return Ok(());
             }
-            match connection.next() {
+            let event = connection.next();
+            if let Ok(Some(Event::Video(..) | Event::Sound(..))) = event {
+                self.media_at = now;
+            }
+            match event {
                 Ok(None) => return Ok(()),
                 Ok(Some(Event::Video(timestamp, body))) => self.intake.video(timestamp, body, now)?,
                 Ok(Some(Event::Sound(timestamp, body))) => self.intake.sound(timestamp, body, now)?,
@@ -281,7 +288,7 @@ impl Publication {
             let why = "another program is sending a stream with this key";
             self.turn_away(connection, why);
         }
-        let silent = now.saturating_sub(self.heard_at);
+        let silent = now.saturating_sub(self.media_at);
         if silent >= SILENCE {
             return Err(End::Silent);
         }
@@ -318,7 +325,7 @@ impl Publication {
             tokio::spawn(before.refuse("the program has connected again"));
         }
         self.intake.begin(now);
-        self.heard_at = now;
+        (self.heard_at, self.media_at) = (now, now);
     }
 
     /// The current connection is of no more use. The stream goes on if the program comes back.

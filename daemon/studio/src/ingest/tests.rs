@@ -1,5 +1,7 @@
 //! Programs that nobody here wrote send streams to a studio.
 
+mod strangers;
+
 use super::*;
 use crate::broadcast::{Item, Reader, Start, Want};
 use crate::capture::controls::KeptControls;
@@ -21,6 +23,7 @@ use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::net::TcpStream;
 use tokio::sync::{oneshot, watch};
 
 /// Longest wait; enough on a slow machine.
@@ -350,7 +353,7 @@ async fn switched_off_it_takes_nothing_and_ends_what_it_had() {
         assert!(!program.await.unwrap().status.success());
     }
     house.addresses.wait_for(Vec::is_empty).await.unwrap();
-    assert!(tokio::net::TcpStream::connect(house.address).await.is_err());
+    assert!(TcpStream::connect(house.address).await.is_err());
     house.enabled.send_replace(true);
     house.addresses.wait_for(|bound| !bound.is_empty()).await.unwrap();
 }
