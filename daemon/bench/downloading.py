@@ -123,7 +123,7 @@ def compare_paced(paces: list[tuple[float, float]]) -> Row:
     """The row for clients at PACE, from the turns of both sides."""
     ratios = [theirs / ours for ours, theirs in paces]
     ours, theirs = (f"{statistics.median(side) * 1e12:.0f} ms/GB" for side in zip(*paces))
-    return Row(f"CPU at {size(PACE)}/s", ours, theirs, f"{statistics.median(ratios):.2f} × less ({min(ratios):.2f} to {max(ratios):.2f})")
+    return Row(f"CPU at {size(PACE)}/s", ours, theirs, f"{statistics.median(ratios):.2f} × ({min(ratios):.2f} to {max(ratios):.2f})")
 
 
 def _round(url: str, connections: int, pids: list[int]) -> Round:
