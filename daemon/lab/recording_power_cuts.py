@@ -22,9 +22,9 @@ from lab.failure import Failure
 
 CARD_BYTES = 256 << 20
 CUTS_OF_A_CARD = 10
-# On the host's clock: without KVM a machine on a busy host is slow.
+# Seconds of the host's clock: without KVM a machine on a busy host is slow.
 START_SECONDS = 900
-# On the machine's clock.
+# Seconds of the machine's clock.
 USE_SECONDS = (1, 12)
 # The power goes at one of so many writes: those of some seconds of recording and chat.
 MOST_WRITES = 30
@@ -33,7 +33,7 @@ WRITE_SECONDS = 60
 
 
 class Campaign:
-    """Cards and cuts, one after the other."""
+    """Cards, each with a number of cuts."""
 
     def __init__(self, kind, folder, machine, chance):
         self.kind, self.folder, self.machine, self.chance = kind, folder, machine, chance
@@ -52,7 +52,7 @@ class Campaign:
         self.cuts, self.facts = 0, []
 
     def told(self):
-        """The facts that the machine has told the host since its start."""
+        """The facts that the machine has reported since its start."""
         try:
             with open(f"{self.out}/facts.jsonl", encoding="utf-8") as file:
                 lines = file.read().splitlines(keepends=True)
@@ -61,7 +61,7 @@ class Campaign:
         return [json.loads(line) for line in lines if line.endswith("\n")]
 
     def round(self):
-        """Starts the machine, kills it, and judges what it found of the round before. Returns what happened."""
+        """Starts the machine, kills it, and judges what it found of the previous round. Returns what happened."""
         if self.cuts == CUTS_OF_A_CARD:
             self.new_card()
         self.cuts += 1
@@ -86,7 +86,7 @@ class Campaign:
         words = f"{self.kind}, {when}, {lost}"
         told = [fact for fact in self.told() if "begins" not in fact]
         if not os.path.exists(f"{self.out}/seen.json"):
-            # Killed before the check was complete: the next start checks the same facts.
+            # It was killed before the check was complete, so the next start checks the same facts.
             self.facts += told
             return words
         found = cut_recordings.compare(self.facts, f"{self.out}/seen")

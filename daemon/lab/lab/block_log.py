@@ -1,4 +1,4 @@
-"""Logs every write to a disk (dm-log-writes), and makes the disk as it would be had the power failed before any entry of the log.
+"""Logs every write to a disk (dm-log-writes), and reconstructs the disk as a power failure before any entry of the log would leave it.
 
 The log (Documentation/admin-guide/device-mapper/log-writes.rst and drivers/md/dm-log-writes.c): a superblock, then entries of one sector, each followed by its
 data. The kernel logs a write when a flush comes that puts it on the disk, in front of that flush. Between two flushes a disk may have written any part of its
@@ -59,7 +59,7 @@ class Logged:
         devices.run("dmsetup", "remove", "--noudevsync", "--retry", self.name, seconds=60)
 
     def mark(self, number):
-        """Writes a number into the log, behind everything that was flushed until now."""
+        """Writes a number into the log, after everything that was flushed before."""
         devices.run("dmsetup", "message", self.name, "0", "mark", str(number))
 
 
@@ -72,7 +72,7 @@ class Entry:
     """In bytes, on the disk."""
     length: int
     data_at: int
-    """Where the bytes are in the log."""
+    """Position of the bytes in the log."""
     mark: int = -1
 
 
@@ -97,7 +97,7 @@ def read(path):
 
 
 class Replay:
-    """Makes disks as they would be after a cut. Ask for cuts in the order of the log."""
+    """Reconstructs disks as a cut would leave them. Cuts must be requested in the order of the log."""
 
     def __init__(self, log_path, durable):
         self.entries = read(log_path)
@@ -110,10 +110,10 @@ class Replay:
         return max((entry.mark for entry in self.entries[:cut]), default=-1)
 
     def cut(self, cut, path, chance):
-        """Writes to `path` what the disk has if the power fails before entry `cut`. Returns how many unflushed blocks it has."""
+        """Writes to `path` the disk as it is if the power fails before entry `cut`. Returns the number of unflushed blocks on it."""
         flushed = max((index for index in range(cut) if self.entries[index].flags & FLUSH), default=-1)
         with open(self.durable, "r+b") as disk:
-            # A write that carries a flush comes after it: it is not flushed itself.
+            # A write with a flush comes after that flush, so it is not flushed itself.
             for entry in self.entries[self.next:max(flushed, self.next)]:
                 self._write(disk, entry)
         self.next = max(flushed, self.next)

@@ -12,7 +12,7 @@ TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
 
 
 class Chat:
-    """A connection to a stream's chat. Nothing but this thread reads it."""
+    """A connection to a stream's chat, for one thread."""
 
     def __init__(self, port, stream, token, seconds=30):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=seconds)
@@ -28,7 +28,7 @@ class Chat:
             pass
 
     def close(self):
-        """Leaves without a goodbye."""
+        """Closes the connection without a closing handshake."""
         self.reader.close()
         self.socket.close()
 

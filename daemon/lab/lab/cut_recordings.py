@@ -17,9 +17,9 @@ from .daemon import PORT, Perchd
 from .failure import require, wait_for
 
 SYNC_SECONDS, FRAGMENT_SECONDS = 2, 1
-# A picture reaches the recorder a little after it was taken, and a sync takes time.
+# A picture reaches the recorder shortly after it was taken, and a sync takes time.
 LATE_SECONDS = 0.5
-# A person may say so much, and no more.
+# Seconds between messages of one user: the rate limit.
 A_MESSAGE_SECONDS = 1.05
 CAMERA = {"source": "test-pattern", "bitrate_kbps": 400}
 ENVIRONMENT = {
@@ -61,12 +61,12 @@ def recordings(perchd):
 
 
 def is_live(perchd):
-    """Whether a stream goes on after a cut."""
+    """True if a stream is resumed after a cut."""
     return perchd.camera().get("state") not in ("stopped", "off", None)
 
 
 def use(perchd, token, note, chance, seconds, stream=None):
-    """Goes live, chats and stops, again and again, and notes what the site acknowledges. Begins with `stream` if that is live already."""
+    """Goes live, chats and stops repeatedly, and notes what the site acknowledges. Begins with `stream` if that is already live."""
     end = time.monotonic() + seconds
     said, may_speak = 0, 0
     while time.monotonic() < end:
@@ -99,7 +99,7 @@ def use(perchd, token, note, chance, seconds, stream=None):
 
 
 def look(perchd, folder, streams):
-    """Waits after a cut until perchd has closed the recordings, or has gone on with one for 2 s; stops it, and copies the recordings to a new folder. Writes
+    """Waits after a cut until perchd has closed the recordings, or has continued one for 2 s; stops it, and copies the recordings to a new folder. Writes
     FOLDER.json for `compare` and returns the same."""
     seen = {"up_seconds": round(is_up(perchd), 2), "streams": {}, "messages": []}
     left = recordings(perchd)
@@ -140,7 +140,7 @@ def look(perchd, folder, streams):
 
 
 def boxes(data, at, end):
-    """(type, beginning of the content, end) of each box of an MP4 file."""
+    """(type, first byte of the content, end) of each box of an MP4 file."""
     while at + 8 <= end:
         size, kind = struct.unpack_from(">I4s", data, at)
         yield kind, at + 8, at + size
@@ -148,14 +148,14 @@ def boxes(data, at, end):
 
 
 def inside(data, box, *path):
-    """The first box at a path below another."""
+    """The first box with this path inside another one."""
     for kind in path:
         box = next(found for found in boxes(data, box[1], box[2]) if found[0] == kind)
     return box
 
 
 def fragments(path):
-    """(when its first picture was taken, seconds since the epoch; pictures; seconds) of each fragment of a part."""
+    """(time of its first picture in seconds since the epoch, number of pictures, duration in seconds) of each fragment of a part."""
     with open(path, "rb") as file:
         data = file.read()
     found, taken_at = [], None
@@ -186,7 +186,7 @@ def parts(folder, name):
 
 
 def plays(path):
-    """Decodes a part from its first picture to its last; fails if one is missing or anything is wrong with one."""
+    """Decodes all pictures of a part; fails if one is missing or damaged."""
     pictures = sum(count for _, count, _ in fragments(path))
     done = subprocess.run(
         ("ffprobe", "-v", "warning", "-count_frames", "-select_streams", "v", "-show_entries", "stream=nb_read_frames", "-of", "csv=p=0", path),
@@ -197,7 +197,7 @@ def plays(path):
 
 
 def compare(facts, folder):
-    """Judges what `look` saw after a cut. The facts are those that were noted before it. Returns a sentence."""
+    """Compares the findings of `look` after a cut with the facts noted before it. Returns a sentence."""
     with open(f"{folder}.json", encoding="utf-8") as file:
         seen = json.load(file)
     cut_at = facts[-1]["at"]
@@ -213,7 +213,7 @@ def compare(facts, folder):
         is_due = lambda fact: fact.get("whole") or fact["at"] <= cut_at - SYNC_SECONDS - LATE_SECONDS  # noqa: E731
         due = max((fact["seconds"] for fact in told if is_due(fact)), default=0)
         files = parts(folder, seen["recordings"][stream]) if stream in seen["recordings"] else []
-        # A stream that went on has fragments from after the cut, too.
+        # A resumed stream also has fragments from after the cut.
         before = [found for path in files for found in fragments(path) if found[0] < cut_at]
         seconds = sum(found[2] for found in before)
         require(seconds >= due - 0.01, f"{seconds:.2f} s are left of a recording of which {due:.2f} s were on the card ({told[-1]['seconds']:.2f} s written)")

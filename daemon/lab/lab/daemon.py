@@ -11,7 +11,7 @@ import time
 from .failure import Failure, require, wait_for
 
 PORT = 8080
-# One-second segments, so that measurements show the recovery and not the length of a segment.
+# Segments of one second, so that measurements show the recovery and not the length of a segment.
 CONFIG = """
 [server]
 listen = ["127.0.0.1:{port}"]

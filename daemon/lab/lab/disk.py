@@ -1,4 +1,4 @@
-"""Disks for recordings that can be filled, slowed, broken and pulled. Their bytes lie in the machine's memory."""
+"""Disks for recordings that can be filled, slowed, broken and pulled. They are RAM disks."""
 
 import contextlib
 import glob
@@ -31,7 +31,7 @@ def remove_all():
 
 
 def mounts():
-    """Where disks of the lab are mounted."""
+    """Mount points of the lab's disks."""
     with open("/proc/mounts", encoding="utf-8") as file:
         lines = [line.split() for line in file]
     return [path for device, path, *_ in lines if "/lab-disk" in path and device.startswith("/dev/")]
@@ -66,7 +66,7 @@ class Disk:
         devices.run("mount", "-t", self.kind, self.device, self.path)
 
     def unmount(self, lazily=False):
-        """Takes it out of the tree: as soon as nobody has a file open, or at once."""
+        """Unmounts it: as soon as no file is open, or at once."""
         if lazily:
             devices.run("umount", "--lazy", self.path)
             return
@@ -76,22 +76,22 @@ class Disk:
         )
 
     def is_writable(self):
-        """It can be written to again after `read_only`."""
+        """Makes it writable again after `read_only`."""
         devices.run("mount", "-o", "remount,rw", self.path)
 
     def environment(self):
-        """Makes perchd record on it, to its last byte."""
+        """Settings that make perchd record on it, up to its last byte."""
         return {
             "PERCH_LIVE_AUTOSTART": "false", "PERCH_RECORDING_FOLDER": self.folder, "PERCH_RECORDING_BUDGET": "100%",
             "PERCH_RECORDING_KEEP_FREE": "0 MB",
         }
 
     def files(self, extension="mp4"):
-        """Files of recordings on it, in their order."""
+        """Files of recordings on it, sorted."""
         return sorted(glob.glob(f"{self.folder}/*.{extension}"))
 
     def fill(self):
-        """Fills it to its last byte; returns the file that does."""
+        """Fills it to its last byte; returns the file that fills it."""
         path = f"{self.path}/filler"
         with contextlib.suppress(OSError), open(path, "wb", buffering=0) as file:
             while True:
@@ -100,7 +100,7 @@ class Disk:
 
 
 class FailingDisk(Disk):
-    """A disk whose driver can be told to fail or to wait: a RAM disk below device-mapper."""
+    """A disk that fails or waits on request: a RAM disk below device-mapper."""
 
     def __init__(self, lab, kind, megabytes=64):
         super().__init__(lab, kind)
@@ -115,51 +115,51 @@ class FailingDisk(Disk):
         self.device = f"/dev/{name}"
 
     def table(self, target, arguments=""):
-        """All of the disk with one target of device-mapper."""
+        """A table with one device-mapper target for the whole disk."""
         return f"0 {self.megabytes * 2048} {target} {arguments}".strip()
 
     def become(self, target, arguments=""):
-        """From now on the disk behaves so. Requests on their way are not waited for."""
+        """Replaces the table without waiting for pending requests."""
         devices.run("dmsetup", "suspend", "--noflush", "--nolockfs", "--noudevsync", NAME)
         devices.run("dmsetup", "load", NAME, "--table", self.table(target, arguments))
         devices.run("dmsetup", "resume", "--noudevsync", NAME)
 
     def work(self):
-        """It works."""
+        """Lets it work again."""
         self.become("linear", "/dev/ram0 0")
 
     def refuse_writes(self):
-        """Writes end with EIO."""
+        """Lets writes fail with EIO."""
         self.become("flakey", "/dev/ram0 0 0 3600 1 error_writes")
 
     def lose_writes(self):
-        """Writes seem to succeed and are lost, as those that a power cut comes before."""
+        """Lets writes seem to succeed and be lost, as before a power cut."""
         self.become("flakey", "/dev/ram0 0 0 3600 1 drop_writes")
 
     def refuse_everything(self):
-        """Reads end with EIO, too, also of what was read before."""
+        """Lets reads fail with EIO too, even of cached data."""
         self.become("error")
         forget_cached()
 
     def delay_writes(self, milliseconds):
-        """Writes take so long."""
+        """Delays writes by this many milliseconds."""
         self.become("delay", f"/dev/ram0 0 0 /dev/ram0 0 {milliseconds}")
 
 
 def forget_cached():
-    """What is read from here on comes from the disks."""
+    """Drops caches, so that later reads come from the disks."""
     with open("/proc/sys/vm/drop_caches", "w", encoding="ascii") as file:
         file.write("3")
 
 
 def read_only():
-    """Every disk can only be read, files that are open for writing or not: what a file system does by itself after an error."""
+    """Makes every file system read-only, even with files open for writing, as a file system does by itself after an error."""
     with open("/proc/sysrq-trigger", "w", encoding="ascii") as file:
         file.write("u")
 
 
 class PulledDisk(Disk):
-    """A disk that is pulled and put back, as a USB disk is."""
+    """A disk that can be pulled and put back like a USB disk."""
 
     def __init__(self, lab, kind, megabytes=64):
         super().__init__(lab, kind)
@@ -178,12 +178,12 @@ class PulledDisk(Disk):
         wait_for(lambda: os.path.exists(self.device), 10, f"{self.device} does not appear")
 
     def pull(self):
-        """From now on there is no such disk, whoever uses it."""
+        """Removes the disk, even if it is in use."""
         with open(f"/sys/block/{os.path.basename(self.device)}/device/delete", "w", encoding="ascii") as file:
             file.write("1")
 
     def put_back(self):
-        """It is plugged in again, and mounted where it was."""
+        """Plugs it in again, and mounts it where it was."""
         (host, *_) = glob.glob("/sys/bus/pseudo/drivers/scsi_debug/adapter*/host*")
         with open(f"/sys/class/scsi_host/{os.path.basename(host)}/scan", "w", encoding="ascii") as file:
             file.write("- - -")

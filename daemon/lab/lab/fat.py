@@ -1,5 +1,5 @@
-"""Makes a recording on FAT as long as 3.9 GB without writing them: the file is given more clusters in the tables of the unmounted disk, and the
-recording's index says that they are recorded. What recovery reads again, the end, is really there."""
+"""Makes a recording of 3.9 GB on FAT without writing that much: the file gets more clusters in the tables of the unmounted disk, and the
+recording's index lists them as recorded. Only the end, which recovery reads again, is really written."""
 
 import struct
 import zlib
@@ -7,12 +7,12 @@ import zlib
 from .failure import require
 
 ENTRY, FREE_COUNT = 32, 488
-# Fragments at the end that are looked at again; recovery doubts 16.
+# Fragments at the end that are really written; recovery reads the last 16 again.
 COPIES = 20
 
 
 def lengthen(device, extension, size):
-    """Gives the only file with this extension in the folder `perch` that many bytes. FAT32, nothing mounted. What is added reads as zeros."""
+    """Extends the only file with this extension in the folder `perch` to this many bytes. FAT32, not mounted. The added bytes read as zeros."""
     with open(device, "r+b") as disk:
         boot = disk.read(512)
         (sector,), per_cluster, (reserved,), fats = struct.unpack("<H", boot[11:13]), boot[13], struct.unpack("<H", boot[14:16]), boot[16]
@@ -59,7 +59,7 @@ def lengthen(device, extension, size):
 
 
 def varint(number):
-    """LEB128, as in an index."""
+    """Encodes a varint (LEB128), as in an index."""
     out = bytearray()
     while number > 0x7F:
         out.append(number & 0x7F | 0x80)
@@ -78,7 +78,7 @@ def take(data, at):
 
 
 class Long:
-    """What a part becomes that shall end at `size`: fragments that are only in the index, and then copies of its first one."""
+    """The extension of a part to `size` bytes: fragments that are only in the index, and then copies of its first one."""
 
     def __init__(self, media, index, size):
         with open(index, "rb") as file:

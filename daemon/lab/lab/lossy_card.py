@@ -23,7 +23,7 @@ INVALID = 22
 
 
 class LossyCard:
-    """The card: a file with what was flushed, and in memory what was not. Use it with `with`, for one run of a machine."""
+    """The card: flushed data in a file, unflushed data in memory. Use it with `with`, for one run of a machine."""
 
     def __init__(self, path, socket_path):
         self.file = open(path, "r+b")  # pylint: disable=consult-using-with
@@ -52,7 +52,7 @@ class LossyCard:
         self.writes_left = number
 
     def settle(self, chance):
-        """Drops a random part of what was not flushed; returns how much was kept. The machine is dead by then."""
+        """Drops a random part of the unflushed data; returns how much was kept. The machine must have ended."""
         self.machine_is_dead.set()
         self.thread.join(20)
         share = chance.choice((0, 0.2, 0.5, 0.8, 1))

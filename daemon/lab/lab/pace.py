@@ -1,15 +1,15 @@
-"""A camera's program: writes a file to standard output in so many seconds: pace.py FILE SECONDS"""
+"""A camera program that writes a file to standard output over a number of seconds: pace.py FILE SECONDS"""
 
 import os
 import sys
 import time
 
-# Pieces a second.
+# Pieces per second.
 RATE = 25
 
 
 def main():
-    """Writes it; ends early where nobody reads."""
+    """Writes the file; ends early if nobody reads."""
     path, seconds = sys.argv[1], float(sys.argv[2])
     began = time.monotonic()
     with open(path, "rb") as file:

@@ -1,4 +1,4 @@
-"""A recorded stream in the machine: goes live, follows its recording and the live playlist, and keeps its files for the host."""
+"""A recorded stream in the virtual machine: goes live, watches its recording and the live playlist, and saves its files for the host."""
 
 import http.client
 import json
@@ -39,7 +39,7 @@ class Recorded:
         wait_for(lambda: self.perchd.get("/readyz")[0], 20, lambda: f"perchd does not listen: {self.perchd.last_words()}")
 
     def is_back(self):
-        """After a start: waits until it answers, and logs in again."""
+        """After a restart: waits until it answers, and logs in again."""
         self.listens()
         login = {"username": "ann", "password": "correct horse battery"}
         self.token = self.ask("POST", "/api/v1/auth/login", login, seconds=30)["access_token"]
@@ -62,12 +62,12 @@ class Recorded:
         self.ask("POST", f"/api/v1/streams/{self.stream}/stop", {}, seconds=30)
 
     def state(self):
-        """The recording in the API; empty while there is none."""
+        """The recording in the API; empty if there is none."""
         status, body = self.perchd.ask("GET", f"/api/v1/recordings/{self.stream}", None, self.token)
         return json.loads(body) if status == 200 else {}
 
     def milliseconds(self):
-        """How long the recording is."""
+        """Length of the recording in milliseconds."""
         return round(1000 * self.state().get("duration_seconds", 0))
 
     def say(self):
@@ -75,21 +75,21 @@ class Recorded:
         return f"{self.state()}; {self.perchd.say()}"
 
     def jumps(self):
-        """How often pictures are missing from the recording."""
+        """Number of points in the recording's timeline; it grows with each gap and seam."""
         return len(self.state().get("timeline", ()))
 
     def log(self):
-        """What perchd has logged."""
+        """The text of perchd's log."""
         with open(self.perchd.log, encoding="utf-8", errors="replace") as file:
             return file.read()
 
     def grows(self, seconds=20, by=2000):
-        """Waits until the recording is longer by so many milliseconds; returns the seconds that took."""
+        """Waits until the recording is `by` milliseconds longer; returns the seconds that took."""
         goal = self.milliseconds() + by
         return wait_for(lambda: self.milliseconds() >= goal, seconds, lambda: f"the recording does not grow: {self.say()}", 0.3)[1]
 
     def tells(self, *words, seconds=20):
-        """Waits until the user, the owner and the log are told; returns what they are told."""
+        """Waits until user, owner and log are told of a trouble with one of these words; returns its text."""
         def told():
             trouble = self.ask("GET", "/api/v1/storage").get("trouble") or ""
             return trouble if any(word in trouble for word in words) else None
@@ -103,7 +103,7 @@ class Recorded:
         return trouble
 
     def is_well_again(self, seconds=20):
-        """Waits until nothing is the matter and the recording grows; returns the seconds that took."""
+        """Waits until there is no trouble and the recording grows; returns the seconds that took."""
         _, took = wait_for(
             lambda: not self.ask("GET", "/api/v1/storage").get("trouble"), seconds, lambda: f"it is still in trouble: {self.say()}", 0.3
         )
@@ -129,7 +129,7 @@ class Recorded:
         require(kept == [text], f"the store does not have the message {said}: {messages}")
 
     def console(self, *arguments):
-        """What a command of the program says."""
+        """Output of one of perchd's commands."""
         done = subprocess.run(
             (self.perchd.command[0], "--config", self.perchd.config, *arguments), capture_output=True, text=True, timeout=60,
             check=False, env={**self.perchd.environment, "RUST_BACKTRACE": "0"},
@@ -137,19 +137,19 @@ class Recorded:
         return (done.stdout + done.stderr).strip()
 
     def is_whole(self):
-        """After perchd has stopped: fails unless every recording is as its index and the store say."""
+        """After perchd has stopped: fails unless every recording agrees with its index and the store."""
         found = self.console("recordings", "verify")
         require(not found, f"perchd recordings verify: {found}")
 
     def keep(self):
-        """Copies what is on the disk for the host; says how long the recordings are."""
+        """Copies the files on the disk for the host."""
         os.makedirs(f"{self.lab.out}/recordings", exist_ok=True)
         for path in self.disk.files():
             shutil.copy(path, f"{self.lab.out}/recordings")
 
 
 class Watched:
-    """A recording as a player asks for it, while it grows or once it has ended."""
+    """A recording as players request it, while it grows or after its end."""
 
     def __init__(self, recorded, ended=True, part=1):
         self.perchd, self.address = recorded.perchd, f"/media/{recorded.stream}"
@@ -163,7 +163,7 @@ class Watched:
         wait_for(listed, 20, lambda: f"the recording cannot be watched: {self.perchd.get(f'{self.address}/dvr.m3u8')}", 0.5)
 
     def fetch(self, length, begin):
-        """Status and bytes of a part of the file."""
+        """Status and body of a request for a range of the file."""
         connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=10)
         try:
             connection.request("GET", f"{self.address}/{self.part}.mp4", headers={"Range": f"bytes={begin}-{int(begin) + int(length) - 1}"})
@@ -189,19 +189,19 @@ class Watched:
         return body
 
     def has_ended(self):
-        """Its disk is away: the player is told, at once, and not with other bytes."""
+        """Fails unless a player gets an error at once, and no wrong bytes, while the disk is gone."""
         status, body = self.fetch(*self.ranges[-1])
         require(status != 206 or len(body) < int(self.ranges[-1][0]), "a disk that is away gave a recording")
         require(status in (0, 404, 503), f"a recording on a disk that is away: {status} {body[:200]}")
 
 
 def plays(lab):
-    """On the host: every picture of every file decodes. Returns how many there are, and the seconds of them all."""
+    """On the host: checks that every picture of every file decodes. Returns their number, and the sum of the files' seconds."""
     pictures, seconds = 0, 0.0
     folder = f"{lab.out}/recordings"
     for name in sorted(os.listdir(folder)):
         path = f"{folder}/{name}"
-        # At their own times: a camera's pictures are not evenly spaced, and ffmpeg would round them to its idea of a rate.
+        # At their own times: a camera's pictures are not evenly spaced, and ffmpeg would round their times to its guess of the rate.
         words = picture.ffmpeg("-v", "warning", "-i", path, "-fps_mode", "passthrough", "-enc_time_base", "-1", "-f", "null", "-").strip()
         require(not words, f"{name}: the decoder says {words[:300]}")
         pictures += picture.frames(path)

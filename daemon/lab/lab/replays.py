@@ -1,4 +1,4 @@
-"""Replays a log of a disk's writes up to random places, and checks what perchd has after each cut: `guest` in the machine, `judge` on the host."""
+"""Replays a log of a disk's writes up to random entries, and checks what perchd recovers after each cut: `guest` in the machine, `judge` on the host."""
 
 import json
 import os
@@ -9,12 +9,13 @@ from . import block_log, cut_recordings, devices
 from .failure import Failure, require
 
 CARD_BYTES, LOG_BYTES = 128 << 20, 256 << 20
-# As the image mounts its own (image/root/etc/fstab).
+# The mount options of the image (image/root/etc/fstab).
 OPTIONS = {"ext4": "noatime,commit=5", "f2fs": "noatime"}
 
 
 def guest(lab, kind, cuts, seconds, seed):
-    """Records for so many seconds on a new file system of this kind, and checks it after so many cuts. The seed decides all but the timing of threads."""
+    """Records for some seconds on a new file system of this type, and checks it after a number of cuts. The seed decides everything except the timing of
+    threads."""
     chance = random.Random(f"{seed} {kind}")
     devices.load(kind)
     files = {name: f"{lab.scratch}/{kind}-{name}" for name in ("card", "durable", "log", "cut")}
@@ -37,14 +38,14 @@ def guest(lab, kind, cuts, seconds, seed):
                 with cut_recordings.daemon(lab, "/mnt/data", f"{kind}-{number}", PERCH_LIVE_RESUME_SECONDS=resume) as perchd:
                     cut_recordings.look(perchd, folder, [fact["stream"] for fact in known if "stream" in fact])
         except Failure as failure:
-            # The other cuts are checked all the same.
+            # The other cuts are checked nevertheless.
             with open(f"{folder}.failure", "w", encoding="utf-8") as file:
                 file.write(str(failure))
     return f"{len(facts)} facts in {len(replay.entries)} entries of {kind}"
 
 
 def _use(lab, kind, files, seconds, chance):
-    """Makes the file system and uses it; returns the facts. Each has its number as a mark in the log."""
+    """Makes the file system and uses it; returns the facts, whose numbers are marks in the log."""
     with block_log.loop(files["card"]) as card:
         devices.run(f"mkfs.{kind}", "-q", card, seconds=60)
         with block_log.mounted(card, "/mnt", OPTIONS[kind]), cut_recordings.daemon(lab, "/mnt/data", f"{kind}-first") as perchd:
@@ -65,7 +66,7 @@ def _use(lab, kind, files, seconds, chance):
 
 
 def _places(replay, facts, cuts, chance):
-    """Numbers of entries before which the power fails, in order. At three of four the disk has unflushed writes."""
+    """Numbers of the entries before which the power fails, in order. Before three of four the disk has unflushed writes."""
     entries = replay.entries
     first, last = (next(index for index, entry in enumerate(entries) if entry.mark == mark) for mark in (0, facts - 1))
     every = range(first + 1, last + 1)

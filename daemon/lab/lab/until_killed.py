@@ -13,7 +13,7 @@ DATA = "/mnt/data"
 
 
 def main():
-    """Runs until the machine is killed; returns only by an error."""
+    """Runs until the machine is killed; ends only with an error."""
     with open("/out/round.json", encoding="utf-8") as file:
         settings = json.load(file)
     lab = types.SimpleNamespace(scratch="/tmp", out="/out", perchd="/bin/perchd")

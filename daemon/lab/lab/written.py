@@ -1,4 +1,4 @@
-"""What is written to a disk, from the kernel's block statistics (Documentation/block/stat.rst)."""
+"""Bytes written to a disk, from the kernel's block statistics (Documentation/block/stat.rst)."""
 
 import dataclasses
 import os
@@ -6,16 +6,16 @@ import os
 
 @dataclasses.dataclass
 class Written:
-    """Of a block device, so far; or from one moment to another."""
+    """Counts of a block device, in total or between two moments."""
 
     bytes: int
     writes: int
     flushes: int
-    """Requests to put everything on the disk for good. A write that carries one counts as well."""
+    """Flush requests, including writes that carry one."""
 
     @staticmethod
     def to(device):
-        """So far since the device is there."""
+        """The counts since the device appeared."""
         with open(f"/sys/class/block/{os.path.basename(os.path.realpath(device))}/stat", encoding="ascii") as file:
             fields = [int(field) for field in file.read().split()]
         # Sectors of 512 bytes, whatever the device's own are.

@@ -42,12 +42,12 @@ def prepare(lab):
 
 @contextlib.contextmanager
 def card(lab, name):
-    """A disk with ext4, mounted as the image mounts its own; yields (device, folder)."""
+    """A disk with ext4 and the image's mount options; yields (device, folder)."""
     path, folder = f"{lab.scratch}/{name}-card", f"{lab.scratch}/{name}"
     with open(path, "wb") as file:
         file.truncate(CARD_BYTES)
     with block_log.loop(path) as device:
-        # With lazy initialisation the kernel would write the tables later, and that would count.
+        # With lazy initialisation the kernel would write the tables later, and they would be counted.
         devices.run("mkfs.ext4", "-q", "-E", "lazy_itable_init=0,lazy_journal_init=0", device, seconds=60)
         with block_log.mounted(device, folder, "noatime,commit=5"):
             devices.run("sync")
@@ -143,7 +143,7 @@ def check(lab):
         )
     rows[-1] += f" ({told['nginx']['before_conversion'] / told['nginx']['coded']:.4f} before the conversion)"
     ours = told["perch"]
-    # ext4 flushes twice for each sync: before and after the commit block of its journal. Six syncs more at the beginning and the end: the folder, the files.
+    # ext4 flushes twice for each sync: before and after the commit block of its journal. Six more syncs at the beginning and the end are for folder and files.
     most = 2 * (ours["seconds"] / SYNC_SECONDS + 6)
     if ours["ratio"] > MOST_BYTES:
         raise Failure(f"more than {MOST_BYTES} bytes are written for each coded byte: {'; '.join(rows)}")

@@ -16,7 +16,7 @@ def guest(lab):
             recorded.grows()
 
             def harmed(what, strike, mend, *told):
-                """Causes a fault, sees that it is told and that live goes on, and mends it."""
+                """Causes a fault, checks that it is reported and that live continues, and repairs it."""
                 strike()
                 trouble = recorded.tells(*told)
                 recorded.live_goes_on()
@@ -27,7 +27,7 @@ def guest(lab):
                 words.append(f"{what}: goes on after {took:.1f} s")
                 return trouble
 
-            # Of ten seconds nothing is lost: the pictures wait in memory.
+            # A stall of ten seconds loses nothing: the pictures wait in memory.
             jumps = recorded.jumps()
             card.delay_writes(60_000)
             recorded.live_goes_on(10)

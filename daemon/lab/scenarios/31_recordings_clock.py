@@ -33,7 +33,7 @@ def guest(lab):
                 recorded.grows()
                 state = recorded.state()
                 took = time.monotonic() - since
-                # Perch takes a clock that was set for right, and dates anew what was recorded before.
+                # Perch trusts a clock that was set, and corrects the dates of earlier recordings.
                 year, future = int(name[:4]), int(state["name"][:4])
                 require(future in (year, year + 20) and state["name"][-6:] == name[-6:], f"its name is {state['name']}, it was {name}")
                 require(state["duration_seconds"] < took, f"{state['duration_seconds']} s were recorded in {took:.1f} s")

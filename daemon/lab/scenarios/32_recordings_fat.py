@@ -27,7 +27,7 @@ def guest(lab):
 
 
 def on(lab, card):
-    """The whole life of recordings on one disk."""
+    """All steps in the life of recordings on one disk."""
     with recording.Recorded(lab, card, TITLE) as recorded:
         recorded.grows(by=3000)
         (name,) = (os.path.basename(path) for path in card.files())
@@ -40,7 +40,7 @@ def on(lab, card):
             require(file.read().endswith(whole[-1000:]), "the download does not end as the file does")
         with open(f"{lab.out}/download.mp4", "wb") as file:
             file.write(whole)
-        # What has ended may be brought back for a while; what grows is gone at once.
+        # A recording that has ended can be restored for a while; a growing one is removed at once.
         kept = sorted(os.listdir(card.folder))
         recorded.go_live()
         recorded.grows(by=1000)
@@ -91,12 +91,12 @@ def on(lab, card):
 
 
 def rolls_over(recorded, card):
-    """A recording that comes to 3.9 GB goes on in a second part, and is watched across both."""
+    """A recording that reaches 3.9 GB continues in a second part, and is watched across both."""
     recorded.perchd.start()
     recorded.is_back()
     for item in recorded.ask("GET", "/api/v1/recordings")["items"]:
         recorded.ask("DELETE", f"/api/v1/recordings/{item['stream']}")
-    # A start empties the trash.
+    # A restart removes the files of deleted recordings.
     recorded.perchd.stop()
     recorded.perchd.start()
     recorded.is_back()

@@ -1,7 +1,7 @@
-//! The hls reader: samples out of a broadcast, segments and playlists into memory (RFC 8216bis). No card is written for live.
+//! The hls reader: turns samples of a broadcast into segments and playlists in memory (RFC 8216bis). Nothing is written to the card.
 //!
-//! One thread owns segmenter and window. After each segment it publishes a new [`Offer`] as a whole; [`HlsHandle`]s share it, so a
-//! request costs a reference count, whatever it is for.
+//! One thread owns segmenter and window. After each segment it publishes a new [`Offer`]; [`HlsHandle`]s share it, so any request costs only a
+//! reference count.
 //!
 //! Must not be here: HTTP (paths, headers, limits on waiters), bits of MPEG-TS and playlists (`perch-media`).
 
@@ -32,23 +32,23 @@ use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 
-/// A segment is listed as soon as the IDR after it has come. Between IDRs the work on it is spread, so that little is left of it then.
+/// A segment is listed as soon as the IDR after it arrives. Waking up between IDRs spreads the work, so that little is left to do then.
 const WANT: Want = Want { patience: Duration::from_millis(650), at_entry_points: true, start: Start::Newest };
 
-/// The media playlist's name, as the multivariant playlist refers to it.
+/// Name of the media playlist, relative to the multivariant playlist.
 pub const MEDIA_PLAYLIST: &str = "index.m3u8";
 
-/// Wall time is sampled with each segment; less than this is the clock being slewed, and dates in the playlist stay as they are.
+/// Milliseconds. Wall time is sampled with each segment; a smaller change means that the clock is being slewed, and dates in the playlist stay.
 const CLOCK_SET: i64 = 500;
-/// Of the segments on offer at most: 60 s at 4 Mb/s. At higher rates the window gets shorter, never below five targets.
+/// Largest sum of the offered segments' bytes: 60 s at 4 Mb/s. Higher rates shorten the window, but never below five target durations.
 const WINDOW_BYTES: usize = 32 << 20;
 /// PART-TARGET.
 const PART: Duration = Duration::from_millis(250);
-/// No stream makes more segments than one in so long, seams included: a source that fails is opened again after 250 ms.
+/// No stream makes segments faster than one in this time, including seams: a source that fails is opened again after 250 ms.
 const SHORTEST_SEGMENT: Duration = Duration::from_millis(100);
-/// 2026-01-01, in time since the Unix epoch. Sequence numbers count from there, so that they stay short.
+/// 2026-01-01, as time since the Unix epoch. Sequence numbers count from there, so that they stay short.
 const BEFORE_ALL_RUNS: Duration = Duration::from_hours(490_896);
-/// When nothing has come for so long, the segment that is being made is listed as it is: the cutter takes a pause of 1.5 s for a seam.
+/// After this long without a sample, the unfinished segment is listed as it is: the cutter takes a pause of 1.5 s for a seam.
 const PAUSE: Duration = Duration::from_millis(1750);
 
 /// How a stream is cut and offered.
@@ -56,40 +56,40 @@ const PAUSE: Duration = Duration::from_millis(1750);
 pub struct HlsSettings {
     /// Length of a segment.
     pub segment: Duration,
-    /// What the playlist covers.
+    /// Duration of the playlist.
     pub window: Duration,
-    /// Between IDRs as configured: a segment is at least this long.
+    /// Configured time between IDRs: a segment is at least this long.
     pub keyframe_interval: Duration,
 }
 
 impl HlsSettings {
-    /// EXT-X-TARGETDURATION of a source that gives key frames as configured, or when it is asked for them.
+    /// EXT-X-TARGETDURATION for a source that gives key frames as configured or on request.
     pub(crate) fn target_duration(&self) -> u64 {
         let longest = self.segment.max(self.keyframe_interval);
         (longest.as_secs() + u64::from(longest.subsec_nanos() > 0)).max(1)
     }
 }
 
-/// How long the wall clock has gone since before all runs.
+/// Time since [`BEFORE_ALL_RUNS`].
 fn age(wall: SystemTime) -> Duration {
     wall.duration_since(SystemTime::UNIX_EPOCH + BEFORE_ALL_RUNS).unwrap_or_default()
 }
 
-/// The media sequence number that a run begins with, out of the wall clock: higher than any run before it can have used, of this stream or of
-/// another one at the same address, so that numbers never go back for a player, and nothing has to be written down for that. A board whose
-/// clock was lost in a power cut may begin lower; names are unique all the same.
+/// First media sequence number of a run, derived from the wall clock: higher than any number of an earlier run, of this stream or of another at the
+/// same address. So numbers never go back for a player, and nothing must be stored. A board that lost its clock in a power cut may begin lower;
+/// segment names are unique nevertheless.
 fn first_sequence(wall: SystemTime) -> u64 {
     (age(wall).as_millis() / SHORTEST_SEGMENT.as_millis()) as u64
 }
 
-/// EXT-X-DISCONTINUITY-SEQUENCE of a run's beginning, likewise: one for each hour, so that it stays small.
+/// First EXT-X-DISCONTINUITY-SEQUENCE of a run, derived likewise: one for each hour, so that it stays small.
 fn first_discontinuity(wall: SystemTime) -> u64 {
     age(wall).as_secs() / 3600
 }
 
-/// Starts a stream's reader; `metrics` are those of all streams. It runs on a thread of its own, because it lasts as
-/// long as the stream: the runtime's threads for blocking work are for short calls. It ends when the broadcast closes, after it has ended its
-/// playlist; the receiver tells what its last segment met with, and is closed without a word where the reader broke down.
+/// Starts a stream's reader; `metrics` are shared by all streams. It runs on a thread of its own, because it lasts as long as the stream, and the
+/// runtime's threads for blocking work are for short calls. When the broadcast closes, it ends its playlist; the receiver then gets the result of the
+/// last segment. If the reader panics, the receiver is closed without a result.
 pub fn spawn(
     broadcast: &Broadcast,
     settings: HlsSettings,
@@ -101,13 +101,13 @@ pub fn spawn(
     let (running, ended) = oneshot::channel();
     std::thread::Builder::new().name("hls".to_owned()).spawn(move || {
         let ended = runtime.block_on(reading);
-        // Nobody may be waiting for it any more.
+        // The receiver may be gone.
         let _ = running.send(ended);
     })?;
     Ok((handle, ended))
 }
 
-/// The reader and what is known of it; `writer` keeps its segments.
+/// The reader and its handle; `writer` keeps the segments.
 fn read<W: Writer>(
     broadcast: &Broadcast,
     settings: HlsSettings,
@@ -126,8 +126,7 @@ fn read<W: Writer>(
     Ok((handle, stream.run(reader, goes_on)))
 }
 
-/// What the names of a run's segments begin with: 48 random bits in hexadecimal, so that no two runs share a name, whatever becomes of the store
-/// or the clock.
+/// Prefix of the names of a run's segments: 48 random bits in hexadecimal, so that no two runs share a name, even if store or clock are lost.
 fn new_run() -> io::Result<String> {
     let mut random = [0; 6];
     getrandom::fill(&mut random).map_err(io::Error::other)?;
@@ -139,10 +138,10 @@ trait Writer: SegmentWriter<Whole = SegmentBytes, Error = io::Error> {}
 
 impl<W: SegmentWriter<Whole = SegmentBytes, Error = io::Error>> Writer for W {}
 
-/// What the reader tells its handles.
+/// Channels from the reader to its handles.
 struct Told {
     offer: watch::Sender<Arc<Offer>>,
-    /// Why the newest segment is missing; `None` once one was listed.
+    /// Why the newest segment is missing; `None` once another was listed.
     fault: watch::Sender<Option<HlsError>>,
 }
 
@@ -155,7 +154,7 @@ struct Stream<W: Writer> {
     told: Told,
     metrics: Arc<HlsMetrics>,
     clock: Arc<dyn Clock>,
-    /// Of the offered segments, as counted in `metrics`.
+    /// Bytes of the offered segments, as counted in `metrics`.
     bytes: u64,
 }
 
@@ -200,7 +199,7 @@ impl<W: Writer> Stream<W> {
     async fn run(mut self, mut reader: Reader, goes_on: Arc<AtomicBool>) -> Result<(), HlsError> {
         let mut is_quiet = false;
         loop {
-            // The broadcast wakes nobody for the last few pictures before a pause: they are taken before it counts as one.
+            // The broadcast wakes nobody for the last pictures before a pause: they are taken before it counts as a pause.
             let wait = if is_quiet { Duration::ZERO } else { PAUSE };
             let item = match timeout(wait, reader.next()).await {
                 Ok(Some(item)) => item,
@@ -240,7 +239,7 @@ impl<W: Writer> Stream<W> {
         }
     }
 
-    /// Lists what there is of the segment that is being made.
+    /// Lists the unfinished segment as it is.
     fn finish(&mut self) {
         match self.segmenter.finish() {
             Ok(Some(segment)) => self.list(segment, self.clock.monotonic()),
@@ -261,8 +260,8 @@ impl<W: Writer> Stream<W> {
         }
     }
 
-    /// A segment could not be kept. Its owner logs the first of several. The reader goes on however often that happens: where memory was short,
-    /// each new segment is a try, nothing piles up, and to end the stream would end its recording too.
+    /// Reports that a segment could not be kept; the stream's owner logs the first of several. The reader continues: if memory is short, each new
+    /// segment is another try, nothing accumulates, and ending the stream would also end its recording.
     fn miss(&mut self, fault: HlsError) {
         self.metrics.lost_segments.fetch_add(1, Ordering::Relaxed);
         self.told.fault.send_if_modified(|told| told.replace(fault).is_none());
@@ -272,7 +271,7 @@ impl<W: Writer> Stream<W> {
         self.sample_wall_clock();
         self.keep(segment);
         let offer = self.make_offer(false);
-        // Counted first: whoever sees the segment listed finds it counted.
+        // Counted first, so that whoever sees the segment listed finds it counted.
         self.metrics.segments.fetch_add(1, Ordering::Relaxed);
         let listed_after = self.clock.monotonic().saturating_sub(completed_at);
         self.metrics.listing_seconds.observe(listed_after.as_secs_f64());
@@ -295,10 +294,10 @@ impl<W: Writer> Stream<W> {
         }
     }
 
-    /// Makes the whole offer anew. The segments' bytes are shared, not copied.
+    /// Makes a new offer. The segments' bytes are shared, not copied.
     fn make_offer(&mut self, has_ended: bool) -> Arc<Offer> {
         let Some(wall) = self.wall else {
-            // Not one segment was made: there is nothing to end.
+            // No segment was made, so there is no playlist to end.
             return Arc::new(Offer { has_ended, ..Offer::default() });
         };
         let first_offered = self.window.segments().next().map_or(0, |segment| segment.sequence);

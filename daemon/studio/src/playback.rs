@@ -1,6 +1,6 @@
-//! Recordings as players want them: playlists out of the indexes beside a recording's parts, and the parts themselves.
+//! Serves recordings to players: playlists made from the indexes, and the parts themselves.
 //!
-//! A playlist is kept in memory for as long as somebody plays its recording, so that one that grows is read on and not read again.
+//! The playlists that were asked for last stay in memory. For a recording that grows, only the new end of its index is read.
 //!
 //! Must not be here: who may watch, HTTP, how a recording is written (`recorder`).
 
@@ -31,45 +31,46 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Recordings whose playlists are kept in memory. Ten hours take 0.7 MB, and 0.2 MB compressed.
+/// Number of playlists kept in memory. Ten hours take 0.7 MB, and 0.2 MB compressed.
 const KEPT: usize = 4;
 
-/// Opens recordings for those who watch them. Its calls read the card, and block.
+/// Opens recordings for viewers. Its calls read the card, and block.
 #[derive(Debug, Default)]
 pub struct Playback {
-    /// The one that was asked for last is the last.
+    /// In the order of their last use, the latest at the end.
     opened: Mutex<Vec<(StreamId, Arc<Mutex<Opened>>)>>,
     plans: Plans,
     pages: Pages,
 }
 
-/// What there is of a recording now.
+/// The present state of a recording.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outline {
     /// The sum of the durations of its pictures.
     pub duration: Duration,
-    /// Where its time and the stream's part.
+    /// Points at which its time and the stream's time diverge.
     pub jumps: Vec<Jump>,
-    /// Of its first part (RFC 6381).
+    /// Codecs of its first part (RFC 6381).
     pub codecs: Option<String>,
     /// `None` before there is a segment.
     pub bandwidth: Option<Bandwidth>,
-    /// Small pictures along its time line have been made, at least of its beginning.
+    /// True if there is a storyboard, at least of its beginning.
     pub has_storyboard: bool,
 }
 
-/// A part to be sent.
+/// A part, open for sending.
 #[derive(Clone, Debug)]
 pub struct OpenPart {
     /// A fragmented MP4 file.
     pub file: Arc<File>,
-    /// As long as it is now.
+    /// Its length now, in bytes.
     pub length: u64,
 }
 
 impl Playback {
-    /// The media playlist; `is_update`: of what is new only, where the recording grows. `target`: seconds that no segment of one that grows is longer
-    /// than, rounded. `takes_gzip`: it may be compressed, and is where the recording has ended. `None`: there is no whole segment yet.
+    /// The media playlist, or `None` before there is a whole segment. With `is_update`, a growing recording's playlist lists only what is new.
+    /// `target`: longest duration of a segment of a growing recording, in seconds, rounded. With `takes_gzip`, it is compressed if the recording has
+    /// ended.
     pub fn playlist(
         &self,
         stream: StreamId,
@@ -94,7 +95,7 @@ impl Playback {
         })
     }
 
-    /// What there is of it now.
+    /// The present state of the recording.
     pub fn outline(&self, stream: StreamId, files: &RecordingFiles) -> io::Result<Outline> {
         self.with(stream, files, 0, |opened| {
             let codecs = match (&opened.codecs, files.parts.first()) {
@@ -113,7 +114,7 @@ impl Playback {
         })
     }
 
-    /// The multivariant playlist, which leads to `uri`. `mode`: the mode of its pictures. `None`: there is no whole segment yet.
+    /// The multivariant playlist with the variant `uri`, or `None` before there is a whole segment. `mode`: the mode of the pictures.
     pub fn multivariant(
         &self,
         stream: StreamId,
@@ -133,8 +134,7 @@ impl Playback {
         Ok(variant.map(|variant| MultivariantPlaylist { variants: vec![variant] }.to_string()))
     }
 
-    /// Which small picture along the time line belongs to which seconds, as `WebVTT`. `address` is that of a sheet, from 1. `None`: none has been
-    /// made yet.
+    /// The storyboard's `WebVTT` track, or `None` before there are pictures. `address` gives the address of a sheet by its number, from 1.
     pub fn web_vtt(
         &self,
         stream: StreamId,
@@ -145,7 +145,7 @@ impl Playback {
         storyboard::web_vtt(stream, files, duration, address)
     }
 
-    /// The recording as one file; `clip` is a time of it, the whole without one. `until`: as it was when it had so many fragments.
+    /// The recording as one file, or only the time `clip` of it. `until`: the file as it was when the recording had this many fragments.
     pub fn download(
         &self,
         stream: StreamId,
@@ -156,7 +156,7 @@ impl Playback {
         Download::plan(&self.plans, stream, files, clip, until)
     }
 
-    /// At most `limit` fragments after the one with the number `after`, 0: from the first.
+    /// At most `limit` fragments after fragment number `after`; 0 for the beginning.
     pub fn fragments(
         &self,
         stream: StreamId,
@@ -167,7 +167,7 @@ impl Playback {
         self.pages.listed(stream, files, after, limit)
     }
 
-    /// Opens a part by its number, from 1. `None`: there is none of this number.
+    /// Opens a part by its number, from 1; `None` if there is no such part.
     pub fn part(files: &RecordingFiles, number: u32) -> io::Result<Option<OpenPart>> {
         let index = (number as usize).checked_sub(1);
         let Some(part) = index.and_then(|index| files.parts.get(index)) else { return Ok(None) };
@@ -193,7 +193,7 @@ impl Playback {
             all.push((stream, Arc::clone(&opened)));
             opened
         };
-        // A panic leaves a playlist that may lack a fragment: it is made anew.
+        // A panic may have left a playlist that lacks a fragment, so it is made again.
         let mut opened = opened.lock().unwrap_or_else(|poisoned| {
             let mut opened = poisoned.into_inner();
             *opened = Opened::default();
@@ -207,27 +207,27 @@ impl Playback {
     }
 }
 
-/// A recording whose indexes have been read.
+/// A recording's playlist, and how far its indexes have been read.
 #[derive(Debug, Default)]
 struct Opened {
     playlist: Playlist,
     codecs: Option<String>,
-    /// Of the part that is read.
+    /// Index of the part being read.
     part: usize,
-    /// Keeps no file open: a disk can be taken out while nobody reads of it.
+    /// Holds no file open, so that a disk can be unmounted while nobody reads from it.
     reader: Option<Reader<io::Empty>>,
     /// As in [`RecordingFiles`].
     recovered: u32,
-    /// All of it was read, and it does not grow.
+    /// True once everything was read of a recording that does not grow.
     is_whole: bool,
-    /// The playlist of one that is whole, compressed when somebody asked for it.
+    /// The compressed playlist of a recording that has ended, once somebody asked for it.
     packed: Option<PlaylistText>,
 }
 
 impl Opened {
-    /// Reads what the indexes hold by now.
+    /// Reads what was added to the indexes.
     fn read_on(&mut self, files: &RecordingFiles, target: u64) -> io::Result<()> {
-        // It goes on after a restart, or its last seconds are no longer the ones that were read.
+        // It continues after a restart, or a recovery changed its last seconds.
         if (self.is_whole && files.is_growing) || self.recovered != files.recovered {
             *self = Self { recovered: files.recovered, ..Self::default() };
         }
@@ -254,7 +254,7 @@ impl Opened {
         Ok(())
     }
 
-    /// Reads what is new of a part's index. False where the index has not even a header yet.
+    /// Reads what was added to a part's index. Returns false if the index has no header yet.
     fn read_part(&mut self, part: &PartFiles) -> io::Result<bool> {
         let from = BufReader::new(File::open(&part.index)?);
         let mut reader = match self.reader.take() {
@@ -280,7 +280,7 @@ impl Opened {
         for fragment in reader {
             match fragment {
                 Ok(fragment) => self.playlist.push(&fragment),
-                // It is being written, or was torn by a power cut: what comes before is good.
+                // The record is being written, or was torn by a power cut. The ones before it are valid.
                 Err(IndexError::Torn { .. } | IndexError::NotAnIndex) => break,
                 Err(IndexError::Io(error)) => return Err(error),
             }

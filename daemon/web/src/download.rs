@@ -1,8 +1,7 @@
-//! `/media/{stream}/recording.mp4`: a recording as one MP4 file, or the clip of it that `from` and `to` ask for, under a name that people understand
-//! (RFC 6266).
+//! `/media/{stream}/recording.mp4`: a recording as one MP4 file, or the clip between `from` and `to`, with a readable file name (RFC 6266).
 //!
-//! Of a recording that grows it is what is whole by now. Its tag says how many fragments that is, so that whoever goes on with a download
-//! (`If-Range`) gets the rest of the same file, however long the recording is by then.
+//! For a growing recording the file contains the fragments that are whole by now. Its tag contains their number, so that a client that resumes a
+//! download (`If-Range`) gets the rest of the same file, however long the recording is by then.
 
 use super::body::Body;
 use super::file_answer::{Asked, file_answer};
@@ -19,7 +18,7 @@ use std::io;
 use std::ops::Range;
 use std::time::Duration;
 
-/// A clip may end this late; no recording does.
+/// Latest end of a clip, far beyond any recording.
 const LATEST: Duration = Duration::from_secs(u32::MAX as u64);
 /// Bytes of the title in a name. File systems take names of 255 bytes; dates and the times of a clip take up to 60.
 const TITLE_BYTES: usize = 120;
@@ -69,13 +68,13 @@ pub(super) async fn answer(
     Ok(response)
 }
 
-/// A download that was begun before.
+/// A download that was started earlier.
 struct Begun {
     version: String,
     fragments: usize,
 }
 
-/// The download that a request goes on with, if its tag begins like this.
+/// The download that a request resumes, if its tag begins like this.
 fn begun(asked: &Asked<'_>, tag_begins: &str) -> Option<Begun> {
     let tag = asked.headers.get(IF_RANGE).filter(|_| asked.range.is_some())?.to_str().ok()?;
     let version = tag.strip_prefix(tag_begins)?.strip_suffix('"')?;
@@ -100,7 +99,7 @@ fn content(download: &Download) -> Vec<Content> {
     std::iter::once(Content::Computed(head)).chain(media).collect()
 }
 
-/// The clip that a query asks for: `from` and `to` in seconds of the recording. `None`: all of it.
+/// The clip in a query: `from` and `to`, in seconds of the recording. `None` for all of it.
 fn clip_of(query: &str) -> Result<Option<Range<Duration>>, Problem> {
     let (mut from, mut to) = (None, None);
     for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
@@ -112,7 +111,7 @@ fn clip_of(query: &str) -> Result<Option<Range<Duration>>, Problem> {
         match name {
             "from" => from = Some(seconds()?),
             "to" => to = Some(seconds()?),
-            // Others, as players add them to pass a cache, change nothing.
+            // Other parameters, which players add to bypass caches, have no effect.
             _ => {}
         }
     }
@@ -125,7 +124,7 @@ fn clip_of(query: &str) -> Result<Option<Range<Duration>>, Problem> {
     }
 }
 
-/// `Nest box, 2026-11-28 07.30.mp4`. `name`: what the recording's files are called, which begins with its local date.
+/// `Nest box, 2026-11-28 07.30.mp4`. `name`: the name of the recording's files, which begins with its local date.
 fn file_name(title: &str, name: &str, clip: Option<&Range<Duration>>, is_growing: bool) -> String {
     let title = safe_title(title, TITLE_BYTES);
     let mut out = if title.is_empty() { "Recording".to_owned() } else { title };
@@ -145,13 +144,13 @@ fn file_name(title: &str, name: &str, clip: Option<&Range<Duration>>, is_growing
     out
 }
 
-/// `1.02.03`: hours, minutes, seconds. A colon is not allowed in a name.
+/// `1.02.03`: hours, minutes, seconds. FAT allows no colon in a name.
 fn clock(time: Duration) -> String {
     let seconds = time.as_secs();
     format!("{}.{:02}.{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 
-/// The header for a file of this name (RFC 6266 §4.3, RFC 8187): in full, and in ASCII for old programs.
+/// The header for a file with this name (RFC 6266 §4.3, RFC 8187): in full, and in ASCII for old programs.
 fn attachment(name: &str) -> HeaderValue {
     let ascii: String =
         name.chars().map(|letter| if letter.is_ascii() && letter != '%' { letter } else { '_' }).collect();

@@ -1,6 +1,6 @@
-//! Answers that are a file in MP4, or a range of one (RFC 9110 §13.1.5, §14).
+//! Answers with an MP4 file or a range of one (RFC 9110 §13.1.5, §14).
 //!
-//! Must not be here: which file it is, and who may have it.
+//! Must not be here: the choice of the file, rights.
 
 use super::body::Body;
 use super::caching;
@@ -12,11 +12,11 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use perch_store::StreamId;
 use std::time::Duration;
 
-/// What is asked for.
+/// A request.
 pub(super) struct Asked<'a> {
     pub(super) stream: StreamId,
     pub(super) name: &'a str,
-    /// Of the playlist of a stream that is on the air.
+    /// Target duration of a stream on the air.
     pub(super) target: Option<Duration>,
     pub(super) query: &'a str,
     pub(super) headers: &'a HeaderMap,
@@ -24,7 +24,7 @@ pub(super) struct Asked<'a> {
     pub(super) range: Option<&'a HeaderValue>,
 }
 
-/// Answers with a file in MP4, or with the range of it that is asked for (RFC 9110 §13.1.5, §14).
+/// Answers with an MP4 file, or with the requested range of it (RFC 9110 §13.1.5, §14).
 pub(super) fn file_answer(
     content: Vec<Content>,
     length: u64,
@@ -36,7 +36,7 @@ pub(super) fn file_answer(
     if caching::is_known(asked.headers, &tag) {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
     } else {
-        // A date in If-Range names nothing that was told here, and a weak tag never matches.
+        // Answers have no Last-Modified, so a date in If-Range never matches; nor does a weak tag.
         let is_of_this = asked.headers.get(IF_RANGE).is_none_or(|known| *known == tag);
         let range = asked.range.filter(|_| is_of_this);
         let part = range.map_or(Ok(Part::Whole), |range| range::parse(range, length))?;
@@ -60,7 +60,7 @@ pub(super) fn file_answer(
     Ok(response)
 }
 
-/// So many bytes of the content, after the first `skipped`.
+/// The next bytes of the content after the first `skipped`.
 fn range_of(content: Vec<Content>, skipped: u64, length: u64) -> Vec<Content> {
     let (mut skip, mut left) = (skipped, length);
     let mut range = Vec::new();
@@ -92,7 +92,7 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    /// Keeps what is left out.
+    /// Remembers the bytes to skip.
     struct Skipped(Arc<AtomicU64>);
 
     impl Compute for Skipped {

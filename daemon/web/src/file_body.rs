@@ -1,6 +1,6 @@
-//! The body of an answer that lies in files: sent by sendfile(2), in order, together with bytes that are made on the way (an MP4 header).
+//! The body of an answer from files, sent by sendfile(2), in order with bytes that are computed meanwhile (the head of an MP4 file).
 //!
-//! hyper passes bodies on as `Bytes`. For what lies in a file this body yields a slice of [`PLACEHOLDER`], which nobody reads; the connection's stream
+//! hyper takes bodies as `Bytes`. For bytes of a file this body yields a slice of [`PLACEHOLDER`], which is never read: the connection's stream
 //! (`patient_stream`) recognises it by its address and sends as many bytes of the file instead.
 
 use bytes::Bytes;
@@ -18,27 +18,27 @@ const PIECE: usize = 512 << 10;
 /// Bytes of what is computed, at a time. The first piece leaves as soon as there is anything.
 const COMPUTED: usize = 64 << 10;
 
-/// As long as a piece, and never touched: it takes addresses, no memory.
+/// As long as a piece and never touched, so it takes addresses but no memory.
 static PLACEHOLDER: LazyLock<&'static [u8]> = LazyLock::new(|| vec![0; PIECE].leak());
 
-/// What an answer is made of, in order.
+/// The components of an answer, in order.
 pub(super) enum Content {
     /// Bytes that are computed while they are sent.
     Computed(Computed),
-    /// Of a file. It has to be as long.
+    /// A range of a file, which must be long enough.
     File(FileRange),
 }
 
 /// Makes bytes, piece by piece.
 pub(super) trait Compute: Send {
-    /// Leaves out the next bytes.
+    /// Skips the next bytes.
     fn skip(&mut self, bytes: u64);
 
-    /// Makes the next piece: so many bytes or some more, fewer at the end. Blocks.
+    /// Makes the next piece: at least `bytes` bytes, fewer at the end. Blocks.
     fn read(&mut self, least: usize) -> io::Result<Vec<u8>>;
 }
 
-/// Bytes that are computed when the connection has taken those before them: between two pieces a slow client keeps no thread.
+/// Bytes that are computed once the connection has taken those before them: a slow client occupies no thread between two pieces.
 pub(super) struct Computed {
     compute: Box<dyn Compute>,
     length: u64,
@@ -47,7 +47,7 @@ pub(super) struct Computed {
 }
 
 impl Computed {
-    /// The next `length` bytes of these.
+    /// The next `length` of these bytes.
     pub(super) fn new(compute: impl Compute + 'static, length: u64) -> Self {
         Self { compute: Box::new(compute), length, piece: 1 }
     }
@@ -56,13 +56,13 @@ impl Computed {
         self.length
     }
 
-    /// So many bytes after the first `skipped`.
+    /// `length` bytes after the first `skipped`.
     pub(super) fn range(mut self, skipped: u64, length: u64) -> Self {
         self.compute.skip(skipped);
         Self { length, ..self }
     }
 
-    /// The next piece, and the rest. Blocks.
+    /// The next piece and the rest. Blocks.
     fn read(mut self) -> io::Result<(Bytes, Self)> {
         let mut bytes = self.compute.read(self.piece)?;
         bytes.truncate(usize::try_from(self.length).unwrap_or(usize::MAX));
@@ -92,7 +92,7 @@ impl FileRange {
     }
 }
 
-/// The pieces of files that hyper has been given and the connection has yet to send; an extension of the response.
+/// The pieces of files that hyper has received and the connection has not sent yet; an extension of the response.
 #[derive(Clone, Debug, Default)]
 pub(super) struct FilesToSend(Arc<Mutex<ToSend>>);
 
@@ -108,7 +108,7 @@ impl FilesToSend {
         self.0.lock().expect("nothing panics while it holds the lock")
     }
 
-    /// The bytes that `slice` stands for, if it stands for bytes of a file: those that are next.
+    /// The file's bytes that `slice` stands for, which are the next ones; `None` if it stands for none.
     pub(super) fn stands_for(&self, slice: &[u8]) -> Option<FileRange> {
         let range = PLACEHOLDER.as_ptr_range();
         if slice.is_empty() || !range.contains(&slice.as_ptr()) {
@@ -118,7 +118,7 @@ impl FilesToSend {
         Some(FileRange { length: next.length.min(slice.len() as u64), ..next })
     }
 
-    /// So many bytes of the next piece have left.
+    /// Notes that this many bytes of the next piece were sent.
     pub(super) fn sent(&self, bytes: usize) {
         let mut to_send = self.to_send();
         if let Some(next) = to_send.pieces.front_mut() {
@@ -156,12 +156,12 @@ impl FileBody {
         Self { content, remaining, to_send: FilesToSend::default(), computing: None }
     }
 
-    /// What the connection has to be told of, beside the body.
+    /// The pieces for the connection, which accompany the body.
     pub(super) fn to_send(&self) -> FilesToSend {
         self.to_send.clone()
     }
 
-    /// The next piece of the file that is at the front.
+    /// The next piece of the first component, which is a file.
     fn next_piece(&mut self) -> Option<FileRange> {
         let Some(Content::File(range)) = self.content.front_mut() else { return None };
         let piece = FileRange { length: range.length.min(PIECE as u64), ..range.clone() };
@@ -173,7 +173,7 @@ impl FileBody {
         Some(piece)
     }
 
-    /// Has hyper send the piece.
+    /// Passes the piece to hyper.
     fn hand_over(&mut self, piece: FileRange) -> Frame<Bytes> {
         let length = piece.length;
         self.remaining -= length;

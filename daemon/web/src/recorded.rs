@@ -1,7 +1,6 @@
-//! `/media/{stream}/` of what is recorded: playlists by byte ranges (RFC 8216bis §4.4.4.2), the parts that they name, small pictures along the time
-//! line, and the download.
+//! `/media/{stream}/` of recordings: playlists of byte ranges (RFC 8216bis §4.4.4.2), the parts that they name, the storyboard, and the download.
 //!
-//! Whoever may watch the stream may watch its recording; each request asks the site, so that what is deleted or hidden is gone at once.
+//! Whoever may watch the stream may watch its recording. Each request asks the site, so that a deleted or hidden recording is gone at once.
 
 use super::authentication;
 use super::body::Body;
@@ -23,31 +22,31 @@ use perch_store::Refusal;
 use perch_studio::hls::MEDIA_PLAYLIST;
 use perch_studio::playback::{OpenPart, Playback, PlaylistText};
 
-/// From the beginning of the stream, also while it is live.
+/// Playlist from the beginning of the stream, also while it is live.
 const DVR_PLAYLIST: &str = "dvr.m3u8";
 
-/// As one file.
+/// The recording as one file.
 const DOWNLOAD: &str = "recording.mp4";
 
-/// Whether this is the name of something recorded, also while the stream is live.
+/// True for names that belong to the recording even while the stream is live.
 pub(super) fn is_of_recording(name: &str) -> bool {
     matches!(name, DVR_PLAYLIST | DOWNLOAD)
         || part_number(name).is_some()
         || storyboard::is_of_storyboard(name)
 }
 
-/// Whether players fetch this to begin.
+/// True for names that players fetch first.
 pub(super) fn is_playlist(name: &str) -> bool {
     name == DVR_PLAYLIST || name == MEDIA_PLAYLIST
 }
 
-/// The part that a name stands for: `1.mp4`. One name for one part: `01.mp4` is none.
+/// The part with this name, such as `1.mp4`. Each part has one name: `01.mp4` is none.
 fn part_number(name: &str) -> Option<u32> {
     let number: u32 = name.strip_suffix(".mp4")?.parse().ok()?;
     (name == format!("{number}.mp4")).then_some(number)
 }
 
-/// The answer, and whether everybody may have it.
+/// The answer, and whether it is public.
 pub(super) async fn answer(
     state: &State,
     peer: Peer,
@@ -126,7 +125,7 @@ fn playlist(text: PlaylistText, is_growing: bool, known: &HeaderMap) -> Response
     if is_gzip && !is_known {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
-    // One that has ended does not change, but it may be deleted, or become one for members: caches ask.
+    // A recording that has ended does not change, but it may be deleted or restricted to members, so caches must ask.
     let kept = if is_growing { "public, max-age=0, s-maxage=1" } else { "public, no-cache" };
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(kept));
     headers.insert(ETAG, tag);
@@ -142,7 +141,7 @@ async fn part(
     let opened =
         recordings::read(&state.site, playable, move |_, files| Playback::part(files, number)).await?;
     let OpenPart { file, length } = opened.ok_or(Problem::NotFound)?;
-    // A part only ever grows, so its length names what it holds.
+    // A part only grows, so its length identifies its content.
     let tag = format!("\"{}-{number}-{length:x}\"", asked.stream);
     let content = vec![Content::File(FileRange { file, at: 0, length })];
     file_answer(content, length, &tag, asked)

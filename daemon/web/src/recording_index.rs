@@ -1,4 +1,4 @@
-//! `/api/v1/recordings/{stream}/index`: where each second of a recording lies in its files.
+//! `/api/v1/recordings/{stream}/index`: the bytes of each second of a recording.
 
 use super::api::{Api, routes};
 use super::caller::Caller;
@@ -15,7 +15,7 @@ use perch_studio::playback::{Break, ListedFragment};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-/// Fragments of a page by default, and at most: a quarter of an hour.
+/// Fragments per page by default, and at most: a quarter of an hour.
 const USUAL: usize = 100;
 const MOST: usize = 1000;
 
@@ -27,23 +27,23 @@ pub(super) fn routes() -> Api {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = RecordingFragment)]
 struct Fragment {
-    /// Its place in the recording, from 1.
+    /// Its number in the recording, from 1.
     number: u64,
-    /// Where it begins in the recording.
+    /// Its beginning in the recording.
     at_seconds: f64,
     duration_seconds: f64,
-    /// Where it begins in the stream, pauses included.
+    /// Its beginning in the stream, including pauses.
     offset_seconds: f64,
-    /// The file that it lies in.
+    /// Its file.
     url: String,
-    /// Where it begins in that file, bytes.
+    /// Its first byte in that file.
     byte_offset: u64,
     bytes: u32,
-    /// It begins with a picture that players can begin with.
+    /// True if decoding can start with it.
     is_key: bool,
-    /// A segment of the playlists begins with it.
+    /// True if a segment of the playlists begins with it.
     begins_segment: bool,
-    /// What lies before it: `seam` (the source began anew), `gap` (pictures are missing); null: nothing.
+    /// The break before it: `seam` (the source restarted), `gap` (pictures are missing), or null.
     #[schema(required)]
     before: Option<&'static str>,
 }
@@ -69,7 +69,7 @@ impl Fragment {
     }
 }
 
-/// A page of fragments, and where the small pictures are.
+/// A page of fragments, and the address of the small pictures.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = RecordingIndex)]
 struct Index {
@@ -80,19 +80,19 @@ struct Index {
     thumbnails_url: Option<String>,
 }
 
-/// Which fragments.
+/// Selects fragments.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct Which {
-    /// Fragments of a page.
+    /// Fragments per page.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
-    /// `next_cursor` of the page before: the number of its last fragment.
+    /// `next_cursor` of the previous page: the number of its last fragment.
     cursor: Option<String>,
 }
 
-/// The fragments of a recording in their order, each with the bytes of a part's file that it takes. Bytes before the first are the part's head.
+/// The fragments of a recording in order, each with its byte range in a part's file. The bytes before a part's first fragment are its header.
 #[utoipa::path(get, path = "/api/v1/recordings/{stream}/index", tag = "recordings",
     params(("stream" = String, Path, description = "The stream's id"), Which),
     responses((status = 200, description = "A page of fragments", body = Index)))]

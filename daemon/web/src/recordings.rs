@@ -1,4 +1,4 @@
-//! `/api/v1/recordings` and `/api/v1/storage`: what is kept of streams, and what it takes of the card.
+//! `/api/v1/recordings` and `/api/v1/storage`: recordings of streams, and how much of the card they take.
 
 use super::api::{Api, routes};
 use super::caller::Caller;
@@ -28,7 +28,7 @@ pub(super) fn routes() -> Api {
         .routes(routes!(storage))
 }
 
-/// What is kept of a stream.
+/// The recording of a stream.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Recording)]
 #[expect(clippy::struct_excessive_bools, reason = "an object in JSON: each is a fact of its own")]
@@ -38,30 +38,30 @@ struct RecordingItem {
     stream: StreamId,
     title: String,
     user: UserRef,
-    /// `public` or `members`: as the stream.
+    /// `public` or `members`, as for the stream.
     #[schema(value_type = String)]
     visibility: perch_store::Visibility,
     /// When its first picture was taken.
     #[schema(value_type = String, format = DateTime)]
     started_at: Time,
-    /// The board's clock was not set then: `started_at` may be wrong.
+    /// True if the board's clock was not set then, so that `started_at` may be wrong.
     is_date_provisional: bool,
     /// The sum of the durations of its pictures.
     duration_seconds: f64,
-    /// Of all its files.
+    /// Size of all its files.
     bytes: u64,
-    /// Whether it is still growing.
+    /// True while it is growing.
     is_growing: bool,
-    /// Kept whatever its age and the room on the card.
+    /// True if it is kept regardless of its age and the space on the card.
     pinned: bool,
-    /// What its files are called on the card, without an extension.
+    /// Name of its files on the card, without an extension.
     name: String,
-    /// Why nothing is written just now; null where all is well.
+    /// Why nothing is recorded just now; null if nothing is wrong.
     #[schema(required)]
     trouble: Option<String>,
-    /// From its beginning, also while it grows.
+    /// Playlist from its beginning, also while it grows.
     playlist_url: String,
-    /// As one MP4 file; while it grows, of what is there so far.
+    /// One MP4 file; while it grows, of what is recorded so far.
     download_url: String,
     may_edit: bool,
 }
@@ -91,29 +91,29 @@ impl From<SeenRecording> for RecordingItem {
     }
 }
 
-/// A recording with what players want to know of it.
+/// A recording with details for players.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = RecordingDetails)]
 struct RecordingDetails {
     #[serde(flatten)]
     item: RecordingItem,
-    /// Of its first part (RFC 6381); null where its files cannot be read.
+    /// Codecs of its first part (RFC 6381); null if its files cannot be read.
     #[schema(required)]
     codecs: Option<String>,
-    /// Small pictures along its time line, as `WebVTT`; null before there are any: they are made when the board has time.
+    /// Small pictures along its time line, as `WebVTT`; null before there are any. They are made when the board is idle.
     #[schema(required)]
     thumbnails_url: Option<String>,
-    /// Where the recording's time and the stream's part: chat messages have the stream's. From one to the next both go on alike.
+    /// Points at which the recording's time and the stream's time, which chat messages have, diverge. Between two points both advance alike.
     timeline: Vec<Point>,
 }
 
-/// The same moment in two times, in seconds.
+/// One moment in both times, in seconds.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = TimelinePoint)]
 struct Point {
-    /// Into the recording.
+    /// Seconds into the recording.
     at_seconds: f64,
-    /// Into the stream, pauses included.
+    /// Seconds into the stream, including pauses.
     offset_seconds: f64,
 }
 
@@ -122,7 +122,7 @@ impl RecordingDetails {
         let mut item = RecordingItem::from(seen);
         let (mut codecs, mut thumbnails_url, mut timeline) = (None, None, Vec::new());
         if let Some(outline) = outline {
-            // The files' own word: the store learns it at the end.
+            // From the files: the store is written at the end.
             item.duration_seconds = outline.duration.as_secs_f64();
             codecs = outline.codecs;
             thumbnails_url =
@@ -137,21 +137,21 @@ impl RecordingDetails {
     }
 }
 
-/// Which recordings.
+/// Selects recordings.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct Which {
-    /// Of this username.
+    /// A username.
     user: Option<String>,
-    /// Recordings of a page.
+    /// Recordings per page.
     #[param(minimum = 1, maximum = 100)]
     limit: Option<usize>,
-    /// `next_cursor` of the page before.
+    /// `next_cursor` of the previous page.
     cursor: Option<String>,
 }
 
-/// What is kept of streams, the newest first.
+/// The recordings, newest first.
 #[utoipa::path(get, path = "/api/v1/recordings", tag = "recordings", params(Which),
     responses((status = 200, description = "A page of recordings", body = List<RecordingItem>)))]
 async fn list(state: Shared, caller: Caller, Query(which): Query<Which>) -> Result<Response, Problem> {
@@ -161,7 +161,7 @@ async fn list(state: Shared, caller: Caller, Query(which): Query<Which>) -> Resu
     Ok(json::fresh(&List::of(found, &asked, |seen| seen.recording.stream, RecordingItem::from)))
 }
 
-/// What is kept of a stream.
+/// The recording of a stream.
 #[utoipa::path(get, path = "/api/v1/recordings/{stream}", tag = "recordings", params(("stream" = String, Path, description = "The stream's id")),
     responses((status = 200, description = "The recording", body = RecordingDetails), (status = 304, description = "As before (If-None-Match)")))]
 async fn show(
@@ -174,16 +174,16 @@ async fn show(
     Ok(json::tagged(&RecordingDetails::new(seen, outline), &headers))
 }
 
-/// What to change; what is not given stays.
+/// Changes; missing fields keep their value.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = RecordingChange)]
 struct Change {
-    /// Keep it whatever its age and the room on the card.
+    /// Keep it regardless of its age and the space on the card.
     pinned: Option<bool>,
 }
 
-/// Pins a recording, or unpins it.
+/// Pins or unpins a recording.
 #[utoipa::path(patch, path = "/api/v1/recordings/{stream}", tag = "recordings", params(("stream" = String, Path, description = "The stream's id")), request_body = Change,
     responses((status = 200, description = "The recording as it is now", body = RecordingDetails)))]
 async fn change(
@@ -199,8 +199,8 @@ async fn change(
     Ok(json::fresh(&RecordingDetails::new(seen, outline)))
 }
 
-/// Deletes what is kept of a stream: it is hidden at once, and gone for good after ten minutes, or earlier when its room is needed or
-/// Perch is started again. One that grows ends, and is gone at once. The stream and its chat stay.
+/// Deletes the recording of a stream. It is hidden at once and removed after ten minutes, or earlier if its space is needed or Perch is restarted. A
+/// recording that is growing ends and is removed at once. The stream and its chat stay.
 #[utoipa::path(delete, path = "/api/v1/recordings/{stream}", tag = "recordings", params(("stream" = String, Path, description = "The stream's id")),
     responses((status = 204, description = "It is deleted")))]
 async fn delete(state: Shared, caller: Caller, Path(stream): Path<StreamId>) -> Result<StatusCode, Problem> {
@@ -208,7 +208,7 @@ async fn delete(state: Shared, caller: Caller, Path(stream): Path<StreamId>) -> 
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Brings back what was just deleted. 404 where it is gone for good.
+/// Restores a recording that was just deleted. 404 if its files are gone.
 #[utoipa::path(post, path = "/api/v1/recordings/{stream}/restore", tag = "recordings", params(("stream" = String, Path, description = "The stream's id")),
     responses((status = 200, description = "The recording as it was", body = RecordingDetails)))]
 async fn restore(state: Shared, caller: Caller, Path(stream): Path<StreamId>) -> Result<Response, Problem> {
@@ -217,13 +217,13 @@ async fn restore(state: Shared, caller: Caller, Path(stream): Path<StreamId>) ->
     Ok(json::fresh(&RecordingDetails::new(seen, outline)))
 }
 
-/// How many recordings.
+/// A number of recordings.
 #[derive(Debug, Serialize, ToSchema)]
 struct HowMany {
     recordings: usize,
 }
 
-/// Deletes all recordings of a user's streams as one by one, pinned ones and those that grow too.
+/// Deletes all recordings of a user's streams, including pinned ones and those that are growing.
 #[utoipa::path(delete, path = "/api/v1/users/{username}/recordings", tag = "recordings", params(("username" = String, Path)),
     responses((status = 200, description = "How many were deleted", body = HowMany)))]
 async fn delete_all(
@@ -235,7 +235,7 @@ async fn delete_all(
     Ok(json::fresh(&HowMany { recordings }))
 }
 
-/// Brings back all recordings of a user's streams that were just deleted.
+/// Restores all recordings of a user's streams that were just deleted.
 #[utoipa::path(post, path = "/api/v1/users/{username}/recordings/restore", tag = "recordings", params(("username" = String, Path)),
     responses((status = 200, description = "How many came back", body = HowMany)))]
 async fn restore_all(
@@ -247,77 +247,77 @@ async fn restore_all(
     Ok(json::fresh(&HowMany { recordings }))
 }
 
-/// What recordings take of the card.
+/// How much of the card recordings take.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Storage)]
 struct StorageReport {
-    /// Where recordings lie.
+    /// The folder of the recordings.
     folder: String,
-    /// Of the card, or of the disk that the folder is on; null where the folder is not there.
+    /// Size of the folder's file system; null if the folder is missing.
     #[schema(required)]
     total_bytes: Option<u64>,
     #[schema(required)]
     free_bytes: Option<u64>,
-    /// By all recordings.
+    /// Bytes of all recordings.
     used_bytes: u64,
-    /// How many there are.
+    /// Number of recordings.
     recordings: usize,
-    /// What all recordings together may take; null where the folder is not there.
+    /// Bytes that all recordings together may take; null if the folder is missing.
     #[schema(required)]
     budget_bytes: Option<u64>,
-    /// Left free, whatever the budget.
+    /// Bytes that stay free, regardless of the budget.
     keep_free_bytes: u64,
-    /// After so many days a recording is deleted; null: never.
+    /// Days after which a recording is deleted; null for never.
     #[schema(required)]
     keep_days: Option<u32>,
-    /// By what is being recorded now, else by the newest recording; null where there is none.
+    /// Bytes an hour of what is being recorded now, else of the newest recording; null if there is none.
     #[schema(required)]
     written_bytes_per_hour: Option<u64>,
-    /// Of recordings, over the last week. `disk` has what everything together writes.
+    /// Bytes of recordings a day, over the last week. `disk` has the bytes that all programs write.
     written_bytes_per_day: u64,
-    /// At this rate a recording is kept for so many days; null where nothing was recorded lately.
+    /// Days that a recording is kept at this rate; null if nothing was recorded lately.
     #[schema(required)]
     keeps_days: Option<f64>,
-    /// The recording that is deleted next when room is needed.
+    /// The recording that is deleted next when space is needed.
     #[schema(required)]
     goes_next: Option<GoesNext>,
-    /// The disk that the folder is on; null where the kernel knows none, or the folder is not there.
+    /// The folder's disk; null if the kernel knows none, or the folder is missing.
     #[schema(required)]
     disk: Option<DiskReport>,
-    /// What does not work just now, in words.
+    /// Why some stream is not recorded just now, in words.
     #[schema(required)]
     trouble: Option<String>,
 }
 
-/// A disk, as far as the kernel tells: what it does not tell is null.
+/// A disk. Facts that the kernel does not know are null.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = RecordingDisk)]
 struct DiskReport {
-    /// As the kernel calls it: `mmcblk0`.
+    /// The kernel's name for it: `mmcblk0`.
     name: String,
     /// `sd_card`, `emmc` or `disk`.
     kind: &'static str,
-    /// As its maker calls it.
+    /// Its maker's name for it.
     #[schema(required)]
     model: Option<String>,
-    /// Year and month: `2023-05`.
+    /// Year and month of its making: `2023-05`.
     #[schema(required)]
     made: Option<String>,
-    /// The share of its life that is used, rounded up to tens; 110: it has lasted longer than its maker promised.
+    /// Percentage of its life that is used, rounded up to tens; 110 if it has lasted longer than its maker promised.
     #[schema(required, maximum = 110)]
     life_used_percent: Option<u8>,
-    /// Its blocks in reserve for bad ones: `normal`, `low` (80 % are used), `urgent` (90 %).
+    /// Its spare blocks: `normal`, `low` (80 % are used) or `urgent` (90 %).
     #[schema(required)]
     spare: Option<&'static str>,
-    /// It takes no writes, or is mounted so.
+    /// True if it takes no writes, or is mounted read-only.
     is_read_only: bool,
-    /// Commands that failed since it was plugged in, those included that it does not know: a few mean nothing.
+    /// Commands that failed since it was plugged in, including unsupported ones: a few mean nothing.
     #[schema(required)]
     failed_commands: Option<u64>,
-    /// Errors that the file system has found.
+    /// Errors found by the file system.
     #[schema(required)]
     file_system_errors: Option<u64>,
-    /// By all programs together, in 24 hours of running; null until it has been looked at for an hour.
+    /// Bytes that all programs write in 24 hours of running; null before an hour has been counted.
     #[schema(required)]
     written_bytes_per_day: Option<u64>,
 }
@@ -391,7 +391,7 @@ impl From<Storage> for StorageReport {
     }
 }
 
-/// How full the card is, and how long recordings are kept on it.
+/// How full the card is, and how long it keeps recordings.
 #[utoipa::path(get, path = "/api/v1/storage", tag = "recordings",
     responses((status = 200, description = "What recordings take", body = StorageReport)))]
 async fn storage(state: Shared, caller: Caller) -> Result<Response, Problem> {

@@ -16,11 +16,11 @@ use perch_store::{Cursor, Sort, StateFilter, StreamId, Visibility};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-/// Characters of the search words at most.
+/// Most characters of the search words.
 const QUERY_CHARACTERS: usize = 200;
 /// Streams per page by default.
 const LIMIT: usize = 20;
-/// Streams per page at most.
+/// Most streams per page.
 const LIMIT_MOST: usize = 100;
 
 pub(super) fn routes() -> Api {
@@ -47,7 +47,7 @@ struct List {
 enum Half {
     /// Not ended.
     Live,
-    /// Ended.
+    /// Ended, after it showed a picture.
     Recorded,
 }
 

@@ -1,4 +1,4 @@
-//! The boxes that MP4 consists of (ISO/IEC 14496-12 §4.2): a length, a kind, and the content.
+//! The boxes of MP4 (ISO/IEC 14496-12 §4.2): a length, a type, and the content.
 
 /// Appends a box; `fill` appends its content. A box here is far below 4 GiB.
 pub(super) fn put(out: &mut Vec<u8>, kind: [u8; 4], fill: impl FnOnce(&mut Vec<u8>)) {
@@ -36,7 +36,7 @@ pub(super) fn put_u64(out: &mut Vec<u8>, number: u64) {
     out.extend_from_slice(&number.to_be_bytes());
 }
 
-/// Reads numbers from the front of bytes; `None` once they end.
+/// Reads numbers from the beginning of a slice; `None` at its end.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fields<'a>(pub(super) &'a [u8]);
 
@@ -55,7 +55,7 @@ impl<'a> Fields<'a> {
         self.bytes().map(u64::from_be_bytes)
     }
 
-    /// The next box: its kind and its content.
+    /// The next box: its type and its content.
     pub(super) fn next_box(&mut self) -> Option<([u8; 4], Fields<'a>)> {
         let mut head = *self;
         let length = usize::try_from(head.u32()?).ok()?;
@@ -65,7 +65,7 @@ impl<'a> Fields<'a> {
         Some((kind, Self(whole.get(8..)?)))
     }
 
-    /// The first box of that kind among the following ones.
+    /// The content of the next box of this type; others are skipped.
     pub(super) fn find(mut self, kind: [u8; 4]) -> Option<Fields<'a>> {
         loop {
             let (found, inside) = self.next_box()?;

@@ -1,4 +1,4 @@
-//! The description of a part's tracks, read from its head, for an MP4 file that is made of several parts.
+//! The description of a part's tracks, read from its header, for an MP4 file that is made from several parts.
 
 use super::boxes::Fields;
 use crate::recording::VIDEO_TIMESCALE;
@@ -26,7 +26,7 @@ pub struct AudioDescription {
 }
 
 impl Description {
-    /// Reads a head that [`super::init_segment`] wrote; `None` for anything else.
+    /// Reads a header that [`super::init_segment`] wrote; `None` for anything else.
     pub fn read(init: &[u8]) -> Option<Self> {
         let mut movie = Fields(init).find(*b"moov")?;
         let (mut video, mut audio) = (None, None);
@@ -52,9 +52,9 @@ impl Description {
         Some(Self { video, width, height, audio })
     }
 
-    /// The parameter sets of the pictures, the SPS first, from the `avcC` box (ISO/IEC 14496-15 §5.3.3.1.2). `None` where it is damaged.
+    /// The parameter sets of the pictures, the SPS first, from the `avcC` box (ISO/IEC 14496-15 §5.3.3.1.2). `None` if it is damaged.
     pub fn parameter_sets(&self) -> Option<Vec<&[u8]>> {
-        // Behind the box's head and the fields of a VisualSampleEntry.
+        // After the box's header and the fields of a VisualSampleEntry.
         let mut record = Fields(self.video.get(8 + 78..)?).find(*b"avcC")?;
         let [1, _, _, _, 0xff, sps_count] = record.bytes()? else { return None };
         let mut sets = Vec::new();

@@ -1,6 +1,6 @@
 //! Fragments: the samples of about a second of both tracks, and the tables that describe them (ISO/IEC 14496-12 §8.8, ISO/IEC 23000-19 §7.3.2).
 //!
-//! Samples are copied once, into the `mdat` that is being gathered, so that nothing holds the broadcast's ring. Samples
+//! Samples are copied once, into the `mdat` being gathered, so that nothing keeps the broadcast's ring. Samples
 //! contain no access unit delimiters or parameter sets: the parameter sets of the part's format are in the `moov`. If
 //! an encoder changes its parameter sets but not the picture's size and profile, the new ones stand in front of the
 //! picture that needs them, and of each entry after it.

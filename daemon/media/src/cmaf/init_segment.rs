@@ -1,4 +1,4 @@
-//! The head of a part: `ftyp`, and a `moov` that describes the tracks and holds no sample (ISO/IEC 23000-19 §7.3.1).
+//! The header of a part: `ftyp`, and a `moov` that describes the tracks and contains no sample (ISO/IEC 23000-19 §7.3.1).
 
 use super::boxes::{put, put_full, put_u16, put_u32};
 use super::tracks::{AUDIO_TRACK, KEY_SAMPLE, OTHER_SAMPLE, VIDEO_TRACK};
@@ -13,7 +13,7 @@ const MOVIE_TIMESCALE: u32 = 1000;
 /// "und": the language is unknown (ISO/IEC 14496-12 §8.4.2.3).
 const UNDETERMINED: u16 = 0x55c4;
 
-/// The head of a file with these tracks.
+/// The header of a file with these tracks.
 pub fn init_segment(video: &VideoFormat, audio: Option<AudioFormat>) -> Vec<u8> {
     let mut out = Vec::with_capacity(1024);
     put(&mut out, *b"ftyp", |out| {

@@ -1,5 +1,5 @@
-//! Reads back what a part holds, from its own bytes: after a power cut, or where its index is lost. Only heads and tables are read; samples are
-//! read where they are to be checked.
+//! Reads the fragments of a part from the file itself, after a power cut or if its index is lost. Only headers and tables are read, and samples only
+//! if they are to be checked.
 
 use super::boxes::Fields;
 use super::fragment::{TABLES_AT, read_track};
@@ -8,9 +8,9 @@ use super::tracks::{AUDIO_TRACK, VIDEO_TRACK};
 use crate::recording::{Fragment, Run};
 use std::io::{self, Read, Seek, SeekFrom};
 
-/// Tables of more bytes are damage: a fragment of ours has some hundreds of samples at most, of 16 bytes each.
+/// Longest tables in bytes; more are damage. Perch's fragments have at most some hundreds of samples, of 16 bytes each.
 const MOST_TABLES: u32 = 1 << 20;
-/// Of `ftyp` and `moov` likewise.
+/// Longest `ftyp` and `moov` likewise.
 const MOST_INIT: u32 = 1 << 20;
 
 /// Why a file cannot be read as a part.
@@ -24,30 +24,30 @@ pub enum ScanError {
     Io(#[from] io::Error),
 }
 
-/// A fragment that was found.
+/// A fragment found in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scanned {
-    /// What it holds.
+    /// Its description.
     pub fragment: Fragment,
-    /// CRC-32 of its samples, as its writer reckoned it.
+    /// CRC-32 of its samples, as its writer computed it.
     data_crc: u32,
-    /// The file's `tfdt` is damaged: it does not continue from the fragment before. `fragment` has the time that it should say.
+    /// True if the file's `tfdt` is damaged, because it does not continue from the previous fragment. `fragment` has the correct time.
     pub has_wrong_time: bool,
 }
 
-/// Goes through a part, fragment by fragment, up to the first that is not whole or not ours.
+/// Reads a part fragment by fragment, up to the first one that is incomplete or was not written by Perch.
 #[derive(Debug)]
 pub struct Scanner<F> {
     file: F,
     length: u64,
     init_bytes: u32,
     at: u64,
-    /// Where the pictures read so far end, in ticks: the next ones go on from there, also after a seam or a gap.
+    /// End of the pictures read so far, in ticks: the next ones continue there, even after a seam or a gap.
     time: u64,
 }
 
 impl<F: Read + Seek> Scanner<F> {
-    /// Reads the head of a file.
+    /// Reads the header of a file.
     pub fn new(mut file: F) -> Result<Self, ScanError> {
         let length = file.seek(SeekFrom::End(0))?;
         let mut at = 0;
@@ -61,17 +61,17 @@ impl<F: Read + Seek> Scanner<F> {
         Ok(Self { file, length, init_bytes, at, time: 0 })
     }
 
-    /// Length of the part's head: where its first fragment begins.
+    /// Length of the part's header, and position of its first fragment.
     pub const fn init_bytes(&self) -> u32 {
         self.init_bytes
     }
 
-    /// Where the next fragment begins: after the last one, where the whole fragments end.
+    /// Position of the next fragment; after the last one, the end of the whole fragments.
     pub const fn at(&self) -> u64 {
         self.at
     }
 
-    /// Goes on from there, which is where a fragment begins. The pictures before it end at `time`, in ticks of the video's timescale.
+    /// Continues at `at`, where a fragment begins. The pictures before it end at `time`, in ticks of the video's timescale.
     pub const fn go_to(&mut self, at: u64, time: u64) {
         self.at = at;
         self.time = time;
@@ -114,7 +114,7 @@ impl<F: Read + Seek> Scanner<F> {
         Ok(found.filter(|scanned| scanned.fragment.is_plausible()))
     }
 
-    /// Whether a fragment's samples are the ones that were written. A power cut may leave zeros in their place.
+    /// True if a fragment's samples are those that were written. A power cut may leave zeros in their place.
     pub fn is_sound(&mut self, scanned: &Scanned) -> io::Result<bool> {
         let Fragment { at, bytes, video, .. } = &scanned.fragment;
         self.file.seek(SeekFrom::Start(at + u64::from(video.data_at)))?;
@@ -130,7 +130,7 @@ impl<F: Read + Seek> Scanner<F> {
     }
 }
 
-/// Ends where there is no further fragment, or one that is not whole.
+/// Ends where no whole fragment follows.
 impl<F: Read + Seek> Iterator for Scanner<F> {
     type Item = io::Result<Scanned>;
 
@@ -144,7 +144,7 @@ impl<F: Read + Seek> Iterator for Scanner<F> {
     }
 }
 
-/// The runs of both tracks, where they describe exactly the `data` bytes that lie at `data_at` of the fragment.
+/// The runs of both tracks, if they describe exactly the `data` bytes at `data_at` of the fragment.
 fn read_tables(moof: &[u8], data_at: u32, data: u32) -> Option<(Run, Option<Run>)> {
     let (mut fields, mut video, mut audio) = (Fields(moof), None, None);
     while let Some((kind, inside)) = fields.next_box() {
@@ -167,7 +167,7 @@ fn read_tables(moof: &[u8], data_at: u32, data: u32) -> Option<(Run, Option<Run>
     (fields.0.is_empty() && all == u64::from(data_at) + u64::from(data)).then_some((video, audio))
 }
 
-/// Kind and length of the box that begins there; `None` where there is none that ends within the file.
+/// Type and length of the box at `at`; `None` if there is none that ends within the file.
 fn head_at<F: Read + Seek>(file: &mut F, at: u64, length: u64) -> io::Result<Option<([u8; 4], u32)>> {
     if at + 8 > length {
         return Ok(None);

@@ -1,10 +1,10 @@
-//! Takes a foreign transport stream apart (ISO/IEC 13818-1): finds the first program's H.264 and AAC and gives
-//! out pictures and frames of sound with their true times.
+//! Demuxes foreign transport streams (ISO/IEC 13818-1): finds the first program's H.264 and AAC, and returns pictures and frames of sound with their
+//! true times.
 //!
-//! Bytes may come in pieces of any size. What is damaged, lost or scrambled is left out and told ([`Found::Lost`]), so that nobody decodes
-//! what refers to it. Memory is bounded by one picture, one PES packet of sound and one piece.
+//! Bytes may arrive in pieces of any size. Damaged, lost or scrambled data are left out and reported ([`Found::Lost`]), so that no picture is decoded
+//! that refers to them. Memory is bounded by one picture, one PES packet of sound and one piece.
 //!
-//! Must not be here: what the pictures hold, PES packets (`pes`), AAC frames (`sound_reader`), clocks, waiting.
+//! Must not be here: the content of pictures, PES packets (`pes`), AAC frames (`sound_reader`), clocks, waiting.
 
 use super::PACKET_BYTES;
 use super::packet_header::{Condition, PacketHeader};
@@ -25,9 +25,9 @@ const H264: u8 = 0x1b;
 const AAC_IN_ADTS: u8 = 0x0f;
 /// `stream_type` of AAC in LATM.
 const AAC_IN_LATM: u8 = 0x11;
-/// A PES packet of sound says its length in 16 bits.
+/// Longest PES packet of sound: its length has 16 bits.
 const MAX_SOUND_BYTES: usize = 6 + u16::MAX as usize;
-/// One round of the 33-bit times, and half of it.
+/// Period of the 33-bit times, and half of it.
 const ROUND: i64 = 1 << 33;
 
 /// A PES packet of the video: an access unit, as every live muxer packs it.
@@ -35,24 +35,24 @@ const ROUND: i64 = 1 << 33;
 pub struct TimedPicture {
     /// Annex B.
     pub data: Bytes,
-    /// Presentation time, unwrapped; the zero is the source's own.
+    /// Presentation time, unwrapped; its zero is the source's.
     pub pts: MediaTime,
-    /// Decoding time, unwrapped; equal to `pts` where the stream names none.
+    /// Decoding time, unwrapped; equal to `pts` if the stream has none.
     pub dts: MediaTime,
 }
 
-/// What came out of the stream.
+/// An item of the stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
     /// The next picture.
     Picture(TimedPicture),
     /// The next frame of sound.
     Sound(TimedSound),
-    /// At least one picture is missing here: what follows may refer to it.
+    /// At least one picture is missing here, to which later ones may refer.
     Lost,
 }
 
-/// Why a stream gives no pictures. Each says what a person can do.
+/// Why a stream gives no pictures. Each text says what a user can do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TransportStreamError {
     /// No PAT, or no PMT.
@@ -61,7 +61,7 @@ pub enum TransportStreamError {
     /// A program without H.264.
     #[error("it writes an MPEG transport stream with {0} and no H.264: have it code the picture as H.264")]
     NoH264(String),
-    /// H.264 is announced on a PID on which nothing comes.
+    /// H.264 is announced on a PID that has no packets.
     #[error("its MPEG transport stream announces H.264 as PID {0}, and no packet has that PID")]
     NothingOnPid(u16),
     /// `transport_scrambling_control` is set.
@@ -72,37 +72,37 @@ pub enum TransportStreamError {
     NoTimes,
 }
 
-/// Why a stream with pictures has no sound. Each says what a person can do.
+/// Why a stream with pictures has no sound. Each text says what a user can do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SoundProblem {
-    /// It is coded in another way.
+    /// It has another codec.
     #[error("its sound is {0} and is left out: have it code the sound as AAC in ADTS (ffmpeg: -c:a aac)")]
     NotAac(&'static str),
-    /// It is AAC of a kind that not all browsers play.
+    /// It is a kind of AAC that not all browsers play.
     #[error("its sound is left out: {0}; have it code the sound as AAC-LC (ffmpeg: -c:a aac)")]
     Unsupported(AudioFormatError),
 }
 
-/// What was left out since the demuxer was made.
+/// Counts of data left out since the demuxer was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DemuxerCounters {
     /// Bytes outside packets.
     pub garbage_bytes: u64,
-    /// Packets of the program that are missing by their counters, or are flagged as damaged.
+    /// Packets of the program that are missing according to their counters, or flagged as damaged.
     pub lost_packets: u64,
     /// Packets of the video that are scrambled.
     pub scrambled: u64,
-    /// PES packets of the video that are damaged, too large or without times.
+    /// PES packets of the video that are damaged, too large, or without times.
     pub discarded_pictures: u64,
 }
 
-/// Bytes of something else that may come before a transport stream: a program's greeting, the rest of a packet that was cut.
+/// Bytes of other data that may precede a transport stream: a program's greeting, or the rest of a packet.
 const MOST_JUNK: usize = 4096;
-/// Sync bytes in a row that tell packets from junk.
+/// Number of consecutive sync bytes that distinguish packets from junk.
 const SYNC_BYTES: usize = 4;
 
-/// Whether a source's first bytes begin a transport stream, or soon will. `None`: more bytes are needed to tell. A stream that begins with a
-/// start code of H.264 is none, and two sync bytes suffice at the very beginning.
+/// True if a source's first bytes begin a transport stream, or one follows soon; `None` if more bytes are needed. A stream that begins with a start
+/// code of H.264 is none, and two sync bytes suffice at the very beginning.
 pub fn is_transport_stream(first: &[u8]) -> Option<bool> {
     if first.starts_with(&[0, 0, 1]) || first.starts_with(&[0, 0, 0, 1]) {
         return Some(false);
@@ -123,41 +123,41 @@ pub fn is_transport_stream(first: &[u8]) -> Option<bool> {
 /// One source's transport stream.
 #[derive(Debug, Default)]
 pub struct Demuxer {
-    /// The beginning of a packet whose rest is to come.
+    /// The beginning of a packet whose rest has not arrived.
     partial: Vec<u8>,
     in_sync: bool,
     pat: SectionReader,
     pmt: SectionReader,
     pmt_pid: Option<u16>,
-    /// What the PMT announces; `None` before there is one.
+    /// The PMT's announcement; `None` before there is one.
     streams: Option<Vec<Announced>>,
     video: Option<PesReader>,
     has_pictures: bool,
-    /// The newest thing told of the pictures is a loss.
+    /// True if the latest item about pictures was a loss.
     has_told_loss: bool,
     sound: Option<PesReader>,
     frames: SoundReader,
-    /// Of decoding times of both: a wrap that one has passed the other has before it or behind it.
+    /// Unwraps the decoding times of both tracks, so that a wrap is the same for both.
     line: Unwrapper,
     found: VecDeque<Found>,
     counters: DemuxerCounters,
 }
 
 impl Demuxer {
-    /// At the beginning of a stream, or anywhere in it.
+    /// A demuxer for a stream from its beginning, or from anywhere in it.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// What was left out so far.
+    /// Counts of data left out so far.
     pub const fn counters(&self) -> DemuxerCounters {
         self.counters
     }
 
-    /// Takes the next bytes. Call [`Self::next_found`] until it gives `None` before the next piece.
+    /// Takes the next bytes. Call [`Self::next_found`] until it returns `None` before the next piece.
     pub fn push(&mut self, mut bytes: &[u8]) {
         if !self.partial.is_empty() {
-            // A packet and a byte are always enough to go on, so what is left then lies in `bytes` alone.
+            // A packet and a byte are always enough to continue, so the rest then lies in `bytes` alone.
             let next = &bytes[..bytes.len().min(PACKET_BYTES + 1)];
             let mut held = std::mem::take(&mut self.partial);
             held.extend_from_slice(next);
@@ -173,12 +173,12 @@ impl Demuxer {
         self.partial.extend_from_slice(&bytes[bytes.len() - left..]);
     }
 
-    /// What came out, in order.
+    /// The next item, in order.
     pub fn next_found(&mut self) -> Option<Found> {
         self.found.pop_front()
     }
 
-    /// The stream has ended, or paused: gives out the picture that is whole as far as can be known.
+    /// Returns the last picture, because the stream has ended or paused; as far as can be known, it is whole.
     pub fn flush(&mut self) {
         let [picture, sound] = [&mut self.video, &mut self.sound].map(|reader| reader.as_mut()?.end());
         if let Some(sound) = sound {
@@ -189,12 +189,12 @@ impl Demuxer {
         }
     }
 
-    /// The program has sound that can be given out, as far as its map tells.
+    /// True if the program has usable sound, according to its map.
     pub const fn announces_sound(&self) -> bool {
         self.sound.is_some() && self.frames.unsupported().is_none()
     }
 
-    /// Why there is no sound, where the program has some.
+    /// Why the program's sound, if it has any, is not returned.
     pub fn sound_problem(&self) -> Option<SoundProblem> {
         if self.sound.is_some() {
             return self.frames.unsupported().map(SoundProblem::Unsupported);
@@ -203,7 +203,7 @@ impl Demuxer {
         streams.find_map(sound_name).map(SoundProblem::NotAac)
     }
 
-    /// Why there are no pictures, as far as what came until now tells.
+    /// Why there are no pictures, as far as is known by now.
     pub fn problem(&self) -> Option<TransportStreamError> {
         if self.has_pictures {
             return None;
@@ -223,7 +223,7 @@ impl Demuxer {
         Some(TransportStreamError::NoH264(names))
     }
 
-    /// Takes the whole packets; gives the number of bytes at the end that are to be kept.
+    /// Takes the whole packets; returns the number of bytes at the end to keep.
     fn take_packets(&mut self, bytes: &[u8]) -> usize {
         let mut at = 0;
         while let Some((packet, ahead)) = bytes[at..].split_at_checked(PACKET_BYTES) {
@@ -234,7 +234,7 @@ impl Demuxer {
                 continue;
             }
             if !self.in_sync {
-                // A sync byte may stand in a payload, too: the next packet has to follow (§2.4.3.2 leaves the way to the decoder).
+                // A payload may contain a sync byte, so the next packet must follow (§2.4.3.2 leaves the method to the decoder).
                 match ahead.first() {
                     Some(&SYNC_BYTE) => self.in_sync = true,
                     Some(_) => {
@@ -251,7 +251,7 @@ impl Demuxer {
         bytes.len() - at
     }
 
-    /// `ahead`: what has come after it.
+    /// `ahead`: the bytes after the packet.
     fn take_packet(&mut self, bytes: &[u8], ahead: &[u8]) {
         let Some(packet) = PacketHeader::read(bytes) else { return };
         let is_of =
@@ -325,7 +325,7 @@ impl Demuxer {
         }
     }
 
-    /// Lost sound costs itself alone.
+    /// Lost sound affects nothing else.
     fn take_sound(&mut self, event: Event) {
         match event {
             Event::Packet(pes) => {
@@ -341,7 +341,7 @@ impl Demuxer {
     }
 }
 
-/// What a packet brings; two things at most, a packet that ends and a loss.
+/// The items that a packet brings: at most two, a packet that ends and a loss.
 fn events(
     reader: Option<&mut PesReader>,
     packet: &PacketHeader<'_>,
@@ -359,13 +359,13 @@ fn events(
     events.into_iter().flatten()
 }
 
-/// Reads a whole PES packet; `None` where it has no PTS or is none.
+/// Reads a whole PES packet; `None` if it has no PTS or is none.
 fn picture(pes: Vec<u8>, line: &mut Unwrapper) -> Option<TimedPicture> {
     let pes = pes::read(pes, 0xe0..=0xef)?;
     let pts = pes.pts?;
     let dts = pes.dts.unwrap_or(pts);
     let dts_on_line = line.unwrap(dts);
-    // Presentation is later than decoding by frames, not hours: the nearest time after it.
+    // Presentation follows decoding by frames, not hours, so the nearest later time is right.
     let ahead = (pts.cast_signed() - dts.cast_signed()).rem_euclid(ROUND);
     let ahead = if ahead < ROUND / 2 { ahead } else { ahead - ROUND };
     Some(TimedPicture {
@@ -375,12 +375,12 @@ fn picture(pes: Vec<u8>, line: &mut Unwrapper) -> Option<TimedPicture> {
     })
 }
 
-/// What people call sound that is left out.
+/// Usual name of sound that is left out.
 fn sound_name(stream: &Announced) -> Option<&'static str> {
     match stream.stream_type {
         0x03 | 0x04 => Some("MPEG audio (MP2 or MP3)"),
         AAC_IN_LATM => Some("AAC in LATM"),
-        // ATSC A/53 Part 3 and SCTE 128, as ffmpeg writes them.
+        // ATSC A/53 Part 3 and SCTE 128, as written by ffmpeg.
         0x81 => Some("AC-3"),
         0x87 => Some("E-AC-3"),
         0x82 | 0x8a => Some("DTS"),
@@ -388,7 +388,7 @@ fn sound_name(stream: &Announced) -> Option<&'static str> {
     }
 }
 
-/// What people call a `stream_type` (Table 2-34 and its amendments).
+/// Usual name of a `stream_type` (Table 2-34 and its amendments).
 fn name_of(stream: &Announced) -> String {
     let name = match stream.stream_type {
         0x01 | 0x02 => "MPEG-2 video",

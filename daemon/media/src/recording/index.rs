@@ -1,46 +1,46 @@
-//! The index beside a part: what its fragments hold, in few bytes, so that a playlist or a header of an MP4 file can be made without reading
-//! the part itself. Everything in it can be had from the part's file again.
+//! The index of a part describes its fragments in few bytes, so that a playlist or the header of an MP4 file can be made without reading the part
+//! itself. It can be rebuilt from the part.
 //!
-//! A header, then one record for each fragment: its length (varint), its bytes, and their CRC-32. Records are appended; one that was torn by a
-//! power cut ends the index.
+//! After a header it has one record for each fragment: its length (varint), its bytes, and their CRC-32. Records are appended; a record that a power
+//! cut tore ends the index.
 //!
-//! In a record all numbers are varints: the fragment's bytes after the end of the one before it, its length, the mark, then for each track the
-//! first decoding time, where its data begins, how many samples it has, and for each sample `bytes << 3 | is_key << 2 | has_composition << 1 |
-//! has_duration`, with its duration where it is not the one before it in the track and its composition offset where it is not 0.
+//! All numbers in a record are varints: the distance from the previous fragment's end, the fragment's length, the mark, then for each track the first
+//! decoding time, the offset of its data, the number of samples, and for each sample `bytes << 3 | is_key << 2 | has_composition << 1 | has_duration`,
+//! followed by its duration if it differs from the previous sample's, and by its composition offset if that is not 0.
 
 use super::{Break, Fragment, Mark, Run, SampleEntry, varint};
 use std::io::{self, Read, Seek, SeekFrom};
 
-/// The first bytes of an index, with the version of its form in the last one.
+/// The first bytes of an index; the last of them is the version of the format.
 const MAGIC: [u8; 8] = *b"perchix\x01";
-/// Of the header.
+/// Length of the header.
 const HEADER_BYTES: usize = 8 + 16 + 4 + 4 + 4;
-/// A record of more bytes is damage: a fragment is about a second, and a sample takes no more than 24 bytes.
+/// Longest record in bytes; more are damage. A fragment is about a second long, and a sample takes at most 24 bytes.
 const LONGEST_RECORD: u64 = 1 << 20;
-/// Of the CRC after a record.
+/// Length of the CRC after a record.
 const CRC_BYTES: usize = 4;
 
-/// What an index begins with.
+/// The header of an index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
     /// The stream's id, big-endian.
     pub stream: [u8; 16],
-    /// Which part of the recording it is, from 1.
+    /// The part's number, from 1.
     pub part: u32,
-    /// Length of the part's `ftyp` and `moov`: where its first fragment begins.
+    /// Length of the part's `ftyp` and `moov`, and position of its first fragment.
     pub init_bytes: u32,
 }
 
-/// Why an index cannot be used, or not to its end.
+/// Why an index cannot be read, or not to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum IndexError {
-    /// It is not one, or one of a later version.
+    /// It is no index, or one of a later version.
     #[error("it is not an index of this version of Perch")]
     NotAnIndex,
-    /// A record is cut off, or its check sum is wrong: it begins at this byte of the index.
+    /// A record is cut off, or its check sum is wrong.
     #[error("the record at byte {at} is cut off or damaged")]
     Torn {
-        /// Of the index.
+        /// First byte of the record in the index.
         at: u64,
     },
     /// It could not be read.
@@ -49,7 +49,7 @@ pub enum IndexError {
 }
 
 impl Header {
-    /// As the index begins with it.
+    /// The header's bytes.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(HEADER_BYTES);
         out.extend_from_slice(&MAGIC);
@@ -62,17 +62,17 @@ impl Header {
     }
 }
 
-/// Makes an index's records, one after the other.
+/// Makes the records of an index, in order.
 #[derive(Clone, Debug)]
 pub struct Encoder {
     order: Order,
     record: Vec<u8>,
 }
 
-/// What a record leaves out, because the one before it says so.
+/// State of the previous record, from which the next one may omit values.
 #[derive(Clone, Copy, Debug)]
 struct Order {
-    /// Where the fragment before ends in the part's file.
+    /// End of the previous fragment in the part's file.
     end: u64,
     video_duration: u32,
     audio_duration: u32,
@@ -85,12 +85,12 @@ impl Order {
 }
 
 impl Encoder {
-    /// For records that follow this header.
+    /// An encoder for the records after this header.
     pub const fn new(header: &Header) -> Self {
         Self { order: Order::new(header), record: Vec::new() }
     }
 
-    /// Appends the fragment's record. Fragments come in the order of the file.
+    /// Appends the fragment's record. Fragments must come in the order of the file.
     pub fn push(&mut self, fragment: &Fragment, out: &mut Vec<u8>) {
         let record = &mut self.record;
         record.clear();
@@ -132,13 +132,13 @@ fn put_run(run: &Run, duration: &mut u32, record: &mut Vec<u8>) {
     }
 }
 
-/// Reads an index's fragments, one after the other. After an error it gives no more.
+/// Reads an index's fragments in order. It ends after an error.
 #[derive(Clone, Debug)]
 pub struct Reader<R> {
     from: R,
     header: Header,
     order: Order,
-    /// Of the next record in the index.
+    /// Position of the next record in the index.
     at: u64,
     record: Vec<u8>,
     has_ended: bool,
@@ -161,22 +161,22 @@ impl<R: Read> Reader<R> {
         Ok(Self { from, header, order: Order::new(&header), at, record: Vec::new(), has_ended: false })
     }
 
-    /// What it begins with.
+    /// The header.
     pub const fn header(&self) -> Header {
         self.header
     }
 
-    /// Where the records read so far end in the index.
+    /// End of the records read so far, in the index.
     pub const fn index_bytes(&self) -> u64 {
         self.at
     }
 
-    /// Where the fragments read so far end in the part's file.
+    /// End of the fragments read so far, in the part's file.
     pub const fn part_bytes(&self) -> u64 {
         self.order.end
     }
 
-    /// An encoder that goes on after the records read so far.
+    /// An encoder that continues after the records read so far.
     pub const fn encoder(&self) -> Encoder {
         Encoder { order: self.order, record: Vec::new() }
     }
@@ -217,14 +217,14 @@ impl<R: Read> Reader<R> {
 }
 
 impl<R> Reader<R> {
-    /// The same place without the file: [`Self::go_on_in`] goes on there.
+    /// The same position without the file; [`Self::go_on_in`] continues there.
     pub const fn place(&self) -> Reader<io::Empty> {
         let Self { header, order, at, .. } = *self;
         Reader { from: io::empty(), header, order, at, record: Vec::new(), has_ended: false }
     }
 
-    /// Reads on after an end: what was torn before may be whole now, because its part is still being written. `from` is the same index, opened
-    /// anew; with [`io::empty`] in its place a reader keeps no file open while nobody reads.
+    /// Continues after an end: a record that was incomplete may be whole now, because the part is still being written. `from` is the same index, opened
+    /// again; with [`io::empty`] instead, the reader holds no file open while nobody reads.
     pub fn go_on_in<S: Seek>(self, mut from: S) -> io::Result<Reader<S>> {
         let Self { header, order, at, record, .. } = self;
         from.seek(SeekFrom::Start(at))?;
@@ -245,7 +245,7 @@ impl<R: Read> Iterator for Reader<R> {
     }
 }
 
-/// As many bytes as there are.
+/// Reads until `into` is full or the input ends; returns the number of bytes read.
 fn fill(from: &mut impl Read, into: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
     while filled < into.len() {
@@ -292,7 +292,7 @@ fn take_run(rest: &mut &[u8], duration: &mut u32) -> Option<Run> {
     let decode_time = varint::take(rest)?;
     let data_at = u32::try_from(varint::take(rest)?).ok()?;
     let count = usize::try_from(varint::take(rest)?).ok()?;
-    // A sample takes a byte at least.
+    // A sample takes at least one byte.
     let mut samples = Vec::with_capacity(count.min(rest.len()));
     for _ in 0..count {
         let word = varint::take(rest)?;
@@ -344,7 +344,7 @@ mod tests {
         )
     }
 
-    /// Fragments that follow each other in a file, with foreign bytes between some.
+    /// Consecutive fragments of a file, with foreign bytes between some of them.
     fn fragments() -> impl Strategy<Value = Vec<Fragment>> {
         let fragment = (0_u64..3, 0..1000_u32, mark(), run(), prop::option::of(run()));
         prop::collection::vec(fragment, 0..12).prop_map(|fragments| {
@@ -418,7 +418,7 @@ mod tests {
         fn an_index_that_grows_is_read_on(fragments in fragments(), cut in 0.0..1.0) {
             let bytes = written(&fragments);
             let cut = HEADER_BYTES + ((bytes.len() - HEADER_BYTES) as f64 * cut) as usize;
-            // A file that ends at `cut` at first, and is whole later.
+            // A file that first ends at `cut` and is whole later.
             let mut reader = Reader::new(io::Cursor::new(bytes[..cut].to_vec())).unwrap();
             let mut all: Vec<_> = reader.by_ref().map_while(Result::ok).collect();
             let paused = reader.go_on_in(io::empty()).unwrap();
@@ -455,7 +455,7 @@ mod tests {
             written(&[honest.clone(), fragment])
         };
         let mut longer = written(&[honest.clone(), Fragment { at: 911, ..honest.clone() }]);
-        // A byte behind what the last record says, with a right check sum.
+        // An extra byte at the end of the last record, with a correct check sum.
         let record = written(std::slice::from_ref(&honest)).len();
         longer.truncate(longer.len() - CRC_BYTES);
         longer[record] += 1;

@@ -1,4 +1,4 @@
-//! What keeps segments from viewers.
+//! Reasons for missing segments.
 
 use perch_media::hls::SegmentError;
 use std::io;
@@ -7,10 +7,10 @@ use std::sync::Arc;
 /// Why the newest segment of a stream is missing. The stream goes on after a seam.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum HlsError {
-    /// Its writer failed: there is no memory for it, or the kernel does not give back what it was given.
+    /// Its writer failed: memory is short, or the kernel's memory cannot be read back.
     #[error("viewers miss a part of the stream, because it could not be kept in memory: {0}")]
     Writer(Arc<io::Error>),
-    /// It grew beyond what a segment may be.
+    /// It exceeded the largest size of a segment.
     #[error("viewers miss a part of the stream, because its bit rate is too high: choose a lower one")]
     TooLarge,
 }

@@ -1,4 +1,4 @@
-//! What the hls reader offers at one moment, and the handle through which HTTP takes it.
+//! The hls reader's offer at one moment, and the handle through which HTTP reads it.
 
 use super::error::HlsError;
 use crate::memory_budget::{Held, Part, StreamShare};
@@ -11,22 +11,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// All that is offered at one moment; immutable.
+/// Playlists and segments at one moment; immutable.
 #[derive(Clone, Debug, Default)]
 pub struct Offer {
     /// The media playlist. Empty while there is no segment.
     pub playlist: Bytes,
-    /// The multivariant playlist that names it. Empty while there is no segment.
+    /// The multivariant playlist. Empty while there is no segment.
     pub multivariant: Bytes,
-    /// Names what is offered, for ever: sequence numbers are never given twice. An entity tag with its quotation marks (RFC 9110 §8.8.3).
+    /// An entity tag with its quotation marks (RFC 9110 §8.8.3). It never stands for two offers, since sequence numbers are never reused.
     pub tag: Bytes,
     /// EXT-X-TARGETDURATION.
     pub target_duration: Duration,
-    /// The media sequence number that the next segment will have.
+    /// Media sequence number of the next segment.
     pub next_sequence: u64,
-    /// EXT-X-ENDLIST was written: nothing more will come.
+    /// True once EXT-X-ENDLIST was written: nothing more will come.
     pub has_ended: bool,
-    /// Of `segments`' first; they are consecutive.
+    /// Number of the first of `segments`, which are consecutive.
     pub(super) first_sequence: u64,
     pub(super) segments: Vec<Arc<Listed>>,
 }
@@ -34,14 +34,14 @@ pub struct Offer {
 /// A whole segment.
 #[derive(Clone, Debug)]
 pub struct SegmentBytes {
-    /// Its bytes. Its memory is counted until the last clone is dropped.
+    /// Its bytes. Their memory is counted until the last clone is dropped.
     pub data: Bytes,
-    /// What `data` lies in, where it lies in the kernel's own memory: sockets can be handed its pages instead of copies.
+    /// The kernel memory that holds `data`, if any: sockets can send its pages without a copy.
     pub memory: Option<Arc<KernelMemory>>,
 }
 
-/// A segment that can be fetched: the playlist lists it, or listed it just before. When the last offer of it is gone, what viewers are
-/// still being sent of it counts as retired.
+/// A segment that can be fetched: the playlist lists it, or listed it until just now. Once no offer contains it, the bytes still being sent count as
+/// retired.
 #[derive(Debug)]
 pub(super) struct Listed {
     pub(super) segment: SegmentBytes,
@@ -49,7 +49,7 @@ pub(super) struct Listed {
 }
 
 impl Listed {
-    /// Counts the segment as part of its stream's window.
+    /// Counts the segment's memory as part of its stream's window.
     pub(super) fn new(segment: SegmentBytes, share: &StreamShare) -> Self {
         let held = share.hold(Part::Windows, segment.data.len() as u64);
         let memory = CountedMemory(Arc::new(Mutex::new(held)));
@@ -68,7 +68,7 @@ impl Drop for Listed {
 #[derive(Clone, Debug)]
 struct CountedMemory(Arc<Mutex<Held>>);
 
-/// Lends a segment's bytes to a `Bytes`, and keeps them counted as long as there are clones of it.
+/// Owner of the bytes in a `Bytes`: they are counted as long as there are clones.
 struct Lender {
     data: Bytes,
     _memory: CountedMemory,
@@ -88,18 +88,18 @@ impl Offer {
     }
 }
 
-/// What the hls readers count.
+/// Metrics of all hls readers.
 #[derive(Debug)]
 pub struct HlsMetrics {
-    /// Seconds from an IDR leaving the encoder to the segment that it completes being listed.
+    /// Seconds from an IDR's publication to the listing of the segment that it completes.
     pub listing_seconds: Histogram,
     /// Segments listed.
     pub segments: AtomicU64,
-    /// Access units that were gone before this reader came to them.
+    /// Samples that the readers lost because they fell behind.
     pub lagged: AtomicU64,
     /// Segments that could not be kept.
     pub lost_segments: AtomicU64,
-    /// Bytes of the segments that the playlist offers or offered just before.
+    /// Bytes of the segments that the playlists list, or listed until just now.
     pub window_bytes: AtomicU64,
 }
 
@@ -116,14 +116,14 @@ impl Default for HlsMetrics {
     }
 }
 
-/// A live stream's playlist and segments, for HTTP; clones are the same.
+/// Gives HTTP a live stream's playlist and segments; clones share them.
 #[derive(Clone, Debug)]
 pub struct HlsHandle {
     offer: watch::Receiver<Arc<Offer>>,
     fault: watch::Receiver<Option<HlsError>>,
-    /// What the segments' names begin with.
+    /// Prefix of the segments' names.
     run: Arc<str>,
-    /// Held as long as segments are offered, also after the stream's end.
+    /// Held as long as segments are offered, even after the stream's end.
     _share: StreamShare,
     goes_on: Arc<AtomicBool>,
 }
@@ -139,12 +139,12 @@ impl HlsHandle {
         Self { offer, fault, run, _share: share, goes_on }
     }
 
-    /// The daemon ends and resumes the stream when it is started again: the reader writes no EXT-X-ENDLIST, so that players keep asking.
+    /// Notes that the daemon is ending and will resume the stream: the reader writes no EXT-X-ENDLIST, so that players keep asking.
     pub fn goes_on(&self) {
         self.goes_on.store(true, Ordering::Relaxed);
     }
 
-    /// All that is offered now.
+    /// The present offer.
     pub fn offer(&self) -> Arc<Offer> {
         self.offer.borrow().clone()
     }
@@ -160,26 +160,26 @@ impl HlsHandle {
         self.fault.borrow().clone()
     }
 
-    /// Waits until segments begin to be missing, or are listed again. Never, when the reader has ended.
+    /// Waits until [`Self::fault`] changes; for ever if the reader has ended.
     pub async fn fault_changed(&mut self) {
         if self.fault.changed().await.is_err() {
             std::future::pending::<()>().await;
         }
     }
 
-    /// Whether the first segment can be served.
+    /// True once the first segment can be served.
     pub fn is_ready(&self) -> bool {
         !self.offer.borrow().playlist.is_empty()
     }
 
-    /// Waits until the first segment can be served. Never, when the stream ends before.
+    /// Waits until the first segment can be served; for ever if the stream ends before.
     pub async fn ready(&mut self) {
         if self.offer.wait_for(|offer| !offer.playlist.is_empty()).await.is_err() {
             std::future::pending::<()>().await;
         }
     }
 
-    /// The offer once it holds segment `sequence` or has ended, for `_HLS_msn`; `None` when that takes longer than `timeout`.
+    /// Waits for `_HLS_msn` until the offer contains segment `sequence` or has ended; `None` if that takes longer than `timeout`.
     pub async fn wait_for(&self, sequence: u64, timeout: Duration) -> Option<Arc<Offer>> {
         let mut offer = self.offer.clone();
         let held = offer.wait_for(|offer| offer.next_sequence > sequence || offer.has_ended);

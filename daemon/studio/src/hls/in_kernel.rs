@@ -1,6 +1,6 @@
-//! Segments written into the kernel's own memory as they are made, so that every viewer is sent them from there without a copy.
+//! Writes segments into kernel memory as they are made, from which they are sent to every viewer without a copy.
 //!
-//! Where the kernel gives none, a segment is kept in the daemon's own memory instead, and viewers get it all the same, at the cost of a copy each.
+//! If the kernel gives no memory, a segment is kept in the daemon's own memory, and sending it costs a copy for each viewer.
 
 use super::SegmentBytes;
 use bytes::Bytes;
@@ -13,7 +13,7 @@ use std::sync::Arc;
 #[derive(Debug, Default)]
 pub(super) struct InKernel {
     begun: Option<Begun>,
-    /// The log has the first reason why a segment of this stream is in the daemon's own memory.
+    /// True once the log says why a segment of this stream is in the daemon's own memory.
     has_warned: bool,
 }
 
@@ -23,7 +23,7 @@ enum Begun {
     Own(Vec<u8>),
 }
 
-/// Lends its bytes to a `Bytes`.
+/// Owner of the bytes in a `Bytes`.
 struct Lender(Arc<KernelMemory>);
 
 impl AsRef<[u8]> for Lender {
@@ -34,7 +34,7 @@ impl AsRef<[u8]> for Lender {
 
 impl SegmentWriter for InKernel {
     type Whole = SegmentBytes;
-    /// What the kernel was given cannot be read back, so the segment's beginning is lost.
+    /// The kernel memory could not be read back, so the segment is lost.
     type Error = io::Error;
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -80,7 +80,7 @@ impl SegmentWriter for InKernel {
 }
 
 impl InKernel {
-    /// What the kernel did not take.
+    /// Logs why the segment is kept in the daemon's own memory, once; returns its bytes so far.
     fn own(&mut self, error: &io::Error, bytes: Vec<u8>) -> Vec<u8> {
         if !std::mem::replace(&mut self.has_warned, true) {
             tracing::warn!(

@@ -1,4 +1,4 @@
-//! The hls reader between a broadcast and its handle, with a clock turned by hand.
+//! The hls reader between a broadcast and its handle, with a clock that the test sets.
 
 use super::*;
 use crate::broadcast::{self, Publisher};
@@ -45,7 +45,7 @@ fn live_writing<W: Writer + Send + 'static>(share: StreamShare, writer: W) -> Li
 }
 
 impl Live {
-    /// Ten pictures a second, an IDR first in each; leaves time to the reader.
+    /// Publishes ten pictures a second, the first of them an IDR, and lets the reader run.
     async fn seconds(&mut self, seconds: std::ops::Range<i64>) {
         for tenth in seconds.start * 10..seconds.end * 10 {
             self.clock.turn(Duration::from_millis(100));
@@ -167,7 +167,7 @@ async fn memory_and_playlist_hold_a_window_and_not_more() {
     live.handle.wait_for(0, Duration::from_millis(1)).await;
     live.seconds(0..600).await;
     let offer = live.handle.offer();
-    // 60 s on offer and 4 s kept, of 2 s each; two more for what does not divide.
+    // 60 s are offered and 4 s kept, in segments of 2 s, and two more because of rounding.
     assert!(offer.segments.len() <= 34, "{} segments in memory", offer.segments.len());
     let playlist = m3u8_rs::parse_media_playlist_res(&offer.playlist).expect("a playlist");
     let seconds: f32 = playlist.segments.iter().map(|segment| segment.duration).sum();
@@ -236,7 +236,7 @@ async fn a_segment_that_a_viewer_still_takes_is_counted_until_it_is_taken() {
     assert_eq!(Part::ALL.map(|part| budget.used(part)), [0; Part::ALL.len()]);
 }
 
-/// A writer without memory, as long as the test says so.
+/// A writer that runs out of memory while the test says so.
 struct OutOfMemory(Arc<AtomicBool>, InKernel);
 
 impl SegmentWriter for OutOfMemory {
@@ -275,7 +275,7 @@ async fn a_writers_error_is_told_until_segments_are_listed_again() {
     handle.fault_changed().await;
     assert!(handle.fault().is_none());
     assert!(text(&handle).contains("#EXT-X-DISCONTINUITY\n"), "it goes on after a seam");
-    // Whoever owns the reader learns what the end met with.
+    // The owner of the reader gets the error of the last segment.
     fails.store(true, Ordering::Relaxed);
     let Live { publisher, task, .. } = live;
     drop(publisher);
@@ -296,7 +296,7 @@ async fn a_writer_that_fails_for_long_is_tried_again_with_each_segment() {
     assert!(listed >= 2, "{listed}");
 }
 
-/// "The hls reader was overtaken" told an owner nothing.
+/// The line once said only that the hls reader was overtaken, which told an owner nothing.
 #[tokio::test(start_paused = true)]
 async fn a_reader_that_fell_behind_says_how_much_is_missing_and_why() {
     let log = LogLines::keep();
@@ -307,7 +307,7 @@ async fn a_reader_that_fell_behind_says_how_much_is_missing_and_why() {
     let mut live = Live { publisher, handle, task: tokio::spawn(reading), clock };
     live.seconds(0..4).await;
     assert_eq!(log.with("missing"), [""; 0]);
-    // 20 MB come while the thread of the reader does not get to run: more than the ring keeps.
+    // 20 MB arrive while the reader's thread does not run: more than the ring holds.
     for second in 4..24 {
         live.clock.turn(Duration::from_secs(1));
         live.publisher.publish([access_unit(second * 90_000, true, 1 << 20)], live.clock.monotonic());

@@ -1,6 +1,6 @@
-//! A recording, or a clip of it, as one progressive MP4 file: a head that is computed from the indexes, and after it the parts' own bytes.
+//! A recording or a clip of it as one progressive MP4 file: a head computed from the indexes, followed by bytes of the parts' files.
 //!
-//! One that grows is what it is when it is asked for: only whole fragments are in its indexes, and what was written of a file is not written anew.
+//! A growing recording is offered as it is at the request: its indexes name only whole fragments, and bytes that were written never change.
 
 use super::plans::{Plans, Request, Stamp};
 use crate::recorder::RecordingFiles;
@@ -16,13 +16,13 @@ use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// No header of a part is longer: it has no samples.
+/// Longest header of a part, which contains no samples.
 pub(super) const LONGEST_HEADER: u32 = 64 << 10;
 
-/// Why there is no file to download.
+/// Why a file cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum DownloadError {
-    /// There is no picture in what was asked for.
+    /// The requested time contains no picture.
     #[error("nothing was recorded at that time")]
     Nothing,
     /// The files cannot be read.
@@ -40,7 +40,7 @@ impl From<ProgressiveError> for DownloadError {
     }
 }
 
-/// A file that can be sent. It keeps the parts open: they may be renamed or deleted meanwhile.
+/// A file that can be sent. It holds the parts open, so that they can be renamed or deleted meanwhile.
 #[derive(Debug)]
 pub struct Download {
     progressive: Arc<Progressive>,
@@ -49,8 +49,8 @@ pub struct Download {
 }
 
 impl Download {
-    /// Plans the file, unless `plans` has it; `clip` is a time of the recording, the whole without one. `until`: as it was when it had so many
-    /// fragments. Blocks.
+    /// Plans the file, or takes its plan from `plans`. `clip`: the time of the recording, or all of it. `until`: the file as it was when the recording
+    /// had this many fragments. Blocks.
     pub(super) fn plan(
         plans: &Plans,
         stream: StreamId,
@@ -85,7 +85,7 @@ impl Download {
         self.progressive.fragments()
     }
 
-    /// Names what is in the file: `<fragments>-<check sum>-<length>`.
+    /// Identifies the file's content: `<fragments>-<check sum>-<length>`.
     pub fn version(&self) -> String {
         format!("{}-{:x}-{:x}", self.fragments(), self.progressive.check_sum(), self.bytes())
     }
@@ -95,33 +95,33 @@ impl Download {
         self.progressive.bytes()
     }
 
-    /// Length of what is computed, at its beginning.
+    /// Length of the computed head.
     pub fn head_bytes(&self) -> u64 {
         self.progressive.head_bytes()
     }
 
-    /// What follows: files, and which of their bytes.
+    /// The byte ranges of files after the head.
     pub fn media(&self) -> impl Iterator<Item = (Arc<File>, Range<u64>)> + '_ {
         let media = self.progressive.media().iter();
         media.map(|range| (Arc::clone(&self.media[range.part]), range.from..range.to))
     }
 
-    /// What is computed.
+    /// The computed head.
     pub fn head(&self) -> DownloadHead {
         DownloadHead(self.progressive.head(self.indexes.clone()))
     }
 }
 
-/// What is computed of a file, made piece by piece.
+/// The computed head of a file, made piece by piece.
 pub struct DownloadHead(Head<Indexes>);
 
 impl DownloadHead {
-    /// Leaves out the next bytes.
+    /// Skips the next bytes.
     pub const fn skip(&mut self, bytes: u64) {
         self.0.skip(bytes);
     }
 
-    /// Makes the next piece: so many bytes or some more, fewer at the end. Blocks.
+    /// Makes the next piece: about `bytes` long, shorter at the end. Blocks.
     pub fn read(&mut self, least: usize) -> io::Result<Vec<u8>> {
         self.0.read(least).map_err(|error| match error {
             ProgressiveError::Io(error) => error,
@@ -139,7 +139,7 @@ fn ticks(time: Duration) -> u64 {
 #[derive(Clone, Debug)]
 struct Indexes {
     files: Arc<[Arc<File>]>,
-    /// Fragments that are looked at.
+    /// Number of fragments to read.
     until: usize,
 }
 
@@ -153,7 +153,7 @@ impl Fragments for Indexes {
     }
 }
 
-/// The fragments of all parts. What is torn at an index's end is left out.
+/// The fragments of all parts. A torn record at an index's end is left out.
 struct AllFragments {
     readers: Vec<Reader<BufReader<At>>>,
     part: usize,
@@ -173,7 +173,7 @@ impl Iterator for AllFragments {
     }
 }
 
-/// A place in a file that several read at once.
+/// A reading position in a file that several readers share.
 struct At {
     file: Arc<File>,
     at: u64,

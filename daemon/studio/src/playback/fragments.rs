@@ -1,4 +1,4 @@
-//! The fragments of a recording one by one, as its indexes tell of them: for programs that fetch a moment's bytes by themselves.
+//! Lists the fragments of a recording from its indexes, for programs that fetch the bytes of a moment themselves.
 
 use crate::recorder::RecordingFiles;
 use perch_media::recording::index::{IndexError, Reader};
@@ -9,39 +9,39 @@ use std::io::{self, BufReader};
 use std::os::unix::fs::MetadataExt as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// A fragment, and where it lies.
+/// A fragment and its place.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ListedFragment {
-    /// Its place in the recording, from 1.
+    /// Its number in the recording, from 1.
     pub number: u64,
-    /// The part that it is in, from 1.
+    /// Its part, from 1.
     pub part: u32,
-    /// Where it begins in the part's file, bytes.
+    /// Its first byte in the part's file.
     pub at: u64,
     /// Its length in bytes.
     pub bytes: u32,
-    /// Where it begins in the recording, in ticks of 1/90000 s.
+    /// Its beginning in the recording, in ticks of 1/90000 s.
     pub begins: u64,
-    /// How long it lasts, in the same ticks.
+    /// Its duration, in the same ticks.
     pub lasts: u64,
-    /// Where it begins in the stream, pauses included, milliseconds.
+    /// Its beginning in the stream, pauses included, in milliseconds.
     pub stream_offset_ms: u64,
-    /// A player can begin with it.
+    /// True if decoding can start with it.
     pub is_key: bool,
-    /// A segment of the playlists begins with it.
+    /// True if a segment of the playlists begins with it.
     pub begins_segment: bool,
-    /// What lies before it.
+    /// The break before it.
     pub before: Break,
 }
 
-/// Places in indexes at which pages ended that were asked for last: the next page is read from there. They hold no file open.
+/// The ends of the latest pages in their indexes, from which the next pages are read. They hold no file open.
 #[derive(Debug, Default)]
 pub(super) struct Pages(Mutex<Vec<Place>>);
 
-/// Places that are kept: each takes 100 bytes of memory.
+/// Number of places kept: each takes about 150 bytes of memory.
 const KEPT: usize = 16;
 
-/// Where a page ended.
+/// The end of a page.
 #[derive(Clone, Debug)]
 struct Place {
     stream: StreamId,
@@ -59,8 +59,8 @@ struct Place {
 }
 
 impl Pages {
-    /// At most `limit` fragments after the one with the number `after`; 0: from the first. Reads the indexes on from the end of an earlier page, or
-    /// from their beginning: 3 MB for ten hours.
+    /// At most `limit` fragments after fragment number `after`; 0 for the beginning. Reads the indexes from the end of an earlier page, or from their
+    /// beginning: 3 MB for ten hours.
     pub(super) fn listed(
         &self,
         stream: StreamId,
@@ -78,7 +78,7 @@ impl Pages {
             let from = BufReader::new(file);
             let mut reader = match place.take() {
                 Some(place) if place.index == index => place.reader.go_on_in(from)?,
-                // Another file has taken its name.
+                // Another file has its name now.
                 Some(_) => {
                     self.places().retain(|place| place.stream != stream);
                     return self.listed(stream, files, after, limit);
@@ -94,7 +94,7 @@ impl Pages {
                 let fragment = match fragment {
                     Ok(fragment) => fragment,
                     Err(IndexError::Io(error)) => return Err(error),
-                    // It is being written, or was torn by a power cut: what comes before is good.
+                    // The record is being written, or was torn by a power cut. The ones before it are valid.
                     Err(_) => break,
                 };
                 let lasts = fragment.video.samples.iter().map(|sample| u64::from(sample.duration)).sum();
@@ -107,7 +107,7 @@ impl Pages {
                     return Ok(found);
                 }
                 begins += lasts;
-                // Whoever asks for a page asks for one fragment more, to see whether there is another page.
+                // Callers ask for one fragment more than a page has, to see whether there is another page.
                 if found.len() + 1 == limit {
                     let (recovered, reader) = (files.recovered, reader.place());
                     self.keep(Place { stream, recovered, part, index, number, begins, reader });
@@ -117,7 +117,7 @@ impl Pages {
         Ok(found)
     }
 
-    /// The last place that is not behind the fragment with this number.
+    /// The last place that is not after fragment number `after`.
     fn nearest(&self, stream: StreamId, recovered: u32, after: u64) -> Option<Place> {
         let places = self.places();
         let usable = places
@@ -170,12 +170,12 @@ impl ListedFragment {
         }
     }
 
-    /// Where it begins in the recording.
+    /// Its beginning in the recording, in seconds.
     pub fn begins_seconds(&self) -> f64 {
         self.begins as f64 / f64::from(VIDEO_TIMESCALE)
     }
 
-    /// How long it lasts.
+    /// Its duration in seconds.
     pub fn seconds(&self) -> f64 {
         self.lasts as f64 / f64::from(VIDEO_TIMESCALE)
     }

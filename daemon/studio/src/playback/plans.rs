@@ -1,4 +1,4 @@
-//! Plans of downloads that were asked for last: a player asks for a file in many ranges, and a plan reads the whole index. They hold no file open.
+//! Keeps the plans of the latest downloads: players ask for a file in many ranges, and planning reads the whole index. Plans hold no file open.
 
 use perch_media::recording::progressive::{Clip, Progressive, ProgressiveError};
 use perch_store::StreamId;
@@ -7,26 +7,26 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Plans that are kept.
+/// Number of plans kept.
 const KEPT: usize = 16;
-/// Parts of all plans that are kept together: each takes half a kilobyte of memory.
+/// Largest sum of the parts of all plans kept: each part takes half a kilobyte of memory.
 const MOST_PARTS: usize = 256;
 
-/// The plans, that which was asked for last at the end.
+/// The plans in the order of their last use, the latest at the end.
 #[derive(Debug, Default)]
 pub(super) struct Plans(Mutex<Vec<(Request, Arc<Progressive>)>>);
 
-/// What a plan depends on.
+/// The facts that a plan depends on.
 #[derive(Debug, PartialEq)]
 pub(super) struct Request {
     pub(super) stream: StreamId,
     pub(super) clip: Option<Clip>,
-    /// Fragments that are looked at; all without it.
+    /// Number of fragments to read; all if `None`.
     pub(super) until: Option<usize>,
     pub(super) indexes: Vec<Stamp>,
 }
 
-/// Tells whether a file is as it was.
+/// Shows whether a file has changed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Stamp {
     device: u64,
@@ -49,7 +49,7 @@ impl Stamp {
 }
 
 impl Plans {
-    /// The plan that was made for the same, or a new one. Nobody waits for another's plan.
+    /// The plan for this request, or a new one. Nobody waits while another plan is made.
     pub(super) fn get_or_make(
         &self,
         request: Request,
@@ -62,7 +62,7 @@ impl Plans {
         };
         let plan = known.map_or_else(|| make().map(Arc::new), Ok)?;
         let mut all = self.all();
-        // That of an index that has grown since, among others.
+        // Removes, for example, the plan of an index that has grown since.
         all.retain(|(known, _)| {
             (known.stream, known.clip, known.until) != (request.stream, request.clip, request.until)
         });

@@ -1,4 +1,4 @@
-//! The small pictures along a recording's time line, as players want them.
+//! Serves a recording's storyboard to players.
 
 use crate::recorder::RecordingFiles;
 use bytes::Bytes;
@@ -12,13 +12,13 @@ use std::time::Duration;
 /// A sheet of small pictures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sheet {
-    /// The file.
+    /// The JPEG file.
     pub jpeg: Bytes,
-    /// Another sheet has another.
+    /// Differs from sheet to sheet; for the entity tag.
     pub check_sum: u32,
 }
 
-/// Which small picture belongs to which seconds, as `WebVTT`; `duration` is the recording's.
+/// The `WebVTT` track; `duration` is the recording's.
 pub(super) fn web_vtt(
     stream: StreamId,
     files: &RecordingFiles,
@@ -29,8 +29,7 @@ pub(super) fn web_vtt(
     Ok((!board.records.is_empty()).then(|| board.web_vtt(duration, address)))
 }
 
-/// A sheet of a recording's small pictures by its number, from 1. `None`: there is none of this number, or it is damaged. Reads the card, and
-/// blocks.
+/// A sheet of a recording by its number, from 1; `None` if there is no such sheet, or it is damaged. Reads the card, and blocks.
 pub fn sheet(stream: StreamId, files: &RecordingFiles, number: usize) -> io::Result<Option<Sheet>> {
     let Some((file, board)) = open(stream, files)? else { return Ok(None) };
     let record = number.checked_sub(1).and_then(|index| board.records.get(index));

@@ -4,7 +4,7 @@ use perch_media::recording::{Break, Fragment, Mark, Run, SampleEntry};
 use std::io::Write as _;
 use std::path::Path;
 
-/// A part that is written on a card: its header and fragments of one second each, one a segment.
+/// A part being written: its header and fragments of one second, each of which is a segment.
 struct Part {
     files: PartFiles,
     index: File,
@@ -82,7 +82,7 @@ fn a_recording_that_grows_is_read_on() {
     two.write(1);
     assert_eq!(listed(&playback, 1, &files(&[&one, &two], true)), 4);
     assert_eq!(listed(&playback, 1, &files(&[&one, &two], false)), 5);
-    // The stream goes on after a restart.
+    // The stream continues after a restart.
     two.write(2);
     assert_eq!(listed(&playback, 1, &files(&[&one, &two], true)), 6);
 }
@@ -115,7 +115,7 @@ fn nothing_that_was_lost_is_listed_after_a_recovery() {
     one.write(9);
     let mut files = files(&[&one], true);
     assert_eq!(listed(&playback, 1, &files), 8);
-    // The disk took two of them, and three others came then.
+    // Only two of them reached the disk; three others came after the restart.
     let mut one = Part::new(dir.path(), 1);
     one.write(5);
     files.recovered += 1;
@@ -132,7 +132,7 @@ fn no_file_is_open_while_nobody_reads() {
         listed(&playback, 1, &files(&[&one], is_growing));
         let open = std::fs::read_dir("/proc/self/fd").unwrap();
         let open: Vec<_> = open.filter_map(|entry| std::fs::read_link(entry.unwrap().path()).ok()).collect();
-        // The test itself writes to it.
+        // One, because the test itself has the file open.
         assert_eq!(open.iter().filter(|path| **path == one.files.index).count(), 1, "{open:?}");
     }
 }
@@ -209,7 +209,7 @@ fn small_pictures_are_served_from_the_storyboard_and_none_where_there_is_none() 
     for number in [0, 3, usize::MAX] {
         assert_eq!(sheet(stream(1), &files, number).unwrap(), None, "{number}");
     }
-    // A damaged sheet is not shown, and does not cost the others.
+    // A damaged sheet is not served, and the others still are.
     let at = board.windows(4).position(|bytes| bytes == b"jpeg").unwrap();
     board[at] ^= 1;
     std::fs::write(files.storyboard().unwrap(), &board).unwrap();
@@ -230,7 +230,7 @@ fn pages_of_fragments_follow_each_other_and_none_reads_the_index_from_its_beginn
     for size in [1, 2, 7, 50, 100] {
         let (playback, mut paged) = (Playback::default(), Vec::new());
         loop {
-            // As the API asks: one more than it shows.
+            // Like the API, which asks for one more than it shows.
             let mut page = playback.fragments(stream(1), &files, paged.len() as u64, size + 1).unwrap();
             let is_last = page.len() <= size;
             page.truncate(size);
@@ -253,7 +253,7 @@ fn pages_of_fragments_follow_each_other_and_none_reads_the_index_from_its_beginn
         "the damage is not read"
     );
     assert!(playback.fragments(stream(1), &files, 10, 21).unwrap().len() < 21, "no page ended there");
-    // Neither what was recovered nor another file is what was read.
+    // After a recovery, and in another file, the place is not used.
     let again = RecordingFiles { recovered: 1, ..files.clone() };
     assert_ne!(playback.fragments(stream(1), &again, 20, 21).unwrap(), whole[20..41]);
     index[60] ^= 1;

@@ -1,4 +1,4 @@
-//! The text of a playlist as it is sent: ten hours take a megabyte, and a fifth of that compressed.
+//! The text of a playlist. Ten hours take a megabyte, and a fifth of that compressed.
 
 use bytes::Bytes;
 use flate2::Compression;
@@ -6,14 +6,14 @@ use flate2::write::GzEncoder;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{self, Write as _};
 
-/// A playlist to be sent.
+/// A playlist's text, ready to be sent.
 #[derive(Clone, Debug)]
 pub struct PlaylistText {
-    /// The text, or the text compressed.
+    /// The text, possibly compressed.
     pub bytes: Bytes,
-    /// Compressed with gzip (RFC 1952).
+    /// True if it is compressed with gzip (RFC 1952).
     pub is_gzip: bool,
-    /// Names the text.
+    /// Identifies the text; for the entity tag.
     pub tag: u64,
 }
 
@@ -26,7 +26,7 @@ impl From<String> for PlaylistText {
 }
 
 impl PlaylistText {
-    /// The same, compressed. Fast rather than small: a slow board does it while somebody waits.
+    /// The same text, compressed at the fastest level, because somebody waits for it on a slow board.
     pub(super) fn packed(self) -> io::Result<Self> {
         let mut out = GzEncoder::new(Vec::new(), Compression::fast());
         out.write_all(&self.bytes)?;

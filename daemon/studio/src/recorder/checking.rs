@@ -1,5 +1,4 @@
-//! Looks into every recording, for a person who doubts: what is on the card, what the indexes say, what the store says. And makes anew what can be
-//! had from the media alone.
+//! Verifies all recordings: compares the files on the card with their indexes and with the store. Rebuilds what can be derived from the media alone.
 
 use super::names;
 use super::recordings::{Growth, Recordings};
@@ -13,10 +12,10 @@ use std::io::{self, BufReader};
 use std::path::Path;
 
 impl Recordings {
-    /// What is wrong with recordings, in words; nothing, where all is well. Reads every byte of them. Those that grow are passed over.
+    /// What is wrong with recordings, in words; empty if nothing is. Reads every byte of them, and skips those that are growing.
     pub fn verify(&self) -> Result<Vec<String>, StoreError> {
         let mut wrong = Vec::new();
-        // Deleted ones are known too: their files stay for a while, so that they can be brought back.
+        // Includes deleted recordings: their files stay for ten minutes, so that they can be restored.
         let rows = self.0.store.all_recordings()?;
         let known: BTreeSet<_> = rows.iter().map(|recording| names::id_part(recording.stream)).collect();
         for recording in self.all()? {
@@ -60,8 +59,8 @@ impl Recordings {
         }
     }
 
-    /// Makes the indexes of all recordings anew from their media, removes the small pictures that are made from them, counts them anew, and lists what Perch no longer knew of where its stream still
-    /// exists; says what it did. Not while anything is recorded.
+    /// Rebuilds the indexes of all recordings from their media, removes their storyboards (they are made again), corrects lengths and sizes, and lists files that the store did not know, if their stream still
+    /// exists. Returns what it did, in words. Must not run while anything is recorded.
     pub fn rebuild(&self) -> Result<Vec<String>, StoreError> {
         let mut done = self.adopt()?;
         for recording in self.all()? {
@@ -93,7 +92,7 @@ impl Recordings {
         Ok(growth)
     }
 
-    /// Gives rows to files whose stream the store still has.
+    /// Adds rows for files whose stream is still in the store.
     fn adopt(&self) -> Result<Vec<String>, StoreError> {
         let Ok(files) = self.folder().files() else { return Ok(Vec::new()) };
         let mut adopted = Vec::new();
@@ -128,7 +127,7 @@ fn is_of(name: &str, known: &BTreeSet<String>) -> bool {
     known.iter().any(|id| name.ends_with(id.as_str()))
 }
 
-/// The stream that an index is of.
+/// The stream that an index belongs to.
 fn stream_of(index: &Path) -> Option<StreamId> {
     let reader = Reader::new(BufReader::new(File::open(index).ok()?)).ok()?;
     Some(StreamId::from_number(u128::from_be_bytes(reader.header().stream)))
@@ -139,7 +138,7 @@ fn first_picture(media: &Path) -> Option<perch_store::Timestamp> {
     Some(perch_store::Timestamp::from_unix_millis(first.fragment.mark.wall_ms))
 }
 
-/// What was seen of a part.
+/// What was found in a part.
 struct Checked {
     bytes: u64,
     ticks: u64,

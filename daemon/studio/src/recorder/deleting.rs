@@ -1,4 +1,4 @@
-//! Deleting recordings: those that people delete, which can be brought back for a while, and those that go to make room.
+//! Deletes recordings: those that users delete, which can be restored for a while, and those that must make room.
 
 use super::keeping;
 use super::recordings::Recordings;
@@ -9,7 +9,7 @@ use std::sync::{MutexGuard, PoisonError};
 const NOT_FOUND: StoreError = StoreError::Refused(Refusal::NotFound { what: "recording" });
 
 impl Recordings {
-    /// Deletes the recording of a stream. The stream stays. One that grows ends, and is gone for good; another one can be restored for a while.
+    /// Deletes the recording of a stream; the stream itself stays. A recording that is growing ends and cannot be restored; any other can, for a while.
     pub fn delete(&self, stream: StreamId) -> Result<(), StoreError> {
         self.throw_away(|| {
             let recording = self.0.store.recording(stream)?.ok_or(NOT_FOUND)?;
@@ -19,7 +19,7 @@ impl Recordings {
         .map(drop)
     }
 
-    /// Deletes all recordings of an account's streams, pinned ones too. Returns how many.
+    /// Deletes all recordings of an account's streams, including pinned ones. Returns their number.
     pub fn delete_all(&self, user: UserId) -> Result<usize, StoreError> {
         self.throw_away(|| self.0.store.delete_recordings_of(user))
     }
@@ -29,7 +29,7 @@ impl Recordings {
         delete: impl FnOnce() -> Result<Vec<Recording>, StoreError>,
     ) -> Result<usize, StoreError> {
         let count = {
-            // Nobody removes files between the two steps.
+            // Held so that no files are removed between the two steps.
             let _tidying = self.tidying();
             let deleted = delete()?;
             let now = self.0.clock.monotonic();
@@ -45,13 +45,13 @@ impl Recordings {
         Ok(count)
     }
 
-    /// Brings back a recording that was just deleted. Refused with `NotFound` where its files are gone.
+    /// Restores a recording that was deleted a moment ago. Refused with `NotFound` if its files are gone.
     pub fn restore(&self, stream: StreamId) -> Result<(), StoreError> {
         let is_back = self.bring_back(|one| one == stream)? > 0;
         if is_back { Ok(()) } else { Err(NOT_FOUND) }
     }
 
-    /// Brings back all recordings of an account's streams that were just deleted. Returns how many.
+    /// Restores all recordings of an account's streams that were deleted a moment ago. Returns their number.
     pub fn restore_all(&self, user: UserId) -> Result<usize, StoreError> {
         self.bring_back(|one| self.0.store.stream(one).is_ok_and(|stream| stream.facts.user == user))
     }
@@ -67,8 +67,8 @@ impl Recordings {
         Ok(count)
     }
 
-    /// Removes the files of recordings that were deleted, with their streams or without, and cannot come back. What cannot be removed now
-    /// is tried again later.
+    /// Removes the files of deleted recordings that can no longer be restored, whether or not their streams were deleted too. Files that cannot be
+    /// removed now are tried again later.
     pub fn remove_what_is_deleted(&self) -> Result<(), StoreError> {
         let _tidying = self.tidying();
         let now = self.0.clock.monotonic();
@@ -82,7 +82,7 @@ impl Recordings {
         Ok(())
     }
 
-    /// The same, as a task; what fails is logged.
+    /// The same as a task; errors are logged.
     pub(crate) async fn remove_deleted(&self) {
         let recordings = self.clone();
         let removed = tokio::task::spawn_blocking(move || recordings.remove_what_is_deleted()).await;
@@ -91,12 +91,12 @@ impl Recordings {
         }
     }
 
-    /// Deletes what is too old, and what is beyond the budget.
+    /// Deletes recordings that are too old or exceed the budget.
     pub fn keep_within_limits(&self) -> Result<(), StoreError> {
         self.make_room(0).map(drop)
     }
 
-    /// Deletes the oldest recordings until so many more bytes have room; says whether they have. What people deleted themselves goes first.
+    /// Deletes the oldest recordings until `wanted` more bytes fit; returns whether they do. The files of recordings that users deleted go first.
     pub(super) fn make_room(&self, bytes: u64) -> Result<bool, StoreError> {
         let _tidying = self.tidying();
         loop {
@@ -118,7 +118,7 @@ impl Recordings {
         }
     }
 
-    /// Removes the files of everything that could have come back. Says whether there was anything.
+    /// Removes the files of all recordings that could still be restored. Returns whether there were any.
     fn empty_trash(&self) -> Result<bool, StoreError> {
         if !self.trash().empty() {
             return Ok(false);
@@ -131,7 +131,7 @@ impl Recordings {
         Ok(true)
     }
 
-    /// Removes the files of a recording that the store knows as deleted.
+    /// Removes the files of a recording that is marked as deleted in the store.
     pub(super) fn remove(&self, recording: &Recording) -> Result<(), StoreError> {
         self.growing().remove(&recording.stream);
         self.recovered().remove(&recording.stream);

@@ -10,16 +10,16 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-/// FAT in any width (statfs(2), `MSDOS_SUPER_MAGIC`): a file has 4 GiB at most.
+/// FAT12, FAT16 and FAT32 (statfs(2), `MSDOS_SUPER_MAGIC`): a file has at most 4 GiB.
 const FAT: i64 = 0x4d44;
-/// A part is closed at this length where a file has 4 GiB at most.
+/// A part is closed at this length if the file system limits files to 4 GiB.
 const PART_ON_FAT: u64 = 3_900_000_000;
 
-/// Where recordings lie.
+/// The folder of the recordings.
 #[derive(Clone, Debug)]
 pub(super) struct Folder {
     path: PathBuf,
-    /// It is in the data directory, and made when it is missing. Another one is on a disk: where it is missing, the disk is.
+    /// True if it is in the data directory, where it is created when missing. A configured folder is never created: if it is missing, its disk is.
     is_own: bool,
 }
 
@@ -41,8 +41,8 @@ impl Folder {
         &self.path
     }
 
-    /// Makes sure that it is there, and that its file system takes writes. A file that is open already does not tell: ext4 that was
-    /// remounted read-only by force takes writes to it, answers fdatasync(2) with success, and writes nothing.
+    /// Checks that it exists and that its file system takes writes. A file that is already open does not show that: ext4 that was
+    /// remounted read-only by force accepts writes to it, answers fdatasync(2) with success, and writes nothing.
     pub(super) fn find(&self) -> io::Result<()> {
         match std::fs::metadata(&self.path) {
             Ok(found) if found.is_dir() && self.is_read_only() => Err(Errno::ROFS.into()),
@@ -56,7 +56,7 @@ impl Folder {
         }
     }
 
-    /// What its file system has.
+    /// Size and free space of its file system.
     pub(super) fn card(&self) -> io::Result<Card> {
         let found = statvfs(&self.path)?;
         Ok(Card {
@@ -65,7 +65,7 @@ impl Folder {
         })
     }
 
-    /// Whether its file system is mounted so that it can only be read, as ext4 does by itself after an error.
+    /// True if its file system is mounted read-only, which ext4 does by itself after an error.
     pub(super) fn is_read_only(&self) -> bool {
         statvfs(&self.path).is_ok_and(|found| found.f_flag.contains(StatVfsMountFlags::RDONLY))
     }
@@ -75,14 +75,14 @@ impl Folder {
         Ok(std::fs::metadata(&self.path)?.dev())
     }
 
-    /// Bytes of a part at most, where its file system has a limit.
+    /// Largest size of a part in bytes, if its file system has a limit.
     pub(super) fn longest_part(&self) -> Option<u64> {
         #[allow(clippy::unnecessary_cast, reason = "the type differs from board to board")]
         let kind = statfs(&self.path).ok()?.f_type as i64;
         (kind == FAT).then_some(PART_ON_FAT)
     }
 
-    /// Everything that is a file of a recording, in no order.
+    /// All files of recordings, in no particular order.
     pub(super) fn files(&self) -> io::Result<Vec<Found>> {
         let mut all = Vec::new();
         for entry in std::fs::read_dir(&self.path)? {
@@ -101,7 +101,7 @@ impl Folder {
         Ok(self.files()?.into_iter().filter(move |found| found.name.ends_with(&id)))
     }
 
-    /// False where files of a stream's recording may be on a disk that is not there: there is none of them, and the folder is not our own.
+    /// False if files of a stream's recording may be on a disk that is not mounted: none of them is here, and the folder is a configured one.
     pub(super) fn keeps_all(&self, stream: StreamId) -> bool {
         self.is_own || self.files_of(stream).is_ok_and(|mut files| files.next().is_some())
     }
@@ -117,7 +117,7 @@ impl Folder {
         self.sync()
     }
 
-    /// Gives every file of a stream's recording this name. Done again after a power cut, it does the rest.
+    /// Renames every file of a stream's recording. If a power cut interrupts it, a second call renames the rest.
     pub(super) fn rename(&self, stream: StreamId, name: &str) -> io::Result<()> {
         for found in self.files_of(stream)? {
             let named = names::file(&self.path, name, found.part, &found.extension);
@@ -128,10 +128,10 @@ impl Folder {
         self.sync()
     }
 
-    /// Puts on the card which files there are.
+    /// Syncs the folder, so that new and renamed files survive a power cut.
     pub(super) fn sync(&self) -> io::Result<()> {
         match File::open(&self.path)?.sync_all() {
-            // FAT through FUSE cannot, and writes it at once.
+            // FAT through FUSE cannot sync a folder, and writes its entries at once.
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
             synced => synced,
         }
@@ -170,7 +170,7 @@ mod tests {
         ] {
             std::fs::write(folder.path().join(file), file).unwrap();
         }
-        // One of them had the new name already when the power went.
+        // One file already had its new name when the power failed.
         folder.rename(STREAM.parse().unwrap(), "b X3W4NM").unwrap();
         assert_eq!(
             listed(&folder),

@@ -1,46 +1,46 @@
-//! Which recordings are kept, as a rule: the oldest that nobody has pinned goes first, whole, until the rest has room.
+//! Decides which recordings are kept: the oldest unpinned one is deleted first, as a whole, until the rest fits.
 
 use crate::clock::{Clock, wall};
 use crate::config::{Budget, Recording as Settings};
 use perch_store::{Recording, RecordingState, Timestamp};
 use std::time::Duration;
 
-/// What a card has, in bytes.
+/// Size and free space of a card, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Card {
-    /// All of it.
+    /// Its size.
     pub total: u64,
-    /// What may still be written by a program without privileges.
+    /// Free space for a program without privileges.
     pub free: u64,
 }
 
-/// What may be written to the card.
+/// Limits for recordings on the card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Limits {
-    /// Bytes of all recordings together.
+    /// Largest sum of all recordings, in bytes.
     pub(super) budget: u64,
-    /// Bytes that stay free.
+    /// Bytes that must stay free.
     pub(super) keep_free: u64,
-    /// Recordings that began before are not kept.
+    /// Recordings that began earlier are deleted.
     pub(super) oldest: Option<Timestamp>,
 }
 
 const DAY_MS: i64 = 86_400_000;
-/// A step of the wall clock that is smaller makes nothing too old by mistake.
+/// A smaller step of the wall clock is no jump: it makes no recording too old by mistake.
 const JUMP_MS: i64 = 3_600_000;
-/// At the start a clock that shows so much more than the date of the newest recording may have jumped.
+/// If the clock is this much later than the newest recording when the daemon starts, it may have jumped.
 const AWAY_MS: i64 = 7 * DAY_MS;
-/// After a jump the wall clock is not gone by for so long: somebody may set it right again.
+/// After a jump the wall clock is not used for this long: somebody may correct it.
 const WAIT: Duration = Duration::from_hours(24);
 
-/// Whether the wall clock may be gone by where recordings are deleted for their age. One that was set by twenty years makes all of them too old.
+/// Decides whether the wall clock can be trusted for deleting recordings by age. A clock that is set ahead by twenty years would make all of them too old.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct WallClock {
-    /// What it showed at boot, by what it shows now.
+    /// Wall time at boot, computed from the present wall time.
     boot: i64,
-    /// When it jumped last, as time since boot.
+    /// Time of its last jump, since boot.
     jumped_at: Option<Duration>,
-    /// It was looked at in this run.
+    /// True once it was read in this run.
     is_known: bool,
 }
 
@@ -49,8 +49,8 @@ impl WallClock {
         Self { boot: boot(clock), jumped_at: None, is_known: false }
     }
 
-    /// What it shows; `None` for a day after a jump. To be asked more often than that. Whether it jumped before this run, the newest recording
-    /// tells: a board that was off for long waits a day for nothing.
+    /// Wall time, or `None` for a day after a jump. Must be called more often than once a day. A jump before this run is recognised by the newest
+    /// recording's date; a board that was off for long therefore waits a day without need.
     pub(super) fn now(&mut self, clock: &dyn Clock, all: &[Recording]) -> Option<Timestamp> {
         let (boot, since_boot) = (boot(clock), clock.since_boot());
         let newest = all.iter().map(|recording| recording.started_at.unix_millis()).max();
@@ -71,8 +71,8 @@ fn boot(clock: &dyn Clock) -> i64 {
 }
 
 impl Limits {
-    /// As configured, on a card of which recordings take `used` bytes already. `now` is `None` while the clock cannot be gone by: nothing is too
-    /// old then.
+    /// The configured limits on a card on which recordings already take `used` bytes. `now` is `None` while the clock cannot be trusted: then nothing is
+    /// too old.
     pub(super) fn new(settings: &Settings, card: Card, used: u64, now: Option<Timestamp>) -> Self {
         let for_us = card.free.saturating_add(used);
         let budget = match settings.budget {
@@ -85,25 +85,25 @@ impl Limits {
         Self { budget, keep_free: settings.keep_free, oldest }
     }
 
-    /// Whether a recording is to go whatever room there is.
+    /// True if a recording must be deleted even if there is room.
     pub(super) fn is_too_old(&self, recording: &Recording) -> bool {
         !recording.is_date_provisional && self.oldest.is_some_and(|oldest| recording.started_at < oldest)
     }
 
-    /// Whether `used` bytes may be used and `free` bytes be free.
+    /// True if `used` bytes of recordings and `free` free bytes are within the limits.
     const fn allow(&self, used: u64, free: u64) -> bool {
         used <= self.budget && free >= self.keep_free
     }
 }
 
-/// What is to be deleted so that `wanted` more bytes have room, and whether they have room then.
+/// Recordings to delete so that `wanted` more bytes fit, and whether they fit then.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Verdict<'a> {
     pub(super) delete: Vec<&'a Recording>,
     pub(super) has_room: bool,
 }
 
-/// Judges all recordings, those included that grow.
+/// Takes all recordings, including those that are growing.
 pub(super) fn judge<'a>(all: &'a [Recording], card: Card, limits: &Limits, wanted: u64) -> Verdict<'a> {
     let used = used(all).saturating_add(wanted);
     let has_room = |gone: u64| {
@@ -122,7 +122,7 @@ pub(super) fn judge<'a>(all: &'a [Recording], card: Card, limits: &Limits, wante
     Verdict { delete, has_room: has_room(gone) }
 }
 
-/// Those that may be deleted, in the order in which they would be.
+/// The recordings that may be deleted, first to go first.
 pub(super) fn next_to_go(all: &[Recording]) -> Vec<&Recording> {
     let mut order: Vec<_> = all
         .iter()
@@ -132,7 +132,7 @@ pub(super) fn next_to_go(all: &[Recording]) -> Vec<&Recording> {
     order
 }
 
-/// Bytes of all of them.
+/// Sum of their bytes.
 pub(super) fn used(all: &[Recording]) -> u64 {
     all.iter().map(|recording| recording.bytes).sum()
 }
@@ -169,7 +169,7 @@ mod tests {
         for count in [1, 2, 8] {
             let mut all: Vec<_> = (1..=count).rev().map(|number| recording(number, 100)).collect();
             let card = Card { total: 2000, free: 1000 };
-            // As many as there are but one.
+            // All but one.
             let verdict = judge(&all, card, &NO_AGE, 0);
             let gone: Vec<_> = (1..count).map(|number| number.to_string()).collect();
             assert_eq!((names(&verdict), verdict.has_room), (gone, true));
@@ -204,7 +204,7 @@ mod tests {
         let limits = Limits::new(&settings, card, 0, Some(now));
         assert_eq!(limits.budget, (1 << 39) / 100 * 50);
         assert_eq!(names(&judge(&all, card, &limits, 0)), ["1"]);
-        // The clock is not set yet.
+        // Before the clock is set.
         let limits = Limits::new(&settings, card, 0, Some(Timestamp::from_unix_millis(9)));
         assert_eq!(names(&judge(&all, card, &limits, 0)), [""; 0]);
     }

@@ -1,7 +1,7 @@
-//! The recorder: a reader of a broadcast that writes fragmented MP4 files on a card, and what becomes of these files.
+//! The recorder: a reader of a broadcast that writes fragmented MP4 files to a card, and the management of those files.
 //!
 //! The ring of the broadcast is the queue before the card: a reader that a slow card holds up is overtaken when the ring's share of memory is
-//! full, is told so, and marks the gap. Nothing of that reaches the feed or the other readers.
+//! full, is told so, and marks the gap. Neither the feed nor the other readers notice.
 //!
 //! Must not be here: the boxes of MP4 and the index's coding (`perch-media`), who may watch a recording, HTTP.
 

@@ -1,20 +1,20 @@
-//! What the files of a recording are called: `2026-11-28 07.30 Nest box 8F3K2Q.mp4`.
+//! Names of a recording's files: `2026-11-28 07.30 Nest box 8F3K2Q.mp4`.
 //!
-//! The date is that of the first picture where the board stands. The title is made so that every file system takes it, FAT and exFAT
-//! included. The last six characters of the stream's id make the name unique, and stay when the date is corrected.
+//! The date is the first picture's, in the board's local time. The title is changed so that every file system accepts it, including FAT and
+//! exFAT. The last six characters of the stream's id make the name unique, and stay when the date is corrected.
 
 use perch_store::{StreamId, Timestamp};
 use std::path::{Path, PathBuf};
 use time::OffsetDateTime;
 
-/// Bytes of a name at most, without part number and extension.
+/// Longest name in bytes, without part number and extension.
 const LONGEST: usize = 80;
-/// Extension of the small pictures along a recording's time line.
+/// Extension of a storyboard's file.
 pub(super) const STORYBOARD: &str = "storyboard";
-/// Characters of the id that a name ends with: 30 random bits.
+/// Number of the id's last characters at the end of a name: 30 random bits.
 const ID_CHARACTERS: usize = 6;
 
-/// The name of a recording. `offset_seconds` is what local time is ahead of UTC.
+/// The name of a recording. `offset_seconds` is the difference from UTC to local time.
 pub(super) fn name(started_at: Timestamp, offset_seconds: i32, title: &str, stream: StreamId) -> String {
     let id = id_part(stream);
     let date = date(started_at, offset_seconds);
@@ -22,18 +22,18 @@ pub(super) fn name(started_at: Timestamp, offset_seconds: i32, title: &str, stre
     if title.is_empty() { format!("{date} {id}") } else { format!("{date} {title} {id}") }
 }
 
-/// What every file of a stream's recording has in its name.
+/// The text that the names of all files of a stream's recording contain.
 pub(super) fn id_part(stream: StreamId) -> String {
     let id = stream.to_string();
     id[id.len() - ID_CHARACTERS..].to_owned()
 }
 
-/// The id part of a name that [`name`] made.
+/// The id's part of a name made by [`name`].
 pub(super) fn id_of(name: &str) -> Option<&str> {
     name.len().checked_sub(ID_CHARACTERS).and_then(|at| name.get(at..))
 }
 
-/// `2026-11-28 07.30`: a colon is no character of a name on FAT.
+/// `2026-11-28 07.30`: FAT allows no colon in a name.
 fn date(at: Timestamp, offset_seconds: i32) -> String {
     let seconds = at.unix_millis().div_euclid(1000).saturating_add(offset_seconds.into());
     let local = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
@@ -43,7 +43,7 @@ fn date(at: Timestamp, offset_seconds: i32) -> String {
 
 /// A title as a part of a file's name, of `most` bytes at most. Every file system takes it; it may be empty.
 pub fn safe_title(title: &str, most: usize) -> String {
-    // U+202A to U+202E and U+2066 to U+2069 turn the direction of what follows, the extension included.
+    // U+202A to U+202E and U+2066 to U+2069 change the direction of the text after them, including the extension.
     let is_unsafe = |letter: char| {
         letter.is_control()
             || matches!(letter, '\\' | '/' | ':' | '*' | '?' | '"' | '<' | '>' | '|')
@@ -57,7 +57,7 @@ pub fn safe_title(title: &str, most: usize) -> String {
     name.trim_matches([' ', '.']).to_owned()
 }
 
-/// A part's file with this extension. Parts count from 1.
+/// File name of a part, with this extension. Parts count from 1.
 pub(super) fn file(folder: &Path, name: &str, part: u32, extension: &str) -> PathBuf {
     if part <= 1 {
         folder.join(format!("{name}.{extension}"))
@@ -66,7 +66,7 @@ pub(super) fn file(folder: &Path, name: &str, part: u32, extension: &str) -> Pat
     }
 }
 
-/// The name that a file's name was made of, its part, and its extension; `None` for what is no file of a recording.
+/// Splits a file name into the recording's name, the part and the extension; `None` if it is no file of a recording.
 pub(super) fn taken_apart(file: &str) -> Option<(&str, u32, &str)> {
     let (stem, extension) = file.rsplit_once('.')?;
     if !matches!(extension, "mp4" | "index" | "json" | STORYBOARD) {

@@ -1,6 +1,6 @@
-//! Gathers pictures and sound into pieces: what becomes a fragment. A value: no file, no clock.
+//! Gathers pictures and sound into pieces, each of which becomes a fragment. A value: no file, no clock.
 //!
-//! The cutter that cuts HLS decides where pieces begin, with parts of a second: a segment is one piece or more.
+//! Pieces begin where HLS's cutter begins parts, with a part length of one second, so a segment is one or more pieces.
 
 use perch_media::access_unit::{AccessUnit, VideoFormat};
 use perch_media::audio_format::AudioFormat;
@@ -11,18 +11,18 @@ use perch_media::time::{MediaDuration, MediaTime};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Length of a fragment: a power cut costs one at most beside what was not synced.
+/// Length of a fragment: a power cut costs at most one, besides those that were not synced.
 const FRAGMENT: Duration = Duration::from_secs(1);
-/// Of a single picture before a seam.
+/// Duration of a single picture before a seam.
 const ONE_PICTURE: MediaDuration = MediaDuration::from_ticks(3000);
 
-/// Pictures that follow each other, about a second of them, and the sound that came with them.
+/// About a second of consecutive pictures, and the sound that came with them.
 #[derive(Clone, Debug)]
 pub(super) struct Piece {
-    /// One at least.
+    /// At least one.
     pub(super) pictures: Vec<AccessUnit>,
     pub(super) sound: Vec<AudioFrame>,
-    /// Decoding time of what follows; after the last picture's.
+    /// Decoding time of the next picture; later than the last one's.
     pub(super) end: MediaTime,
     pub(super) begins_segment: bool,
     pub(super) is_independent: bool,
@@ -34,18 +34,18 @@ impl Piece {
         &self.pictures[0].format
     }
 
-    /// Of all its samples.
+    /// Sum of its samples' bytes.
     pub(super) fn bytes(&self) -> usize {
         let pictures: usize = self.pictures.iter().map(|unit| unit.data.len()).sum();
         pictures + self.sound.iter().map(|frame| frame.data.len()).sum::<usize>()
     }
 
-    /// Of its sound, where it has any.
+    /// Format of its sound, if it has any.
     pub(super) fn audio(&self) -> Option<AudioFormat> {
         self.sound.last().map(|frame| *frame.format)
     }
 
-    /// Its pictures, each with the time until the next one, and its sound. Each is let go once it is taken.
+    /// Its pictures, each with its duration, and its sound. Each sample is freed as soon as the iterator's user drops it.
     pub(super) fn into_timed(
         self,
     ) -> (impl Iterator<Item = (AccessUnit, MediaDuration)>, impl Iterator<Item = AudioFrame>) {
@@ -59,39 +59,39 @@ impl Piece {
     }
 }
 
-/// Gathers one stream's pictures.
+/// Gathers one stream's samples into pieces.
 #[derive(Debug)]
 pub(super) struct Packer {
     cutter: Cutter,
     format: Option<Arc<VideoFormat>>,
     current: Option<Piece>,
-    /// Bytes of the current piece.
+    /// Bytes of the current piece so far.
     gathered: usize,
-    /// A piece of so many bytes is cut before its time: memory is bounded at any bitrate. One picture is never cut.
+    /// Largest size of a piece in bytes, so that memory is bounded at any bitrate. A single picture may be larger.
     most: usize,
-    /// Pictures are missing before the next piece.
+    /// True if pictures are missing before the next piece.
     has_lost: bool,
 }
 
 impl Packer {
-    /// `target_duration` in seconds, as HLS announces it; a piece has at most about `most` bytes.
+    /// `target_duration` is HLS's, in seconds; a piece has at most `most` bytes, unless a single picture has more.
     pub(super) fn new(segment: Duration, target_duration: u64, most: usize) -> Self {
         let config = CutterConfig { segment, target_duration, part: FRAGMENT };
         Self { cutter: Cutter::new(config), format: None, current: None, gathered: 0, most, has_lost: false }
     }
 
-    /// Bytes that are gathered.
+    /// Bytes gathered so far.
     pub(super) const fn bytes(&self) -> usize {
         self.gathered
     }
 
-    /// Takes the next picture or frame of sound; gives the piece that ends before it. Sound before the first picture is let go.
+    /// Takes the next picture or frame of sound; returns the piece that ends before it. Sound before the first picture is dropped.
     pub(super) fn push(&mut self, sample: &Sample) -> Option<Piece> {
         match sample {
             Sample::Video(unit) => self.push_picture(unit),
             Sample::Audio(frame) => {
                 let current = self.current.as_mut()?;
-                // Sound goes on where a camera hangs: without pictures it is not kept for ever.
+                // Sound continues while a camera hangs: without pictures it must not pile up.
                 if self.gathered + frame.data.len() <= self.most {
                     current.sound.push(frame.clone());
                     self.gathered += frame.data.len();
@@ -132,20 +132,20 @@ impl Packer {
         whole
     }
 
-    /// Pictures were lost here: gives the piece that ends before them.
+    /// Notes that pictures were lost here; returns the piece that ends before them.
     pub(super) fn lose(&mut self) -> Option<Piece> {
         self.cutter.finish();
         self.has_lost = true;
         self.end(None)
     }
 
-    /// The stream has ended, or will not go on for a while: gives what there is. Should it go on, it does so after a seam.
+    /// Returns the rest, because the stream has ended or pauses. If it continues, it does so after a seam.
     pub(super) fn finish(&mut self) -> Option<Piece> {
         self.cutter.finish();
         self.end(None)
     }
 
-    /// Ends the current piece at the next picture, or as long after its last as that is after the one before it.
+    /// Ends the current piece at the time of the next picture; without one, its last picture lasts as long as the one before.
     fn end(&mut self, next: Option<MediaTime>) -> Option<Piece> {
         self.gathered = 0;
         let mut piece = self.current.take()?;
@@ -186,7 +186,7 @@ mod tests {
         assert!(pieces.iter().all(|piece| piece.is_independent == begins_with_entry(piece)));
         assert_eq!(pieces.iter().filter(|piece| piece.begins_segment).count(), 7, "as without a limit");
         assert_eq!(pieces[..33].iter().map(ticks).sum::<i64>(), pieces[33].pictures[0].times.dts.ticks());
-        // One picture is a piece, however large.
+        // A single picture is a piece, however large.
         let mut packer = Packer::new(Duration::from_secs(2), 2, 1);
         assert_eq!(packed(&mut packer, 0..10).len(), 9);
     }

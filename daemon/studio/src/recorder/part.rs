@@ -1,7 +1,7 @@
-//! A part of a recording while it is written: its file, the index beside it, and how far both are on the card.
+//! A part of a recording while it is written: its media file and its index, and what of the media was synced.
 //!
-//! Media comes before its record in the index, so that an index names no bytes that the file does not have. The media are synced, the index
-//! is not: what a power cut takes of it is read from the media again.
+//! A fragment is written before its record in the index, so that the index never names bytes that the file lacks. Only the media file is synced:
+//! records that a power cut takes from the index are read from the media again.
 
 use perch_media::recording::Fragment;
 use perch_media::recording::index::{Encoder, Header};
@@ -18,7 +18,7 @@ pub struct PartFiles {
     pub index: PathBuf,
 }
 
-/// A part that grows. After an error its files are in any state: they are to be recovered before they are written to again.
+/// A part that is growing. After an error the state of its files is unknown: they must be recovered before the next write.
 #[derive(Debug)]
 pub(super) struct Part {
     media: File,
@@ -58,7 +58,7 @@ impl Part {
         })
     }
 
-    /// Goes on after what recovery found whole. What lies behind is cut off.
+    /// Continues after the last fragment that recovery found whole. Later bytes are cut off.
     pub(super) fn reopen(files: &PartFiles, ends: Ends) -> io::Result<Self> {
         let at_end = |path: &Path, end: u64| {
             let mut file = File::options().write(true).open(path)?;
@@ -87,7 +87,7 @@ impl Part {
         self.end + self.index_bytes
     }
 
-    /// Whether a power cut would take something that was written.
+    /// True if something was written since the last sync.
     pub(super) const fn has_unsynced(&self) -> bool {
         self.has_unsynced
     }
@@ -104,7 +104,7 @@ impl Part {
         Ok(())
     }
 
-    /// Puts what was written on the card for good.
+    /// Syncs the media, so that they survive a power cut.
     pub(super) fn sync(&mut self) -> io::Result<()> {
         if std::mem::take(&mut self.has_unsynced) {
             self.media.sync_data()?;
@@ -112,7 +112,7 @@ impl Part {
         Ok(())
     }
 
-    /// Puts everything on the card, the index too.
+    /// Syncs media and index.
     pub(super) fn close(self) -> io::Result<()> {
         self.media.sync_all()?;
         self.index.sync_all()

@@ -1,7 +1,7 @@
-//! All recordings: which there are, where their files are, and what they take of the card.
+//! All recordings: what exists, where the files are, and how much of the card they take.
 //!
-//! The store has a row for each. What grows is known here as it grows; the store learns of it at the beginning, with each part and at the
-//! end, because each of its writes syncs the card.
+//! The store has a row for each. While a recording grows, its length and size are known here; the store is written at the beginning, with each part
+//! and at the end, because each of its writes syncs the card.
 
 use super::folder::Folder;
 use super::keeping::{Card, Limits, WallClock, used};
@@ -27,28 +27,28 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// 2026-01-01, in milliseconds since the Unix epoch: a clock that shows less was not set.
+/// 2026-01-01, in milliseconds since the Unix epoch: a clock that shows an earlier time was never set.
 const CLOCK_IS_SET: i64 = 1_767_225_600_000;
 
 /// The files of a recording.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordingFiles {
-    /// One at least, in their order.
+    /// At least one, in order.
     pub parts: Vec<PartFiles>,
-    /// The last part grows: its index may end in a record that is being written, and names no bytes that the part does not have.
+    /// True if the last part is growing: its index may end in a record that is being written, but names no bytes that the media lack.
     pub is_growing: bool,
-    /// How often parts were recovered in this run of the daemon: each time, what was read of their ends before may be true no longer.
+    /// Number of recoveries in this run of the daemon. After each, what was read of a part's end before may no longer be true.
     pub recovered: u32,
 }
 
 impl RecordingFiles {
-    /// Where the small pictures along its time line are, once there are any.
+    /// File of its storyboard, once there is one.
     pub fn storyboard(&self) -> Option<PathBuf> {
         self.parts.first().map(|first| first.media.with_extension(names::STORYBOARD))
     }
 }
 
-/// How far a recording has grown.
+/// Size and length of a recording that is growing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Growth {
     pub(super) parts: u32,
@@ -68,7 +68,7 @@ impl Growth {
     }
 }
 
-/// All recordings; clones are the same. Calls ask the store and the card, and block.
+/// A handle to all recordings; clones share them. Calls block: they use the store and the card.
 #[derive(Clone)]
 pub struct Recordings(pub(super) Arc<Inner>);
 
@@ -79,13 +79,13 @@ pub(super) struct Inner {
     pub(super) clock: Arc<dyn Clock>,
     wall_clock: Mutex<WallClock>,
     growing: Mutex<BTreeMap<StreamId, Growth>>,
-    /// How often parts of recordings were recovered, where they were.
+    /// Number of recoveries of each recording that had any.
     recovered: Mutex<BTreeMap<StreamId, u32>>,
     troubles: Troubles,
     disks: Disks,
-    /// Deleted a moment ago: their files are still there.
+    /// Recordings that were deleted a moment ago, whose files still exist.
     pub(super) trash: Mutex<Trash>,
-    /// Held while files are deleted or renamed, so that two do not reckon with the same room.
+    /// Held while files are deleted or renamed, so that two callers do not count on the same free space.
     tidying: Mutex<()>,
     storyboards: StoryboardSizes,
 }
@@ -97,7 +97,7 @@ impl std::fmt::Debug for Recordings {
 }
 
 impl Recordings {
-    /// The recordings of a store, in the configured folder or in `data_dir`. Nothing is looked at yet.
+    /// The recordings of a store, in the configured folder or in `data_dir`. Reads nothing yet.
     pub fn new(
         settings: &config::Recording,
         data_dir: &Path,
@@ -126,7 +126,7 @@ impl Recordings {
         }))
     }
 
-    /// Notifications of recordings go through this to open pages. Once, at the start.
+    /// Sets the way for notifications to open pages. Called once, at the start.
     pub fn tell_through(&self, tell: Tell) {
         self.0.troubles.tell_through(tell);
     }
@@ -137,17 +137,17 @@ impl Recordings {
         Ok(self.with_storyboards(known.into_iter().collect()).pop())
     }
 
-    /// The same; its bytes are those of the parts alone.
+    /// The same, with the bytes of its parts alone.
     pub(super) fn known(&self, stream: StreamId) -> Result<Option<Recording>, StoreError> {
         Ok(self.as_they_grow(self.0.store.recording(stream)?.into_iter().collect()).pop())
     }
 
-    /// Recordings, those of the newest streams first.
+    /// All recordings, those of the newest streams first.
     pub fn recordings(&self, query: RecordingQuery) -> Result<Vec<Recording>, StoreError> {
         Ok(self.with_storyboards(self.as_they_grow(self.0.store.recordings(query)?)))
     }
 
-    /// Keeps a recording whatever its age and the room on the card, or no longer.
+    /// Pins a recording, which is then kept regardless of age and budget, or unpins it.
     pub fn pin(&self, stream: StreamId, is_pinned: bool) -> Result<Recording, StoreError> {
         let mut recording = self.0.store.pin_recording(stream, is_pinned)?;
         if let Some(growth) = self.growing().get(&stream) {
@@ -156,7 +156,7 @@ impl Recordings {
         Ok(self.with_storyboards(vec![recording]).remove(0))
     }
 
-    /// Where the files of a stream's recording are. `None`: it has none.
+    /// The files of a stream's recording; `None` if it has none.
     pub fn files(&self, stream: StreamId) -> Result<Option<RecordingFiles>, StoreError> {
         let Some(recording) = self.known(stream)? else { return Ok(None) };
         let is_growing = self.growing().contains_key(&stream);
@@ -165,12 +165,12 @@ impl Recordings {
         Ok((!parts.is_empty()).then_some(RecordingFiles { parts, is_growing, recovered }))
     }
 
-    /// Why a stream that is to be recorded is not being recorded just now, in words.
+    /// Why a stream that should be recorded is not, in words.
     pub fn trouble(&self, stream: StreamId) -> Option<String> {
         self.0.troubles.of(stream)
     }
 
-    /// What recordings take of the card, and how long it lasts.
+    /// How much of the card recordings take, and how long it lasts.
     pub fn storage(&self) -> Result<Storage, StoreError> {
         let all = self.with_storyboards(self.all()?);
         let card = self.0.folder.card().ok();
@@ -185,18 +185,18 @@ impl Recordings {
         Ok(storage)
     }
 
-    /// Looks at the disk that the folder is on, and counts what was written to it.
+    /// Reads the health of the folder's disk, and counts the bytes written to it.
     fn disk(&self) -> Option<Disk> {
         self.0.disks.look(self.0.folder.device().ok()?, self.0.clock.since_boot())
     }
 
-    /// What may be written to the card now. `all`: the recordings on it.
+    /// The limits that apply now. `all`: the recordings on the card.
     pub(super) fn limits(&self, card: Card, all: &[Recording]) -> Limits {
         let mut wall_clock = self.0.wall_clock.lock().unwrap_or_else(PoisonError::into_inner);
         Limits::new(&self.0.settings, card, used(all), wall_clock.now(&*self.0.clock, all))
     }
 
-    /// Names a recording that begins now.
+    /// A row for a recording that begins now.
     pub(super) fn new_recording(&self, stream: StreamId) -> Result<Recording, StoreError> {
         let title = self.0.store.stream(stream)?.details.title;
         let started_at = wall(&*self.0.clock);
@@ -219,52 +219,51 @@ impl Recordings {
         names::name(started_at, offset, title, stream)
     }
 
-    /// Where a part lies.
+    /// The files of a part.
     pub(super) fn part(&self, name: &str, part: u32) -> PartFiles {
         let file = |extension| names::file(self.0.folder.path(), name, part, extension);
         PartFiles { media: file("mp4"), index: file("index") }
     }
 
-    /// Finds out what is whole of a part.
+    /// Finds out which fragments of a part are whole.
     pub(super) fn recover(&self, name: &str, part: u32, stream: StreamId) -> io::Result<Option<Recovered>> {
-        // Afterwards: who asks for its files from here on reads them anew.
+        // Counted afterwards: whoever asks for the files from now on reads them again.
         let recovered = recovery::recover(&self.part(name, part), part, stream);
         *self.recovered().entry(stream).or_default() += 1;
         recovered
     }
 
-    /// Writes what is known of a recording.
+    /// Changes a recording's row in the store.
     pub(super) fn put(&self, recording: &Recording) -> Result<(), StoreError> {
         self.0.store.put_recording(recording)
     }
 
-    /// Where recordings lie.
+    /// The folder of the recordings.
     pub(super) fn folder(&self) -> &Folder {
         &self.0.folder
     }
 
-    /// Makes sure that the folder is there.
+    /// Checks that the folder exists and takes writes.
     pub(super) fn find_folder(&self) -> io::Result<()> {
         self.0.folder.find()
     }
 
-    /// Puts on the card which files there are.
+    /// Syncs the folder.
     pub(super) fn sync_folder(&self) -> io::Result<()> {
         self.0.folder.sync()
     }
 
-    /// Bytes of a part at most, where its file system has a limit.
+    /// Largest size of a part in bytes, if the file system has a limit.
     pub(super) fn longest_part(&self) -> Option<u64> {
         self.0.folder.longest_part()
     }
 
-    /// From one sync of a recording to the next.
+    /// Interval from one sync of a recording to the next.
     pub(super) fn sync_interval(&self) -> Duration {
         Duration::from_secs_f64(self.0.settings.sync_seconds)
     }
 
-    /// The recording of a stream that goes on with it, closed from its own bytes if nobody has done that yet. From here on it is looked after by
-    /// who goes on with it.
+    /// The recording that a resumed stream continues, recovered if that has not been done yet. From now on the caller is responsible for it.
     pub(super) fn take_up(&self, stream: StreamId) -> Result<Option<Recording>, Trouble> {
         let _tidying = self.tidying();
         let Some(mut recording) = self.0.store.recording(stream)? else { return Ok(None) };
@@ -280,10 +279,10 @@ impl Recordings {
         Ok(Some(recording))
     }
 
-    /// A part is about to begin or to go on: the store knows of it from here on. `is_known`: the store had the recording before; one that was
+    /// Notes, also in the store, that a part is about to begin or to continue. `is_known`: the store had the recording before; one that was
     /// deleted since does not come back (`NotFound`).
     pub(crate) fn grows(&self, recording: &Recording, is_known: bool) -> Result<(), StoreError> {
-        // First, so that nobody takes the row for one that a power cut left.
+        // First, so that the row is not taken for one that a power cut left.
         self.growing().insert(recording.stream, Growth::of(recording));
         let written = if is_known {
             let change = |known: &mut Recording| {
@@ -300,23 +299,23 @@ impl Recordings {
         written
     }
 
-    /// A fragment was appended. Says whether the recording is still wanted.
+    /// Notes an appended fragment. Returns false if the recording was deleted.
     pub(super) fn grew(&self, stream: StreamId, growth: Growth) -> bool {
         self.growing().get_mut(&stream).map(|known| *known = growth).is_some()
     }
 
-    /// A recording was closed. Where the store does not take that, its end is found out later from its files.
+    /// Notes that a recording was closed. If the store cannot be written, the end is read from the files later.
     pub(crate) fn ended(&self, stream: StreamId) {
         let _tidying = self.tidying();
         let Some(growth) = self.growing().remove(&stream) else { return };
         match self.write_end(stream, growth) {
-            // It was deleted meanwhile.
+            // It was deleted in the meantime.
             Ok(()) | Err(StoreError::Refused(_)) => {}
             Err(error) => tracing::warn!(%stream, "that a recording has ended is written later: {error}"),
         }
     }
 
-    /// A recording could not be closed: that is done later.
+    /// Notes that a recording could not be closed: it is closed later.
     pub(super) fn ended_badly(&self, stream: StreamId) {
         self.growing().remove(&stream);
     }
@@ -330,17 +329,17 @@ impl Recordings {
         Ok(())
     }
 
-    /// Nothing is written for a while.
+    /// Reports that a stream is not recorded for now.
     pub(super) fn is_in_trouble(&self, stream: StreamId, trouble: &Trouble) {
         self.0.troubles.begins(stream, trouble, self.0.folder.path());
     }
 
-    /// What does not work just now.
+    /// The present troubles.
     pub(super) fn troubles(&self) -> &Troubles {
         &self.0.troubles
     }
 
-    /// Looks after everything: at the start, and every minute.
+    /// Does the upkeep: at the start and every minute.
     pub fn tend(&self) -> Result<(), StoreError> {
         self.0.troubles.tell_what_is_due();
         self.0.troubles.forget_slow_disk();
@@ -352,7 +351,7 @@ impl Recordings {
         self.keep_within_limits()
     }
 
-    /// Closes a recording from its own bytes. `None`: not one picture of it is left.
+    /// Closes a recording by recovering its parts. `None` if no picture of it is left.
     pub(super) fn close(&self, recording: &Recording) -> io::Result<Option<Growth>> {
         let (mut growth, mut ticks) = (Growth::default(), 0);
         for part in 1..=recording.parts {
@@ -372,7 +371,7 @@ impl Recordings {
         Ok((ticks > 0).then_some(growth))
     }
 
-    /// Writes beside a recording what it is, for people and programs that find it without Perch.
+    /// Writes the sidecar, for people and programs that find the files without Perch.
     pub(super) fn describe(&self, recording: &Recording) {
         let written = self.0.store.stream(recording.stream).and_then(|stream| {
             let streamer = self.0.store.user(stream.facts.user)?;
@@ -389,12 +388,12 @@ impl Recordings {
         }
     }
 
-    /// What storyboards take of the card.
+    /// The sizes of storyboards.
     pub(super) fn storyboards(&self) -> &StoryboardSizes {
         &self.0.storyboards
     }
 
-    /// All that are not deleted; their bytes are those of the parts alone.
+    /// All recordings that are not deleted, with the bytes of their parts alone.
     pub(super) fn all(&self) -> Result<Vec<Recording>, StoreError> {
         let mut all = self.0.store.all_recordings()?;
         all.retain(|recording| recording.state != RecordingState::Deleted);

@@ -1,7 +1,7 @@
-//! Closes a part that a power cut or a failing card left, from its own bytes: what is torn is cut off, and the index is made whole again.
+//! Recovers a part after a power cut or a card's failure from its own bytes: torn fragments are cut off, and the index is completed.
 //!
-//! The index tells what the file holds up to shortly before its end. From there on the file itself is read: after a power cut the index may
-//! name what never reached the card, or lack what did. Without a usable index the whole file is read, box heads only.
+//! The index is believed up to shortly before its end. From there on the media are read: after a power cut the index may name fragments that never
+//! reached the card, or lack some that did. Without a usable index the whole file is read, but only the heads of its boxes.
 
 use super::part::{Ends, Part, PartFiles};
 use perch_media::cmaf::{ScanError, Scanner};
@@ -13,32 +13,32 @@ use std::fs::File;
 use std::io::{self, BufReader, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::FileExt as _;
 
-/// Fragments at the end of the index that are read from the file again: more than are written between two syncs, in the usual case.
+/// Fragments at the end of the index that are read from the media again: more than are normally written between two syncs.
 const DOUBTED: usize = 16;
-/// Bytes at the end of a file in which the samples are looked into too. Further back a power cut did no harm, and reading all of it would take
-/// minutes.
+/// Bytes at the end of a file in which the samples' check sums are compared too. A power cut does no harm further back, and reading everything
+/// would take minutes.
 const LOOKED_INTO: u64 = 64 << 20;
-/// A file without a header that is longer is not one that we were just beginning.
+/// A file without a header that is longer than this is not one that was just being created.
 const LONGEST_HEAD: u64 = 1 << 20;
 
-/// What is whole of a part.
+/// The whole fragments of a part.
 #[derive(Debug)]
 pub(super) struct Recovered {
     /// Its `ftyp` and `moov`.
     pub(super) init: Vec<u8>,
     pub(super) ends: Ends,
     pub(super) so_far: SoFar,
-    /// Bytes behind them are no fragments.
+    /// Number of bytes after the last whole fragment.
     behind: u64,
 }
 
-/// What a part has so far.
+/// Length of a part so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct SoFar {
     pub(super) fragments: u32,
     /// The sum of the durations of its pictures, in ticks of the video's timescale.
     pub(super) ticks: u64,
-    /// Where its sound ends, in ticks of the audio's.
+    /// End of its sound, in ticks of the audio's timescale.
     pub(super) audio_end: u64,
 }
 
@@ -53,26 +53,26 @@ impl SoFar {
 }
 
 impl Recovered {
-    /// Of both files, once they are closed.
+    /// Bytes of both files once they are closed.
     pub(super) const fn bytes(&self) -> u64 {
         let kept = if self.may_be_cut() { 0 } else { self.behind };
         self.ends.media + kept + self.ends.index
     }
 
-    /// Cuts off what is torn, and puts the part on the card for good.
+    /// Cuts off torn bytes and syncs the part.
     pub(super) fn close(self, files: &PartFiles) -> io::Result<()> {
         if self.may_be_cut() { Part::reopen(files, self.ends)?.close() } else { Ok(()) }
     }
 
-    /// What lies behind the whole fragments is the little that a power cut leaves: it may be cut off. More is damage to a file that may hold
-    /// pictures further on, and stays.
+    /// True if the bytes after the whole fragments may be cut off: they are as few as a power cut leaves. More of them are damage to a file that may
+    /// hold pictures further on, so they stay.
     pub(super) const fn may_be_cut(&self) -> bool {
         self.behind < LOOKED_INTO
     }
 }
 
-/// Finds out what is whole of a part, and writes its index. The media are cut by who goes on with them (`Part::reopen`). `None`: there is no
-/// such part, or not even its header; then its files are gone.
+/// Finds the whole fragments of a part, and writes its index. The caller cuts the media (`Part::reopen` or [`Recovered::close`]). `None` if there is
+/// no such part, or if it lacks even its header; its files are then removed.
 pub(super) fn recover(files: &PartFiles, part: u32, stream: StreamId) -> io::Result<Option<Recovered>> {
     let media = match File::open(&files.media) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -115,13 +115,13 @@ pub(super) fn recover(files: &PartFiles, part: u32, stream: StreamId) -> io::Res
     Ok(Some(Recovered { init, ends, so_far: found.so_far, behind }))
 }
 
-/// Forgets what the kernel has in memory of a file. Where the card did not take a page, Linux reports that once and keeps the page as one that is
-/// written: recovery would take for whole what is gone after the next start.
+/// Drops the kernel's cached pages of a file. If writing a page fails, Linux reports that once and then keeps the page as if it were written:
+/// recovery would believe data that is gone after the next start.
 fn read_from_the_card(file: &File) -> io::Result<()> {
     Ok(fadvise(file, 0, None, Advice::DontNeed)?)
 }
 
-/// What the index tells for sure.
+/// The part of the index that is believed.
 struct Believed {
     encoder: Encoder,
     media: u64,
@@ -157,7 +157,7 @@ pub(super) const fn milliseconds(ticks: u64) -> u64 {
     ticks * 1000 / VIDEO_TIMESCALE as u64
 }
 
-/// Makes room for a new part where a file is that has not even the header of one. A long file that is not ours is not removed.
+/// Removes a file that lacks even the header of a part. A long file that is not ours is put aside instead.
 fn put_aside(files: &PartFiles, length: u64) -> io::Result<()> {
     if length > LONGEST_HEAD {
         std::fs::rename(&files.media, files.media.with_extension("mp4.damaged"))?;
@@ -181,10 +181,10 @@ mod tests {
     use std::path::Path;
 
     const STREAM: StreamId = StreamId::from_number(7);
-    /// What a file system writes at once.
+    /// Unit in which a file system writes.
     const PAGE: usize = 4096;
 
-    /// A part of so many fragments, and where each ends.
+    /// A part with this many fragments, and the end of each.
     fn recorded(files: &PartFiles, count: u32) -> Vec<u64> {
         let unit = |number: i64| {
             access_unit(number * 3000, number % 10 == 0, 300 + number.unsigned_abs() as usize % 700)
@@ -213,7 +213,7 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
-        /// A power cut leaves what was synced, and of the rest any pages, of either file.
+        /// A power cut leaves what was synced, and any pages of the rest, in both files.
         #[test]
         fn whatever_a_power_cut_leaves_all_that_was_synced_is_whole_and_nothing_else_is_taken_for_it(
             count in 1_u32..60,
@@ -227,7 +227,7 @@ mod tests {
             let files = files(dir.path());
             let ends = recorded(&files, count);
             let whole = std::fs::read(&files.media).unwrap();
-            // A recording is synced at ends of fragments, at most a few behind the last one.
+            // A recording is synced at the ends of fragments, at most a few before the last one.
             let unsynced = ((f64::from(count) * (1.0 - synced)) as usize).min(DOUBTED - 4);
             let synced = ends.len() - 1 - unsynced;
             let safe = ends[synced] as usize;

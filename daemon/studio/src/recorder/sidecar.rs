@@ -1,4 +1,4 @@
-//! What lies beside a recording as `.json`: what it is, for people and programs that find it without Perch. Perch itself does not read it.
+//! The sidecar: a `.json` file that describes a recording to people and programs that find it without Perch. Perch itself does not read it.
 
 use perch_store::{Recording, RecordingState, Stream, Timestamp, User};
 use serde_json::json;
@@ -31,7 +31,7 @@ pub(super) fn text(recording: &Recording, stream: &Stream, streamer: &User) -> S
     format!("{described:#}\n")
 }
 
-/// As in RFC 3339, to the second.
+/// RFC 3339, to the second.
 fn date_time(at: Timestamp) -> String {
     let utc = OffsetDateTime::from_unix_timestamp(at.unix_millis().div_euclid(1000));
     let utc = utc.unwrap_or(OffsetDateTime::UNIX_EPOCH);

@@ -1,4 +1,4 @@
-//! What recordings take of the card, for people.
+//! How much of the card recordings take, for people.
 
 use super::keeping::{Card, Limits, next_to_go, used};
 use super::wear::Disk;
@@ -7,27 +7,27 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 const DAY_MS: u64 = 86_400_000;
-/// What is written a day is looked at over so many days.
+/// The bytes written a day are the mean over this many days.
 const DAYS: u64 = 7;
 
-/// How full the card is, what recordings take of it, and how long it lasts.
+/// How full the card is, how much of it recordings take, and how long it lasts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Storage {
-    /// Where recordings lie.
+    /// The folder of the recordings.
     pub folder: PathBuf,
-    /// What the card has; `None` where the folder is not there.
+    /// Size and free space of the card; `None` if the folder is missing.
     pub card: Option<Card>,
     /// Bytes of all recordings.
     pub used: u64,
-    /// How many there are.
+    /// Number of recordings.
     pub recordings: usize,
-    /// Bytes that recordings may take; `None` where the folder is not there.
+    /// Bytes that recordings may take; `None` if the folder is missing.
     pub budget: Option<u64>,
     /// Bytes of the card that recordings leave free.
     pub keep_free: u64,
     /// Days after which a recording is deleted; 0: never.
     pub keep_days: u32,
-    /// Bytes an hour: what is being recorded now, or else the newest recording.
+    /// Bytes an hour of what is being recorded now, or else of the newest recording.
     pub written_per_hour: Option<u64>,
     /// Bytes of recordings a day, over the last week.
     pub written_per_day: u64,
@@ -35,15 +35,15 @@ pub struct Storage {
     pub keeps_for: Option<Duration>,
     /// The one that is deleted when room is needed.
     pub goes_next: Option<Recording>,
-    /// The disk that the folder is on; `None` where the kernel knows none, or the folder is not there.
+    /// The folder's disk; `None` if the kernel knows none, or the folder is missing.
     pub disk: Option<Disk>,
-    /// Whether the disk can only be read, or is mounted so.
+    /// True if the disk can only be read, or is mounted read-only.
     pub is_read_only: bool,
-    /// What does not work just now, in words.
+    /// Why some stream is not recorded just now, in words.
     pub trouble: Option<String>,
 }
 
-/// What is written now and was written of late, from all recordings.
+/// The first three figures of a report: bytes an hour, bytes a day, and how long recordings are kept.
 pub(super) fn report(
     all: &[Recording],
     limits: Option<&Limits>,
@@ -66,7 +66,7 @@ pub(super) fn report(
     (written_per_hour, written_per_day, keeps_for)
 }
 
-/// Bytes an hour; `None` of a recording that is too short to tell.
+/// Bytes an hour; `None` if the recording is too short to tell.
 fn per_hour(recording: &Recording) -> Option<u64> {
     (recording.duration_ms >= 1000).then(|| scaled(recording.bytes, 3_600_000, recording.duration_ms))
 }
@@ -144,13 +144,13 @@ mod tests {
     #[test]
     fn it_says_how_long_the_card_lasts() {
         let day = Duration::from_hours(24);
-        // All of it on one day.
+        // Everything on one day.
         let one = storage(&[recording(1, RecordingState::Ended, 0)]);
         assert_eq!(
             (one.written_per_hour, one.written_per_day, one.keeps_for),
             (Some(2_000_000), 1_000_000, Some(day * 10))
         );
-        // Two days ago, and now: two that grow count together.
+        // One of two days ago, and two that are growing, which are added up.
         let two = storage(&[
             recording(1, RecordingState::Ended, 2),
             recording(2, RecordingState::Recording, 0),

@@ -1,4 +1,4 @@
-//! What storyboards take of the card.
+//! The sizes of storyboards.
 
 use super::folder::Folder;
 use super::names;
@@ -6,8 +6,8 @@ use perch_store::{Recording, StreamId};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-/// Bytes of each storyboard. Looked up in the folder each minute, and kept up to date as they grow: rows of the store are about the parts
-/// alone, and are not written to for each sheet.
+/// Bytes of each storyboard, read from the folder each minute and updated as they grow. They are not in the store, which would have to be written
+/// for each sheet.
 #[derive(Debug, Default)]
 pub(super) struct StoryboardSizes(Mutex<Option<BTreeMap<String, u64>>>);
 
@@ -16,7 +16,7 @@ impl StoryboardSizes {
         work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Looks into the folder. Where it cannot be read, what was known is still the best guess.
+    /// Reads the sizes from the folder. If that fails, the sizes known before are kept.
     pub(super) fn measure(&self, folder: &Folder) {
         let Ok(files) = folder.files() else { return };
         let boards = files.into_iter().filter(|found| found.extension == names::STORYBOARD);
@@ -36,7 +36,7 @@ impl StoryboardSizes {
         self.with(|known| known.as_mut().and_then(|known| known.remove(&names::id_part(stream))));
     }
 
-    /// Adds them to the recordings' bytes.
+    /// Adds the storyboards' bytes to the recordings'.
     pub(super) fn add_to(&self, all: &mut [Recording], folder: &Folder) {
         if self.with(|known| known.is_none()) {
             self.measure(folder);

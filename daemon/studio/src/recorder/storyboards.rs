@@ -1,5 +1,5 @@
-//! The storyboards beside recordings (`perch_media::recording::storyboard`), as files: which recordings want one, what they take of the card, and
-//! how a sheet gets there. What is drawn on them is `storyboard`'s.
+//! The files of storyboards (`perch_media::recording::storyboard`): which recordings need one, how large they are, and how a sheet is appended. The
+//! pictures on them are made by `storyboard`.
 
 use super::keeping;
 use super::names;
@@ -8,20 +8,20 @@ use perch_store::{Recording, RecordingQuery, StoreError, StreamId};
 use std::fs::File;
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 
-/// A recording that may want pictures.
+/// A recording that may need small pictures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Wanting {
     pub(crate) stream: StreamId,
-    /// So far.
+    /// Duration so far.
     pub(crate) duration_ms: u64,
     pub(crate) is_growing: bool,
 }
 
-/// What became of a sheet.
+/// Result of writing a sheet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Appended {
     Kept,
-    /// Recordings take all that they may, or the card is nearly full: nothing is deleted for a storyboard.
+    /// Recordings have used up their budget, or the card is nearly full: nothing is deleted to make room for a storyboard.
     NoRoom,
     /// The recording is gone.
     Deleted,
@@ -40,14 +40,14 @@ impl Recordings {
         Ok(wanting.collect())
     }
 
-    /// Writes to a recording's storyboard from byte `at` on; what was there is torn.
+    /// Writes to a recording's storyboard from byte `at` on, over a torn sheet.
     pub(crate) fn append_to_storyboard(
         &self,
         stream: StreamId,
         at: u64,
         bytes: &[u8],
     ) -> io::Result<Appended> {
-        // While this is held the recording is neither deleted nor renamed.
+        // While this is held, the recording is neither deleted nor renamed.
         let _tidying = self.tidying();
         let Some(recording) = self.known(stream).map_err(io::Error::other)? else {
             return Ok(Appended::Deleted);
@@ -69,20 +69,20 @@ impl Recordings {
         Ok(verdict.has_room && verdict.delete.is_empty())
     }
 
-    /// The same recordings; their bytes are those of their storyboards too.
+    /// The same recordings, with the bytes of their storyboards added.
     pub(super) fn with_storyboards(&self, mut all: Vec<Recording>) -> Vec<Recording> {
         self.storyboards().add_to(&mut all, self.folder());
         all
     }
 }
 
-/// A sheet is some minutes of pictures: it is synced so that a power cut tears the last one at most.
+/// A sheet covers some minutes. It is synced so that a power cut tears at most the last one.
 fn append(file: &mut File, at: u64, bytes: &[u8]) -> io::Result<()> {
     file.set_len(at)?;
     file.seek(SeekFrom::Start(at))?;
     let written = file.write_all(bytes).and_then(|()| file.sync_data());
     if written.is_err() {
-        // On a full card a part of a sheet is of no use.
+        // After a write that failed on a full card: a torn sheet is useless.
         let _ = file.set_len(at);
     }
     written

@@ -1,35 +1,36 @@
-//! Who is to be told that a stream is not recorded, and that it is again: once each, however often the card is tried. A value: no store, no clock.
+//! Decides when people are told that a stream is not recorded, and that it is recorded again: once each, however often the card is tried. A value:
+//! no store, no clock.
 
 use perch_store::{RecordingTrouble, StreamId};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// A recording that grows again counts as going on once it has grown for so long. A card that takes something now and then is told of once.
+/// A recording counts as resumed once it has grown for this long, so that a card that takes a write now and then is reported once.
 const SETTLED: Duration = Duration::from_mins(1);
 
-/// What people are told of a stream's recording.
+/// News about a stream's recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum News {
-    /// It does not grow for now.
+    /// It has stopped growing.
     Paused(RecordingTrouble),
-    /// It grows again.
+    /// It is growing again.
     WentOn,
 }
 
-/// The streams whose recordings stopped growing, until people were told that they grow again.
+/// The streams whose recordings stopped growing, until people were told that they are growing again.
 #[derive(Debug, Default)]
 pub(super) struct Telling(BTreeMap<StreamId, Known>);
 
 #[derive(Debug)]
 struct Known {
     trouble: RecordingTrouble,
-    /// It grows again since then, on the monotonic clock.
+    /// Monotonic time since which it has been growing again.
     well_since: Option<Duration>,
     is_told: bool,
 }
 
 impl Telling {
-    /// A stream's recording does not grow. Says whether that is to be told.
+    /// Notes that a stream's recording does not grow. Returns true if that must be told.
     pub(super) fn fails(&mut self, stream: StreamId, trouble: RecordingTrouble) -> bool {
         let new = || Known { trouble, well_since: None, is_told: false };
         let known = self.0.entry(stream).or_insert_with(new);
@@ -39,24 +40,24 @@ impl Telling {
         is_first
     }
 
-    /// It grows.
+    /// Notes that it is growing.
     pub(super) fn works(&mut self, stream: StreamId, now: Duration) {
         if let Some(known) = self.0.get_mut(&stream) {
             known.well_since.get_or_insert(now);
         }
     }
 
-    /// Whether some recording does not grow for this reason.
+    /// True if some recording does not grow for this reason.
     pub(super) fn has(&self, trouble: RecordingTrouble) -> bool {
         self.0.values().any(|known| known.trouble == trouble && known.well_since.is_none())
     }
 
-    /// The stream has ended: there is nothing more to tell.
+    /// Forgets a stream that has ended: there is nothing more to tell.
     pub(super) fn ended(&mut self, stream: StreamId) {
         self.0.remove(&stream);
     }
 
-    /// What is to be told now. It counts as told, unless [`Self::not_told`] takes it back.
+    /// The news to tell now. They count as told unless [`Self::not_told`] takes that back.
     pub(super) fn take_due(&mut self, now: Duration) -> Vec<(StreamId, News)> {
         let mut due = Vec::new();
         self.0.retain(|&stream, known| {
@@ -66,7 +67,7 @@ impl Telling {
                     due.push((stream, News::Paused(known.trouble)));
                     true
                 }
-                // It was over before it could be told.
+                // It was growing again before anybody could be told.
                 (false, Some(_)) => false,
                 (true, Some(since)) if now.saturating_sub(since) >= SETTLED => {
                     due.push((stream, News::WentOn));
@@ -78,7 +79,7 @@ impl Telling {
         due
     }
 
-    /// The store did not take it: it is told later.
+    /// Takes back that a piece of news was told, because the store could not be written: it is told later.
     pub(super) fn not_told(&mut self, stream: StreamId, news: News, now: Duration) {
         let known = match news {
             News::Paused(trouble) => Known { trouble, well_since: None, is_told: false },

@@ -1,4 +1,4 @@
-//! Recording a broadcast into real files: what they hold, what a cut leaves of them, and what happens when the card says no.
+//! Recording a broadcast into real files: their content, what a power cut leaves, and what happens when the card fails.
 
 mod deleting;
 
@@ -104,7 +104,7 @@ impl House {
         Live { house: self, stream, publisher, task }
     }
 
-    /// A daemon that starts after the power was cut.
+    /// The state after a power cut and a restart of the daemon.
     fn after_a_restart(self) -> Self {
         let recordings = Recordings::new(
             &self.settings,
@@ -142,7 +142,7 @@ impl House {
 }
 
 impl Live<'_> {
-    /// Ten pictures a second, an IDR first in each; leaves time to the recorder.
+    /// Publishes ten pictures a second, the first of them an IDR, and lets the recorder run.
     async fn seconds(&mut self, seconds: std::ops::Range<i64>) {
         for tenth in seconds.start * 10..seconds.end * 10 {
             self.house.clock.turn(Duration::from_millis(100));
@@ -161,7 +161,7 @@ impl Live<'_> {
             .unwrap();
     }
 
-    /// Three pictures a second of 200 kB, while the card takes nothing: the recorder does not get to run.
+    /// Publishes three pictures of 200 kB a second without letting the recorder run, as if the card stalled.
     fn stall(&mut self, seconds: std::ops::Range<i64>) {
         for third in seconds.start * 3..seconds.end * 3 {
             self.house.clock.turn(Duration::from_millis(333));
@@ -233,14 +233,14 @@ fn a_sync_covers_the_fragment_that_has_just_ended_and_what_was_written_waits_no_
     assert_eq!(waits_after(31..41), nothing_waits, "synced after the fragment that ended at 4.0 s");
 }
 
-/// What was held back by a stall comes at once: a power cut while it is written takes an interval and a fragment at most.
+/// After a stall many fragments are written at once: a power cut at that moment may take at most a sync interval and one fragment.
 #[test]
 fn after_a_stall_no_more_than_an_interval_and_a_fragment_is_written_between_two_syncs() {
     let house = house();
     let (publisher, broadcast) = broadcast::channel();
     let mut writing = house.writing(house.stream("front"), StreamShare::usual());
     let mut reader = broadcast.subscribe(writing::WANT);
-    // The card takes nothing for 20 s.
+    // The card stalls for 20 s.
     for tenth in 0..=200 {
         house.clock.turn(Duration::from_millis(100));
         let unit = access_unit(tenth * 9000, tenth % 10 == 0, 1000);
@@ -429,7 +429,7 @@ async fn another_picture_size_begins_another_part_of_the_recording() {
     assert!(std::fs::read_to_string(sidecar).unwrap().contains(" part 2.mp4"));
     assert_eq!(house.recordings.verify().unwrap(), Vec::<String>::new());
 
-    // It goes on after a restart with the second size, and counts all of it.
+    // After a restart it continues with the second size, and its length includes all parts.
     let house = house.after_a_restart();
     let mut live = house.record(stream);
     live.seconds(100..104).await;
@@ -438,7 +438,7 @@ async fn another_picture_size_begins_another_part_of_the_recording() {
     assert_eq!(house.recordings.verify().unwrap(), Vec::<String>::new());
 }
 
-/// At ten times the bitrate that their streams were admitted with.
+/// The streams have ten times the bitrate that they were admitted with.
 #[tokio::test(start_paused = true)]
 async fn fragments_of_sixteen_recordings_keep_to_the_memory_that_was_set_aside() {
     const RECORDER: u64 = 512 << 10;
@@ -469,7 +469,7 @@ async fn fragments_of_sixteen_recordings_keep_to_the_memory_that_was_set_aside()
         let fragments = house.fragments(stream).remove(0);
         assert_eq!(fragments.iter().map(|fragment| fragment.video.samples.len()).sum::<usize>(), 50);
         assert!(fragments.iter().all(|fragment| fragment.mark.before == Break::None));
-        // While it is written, a fragment is held three times.
+        // A fragment is in memory three times while it is written.
         assert!(fragments.iter().all(|fragment| u64::from(fragment.bytes) * 3 < RECORDER + 4096));
     }
 }

@@ -1,4 +1,4 @@
-//! The thread that a stream is recorded on: cards stall, and a fault in the recorder must not end more than a piece of its recording.
+//! The thread of a stream's recorder. It has its own thread because cards stall. A panic in the recorder costs at most a piece of the recording.
 
 use super::recordings::Recordings;
 use super::trouble::Trouble;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-/// Starts recording a stream. It ends when the broadcast closes, after its file is closed; the receiver tells.
+/// Starts recording a stream. The recorder ends when the broadcast closes, after closing its file; the receiver then resolves.
 pub(crate) fn spawn(
     broadcast: &Broadcast,
     recordings: &Recordings,
@@ -25,16 +25,16 @@ pub(crate) fn spawn(
         let stream = about.stream;
         let new = || Writing::new(recordings.clone(), about.clone(), clock.clone());
         let mut writing = new();
-        // What a panic leaves is dropped: the recording is taken up again from its own bytes.
+        // After a panic the state is dropped, and the recording is recovered from its own bytes.
         while catch_unwind(AssertUnwindSafe(|| runtime.block_on(writing.run(reader)))).is_err() {
             recordings.is_in_trouble(stream, &Trouble::Fault);
             writing = new().after_a_fault();
-            // Not at the oldest picture: that may be recorded already.
+            // Not at the oldest picture, which may already be recorded.
             reader = broadcast.subscribe(Want { start: Start::Next, ..WANT });
         }
-        // Where it could not be taken up again, it is closed later.
+        // If it could not be continued, it is closed later.
         recordings.ended_badly(stream);
-        // Nobody may be waiting for it any more.
+        // The receiver may be gone.
         let _ = running.send(());
     })?;
     Ok(ended)

@@ -1,16 +1,16 @@
-//! Recordings that were deleted a moment ago: hidden at once, their files kept for a while, so that whoever pressed the wrong button can undo
-//! it. A value: no store, no file.
+//! Recordings that were deleted a moment ago: they are hidden at once, but their files are kept for a while, so that deletion can be undone.
+//! A value: no store, no file.
 //!
-//! It is not kept over a restart of the daemon: what the store knows as deleted is then removed.
+//! It does not survive a restart of the daemon, which removes the files of all recordings that are marked as deleted in the store.
 
 use perch_store::StreamId;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// So long the files stay, unless their room is needed.
+/// Files are kept for this long, unless their space is needed.
 pub(super) const KEPT: Duration = Duration::from_mins(10);
 
-/// What may come back, and when it was deleted, on the monotonic clock.
+/// Recordings that can be restored, with the monotonic times of their deletion.
 #[derive(Debug, Default)]
 pub(super) struct Trash(BTreeMap<StreamId, Duration>);
 
@@ -19,22 +19,22 @@ impl Trash {
         self.0.insert(stream, now);
     }
 
-    /// Whether it may come back.
+    /// True if it can be restored.
     pub(super) fn keeps(&self, stream: StreamId, now: Duration) -> bool {
         self.0.get(&stream).is_some_and(|since| now.saturating_sub(*since) < KEPT)
     }
 
-    /// Everything that may come back.
+    /// All recordings that can be restored.
     pub(super) fn kept(&self, now: Duration) -> Vec<StreamId> {
         self.0.keys().copied().filter(|stream| self.keeps(*stream, now)).collect()
     }
 
-    /// It came back, or is gone.
+    /// Forgets a recording that was restored, or whose files are gone.
     pub(super) fn forget(&mut self, stream: StreamId) {
         self.0.remove(&stream);
     }
 
-    /// Its room is needed: nothing comes back. Says whether there was anything.
+    /// Forgets all, because their space is needed. Returns whether there were any.
     pub(super) fn empty(&mut self) -> bool {
         !std::mem::take(&mut self.0).is_empty()
     }

@@ -8,15 +8,15 @@ use std::path::Path;
 /// What keeps a recording from growing.
 #[derive(Debug)]
 pub(super) enum Trouble {
-    /// No room within the limits, also once everything is deleted that may be.
+    /// No space within the limits, even after deleting everything that may be deleted.
     NoRoom,
     /// The file system refused.
     Card(io::Error),
-    /// The store did.
+    /// The store refused.
     Store(StoreError),
-    /// The recording was deleted while it grew.
+    /// The recording was deleted while it was growing.
     Deleted,
-    /// The recorder panicked. The log has where.
+    /// The recorder panicked; the log says where.
     Fault,
 }
 
@@ -39,7 +39,7 @@ impl From<StoreError> for Trouble {
 }
 
 impl Trouble {
-    /// What people are told of it when they are not looking at the stream.
+    /// Its kind, for notifications.
     pub(super) fn kind(&self) -> RecordingTrouble {
         let Self::Card(error) = self else {
             return match self {
@@ -57,7 +57,7 @@ impl Trouble {
         }
     }
 
-    /// A sentence that says what to do.
+    /// Sentences that say what to do.
     pub(super) fn in_words(&self, folder: &Path) -> String {
         let folder = folder.display();
         let why = match self {

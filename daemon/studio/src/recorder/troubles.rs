@@ -1,5 +1,5 @@
-//! Which streams are not recorded just now though they should be: said with the stream, among the daemon's faults, and once to the people
-//! whom it concerns.
+//! Streams that should be recorded and are not. This is shown with the stream and among the daemon's faults, and the people concerned are notified
+//! once.
 
 use super::telling::{News, Telling};
 use super::trouble::Trouble;
@@ -12,20 +12,20 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-/// A disk that was slow is told of for this long after the last time.
+/// A slow disk is reported for this long after it was slow last.
 const SLOW_FOR: Duration = Duration::from_mins(10);
 
-/// What does not work, by stream.
+/// The present troubles of all streams, and of the disk.
 pub(super) struct Troubles {
     store: Arc<Store>,
     clock: Arc<dyn Clock>,
     faults: Faults,
-    /// In words.
+    /// The troubles in words.
     now: Mutex<BTreeMap<StreamId, String>>,
     telling: Mutex<Telling>,
-    /// When the disk was slow last, on the monotonic clock, as long as that is told.
+    /// Monotonic time at which the disk was slow last, while that is reported.
     slow_at: Mutex<Option<Duration>>,
-    /// Brings notifications to open pages. Unset where there are no pages.
+    /// Brings notifications to open pages; not set if there are no pages.
     tell: OnceLock<Tell>,
 }
 
@@ -42,7 +42,7 @@ impl Troubles {
         }
     }
 
-    /// Notifications go through this to open pages. Only the first call counts.
+    /// Sets the way for notifications to open pages. Only the first call has an effect.
     pub(super) fn tell_through(&self, tell: Tell) {
         let _ = self.tell.set(tell);
     }
@@ -57,12 +57,12 @@ impl Troubles {
         self.faults.of(RECORDING)
     }
 
-    /// Whether the card refused a write because it can only be read. ext4 does so after an error without saying so among its flags.
+    /// True if the card refused a write because it is read-only. After an error ext4 refuses writes without showing that among its mount flags.
     pub(super) fn is_read_only(&self) -> bool {
         self.telling().has(RecordingTrouble::ReadOnly)
     }
 
-    /// Nothing is written for a while. `folder` is where recordings lie.
+    /// Reports that a stream is not recorded for now. `folder` is the recordings'.
     pub(super) fn begins(&self, stream: StreamId, trouble: &Trouble, folder: &Path) {
         let words = trouble.in_words(folder);
         tracing::debug!(%stream, "{trouble:?}");
@@ -74,13 +74,13 @@ impl Troubles {
         }
     }
 
-    /// It is written again.
+    /// Reports that it is recorded again.
     pub(super) fn is_over(&self, stream: StreamId) {
         self.telling().works(stream, self.clock.monotonic());
         self.clear(stream);
     }
 
-    /// The stream has ended.
+    /// Forgets a stream that has ended.
     pub(super) fn ended(&self, stream: StreamId) {
         self.telling().ended(stream);
         self.clear(stream);
@@ -95,7 +95,7 @@ impl Troubles {
         }
     }
 
-    /// The disk took no writes for this long.
+    /// Reports that the disk took no writes for this long.
     pub(super) fn disk_was_slow(&self, took: Duration) {
         *self.slow_at() = Some(self.clock.monotonic());
         let seconds = took.as_secs();
@@ -106,7 +106,7 @@ impl Troubles {
         self.faults.tell(SLOW_DISK, &words);
     }
 
-    /// Says no more that the disk is slow once it has been quick for a while.
+    /// Stops reporting a slow disk once it has been fast for a while.
     pub(super) fn forget_slow_disk(&self) {
         let mut slow_at = self.slow_at();
         if slow_at.take_if(|at| self.clock.monotonic().saturating_sub(*at) >= SLOW_FOR).is_some() {
@@ -114,7 +114,8 @@ impl Troubles {
         }
     }
 
-    /// Notifies streams' users and owners of recordings that stopped growing, or grow again. What the store does not take is told later.
+    /// Notifies the streams' users and the owners of recordings that stopped growing or are growing again. If the store cannot be written, they are
+    /// notified later.
     pub(super) fn tell_what_is_due(&self) {
         let due = self.telling().take_due(self.clock.monotonic());
         let now = wall(&*self.clock);

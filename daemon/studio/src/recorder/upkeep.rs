@@ -1,14 +1,14 @@
-//! Looks after recordings while the daemon runs: what is too old or too much is deleted, and what a failing card left undone is done.
+//! Upkeep of recordings while the daemon runs: deletes what is too old or exceeds the budget, and finishes what a failing card prevented.
 
 use super::recordings::Recordings;
 use perch_store::{RecordingState, StoreError};
 use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 
-/// How often. A recording that grows makes its room itself.
+/// Interval. A recording that is growing makes room for itself.
 const PERIOD: Duration = Duration::from_mins(1);
 
-/// Runs until it is aborted. The first look is at once.
+/// Runs until it is aborted, for the first time at once.
 pub async fn run(recordings: Recordings) {
     let mut ticks = interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -18,14 +18,14 @@ pub async fn run(recordings: Recordings) {
         match tokio::task::spawn_blocking(move || tended.tend()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!("recordings are looked after later: {error}"),
-            // The runtime ends.
+            // The runtime is shutting down.
             Err(_) => return,
         }
     }
 }
 
 impl Recordings {
-    /// Closes recordings that a power cut or a failing card left unfinished, from their own bytes. One without a picture is deleted.
+    /// Closes recordings that a power cut or a failing card left unfinished, by recovering them. A recording without a picture is deleted.
     pub(super) fn close_what_was_left(&self) -> Result<(), StoreError> {
         let _tidying = self.tidying();
         if let Err(error) = self.0.folder.find() {
@@ -38,7 +38,7 @@ impl Recordings {
             if is_left {
                 match self.close(&recording) {
                     Ok(Some(growth)) => self.write_end(recording.stream, growth)?,
-                    // Its disk is away, and another one in its place, or the folder that it was mounted on.
+                    // Its disk is not mounted: another one is in its place, or the bare mount point is.
                     Ok(None) if !self.0.folder.keeps_all(recording.stream) => {}
                     Ok(None) => self.0.store.delete_recording(recording.stream)?,
                     Err(error) => {
@@ -59,7 +59,7 @@ impl Recordings {
             }
             let title = self.0.store.stream(recording.stream)?.details.title;
             let name = Self::name_of(recording.started_at, &title, recording.stream);
-            // The store first: whatever the power cuts short, the files are found by what their names end with.
+            // The store first: if the power fails in between, the files are still found by the id at the end of their names.
             let named =
                 self.0.store.change_recording(recording.stream, |known| known.name.clone_from(&name))?;
             match self.0.folder.rename(recording.stream, &name) {

@@ -1,7 +1,7 @@
-//! The disk that recordings lie on: what the kernel tells of its health, and how much is written to it a day, by whatever program.
+//! The disk of the recordings: its health as the kernel reports it, and how much all programs write to it a day.
 //!
-//! The kernel counts since the machine was started. What came of it is kept in a small file, by running time and not by dates: a board
-//! without a clock of its own does not know them. A power cut costs an hour of the count at most.
+//! The kernel counts written bytes since boot. The sums are kept in a small file, by running time instead of dates, which a board without a clock of
+//! its own does not know. A power cut costs at most an hour of the count.
 
 use perch_device::block::{BlockDevice, DiskHealth};
 use serde::{Deserialize, Serialize};
@@ -12,39 +12,39 @@ use std::time::Duration;
 
 /// The file in the data directory.
 const FILE: &str = "card-wear.json";
-/// How often it is written.
+/// Interval at which the file is written.
 const SAVED_EVERY: u64 = 3600;
-/// From less running time than this nothing is told: starting a machine writes more than running it.
+/// No figure is given for less running time than this: starting a machine writes more than running it.
 const LEAST: u64 = 3600;
 const DAY: u64 = 86_400;
-/// Days of running time that are looked at.
+/// Days of running time that are kept.
 const DAYS: usize = 7;
 
 /// A disk, for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Disk {
-    /// As the kernel calls it: `mmcblk0`.
+    /// The kernel's name for it: `mmcblk0`.
     pub name: String,
-    /// What it tells of its health.
+    /// Its health as it reports it.
     pub health: DiskHealth,
-    /// Bytes that all programs together write to it in 24 hours of running; `None` until it has been looked at for an hour.
+    /// Bytes that all programs together write to it in 24 hours of running; `None` before an hour has been counted.
     pub written_per_day: Option<u64>,
 }
 
-/// What was written to one disk.
+/// The bytes written to one disk.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Written {
     disk: String,
     /// The kernel's name for this start of the machine.
     boot: String,
-    /// When it was looked at last: seconds since the machine was started, and the kernel's count of bytes.
+    /// The last reading: seconds since boot, and the kernel's count of bytes.
     seconds: u64,
     bytes: u64,
     /// Newest last.
     days: Vec<Day>,
 }
 
-/// At most 24 hours of running.
+/// Seconds, at most 24 hours of running.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Day {
     seconds: u64,
@@ -52,7 +52,7 @@ struct Day {
 }
 
 impl Written {
-    /// Counts what was written until now.
+    /// Counts the bytes written since the last reading.
     fn look(&mut self, disk: String, boot: String, seconds: u64, bytes: u64) {
         if disk != self.disk {
             *self = Self { disk, boot, seconds, bytes, days: Vec::new() };
@@ -60,7 +60,7 @@ impl Written {
         }
         let is_same_boot = boot == self.boot;
         let passed = if is_same_boot { seconds.saturating_sub(self.seconds) } else { seconds };
-        // Plugged in again, it counts from 0.
+        // After a disk is plugged in again, the kernel counts from 0.
         let more = if is_same_boot && bytes >= self.bytes { bytes - self.bytes } else { bytes };
         if self.days.last().is_none_or(|day| day.seconds >= DAY) {
             self.days.push(Day::default());
@@ -82,22 +82,22 @@ impl Written {
     }
 }
 
-/// Looks at the disk of recordings.
+/// Reads and counts the disk of the recordings.
 #[derive(Debug)]
 pub(super) struct Disks {
     root: PathBuf,
     file: PathBuf,
-    /// As it is, and its `seconds` when it was saved. `None` before the first look.
+    /// The sums, and their `seconds` when they were saved; `None` before the first reading.
     written: Mutex<Option<(Written, u64)>>,
 }
 
 impl Disks {
-    /// `root` is `/` but in tests.
+    /// `root` is `/`, except in tests.
     pub(super) fn new(root: &Path, data_dir: &Path) -> Self {
         Self { root: root.to_owned(), file: data_dir.join(FILE), written: Mutex::default() }
     }
 
-    /// Looks at the disk with this number (`st_dev`). `None` where the kernel knows no disk of this number.
+    /// Reads the disk with this number (`st_dev`); `None` if the kernel knows no such disk.
     pub(super) fn look(&self, device: u64, since_boot: Duration) -> Option<Disk> {
         let disk = BlockDevice::of(&self.root, device)?;
         let written_per_day = disk.written_bytes().and_then(|bytes| self.count(&disk, bytes, since_boot));
@@ -105,7 +105,7 @@ impl Disks {
     }
 
     fn count(&self, disk: &BlockDevice, bytes: u64, since_boot: Duration) -> Option<u64> {
-        // A count is taken as one step: a panic leaves nothing half done.
+        // Each count is one step: a panic leaves nothing half done.
         let mut known = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         let (written, saved_at) = known.get_or_insert_with(|| {
             let written: Written = self.read().unwrap_or_default();
@@ -129,7 +129,7 @@ impl Disks {
         serde_json::from_slice(&std::fs::read(&self.file).ok()?).ok()
     }
 
-    /// A power cut leaves the old file or the new one.
+    /// Replaces the file as a whole: a power cut leaves the old one or the new one.
     fn save(&self, written: &Written) -> io::Result<()> {
         let new = self.file.with_extension("new");
         std::fs::write(&new, serde_json::to_vec(written)?)?;
@@ -176,7 +176,7 @@ mod tests {
             self.write("proc/sys/kernel/random/boot_id", name);
         }
 
-        /// What a look tells after so many seconds since boot, with so many bytes written since.
+        /// The result of a reading at this many seconds since boot, with this many bytes written since.
         fn per_day(&self, seconds: u64, bytes: u64) -> Option<u64> {
             self.write("sys/block/mmcblk0/stat", &format!("0 0 0 0 0 0 {} 0 0 0 0", bytes / 512));
             let disk = self.disks.look(rustix::fs::makedev(179, 0), Duration::from_secs(seconds)).unwrap();
@@ -195,14 +195,14 @@ mod tests {
         assert_eq!(machine.per_day(60, 500 * MIB), None, "what was before is not known");
         assert_eq!(machine.per_day(60 + HOUR / 2, 510 * MIB), None, "not long enough");
         assert_eq!(machine.per_day(60 + HOUR, 520 * MIB), Some(480 * MIB));
-        // The program is started anew: it goes on from what the kernel counts.
+        // The daemon restarts and continues with the kernel's count.
         machine.restart();
         assert_eq!(machine.per_day(60 + 2 * HOUR, 540 * MIB), Some(480 * MIB));
-        // The machine is: the kernel counts from 0.
+        // The machine restarts: the kernel counts from 0.
         machine.boots("second");
         machine.restart();
         assert_eq!(machine.per_day(HOUR, 80 * MIB), Some((20 + 20 + 80) * MIB * 8));
-        // The card is pulled and put in again.
+        // The card is pulled and inserted again.
         assert_eq!(machine.per_day(2 * HOUR, 0), Some(120 * MIB * 6));
         // Another card.
         machine.write("sys/block/mmcblk0/device/cid", "another");

@@ -1,7 +1,7 @@
-//! One stream's recording while it is written: reads the broadcast, and appends to the file whatever the card does.
+//! Writes one stream's recording: reads the broadcast and appends to the file, and copes with a card that fails.
 //!
-//! While the card takes nothing, what comes is let go, so that the ring of the broadcast keeps it for nobody; every [`RETRY`] the recording is
-//! taken up again where its file is whole, with a gap. A stall that fits into the ring loses nothing.
+//! While the card fails, samples are read and dropped, so that they do not fill the broadcast's ring; every [`RETRY`] the recorder tries to continue
+//! after the last whole fragment, with a gap. A stall during which the ring can hold all samples loses nothing.
 
 use super::packer::{Packer, Piece};
 use super::part::Part;
@@ -23,32 +23,32 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
-/// A fragment is a second: more often there is nothing to write.
+/// A fragment is a second long, so there is nothing to write more often.
 pub(super) const WANT: Want =
     Want { patience: Duration::from_secs(1), at_entry_points: false, start: Start::Oldest };
-/// When nothing has come for so long, what there is becomes a fragment: the cutter takes a pause of 1.5 s for a seam.
+/// After this long without a sample, the gathered ones become a fragment: the cutter takes a pause of 1.5 s for a seam.
 const PAUSE: Duration = Duration::from_millis(1750);
-/// How often a card that took nothing is tried again.
+/// Interval at which a failing card is tried again.
 const RETRY: Duration = Duration::from_secs(5);
-/// A sync that takes longer is told. Cards stall for a second or two now and then.
+/// A sync that takes at least this long is reported. Cards often stall for a second or two.
 const SLOW: Duration = Duration::from_secs(5);
-/// Room that is made at a time: some seconds of any stream.
+/// Space that is made at a time: enough for some seconds of any stream.
 const ROOM: u64 = 16 << 20;
 
-/// A piece is held up to three times at once: as it came, as the builder copies it, whose buffer grows by doubling, and as it is written.
+/// A piece is in memory up to three times: its samples, their copy in the builder, whose buffer grows by doubling, and the fragment being written.
 const COPIES: usize = 3;
 
 /// Milliseconds into the stream at a monotonic time.
 pub(crate) type OffsetOf = Arc<dyn Fn(Duration) -> u64 + Send + Sync>;
 
-/// What is recorded.
+/// The stream to record.
 #[derive(Clone)]
 pub(crate) struct About {
     pub(crate) stream: StreamId,
-    /// Segments begin as those of HLS do.
+    /// Settings of HLS: a recording's segments begin where those of HLS begin.
     pub(crate) cuts: HlsSettings,
     pub(crate) offset_ms: OffsetOf,
-    /// What it may hold in memory comes out of this.
+    /// The share of memory that its buffers count against.
     pub(crate) share: StreamShare,
 }
 
@@ -63,31 +63,31 @@ pub(super) struct Writing {
     /// The store has it, unless somebody deletes it.
     is_known: bool,
     part: Option<Growing>,
-    /// The last part is closed as it should be, and counted in `before`.
+    /// True if the last part was closed without an error, and is counted in `before`.
     is_last_closed: bool,
     /// Bytes and ticks of the parts before the last one.
     before: Option<(u64, u64)>,
-    /// What lies before the next fragment, beyond what the packer knows.
+    /// A break before the next fragment that the packer does not know of.
     break_before: Break,
-    /// Since when, on the monotonic clock, the card is not tried.
+    /// Monotonic time of the last failure of the card; set until a write succeeds.
     in_trouble_since: Option<Duration>,
     synced_at: Duration,
-    /// Bytes that may be written before room is made again.
+    /// Bytes that may be written before space must be made again.
     room: u64,
     last_offset_ms: u64,
-    /// Of the sound that came last.
+    /// Format of the latest sound.
     audio: Option<AudioFormat>,
-    /// What it holds in memory.
+    /// Bytes of its buffers, as counted in the memory budget.
     held: Held,
     is_deleted: bool,
 }
 
-/// The part that is written.
+/// The part being written.
 struct Growing {
     number: u32,
     part: Part,
     builder: FragmentBuilder,
-    /// Of its pictures' time, in ticks: what a power cut cannot take any more.
+    /// Duration of the synced pictures, in ticks: a power cut cannot take them any more.
     synced_ticks: u64,
 }
 
@@ -125,7 +125,7 @@ impl Writing {
         }
     }
 
-    /// The same after a fault of its own, told already: it is tried after a while.
+    /// The state after a panic, which was already reported: it waits before the first try.
     pub(super) fn after_a_fault(self) -> Self {
         Self { in_trouble_since: Some(self.clock.monotonic()), ..self }
     }
@@ -146,7 +146,7 @@ impl Writing {
                 }
                 Ok(None) => break,
                 Err(_) if wakes_at == pause_at => {
-                    // The broadcast wakes nobody for the last few pictures before a pause: they are taken before it counts as one.
+                    // The broadcast wakes nobody for the last pictures before a pause: they are taken before it counts as a pause.
                     if !self.catch_up(&mut reader) {
                         let piece = self.packer.finish();
                         self.keep(piece);
@@ -161,8 +161,8 @@ impl Writing {
         self.end();
     }
 
-    /// Takes all that is there, and syncs after it if a sync is due: so that it covers the fragment that has just ended. Says whether anything
-    /// was there.
+    /// Takes all samples that are there, then syncs if a sync is due, so that it covers the fragment that has just ended. Returns false if there were
+    /// none.
     pub(super) fn catch_up(&mut self, reader: &mut Reader) -> bool {
         let mut was_anything = false;
         while self.take_next(reader) {
@@ -172,14 +172,14 @@ impl Writing {
         was_anything
     }
 
-    /// Takes the next item, if there is one.
+    /// Takes the next item; returns false if there is none.
     pub(super) fn take_next(&mut self, reader: &mut Reader) -> bool {
         let Some(item) = reader.next_of_those_there() else { return false };
         self.take(&item);
         true
     }
 
-    /// What was written since the last sync, in time of the recording.
+    /// Duration of the fragments written since the last sync.
     pub(super) fn unsynced(&self) -> Duration {
         self.part.as_ref().map_or(Duration::ZERO, |growing| {
             let ticks = growing.builder.video_end().saturating_sub(growing.synced_ticks);
@@ -197,7 +197,7 @@ impl Writing {
                 self.packer.lose()
             }
             Item::Sample(Published { sample, .. }) => {
-                // Known before the first piece is whole, so that the first part has a track for it.
+                // Noted before the first piece is complete, so that the first part has a track for the sound.
                 self.audio = sample.audio().map(|frame| *frame.format).or(self.audio);
                 self.packer.push(sample)
             }
@@ -206,12 +206,12 @@ impl Writing {
         self.held.set(self.packer.bytes() as u64);
     }
 
-    /// Writes a piece, or lets it go.
+    /// Writes a piece, or drops it.
     fn keep(&mut self, piece: Option<Piece>) {
         let Some(piece) = piece.filter(|_| !self.is_deleted) else { return };
         let now = self.clock.monotonic();
         let waits = self.in_trouble_since.is_some_and(|since| now.saturating_sub(since) < RETRY);
-        // After a gap a player needs a picture that it can begin with.
+        // After a gap players need a picture at which decoding can start.
         if waits || (self.part.is_none() && !piece.is_independent) {
             if self.recording.is_some() {
                 self.break_before = Break::Gap;
@@ -238,7 +238,7 @@ impl Writing {
         self.audio = piece.audio().or(self.audio);
         let longest = self.recordings.longest_part();
         let audio = self.audio;
-        // But for another picture format, a part ends where the next one can be begun with.
+        // A part ends at a picture at which decoding can start, except when the picture format changes.
         let goes_on = |growing: &Growing| {
             let has_room = longest.is_none_or(|longest| growing.part.end() < longest);
             let may_end = piece.is_independent && !(growing.builder.takes_sound(audio) && has_room);
@@ -283,7 +283,7 @@ impl Writing {
         let now = self.clock.monotonic();
         let age = MediaTime::from_monotonic(now) - piece.pictures[0].times.pts;
         let age = Duration::from(age);
-        // The stream's beginning is known for good only once it is live.
+        // The stream's start is final only once it is live.
         self.last_offset_ms = self.last_offset_ms.max((self.about.offset_ms)(now.saturating_sub(age)));
         Mark {
             begins_segment: piece.begins_segment || self.break_before != Break::None,
@@ -294,7 +294,7 @@ impl Writing {
         }
     }
 
-    /// Takes up the last part where it is whole, or begins another one.
+    /// Continues the last part after its last whole fragment, or begins another one.
     fn open_part(&mut self, format: &Arc<VideoFormat>, longest: Option<u64>) -> Result<(), Trouble> {
         self.recordings.find_folder()?;
         self.make_room()?;
@@ -348,7 +348,7 @@ impl Writing {
                 if !is_last_gone {
                     recording.parts += 1;
                 }
-                // Before there is a file, so that no file is unknown.
+                // Before the file is created, so that the store knows every file.
                 self.recordings.grows(recording, self.is_known)?;
                 self.is_known = true;
                 let part = recording.parts;
@@ -376,7 +376,7 @@ impl Writing {
 
     fn close_part(&mut self) -> Result<(), Trouble> {
         let Some(growing) = self.part.take() else { return Ok(()) };
-        // What is closed well is not recovered, and counts as it is.
+        // A part that is closed without an error is not recovered later, so it is counted now.
         let (bytes, ticks) = (growing.part.bytes(), growing.builder.video_end());
         growing.part.close()?;
         if let Some(recording) = &mut self.recording {
@@ -389,7 +389,7 @@ impl Writing {
         Ok(())
     }
 
-    /// How long what was written last may wait for its sync; [`PAUSE`] where nothing waits.
+    /// Time until the next sync is due; [`PAUSE`] if nothing is unsynced.
     pub(super) fn until_sync(&self) -> Duration {
         if !self.part.as_ref().is_some_and(|growing| growing.part.has_unsynced()) {
             return PAUSE;
@@ -397,7 +397,7 @@ impl Writing {
         (self.synced_at + self.recordings.sync_interval()).saturating_sub(self.clock.monotonic())
     }
 
-    /// The interval of syncs is that of their beginnings: a card that takes long is not asked more often. While a recorder catches up, an
+    /// The interval counts from one sync's beginning to the next one's, so a slow card is not asked more often. While a recorder catches up, an
     /// interval's fragments are synced each time.
     fn sync_when_due(&mut self) {
         if self.clock.monotonic().saturating_sub(self.synced_at) < self.recordings.sync_interval() {
@@ -422,7 +422,7 @@ impl Writing {
         self.make_room()
     }
 
-    /// Lets the part go. It is taken up again where it is whole, once the card takes something.
+    /// Drops the part after a failure. It is continued after its last whole fragment once the card takes writes.
     fn fail(&mut self, trouble: &Trouble) {
         self.part = None;
         self.room = 0;
@@ -443,7 +443,7 @@ impl Writing {
         }
         match closed {
             Ok(()) if was_writing => self.recordings.ended(stream),
-            // Closed from its own bytes, when the card lets it be.
+            // It is recovered and closed once the card works.
             _ => self.recordings.ended_badly(stream),
         }
     }

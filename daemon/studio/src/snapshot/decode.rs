@@ -1,5 +1,5 @@
-//! From one coded picture to a JPEG: decoded by OpenH264, scaled down, coded anew. Takes tens of milliseconds and several times
-//! the picture's memory, and keeps nothing.
+//! Turns a coded picture into a JPEG: OpenH264 decodes it, then it is scaled down and encoded. This takes tens of milliseconds and several times the
+//! picture's memory, all of which is freed.
 
 use bytes::Bytes;
 use image::codecs::jpeg::JpegEncoder;
@@ -12,12 +12,12 @@ use perch_media::h264::sps::{Colour, Sps};
 use std::borrow::Cow;
 use yuv::{YuvPlanarImage, YuvRange, YuvStandardMatrix};
 
-/// Below this, people begin to see what is lost.
+/// JPEG quality. Below this, people begin to see the losses.
 const QUALITY: u8 = 80;
-/// More than any camera's (config's bounds), so that a lying SPS does not get all the memory.
+/// More pixels than any camera has (the configuration's limits), so that a wrong SPS cannot take all memory.
 const MOST_PIXELS: usize = 4096 * 2304;
 const TOO_LARGE: &str = "it is too large";
-/// A picture whose luma has a smaller standard deviation, of 255, shows hardly anything: a sensor's noise in the dark stays below 5.
+/// A picture whose luma (0 to 255) has a smaller standard deviation shows hardly anything: a sensor's noise in darkness stays below 5.
 const FLAT: u64 = 6;
 const START_CODE: [u8; 4] = [0, 0, 0, 1];
 
@@ -30,20 +30,20 @@ pub struct Undecodable {
 }
 
 impl Undecodable {
-    /// The decoder broke down.
+    /// The decoder panicked.
     pub(super) fn failed(why: &dyn std::fmt::Display) -> Self {
         Self { profile: "H.264", why: why.to_string() }
     }
 }
 
-/// A picture that was decoded and coded anew.
+/// A decoded picture as JPEG.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Made {
     pub(super) jpeg: Bytes,
     pub(super) is_flat: bool,
 }
 
-/// `unit` is an IDR; the picture is scaled down to `width` pixels where it is wider.
+/// Decodes `unit`, which must be an IDR, and scales the picture down to `width` pixels if it is wider.
 pub(super) fn jpeg(unit: &AccessUnit, width: u32) -> Result<Made, Undecodable> {
     let format = &*unit.format;
     if format.width as usize * format.height as usize > MOST_PIXELS {
@@ -62,7 +62,7 @@ pub(super) fn jpeg(unit: &AccessUnit, width: u32) -> Result<Made, Undecodable> {
     Ok(Made { jpeg: jpeg.into(), is_flat: is_flat(&picture) })
 }
 
-/// True where hardly anything can be seen: a covered lens, the dark, a single colour.
+/// True if hardly anything can be seen: a covered lens, darkness, a single colour.
 pub(super) fn is_flat(picture: &RgbImage) -> bool {
     let luma = |pixel: &image::Rgb<u8>| {
         let [red, green, blue] = pixel.0.map(u64::from);
@@ -71,17 +71,17 @@ pub(super) fn is_flat(picture: &RgbImage) -> bool {
     let count = (picture.pixels().len() as u64).max(1);
     let (sum, squares) =
         picture.pixels().map(luma).fold((0, 0), |(sum, squares), luma| (sum + luma, squares + luma * luma));
-    // The variance, times `count` squared.
+    // The variance times `count` squared.
     squares * count - sum * sum < FLAT * FLAT * count * count
 }
 
-/// Whether something can be seen on a JPEG of ours.
+/// True if something can be seen on a JPEG that Perch made.
 pub(super) fn shows_something(jpeg: &[u8]) -> bool {
     let picture = image::load_from_memory_with_format(jpeg, image::ImageFormat::Jpeg);
     picture.is_ok_and(|picture| !is_flat(&picture.into_rgb8()))
 }
 
-/// The same of a picture whose profile and size are those that its SPS tells.
+/// The same for a picture with the profile and size in its SPS.
 pub(crate) fn picture(coded: &[u8], sps: &[u8], width: u32) -> Result<RgbImage, Undecodable> {
     let read = Sps::read(sps).map_err(|error| undecodable(0, error))?;
     if read.width as usize * read.height as usize > MOST_PIXELS {
@@ -90,8 +90,8 @@ pub(crate) fn picture(coded: &[u8], sps: &[u8], width: u32) -> Result<RgbImage, 
     rgb(coded, sps, read.profile, width)
 }
 
-/// Decodes one picture, in Annex B with its parameter sets before it. `sps` is one of them, without start code. Where twice `width` is much less
-/// than the picture has, it comes out smaller: pixels that nobody will see are not converted.
+/// Decodes one picture, in Annex B with its parameter sets in front. `sps` is one of them, without its start code. If the picture is much wider than
+/// twice `width`, the result is smaller: pixels that nobody will see are not converted.
 fn rgb(coded: &[u8], sps: &[u8], profile: u8, width: u32) -> Result<RgbImage, Undecodable> {
     let failed = |why: &dyn std::fmt::Display| undecodable(profile, why);
     let too_large = || undecodable(profile, TOO_LARGE);
@@ -128,7 +128,7 @@ fn rgb(coded: &[u8], sps: &[u8], profile: u8, width: u32) -> Result<RgbImage, Un
     Ok(RgbImage::from_raw(width as u32, height as u32, rgb).expect("it was made for this size"))
 }
 
-/// One of so many pixels in each direction, and the stride.
+/// Every `every`th pixel in each direction, `width` × `height` of them, and their stride.
 fn sampled(
     plane: &[u8],
     stride: usize,
@@ -143,7 +143,7 @@ fn sampled(
     (pixels.into(), width as u32)
 }
 
-/// ITU-T H.264 table E-5. What announces nothing is taken for BT.601, as all frames inside Perch are.
+/// ITU-T H.264 Table E-5. Without an announcement it is BT.601, like all frames in Perch.
 fn matrix(colour: Colour) -> YuvStandardMatrix {
     match colour.matrix {
         Some(1) => YuvStandardMatrix::Bt709,
@@ -154,7 +154,7 @@ fn matrix(colour: Colour) -> YuvStandardMatrix {
     }
 }
 
-/// The picture, `width` pixels wide where it was wider.
+/// Scales the picture down to `width` pixels if it is wider.
 pub(crate) fn scaled(picture: RgbImage, width: u32) -> RgbImage {
     if picture.width() <= width {
         return picture;
@@ -164,7 +164,7 @@ pub(crate) fn scaled(picture: RgbImage, width: u32) -> RgbImage {
 }
 
 fn undecodable(profile: u8, why: impl std::fmt::Display) -> Undecodable {
-    // Table A-1's names, with what of them OpenH264 has: progressive pictures of 8 bits in 4:2:0.
+    // The profiles of Table A-1 as far as OpenH264 supports them: progressive pictures of 8 bits in 4:2:0.
     let profile = match profile {
         66 => "H.264 Baseline",
         77 => "H.264 Main; interlaced pictures are not understood",

@@ -1,10 +1,9 @@
-//! JPEG pictures out of a feed's broadcast, made when somebody asks (`decode`), and the pictures that streams are listed with
-//! (`thumbnails`).
+//! JPEG pictures of a feed's broadcast, made on request (`decode`), and the thumbnails that streams are listed with (`thumbnails`).
 //!
-//! Not a reader that waits: it looks at the newest entry point that the broadcast keeps anyway and leaves. Nothing is decoded for nobody; one
-//! picture at a time, one a second of each feed at most, and everybody who asks within it gets the same.
+//! It is no reader that waits: it takes the newest entry point, which the broadcast keeps anyway. Pictures are decoded only on request, one at a time,
+//! and at most one a second for each feed; everybody who asks within that second gets the same one.
 //!
-//! Must not be here: HTTP, who may see what, pictures that people upload (`picture`).
+//! Must not be here: HTTP, rights, pictures that people upload (`picture`).
 
 pub(crate) mod decode;
 pub mod thumbnails;
@@ -22,13 +21,13 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until, timeout};
 
-/// Widths that pictures come in, pixels; fewer kinds are asked for again more often.
+/// Widths of pictures in pixels. With few widths, more requests share a picture.
 const WIDTHS: [u32; 5] = [160, 320, 640, 1280, 1920];
-/// Between two pictures of one feed.
+/// Shortest time between two pictures of one feed.
 const APART: Duration = Duration::from_secs(1);
-/// Feeds whose last pictures are remembered; with more, those are forgotten that nobody waits for.
+/// Number of feeds whose last pictures are kept; beyond that, pictures that nobody waits for are dropped.
 const REMEMBERED: usize = 64;
-/// For those who wait behind others.
+/// Longest wait for the decoder.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A picture of a feed.
@@ -36,22 +35,22 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct Snapshot {
     /// The file.
     pub jpeg: Bytes,
-    /// Hardly anything can be seen: a covered lens, the dark.
+    /// True if hardly anything can be seen: a covered lens, or darkness.
     pub is_flat: bool,
-    /// When its picture was published, on the monotonic clock; another picture has another.
+    /// Monotonic time of its publication, which identifies the picture.
     pub published_at: Duration,
 }
 
 /// Why there is no picture.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum SnapshotError {
-    /// The feed gives no pictures now.
+    /// The feed gives no pictures at the moment.
     #[error("the camera is not on: there is no picture of it")]
     NotLive,
-    /// There is one, but not for us.
+    /// There is one that cannot be decoded.
     #[error(transparent)]
     Undecodable(#[from] Undecodable),
-    /// Others' pictures come first.
+    /// Other requests are served first.
     #[error("other pictures are being made")]
     Busy,
 }
@@ -59,13 +58,13 @@ pub enum SnapshotError {
 /// Makes pictures of all feeds.
 #[derive(Debug)]
 pub struct Snapshots {
-    /// A decoder takes much memory: there is one at a time.
+    /// The only decoder, because one takes much memory.
     turn: Arc<Semaphore>,
-    /// By the feeds' names.
+    /// By name of the feed.
     feeds: Mutex<HashMap<Box<str>, Arc<tokio::sync::Mutex<Last>>>>,
 }
 
-/// What was made last of a feed.
+/// The last pictures of a feed.
 #[derive(Debug, Default)]
 struct Last {
     tried_at: Option<Instant>,
@@ -80,12 +79,12 @@ impl Default for Snapshots {
 }
 
 impl Snapshots {
-    /// The newest picture of a feed, `width` pixels wide or a little more, but never wider than it was taken.
+    /// The newest picture of a feed, `width` pixels wide or a little more, but never wider than the original.
     pub async fn take(&self, feed: &FeedStatus, width: u32) -> Result<Snapshot, SnapshotError> {
         self.take_recent(feed, width, APART).await
     }
 
-    /// The same, of any picture that was made within the last `age`; a second at least.
+    /// The same, or any picture that was made within the last `age`, which is at least a second.
     pub async fn take_recent(
         &self,
         feed: &FeedStatus,
@@ -98,7 +97,7 @@ impl Snapshots {
         self.take_from(feed.name(), feed.broadcast(), width, age).await
     }
 
-    /// The right to decode a picture now; `None` while somebody else does.
+    /// The right to decode a picture now; `None` while another picture is decoded.
     pub(crate) fn try_decoding(&self) -> Option<OwnedSemaphorePermit> {
         self.turn.clone().try_acquire_owned().ok()
     }
@@ -135,7 +134,7 @@ impl Snapshots {
         let published_at = newest.published_at;
         last.begin(published_at);
         let work = move || {
-            // Whoever asked may give up; the decoder's turn lasts until its memory is free again.
+            // The caller may give up, but the decoder stays taken until its memory is freed.
             let _turn = turn;
             decode::jpeg(&newest.unit, width)
         };
@@ -152,7 +151,7 @@ impl Last {
         self.made.iter().find(|(made, _)| *made == width).map(|(_, made)| made.clone())
     }
 
-    /// Another picture is decoded, or the same in another width.
+    /// Decodes another picture, or the same in another width.
     fn begin(&mut self, published_at: Duration) {
         self.tried_at = Some(Instant::now());
         if self.of.replace(published_at) != Some(published_at) {

@@ -1,7 +1,7 @@
-//! The pictures that streams are listed with, unless a person has chosen one: the first key frame some seconds into the stream in which
-//! something can be seen. Until there is one, the stream is listed with its very first picture. Kept in the store, once: each write syncs the card.
+//! Thumbnails: a stream is listed with the first key frame, some seconds after its start, in which something can be seen, unless its user chose a
+//! picture. Until then it is listed with its very first picture. A thumbnail is stored once, because each write to the store syncs the card.
 //!
-//! Between the tries this sleeps, and holds nothing.
+//! Between tries the task sleeps and holds no memory.
 
 use super::decode;
 use super::{Snapshot, SnapshotError, Snapshots};
@@ -14,19 +14,19 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-/// From the first picture, which is taken at once for streams that end soon, to the next: cameras need a moment for their exposure.
+/// Time between the first try, which is made at once for streams that end soon, and the second: cameras need a moment to adjust their exposure.
 const SECOND: Duration = Duration::from_secs(3);
-/// Between two tries at most. The pause doubles from try to try: a lens cap is taken off soon, a night is long.
+/// Longest pause between two tries. Pauses double from try to try: a lens cap is removed soon, but a night is long.
 const LONGEST_PAUSE: Duration = Duration::from_mins(10);
-/// Pixels.
+/// Width of a thumbnail in pixels.
 pub const WIDTH: u32 = 640;
 
-/// Gives what is on the air its picture until the daemon ends.
+/// Makes thumbnails of live streams until the daemon ends.
 pub async fn run(mut on_air: watch::Receiver<Arc<[OnAir]>>, snapshots: Arc<Snapshots>, store: Arc<Store>) {
     let mut schedule = Schedule::default();
     loop {
         let live: HashMap<StreamId, FeedStatus> = {
-            // The appliance's own stream is in no list.
+            // The appliance's own stream is in no list of streams.
             let running = on_air.borrow_and_update();
             let live =
                 running.iter().filter(|stream| stream.user.is_some() && stream.state == StreamState::Live);
@@ -54,7 +54,7 @@ async fn until(instant: Option<Instant>) {
     }
 }
 
-/// Says whether the stream has its picture for good.
+/// Returns true once the stream has its final thumbnail.
 async fn take(
     stream: StreamId,
     tries: u32,
@@ -63,7 +63,7 @@ async fn take(
     store: &Arc<Store>,
 ) -> bool {
     let has_one = ask(store, move |store| {
-        // A stream that goes on after a restart has one already.
+        // A resumed stream already has one.
         let kept = if tries == 0 { store.thumbnail(stream)? } else { None };
         Ok(kept.is_some_and(|jpeg| decode::shows_something(&jpeg)) || store.has_chosen_thumbnail(stream)?)
     });
@@ -74,7 +74,7 @@ async fn take(
     }
     match snapshots.take(feed, WIDTH).await {
         Ok(Snapshot { jpeg, is_flat, .. }) => {
-            // A dark picture is better than none, and no better than another one.
+            // A dark picture is better than none, but does not replace another one.
             let is_kept = tries == 0 || !is_flat;
             is_kept
                 && ask(store, move |store| store.refresh_thumbnail(stream, &jpeg)).await.is_some()
@@ -88,7 +88,7 @@ async fn take(
     }
 }
 
-/// `None` where the store fails: it says so elsewhere, and there is another try.
+/// `None` if the store fails, which is reported elsewhere; there will be another try.
 async fn ask<T: Send + 'static>(
     store: &Arc<Store>,
     work: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
@@ -98,19 +98,19 @@ async fn ask<T: Send + 'static>(
     done.inspect_err(|error| tracing::debug!("the picture of a stream was not kept: {error}")).ok()
 }
 
-/// When which stream is due.
+/// The next try of each stream.
 #[derive(Debug, Default)]
 struct Schedule(HashMap<StreamId, Tries>);
 
 #[derive(Clone, Copy, Debug)]
 struct Tries {
     so_far: u32,
-    /// `None`: no more.
+    /// `None`: no further try.
     next: Option<Instant>,
 }
 
 impl Schedule {
-    /// These are on the air now.
+    /// Sets the streams that are live now.
     fn set<T>(&mut self, live: &HashMap<StreamId, T>, now: Instant) {
         self.0.retain(|stream, _| live.contains_key(stream));
         for stream in live.keys() {
@@ -122,7 +122,7 @@ impl Schedule {
         self.0.values().filter_map(|tries| tries.next).min()
     }
 
-    /// Those whose time has come, with how often they were tried before.
+    /// The streams whose try is due, with the number of tries before.
     fn due(&mut self, now: Instant) -> Vec<(StreamId, u32)> {
         let mut due = Vec::new();
         for (stream, tries) in &mut self.0 {
@@ -135,7 +135,7 @@ impl Schedule {
         due
     }
 
-    /// It has its picture.
+    /// Notes that a stream has its final thumbnail.
     fn finish(&mut self, stream: StreamId) {
         if let Some(tries) = self.0.get_mut(&stream) {
             tries.next = None;

@@ -1,5 +1,5 @@
-//! Makes the head of a progressive MP4 file: `ftyp`, `moov`, and the beginning of the `mdat` (ISO/IEC 14496-12 §8). What is short is made in
-//! memory first; the tables, which are long, are made row by row out of the indexes.
+//! Makes the head of a progressive MP4 file: `ftyp`, `moov`, and the beginning of the `mdat` (ISO/IEC 14496-12 §8). Short boxes are made in memory
+//! first; the tables, which are long, are made row by row from the indexes.
 
 use super::placed::Placed;
 use super::plan::{Chunk, Fragments, Plan, ProgressiveError, Times, Track, TrackPlan, scaled};
@@ -7,32 +7,32 @@ use super::runs::Runs;
 use crate::recording::VIDEO_TIMESCALE;
 use std::sync::Arc;
 
-/// The transformation of a picture that is shown as it is (§8.2.2.2).
+/// The transformation of a picture that is shown unchanged (§8.2.2.2).
 const UNITY_MATRIX: [u32; 9] = [0x0001_0000, 0, 0, 0, 0x0001_0000, 0, 0, 0, 0x4000_0000];
-/// Length of the `mdat`'s head, with a length of 64 bits (§4.2).
+/// Length of the `mdat`'s header with a 64-bit length (§4.2).
 const MDAT_HEAD: u64 = 16;
-/// A row, or a number, that stands for a rate or a speed of 1.
+/// A rate of 1 as 16.16.
 const ONE: u32 = 0x0001_0000;
 
-/// A table whose rows come out of the indexes, and what is known of rows that have not ended.
+/// A table whose rows are made from the indexes, with the state of the row that has not ended.
 #[derive(Debug)]
 enum Table {
-    /// `stts`, how long samples last (§8.6.1.2).
+    /// `stts`: durations of samples (§8.6.1.2).
     Durations(Times, Runs<u32>),
-    /// `ctts`, when they are shown (§8.6.1.3).
+    /// `ctts`: composition offsets (§8.6.1.3).
     Compositions(Runs<i32>),
-    /// `stss`, which of them decoding can begin with (§8.6.2). The number of the last sample, from 1.
+    /// `stss`: samples at which decoding can start (§8.6.2). With the number of the last sample, from 1.
     Keys(u32),
-    /// `stsc`, how many are in a chunk (§8.7.4), and of which part. The number of the row's first chunk, from 1.
+    /// `stsc`: number of samples in a chunk, and their part (§8.7.4). With the number of the row's first chunk, from 1.
     ChunkSizes(Runs<(u32, usize)>, u32),
-    /// `stsz`, their lengths (§8.7.3).
+    /// `stsz`: lengths of samples (§8.7.3).
     Sizes,
-    /// `co64`, where chunks are (§8.7.5).
+    /// `co64`: positions of chunks (§8.7.5).
     Offsets,
 }
 
 impl Table {
-    /// Takes the next chunk of the track; appends the rows that end with it.
+    /// Takes the track's next chunk; appends the rows that end with it.
     fn push(&mut self, chunk: &Chunk<'_>, plan: &Plan, head_bytes: u64, track: Track, out: &mut Vec<u8>) {
         match self {
             Self::Durations(times, runs) => {
@@ -105,7 +105,7 @@ impl Table {
     }
 }
 
-/// A row of `stsc`: its first chunk, samples in each, number of their sample entry.
+/// A row of `stsc`: its first chunk, the samples in each, and the number of their sample entry.
 fn chunk_row(
     number: &mut u32,
     (count, (samples, part)): (u32, (u32, usize)),
@@ -133,18 +133,18 @@ fn put_u32s(numbers: &[u32], out: &mut Vec<u8>) {
     }
 }
 
-/// Where a table's rows belong in the head.
+/// The place of a table's rows in the head.
 #[derive(Debug)]
 struct Rows {
-    /// Of the bytes that are no rows.
+    /// Position among the bytes that are no rows.
     at: usize,
-    /// Of all rows.
+    /// Length of all rows.
     bytes: u64,
     track: Track,
     table: Table,
 }
 
-/// The head without its tables' rows, and where these go.
+/// The head without its tables' rows, and the places of these.
 #[derive(Default)]
 struct Skeleton {
     bytes: Vec<u8>,
@@ -159,7 +159,7 @@ impl Skeleton {
         self.u32s(&[0]);
         self.bytes.extend_from_slice(&kind);
         fill(self);
-        // Even the tables of weeks are far from 4 GiB.
+        // Even the tables of several weeks are far below 4 GiB.
         let length = (self.bytes.len() - at) as u64 + self.rows - rows;
         self.bytes[at..at + 4].copy_from_slice(&(length as u32).to_be_bytes());
     }
@@ -174,7 +174,7 @@ impl Skeleton {
         }
     }
 
-    /// A table of so many rows, with what stands between its version and its rows.
+    /// A table with this many rows, and the fields between its version and its rows.
     fn table(&mut self, kind: [u8; 4], head: &[u32], track: Track, table: Table, rows: u32, row_bytes: u64) {
         self.put(kind, |skeleton| {
             skeleton.u32s(head);
@@ -191,19 +191,19 @@ pub struct Head<F: Fragments> {
     /// Its length.
     length: u64,
     fragments: F,
-    /// What is no row of a table, and how much of it has been given out.
+    /// The bytes that are no rows, and how many of them have been returned.
     bytes: Vec<u8>,
     given: usize,
-    /// Yet to be begun.
+    /// Tables that have not been started.
     tables: std::vec::IntoIter<Rows>,
-    /// The one that is made.
+    /// The table being made.
     making: Option<(Placed<F::Iter>, Rows)>,
-    /// To be left out before anything is given out.
+    /// Bytes to skip before anything is returned.
     skipped: u64,
 }
 
 impl<F: Fragments> Head<F> {
-    /// `length`: of the whole head.
+    /// `length`: length of the whole head.
     pub(super) fn new(plan: Arc<Plan>, length: u64, fragments: F) -> Self {
         let Skeleton { mut bytes, tables, .. } = skeleton(&plan);
         put_u32s(&[1, u32::from_be_bytes(*b"mdat")], &mut bytes);
@@ -212,16 +212,16 @@ impl<F: Fragments> Head<F> {
         Self { plan, length, fragments, bytes, given: 0, tables, making: None, skipped: 0 }
     }
 
-    /// Leaves out the next bytes. Tables that lie before what is asked for are not made.
+    /// Skips the next bytes. Tables that lie before the requested bytes are not made.
     pub const fn skip(&mut self, bytes: u64) {
         self.skipped += bytes;
     }
 
-    /// Makes the next piece: so many bytes or some more, fewer at the end of the head, none after it.
+    /// Makes the next piece: at least `bytes` bytes, fewer at the end of the head, none after it.
     ///
     /// # Errors
     ///
-    /// Where the fragments cannot be read any more.
+    /// If the fragments can no longer be read.
     pub fn read(&mut self, least: usize) -> Result<Vec<u8>, ProgressiveError> {
         let mut out = Vec::new();
         while out.len() < least {
@@ -261,13 +261,13 @@ impl<F: Fragments> Head<F> {
     }
 }
 
-/// How long the head will be.
+/// Length of the head.
 pub(super) fn length(plan: &Plan) -> u64 {
     let skeleton = skeleton(plan);
     skeleton.bytes.len() as u64 + skeleton.rows + MDAT_HEAD
 }
 
-/// Sample entries of a track, each once, in the order of the parts.
+/// The different sample entries of a track, in the order of the parts.
 fn entries(plan: &Plan, track: Track) -> Vec<&[u8]> {
     let mut entries: Vec<&[u8]> = Vec::new();
     for part in &plan.parts {
@@ -285,13 +285,13 @@ fn entry_of(part: &crate::cmaf::Description, track: Track) -> Option<&[u8]> {
     }
 }
 
-/// The part's sample entry, as `stsc` counts them: from 1.
+/// Number of the part's sample entry, from 1 as in `stsc`.
 fn entry_number(plan: &Plan, track: Track, part: usize) -> u32 {
     let entry = plan.parts.get(part).and_then(|part| entry_of(part, track));
     entries(plan, track).iter().position(|known| Some(*known) == entry).map_or(1, |at| at as u32 + 1)
 }
 
-/// What players show of a track: an edit list (§8.6.6), rows of duration and media time, and the whole duration.
+/// The edit list of a track (§8.6.6): rows of duration and media time, and the whole duration.
 fn edits(plan: &Plan, track: &TrackPlan, kind: Track) -> (Vec<(u64, i64)>, u64) {
     let (from, to) = (plan.shown.start.cast_signed(), plan.shown.end.cast_signed());
     if kind == Track::Video {
@@ -301,7 +301,7 @@ fn edits(plan: &Plan, track: &TrackPlan, kind: Track) -> (Vec<(u64, i64)>, u64) 
     let begins = scaled(from, VIDEO_TIMESCALE, track.timescale) - track.begins;
     let end = to.min(to_movie(track.ends));
     let mut rows = Vec::new();
-    // Sound that begins later is waited for: an empty edit.
+    // An empty edit delays sound that begins later.
     let silence = to_movie(-begins).clamp(0, to - from);
     if silence > 0 {
         rows.push((silence.cast_unsigned(), -1));
@@ -405,7 +405,7 @@ fn put_tables(out: &mut Skeleton, plan: &Plan, kind: Track, track: &TrackPlan) {
         8,
     );
     if track.composition_rows > 0 {
-        // Version 1: with a sign.
+        // Version 1 has signed offsets.
         let head = [1 << 24, track.composition_rows];
         out.table(*b"ctts", &head, kind, Table::Compositions(Runs::default()), track.composition_rows, 8);
     }

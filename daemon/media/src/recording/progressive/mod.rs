@@ -1,8 +1,8 @@
-//! One progressive MP4 file of a whole recording, or of a clip: a head that is computed from the indexes, in front of the parts' own bytes. All
-//! that lies between the first and the last fragment goes into one `mdat`, tables of fragments included, to which nothing in the head points.
+//! A recording or a clip as one progressive MP4 file: a head computed from the indexes, followed by bytes of the parts. Everything from the first to
+//! the last fragment goes into one `mdat`, including the fragments' own tables, to which nothing in the head points.
 //!
-//! The head is measured in one pass over the indexes, and made in one pass for each table, piece by piece as it is asked for. So memory does not
-//! grow with the length, and nothing waits for a slow client but the state of its head.
+//! One pass over the indexes measures the head; another pass for each table makes it, piece by piece on request. So memory does not grow with the
+//! length, and a slow client occupies only the state of its head.
 //!
 //! Must not be here: files, HTTP, names of files.
 
@@ -18,7 +18,7 @@ use crate::cmaf::Description;
 use plan::Plan;
 use std::sync::Arc;
 
-/// How a file is made.
+/// The plan of a file.
 #[derive(Debug)]
 pub struct Progressive {
     plan: Arc<Plan>,
@@ -26,8 +26,8 @@ pub struct Progressive {
 }
 
 impl Progressive {
-    /// Plans a file. `parts`: what the heads of all parts say. A clip begins with the last fragment before its beginning that decoding can begin
-    /// with, and an edit list has players show it from the moment that was asked for.
+    /// Plans a file. `parts`: the descriptions of all parts. A clip starts with the last fragment before its beginning at which decoding can start; an
+    /// edit list makes players show it from the requested moment.
     pub fn plan(
         parts: Vec<Description>,
         fragments: &impl Fragments,
@@ -42,7 +42,7 @@ impl Progressive {
         self.head_bytes
     }
 
-    /// What follows the head.
+    /// The byte ranges after the head.
     pub fn media(&self) -> &[MediaRange] {
         &self.plan.media
     }
@@ -52,12 +52,12 @@ impl Progressive {
         self.head_bytes + self.plan.media_bytes()
     }
 
-    /// The first moment of the recording that the file has bytes of, in ticks: no later than the clip's beginning.
+    /// The first moment of the recording in the file, in ticks: at or before the clip's beginning.
     pub fn begins(&self) -> u64 {
         self.plan.begins
     }
 
-    /// What players show, in ticks.
+    /// Duration that players show, in ticks.
     pub fn shown(&self) -> u64 {
         self.plan.shown.end - self.plan.shown.start
     }
@@ -67,17 +67,17 @@ impl Progressive {
         self.plan.fragments
     }
 
-    /// Tells files of equal length apart.
+    /// A check sum that distinguishes files of equal length.
     pub fn check_sum(&self) -> u32 {
         self.plan.check_sum
     }
 
-    /// Parts that were planned for, whether or not the file has bytes of them.
+    /// Number of parts planned for, whether or not the file has bytes of them.
     pub fn parts(&self) -> usize {
         self.plan.parts.len()
     }
 
-    /// The head, [`Self::head_bytes`] long, to be made from the fragments that it was planned with.
+    /// The head, [`Self::head_bytes`] long, to be made from the same fragments.
     pub fn head<F: Fragments>(&self, fragments: F) -> Head<F> {
         Head::new(Arc::clone(&self.plan), self.head_bytes, fragments)
     }

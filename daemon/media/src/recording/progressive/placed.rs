@@ -1,35 +1,35 @@
-//! Where the fragments of a file are: in the recording's time, in their part, and in the file's `mdat`.
+//! The places of a file's fragments: in the recording's time, in their part, and in the file's `mdat`.
 
 use crate::recording::Fragment;
 use crate::recording::index::IndexError;
 
-/// Where a fragment is.
+/// The place of a fragment.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Place {
     pub(super) part: usize,
-    /// Of the fragment, in the recording's time.
+    /// Beginning of the fragment, in the recording's time.
     pub(super) begins: u64,
-    /// Of its part, likewise.
+    /// Beginning of its part, likewise.
     pub(super) part_begins: u64,
-    /// Of the file, likewise.
+    /// Beginning of the file, likewise.
     pub(super) file_begins: u64,
-    /// Of the fragment's first byte in the file's `mdat`.
+    /// Offset of its first byte in the file's `mdat`.
     pub(super) at: u64,
 }
 
-/// Finds out where fragments are, as they are gone through.
+/// Computes the places of fragments while they are read in order.
 #[derive(Default)]
 pub(super) struct Walk {
-    /// Of the next fragment.
+    /// Beginning of the next fragment.
     pub(super) next: Place,
     /// Bytes of the `mdat` before the part.
     before_part: u64,
-    /// Where the `mdat`'s bytes of the part begin in the part's file.
+    /// First byte of the part's file that is in the `mdat`.
     part_from: Option<u64>,
 }
 
 impl Walk {
-    /// The next fragment is in this part.
+    /// Sets the part of the next fragment.
     pub(super) fn enter(&mut self, part: usize) {
         if part != self.next.part {
             (self.next.part, self.next.part_begins) = (part, self.next.begins);
@@ -37,13 +37,13 @@ impl Walk {
         }
     }
 
-    /// The file begins with the next fragment.
+    /// Lets the file begin with the next fragment.
     pub(super) fn begin_file(&mut self) {
         (self.next.file_begins, self.next.at) = (self.next.begins, 0);
         (self.before_part, self.part_from) = (0, None);
     }
 
-    /// Goes past the fragment; where it is.
+    /// Advances past the fragment; returns its place.
     pub(super) fn pass(&mut self, fragment: &Fragment) -> Place {
         let from = *self.part_from.get_or_insert(fragment.at);
         let at = self.before_part + fragment.at - from;
@@ -54,18 +54,18 @@ impl Walk {
     }
 }
 
-/// A file's fragments, and where they are.
+/// A file's fragments and their places.
 pub(super) struct Placed<I> {
-    /// Of the recording, up to the file's end.
+    /// Fragments of the recording up to the file's end.
     fragments: std::iter::Take<I>,
     walk: Walk,
-    /// Fragments of the recording that were gone past, and those before the file.
+    /// Number of fragments read, and of those before the file.
     passed: usize,
     first: usize,
 }
 
 impl<I> Placed<I> {
-    /// `fragments`: those of the recording up to the file's end, of which `first` lie before the file.
+    /// `fragments`: number of the recording's fragments up to the file's end, of which `first` lie before the file.
     pub(super) fn new(fragments: std::iter::Take<I>, first: usize) -> Self {
         Self { fragments, walk: Walk::default(), passed: 0, first }
     }

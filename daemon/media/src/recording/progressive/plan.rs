@@ -1,4 +1,4 @@
-//! Which fragments a file takes, where their bytes are, and how many rows each table of its head has.
+//! Plans a file: its fragments, the places of their bytes, and the number of rows in each table of its head.
 
 use super::placed::{Place, Placed, Walk};
 use super::runs::Runs;
@@ -7,12 +7,12 @@ use crate::recording::index::IndexError;
 use crate::recording::{Fragment, Run, SampleEntry, VIDEO_TIMESCALE};
 use std::io;
 
-/// Where the fragments of a recording are read from, as often as needed: all of its parts, in order.
+/// A source of a recording's fragments, of all parts in order, that can be read repeatedly.
 pub trait Fragments {
-    /// The fragments, each with the number of its part from 0.
+    /// The fragments, each with the number of its part, from 0.
     type Iter: Iterator<Item = Result<(usize, Fragment), IndexError>>;
 
-    /// From the first one on.
+    /// Reads from the first fragment on.
     fn read(&self) -> Result<Self::Iter, IndexError>;
 }
 
@@ -24,73 +24,73 @@ impl<F: Fragments> Fragments for &F {
     }
 }
 
-/// What of a recording is asked for, in ticks of 1/90000 s of the recording's time.
+/// The requested time of a recording, in ticks of 1/90000 s.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Clip {
     /// The first moment that is shown.
     pub from: u64,
-    /// The last one.
+    /// The last moment that is shown.
     pub to: u64,
 }
 
-/// Bytes of a part's file.
+/// A byte range of a part's file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MediaRange {
     /// Number of the part, from 0.
     pub part: usize,
-    /// Of the first byte.
+    /// The first byte.
     pub from: u64,
-    /// After the last byte.
+    /// The byte after the last one.
     pub to: u64,
 }
 
-/// Why there is no such file.
+/// Why a file cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ProgressiveError {
     /// An index cannot be read.
     #[error(transparent)]
     Index(#[from] IndexError),
-    /// What the head is written to fails.
+    /// The head cannot be written.
     #[error("it cannot be written: {0}")]
     Io(#[from] io::Error),
-    /// There is no picture in what was asked for.
+    /// The requested time contains no picture.
     #[error("nothing was recorded at that time")]
     Nothing,
 }
 
-/// How a file is made.
+/// The plan of a file.
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) parts: Vec<Description>,
     /// Fragments of the recording before the first one of the file, and up to its end.
     first: usize,
     pub(super) fragments: usize,
-    /// Of a clip.
+    /// The requested time, if it is a clip.
     end: Option<End>,
-    /// Tells files of equal length apart: a check sum over where the fragments are and when they were recorded.
+    /// A check sum over the places of the fragments and the times of their recording: it distinguishes files of equal length.
     pub(super) check_sum: u32,
-    /// Of the first fragment, in the recording's time.
+    /// Beginning of the first fragment, in the recording's time.
     pub(super) begins: u64,
     pub(super) video: TrackPlan,
     pub(super) audio: Option<TrackPlan>,
-    /// What players show, in ticks from the first picture's decoding time.
+    /// The range that players show, in ticks from the first picture's decoding time.
     pub(super) shown: std::ops::Range<u64>,
     pub(super) media: Vec<MediaRange>,
 }
 
-/// What is counted of a track before its tables are written.
+/// Counts of a track, needed before its tables are written.
 #[derive(Debug, Default)]
 pub(super) struct TrackPlan {
-    /// Ticks a second.
+    /// Ticks per second.
     pub(super) timescale: u32,
     pub(super) samples: u32,
     pub(super) chunks: u32,
     pub(super) keys: u32,
     pub(super) time_rows: u32,
-    /// 0 where no picture is shown at another time than it is decoded.
+    /// 0 if every picture is shown at its decoding time.
     pub(super) composition_rows: u32,
     pub(super) chunk_rows: u32,
-    /// When the first sample begins, from the file's beginning, and the last one ends: in the track's timescale.
+    /// Beginning of the first sample and end of the last one, from the file's beginning, in the track's timescale.
     pub(super) begins: i64,
     pub(super) ends: i64,
 }
@@ -99,9 +99,9 @@ pub(super) struct TrackPlan {
 pub(super) struct Chunk<'a> {
     /// Number of the part, from 0.
     pub(super) part: usize,
-    /// Of its first byte in the file's `mdat`.
+    /// Offset of its first byte in the file's `mdat`.
     pub(super) at: u64,
-    /// When its first sample begins, from the file's beginning, in the track's timescale.
+    /// Beginning of its first sample, from the file's beginning, in the track's timescale.
     pub(super) begins: i64,
     pub(super) samples: &'a [SampleEntry],
     /// The samples' durations are in this timescale, …
@@ -111,7 +111,7 @@ pub(super) struct Chunk<'a> {
 }
 
 impl Chunk<'_> {
-    /// When each sample begins, and its duration, in the track's timescale.
+    /// Beginning and duration of each sample, in the track's timescale.
     pub(super) fn times(&self) -> impl Iterator<Item = (i64, i64)> {
         let scaled = |time| scaled(time, self.rate, self.timescale);
         self.samples.iter().scan(0_i64, move |before, sample| {
@@ -122,7 +122,7 @@ impl Chunk<'_> {
     }
 }
 
-/// Which track.
+/// A track.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Track {
     Video,
@@ -132,20 +132,20 @@ pub(super) enum Track {
 /// The end of a clip, in ticks of the recording's time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct End {
-    /// Fragments that begin later are not in the file.
+    /// Fragments that begin later are left out of the file.
     decoded: u64,
-    /// Pictures that are shown later are in the file's bytes, but not in its tables: Chromium would play them, whatever the edit list says.
+    /// Pictures that are shown later are in the file's bytes but not in its tables, because Chromium would play them despite the edit list.
     shown: u64,
 }
 
 impl End {
     fn new(clip: Clip, first_composition: u64) -> Self {
-        // Far beyond any recording, and far from where times with a sign would overflow.
+        // Far beyond any recording, and far below the overflow of signed times.
         let to = clip.to.min(u64::MAX >> 4);
         Self { decoded: to, shown: to + first_composition }
     }
 
-    /// How many of a fragment's pictures the tables name: all that are decoded before the last one that is shown in time.
+    /// Number of a fragment's pictures in the tables: up to the last one that is shown before the end.
     fn pictures(self, fragment: &Fragment, begins: u64) -> usize {
         let samples = &fragment.video.samples;
         let is_last = begins.saturating_add(fragment.video.duration()) >= self.decoded;
@@ -196,7 +196,7 @@ impl Track {
             };
             chunk.samples = &run.samples[..named];
         }
-        // A fragment of which nothing is named has no chunk.
+        // A fragment without a sample in the tables has no chunk.
         (end.is_none() || !chunk.samples.is_empty()).then_some(chunk)
     }
 }
@@ -214,7 +214,7 @@ impl Plan {
         let mut measured = Measured::new(0, sound);
         for (number, found) in fragments.read()?.enumerate() {
             let (part, fragment) = match found {
-                // What lies behind damage is not there.
+                // Fragments after damage are ignored.
                 Err(IndexError::Torn { .. }) => break,
                 found => found?,
             };
@@ -244,7 +244,7 @@ impl Plan {
         self.media.iter().map(|range| range.to - range.from).sum()
     }
 
-    /// Goes through the file's fragments.
+    /// Reads the file's fragments.
     pub(super) fn placed<F: Fragments>(&self, fragments: &F) -> Result<Placed<F::Iter>, IndexError> {
         let fragments = fragments.read()?.take(self.fragments);
         Ok(Placed::new(fragments, self.first))
@@ -258,13 +258,13 @@ impl Plan {
         }
     }
 
-    /// The samples of a track in a fragment of the file.
+    /// A track's samples in a fragment of the file.
     pub(super) fn chunk<'a>(&self, track: Track, fragment: &'a Fragment, place: &Place) -> Option<Chunk<'a>> {
         track.chunk(&self.parts, self.track(track).timescale, fragment, place, self.end)
     }
 }
 
-/// What is measured while the fragments are gone through.
+/// Measurements made while the fragments are read.
 struct Measured {
     first: usize,
     fragments: usize,
@@ -277,7 +277,7 @@ struct Measured {
 }
 
 impl Measured {
-    /// `first`: fragments before the file. `sound`: the timescale of its sound, if it may have some.
+    /// `first`: number of fragments before the file. `sound`: the timescale of its sound, if it may have any.
     fn new(first: usize, sound: Option<u32>) -> Self {
         Self {
             first,
@@ -355,19 +355,19 @@ pub(super) fn scaled(time: i64, from: u32, to: u32) -> i64 {
     ((i128::from(time) * to + from / 2).div_euclid(from)) as i64
 }
 
-/// When samples begin and how long they last: in a track of sound a hole belongs to the sample before it.
+/// Computes beginnings and durations of samples. In a sound track a hole belongs to the sample before it.
 #[derive(Debug, Default)]
 pub(super) struct Times {
-    /// When the sample before began, and would end.
+    /// Beginning of the previous sample, and its end without a hole.
     before: Option<(i64, i64)>,
 }
 
 impl Times {
-    /// Takes a sample; gives the duration of the one before it.
+    /// Takes a sample; returns the duration of the one before it.
     pub(super) fn push(&mut self, begins: i64, duration: i64) -> Option<u32> {
         let (begins, ended) = match self.before {
             None => (begins, None),
-            // Never backwards: sound may overlap where a part ends.
+            // Never backwards: sound may overlap at the end of a part.
             Some((before, _)) => (begins.max(before + 1), Some(before)),
         };
         self.before = Some((begins, begins + duration));

@@ -1,6 +1,6 @@
-//! Tables that say equal things once (`stts`, `ctts`, `stsc`): rows are counted, or written, as they end.
+//! Run-length coding of tables (`stts`, `ctts`, `stsc`): rows are counted or written as they end.
 
-/// Puts equal values that follow each other into one row.
+/// Joins consecutive equal values into one row.
 #[derive(Debug)]
 pub(super) struct Runs<T> {
     current: Option<(u32, T)>,
@@ -16,7 +16,7 @@ impl<T> Default for Runs<T> {
 }
 
 impl<T: PartialEq> Runs<T> {
-    /// Takes the next value; gives the row that it ends: how often the value came, and the value.
+    /// Takes the next value; returns the row that it ends: the number of equal values, and the value.
     pub(super) fn push(&mut self, value: T) -> Option<(u32, T)> {
         match &mut self.current {
             Some((count, current)) if *current == value && *count < u32::MAX => {
@@ -48,7 +48,7 @@ impl<T: PartialEq> Runs<T> {
         ended
     }
 
-    /// Rows so far, the one that has not ended included.
+    /// Number of rows so far, including the one that has not ended.
     pub(super) fn rows(&self) -> u32 {
         self.rows + u32::from(self.current.is_some())
     }

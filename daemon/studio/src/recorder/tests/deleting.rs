@@ -1,4 +1,4 @@
-//! What people delete: hidden at once, brought back for a while, and the first to go when room is needed.
+//! Recordings that users delete: hidden at once, restorable for a while, and the first to go when space is needed.
 
 use super::*;
 
@@ -34,7 +34,7 @@ async fn what_is_deleted_is_hidden_at_once_and_comes_back_while_its_room_is_not_
         assert_eq!(house.recordings.restore_all(house.user).unwrap(), 0);
         assert_eq!(seen(&house), of_all);
 
-        // After a while they are gone, and so they are when the daemon starts again.
+        // They are gone after ten minutes, and after a restart of the daemon.
         house.recordings.delete(streams[0]).unwrap();
         house.clock.turn(trash::KEPT);
         house.recordings.tend().unwrap();

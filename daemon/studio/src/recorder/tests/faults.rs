@@ -1,4 +1,4 @@
-//! Faults of the recorder itself, and of what it goes by: a panic, a clock that jumps.
+//! Panics, clocks that jump, disks that are swapped or slow, and power cuts.
 
 use super::*;
 use crate::faults::RECORDING;
@@ -10,7 +10,7 @@ async fn a_panic_is_told_and_the_recording_goes_on_after_a_seam() {
     let (publisher, broadcast) = broadcast::channel();
     let second = Duration::from_secs(1);
     let cuts = HlsSettings { segment: second * 2, window: second * 60, keyframe_interval: second * 2 };
-    // Asked once a fragment.
+    // Called once for each fragment.
     let asked = Arc::new(std::sync::atomic::AtomicU32::new(0));
     let (of_thread, panics_at) = (asked.clone(), 4);
     let offset_ms: OffsetOf = Arc::new(move |at| {
@@ -27,7 +27,7 @@ async fn a_panic_is_told_and_the_recording_goes_on_after_a_seam() {
             let unit = access_unit(tenth * 9000, tenth % 10 == 0, 1000);
             publisher.publish([unit], house.clock.monotonic());
             tenth += 1;
-            // Leaves time to the recorder's thread. What it misses all the same is a gap.
+            // Lets the recorder's thread run. Samples that it misses nevertheless are a gap.
             std::thread::yield_now();
             tokio::task::yield_now().await;
         }
@@ -73,7 +73,7 @@ async fn another_disk_in_the_place_of_one_makes_no_recording_unknown() {
     assert_eq!((recording.state, recording.duration_ms), (RecordingState::Ended, 5000));
 }
 
-/// A clock that goes on whenever it is looked at, by `step`: whatever is timed by it takes that long.
+/// A clock that advances by `step` whenever it is read: whatever is timed with it takes that long.
 #[derive(Debug)]
 struct SteppingClock {
     hand: Arc<HandClock>,
@@ -156,7 +156,7 @@ async fn a_clock_that_is_set_by_twenty_years_deletes_nothing_and_leaves_times_al
         house.clock.turn(DAY / 24);
     }
     assert!(house.store.recording(old).unwrap().is_some(), "nothing is a day old by any watch");
-    // Nor is it after a restart with such a clock.
+    // The same after a restart with this clock.
     let restarted = Recordings::new(
         &house.settings,
         house.dir.path(),
@@ -166,7 +166,7 @@ async fn a_clock_that_is_set_by_twenty_years_deletes_nothing_and_leaves_times_al
     );
     restarted.keep_within_limits().unwrap();
     assert!(house.store.recording(old).unwrap().is_some());
-    // Set right again.
+    // The clock is corrected.
     house.clock.set_wall(WALL + DAY);
     live.seconds(110..115).await;
     live.end().await;
@@ -184,7 +184,7 @@ async fn a_clock_that_is_set_by_twenty_years_deletes_nothing_and_leaves_times_al
     assert!(fragments.iter().all(|fragment| fragment.mark.before != Break::Gap));
     assert_eq!(house.recordings.verify().unwrap(), Vec::<String>::new());
 
-    // A month later on a clock that goes well they are too old.
+    // A month later on a correct clock they are too old.
     house.clock.turn(DAY * 31);
     house.recordings.tend().unwrap();
     assert_eq!(house.store.all_recordings().unwrap(), []);
@@ -198,7 +198,7 @@ async fn a_recording_of_an_unknown_date_is_not_too_old() {
     let mut live = house.record(stream);
     live.seconds(0..4).await;
     live.end().await;
-    // The power was cut before the network told the time, which only the next run learns.
+    // The power failed before the network gave the time; only the next run has it.
     house.clock.set_wall(WALL);
     let house = house.after_a_restart();
     house.clock.turn(DAY * 2);
@@ -223,7 +223,7 @@ async fn what_a_power_cut_left_is_closed_and_gone_on_with_after_a_seam() {
         }
         house = house.after_a_restart();
         let lost = if torn == 0 { 0 } else { 1 + torn / 11_000 };
-        // The last second was not a fragment yet.
+        // The last second was not written as a fragment yet.
         assert_eq!(house.seconds(stream), 29 - lost, "{torn}");
         assert_eq!(house.store.recording(stream).unwrap().unwrap().state, RecordingState::Ended);
         let fragments = house.fragments(stream).remove(0);
