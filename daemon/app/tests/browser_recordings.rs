@@ -3,11 +3,11 @@
 
 mod support;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use support::people::{PASSWORD, Person};
-use support::{Daemon, recorded, run};
+use support::{Daemon, browser, recorded, run};
 
 /// Milliseconds from pressing Live until the picture moves. The target is a second; a debug build on a busy machine gets more.
 const BACK_TO_LIVE: u64 = 4000;
@@ -62,4 +62,38 @@ fn a_live_stream_is_rewound_and_back_at_once_and_its_recording_is_played() {
     let took = report["backToLive"].as_u64().unwrap();
     println!("back to live in {took} ms");
     assert!(took < BACK_TO_LIVE, "{took} ms");
+}
+
+/// A camera that gives no picture.
+const DARK: &str = "[[camera]]\nname = \"dark\"\nsource = \"command\"\ncommand = [\"sleep\", \"600\"]\n";
+
+#[test]
+fn lists_offer_no_stream_without_a_picture_and_tell_the_size_only_to_its_user() {
+    let dir = tempfile::tempdir().unwrap();
+    let id = recorded::make(dir.path(), "public");
+    let daemon = Daemon::start_in(dir.path(), &format!("{}{DARK}", recorded::config()));
+    let owner = Person::login(&daemon, "olga");
+    Person::register(&daemon, "ben");
+    let asked = json!({"title": "Dark", "camera": "dark", "record": true});
+    let started = owner.post("/api/v1/streams", &asked);
+    assert_eq!(started.status, 201, "{}", started.text());
+    let dark = started.json()["id"].as_str().unwrap().to_owned();
+    assert_eq!(owner.post(&format!("/api/v1/streams/{dark}/stop"), &json!({})).status, 200);
+    for list in ["streams", "streams?state=recorded", "streams?user=olga", "streams?q=dark", "recordings"] {
+        let listed = owner.get(&format!("/api/v1/{list}")).json();
+        assert!(!listed["items"].to_string().contains(&dark), "{list}: {listed}");
+    }
+
+    let bytes = owner.get(&format!("/api/v1/recordings/{id}")).json()["bytes"].as_f64().unwrap();
+    let size = format!("{} MiB", (bytes / f64::from(1 << 20)).round());
+    let arguments = [&daemon.url(""), PASSWORD, "/u/olga", "olga", "ben"];
+    let report = browser::walk("lists", arguments);
+    for (username, is_theirs) in [("", false), ("ben", false), ("olga", true)] {
+        for (list, cards) in report["seen"][username].as_object().unwrap() {
+            let [card] = &cards.as_array().unwrap()[..] else { panic!("{username}, {list}: {cards}") };
+            let card = card.as_str().unwrap();
+            assert!(card.contains("Nest box") && card.contains("0:20"), "{username}, {list}: {card}");
+            assert_eq!(card.contains(&size), is_theirs, "{username}, {list}: {card}, {size}");
+        }
+    }
 }

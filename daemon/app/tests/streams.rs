@@ -254,6 +254,8 @@ fn streams_are_found_and_paged() {
             new["topics"] = json!([nature["id"]]);
         }
         let id = go_live(&owner, &new);
+        // What never showed a picture is in no list.
+        daemon.logged("on the air");
         assert_eq!(owner.post(&format!("/api/v1/streams/{id}/stop"), &json!({})).status, 200);
     }
     let find = |query: &str| titles(&owner.get(&format!("/api/v1/streams?{query}")));

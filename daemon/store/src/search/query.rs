@@ -173,11 +173,11 @@ fn matching(tx: &ReadTransaction, query: &StreamQuery) -> Outcome<Vec<Cursor>> {
         }
         let facts: StreamFacts = record::decode(bytes.value())?;
         let Some(score) = scores.as_ref().map_or(Some(0), |scores| scores.get(&facts)) else { continue };
+        let has_ended = facts.state == StreamState::Ended;
         let fits = (query.members || facts.visibility == Visibility::Public)
-            && query.state.is_none_or(|state| match state {
-                StateFilter::Live => facts.state != StreamState::Ended,
-                StateFilter::Ended => facts.state == StreamState::Ended && facts.live_at.is_some(),
-            })
+            // A stream that ended before its first picture has nothing to show.
+            && (!has_ended || facts.live_at.is_some())
+            && query.state.is_none_or(|state| has_ended == (state == StateFilter::Ended))
             && query.user.is_none_or(|user| facts.user == user)
             && followed.as_ref().is_none_or(|followed| followed.contains(&facts.user.number()));
         let key = Cursor {

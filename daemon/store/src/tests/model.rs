@@ -300,9 +300,9 @@ impl Model {
             .iter()
             .filter(|(id, entry)| {
                 (query.members || !entry.members)
+                    && (entry.state != StreamState::Ended || entry.was_live)
                     && query.state.is_none_or(|state| {
-                        let has_ended = entry.state == StreamState::Ended;
-                        if state == StateFilter::Ended { has_ended && entry.was_live } else { !has_ended }
+                        (state == StateFilter::Ended) == (entry.state == StreamState::Ended)
                     })
                     && query.topic.is_none_or(|_| entry.nature)
                     && query.user.is_none_or(|user| entry.user == user)

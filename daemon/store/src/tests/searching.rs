@@ -70,6 +70,26 @@ fn the_index_follows_edits_renames_and_deletions() {
 }
 
 #[test]
+fn a_stream_that_ended_before_its_first_picture_is_in_no_list() {
+    let (store, ana, ids) = site(&[("dark", ""), ("seen", ""), ("starting", "")]);
+    store.stream_live(ids[1], at(20)).unwrap();
+    for id in &ids[..2] {
+        store.end_stream(*id, EndReason::User, at(30)).unwrap();
+    }
+    for query in [
+        StreamQuery::default(),
+        StreamQuery { user: Some(ana), ..StreamQuery::default() },
+        StreamQuery { sort: Sort::LiveFirst, ..StreamQuery::default() },
+    ] {
+        let mut found = titles(&store, &query);
+        found.sort();
+        assert_eq!(found, ["seen", "starting"]);
+    }
+    assert_eq!(titles(&store, &text("dark")), [""; 0]);
+    assert_eq!(store.stream(ids[0]).unwrap().details.title, "dark", "it is there");
+}
+
+#[test]
 fn conditions_join() {
     let (store, ana, ids) = site(&[("a", ""), ("b", ""), ("c", "")]);
     let bob = user(&store, "bob");
