@@ -367,3 +367,57 @@ fn b_frames_and_sound_of_a_camera_program_are_recorded_as_they_are() {
     assert!((pictures - sound).abs() < 0.5, "{text}");
     decoded(&path);
 }
+
+/// Presentation times of a file's pictures in seconds, from the first one on, in decoding order.
+fn times(path: &Path) -> Vec<f64> {
+    let args = ["-v", "error", "-select_streams", "v", "-show_entries", "packet=pts_time", "-of", "csv=p=0"];
+    let output = run("ffprobe", &[&args[..], &[path.to_str().unwrap()]].concat(), Path::new("/"));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines = text.lines().map(|line| line.trim_end_matches(',')).filter(|line| !line.is_empty());
+    let times: Vec<f64> = lines.map(|time| time.parse().unwrap()).collect();
+    let first = times[0];
+    times.iter().map(|time| time - first).collect()
+}
+
+#[test]
+fn pictures_at_a_varying_rate_are_recorded_at_their_own_times() {
+    let dir = tempfile::tempdir().unwrap();
+    let clip = dir.path().join("clip.ts");
+    let name = clip.to_str().unwrap();
+    // Of 25 pictures a second every third and fifth is left out, and from the fourth second on 20 of 25. A key frame each second, and B-frames.
+    let pictures = "testsrc=s=160x90:r=25:d=40,select='if(lt(mod(t,8),4),mod(n,3)*mod(n,5),not(mod(n,5)))',format=yuv420p";
+    let coding =
+        ["-fps_mode", "vfr", "-c:v", "libx264", "-preset", "ultrafast", "-bf", "2", "-b_strategy", "0"];
+    let cut = ["-force_key_frames", "expr:gte(t,n_forced)", "-muxdelay", "0", "-y", name];
+    run("ffmpeg", &[&["-v", "error", "-f", "lavfi", "-i", pictures][..], &coding, &cut].concat(), dir.path());
+    let program = ["ffmpeg", "-v", "error", "-nostdin", "-re", "-i", name, "-c", "copy", "-f", "mpegts", "-"];
+    let config = format!(
+        "{NO_LIMITS}[recording]\nkeep_free = \"0 MB\"\n[[camera]]\nname = \"front\"\nsource = \"command\"\nwidth = 160\nheight = 90\n\
+         frames_per_second = 25\ncommand = {program:?}\n"
+    );
+    let daemon = Daemon::start_in(dir.path(), &config);
+    let owner = Person::owner(&daemon, "olive");
+    let stream = record(&owner, "front", "Owl");
+    let address = format!("/api/v1/recordings/{stream}");
+    // Both rates. Each look lets time pass.
+    while owner.get(&address).json()["duration_seconds"].as_f64().is_none_or(|seconds| seconds < 7.0) {}
+    assert_eq!(owner.post(&format!("/api/v1/streams/{stream}/stop"), &json!({})).status, 200);
+    let seconds = owner.get(&address).json()["duration_seconds"].as_f64().unwrap();
+    let path = media(dir.path()).remove(0);
+    let (recorded, made) = (times(&path), times(&clip));
+    assert!(recorded.len() > 50, "{}", recorded.len());
+    for (recorded, made) in recorded.iter().zip(&made) {
+        assert!((recorded - made).abs() < 0.001, "{recorded} s, not {made} s");
+    }
+    let mut shown = recorded.clone();
+    shown.sort_by(f64::total_cmp);
+    let steps: Vec<f64> = shown.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(steps.iter().any(|step| *step < 0.05) && steps.iter().any(|step| *step > 0.19), "{steps:?}");
+    // How long the last picture lasts is not known, and with B-frames decoding is ahead of presentation by two pictures at most.
+    let last = shown.last().unwrap();
+    assert!((seconds - last).abs() < 0.61, "{seconds} s, and the last picture at {last} s");
+    let (pictures, found) = probed(&path);
+    assert_eq!(pictures, recorded.len() as u64);
+    assert!((found - seconds).abs() < 0.21, "{found} s, not {seconds} s");
+    assert_eq!(daemon.stop(), Some(0));
+}

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::path::Path;
 use support::people::Person;
-use support::{Answer, Daemon, recorded, run};
+use support::{Answer, Daemon, Signal, recorded, run};
 
 /// Where the API says that the pictures are, once they have been made.
 fn track(daemon: &Daemon, id: &str) -> String {
@@ -130,5 +130,53 @@ fn what_is_missing_after_a_restart_is_made_again_and_a_strangers_file_is_replace
         assert!(std::fs::read(board()).unwrap() == whole);
         assert_eq!(daemon.get(&format!("/media/{id}/thumbnails.vtt")).text(), before);
         assert_eq!(daemon.stop(), Some(0));
+    }
+}
+
+#[test]
+fn a_stream_that_goes_on_after_a_power_cut_has_pictures_of_both_halves_and_keeps_the_one_that_it_is_listed_with()
+ {
+    let dir = tempfile::tempdir().unwrap();
+    let config = recorded::config();
+    let daemon = Daemon::start_in(dir.path(), &config);
+    let owner = Person::owner(&daemon, "olga");
+    let started = owner.post("/api/v1/streams", &json!({"title": "Nest box", "record": true}));
+    let id = started.json()["id"].as_str().unwrap().to_owned();
+    let recording = format!("/api/v1/recordings/{id}");
+    let seconds = |daemon: &Daemon| daemon.get(&recording).json()["duration_seconds"].as_f64().unwrap_or(0.0);
+    let kept = |daemon: &Daemon| daemon.get(&format!("/api/v1/streams/{id}/thumbnail.jpg"));
+    // Each look lets time pass. The picture that is kept is taken some seconds into the stream.
+    while seconds(&daemon) < 6.0 {}
+    let listed_with = kept(&daemon);
+    assert_eq!(listed_with.status, 200);
+    daemon.signal(Signal::KILL);
+    daemon.ended();
+
+    let daemon = Daemon::start_in(dir.path(), &config);
+    let before = seconds(&daemon);
+    assert!(before > 3.0, "{before} s");
+    while seconds(&daemon) < before + 5.0 {}
+    let owner = Person::login(&daemon, "olga");
+    assert_eq!(owner.post(&format!("/api/v1/streams/{id}/stop"), &json!({})).status, 200);
+    let whole = seconds(&daemon);
+    assert!(kept(&daemon).body == listed_with.body, "it had its picture");
+    let stream = owner.get(&format!("/api/v1/streams/{id}")).json();
+    assert!(stream["thumbnail_url"].as_str().unwrap().contains("?v="), "{stream}");
+
+    // A daemon that starts looks at once for what is missing.
+    assert_eq!(daemon.stop(), Some(0));
+    let daemon = Daemon::start_in(dir.path(), &config);
+    let address = track(&daemon, &id);
+    let cues = cues(&daemon.get(&address), dir.path());
+    let ends = cues.last().unwrap().1;
+    assert!((ends - whole).abs() < 0.2, "{cues:?}, and {whole} s are recorded");
+    assert!(cues.windows(2).all(|pair| (pair[1].0 - pair[0].1).abs() < 0.01), "no hole: {cues:?}");
+    assert!(cues.iter().any(|cue| cue.0 > before), "{cues:?} begins again after {before} s");
+    let folder = address.rsplit_once('/').unwrap().0;
+    for (from, _, name, [left, top, width, height]) in &cues {
+        let sheet = sheet(&daemon.get(&format!("{folder}/{name}")));
+        let of_picture = |x, y| sheet.get_pixel(left + width * x / 8, top + height * y / 8).0;
+        let colours: std::collections::HashSet<_> = (1..8).map(|x| of_picture(x, 4)).collect();
+        assert!(colours.len() > 3, "at {from} s there is nothing to see");
     }
 }
