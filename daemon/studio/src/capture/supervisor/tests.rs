@@ -7,7 +7,7 @@ use crate::broadcast::{Item, Reader, Start, Want};
 const AT_ONCE: Want = Want { patience: Duration::ZERO, at_entry_points: true, start: Start::Newest };
 
 use crate::capture::source::SourceDescription;
-use crate::capture::testing::coded_pictures;
+use crate::capture::testing::{coded_pictures, white_over_black};
 use crate::clock::HandClock;
 use bytes::Bytes;
 use perch_device::CodedPicture;
@@ -404,6 +404,26 @@ fn what_keeps_viewers_out_is_said_in_words() {
     }
     let words = source.fault(now).expect("no key frame for 20 s").to_string();
     assert!(words.contains("key frame") && words.contains("every 2 seconds"), "{words}");
+}
+
+#[test]
+fn the_size_that_is_told_is_that_of_the_newest_pictures() {
+    let mut source = Pictures::new(0, 25.0, false, Duration::ZERO);
+    let mut told = SourceDescription {
+        camera: "front".to_owned(),
+        encoder: String::new(),
+        width: 640,
+        height: 360,
+        frames_per_second: 25.0,
+    };
+    for (number, size) in [(48, 32), (48, 32), (64, 48)].into_iter().enumerate() {
+        let (data, now) = (white_over_black(size.0, size.1), FRAME * number as u32);
+        let picture = CodedPicture { data, captured_at: now, after_loss: false };
+        source.take(Output::Picture(picture), now, &CaptureCounters::default(), |_| {});
+        assert_eq!(source.has_news(), number != 1);
+        source.describe(&mut told);
+        assert_eq!((told.width, told.height), size);
+    }
 }
 
 struct Never;
