@@ -1,5 +1,5 @@
-//! Recordings in players that others wrote: Chromium's video element, Shaka Player, VLC's demuxers and mediainfo. All of them find the length that the
-//! index says, to a picture.
+//! Recordings in players that others wrote: Chromium's video element, hls.js, Shaka Player, VLC, ffprobe and mediainfo. All of them find the length that
+//! the index says, to a picture. And a live stream in VLC.
 #![allow(clippy::unwrap_used, reason = "a panic here is a failed test")]
 
 mod support;
@@ -10,8 +10,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use support::people::Person;
-use support::{Daemon, browser, program, recorded, run};
+use support::people::{NO_LIMITS, Person};
+use support::{Daemon, TEST_PATTERN, browser, program, recorded, run};
 
 /// VLC does not run as root; it runs as `nobody` then.
 const NOBODY: u32 = 65_534;
@@ -49,19 +49,24 @@ impl Recording {
     }
 }
 
-/// Pictures that VLC's demuxer and packetizer find in a file or at an address, from this second on: it begins with the key frame before.
-fn vlc(dir: &Path, source: &str, from: f64) -> u64 {
-    let out = dir.join("out.h264");
+/// A VLC that is stopped after so many seconds.
+fn vlc_for(seconds: u32, dir: &Path) -> Command {
     let mut vlc = Command::new("timeout");
-    vlc.args(["60", "vlc", "--intf", "dummy", "--no-color", "--no-plugins-cache", "--no-sout-audio"])
-        .arg("--sout")
-        .arg(format!("#std{{access=file{{append}},mux=dummy,dst={}}}", out.display()))
-        .args(["--start-time", &from.to_string(), source, "vlc://quit"])
-        .env("HOME", dir)
-        .current_dir(dir);
+    vlc.arg(seconds.to_string()).args(["vlc", "--intf", "dummy", "--no-color", "--no-plugins-cache"]);
+    vlc.env("HOME", dir).current_dir(dir);
     if geteuid().is_root() {
         vlc.uid(NOBODY).gid(NOBODY);
     }
+    vlc
+}
+
+/// Pictures that VLC's demuxer and packetizer find in a file or at an address, from this second on: it begins with the key frame before.
+fn vlc(dir: &Path, source: &str, from: f64) -> u64 {
+    let out = dir.join("out.h264");
+    let mut vlc = vlc_for(60, dir);
+    vlc.args(["--no-sout-audio", "--sout"])
+        .arg(format!("#std{{access=file{{append}},mux=dummy,dst={}}}", out.display()))
+        .args(["--start-time", &from.to_string(), source, "vlc://quit"]);
     let output = vlc.output().expect("timeout is there");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && out.exists(), "VLC, which `make test` installs: {said}");
@@ -125,17 +130,37 @@ fn is_played_in_chromium(daemon: &Daemon, recording: &Recording) {
     let (from, to) = (2.2, 4.6);
     let arguments = [daemon.url(""), recording.id.clone(), from.to_string(), to.to_string()];
     let report = browser::walk("players", arguments);
+    assert!(report.as_object().unwrap().values().all(|seen| !seen.is_null()), "{report}");
+    check(recording, &report, to - from);
+}
+
+/// Holds what the players have seen against the index; `clip`: seconds of the clip.
+fn check(recording: &Recording, report: &Value, clip: f64) {
     let seconds = recording.seconds;
-    for (what, length, delay) in
-        [("whole", seconds, 0.0), ("clip", to - from, 0.0), ("shaka", seconds, recording.delay)]
-    {
+    for (what, length, delay) in [
+        ("whole", seconds, 0.0),
+        ("clip", clip, 0.0),
+        ("shaka", seconds, recording.delay),
+        ("hls", seconds, recording.delay),
+    ] {
         let seen = &report[what];
+        if seen.is_null() {
+            continue;
+        }
         recording.is_close(seen["duration"].as_f64().unwrap(), length, what);
         recording.is_close(seen["ended"].as_f64().unwrap(), length + delay, what);
         for seek in seen["sought"].as_array().unwrap() {
             recording.is_close(seek["shown"].as_f64().unwrap(), seek["at"].as_f64().unwrap(), what);
         }
     }
+}
+
+/// Pictures that ffprobe finds.
+fn ffprobe(source: &str) -> u64 {
+    let entries = ["-select_streams", "v", "-count_packets", "-show_entries", "stream=nb_read_packets"];
+    let args = [&["-v", "error"][..], &entries, &["-of", "csv=p=0", source]].concat();
+    let counted = String::from_utf8(run("ffprobe", &args, Path::new("/")).stdout).unwrap();
+    counted.lines().next().unwrap().trim_matches(',').parse().unwrap()
 }
 
 fn is_played_everywhere(daemon: &Daemon, recording: &Recording) {
@@ -171,4 +196,71 @@ fn a_recording_with_b_frames_and_sound_is_played_everywhere() {
     assert_eq!(daemon.stop(), Some(0));
     let daemon = Daemon::start_in(dir.path(), &config);
     is_played_everywhere(&daemon, &Recording::find(&daemon, &id, program::RATE, true, 2));
+}
+
+/// A camera whose pictures become larger after three seconds: the recording goes on in another part.
+#[test]
+fn a_recording_of_two_parts_is_played_everywhere() {
+    let dir = tempfile::tempdir().unwrap();
+    let film = |size: &str, seconds: u32| {
+        format!(
+            "ffmpeg -v error -nostdin -re -f lavfi -i testsrc2=s={size}:r=15 -t {seconds} -pix_fmt yuv420p -c:v libx264 -preset ultrafast \
+             -tune zerolatency -g 15 -f h264 -"
+        )
+    };
+    let program =
+        ["sh".to_owned(), "-c".to_owned(), format!("{}; {}", film("160x120", 3), film("320x240", 60))];
+    let camera = "[[camera]]\nname = \"front\"\nsource = \"command\"\nwidth = 160\nheight = 120\nframes_per_second = 15";
+    let config = format!("{NO_LIMITS}[recording]\nkeep_free = \"0 MB\"\n{camera}\ncommand = {program:?}\n");
+    let daemon = Daemon::start_in(dir.path(), &config);
+    let id = program::record(&daemon, "Growing");
+    let seen = || daemon.get(&format!("/api/v1/recordings/{id}")).json();
+    while seen()["duration_seconds"].as_f64().is_none_or(|seconds| seconds < 10.0) {}
+    let owner = Person::login(&daemon, "olga");
+    assert_eq!(owner.post(&format!("/api/v1/streams/{id}/stop"), &json!({})).status, 200);
+    assert_eq!(daemon.stop(), Some(0));
+    let daemon = Daemon::start_in(dir.path(), &config);
+    let recording = Recording::find(&daemon, &id, 15.0, false, 0);
+    let second = recording
+        .part
+        .with_file_name(format!("{} part 2.mp4", recording.part.file_stem().unwrap().to_str().unwrap()));
+    let pictures: u64 = [&recording.part, &second].map(|part| ffprobe(part.to_str().unwrap())).iter().sum();
+
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
+    for name in ["index.m3u8", "recording.mp4"] {
+        let address = daemon.url(&format!("/media/{id}/{name}"));
+        assert_eq!(ffprobe(&address), pictures, "{name}");
+        // At the pictures' own times: they are those of their arrival.
+        let times = ["-fps_mode", "passthrough", "-enc_time_base", "-1", "-f", "null", "-"];
+        let decoding = [&["-v", "error", "-xerror", "-i", &address][..], &times].concat();
+        let decoded = run("ffmpeg", &decoding, Path::new("/"));
+        assert_eq!(String::from_utf8_lossy(&decoded.stderr), "", "{name}");
+    }
+    let by_vlc = vlc(folder.path(), &daemon.url(&format!("/media/{id}/index.m3u8")), 0.0);
+    assert!(by_vlc <= pictures && by_vlc + 1 >= pictures, "VLC finds {by_vlc} of {pictures}");
+    let report = browser::walk("players", [daemon.url(""), id]);
+    assert!(!report["shaka"].is_null() && !report["hls"].is_null(), "{report}");
+    check(&recording, &report, 0.0);
+}
+
+/// VLC 3 buffers a second, whatever a playlist says. Where it began with the first second of a stream, its buffer was empty before each new segment, and
+/// it set its clock anew: nine times in 25 s.
+#[test]
+fn vlc_that_joins_in_the_first_seconds_of_a_stream_plays_it_without_setting_its_clock_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
+    let daemon = Daemon::start(TEST_PATTERN);
+    // Answered with the first segment.
+    assert_eq!(daemon.get("/media/live/index.m3u8").status, 200);
+    let mut vlc = vlc_for(20, dir.path());
+    vlc.args(["-vv", "--vout", "dummy", "--aout", "adummy", &daemon.url("/media/live/index.m3u8")]);
+    let output = vlc.output().expect("timeout is there");
+    let said = String::from_utf8_lossy(&output.stderr);
+    let count = |words: &str| said.lines().filter(|line| line.contains(words)).count();
+    assert!(count("Stream buffering done") > 0, "it plays: {said}");
+    let segments = said.lines().filter(|line| line.contains("Retrieving") && line.contains(".ts")).count();
+    let resets = count("ES_OUT_RESET_PCR called");
+    // None on a quiet machine; on a busy one VLC is late now and then.
+    assert!(segments >= 5 && resets * 2 < segments, "{resets} resets in {segments} segments: {said}");
 }

@@ -323,6 +323,7 @@ impl<W: Writer> Stream<W> {
             tag: format!("\"{}-{next_sequence}{}\"", self.window.run(), if has_ended { "-end" } else { "" })
                 .into(),
             target_duration: Duration::from_secs(self.window.target_duration()),
+            duration: self.window.duration(),
             next_sequence,
             has_ended,
             first_sequence,

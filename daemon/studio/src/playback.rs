@@ -34,6 +34,19 @@ use std::time::Duration;
 /// Number of playlists kept in memory. Ten hours take 0.7 MB, and 0.2 MB compressed.
 const KEPT: usize = 4;
 
+/// The forms of a playlist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// All of it.
+    Whole,
+    /// All of it, compressed if the recording has ended.
+    Packed,
+    /// What is new, while the recording grows (`_HLS_skip=YES`).
+    Update,
+    /// All of it, for players that heed only the first EXT-X-MAP: the first segment of each further part begins with the part's header.
+    HeadersInside,
+}
+
 /// Opens recordings for viewers. Its calls read the card, and block.
 #[derive(Debug, Default)]
 pub struct Playback {
@@ -68,23 +81,24 @@ pub struct OpenPart {
 }
 
 impl Playback {
-    /// The media playlist, or `None` before there is a whole segment. With `is_update`, a growing recording's playlist lists only what is new.
-    /// `target`: longest duration of a segment of a growing recording, in seconds, rounded. With `takes_gzip`, it is compressed if the recording has
-    /// ended.
+    /// The media playlist, or `None` before there is a whole segment. `target`: longest duration of a segment of a growing recording, in seconds,
+    /// rounded.
     pub fn playlist(
         &self,
         stream: StreamId,
         files: &RecordingFiles,
         target: u64,
-        is_update: bool,
-        takes_gzip: bool,
+        form: Form,
     ) -> io::Result<Option<PlaylistText>> {
         self.with(stream, files, target, |opened| {
             if opened.playlist.is_empty() {
                 return Ok(None);
             }
-            if !opened.is_whole || !takes_gzip {
-                return Ok(Some(opened.playlist.text(is_update).into()));
+            if form == Form::HeadersInside {
+                return Ok(Some(opened.playlist.text_with_headers_inside().into()));
+            }
+            if !opened.is_whole || form != Form::Packed {
+                return Ok(Some(opened.playlist.text(form == Form::Update).into()));
             }
             let packed = match opened.packed.take() {
                 Some(packed) => packed,

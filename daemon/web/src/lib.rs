@@ -50,6 +50,7 @@ mod page_cache;
 mod patient_stream;
 mod people;
 mod pictures;
+mod players;
 mod problem;
 mod range;
 mod reactions;

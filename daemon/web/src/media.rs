@@ -13,6 +13,7 @@ use super::file_answer;
 use super::media_paths::MULTIVARIANT_PLAYLIST;
 use super::not_live::why_nothing_is_live;
 use super::patient_stream::SegmentAnswer;
+use super::players::is_vlc;
 use super::problem::Problem;
 use super::range::{self, Part};
 use super::recorded;
@@ -46,6 +47,12 @@ const FARTHEST_AHEAD: u64 = 2;
 const PATIENCE_TARGETS: u32 = 3;
 /// Longest wait of a request for the first segment of a stream that is starting. Every working camera has one by then.
 const FIRST_SEGMENT: Duration = Duration::from_secs(3);
+
+/// VLC 3 buffers one second, whatever the playlist's HOLD-BACK says. If it starts with the first second of a stream, its buffer is empty before every
+/// new segment, and it resets its clock each time. So it is answered once the playlist is this many target durations long, …
+const VLC_TARGETS: u32 = 3;
+/// … or after this time: long segments take longer, and a user waits.
+const VLC_PATIENCE: Duration = Duration::from_secs(10);
 
 /// A whole segment must be taken within this many target durations and a little. A slower peer cannot play a live
 /// stream, and would keep segments in memory that have long left the playlist.
@@ -197,6 +204,7 @@ impl Media {
                 asked.viewers.saw(viewer, self.state.site.clock.monotonic());
                 let offer = match wanted.sequence {
                     Some(sequence) => self.offer_with(asked, sequence).await?,
+                    None if is_vlc(request.headers()) => self.offer_for_vlc(asked).await?,
                     None => self.offer(asked).await?,
                 };
                 Ok(playlist(&offer.playlist, &offer, wanted.sequence.is_some(), request.headers()))
@@ -244,6 +252,16 @@ impl Media {
             return Err(Problem::NotLive(why_nothing_is_live(&asked.feed.state().borrow())));
         }
         Ok(offer)
+    }
+
+    /// The offer once it is long enough for VLC.
+    async fn offer_for_vlc(&self, asked: &Asked) -> Result<Arc<Offer>, Problem> {
+        let offer = self.offer(asked).await?;
+        if offer.has_ended || offer.duration >= offer.target_duration * VLC_TARGETS {
+            return Ok(offer);
+        }
+        let Ok(_waiting) = self.waiting.try_acquire() else { return Ok(offer) };
+        Ok(Box::pin(asked.hls.covering(VLC_TARGETS, VLC_PATIENCE)).await)
     }
 
     /// Waits for the offer that holds segment `sequence`.

@@ -11,6 +11,7 @@ use super::download;
 use super::file_answer::{Asked, file_answer};
 use super::file_body::{Content, FileRange};
 use super::media_paths::{MULTIVARIANT_PLAYLIST, PREFIX};
+use super::players::is_vlc;
 use super::problem::Problem;
 use super::state::State;
 use super::storyboard;
@@ -20,7 +21,7 @@ use perch_site::SiteError;
 use perch_site::recordings::{self, Playable};
 use perch_store::Refusal;
 use perch_studio::hls::MEDIA_PLAYLIST;
-use perch_studio::playback::{OpenPart, Playback, PlaylistText};
+use perch_studio::playback::{Form, OpenPart, Playback, PlaylistText};
 
 /// Playlist from the beginning of the stream, also while it is live.
 const DVR_PLAYLIST: &str = "dvr.m3u8";
@@ -85,9 +86,17 @@ async fn media_playlist(
     let stream = asked.stream;
     let target = asked.target.map_or(1, |target| target.as_secs());
     let is_update = asked.query.split('&').any(|pair| matches!(pair, "_HLS_skip=YES" | "_HLS_skip=v2"));
-    let takes_gzip = takes_gzip(asked.headers);
+    let form = if is_vlc(asked.headers) {
+        Form::HeadersInside
+    } else if is_update && playable.files.is_growing {
+        Form::Update
+    } else if takes_gzip(asked.headers) {
+        Form::Packed
+    } else {
+        Form::Whole
+    };
     let text = recordings::read(&state.site, playable, move |playback, files| {
-        playback.playlist(stream, files, target, is_update, takes_gzip)
+        playback.playlist(stream, files, target, form)
     });
     let text = text.await?.ok_or_else(Problem::nothing_recorded_yet)?;
     Ok(playlist(text, playable.files.is_growing, asked.headers))

@@ -1,7 +1,8 @@
-// Plays a recording in Chromium: as one file in a video element, whole and a clip of it, and its playlist by Shaka Player. What is to be expected of it is
+// Plays a recording in Chromium: as one file in a video element, whole and a clip of it, and its playlist by Shaka Player and hls.js. What is to be expected of it is
 // decided by the test that starts this (../players.rs). Says what it has seen as JSON; ends with an error at what does not play.
 //
 //   node players.js ADDRESS STREAM FROM TO         the clip is from second to second
+//   node players.js ADDRESS STREAM                 only its playlist
 
 import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
@@ -18,9 +19,11 @@ const browser = await chromium.launch({
     "--autoplay-policy=no-user-gesture-required",
   ],
 });
-const report = { complaints: [], whole: null, clip: null, shaka: null };
+const { resolve } = createRequire(import.meta.url);
+const report = { complaints: [], whole: null, clip: null, shaka: null, hls: null };
 try {
   const page = await browser.newPage();
+  const complain = async () => report.complaints.push(...(await page.evaluate(() => (globalThis.failed ? [String(globalThis.failed)] : []))));
   page.on("pageerror", (error) => report.complaints.push(String(error)));
   page.on("response", (response) => {
     if (response.status() >= 400) report.complaints.push(`${response.url()}: ${response.status()}`);
@@ -29,13 +32,14 @@ try {
   const empty = `${address}/players.html`;
   await page.route(empty, (route) => route.fulfill({ contentType: "text/html", body: "<link rel=icon href=data:,><video></video>" }));
   const file = `/media/${stream}/recording.mp4`;
-  for (const [name, source] of [["whole", file], ["clip", `${file}?from=${from}&to=${to}`]]) {
+  const files = from === undefined ? [] : [["whole", file], ["clip", `${file}?from=${from}&to=${to}`]];
+  for (const [name, source] of files) {
     await page.goto(empty);
     await page.evaluate((source) => void (document.querySelector("video").src = source), source);
     report[name] = await page.evaluate(watch);
   }
   await page.goto(empty);
-  await page.addScriptTag({ path: createRequire(import.meta.url).resolve("shaka-player/dist/shaka-player.compiled.js") });
+  await page.addScriptTag({ path: resolve("shaka-player/dist/shaka-player.compiled.js") });
   await page.evaluate(async (playlist) => {
     globalThis.shaka.polyfill.installAll();
     const player = new globalThis.shaka.Player();
@@ -44,7 +48,17 @@ try {
     await player.load(playlist);
   }, `/media/${stream}/index.m3u8`);
   report.shaka = await page.evaluate(watch);
-  report.complaints.push(...(await page.evaluate(() => (globalThis.failed ? [String(globalThis.failed)] : []))));
+  await complain();
+  await page.goto(empty);
+  await page.addScriptTag({ path: resolve("hls.js/dist/hls.min.js") });
+  await page.evaluate((playlist) => {
+    const hls = new globalThis.Hls();
+    hls.on(globalThis.Hls.Events.ERROR, (_, { fatal, details }) => fatal && (globalThis.failed = details));
+    hls.loadSource(playlist);
+    hls.attachMedia(document.querySelector("video"));
+  }, `/media/${stream}/index.m3u8`);
+  report.hls = await page.evaluate(watch);
+  await complain();
 } finally {
   await browser.close();
 }

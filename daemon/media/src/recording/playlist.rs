@@ -161,7 +161,12 @@ impl Playlist {
 
     /// The playlist's text. `is_update`: the client has an earlier one and asks only for what is new (`_HLS_skip=YES`).
     pub fn text(&self, is_update: bool) -> String {
-        Text { of: self, is_update }.to_string()
+        Text { of: self, is_update, has_headers_inside: false }.to_string()
+    }
+
+    /// The text for a player that heeds only the first EXT-X-MAP: the first segment of each further part begins with the part's header.
+    pub fn text_with_headers_inside(&self) -> String {
+        Text { of: self, is_update: false, has_headers_inside: true }.to_string()
     }
 
     /// EXT-X-TARGETDURATION: no segment's rounded duration exceeds it.
@@ -188,6 +193,7 @@ impl Playlist {
 struct Text<'a> {
     of: &'a Playlist,
     is_update: bool,
+    has_headers_inside: bool,
 }
 
 impl fmt::Display for Text<'_> {
@@ -239,7 +245,10 @@ impl fmt::Display for Text<'_> {
                 // Ends are rounded instead of durations, so errors do not add up over hours.
                 let duration = time(until).saturating_sub(time(from));
                 writeln!(out, "#EXTINF:{}.{:05},", duration.as_secs(), duration.subsec_micros() / 10)?;
-                writeln!(out, "#EXT-X-BYTERANGE:{}@{}\n{part}.mp4", segment.bytes, segment.at)?;
+                let begins =
+                    if self.has_headers_inside && map.is_some() && number > 0 { 0 } else { segment.at };
+                let bytes = segment.at + segment.bytes - begins;
+                writeln!(out, "#EXT-X-BYTERANGE:{bytes}@{begins}\n{part}.mp4")?;
             }
             let date = if is_dated { expected_wall.unwrap_or(segment.wall_ms) } else { segment.wall_ms };
             expected_wall = Some(date + (milliseconds(until) - milliseconds(from)).cast_signed());

@@ -22,6 +22,8 @@ pub struct Offer {
     pub tag: Bytes,
     /// EXT-X-TARGETDURATION.
     pub target_duration: Duration,
+    /// Duration of the segments in the playlist.
+    pub duration: Duration,
     /// Media sequence number of the next segment.
     pub next_sequence: u64,
     /// True once EXT-X-ENDLIST was written: nothing more will come.
@@ -177,6 +179,16 @@ impl HlsHandle {
         if self.offer.wait_for(|offer| !offer.playlist.is_empty()).await.is_err() {
             std::future::pending::<()>().await;
         }
+    }
+
+    /// Waits until the playlist is `targets` target durations long or has ended, but not longer than `timeout`; returns the offer then.
+    pub async fn covering(&self, targets: u32, timeout: Duration) -> Arc<Offer> {
+        let mut offer = self.offer.clone();
+        let is_covered =
+            |offer: &Arc<Offer>| offer.has_ended || offer.duration >= offer.target_duration * targets;
+        // An error means that the reader is gone: there is no other offer to come.
+        let _ = tokio::time::timeout(timeout, offer.wait_for(is_covered)).await;
+        self.offer()
     }
 
     /// Waits for `_HLS_msn` until the offer contains segment `sequence` or has ended; `None` if that takes longer than `timeout`.

@@ -59,7 +59,7 @@ fn files(parts: &[&Part], is_growing: bool) -> RecordingFiles {
 }
 
 fn listed(playback: &Playback, of: u128, files: &RecordingFiles) -> usize {
-    let text = playback.playlist(stream(of), files, 2, false, false).unwrap();
+    let text = playback.playlist(stream(of), files, 2, Form::Whole).unwrap();
     let text = text.map_or_else(String::new, |text| String::from_utf8(text.bytes.to_vec()).unwrap());
     assert_eq!(text.contains("ENDLIST"), !files.is_growing && !text.is_empty());
     text.matches("#EXTINF").count()
@@ -94,7 +94,8 @@ fn a_playlist_that_does_not_change_is_compressed_for_those_who_take_that() {
     let mut one = Part::new(dir.path(), 1);
     one.write(1000);
     let ask = |is_growing, takes_gzip| {
-        let text = playback.playlist(stream(1), &files(&[&one], is_growing), 2, false, takes_gzip);
+        let form = if takes_gzip { Form::Packed } else { Form::Whole };
+        let text = playback.playlist(stream(1), &files(&[&one], is_growing), 2, form);
         text.unwrap().unwrap()
     };
     assert!(!ask(true, true).is_gzip, "it grows");
@@ -161,7 +162,7 @@ fn a_part_whose_index_is_damaged_leaves_the_others() {
     assert_eq!(listed(&playback, 1, &files(&[&one, &two, &three], false)), 4);
     assert_eq!(listed(&playback, 2, &files(&[&two], false)), 0);
     std::fs::remove_file(&two.files.index).unwrap();
-    assert!(playback.playlist(stream(3), &files(&[&two], false), 2, false, false).is_err());
+    assert!(playback.playlist(stream(3), &files(&[&two], false), 2, Form::Whole).is_err());
 }
 
 #[test]

@@ -88,6 +88,19 @@ fn one_segment_is_the_bytes_of_its_fragments() {
 }
 
 #[test]
+fn with_headers_inside_the_first_segment_of_each_further_part_begins_with_its_header() {
+    let playlist = Writing::new().part(1).fragment(true, SECOND).part(2).fragment(true, SECOND);
+    let playlist = playlist.fragment(true, SECOND).ended();
+    let text = playlist.text_with_headers_inside();
+    let ranges: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("#EXT-X-BYTERANGE:")).collect();
+    assert_eq!(ranges, ["1000@800", "1800@0", "1000@1800"]);
+    let others = |text: &str| -> Vec<String> {
+        text.lines().filter(|line| !line.starts_with("#EXT-X-BYTERANGE")).map(str::to_owned).collect()
+    };
+    assert_eq!(others(&text), others(&playlist.text(false)));
+}
+
+#[test]
 fn a_recording_of_nothing_has_no_segments() {
     let nothing = Writing::new().part(1).ended();
     assert!(nothing.is_empty() && nothing.bandwidth().is_none() && nothing.jumps().is_empty());
