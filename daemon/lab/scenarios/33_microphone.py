@@ -1,4 +1,4 @@
-"""A microphone whose clock is wrong by 1,000 ppm either way, or by 8 %, that overruns, falls silent, and is unplugged in mid-stream: sound and picture stay in step,
+"""A microphone whose clock is wrong by 1,000 ppm either way, that overruns, falls silent, and is unplugged in mid-stream: sound and picture stay in step,
 and its sound comes back after it was plugged in again."""
 
 import json
@@ -18,7 +18,7 @@ CHECK_SECONDS = 300 + 30 * MINUTES
 # Seconds of sound in each of the recordings.
 RECORDED = 6
 # Recordings and what the card's clock is wrong by, parts per million.
-PHASES = {"fast": 1000, "slow": -1000, "lies": 80_000}
+PHASES = {"fast": 1000, "slow": -1000}
 ALLOWED_MS = 40
 
 
@@ -51,13 +51,12 @@ def guest(lab):
             perchd.save(f"{name}.ts", RECORDED)
             state = microphone()
             words.append(f"{name}: {state['drift_ppm']} ppm {state['detail']}".strip())
-            for minute in range(MINUTES if name != "lies" else 0):
+            for minute in range(MINUTES):
                 perchd.wait_segments(60, 90)
                 perchd.save(f"{name}-{minute:02}.ts", RECORDED)
             # Times of the last 20 s count most, so the second drift is still mixed with the first.
-            expected = {"fast": (900, 1100), "slow": (-1100, 900), "lies": (-30_000, 30_000)}[name]
+            expected = {"fast": (900, 1100), "slow": (-1100, 900)}[name]
             require(expected[0] < state["drift_ppm"] < expected[1], f"{name}: {state}")
-            require(("delivers" in state["detail"]) == (name == "lies"), f"{name}: {state}")
 
         # Nobody reads for longer than the kernel's buffer lasts.
         mended = microphone()["mended"]

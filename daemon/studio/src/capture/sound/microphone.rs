@@ -186,9 +186,21 @@ impl Listener {
             } else if now.saturating_sub(heard_at) > SILENT {
                 return Err(Ended::Silent(name.to_owned()));
             }
+            if block.lost {
+                tracing::debug!(camera = self.wanted.camera, "sound was lost: nobody read it in time");
+            }
+            let mended = track.line().mended();
             track.take(block, &mut samples, self.shared.settings(), &mut coded)?;
             self.newest = track.newest();
             let line = track.line();
+            if line.mended() > mended {
+                let after = block.stamp.map(|stamp| stamp.position);
+                tracing::debug!(
+                    camera = self.wanted.camera,
+                    ?after,
+                    "sound was filled up, cut or begun anew"
+                );
+            }
             let real = line.real_rate();
             if real != was_real {
                 was_real = real;

@@ -237,6 +237,24 @@ fn a_device_that_lies_about_its_rate_is_found_out() {
 }
 
 #[test]
+fn a_rate_that_turns_wrong_by_much_is_found_out_however_seldom_times_come() {
+    for apart in [0.02, 0.1, 0.25] {
+        let mut room = Room::new(48_000, fast(-1000.0));
+        room.records(30.0);
+        room.rate = 51_840.0;
+        for _ in 0..(30.0 / apart) as u32 {
+            room.delivers(apart, false);
+        }
+        let (real, measured) = (room.line.real_rate(), room.line.clock.rate());
+        assert!(real.is_some_and(|real| (real / 51_840.0 - 1.0).abs() < 0.02), "{apart}: {real:?}");
+        assert!((measured / 51_840.0 - 1.0).abs() < 1e-3, "{apart}: {measured}");
+        let later = room.off.split_off(room.off.len() * 3 / 4);
+        let worst = later.iter().fold(0.0, |worst: f64, off| worst.max(off.abs()));
+        assert!(worst < 0.020, "{apart}: {worst} s");
+    }
+}
+
+#[test]
 fn frames_without_times_wait_for_one() {
     let mut line = Line::new(48_000, OUTPUT);
     assert_eq!(line.place(960, None, false), Placing::default());
