@@ -105,7 +105,7 @@ export interface System {
   addresses?: { interface: string; address: string }[];
 }
 /** An uploaded and checked backup. */
-export interface TakenIn { id: string; site_name: string; users: number; streams: number; messages: number }
+export interface TakenIn { id: string; site_name: string; users: number; streams: number; messages: number; has_sealed_keys: boolean }
 export interface Update {
   state: "idle" | "arriving" | "installing" | "restarting" | "trial" | "kept" | "refused" | "left";
   /** Why it was refused. */

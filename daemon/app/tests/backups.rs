@@ -95,7 +95,10 @@ async fn a_site_goes_on_with_the_backup_of_another_one() {
     assert_eq!(sent.status, 200, "{}", sent.text());
     let mut sent = sent.json();
     let id = sent["id"].take().as_str().unwrap().to_owned();
-    assert_eq!(sent, json!({"id": null, "site_name": "The Nest", "users": 2, "streams": 1, "messages": 1}));
+    assert_eq!(
+        sent,
+        json!({"id": null, "site_name": "The Nest", "users": 2, "streams": 1, "messages": 1, "has_sealed_keys": false})
+    );
     assert_eq!(restore(&zoe, &id, "wrong").code(), "wrong_password");
     assert_eq!(restore(&zoe, &id, PASSWORD).code(), "not_ended");
     assert_eq!(restore(&zoe, "0", PASSWORD).code(), "not_found");

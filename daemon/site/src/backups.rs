@@ -5,7 +5,7 @@
 
 use crate::accounts::secret::RandomToken;
 use crate::removal::remove;
-use perch_store::{Backup, BackupContents, Refusal, Store, StoreError, Timestamp};
+use perch_store::{Backup, BackupContents, Refusal, Store, StoreError, StreamKeys, Timestamp};
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -47,12 +47,18 @@ pub struct BackupBusy;
 /// The right to make or restore a backup; released on drop.
 pub type Turn = OwnedSemaphorePermit;
 
+/// A checked upload.
+struct Received {
+    id: String,
+    sealed_keys: Option<Vec<u8>>,
+}
+
 /// The backups of one daemon.
 pub struct Backups {
     data_dir: PathBuf,
     turn: Arc<Semaphore>,
-    /// The id of the file at [`INCOMING`], once it is checked.
-    received: Mutex<Option<String>>,
+    /// The file at [`INCOMING`], once it is checked.
+    received: Mutex<Option<Received>>,
 }
 
 impl Backups {
@@ -72,10 +78,18 @@ impl Backups {
     }
 
     /// Makes a backup; the file disappears when it is closed. Also returns its length. Blocks.
-    pub fn make(&self, store: &Store, now: Timestamp) -> Result<(File, u64), BackupError> {
+    pub fn make(
+        &self,
+        store: &Store,
+        sealed_keys: Option<&[u8]>,
+        now: Timestamp,
+    ) -> Result<(File, u64), BackupError> {
         let path = self.data_dir.join(OUTGOING);
         remove(&path)?;
-        store.back_up(&path, now)?;
+        match sealed_keys {
+            Some(sealed) => store.back_up_sealing(&path, sealed, now)?,
+            None => store.back_up(&path, now)?,
+        }
         let file = File::open(&path);
         remove(&path)?;
         let file = file?;
@@ -93,16 +107,17 @@ impl Backups {
     /// Checks the uploaded file: returns an id for the restore, and a summary. A file that cannot be restored is deleted. Blocks.
     pub fn look(&self, now: Timestamp) -> Result<(String, BackupContents), BackupError> {
         let looked = || {
-            let contents = self.checked(now)?.contents()?;
+            let backup = self.checked(now)?;
+            let (contents, sealed_keys) = (backup.contents()?, backup.sealed_keys()?);
             if !contents.has_owner {
                 return Err(BackupError::Unusable(Refusal::NoOwner.to_string()));
             }
             let id = RandomToken::new()?.expose().to_owned();
-            Ok((id, contents))
+            Ok((id, contents, sealed_keys))
         };
         match looked() {
-            Ok((id, contents)) => {
-                *self.received() = Some(id.clone());
+            Ok((id, contents, sealed_keys)) => {
+                *self.received() = Some(Received { id: id.clone(), sealed_keys });
                 Ok((id, contents))
             }
             Err(error) => {
@@ -119,12 +134,25 @@ impl Backups {
         Ok(remove(&self.data_dir.join(INCOMING))?)
     }
 
-    /// Replaces the store's content with the backup of this id. After a refusal it can be tried again. Blocks.
-    pub fn restore(&self, store: &Store, id: &str, now: Timestamp) -> Result<(), BackupError> {
-        if self.received().as_deref() != Some(id) {
+    /// The sealed stream keys of the checked upload with this id.
+    pub fn sealed_keys(&self, id: &str) -> Option<Vec<u8>> {
+        self.received().as_ref().filter(|received| received.id == id)?.sealed_keys.clone()
+    }
+
+    /// Replaces the store's content with the backup of this id and these stream keys. After a refusal it can be tried again. Blocks.
+    pub fn restore(
+        &self,
+        store: &Store,
+        id: &str,
+        keys: &StreamKeys,
+        now: Timestamp,
+    ) -> Result<(), BackupError> {
+        if self.received().as_ref().is_none_or(|received| received.id != id) {
             return Err(StoreError::from(Refusal::NotFound { what: "backup" }).into());
         }
-        store.replace_with(self.checked(now)?, &self.data_dir.join(KEPT))?;
+        let backup = self.checked(now)?;
+        backup.put_stream_keys(keys)?;
+        store.replace_with(backup, &self.data_dir.join(KEPT))?;
         *self.received() = None;
         Ok(())
     }
@@ -133,7 +161,7 @@ impl Backups {
         Backup::check(&self.data_dir.join(INCOMING), now).map_err(about_the_file)
     }
 
-    fn received(&self) -> MutexGuard<'_, Option<String>> {
+    fn received(&self) -> MutexGuard<'_, Option<Received>> {
         self.received.lock().expect("nothing panics while it holds the lock")
     }
 }
@@ -187,16 +215,16 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let store = site(dir.path());
         let backups = Backups::new(dir.path());
-        let (file, length) = backups.make(&store, NOW).unwrap();
+        let (file, length) = backups.make(&store, None, NOW).unwrap();
         let (chunk, file) = read_on(file).unwrap();
         assert_eq!(chunk.len() as u64, length);
         assert!(read_on(file).unwrap().0.is_empty());
         io::Write::write_all(&mut backups.begin().unwrap(), &chunk).unwrap();
         let (id, contents) = backups.look(NOW).unwrap();
         assert_eq!(contents.users, 1);
-        assert!(backups.restore(&store, "another", NOW).is_err());
-        backups.restore(&store, &id, NOW).unwrap();
-        assert!(backups.restore(&store, &id, NOW).is_err(), "once");
+        assert!(backups.restore(&store, "another", &StreamKeys::default(), NOW).is_err());
+        backups.restore(&store, &id, &StreamKeys::default(), NOW).unwrap();
+        assert!(backups.restore(&store, &id, &StreamKeys::default(), NOW).is_err(), "once");
         let mut left: Vec<_> =
             fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         left.sort();

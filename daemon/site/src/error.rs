@@ -7,6 +7,7 @@ use crate::backups::{BackupBusy, BackupError};
 use crate::chat::ChatError;
 use crate::notices::TooManyListeners;
 use crate::picture::PictureError;
+use crate::sealing::{Unopened, Unsealed};
 use crate::text::FieldError;
 use perch_store::{Refusal, StoreError};
 use perch_studio::capture::controls::SetError;
@@ -136,6 +137,24 @@ impl From<TooMany> for SiteError {
 impl From<passwords::Busy> for SiteError {
     fn from(_: passwords::Busy) -> Self {
         Self::Busy("too many people are logging in at once")
+    }
+}
+
+impl From<Unopened> for SiteError {
+    fn from(error: Unopened) -> Self {
+        match error {
+            Unopened::WrongPassword => FieldError { field: "keys_password", why: error.to_string() }.into(),
+            Unopened::Busy(busy) => busy.into(),
+        }
+    }
+}
+
+impl From<Unsealed> for SiteError {
+    fn from(error: Unsealed) -> Self {
+        match error {
+            Unsealed::Random(error) => error.into(),
+            Unsealed::Busy(busy) => busy.into(),
+        }
     }
 }
 

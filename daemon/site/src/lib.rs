@@ -35,6 +35,7 @@ pub mod recordings;
 pub mod registration;
 pub mod relays;
 mod removal;
+mod sealing;
 pub mod sessions;
 pub mod settings;
 pub mod setup;

@@ -6,8 +6,8 @@
 use crate::failure::{Failure, Outcome};
 use crate::store::Opened;
 use crate::tables::{self, CAMERA_CLAIMS, COUNTERS, META, STREAM_FACTS, USERS};
-use crate::{Refusal, SigningKey, Store, StoreError, StreamId, Timestamp};
-use crate::{file, ingest_keys, relays, schema, sessions, settings, streams};
+use crate::{Refusal, SigningKey, Store, StoreError, StreamId, StreamKeys, Timestamp};
+use crate::{file, ingest_keys, relays, schema, sessions, settings, stream_keys, streams};
 use redb::{
     Database, ReadTransaction, ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _,
 };
@@ -18,7 +18,12 @@ impl Store {
     /// Writes a backup into the file `to`, which must not exist; it appears there only when complete. Writers are not blocked. In
     /// the backup, streams on the air are interrupted at `now`.
     pub fn back_up(&self, to: &Path, now: Timestamp) -> Result<(), StoreError> {
-        self.read(|from| Ok(copy(from, to, now)))?
+        self.read(|from| Ok(copy(from, to, now, None)))?
+    }
+
+    /// The same with these sealed stream keys ([`Backup::sealed_keys`]).
+    pub fn back_up_sealing(&self, to: &Path, sealed: &[u8], now: Timestamp) -> Result<(), StoreError> {
+        self.read(|from| Ok(copy(from, to, now, Some(sealed))))?
     }
 
     /// Writes a backup of the store at `path`, which another process (the running daemon) may have open.
@@ -40,7 +45,7 @@ impl Store {
             _ => return Err(StoreError::InUse { path: path.to_owned() }),
         }
         let snapshot = database.begin_read().map_err(|error| StoreError::io(path, "read", error.into()))?;
-        copy(&snapshot, to, now)
+        copy(&snapshot, to, now, None)
     }
 
     /// Replaces the store at `path` with a backup. The store must be closed, and must have no accounts or not exist. The backup
@@ -150,6 +155,16 @@ impl Backup {
         Ok(Self { store, path: path.to_owned() })
     }
 
+    /// Its sealed stream keys, if it has any.
+    pub fn sealed_keys(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        self.store.read(stream_keys::sealed)
+    }
+
+    /// Puts stream keys into it instead of the sealed ones. Those of relays and accounts that it does not have are left out.
+    pub fn put_stream_keys(&self, keys: &StreamKeys) -> Result<(), StoreError> {
+        self.store.write(|tx| stream_keys::put(tx, keys))
+    }
+
     /// Summarises the backup.
     pub fn contents(&self) -> Result<BackupContents, StoreError> {
         self.store.read(|tx| {
@@ -164,7 +179,7 @@ impl Backup {
     }
 }
 
-fn copy(from: &ReadTransaction, to: &Path, now: Timestamp) -> Result<(), StoreError> {
+fn copy(from: &ReadTransaction, to: &Path, now: Timestamp, sealed: Option<&[u8]>) -> Result<(), StoreError> {
     if to.exists() {
         return Err(StoreError::Exists { path: to.to_owned() });
     }
@@ -178,6 +193,9 @@ fn copy(from: &ReadTransaction, to: &Path, now: Timestamp) -> Result<(), StoreEr
             // Secrets are never written to the backup: deleting them would leave their bytes in the file.
             tables::copy_what_is_backed_up(from, &into)?;
             settings::copy_without_keys(from, &into)?;
+            if let Some(sealed) = sealed {
+                stream_keys::put_sealed(&into, sealed)?;
+            }
             streams::break_off_all(&into, now)?;
             into.commit()?;
             Ok(())

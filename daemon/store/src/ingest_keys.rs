@@ -77,11 +77,7 @@ impl Store {
         self.write(|tx| {
             user::get(tx, user)?;
             forget_key(tx, user)?;
-            if let Some((digest, key)) = key {
-                tx.open_table(INGEST_KEYS)?.insert(user.number(), (digest, key.expose()))?;
-                tx.open_table(INGEST_KEY_USERS)?.insert(digest, user.number())?;
-            }
-            Ok(())
+            key.map_or(Ok(()), |(digest, key)| put(tx, user, digest, key))
         })
     }
 
@@ -121,6 +117,13 @@ impl Store {
             Ok(prepared)
         })
     }
+}
+
+/// Adds the key of an account that has none.
+pub(crate) fn put(tx: &WriteTransaction, user: UserId, digest: &[u8; 32], key: &IngestKey) -> Outcome<()> {
+    tx.open_table(INGEST_KEYS)?.insert(user.number(), (digest, key.expose()))?;
+    tx.open_table(INGEST_KEY_USERS)?.insert(digest, user.number())?;
+    Ok(())
 }
 
 fn forget_key(tx: &WriteTransaction, user: UserId) -> Outcome<()> {

@@ -37,6 +37,7 @@ mod sessions;
 mod settings;
 mod store;
 mod stream;
+mod stream_keys;
 mod stream_state;
 mod streams;
 mod tables;
@@ -71,6 +72,7 @@ pub use store::Store;
 pub use stream::{
     EndReason, NewStream, Stream, StreamChange, StreamDetails, StreamFacts, VideoMode, Visibility,
 };
+pub use stream_keys::StreamKeys;
 pub use stream_state::StreamState;
 pub use streams::TOPICS_PER_STREAM;
 pub use topic::{TOPICS_MOST, Topic};

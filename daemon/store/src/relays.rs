@@ -135,6 +135,15 @@ impl Store {
     }
 }
 
+/// Sets the key of a relay, if there is one of this name.
+pub(crate) fn put_key(tx: &WriteTransaction, name: &str, key: &RelayKey) -> Outcome<()> {
+    let is_there = tx.open_table(SETTINGS)?.get(format!("{RELAYS}{name}").as_str())?.is_some();
+    if is_there {
+        record::put(tx, SETTINGS, format!("{KEYS}{name}").as_str(), key)?;
+    }
+    Ok(())
+}
+
 /// The name of a setting that no backup holds.
 pub(crate) fn is_key(setting: &str) -> bool {
     setting.starts_with(KEYS)

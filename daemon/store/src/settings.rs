@@ -4,7 +4,7 @@ use crate::failure::{Failure, Outcome};
 use crate::reads::Reads;
 use crate::record::{self, Record};
 use crate::tables::SETTINGS;
-use crate::{Refusal, Role, Store, StoreError, relays};
+use crate::{Refusal, Role, Store, StoreError, relays, stream_keys};
 use redb::{ReadTransaction, ReadableTable as _, WriteTransaction};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -202,7 +202,8 @@ pub(crate) fn copy_without_keys(from: &ReadTransaction, to: &WriteTransaction) -
     let mut copy = to.open_table(SETTINGS)?;
     for row in from.open_table(SETTINGS)?.iter()? {
         let (name, value) = row?;
-        if name.value() != SIGNING_KEY && !relays::is_key(name.value()) {
+        let is_key = relays::is_key(name.value()) || stream_keys::is_sealed(name.value());
+        if name.value() != SIGNING_KEY && !is_key {
             copy.insert(name.value(), value.value())?;
         }
     }

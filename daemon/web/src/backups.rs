@@ -35,25 +35,28 @@ pub(super) fn routes() -> Api {
     Api::new().routes(routes!(download)).routes(routes!(take_in, restore, discard))
 }
 
-/// The caller's password, repeated.
+/// The caller's password, repeated, and what the backup is to hold.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Confirmation {
+struct NewBackup {
     #[schema(max_length = 1024)]
     password: Password,
+    /// True: with the stream keys of relays and accounts, encrypted with the password. Else they are left out.
+    #[serde(default)]
+    seal_keys: bool,
 }
 
 /// Makes a backup of the whole site: settings, accounts, streams, chats. It contains passwords as hashes, and no logins. Keep it
 /// safe.
-#[utoipa::path(post, path = "/api/v1/backup", tag = "backup", request_body = Confirmation,
+#[utoipa::path(post, path = "/api/v1/backup", tag = "backup", request_body = NewBackup,
     responses((status = 200, description = "The backup", body = Vec<u8>, content_type = "application/octet-stream")))]
 async fn download(
     state: Shared,
     caller: Caller,
-    Json(confirmation): Json<Confirmation>,
+    Json(NewBackup { password, seal_keys }): Json<NewBackup>,
 ) -> Result<Response, Problem> {
     let now = state.now();
-    let outgoing = backup::make(&state.site, &caller.actor, confirmation.password).await?;
+    let outgoing = backup::make(&state.site, &caller.actor, password, seal_keys).await?;
     let Outgoing { file, length, turn } = outgoing;
     let name = format!("attachment; filename=\"perch-{}.backup\"", date(now));
     let headers = [
@@ -93,6 +96,8 @@ struct TakenIn {
     streams: u64,
     /// Number of chat messages.
     messages: u64,
+    /// True if it has stream keys, which `keys_password` of the restore brings back.
+    has_sealed_keys: bool,
 }
 
 /// Uploads and checks a backup; changes nothing. It replaces an earlier upload.
@@ -106,8 +111,8 @@ async fn take_in(state: Shared, caller: Caller, request: Request) -> Result<Resp
         return Err(problem);
     }
     let looked = backup::look(&state.site, turn).await?;
-    let (id, BackupContents { site_name, users, streams, messages, .. }) = looked;
-    Ok(json::fresh(&TakenIn { id, site_name, users, streams, messages }))
+    let (id, BackupContents { site_name, users, streams, messages, .. }, has_sealed_keys) = looked;
+    Ok(json::fresh(&TakenIn { id, site_name, users, streams, messages, has_sealed_keys }))
 }
 
 /// The backup to restore, and the caller's password.
@@ -118,6 +123,9 @@ struct Restore {
     id: String,
     #[schema(max_length = 1024)]
     password: Password,
+    /// The password with which its stream keys were sealed; without it they are left out.
+    #[schema(value_type = Option<String>, format = Password, max_length = 1024)]
+    keys_password: Option<Password>,
 }
 
 /// Replaces the whole site with the uploaded backup. Everyone has to log in again, with the password from the backup. Refused
@@ -129,9 +137,9 @@ struct Restore {
 async fn restore(
     state: Shared,
     caller: Caller,
-    Json(Restore { id, password }): Json<Restore>,
+    Json(Restore { id, password, keys_password }): Json<Restore>,
 ) -> Result<Response, Problem> {
-    backup::restore(&state.site, &caller.actor, id, password).await?;
+    backup::restore(&state.site, &caller.actor, id, password, keys_password).await?;
     let mut response = StatusCode::NO_CONTENT.into_response();
     cookies::forget(response.headers_mut());
     Ok(response)

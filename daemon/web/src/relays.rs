@@ -31,7 +31,7 @@ struct RelayItem {
     url: String,
     /// Written in perch.toml, and changed only there.
     configured: bool,
-    /// False after a backup was restored, which holds no keys.
+    /// False after a backup was restored without its keys.
     has_key: bool,
     /// Cameras whose streams are sent there unless whoever goes live chooses otherwise.
     cameras: Vec<String>,

@@ -4,7 +4,7 @@ import { api } from "../../site/api.js";
 import { forgetMe } from "../../site/session.js";
 import { count } from "../../site/words.js";
 import { Dialog } from "../../parts/dialog.js";
-import { Field, Form } from "../../parts/form.js";
+import { Field, Form, Switch } from "../../parts/form.js";
 import { html, useId, useSignal } from "../../parts/html.js";
 import { Refusal, useTask } from "../../parts/task.js";
 
@@ -20,7 +20,7 @@ export function Backup() {
     <p>A backup is one file with everything that this Perch keeps: settings, accounts, topics, follows, streams and chats. Use it to move to a new card or board, or
       to recover when something goes wrong.</p>
     <h3>Make a backup</h3>
-    <p>Keep the file safe: it contains e-mail addresses and chat messages. Passwords are in it only as hashes, and logins are not in it.</p>
+    <p>Keep the file safe: it contains e-mail addresses and chat messages. Passwords are in it only as hashes, and logins are not in it. Stream keys are encrypted, or left out.</p>
     <p><button class="button" type="button" onClick=${() => (isDownloading.value = true)}>Download a backup…</button></p>
     <h3>Restore a backup</h3>
     <p>Perch first checks the file and shows what it contains; nothing changes until you confirm. You cannot restore while a stream is live.</p>
@@ -33,8 +33,9 @@ export function Backup() {
 function Download({ onClose }) {
   const task = useTask();
   const password = useSignal("");
+  const seals = useSignal(false);
   const work = async () => {
-    const { blob, name } = await api.download("/backup", { password: password.value }, TRANSFER);
+    const { blob, name } = await api.download("/backup", { password: password.value, seal_keys: seals.value }, TRANSFER);
     const link = document.createElement("a");
     link.href = URL.createObjectURL(blob);
     link.download = name ?? "perch.backup";
@@ -48,6 +49,7 @@ function Download({ onClose }) {
       <${Form} task=${task} work=${work}>
         <p>Enter your password to continue.</p>
         <${Field} label="Password" name="password" task=${task} value=${password} type="password" autocomplete="current-password" required />
+        <${Switch} label="With stream keys" hint="Those of relays and of other programs, encrypted with this password. You need it to bring them back." value=${seals} />
         <${Refusal} task=${task} fields=${["password"]} />
         <footer><button class="button" type="button" onClick=${onClose}>Cancel</button>
           <button class="button primary" type="submit" aria-disabled=${task.busy.value}>${task.busy.value ? html`<span class="busy" aria-hidden="true"></span>` : null}Download</button></footer>
@@ -81,13 +83,14 @@ function Choose({ onTaken }) {
 function Restore({ taken, onClose }) {
   const task = useTask();
   const password = useSignal("");
+  const keysPassword = useSignal("");
   const cancel = () => {
     onClose();
     // If this fails, the next upload or a restart of Perch deletes the file.
     api.delete("/restore").catch(() => {});
   };
   const work = async () => {
-    await api.post("/restore", { id: taken.id, password: password.value }, TRANSFER);
+    await api.post("/restore", { id: taken.id, password: password.value, ...(keysPassword.value ? { keys_password: keysPassword.value } : {}) }, TRANSFER);
     forgetMe();
     // A full reload: everything in memory belongs to the previous site.
     location.assign("/login?restored");
@@ -99,7 +102,8 @@ function Restore({ taken, onClose }) {
         <p><strong>This replaces everything on this Perch:</strong> what has changed since the backup is lost. Everyone, including you, has to log in again, with the
           password from the time of the backup.</p>
         <${Field} label="Your current password" name="password" task=${task} value=${password} type="password" autocomplete="current-password" required />
-        <${Refusal} task=${task} fields=${["password"]} />
+        ${taken.has_sealed_keys && html`<${Field} label="Password of its stream keys" name="keys_password" task=${task} value=${keysPassword} type="password" autocomplete="off" hint="The password with which the backup was made. Leave it empty to go without the keys." />`}
+        <${Refusal} task=${task} fields=${["password", "keys_password"]} />
         <footer><button class="button" type="button" onClick=${cancel}>Cancel</button>
           <button class="button danger" type="submit" aria-disabled=${task.busy.value}>${task.busy.value ? html`<span class="busy" aria-hidden="true"></span>` : null}Restore</button></footer>
       <//>

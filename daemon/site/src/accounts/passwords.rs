@@ -21,6 +21,7 @@ pub struct Busy;
 enum Job {
     Hash(Password, oneshot::Sender<PasswordHash>),
     Check(Password, Option<PasswordHash>, oneshot::Sender<bool>),
+    Derive(Password, [u8; 16], oneshot::Sender<[u8; 32]>),
 }
 
 /// A handle of the hashing thread, which ends when the handle is dropped.
@@ -47,6 +48,13 @@ impl Passwords {
         self.0.try_send(Job::Check(password, hash, reply)).map_err(|_| Busy)?;
         checked.await.map_err(|_| Busy)
     }
+
+    /// A key for encryption, out of a password and a salt.
+    pub async fn derive(&self, password: Password, salt: [u8; 16]) -> Result<[u8; 32], Busy> {
+        let (reply, derived) = oneshot::channel();
+        self.0.try_send(Job::Derive(password, salt, reply)).map_err(|_| Busy)?;
+        derived.await.map_err(|_| Busy)
+    }
 }
 
 fn work(waiting: &Receiver<Job>) {
@@ -58,6 +66,14 @@ fn work(waiting: &Receiver<Job>) {
         match job {
             // The request was cancelled.
             Job::Hash(_, reply) if reply.is_closed() => {}
+            Job::Derive(password, salt, reply) => {
+                let mut key = [0; 32];
+                argon2
+                    .hash_password_into(password.expose().as_bytes(), &salt, &mut key)
+                    .expect("the lengths of key and salt are in Argon2's ranges");
+                // The request may have been cancelled.
+                let _ = reply.send(key);
+            }
             Job::Check(_, _, reply) if reply.is_closed() => {}
             Job::Hash(password, reply) => {
                 let _ = hash(&argon2, password.expose()).map(|hash| reply.send(hash));

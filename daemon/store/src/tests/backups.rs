@@ -259,3 +259,37 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn sealed_keys_go_through_a_backup_and_replace_nothing_that_it_does_not_have() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    let store = Store::open(&path("store")).unwrap();
+    let (ana, ben) = (user(&store, "ana"), user(&store, "ben"));
+    let relay = |name: &str| crate::StoredRelay {
+        name: name.to_owned(),
+        url: "rtmp://a/live".to_owned(),
+        key: Some(crate::RelayKey::new("RELAYKEY")),
+        cameras: Vec::new(),
+    };
+    store.add_relay(&relay("a")).unwrap();
+    store.set_ingest_key(ana, Some((&[7; 32], &crate::IngestKey::new("OWNKEY")))).unwrap();
+    let mut keys = store.stream_keys().unwrap();
+    assert_eq!((keys.relays.len(), keys.accounts.len()), (1, 1));
+    store.back_up_sealing(&path("backup"), b"sealed", at(0)).unwrap();
+    store.back_up(&path("without"), at(0)).unwrap();
+    assert_eq!(Backup::check(&path("without"), at(1)).unwrap().sealed_keys().unwrap(), None);
+    let backup = Backup::check(&path("backup"), at(1)).unwrap();
+    assert_eq!(backup.sealed_keys().unwrap().as_deref(), Some(&b"sealed"[..]));
+    assert_eq!(backup.store.stream_keys().unwrap(), crate::StreamKeys::default());
+
+    let expected = keys.clone();
+    keys.relays.push(("gone".to_owned(), crate::RelayKey::new("x")));
+    keys.accounts.push((UserId::from_number(5), [9; 32], crate::IngestKey::new("x")));
+    backup.put_stream_keys(&keys).unwrap();
+    assert_eq!((backup.store.stream_keys().unwrap(), backup.sealed_keys().unwrap()), (expected, None));
+    assert_eq!(backup.store.relays().unwrap(), [relay("a")]);
+    assert_eq!(backup.store.ingest_key(ben).unwrap(), None);
+    assert_sound(&backup.store);
+    assert!(!format!("{keys:?}").contains("KEY\""), "{keys:?}");
+}
