@@ -5,7 +5,7 @@ import { html, useId, useSignal } from "./html.js";
 import { Icon } from "./icon.js";
 import { toast } from "./toast.js";
 
-/** @param {{ label: string, value: string, hint?: string, isSecret?: boolean, children?: any }} props  children: more buttons */
+/** @param {{ label: string, value: string, hint?: string, isSecret?: boolean, children?: any }} props  children: under it */
 export function CopyField({ label, value, hint, isSecret = false, children }) {
   const id = useId();
   const isShown = useSignal(!isSecret);
@@ -18,8 +18,8 @@ export function CopyField({ label, value, hint, isSecret = false, children }) {
           onFocus=${(/** @type {any} */ event) => event.currentTarget.select()} />
         ${isSecret && html`<button class="button" type="button" aria-pressed=${isShown.value} aria-label="Show ${label.toLowerCase()}" onClick=${() => (isShown.value = !isShown.value)}><${Icon} name="eye" /></button>`}
         <button class="button" type="button" aria-label="Copy ${label.toLowerCase()}" onClick=${take}><${Icon} name="copy" />Copy</button>
-        ${children}
       </div>
       ${hint && html`<p id="${id}-words" class="field-words">${hint}</p>`}
+      ${children}
     </div>`;
 }

@@ -23,7 +23,7 @@ export function PreflightWords({ camera, bitrate, relays }) {
   const of = found.value.filter(({ relay, findings }) => relays.includes(relay) && findings.length > 0);
   if (of.length === 0) return null;
   return html`
-    <ul class="preflight" role="status" aria-label="What the servers will refuse">
+    <div role="status"><ul class="preflight" aria-label="What the servers will refuse">
       ${of.flatMap(({ relay, findings }) => findings.map(({ severity, detail }) => html`<li key=${`${relay} ${detail}`} data-severity=${severity}><strong>${relay}:</strong> ${detail}</li>`))}
-    </ul>`;
+    </ul></div>`;
 }

@@ -4,7 +4,7 @@ use crate::actor::Actor;
 use crate::cameras;
 use crate::error::SiteError;
 use crate::site::Site;
-use perch_studio::config::{Camera, Relay, SourceKind};
+use perch_studio::config::{Camera, MicrophoneChoice, Relay, SourceKind};
 
 /// A service and its limits.
 struct Service {
@@ -116,10 +116,11 @@ fn findings(relay: &Relay, camera: &Camera, kbps: u32) -> Vec<Finding> {
 
 /// `None`: nobody knows before it runs.
 fn has_sound(camera: &Camera) -> Option<bool> {
-    match camera.source {
-        SourceKind::TestPattern => Some(camera.tone),
-        SourceKind::V4l2 => Some(false),
-        SourceKind::Command | SourceKind::Auto => None,
+    match (camera.source, &camera.microphone) {
+        (SourceKind::TestPattern, _) => Some(camera.tone),
+        (SourceKind::Auto | SourceKind::V4l2, MicrophoneChoice::None) => Some(false),
+        (SourceKind::Auto | SourceKind::V4l2, MicrophoneChoice::Device(_)) => Some(true),
+        (SourceKind::Command | SourceKind::Auto | SourceKind::V4l2, _) => None,
     }
 }
 
@@ -176,6 +177,11 @@ mod tests {
         let [finding] = &findings(&relay("a", "a.rtmp.youtube.com"), &program, 1000)[..] else { panic!() };
         assert_eq!(finding.severity, Severity::Note);
         assert_eq!(findings(&relay("a", "live.example.org"), &program, 1000), []);
+        let silent = Camera { source: SourceKind::V4l2, microphone: MicrophoneChoice::None, ..pattern() };
+        assert_eq!(findings(&relay("a", "live.example.org"), &silent, 1000).len(), 1);
+        // Found when the camera is opened.
+        let found = Camera { microphone: MicrophoneChoice::Auto, ..silent };
+        assert_eq!(findings(&relay("a", "live.example.org"), &found, 1000), []);
     }
 
     #[tokio::test]

@@ -62,7 +62,7 @@ function Connection({ ingest, onChange }) {
     <div class="form">
       <${CopyField} label="Server" value=${address} />
       <${CopyField} label="Stream key" value=${key} isSecret hint="Keep it to yourself: whoever has it can go live in your name.">
-        <button class="button" type="button" onClick=${() => (isAsking.value = true)}>New key…</button>
+        <p><button class="link" type="button" onClick=${() => (isAsking.value = true)}>New key…</button></p>
       <//>
     </div>
     <${Instructions} address=${address} streamKey=${key} />

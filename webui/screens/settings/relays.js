@@ -17,7 +17,7 @@ import { toast } from "../../parts/toast.js";
  */
 
 const FIELDS = ["name", "url", "key", "cameras"];
-const KEY_HINT = "It is not shown again.";
+const KEY_HINT = "Perch does not show it again.";
 /** Milliseconds between two requests. */
 const LOOK = 2000;
 

@@ -22,5 +22,6 @@ test("a relay that is not live says why, and what it does about it", () => {
   assert.equal(relayWords(retrying), "The server closed the connection. Trying again in 4 s.");
   const refused = { ...retrying, state: "refused", detail: "the server refused the stream: unknown key" };
   assert.equal(relayWords(refused), "The server refused the stream: unknown key. Check the stream key. Trying again in 4 s.");
+  assert.equal(relayWords({ ...retrying, retry_in_seconds: 0 }), "The server closed the connection. Trying again now.");
   assert.equal(relayWords({ ...sent, state: "connecting" }), "Connecting.");
 });
