@@ -28,6 +28,7 @@ use perch_store::{StreamId, VideoMode};
 use std::fs::File;
 use std::io::{self, BufReader, Read as _};
 use std::ops::Range;
+use std::os::unix::fs::MetadataExt as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -78,6 +79,8 @@ pub struct OpenPart {
     pub file: Arc<File>,
     /// Its length now, in bytes.
     pub length: u64,
+    /// When it was written last, in nanoseconds since the Unix epoch. After a fault of the card other bytes may take the place of the last ones.
+    pub modified: i128,
 }
 
 impl Playback {
@@ -186,8 +189,9 @@ impl Playback {
         let index = (number as usize).checked_sub(1);
         let Some(part) = index.and_then(|index| files.parts.get(index)) else { return Ok(None) };
         let file = File::open(&part.media)?;
-        let length = file.metadata()?.len();
-        Ok(Some(OpenPart { file: Arc::new(file), length }))
+        let found = file.metadata()?;
+        let modified = i128::from(found.mtime()) * 1_000_000_000 + i128::from(found.mtime_nsec());
+        Ok(Some(OpenPart { file: Arc::new(file), length: found.len(), modified }))
     }
 
     fn with<T>(

@@ -149,9 +149,9 @@ async fn part(
 ) -> Result<Response<Body>, Problem> {
     let opened =
         recordings::read(&state.site, playable, move |_, files| Playback::part(files, number)).await?;
-    let OpenPart { file, length } = opened.ok_or(Problem::NotFound)?;
-    // A part only grows, so its length identifies its content.
-    let tag = format!("\"{}-{number}-{length:x}\"", asked.stream);
+    let OpenPart { file, length, modified } = opened.ok_or(Problem::NotFound)?;
+    // A part only grows, but after a fault of the card other bytes may take the place of its last ones.
+    let tag = format!("\"{}-{number}-{length:x}-{modified:x}\"", asked.stream);
     let content = vec![Content::File(FileRange { file, at: 0, length })];
     file_answer(content, length, &tag, asked)
 }
