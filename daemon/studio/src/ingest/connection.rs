@@ -27,6 +27,9 @@ pub(super) enum Broken {
     /// The network or the kernel did.
     #[error("the connection broke off: {0}")]
     Io(#[from] io::Error),
+    /// A player has stopped.
+    #[error("it takes nothing")]
+    Stuck,
     /// What it sent cannot be used.
     #[error(transparent)]
     Session(#[from] SessionError),
@@ -114,6 +117,21 @@ impl Connection {
     pub(super) fn accept(&mut self) -> Result<(), SessionError> {
         self.input.resize(READ, 0);
         self.session.accept()
+    }
+
+    /// Lets the program watch.
+    pub(super) fn play(&mut self) -> Result<(), SessionError> {
+        self.session.play()
+    }
+
+    /// Takes a message for the program; [`Self::progress`] sends it.
+    pub(super) fn send(&mut self, type_id: u8, timestamp: u32, body: Vec<u8>) -> Result<(), SessionError> {
+        self.session.send(type_id, timestamp, body)
+    }
+
+    /// Bytes that wait to be sent.
+    pub(super) const fn unsent(&mut self) -> usize {
+        self.output.len() - self.sent + self.session.out().len()
     }
 
     /// Tells the program why it may not publish, or no longer, and closes the connection.

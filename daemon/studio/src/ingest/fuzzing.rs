@@ -66,6 +66,10 @@ fn take(
             Event::Facts(facts) => intake.take_facts(facts),
             Event::Video(timestamp, body) => intake.video(timestamp, body, now),
             Event::Sound(timestamp, body) => intake.sound(timestamp, body, now),
+            Event::Play(_) => {
+                session.play()?;
+                Ok(())
+            }
             Event::Unpublished | Event::Refused(_) => Ok(()),
         };
         // A publication that is refused is not looked at any further; here more may come of it.

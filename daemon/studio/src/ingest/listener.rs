@@ -4,6 +4,7 @@ use super::connection::{Broken, Connection};
 use super::desk::{Arrival, Desk, Entered};
 use super::doorkeeper::{Denied, Doorkeeper, StreamKey};
 use super::pace::Most;
+use super::playing;
 use super::publication::Publication;
 use super::session::Event;
 use super::slots::{Slot, Slots};
@@ -164,6 +165,7 @@ impl Door {
         let mut connection = Connection::new(peer, halves, &self.memory, slot);
         let key = match timeout(GREETING, greet(&mut connection)).await {
             Ok(Ok(Greeting::Key(key))) => key,
+            Ok(Ok(Greeting::Play(name))) => return playing::play(connection, &self.desk, &name).await,
             Ok(Ok(Greeting::Refused(why))) => {
                 tracing::info!(from = %peer, "a program is refused: {why}");
                 return connection.close().await;
@@ -198,15 +200,18 @@ impl Door {
 /// How far a greeting came.
 enum Greeting {
     Key(StreamKey),
+    /// It wants to watch the stream of this name.
+    Play(String),
     /// Why, in words.
     Refused(String),
 }
 
-/// Talks to a program until it says what it wants to publish.
+/// Talks to a program until it says what it wants to publish or to watch.
 async fn greet(connection: &mut Connection) -> Result<Greeting, Broken> {
     loop {
         match connection.next()? {
             Some(Event::Publish(key)) => return Ok(Greeting::Key(key)),
+            Some(Event::Play(name)) => return Ok(Greeting::Play(name)),
             Some(Event::Refused(why)) => return Ok(Greeting::Refused(why)),
             // Nothing else comes of a program that was not let in.
             Some(_) => {}

@@ -222,7 +222,7 @@ impl Publication {
                 Ok(Some(Event::Unpublished)) if self.challenger.is_none() => return Err(End::Unpublished),
                 Ok(Some(Event::Unpublished)) => self.current = None,
                 Ok(Some(Event::Refused(why))) => return Err(End::Refused(why)),
-                Ok(Some(Event::Publish(_))) => {}
+                Ok(Some(Event::Publish(_) | Event::Play(_))) => {}
                 Err(error) => self.broke_off(&error.into()),
             }
             if self.intake.is_ready() {

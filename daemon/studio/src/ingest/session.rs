@@ -1,4 +1,4 @@
-//! The server's side of one RTMP connection on which a program publishes ("Real Time Messaging Protocol", version 1.0): handshake, commands,
+//! The server's side of one RTMP connection on which a program publishes or plays ("Real Time Messaging Protocol", version 1.0): handshake, commands,
 //! acknowledgements, pings. A value: bytes in, bytes and events out.
 //!
 //! Handshake and the writing of chunks are those of `rml_rtmp`. Its session is not used: a stranger could end the daemon with it, by nested objects, by
@@ -23,6 +23,10 @@ pub(super) const APPLICATION: &str = "live";
 const STREAM: u32 = 1;
 /// Bytes after which a program acknowledges, and after which it wants us to (§5.4.4): what other servers say.
 const WINDOW: u32 = 2_500_000;
+/// Bytes of a chunk to a player.
+const CHUNK: u32 = 4096;
+/// The event of user control that precedes a stream (§7.1.7).
+const STREAM_BEGIN: [u8; 2] = [0, 0];
 /// `limit type` of Set Peer Bandwidth (§5.4.5): dynamic.
 const DYNAMIC: u8 = 2;
 /// Before a program is let in: `connect` has some hundred bytes.
@@ -43,7 +47,9 @@ pub(super) enum Event {
     Video(u32, Vec<u8>),
     /// The same for sound.
     Sound(u32, Vec<u8>),
-    /// It has ended its publication.
+    /// It wants to watch the stream of this name. [`Session::play`] or [`Session::refuse`] answers.
+    Play(String),
+    /// It has ended its publication, or watches no more.
     Unpublished,
     /// It was refused, for the reason in words.
     Refused(String),
@@ -81,6 +87,9 @@ enum Step {
     /// An answer to `publish` is due.
     Asking,
     Publishing,
+    /// The same for `play`.
+    AskingToPlay,
+    Playing,
     Over,
 }
 
@@ -144,14 +153,14 @@ impl Session {
         }
         if self.step != Step::Handshake && self.received - self.acknowledged >= self.window {
             self.acknowledged = self.received;
-            self.put(ACKNOWLEDGEMENT, 0, (self.received as u32).to_be_bytes().to_vec())?;
+            self.put(ACKNOWLEDGEMENT, 0, 0, (self.received as u32).to_be_bytes().to_vec())?;
         }
         Ok(())
     }
 
     /// The next thing that the program has said.
     pub(super) fn next(&mut self) -> Result<Option<Event>, SessionError> {
-        while !matches!(self.step, Step::Handshake | Step::Asking | Step::Over) {
+        while !matches!(self.step, Step::Handshake | Step::Asking | Step::AskingToPlay | Step::Over) {
             let Some(message) = self.reader.next()? else { return Ok(None) };
             if let Some(event) = self.take(message)? {
                 return Ok(Some(event));
@@ -167,13 +176,29 @@ impl Session {
         self.status("status", "NetStream.Publish.Start", "The stream may be sent.")
     }
 
-    /// Refuses the publication, or ends one that was accepted. The connection is to be closed once this is sent.
+    /// Lets the program watch: [`Self::send`] follows.
+    pub(super) fn play(&mut self) -> Result<(), SessionError> {
+        self.step = Step::Playing;
+        let chunk = self.writer.set_max_chunk_size(CHUNK, RtmpTimestamp::new(0))?;
+        self.out.extend(chunk.bytes);
+        self.put(USER_CONTROL, 0, 0, [&STREAM_BEGIN[..], &STREAM.to_be_bytes()].concat())?;
+        self.status("status", "NetStream.Play.Start", "The stream begins.")
+    }
+
+    /// Sends a message of the stream that is watched.
+    pub(super) fn send(&mut self, type_id: u8, timestamp: u32, body: Vec<u8>) -> Result<(), SessionError> {
+        self.put(type_id, timestamp, STREAM, body)
+    }
+
+    /// Refuses the publication or to play, or ends what was accepted. The connection is to be closed once this is sent.
     pub(super) fn refuse(&mut self, why: &str) -> Result<(), SessionError> {
-        if !matches!(self.step, Step::Asking | Step::Publishing) {
-            return Ok(());
-        }
+        let code = match self.step {
+            Step::Asking | Step::Publishing => "NetStream.Publish.BadName",
+            Step::AskingToPlay | Step::Playing => "NetStream.Play.StreamNotFound",
+            Step::Handshake | Step::Connect | Step::Connected | Step::Over => return Ok(()),
+        };
         self.step = Step::Over;
-        self.status("error", "NetStream.Publish.BadName", why)
+        self.status("error", code, why)
     }
 
     fn take(&mut self, message: Message) -> Result<Option<Event>, SessionError> {
@@ -192,7 +217,7 @@ impl Session {
             }
             USER_CONTROL if body.starts_with(&PING_REQUEST) => {
                 let answer = [&PING_RESPONSE[..], body.get(2..6).unwrap_or_default()].concat();
-                self.put(USER_CONTROL, 0, answer)?;
+                self.put(USER_CONTROL, 0, 0, answer)?;
             }
             COMMAND => return self.command(&amf0::read(&body)?),
             COMMAND_AMF3 => return self.command(&amf0::read(without_amf3(&body))?),
@@ -219,10 +244,13 @@ impl Session {
             }
             ("publish", Step::Connected) => return self.publish(argument),
             ("play", Step::Connected) => {
+                self.step = Step::AskingToPlay;
+                // What follows a question mark is for other servers.
+                return Ok(Some(Event::Play(argument.split('?').next().unwrap_or_default().to_owned())));
+            }
+            ("deleteStream" | "closeStream", Step::Playing) => {
                 self.step = Step::Over;
-                let why = "streams can only be sent here: watch them on Perch's page";
-                self.status("error", "NetStream.Play.StreamNotFound", why)?;
-                return Ok(Some(Event::Refused(why.to_owned())));
+                return Ok(Some(Event::Unpublished));
             }
             ("FCUnpublish" | "deleteStream" | "closeStream", Step::Publishing) => {
                 self.step = Step::Over;
@@ -248,8 +276,8 @@ impl Session {
         }
         rest.clone_into(&mut self.rest_of_application);
         self.step = Step::Connected;
-        self.put(WINDOW_ACKNOWLEDGEMENT_SIZE, 0, WINDOW.to_be_bytes().to_vec())?;
-        self.put(SET_PEER_BANDWIDTH, 0, [&WINDOW.to_be_bytes()[..], &[DYNAMIC]].concat())?;
+        self.put(WINDOW_ACKNOWLEDGEMENT_SIZE, 0, 0, WINDOW.to_be_bytes().to_vec())?;
+        self.put(SET_PEER_BANDWIDTH, 0, 0, [&WINDOW.to_be_bytes()[..], &[DYNAMIC]].concat())?;
         let server = vec![
             ("fmsVer".to_owned(), Value::from("FMS/3,0,1,123")),
             ("capabilities".to_owned(), Value::Number(31.0)),
@@ -286,11 +314,11 @@ impl Session {
     }
 
     fn put_command(&mut self, stream: u32, values: &[Value]) -> Result<(), SessionError> {
-        self.put(COMMAND, stream, amf0::write(values))
+        self.put(COMMAND, 0, stream, amf0::write(values))
     }
 
-    fn put(&mut self, type_id: u8, stream: u32, body: Vec<u8>) -> Result<(), SessionError> {
-        let timestamp = RtmpTimestamp::new(0);
+    fn put(&mut self, type_id: u8, timestamp: u32, stream: u32, body: Vec<u8>) -> Result<(), SessionError> {
+        let timestamp = RtmpTimestamp::new(timestamp);
         let payload = MessagePayload { timestamp, type_id, message_stream_id: stream, data: body.into() };
         self.out.extend(self.writer.serialize(&payload, false, false)?.bytes);
         Ok(())

@@ -372,6 +372,41 @@ async fn a_program_that_is_faster_than_time_is_held_back() {
 }
 
 #[tokio::test]
+async fn a_stream_is_played_by_its_id() {
+    let house = House::new(config::Ingest::default()).await;
+    let clip = house.clip(8, &[]);
+    let sending = ffmpeg(&["-re", "-i", &clip, "-c", "copy", "-f", "flv", &house.url("one")]);
+    let on_air = house.stream(house.users[0], |on_air| on_air.ended.is_none()).await;
+    let file = house.dir.path().join("played.flv");
+    let file = file.to_str().unwrap().to_owned();
+    let playing = ffmpeg(&["-i", &house.url(&on_air.stream.to_string()), "-c", "copy", "-copyts", &file]);
+    let nothing = ffmpeg(&["-i", &house.url("nothing"), "-c", "copy", "-f", "null", "-"]).await.unwrap();
+    assert!(String::from_utf8_lossy(&nothing.stderr).contains("there is no public stream of this name"));
+    assert!(sending.await.unwrap().status.success());
+    let said = playing.await.unwrap();
+    let units = |file: &str| {
+        picture_units(&run(&[
+            "-i",
+            file,
+            "-map",
+            "0:v",
+            "-c",
+            "copy",
+            "-bsf:v",
+            "h264_mp4toannexb",
+            "-f",
+            "h264",
+            "-",
+        ]))
+    };
+    // It begins at a key frame, and goes on to the end.
+    let (sent, played) = (units(&clip), units(&file));
+    assert!(played.len() > 100 && sent.ends_with(&played), "{} of {}: {said:?}", played.len(), sent.len());
+    let sound = run(&["-i", &file, "-map", "0:a", "-c", "copy", "-f", "data", "-"]);
+    assert!(run(&["-i", &clip, "-map", "0:a", "-c", "copy", "-f", "data", "-"]).ends_with(&sound));
+}
+
+#[tokio::test]
 async fn gstreamer_and_librtmp_send_streams_as_whole_as_ffmpeg() {
     let gst = |sink: &str, clip: &str| {
         let source =

@@ -28,5 +28,6 @@ mod uplink;
 pub use destinations::Destinations;
 pub(crate) use relays::Relays;
 pub use relays::RelaysHandle;
+pub(crate) use session::Kind;
 pub use status::{RelayState, RelayStatus};
-pub(crate) use tagger::Asked;
+pub(crate) use tagger::{Asked, Tagger};

@@ -44,7 +44,7 @@ pub(super) struct Target {
 
 /// What a message of the stream holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Metadata,
     Video,
     Audio,

@@ -12,10 +12,10 @@ use std::sync::Arc;
 
 /// A message to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Tag {
-    pub(super) kind: Kind,
-    pub(super) timestamp: u32,
-    pub(super) body: Vec<u8>,
+pub(crate) struct Tag {
+    pub(crate) kind: Kind,
+    pub(crate) timestamp: u32,
+    pub(crate) body: Vec<u8>,
 }
 
 /// What was asked of the feed; the pictures themselves do not say it.
@@ -41,7 +41,7 @@ enum Sound {
 
 /// One relay's way from samples to tags.
 #[derive(Debug)]
-pub(super) struct Tagger {
+pub(crate) struct Tagger {
     asked: Asked,
     /// From the first picture that was ever sent.
     line: Option<Line>,
@@ -53,7 +53,7 @@ pub(super) struct Tagger {
 }
 
 impl Tagger {
-    pub(super) const fn new(asked: Asked) -> Self {
+    pub(crate) const fn new(asked: Asked) -> Self {
         Self { asked, line: None, last: None, since: None, told: None }
     }
 
@@ -64,7 +64,7 @@ impl Tagger {
     }
 
     /// Pictures are left out: the next one is an entry.
-    pub(super) const fn skip(&mut self) {
+    pub(crate) const fn skip(&mut self) {
         self.since = None;
     }
 
@@ -74,7 +74,7 @@ impl Tagger {
     }
 
     /// Takes the next sample, and gives the tags to send.
-    pub(super) fn push(&mut self, sample: &Sample, tags: &mut Vec<Tag>) {
+    pub(crate) fn push(&mut self, sample: &Sample, tags: &mut Vec<Tag>) {
         match sample {
             Sample::Video(unit) => self.push_picture(unit, tags),
             Sample::Audio(frame) => self.push_sound(frame, tags),
