@@ -20,16 +20,18 @@ use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 
-/// Ten times a second, or with a large picture at once, there is something to send.
-const WANT: Want = Want { patience: Duration::from_millis(100), at_entry_points: true, start: Start::Newest };
+/// Five times a second, and at an entry at once, there is something to send: a processor that is woken seldom needs less.
+const WANT: Want = Want { patience: Duration::from_millis(200), at_entry_points: true, start: Start::Newest };
 /// To look the server's name up and to connect, and once more for the TLS handshake.
 const CONNECT: Duration = Duration::from_secs(5);
-/// How often a connection's health is looked at.
+/// How often a connection's health is looked at, at least.
 const LOOK: Duration = Duration::from_millis(500);
+/// After so long it is looked at when there is something else to do, so that nothing is woken for it alone.
+const LOOK_EARLY: Duration = Duration::from_millis(350);
 /// A server has little to say.
 const READ: usize = 4 << 10;
 /// Allocations above this are given back once they are empty: a large picture made them.
-const KEEP: usize = 256 << 10;
+const KEEP: usize = 64 << 10;
 /// To send what is left, and the end of the stream.
 const FAREWELL: Duration = Duration::from_millis(800);
 
@@ -238,7 +240,8 @@ impl Relaying {
         changes: &mut Changes,
     ) -> Closed {
         let mut reader: Option<Reader> = None;
-        let mut look = tokio::time::interval(LOOK);
+        // The first look is at once.
+        let mut looked_at = self.clock.monotonic().saturating_sub(LOOK);
         let mut input = vec![0; READ];
         // What is being written, and how far it is.
         let (mut output, mut at) = (Vec::new(), 0);
@@ -260,6 +263,13 @@ impl Relaying {
                     std::mem::swap(out, &mut output);
                 }
             }
+            let since_look = self.clock.monotonic().saturating_sub(looked_at);
+            if since_look >= LOOK_EARLY {
+                looked_at += since_look;
+                self.look(connection, &output, at);
+                continue;
+            }
+            let next_look = LOOK.saturating_sub(since_look);
             let wants_sample = self.uplink.wants_sample();
             tokio::select! {
                 moved = connection.exchange(&mut input, &output[at..]) => {
@@ -275,15 +285,7 @@ impl Relaying {
                     Some(item) => self.uplink.push(&item, self.clock.monotonic()),
                     None => break Closed::Ended,
                 },
-                _ = look.tick() => {
-                    let untaken = connection.untaken();
-                    let now = self.clock.monotonic();
-                    let waits = at < output.len() || connection.waits();
-                    self.uplink.look(connection.written(), untaken as u64, waits, now);
-                    let out = self.uplink.out().map_or(0, |out| out.capacity());
-                    self.held.set((output.capacity() + out + untaken) as u64);
-                    self.tell();
-                }
+                () = tokio::time::sleep(next_look) => {}
                 () = is_changed(&self.destinations, &self.destination, changes) => {
                     if self.destinations.named(&self.destination.name).is_none() {
                         break Closed::Ended;
@@ -307,6 +309,16 @@ impl Relaying {
             }
         }
         closed
+    }
+
+    /// Looks at the health of a connection of which `output` is being written, and is written up to `at`.
+    fn look(&mut self, connection: &Connection, output: &Vec<u8>, at: usize) {
+        let untaken = connection.untaken();
+        let waits = at < output.len() || connection.waits();
+        self.uplink.look(connection.written(), untaken as u64, waits, self.clock.monotonic());
+        let out = self.uplink.out().map_or(0, |out| out.capacity());
+        self.held.set((output.capacity() + out + untaken) as u64);
+        self.tell();
     }
 
     /// Takes what the ring has, as long as it can be sent.
