@@ -273,7 +273,8 @@ mod tests {
 
     #[test]
     fn there_are_as_many_slots_as_there_is_memory_for() {
-        let memory = MemoryBudget::of(4 * 3 * CONNECTION_BYTES);
+        // A quarter, less a quarter of that for programs that publish.
+        let memory = MemoryBudget::of(16 * CONNECTION_BYTES);
         let slots = Slots::new(100, &memory);
         assert_eq!(slots.most(), 3);
         let crowd: Vec<_> = (0..3).map(|n| slot(slots.take(address(n)))).collect();
