@@ -99,6 +99,7 @@ async fn run_until_told(
         site.faults.clone(),
         clock.clone(),
     );
+    site.ingest.listens_at(ingest.addresses());
     let ingest = tokio::spawn(ingest.run(Arc::new(KeyHolders::of(&site)), site.live.clone()));
     let (stop_site, site_stopped) = oneshot::channel::<()>();
     let notices = site.notices.clone();
