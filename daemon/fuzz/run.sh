@@ -16,7 +16,7 @@ fi
 
 cd "$here"
 passed=0
-for target in annex_b sps mux_demux demux cmaf_scan recording_index ingest_session; do
+for target in annex_b sps mux_demux demux cmaf_scan recording_index ingest_session amf0 flv_tags relay_session; do
     mkdir -p "corpus/$target"
     cargo "${toolchain[@]}" fuzz run --fuzz-dir . "${sanitizer[@]}" "$target" "corpus/$target" "seeds/$target" -- \
         -max_total_time="$seconds" -max_len=16384 -timeout=10 -rss_limit_mb=1024 -print_final_stats=1

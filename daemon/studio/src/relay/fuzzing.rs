@@ -47,3 +47,18 @@ fn greeted() -> Session {
         session.receive(&answer).expect("a handshake of theirs");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_accepts_and_ends_the_stream_is_understood_however_its_bytes_are_cut() {
+        let sent = &include_bytes!("../../../fuzz/seeds/relay_session/accepted")[1..];
+        let (said, why) = behind_the_socket(sent, usize::MAX);
+        assert_eq!((said.len(), &said[0], why), (3, &"Accepted".to_owned(), None), "{said:?}");
+        for piece in 1..200 {
+            assert_eq!(behind_the_socket(sent, piece).0, said, "{piece}");
+        }
+    }
+}
