@@ -11,6 +11,7 @@ import { mayGoLive } from "../parts/header.js";
 import { html, useEffect, useSignal } from "../parts/html.js";
 import { Icon } from "../parts/icon.js";
 import { LogInFirst } from "../parts/loginfirst.js";
+import { usePoll } from "../parts/poll.js";
 import { PreflightWords } from "../parts/preflight.js";
 import { RelayChoice } from "../parts/relaychoice.js";
 import { PictureField, StreamWords, WORD_FIELDS } from "../parts/streamwords.js";
@@ -34,12 +35,18 @@ export function Screen() {
   useTitle("Go live");
   const who = me.value;
   const { cameras, problem } = useCameras();
+  /** The user's stream from another program, which has no camera. */
+  const published = useSignal(/** @type {string | null} */ (null));
+  usePoll(async (signal) => {
+    if (who) published.value = (await api.get("/me", { signal })).live_stream;
+    return LOOK;
+  }, [who?.username]);
   if (!who) return html`<${LogInFirst} words="Log in to go live." />`;
   if (!mayGoLive(who.role)) {
     return html`<div class="empty"><div class="perched" aria-hidden="true"></div><h1>Not yet</h1><p>Your account can watch and chat. The owner of ${settings.value?.site_name ?? "this site"} can make you a streamer.</p></div>`;
   }
   if (!cameras.value) return html`<p class="waiting" role="status">${problem.value || "Loading"}</p>`;
-  const running = cameras.value.find(({ user, stream }) => stream && user?.username === who.username)?.stream;
+  const running = cameras.value.find(({ user, stream }) => stream && user?.username === who.username)?.stream ?? published.value;
   if (running) return html`<${Running} key=${running} id=${running} />`;
   if (cameras.value.length === 0) return html`<div class="empty"><h1>No camera</h1><p>Connect one to the board, and Perch will find it.</p></div>`;
   return html`<${Start} cameras=${cameras.value} />`;

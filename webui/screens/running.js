@@ -2,7 +2,7 @@
 
 import { go } from "../site/addresses.js";
 import { api, asProblem, sentence } from "../site/api.js";
-import { asClock, count, short } from "../site/words.js";
+import { asClock, count, short, waitingWords } from "../site/words.js";
 import { isOnAir } from "../parts/cards.js";
 import { Confirm } from "../parts/dialog.js";
 import { html, useSignal } from "../parts/html.js";
@@ -39,11 +39,10 @@ export function Running({ id }) {
     return html`<div class="empty"><div class="perched" aria-hidden="true"></div><h1>Your stream has ended</h1><p>“${now.title}” ran for ${asClock(now.elapsed_seconds)}, with up to ${count(now.peak_viewers, "viewer")}.</p>
       <p><a class="button" href="/watch/${now.id}">See the stream</a></p></div>`;
   }
-  const words = now.state === "starting" ? "Starting the camera" : "Waiting for the camera";
   return html`
     <div class="narrow">
       <h1>You are live</h1>
-      <${Stage} playlist=${now.playlist_url ?? `/media/${id}/index.m3u8`} isOn=${now.state === "live" && now.playlist_url !== null} headline=${words} isBusy size=${now} poster=${now.thumbnail_url} />
+      <${Stage} playlist=${now.playlist_url ?? `/media/${id}/index.m3u8`} isOn=${now.state === "live" && now.playlist_url !== null} headline=${waitingWords(now)} isBusy size=${now} poster=${now.thumbnail_url} />
       ${now.detail && html`<p class="notice" role="status">${sentence(now.detail)}</p>`}
       <div class="watch-row">
         <h2 class="grow"><a href="/watch/${id}">${now.title}</a></h2>

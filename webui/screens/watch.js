@@ -8,7 +8,7 @@ import { go } from "../site/addresses.js";
 import { api, asProblem, sentence } from "../site/api.js";
 import { askSystem, clock } from "../site/clock.js";
 import { me } from "../site/session.js";
-import { ago, asClock, asDate, count, ENDED_BY, nameOf, short } from "../site/words.js";
+import { ago, asClock, asDate, count, ENDED_BY, nameOf, short, waitingWords } from "../site/words.js";
 import { isOnAir } from "../parts/cards.js";
 import { Confirm, Dialog } from "../parts/dialog.js";
 import { html, useEffect, useRef, useSignal } from "../parts/html.js";
@@ -169,7 +169,7 @@ function Screening({ stream, isAway, recording, position, rewound, change }) {
   }
   const words = isAway
     ? { headline: "Perch does not answer", detail: "Trying again. Is the board switched on and on this network?" }
-    : state === "starting" ? { headline: "Starting the camera", detail: detail.value } : { headline: "Waiting for the camera", detail: detail.value };
+    : { headline: waitingWords(stream), detail: detail.value };
   const go = (/** @type {number | null} */ at) => {
     if (at !== null && rewound.value !== null) seek.value?.(at);
     else rewound.value = at;

@@ -2,7 +2,7 @@
 
 import { clock } from "./clock.js";
 
-/** @import { EndReason, RecordingTrouble, UserRef } from "../types.js" */
+/** @import { EndReason, RecordingTrouble, Stream, UserRef } from "../types.js" */
 
 /** Seconds as 1:02:03. @param {number} seconds */
 export function asClock(seconds) {
@@ -57,6 +57,15 @@ export const count = (number, word, words = `${word}s`) => `${short(number)} ${n
 
 /** The name to show. @param {UserRef} user */
 export const nameOf = (user) => user.full_name || user.username;
+
+/**
+ * What a stream without pictures waits for: its camera, or the program that sends it.
+ * @param {Stream} stream
+ */
+export const waitingWords = ({ camera, state }) => {
+  if (camera.startsWith("ingest:")) return "Waiting for the program that sends this stream";
+  return state === "starting" ? "Starting the camera" : "Waiting for the camera";
+};
 
 /** Why a stream ended. @type {Record<EndReason, string>} */
 export const ENDED_BY = {

@@ -7,9 +7,16 @@ globalThis.addEventListener = () => {};
 globalThis.document = { addEventListener() {}, hidden: true };
 globalThis.location = { pathname: "/live" };
 globalThis.fetch = async () => ({ ok: true, json: async () => ({}) });
-const { asClock, asDevice, asDuration } = await import("../../../../webui/site/words.js");
+const { asClock, asDevice, asDuration, waitingWords } = await import("../../../../webui/site/words.js");
 const { inWords } = await import("../../../../webui/site/notifications.js");
 const { me } = await import("../../../../webui/site/session.js");
+
+test("a stream without pictures names what it waits for", () => {
+  const words = (camera, state) => waitingWords({ camera, state });
+  assert.equal(words("front", "starting"), "Starting the camera");
+  assert.equal(words("front", "interrupted"), "Waiting for the camera");
+  assert.equal(words("ingest:01M8HX", "interrupted"), "Waiting for the program that sends this stream");
+});
 
 test("times into a stream read as on a clock", () => {
   assert.deepEqual([0, 59.9, 60, 3599, 3600, 36_061, -5].map(asClock), ["0:00", "0:59", "1:00", "59:59", "1:00:00", "10:01:01", "0:00"]);
