@@ -63,6 +63,8 @@ async fn lived_in(daemon: &Daemon) -> String {
     let stream = ann.post("/api/v1/streams", &json!({"title": "Four chicks"})).json();
     let stream = stream["id"].as_str().unwrap().to_owned();
     say(daemon, &stream, &ben, "How many are there?").await;
+    // Without a picture it would not be listed.
+    daemon.logged("on the air");
     assert_eq!(ann.post(&format!("/api/v1/streams/{stream}/stop"), &json!({})).status, 200);
     stream
 }
