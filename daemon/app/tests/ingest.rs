@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use support::Daemon;
+use support::packets::{Packet, as_flv, packets};
 use support::people::{NO_LIMITS, Person};
 
 const CONFIG: &str = "
@@ -85,42 +86,10 @@ fn send(clip: &Path, to: &str) -> Child {
         .unwrap()
 }
 
-/// A packet: presentation and decoding time in milliseconds, and a hash of its bytes.
-type Packet = (f64, f64, String);
-
-/// Packets of one kind, by ffprobe.
-fn packets(file: &Path, kind: &str) -> Vec<Packet> {
-    let output = Command::new("ffprobe")
-        .args(["-loglevel", "error", "-select_streams", kind, "-show_data_hash", "md5"])
-        .args(["-show_entries", "packet=pts_time,dts_time,data_hash", "-of", "json"])
-        .arg(file)
-        .output()
-        .unwrap();
-    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let text = |packet: &Value, name: &str| packet[name].as_str().unwrap_or_default().to_owned();
-    let time = |packet: &Value, name: &str| text(packet, name).parse::<f64>().unwrap() * 1000.0;
-    let read =
-        |packet: &Value| (time(packet, "pts_time"), time(packet, "dts_time"), text(packet, "data_hash"));
-    found["packets"].as_array().unwrap().iter().map(read).collect()
-}
-
-/// The same pictures with lengths instead of start codes, and without parameter sets among them. ffmpeg does it.
-fn as_flv(file: &Path) -> PathBuf {
-    let made = file.with_extension("flv");
-    let done = Command::new("ffmpeg")
-        .args(["-loglevel", "error", "-nostdin", "-y", "-i"])
-        .arg(file)
-        .args(["-c", "copy", "-bsf:v", "filter_units=remove_types=7-9", "-f", "flv"])
-        .arg(&made)
-        .status();
-    assert!(done.unwrap().success());
-    made
-}
-
 /// Every packet of `sent` is in `came` once, in order, byte for byte, and at its time to a millisecond after the shift of the first picture. Frames of sound
 /// before the first picture may be missing.
 fn is_all_of(came: &Path, sent: &Path) {
-    let first = |file: &Path| packets(file, "v")[0].1;
+    let first = |file: &Path| packets(file, "v")[0].dts;
     let shift = first(came) - first(sent);
     for (kind, may_lack) in [("v", 0), ("a", 2)] {
         let (came, sent) = (packets(came, kind), packets(sent, kind));
@@ -128,8 +97,8 @@ fn is_all_of(came: &Path, sent: &Path) {
             sent.len().checked_sub(came.len()).unwrap_or_else(|| panic!("{} of {}", came.len(), sent.len()));
         assert!(lacks <= may_lack, "{kind}: {} of {} came", came.len(), sent.len());
         for (ours, theirs) in came.iter().zip(&sent[lacks..]) {
-            assert_eq!(ours.2, theirs.2, "{ours:?} {theirs:?}");
-            let off = [ours.0 - theirs.0 - shift, ours.1 - theirs.1 - shift];
+            assert_eq!(ours.hash, theirs.hash, "{ours:?} {theirs:?}");
+            let off = [ours.pts - theirs.pts - shift, ours.dts - theirs.dts - shift];
             // The sender's rounding, ours, and that of ffmpeg's FLV.
             assert!(off.iter().all(|off| off.abs() <= 1.5), "{kind} {off:?} {ours:?} {theirs:?}");
         }
@@ -262,7 +231,8 @@ fn a_stream_is_relayed_from_one_perch_to_another() {
     std::fs::write(&recording, ann.get(&format!("/media/{id}/recording.mp4")).body).unwrap();
     let (pictures, sound) = (packets(&recording, "v"), packets(&recording, "a"));
     assert!(pictures.len() > 20 && sound.len() > pictures.len(), "{} {}", pictures.len(), sound.len());
-    let steps = |packets: &[Packet]| packets.windows(2).map(|pair| pair[1].1 - pair[0].1).collect::<Vec<_>>();
+    let steps =
+        |packets: &[Packet]| packets.windows(2).map(|pair| pair[1].dts - pair[0].dts).collect::<Vec<_>>();
     assert!(steps(&pictures).iter().all(|step| (50.0..400.0).contains(step)), "{:?}", steps(&pictures));
     assert!(steps(&sound).iter().all(|step| (20.0..24.0).contains(step)), "{:?}", steps(&sound));
 }

@@ -5,10 +5,10 @@ mod support;
 
 use serde_json::{Value, json};
 use std::process::Command;
+use support::packets::{Packet, as_flv, packets};
 use support::people::Person;
 use support::relaying::{
-    KEY, Nginx, Packet, as_flv, camera, check_kept, check_viewers, clip, free_port, kept, packets, relaying,
-    wait_for_segments,
+    KEY, Nginx, camera, check_kept, check_viewers, clip, free_port, kept, relaying, wait_for_segments,
 };
 use support::{Daemon, Signal};
 

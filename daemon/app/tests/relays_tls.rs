@@ -9,8 +9,9 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use support::Signal;
+use support::packets::as_flv;
 use support::relaying::{
-    KEY, Nginx, as_flv, check_kept, check_viewers, clip, free_port, kept, relaying_to, wait_for_segments,
+    KEY, Nginx, check_kept, check_viewers, clip, free_port, kept, relaying_to, wait_for_segments,
 };
 
 /// One that signs certificates.

@@ -10,6 +10,7 @@
 pub mod browser;
 pub mod chat;
 pub mod crowd;
+pub mod packets;
 pub mod people;
 pub mod program;
 pub mod recorded;
