@@ -69,11 +69,14 @@ impl Ingest {
         let desk = Desk::new(live, self.clock.clone(), most, self.settings.max_streams, enabled.clone());
         let desk = Arc::new(desk);
         let slots = Slots::new(self.settings.max_streams);
-        // Without the one who switches it, it is off for good.
         while enabled.wait_for(|enabled| *enabled).await.is_ok() {
-            tokio::select! {
-                () = self.listen(&desk, &doorkeeper, &slots) => {}
-                _ = enabled.wait_for(|enabled| !enabled) => {}
+            let is_switched = tokio::select! {
+                () = self.listen(&desk, &doorkeeper, &slots) => true,
+                off = enabled.wait_for(|enabled| !enabled) => off.is_ok(),
+            };
+            // Without the one who switches it, it is off for good.
+            if !is_switched {
+                return;
             }
             self.addresses.send_replace(Vec::new());
             self.faults.clear(PART);

@@ -215,16 +215,12 @@ impl Listener {
                 let (peak, rms) = track.levels();
                 let problem = real
                     .map(|rate| format!("it says {} Hz and delivers {rate:.0} Hz: corrected", format.rate));
-                let state = MicrophoneState {
-                    device: Some(words.to_owned()),
-                    format: Some(format.to_string()),
-                    problem,
-                    drift_ppm: line.drift(),
-                    peak_dbfs: Some(peak),
-                    rms_dbfs: Some(rms),
-                    mended: line.mended(),
-                };
-                self.shared.tell(|shown| *shown = state);
+                self.shared.tell(|state| {
+                    state.problem = problem;
+                    state.drift_ppm = line.drift();
+                    (state.peak_dbfs, state.rms_dbfs) = (Some(peak), Some(rms));
+                    state.mended = line.mended();
+                });
             }
             for frame in coded.drain(..) {
                 match self.frames.try_send(frame) {
