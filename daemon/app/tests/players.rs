@@ -205,7 +205,7 @@ fn a_recording_of_two_parts_is_played_everywhere() {
     let film = |size: &str, seconds: u32| {
         format!(
             "ffmpeg -v error -nostdin -re -f lavfi -i testsrc2=s={size}:r=15 -t {seconds} -pix_fmt yuv420p -c:v libx264 -preset ultrafast \
-             -tune zerolatency -g 15 -f h264 -"
+             -tune zerolatency -g 15 -f mpegts -"
         )
     };
     let program =
@@ -231,17 +231,16 @@ fn a_recording_of_two_parts_is_played_everywhere() {
     for name in ["index.m3u8", "recording.mp4"] {
         let address = daemon.url(&format!("/media/{id}/{name}"));
         assert_eq!(ffprobe(&address), pictures, "{name}");
-        // At the pictures' own times: they are those of their arrival.
+        // At the pictures' own times.
         let times = ["-fps_mode", "passthrough", "-enc_time_base", "-1", "-f", "null", "-"];
         let decoding = [&["-v", "error", "-xerror", "-i", &address][..], &times].concat();
         let decoded = run("ffmpeg", &decoding, Path::new("/"));
         assert_eq!(String::from_utf8_lossy(&decoded.stderr), "", "{name}");
     }
     let by_vlc = vlc(folder.path(), &daemon.url(&format!("/media/{id}/index.m3u8")), 0.0);
-    assert!(by_vlc <= pictures && by_vlc + 1 >= pictures, "VLC finds {by_vlc} of {pictures}");
-    let report = browser::walk("players", [daemon.url(""), id]);
-    assert!(!report["shaka"].is_null() && !report["hls"].is_null(), "{report}");
-    check(&recording, &report, 0.0);
+    // Where another header comes, VLC 3 throws away what its decoder has not taken yet: the last picture of the first part, and up to nine on a busy machine.
+    assert!(by_vlc < pictures && by_vlc + 15 > pictures, "VLC finds {by_vlc} of {pictures}");
+    is_played_in_chromium(&daemon, &recording);
 }
 
 /// VLC 3 buffers a second, whatever a playlist says. Where it began with the first second of a stream, its buffer was empty before each new segment, and

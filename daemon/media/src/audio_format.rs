@@ -158,6 +158,17 @@ impl AudioFormat {
         self.offset(1)
     }
 
+    /// A frame of silence, made by hand from ISO/IEC 14496-3 §4.4.2, for one or two channels; `None` for others. A `single_channel_element` (3 bits 000, tag 0) or
+    /// a `channel_pair_element` (001, tag 0, no common window); in each channel a gain of 0, one long window and no bands (`max_sfb` 0, so that nothing
+    /// follows); `ID_END` (111), and bits to the end of the byte.
+    pub const fn silent_frame(&self) -> Option<&'static [u8]> {
+        match self.channel_configuration {
+            1 => Some(&[0, 0, 0, 0x07]),
+            2 => Some(&[0x20, 0, 0, 0, 0, 0, 0x0e]),
+            _ => None,
+        }
+    }
+
     /// The value for the CODECS attribute (RFC 6381 §3.3).
     pub const fn codecs(&self) -> &'static str {
         "mp4a.40.2"
@@ -168,6 +179,8 @@ impl AudioFormat {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::io::Write as _;
+    use std::process::{Command, Stdio};
 
     #[test]
     fn the_configuration_of_48_khz_stereo_is_what_every_encoder_writes() {
@@ -191,6 +204,30 @@ mod tests {
         assert_eq!(read(&[0x11, 0x94]), Err(AudioFormatError::Frame), "960 samples");
         assert_eq!(AudioFormat::new(192_000, 2), Err(AudioFormatError::SampleRate(192_000)));
         assert_eq!(AudioFormat::new(48_000, 7), Err(AudioFormatError::Channels(7)));
+    }
+
+    #[test]
+    fn ffmpeg_decodes_silent_frames_to_silence() {
+        for channels in 1..=2 {
+            let format = AudioFormat::new(48_000, channels).unwrap();
+            let silent = format.silent_frame().unwrap();
+            // ADTS (ISO/IEC 14496-3 §1.A.3.2): AAC-LC, 48 kHz.
+            let bytes = (7 + silent.len()) as u8;
+            let adts = [0xff, 0xf1, 0x4c, channels << 6, bytes >> 3, bytes << 5 | 0x1f, 0xfc];
+            let mut ffmpeg = Command::new("ffmpeg")
+                .args(["-v", "warning", "-f", "aac", "-i", "-", "-f", "s16le", "-"])
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .expect("ffmpeg is installed");
+            ffmpeg.stdin.take().unwrap().write_all(&[&adts, silent].concat().repeat(100)).unwrap();
+            let output = ffmpeg.wait_with_output().unwrap();
+            assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+            assert!(output.stdout.len() >= 99 * 1024 * 2 * usize::from(channels), "{}", output.stdout.len());
+            assert!(output.stdout.iter().all(|byte| *byte == 0));
+        }
+        assert_eq!(AudioFormat::new(48_000, 6).unwrap().silent_frame(), None);
     }
 
     #[test]

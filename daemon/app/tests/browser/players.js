@@ -9,8 +9,18 @@ import { chromium } from "playwright-core";
 
 const [address, stream, from, to] = process.argv.slice(2);
 
-// Whatever hangs, the test must not.
-setTimeout(() => process.exit(75), 120_000).unref();
+// Whatever hangs, the test must not: it then says where.
+let page;
+setTimeout(async () => {
+  setTimeout(() => process.exit(75), 5_000);
+  const where = () => {
+    const { currentTime, readyState, networkState, paused, seeking, ended, buffered } = document.querySelector("video");
+    const there = buffered.length ? [buffered.start(0), buffered.end(buffered.length - 1)] : [];
+    return { step: globalThis.step, currentTime, readyState, networkState, paused, seeking, ended, there };
+  };
+  console.error(JSON.stringify(report), JSON.stringify(await page.evaluate(where)));
+  process.exit(75);
+}, 100_000).unref();
 
 const browser = await chromium.launch({
   executablePath: process.env.PERCH_CHROMIUM ?? "/usr/bin/chromium",
@@ -22,7 +32,7 @@ const browser = await chromium.launch({
 const { resolve } = createRequire(import.meta.url);
 const report = { complaints: [], whole: null, clip: null, shaka: null, hls: null };
 try {
-  const page = await browser.newPage();
+  page = await browser.newPage();
   const complain = async () => report.complaints.push(...(await page.evaluate(() => (globalThis.failed ? [String(globalThis.failed)] : []))));
   page.on("pageerror", (error) => report.complaints.push(String(error)));
   page.on("response", (response) => {
@@ -74,7 +84,9 @@ async function watch() {
       await pause(20);
     }
   };
+  globalThis.step = "load";
   await until(() => video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA);
+  globalThis.step = "play";
   const duration = video.duration;
   await video.play();
   await until(() => video.currentTime > 1);
@@ -83,12 +95,14 @@ async function watch() {
   for (const part of [0.7, 0.2, 0.5]) {
     // In the middle of a picture's time or near it, not on the edge of two.
     const at = Math.floor(duration * part * 15) / 15 + 0.01;
+    globalThis.step = `seek to ${at}`;
     let shown = null;
     video.requestVideoFrameCallback((_, { mediaTime }) => (shown = mediaTime));
     video.currentTime = at;
     await until(() => !video.seeking && shown !== null);
     sought.push({ at, shown });
   }
+  globalThis.step = "play to the end";
   video.currentTime = duration - 1;
   await video.play();
   await until(() => video.ended);

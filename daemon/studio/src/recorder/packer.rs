@@ -2,17 +2,20 @@
 //!
 //! Pieces begin where HLS's cutter begins parts, with a part length of one second, so a segment is one or more pieces.
 
+use bytes::Bytes;
 use perch_media::access_unit::{AccessUnit, VideoFormat};
 use perch_media::audio_format::AudioFormat;
 use perch_media::hls::{Cut, Cutter, CutterConfig, Picture, Place};
 use perch_media::recording::Break;
 use perch_media::sample::{AudioFrame, Sample};
-use perch_media::time::{MediaDuration, MediaTime};
+use perch_media::time::{MediaDuration, MediaTime, Times};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Length of a fragment: a power cut costs at most one, besides those that were not synced.
 const FRAGMENT: Duration = Duration::from_secs(1);
+/// Longest silence that is put between a stream's last sound and the pictures of its last piece.
+const LONGEST_HOLE: MediaDuration = MediaDuration::from_millis(2000);
 /// Duration of a single picture before a seam.
 const ONE_PICTURE: MediaDuration = MediaDuration::from_ticks(3000);
 
@@ -65,6 +68,8 @@ pub(super) struct Packer {
     cutter: Cutter,
     format: Option<Arc<VideoFormat>>,
     current: Option<Piece>,
+    /// Format and end of the newest sound.
+    heard: Option<(Arc<AudioFormat>, MediaTime)>,
     /// Bytes of the current piece so far.
     gathered: usize,
     /// Largest size of a piece in bytes, so that memory is bounded at any bitrate. A single picture may be larger.
@@ -77,7 +82,15 @@ impl Packer {
     /// `target_duration` is HLS's, in seconds; a piece has at most `most` bytes, unless a single picture has more.
     pub(super) fn new(segment: Duration, target_duration: u64, most: usize) -> Self {
         let config = CutterConfig { segment, target_duration, part: FRAGMENT };
-        Self { cutter: Cutter::new(config), format: None, current: None, gathered: 0, most, has_lost: false }
+        Self {
+            cutter: Cutter::new(config),
+            format: None,
+            current: None,
+            heard: None,
+            gathered: 0,
+            most,
+            has_lost: false,
+        }
     }
 
     /// Bytes gathered so far.
@@ -91,6 +104,8 @@ impl Packer {
             Sample::Video(unit) => self.push_picture(unit),
             Sample::Audio(frame) => {
                 let current = self.current.as_mut()?;
+                self.heard =
+                    Some((Arc::clone(&frame.format), frame.times.pts + frame.format.frame_duration()));
                 // Sound continues while a camera hangs: without pictures it must not pile up.
                 if self.gathered + frame.data.len() <= self.most {
                     current.sound.push(frame.clone());
@@ -139,10 +154,31 @@ impl Packer {
         self.end(None)
     }
 
-    /// Returns the rest, because the stream has ended or pauses. If it continues, it does so after a seam.
-    pub(super) fn finish(&mut self) -> Option<Piece> {
+    /// Returns what there is, because the stream pauses. If it continues, it does so after a seam.
+    pub(super) fn pause(&mut self) -> Option<Piece> {
         self.cutter.finish();
         self.end(None)
+    }
+
+    /// Returns the rest, because the stream has ended. A program sends sound up to 0.7 s after its pictures, so the last pictures may have none: silence follows, because
+    /// hls.js 1.6 never comes to the end of a last segment whose pictures are later than its sound.
+    pub(super) fn finish(&mut self) -> Option<Piece> {
+        let mut piece = self.pause()?;
+        if let Some((format, heard)) = &self.heard
+            && let Some(silent) = format.silent_frame()
+        {
+            let first = &piece.pictures[0];
+            let from = (*heard).max(first.times.dts + -LONGEST_HOLE);
+            let times = (0..).map(|number| from + format.offset(number)).take_while(|at| *at < piece.end);
+            let frame = |at| AudioFrame {
+                times: Times::at(at),
+                epoch: first.epoch,
+                data: Bytes::from_static(silent),
+                format: Arc::clone(format),
+            };
+            piece.sound.extend(times.map(frame));
+        }
+        Some(piece)
     }
 
     /// Ends the current piece at the time of the next picture; without one, its last picture lasts as long as the one before.
@@ -214,11 +250,59 @@ mod tests {
         assert_eq!((before.pictures.len(), ticks(&before)), (5, 45_000));
         packed(&mut packer, 20..25);
         let mut pieces = packed(&mut packer, 70..75);
-        pieces.extend(packer.finish());
+        pieces.extend(packer.pause());
         pieces.extend(packed(&mut packer, 80..90));
         pieces.extend(packer.finish());
         let breaks: Vec<_> = pieces.iter().map(|piece| (piece.before, ticks(piece))).collect();
         assert_eq!(breaks, [(Break::Gap, 45_000), (Break::Seam, 45_000), (Break::Seam, 90_000)]);
+    }
+
+    /// Frames of sound that begin from a time on to another, in tenths of a second.
+    fn heard(packer: &mut Packer, from: i64, to: i64, channels: u8) {
+        let format = Arc::new(AudioFormat::new(48_000, channels).unwrap());
+        let times = (0..).map(|number| MediaTime::from_ticks(from * 9000) + format.offset(number));
+        for at in times.take_while(|at| at.ticks() < to * 9000) {
+            let (times, data, format) = (Times::at(at), Bytes::from_static(b"coded"), Arc::clone(&format));
+            assert!(packer.push(&AudioFrame { times, epoch: 0, data, format }.into()).is_none());
+        }
+    }
+
+    #[test]
+    fn the_last_pictures_are_not_without_sound() {
+        for channels in [1, 2] {
+            let mut packer = packer();
+            packed(&mut packer, 0..10);
+            heard(&mut packer, 0, 8, channels);
+            let piece = packed(&mut packer, 10..13).remove(0);
+            assert_eq!(piece.sound.last().unwrap().data, "coded", "not before the end");
+            let last = packer.finish().unwrap();
+            let silent = last.audio().unwrap().silent_frame().unwrap();
+            assert!(last.sound.iter().all(|frame| frame.data == silent));
+            let steps = last.sound.windows(2).map(|two| (two[1].times.pts - two[0].times.pts).ticks());
+            assert!(steps.into_iter().all(|step| step == 1920));
+            let first = last.sound[0].times.pts;
+            assert_eq!(first, piece.sound.last().unwrap().times.pts + MediaDuration::from_ticks(1920));
+            let end = last.sound.last().unwrap().times.pts;
+            assert!(end < last.end && end + MediaDuration::from_ticks(1920) >= last.end);
+        }
+    }
+
+    #[test]
+    fn a_pause_gets_no_silence_and_neither_does_a_stream_without_sound() {
+        let mut packer = packer();
+        packed(&mut packer, 0..10);
+        heard(&mut packer, 0, 5, 2);
+        let sound = packer.pause().unwrap().sound;
+        assert!(sound.iter().all(|frame| frame.data == "coded"));
+        packed(&mut packer, 1000..1005);
+        let last = packer.finish().unwrap();
+        assert!(last.sound.len() < 150, "only the last seconds: {}", last.sound.len());
+        let mut packer = self::packer();
+        packed(&mut packer, 0..5);
+        assert!(packer.finish().unwrap().sound.is_empty());
+        packed(&mut packer, 10..15);
+        heard(&mut packer, 10, 11, 6);
+        assert_eq!(packer.finish().unwrap().sound.len(), 5, "nobody knows six silent channels");
     }
 
     #[test]

@@ -148,7 +148,7 @@ impl Writing {
                 Err(_) if wakes_at == pause_at => {
                     // The broadcast wakes nobody for the last pictures before a pause: they are taken before it counts as a pause.
                     if !self.catch_up(&mut reader) {
-                        let piece = self.packer.finish();
+                        let piece = self.packer.pause();
                         self.keep(piece);
                     }
                     heard_at = Instant::now();
@@ -299,10 +299,8 @@ impl Writing {
         self.recordings.find_folder()?;
         self.make_room()?;
         let init = init_segment(format, self.audio);
-        let builder = |part, SoFar { fragments, ticks, audio_end }| {
-            let builder =
-                FragmentBuilder::going_on(Arc::clone(format), self.audio, fragments, ticks, audio_end);
-            if part == 1 { builder } else { builder.repeating_sets() }
+        let builder = |SoFar { fragments, ticks, audio_end }| {
+            FragmentBuilder::going_on(Arc::clone(format), self.audio, fragments, ticks, audio_end)
         };
         let stream = self.about.stream;
         let recording = match &mut self.recording {
@@ -340,7 +338,7 @@ impl Writing {
             Some(found) if goes_on(&found) => {
                 self.recordings.grows(recording, self.is_known)?;
                 let part = Part::reopen(&files(recording.parts), found.ends)?;
-                Growing::new(recording.parts, part, builder(recording.parts, found.so_far))
+                Growing::new(recording.parts, part, builder(found.so_far))
             }
             found => {
                 if let Some(found) = found {
@@ -359,7 +357,7 @@ impl Writing {
                 let files = self.recordings.part(&recording.name, part);
                 let begun = Part::create(&files, &header, &init)?;
                 self.recordings.sync_folder()?;
-                Growing::new(part, begun, builder(part, SoFar::default()))
+                Growing::new(part, begun, builder(SoFar::default()))
             }
         };
         self.part = Some(growing);

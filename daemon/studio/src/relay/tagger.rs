@@ -96,7 +96,7 @@ impl Tagger {
         if let Some(Told { sound: Sound::Silent(silence), .. }) = &mut self.told {
             while let Some(at) = silence.next(dts) {
                 let timestamp = line.stamp(Times::at(at)).timestamp;
-                tags.push(Tag { kind: Kind::Audio, timestamp, body: flv::raw_aac_frame(&silence::FRAME) });
+                tags.push(Tag { kind: Kind::Audio, timestamp, body: flv::raw_aac_frame(silence::frame()) });
             }
         }
         let body = flv::avc_picture(unit, stamp.composition);
