@@ -117,6 +117,15 @@ def rtmp_stack(folder: Path, clip: Path) -> Iterator[RtmpStack]:
         yield RtmpStack(url, playlist, idr_log, [sender.pid, *nginx])
 
 
+@contextlib.contextmanager
+def rtmp_to_hls(folder: Path) -> Iterator[tuple[int, list[int]]]:
+    """nginx-rtmp that makes HLS of whatever is published, in `folder`/www; yields its port for RTMP and its process ids."""
+    port = process.free_port()
+    rtmp = _RTMP.format(folder=folder, rtmp_port=port)
+    with _nginx(folder, process.free_port(), f"load_module {RTMP_MODULE};", rtmp) as pids:
+        yield port, pids
+
+
 @dataclass
 class RtmpCounter:
     """A running nginx-rtmp that takes whatever is published."""

@@ -64,10 +64,22 @@ class Perch:
         code = (self.idr_log.parent / "data" / "setup-code").read_text().strip()
         return self.post("/api/v1/setup", {"setup_code": code, **ACCOUNT})["access_token"]
 
+    def streams(self) -> list[str]:
+        """Ids of the streams that are live."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/v1/streams?state=live&limit=50", timeout=5) as answer:
+            return [stream["id"] for stream in json.load(answer)["items"]]
+
     def post(self, path: str, body: dict, token: str | None = None) -> dict:
         """What the API answers."""
+        return self._ask("POST", path, body, token)
+
+    def patch(self, path: str, body: dict, token: str) -> dict:
+        """What the API answers."""
+        return self._ask("PATCH", path, body, token)
+
+    def _ask(self, method: str, path: str, body: dict, token: str | None) -> dict:
         headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", json.dumps(body).encode(), headers)
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", json.dumps(body).encode(), headers, method=method)
         with urllib.request.urlopen(request, timeout=30) as answer:
             return json.load(answer)
 
@@ -80,9 +92,9 @@ def live_stream(perchd: Path, folder: Path, clip: Path) -> Iterator[Perch]:
 
 
 @contextlib.contextmanager
-def idle(perchd: Path, folder: Path, clip: Path) -> Iterator[Perch]:
-    """The same with nothing live, and with what is in `folder`/data."""
-    with _running(perchd, folder, clip, "false", Perch.metrics) as stream:
+def idle(perchd: Path, folder: Path, clip: Path, more: str = "") -> Iterator[Perch]:
+    """The same with nothing live, with what is in `folder`/data, and with `more` sections of the configuration."""
+    with _running(perchd, folder, clip, "false", Perch.metrics, more) as stream:
         yield stream
 
 
@@ -95,12 +107,12 @@ def own_stream(perchd: Path, folder: Path, clip: Path, record: bool) -> Iterator
 
 
 @contextlib.contextmanager
-def _running(perchd: Path, folder: Path, clip: Path, autostart: str, is_ready: Callable[[Perch], object]) -> Iterator[Perch]:
+def _running(perchd: Path, folder: Path, clip: Path, autostart: str, is_ready: Callable[[Perch], object], more: str = "") -> Iterator[Perch]:
     folder.mkdir(parents=True, exist_ok=True)
     port, idr_log, log = process.free_port(), folder / "idr.log", folder / "perchd.log"
     command = ", ".join(f'"{argument}"' for argument in pacer(clip, idr_log))
     config = folder / "perch.toml"
-    config.write_text(_CONFIG.format(port=port, folder=folder, command=command, autostart=autostart))
+    config.write_text(_CONFIG.format(port=port, folder=folder, command=command, autostart=autostart) + more)
     url = f"http://127.0.0.1:{port}/media/live/index.m3u8"
     with process.running([str(perchd), "--config", str(config), "run"], log) as daemon:
         stream = Perch(port, url, idr_log, [daemon.pid])

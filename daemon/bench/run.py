@@ -22,6 +22,7 @@ from pathlib import Path
 import chat
 import clip
 import downloading
+import ingesting
 import listing
 import live
 import machine
@@ -95,6 +96,10 @@ def _relaying(bench: Bench) -> list[table.Result]:
     return [relaying.measure(bench.perchd, bench.folder / "relaying", clip.make_transport_stream(bench.clip))]
 
 
+def _ingesting(bench: Bench) -> list[table.Result]:
+    return [ingesting.measure(bench.perchd, bench.folder / "ingesting", clip.make_transport_stream(bench.clip))]
+
+
 def _downloading(bench: Bench) -> list[table.Result]:
     return [downloading.measure(bench.perchd, machine.build_example("perch-studio", "ten_hours"), bench.folder / "downloading", bench.clip)]
 
@@ -116,6 +121,7 @@ MEASUREMENTS: dict[str, Callable[[Bench], list[table.Result]]] = {
     "searching": _searching,
     "recording": _recording,
     "relaying": _relaying,
+    "ingesting": _ingesting,
     "downloading": _downloading,
     "sounding": _sounding,
     "chat": _chat,

@@ -6,6 +6,7 @@ import chat
 import clip
 import downloading
 import hls
+import ingesting
 import listing
 import recording
 import relaying
@@ -114,6 +115,14 @@ class Relays(unittest.TestCase):
         self.assertEqual((cpu.compared, cpu.met, memory.compared), ("2.0 × less", True, "0.5 × less"))
         self.assertFalse(relaying.compare(1, theirs, ours)[0].met)
         self.assertTrue(relaying.compare(1, ours[::-1], theirs)[0].met)
+
+
+class Ingest(unittest.TestCase):
+    def test_what_streams_cost_is_compared(self):
+        cpu, memory = ingesting.compare(4, ingesting.Observed(0.5, 100_000_000), ingesting.Observed(0.4, 150_000_000))
+        self.assertEqual((cpu.what, cpu.compared, cpu.met), ("CPU of 4 streams, part of one core", "0.8 × less", False))
+        self.assertEqual(memory.compared, "1.5 × less")
+        self.assertTrue(ingesting.compare(1, ingesting.Observed(0.4, 1), ingesting.Observed(0.4, 1))[0].met)
 
 
 class Downloads(unittest.TestCase):

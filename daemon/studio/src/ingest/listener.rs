@@ -4,6 +4,7 @@ use super::connection::{Broken, Connection};
 use super::desk::{Arrival, Desk, Entered};
 use super::doorkeeper::{Denied, Doorkeeper, StreamKey};
 use super::pace::Most;
+use super::paced::Paced;
 use super::playing;
 use super::publication::Publication;
 use super::session::Event;
@@ -164,7 +165,7 @@ impl Door {
         // Answers are small, and the program waits for them.
         let _ = stream.set_nodelay(true);
         let (receiver, sender) = stream.into_split();
-        let halves = (Box::new(receiver) as Box<_>, Box::new(sender) as Box<_>);
+        let halves = (Box::new(Paced::new(receiver)) as Box<_>, Box::new(sender) as Box<_>);
         let mut connection = Connection::new(peer, halves, &self.memory, slot);
         let key = match timeout(GREETING, greet(&mut connection)).await {
             Ok(Ok(Greeting::Key(key))) => key,

@@ -16,6 +16,7 @@ pub mod fuzzing;
 mod intake;
 mod listener;
 mod pace;
+mod paced;
 mod playing;
 mod publication;
 mod session;
