@@ -5,6 +5,7 @@
 
 use super::authentication;
 use super::caller::{Caller, Peer};
+use super::client::Client;
 use super::problem::Problem;
 use super::rights::rule_of;
 use super::rules::Right;
@@ -30,8 +31,8 @@ async fn admit(state: &Shared, matched: &MatchedPath, mut request: Request) -> R
     if changes_something(&request) && !is_same_site(request.headers()) {
         return Err(Problem::CrossSite);
     }
-    let nowhere = Peer::Network((std::net::Ipv4Addr::UNSPECIFIED, 0).into());
-    let peer = request.extensions().get().copied().unwrap_or(nowhere);
+    let nowhere = Client { address: std::net::Ipv4Addr::UNSPECIFIED.into(), secure: false };
+    let peer = request.extensions().get().copied().unwrap_or(Peer::Network(nowhere));
     let caller = authentication::find_out(&state.site, peer, matched.as_str(), request.headers()).await?;
     let writes = !matches!(*request.method(), Method::GET | Method::HEAD);
     state.site.limits.admit(&caller.actor, writes)?;

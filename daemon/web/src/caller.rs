@@ -1,5 +1,6 @@
 //! The caller, as handlers take it as an argument. `authentication` identifies it once per request.
 
+use super::client::{Client, is_through_proxy};
 use axum::extract::FromRequestParts;
 use http::HeaderMap;
 use http::request::Parts;
@@ -7,13 +8,13 @@ use perch_site::accounts::logins::Login;
 use perch_site::{Actor, SiteError};
 use std::convert::Infallible;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 
 /// The other end of the connection.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Peer {
     /// A client on one of our ports.
-    Network(SocketAddr),
+    Network(Client),
     /// The machine's own console: a client that may write to the socket in the data directory, as `perchd user` does.
     Console,
 }
@@ -30,18 +31,20 @@ impl fmt::Display for Peer {
 impl Peer {
     /// True if the request comes from this machine, and not through a proxy on it for another client.
     fn is_local(self, headers: &HeaderMap) -> bool {
-        let forwarded = ["forwarded", "x-forwarded-for", "x-real-ip", "via"]
-            .iter()
-            .any(|name| headers.contains_key(*name));
-        self.address().is_loopback() && !forwarded
+        self.address().is_loopback() && !is_through_proxy(headers)
     }
 
-    /// The peer's address; IPv4 addresses in their own form, whatever the socket.
-    pub(super) fn address(self) -> IpAddr {
+    /// The client; for the console, this machine.
+    pub(super) fn client(self) -> Client {
         match self {
-            Self::Network(address) => address.ip().to_canonical(),
-            Self::Console => Ipv4Addr::LOCALHOST.into(),
+            Self::Network(client) => client,
+            Self::Console => Client { address: Ipv4Addr::LOCALHOST.into(), secure: false },
         }
+    }
+
+    /// The client's address.
+    pub(super) fn address(self) -> IpAddr {
+        self.client().address
     }
 }
 
@@ -74,7 +77,7 @@ impl Caller {
         self.actor.member()
     }
 
-    /// The caller's address, or its proxy's.
+    /// The caller's address, or that of a proxy which is not trusted.
     pub(super) const fn address(&self) -> IpAddr {
         self.actor.address()
     }
@@ -102,7 +105,10 @@ mod tests {
 
     #[test]
     fn local_is_this_machine_and_nobody_behind_a_proxy_on_it() {
-        let from = |address: &str| Peer::Network(SocketAddr::new(address.parse().unwrap(), 1));
+        let from = |address: &str| {
+            let address: IpAddr = address.parse().unwrap();
+            Peer::Network(Client::of_connection((address, 1).into(), false))
+        };
         let none = HeaderMap::new();
         assert!(from("127.0.0.1").is_local(&none) && from("::1").is_local(&none));
         assert!(from("::ffff:127.0.0.1").is_local(&none));

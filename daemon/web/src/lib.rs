@@ -16,6 +16,7 @@ mod caching;
 mod caller;
 mod cameras;
 mod chat;
+mod client;
 pub mod config;
 mod connection;
 mod console;

@@ -4,6 +4,7 @@ use super::access;
 use super::api::Api;
 use super::body::Body;
 use super::caller::Peer;
+use super::config::Network;
 use super::media::Media;
 use super::media_paths;
 use super::metrics::Metrics;
@@ -101,10 +102,16 @@ pub(super) struct Answers {
     media: Arc<Media>,
     router: Router,
     state: Arc<State>,
+    trusted_proxies: Arc<[Network]>,
 }
 
 impl Answers {
-    pub(super) fn new(site: Site, traffic: Arc<Traffic>, slots: Arc<Slots>) -> Self {
+    pub(super) fn new(
+        site: Site,
+        traffic: Arc<Traffic>,
+        slots: Arc<Slots>,
+        trusted_proxies: Arc<[Network]>,
+    ) -> Self {
         let most_waiting = slots.most();
         let metrics = Metrics::new(&site, traffic, slots);
         let state = Arc::new(State::new(site, metrics, served_document));
@@ -118,7 +125,7 @@ impl Answers {
                 allowed: rights::methods_of(path.as_str()),
             })
             .with_state(Arc::clone(&state));
-        Self { media, router, state }
+        Self { media, router, state, trusted_proxies }
     }
 
     pub(super) async fn answer<B>(&self, peer: Peer, mut request: Request<B>) -> Response<Body>
@@ -126,6 +133,10 @@ impl Answers {
         B: hyper::body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
+        let peer = match peer {
+            Peer::Network(client) => Peer::Network(client.behind(&self.trusted_proxies, request.headers())),
+            Peer::Console => peer,
+        };
         let line = AccessLine::of(peer, &request);
         let wifi = self.state.site.wifi.as_ref();
         let response =
@@ -135,6 +146,7 @@ impl Answers {
                 self.media.answer(path, peer, &request).await
             } else {
                 request.extensions_mut().insert(peer);
+                request.extensions_mut().insert(peer.client());
                 // Boxed: otherwise each playlist's future would have the size of the largest handler's, and be moved with it.
                 Box::pin(self.route(request)).await
             };

@@ -3,6 +3,7 @@
 //! Not here: the origin of the sockets (`sockets`), and the answers (`router`, `media`).
 
 use super::caller::Peer;
+use super::client::Client;
 use super::connection::{self, Deadlines};
 use super::console::{self, Listening};
 use super::router::Answers;
@@ -10,7 +11,7 @@ use super::slots::{Admission, Slot, Slots};
 use super::sockets::{self, Inherited, ServeError};
 use super::stopping::Stopping;
 use super::traffic::Traffic;
-use crate::config;
+use crate::config::{self, Network};
 use perch_site::Site;
 use perch_studio::memory_budget::MemoryBudget;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -34,6 +35,7 @@ pub struct Server {
     listeners: Vec<TcpListener>,
     console: Option<Listening>,
     most_connections: usize,
+    trusted_proxies: Arc<[Network]>,
     traffic: Arc<Traffic>,
 }
 
@@ -51,7 +53,8 @@ impl Server {
             tracing::info!("listening on http://{address}");
         }
         let most_connections = config.max_connections.min(affordable_connections());
-        Ok(Self { listeners, console, most_connections, traffic: Arc::default() })
+        let trusted_proxies = config.trusted_proxies.clone().into();
+        Ok(Self { listeners, console, most_connections, trusted_proxies, traffic: Arc::default() })
     }
 
     /// Serves `site` until `stop` completes; then idle connections close at once, and the others get `patience` to finish their
@@ -59,7 +62,7 @@ impl Server {
     pub async fn serve(self, site: Site, stop: impl Future<Output = ()>, patience: Duration) {
         let slots = Slots::new(self.most_connections, &site.memory);
         let memory = site.memory.clone();
-        let answers = Answers::new(site, Arc::clone(&self.traffic), Arc::clone(&slots));
+        let answers = Answers::new(site, Arc::clone(&self.traffic), Arc::clone(&slots), self.trusted_proxies);
         let stopping = Arc::new(Stopping::new());
         let mut loops = JoinSet::new();
         loops.spawn(cut_oldest_answers(memory, Arc::clone(&slots), Arc::clone(&self.traffic)));
@@ -76,7 +79,8 @@ impl Server {
                     let (answers, traffic, watcher) =
                         (answers.clone(), Arc::clone(&traffic), stopping.watcher());
                     tokio::spawn(async move {
-                        let answer = |request| answers.answer(Peer::Network(peer), request);
+                        let client = Client::of_connection(peer, false);
+                        let answer = |request| answers.answer(Peer::Network(client), request);
                         connection::serve(stream, slot, traffic, Deadlines::USUAL, watcher, answer).await;
                     });
                 }

@@ -3,6 +3,7 @@
 use super::problem::did_you_mean;
 use perch_device::key::Key;
 use perch_studio::config::{Budget, MicrophoneChoice, NotRtmp, RtmpUrl, Secret};
+use perch_web::config::Network;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -206,6 +207,13 @@ pub(super) fn addresses() -> Accept<Vec<SocketAddr>> {
         let addresses = value.as_array()?;
         (!addresses.is_empty())
             .then(|| addresses.iter().map(|a| a.get_ref().as_str()?.parse().ok()).collect())?
+    })
+}
+
+/// Any number of addresses and networks.
+pub(super) fn networks() -> Accept<Vec<Network>> {
+    Accept::new(r#"a list of addresses and networks such as ["127.0.0.1", "10.0.0.0/8"]"#, |value| {
+        value.as_array()?.iter().map(|network| network.get_ref().as_str()?.parse().ok()).collect()
     })
 }
 

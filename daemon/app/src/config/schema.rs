@@ -94,7 +94,12 @@ pub(super) fn server() -> Section<Server> {
         name: "server",
         about: "The site's addresses, folder and connections.",
         variables: "PERCH_",
-        blank: Server { listen: Vec::new(), data_dir: PathBuf::new(), max_connections: 0 },
+        blank: Server {
+            listen: Vec::new(),
+            trusted_proxies: Vec::new(),
+            data_dir: PathBuf::new(),
+            max_connections: 0,
+        },
         keys: vec![
             Key::new(
                 "listen",
@@ -102,6 +107,14 @@ pub(super) fn server() -> Section<Server> {
                 accept::addresses(),
                 |s| &mut s.listen,
                 "Addresses to listen on, in addition to port 80 if perchd.socket is enabled. [::] means every address of this machine, IPv4 included.",
+            ),
+            Key::new(
+                "trusted_proxies",
+                Is("[]"),
+                accept::networks(),
+                |s| &mut s.trusted_proxies,
+                "Proxies in front of Perch. Only from these does Perch believe the headers Forwarded and X-Forwarded-For, -Proto and -Host: who \
+                 asks, whether over TLS, and for which host. Without them everybody behind a proxy counts as one address.",
             ),
             Key::new(
                 "data_dir",
