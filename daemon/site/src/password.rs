@@ -1,5 +1,6 @@
 //! Passwords of accounts: their rules, confirming an actor's own, and changing it.
 
+use crate::accounts::attempts::Guess;
 use crate::accounts::secret::Password;
 use crate::actor::Actor;
 use crate::error::SiteError;
@@ -23,7 +24,7 @@ pub fn acceptable(field: &'static str, password: Password) -> Result<Password, F
 /// `WrongPassword`, `TooMany` after too many wrong ones, and `Unauthenticated` or `Forbidden` without a logged-in account.
 pub async fn confirm(site: &Site, actor: &Actor, password: Password) -> Result<(), SiteError> {
     let login = actor.member()?;
-    let attempt = site.accounts.attempts.begin(&login.username, actor.address(), true)?;
+    let attempt = site.accounts.attempts.begin(&login.username, actor.address(), Guess::KnownHere)?;
     let user = login.user;
     let hash = site.store(move |store| store.password(user)).await?;
     if !site.accounts.passwords.check(password, Some(hash)).await? {

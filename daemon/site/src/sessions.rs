@@ -1,6 +1,7 @@
 //! Logins: logging in, refreshing, logging out, and the list of one's logins. `accounts` protects them against guessing and
 //! forgery.
 
+use crate::accounts::attempts::{Guess, network};
 use crate::accounts::logins::Login;
 use crate::accounts::secret::{Password, RandomToken};
 use crate::accounts::tokens::REFRESH_SECONDS;
@@ -69,8 +70,12 @@ pub async fn log_in(
     }
     let (name, address) = (username.clone(), actor.address());
     let found = site.store(move |store| find(store, &name, address)).await?;
-    let is_known = found.as_ref().is_some_and(|found| found.is_known);
-    let attempt = site.accounts.attempts.begin(&username, address, is_known)?;
+    let guess = match &found {
+        None => Guess::Nothing,
+        Some(found) if found.is_known => Guess::KnownHere,
+        Some(_) => Guess::Account,
+    };
+    let attempt = site.accounts.attempts.begin(&username, address, guess)?;
     let (user, hash) = found.map(|found| (found.user, found.password)).unzip();
     let is_right = site.accounts.passwords.check(password, hash).await?;
     let Some(user) = user.filter(|_| is_right) else { return Err(SiteError::WrongLogin) };
@@ -96,8 +101,12 @@ fn find(store: &Store, username: &str, address: IpAddr) -> Result<Option<Found>,
         Err(StoreError::Refused(Refusal::NotFound { .. })) => return Ok(None),
         Err(error) => return Err(error),
     };
-    let from = format!("{FROM}{address}");
-    let is_known = store.sessions(user.id)?.iter().any(|session| session.label.ends_with(&from));
+    let here = network(address);
+    let is_here = |session: &Session| {
+        let from = session.label.rsplit_once(FROM).and_then(|(_, from)| from.parse().ok());
+        from.is_some_and(|from| network(from) == here)
+    };
+    let is_known = store.sessions(user.id)?.iter().any(is_here);
     Ok(Some(Found { password: store.password(user.id)?, user, is_known }))
 }
 

@@ -1,5 +1,6 @@
 //! Setup: creates the first owner, once, for the person with the setup code.
 
+use crate::accounts::attempts::Guess;
 use crate::accounts::secret::Password;
 use crate::actor::Actor;
 use crate::error::SiteError;
@@ -33,7 +34,7 @@ pub async fn set_up(site: &Site, actor: &Actor, new: NewOwner, agent: &str) -> R
         return Err(Refusal::OwnerExists.into());
     }
     // Counted per address only: strangers on the LAN must not be able to block the owner.
-    let attempt = site.accounts.attempts.begin(SUBJECT, actor.address(), true)?;
+    let attempt = site.accounts.attempts.begin(SUBJECT, actor.address(), Guess::KnownHere)?;
     if !site.accounts.setup_code.is(&new.setup_code) {
         return Err(SiteError::WrongSetupCode);
     }

@@ -1,6 +1,6 @@
 //! Slows down guessing, per guessed name and per address, with waits that grow and end by themselves. Nobody is locked out for
-//! good, and a stranger's attempts do not block a person who has logged in from their address before, or who gets it right the
-//! first time.
+//! good. Many people may share an address (a proxy's, a school's), so that an account has its first tries however many failures its
+//! address has, and further ones wait for its own failures.
 
 use perch_studio::clock::Clock;
 use std::collections::HashMap;
@@ -18,6 +18,20 @@ const REMEMBERED: usize = 10_000;
 const FREE: u32 = 5;
 /// Failures without a wait for an address, which several people may share, and for a name, which several may try.
 const FREE_SHARED: u32 = 20;
+/// Failures of an account at an address before it waits for the failures of the others there. Guessing at each of a site's accounts
+/// in turn gets so many tries an hour at each.
+const FIRST_TRIES: u32 = 3;
+
+/// What is being guessed at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guess {
+    /// A name without an account.
+    Nothing,
+    /// An account's password.
+    Account,
+    /// The password of an account that has logged in from this address before, or a secret of the machine itself.
+    KnownHere,
+}
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Subject {
@@ -67,14 +81,14 @@ impl Attempts {
     }
 
     /// Begins an attempt, counted as failed until it has [succeeded](Attempt::succeeded), so that parallel attempts count, too.
-    /// `name` is the name being guessed at; `is_known` says that it has logged in from this address before.
-    pub fn begin(&self, name: &str, address: IpAddr, is_known: bool) -> Result<Attempt<'_>, TooMany> {
+    /// `name` is the name being guessed at.
+    pub fn begin(&self, name: &str, address: IpAddr, guess: Guess) -> Result<Attempt<'_>, TooMany> {
         let (name, address) = (name.to_lowercase(), network(address));
-        let mut subjects = vec![(Subject::Pair(name.clone(), address), FREE)];
-        if !is_known {
-            subjects.push((Subject::Name(name), FREE_SHARED));
-            subjects.push((Subject::Address(address), FREE_SHARED));
-        }
+        let subjects = [
+            (Subject::Pair(name.clone(), address), FREE),
+            (Subject::Name(name), FREE_SHARED),
+            (Subject::Address(address), FREE_SHARED),
+        ];
         let now = self.clock.monotonic();
         let mut failures = self.failures.lock().expect("nothing panics while it holds the lock");
         if failures.len() >= REMEMBERED {
@@ -83,13 +97,18 @@ impl Attempts {
         let of_late = |subject| {
             failures.get(subject).filter(|of: &&Failures| now.saturating_sub(of.last) < FORGOTTEN).copied()
         };
-        // The first attempt from an address is allowed, however many strangers guess at the name.
-        let is_first = of_late(&subjects[0].0).is_none();
+        let own = of_late(&subjects[0].0).map_or(0, |of| of.count);
+        let waits_for = |subject: &Subject| match subject {
+            Subject::Pair(..) => true,
+            // The first attempt from an address is allowed, however many strangers guess at the name elsewhere.
+            Subject::Name(_) => guess != Guess::KnownHere && own > 0,
+            Subject::Address(_) => guess == Guess::Nothing || own >= FIRST_TRIES,
+        };
         let counted: Vec<_> =
             subjects.iter().map(|(subject, free)| (subject, free, of_late(subject))).collect();
         let next = counted
             .iter()
-            .filter(|(subject, ..)| !(is_first && matches!(subject, Subject::Name(_))))
+            .filter(|(subject, ..)| waits_for(subject))
             .filter_map(|(_, free, of)| Some((*of)?.next(**free)))
             .max();
         if let Some(next) = next.filter(|next| *next > now) {
@@ -100,7 +119,7 @@ impl Attempts {
             failures.insert(subject.clone(), Failures { count, last: now });
         }
         drop(failures);
-        Ok(Attempt { attempts: self, subjects: subjects.into_iter().map(|(subject, _)| subject).collect() })
+        Ok(Attempt { attempts: self, subjects: subjects.map(|(subject, _)| subject).into() })
     }
 }
 
@@ -162,7 +181,7 @@ mod tests {
 
     /// Fails as often as allowed, up to `times`; returns how often.
     fn fail(attempts: &Attempts, name: &str, address: IpAddr, times: usize) -> usize {
-        (0..times).take_while(|_| attempts.begin(name, address, false).is_ok()).count()
+        (0..times).take_while(|_| attempts.begin(name, address, Guess::Account).is_ok()).count()
     }
 
     #[test]
@@ -171,10 +190,10 @@ mod tests {
         assert_eq!(fail(&attempts, "Ann", here(), 100), FREE as usize);
         let mut waits = Vec::new();
         for _ in 0..12 {
-            let wait = attempts.begin("ann", here(), false).err().unwrap().wait;
+            let wait = attempts.begin("ann", here(), Guess::Account).err().unwrap().wait;
             waits.push(wait.as_secs());
             clock.turn(wait);
-            drop(attempts.begin("ann", here(), false).unwrap());
+            drop(attempts.begin("ann", here(), Guess::Account).unwrap());
         }
         assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]);
         clock.turn(FORGOTTEN);
@@ -188,27 +207,50 @@ mod tests {
             let stranger: IpAddr = [10, 0, 0, stranger].into();
             fail(&attempts, "ann", stranger, 100);
         }
-        assert!(attempts.begin("ann", there(), true).is_ok());
+        assert!(attempts.begin("ann", there(), Guess::KnownHere).is_ok());
         let elsewhere = [192, 0, 2, 3].into();
-        attempts.begin("ann", elsewhere, false).unwrap().succeeded();
+        attempts.begin("ann", elsewhere, Guess::Account).unwrap().succeeded();
         // A typing error, at an address without an earlier login.
-        drop(attempts.begin("ann", elsewhere, false).unwrap());
-        assert!(attempts.begin("ann", elsewhere, false).is_err());
+        drop(attempts.begin("ann", elsewhere, Guess::Account).unwrap());
+        assert!(attempts.begin("ann", elsewhere, Guess::Account).is_err());
     }
 
     #[test]
     fn an_address_that_tries_many_names_is_slowed_down() {
         let (_clock, attempts) = attempts();
-        let heard = (0..100).filter(|i| attempts.begin(&format!("user{i}"), here(), false).is_ok()).count();
+        let heard =
+            (0..100).filter(|i| attempts.begin(&format!("user{i}"), here(), Guess::Nothing).is_ok()).count();
         assert_eq!(heard, FREE_SHARED as usize);
-        assert!(attempts.begin("ben", there(), false).is_ok());
+        assert!(attempts.begin("ben", there(), Guess::Account).is_ok());
+    }
+
+    #[test]
+    fn an_account_has_its_first_tries_at_an_address_where_others_have_failed() {
+        let (_clock, attempts) = attempts();
+        for i in 0..100 {
+            let _ = attempts.begin(&format!("user{i}"), here(), Guess::Nothing);
+        }
+        assert!(attempts.begin("nobody", here(), Guess::Nothing).is_err());
+        assert_eq!(fail(&attempts, "ann", here(), 100), FIRST_TRIES as usize);
+        attempts.begin("ben", here(), Guess::Account).unwrap().succeeded();
+    }
+
+    #[test]
+    fn accounts_that_have_logged_in_from_an_address_are_guessed_at_no_faster_there() {
+        // Behind a proxy that is not trusted this is everybody's address.
+        let (_clock, attempts) = attempts();
+        let known = |name: &str| attempts.begin(name, here(), Guess::KnownHere).is_ok();
+        let heard = (0..20).map(|i| (0..100).filter(|_| known(&format!("user{i}"))).count());
+        let heard: Vec<_> = heard.collect();
+        assert_eq!(&heard[..4], [5, 5, 5, 5]);
+        assert!(heard[4..].iter().all(|heard| *heard == FIRST_TRIES as usize), "{heard:?}");
     }
 
     #[test]
     fn success_forgets() {
         let (_clock, attempts) = attempts();
         for _ in 0..100 {
-            attempts.begin("ann", here(), false).unwrap().succeeded();
+            attempts.begin("ann", here(), Guess::Account).unwrap().succeeded();
         }
         assert_eq!(fail(&attempts, "ann", here(), 100), FREE as usize);
     }
@@ -217,7 +259,8 @@ mod tests {
     fn an_ipv6_network_is_one_address() {
         let (_clock, attempts) = attempts();
         let in_network = |i: usize| format!("2001:db8::{i:x}").parse().unwrap();
-        let heard = (0..100).filter(|i| attempts.begin("ann", in_network(*i), false).is_ok()).count();
+        let heard =
+            (0..100).filter(|i| attempts.begin("ann", in_network(*i), Guess::Account).is_ok()).count();
         assert_eq!(heard, FREE as usize);
     }
 
@@ -226,7 +269,7 @@ mod tests {
         let (clock, attempts) = attempts();
         for i in 0..6000_u32 {
             clock.turn(Duration::from_millis(1));
-            let _ = attempts.begin(&format!("user{i}"), IpAddr::V4((0x0a00_0000 + i).into()), false);
+            let _ = attempts.begin(&format!("user{i}"), IpAddr::V4((0x0a00_0000 + i).into()), Guess::Nothing);
         }
         assert!(attempts.failures.lock().unwrap().len() <= REMEMBERED + 2);
     }

@@ -21,8 +21,8 @@ pub enum ChatError {
     /// The room is full.
     #[error("this chat is full")]
     Full,
-    /// The address has too many connections.
-    #[error("too many connections to chats from your address")]
+    /// The account, or the address of somebody without one, has too many connections.
+    #[error("too many connections to chats from your account, or from your address without one")]
     Crowded,
     /// The store failed or refused.
     #[error(transparent)]

@@ -29,7 +29,7 @@ pub use writing::MESSAGE_CHARACTERS;
 use crate::accounts::Accounts;
 use crate::accounts::logins::Login;
 use ask::Ask;
-use doors::Ticket;
+use doors::{Subject, Ticket};
 use house::{House, READING, RoomInfo};
 use people::People;
 use perch_store::{Message, MessageId, Refusal, Store, StoreError, StreamId, StreamState, User, UserId};
@@ -85,7 +85,8 @@ impl ChatHandle {
         if *self.house.closing.borrow() {
             return Err(ChatError::Closing);
         }
-        let ticket = self.house.doors.enter(address).ok_or(ChatError::Crowded)?;
+        let account = who.as_ref().map(|login| login.user);
+        let ticket = self.house.doors.enter(Subject::of(account, address)).ok_or(ChatError::Crowded)?;
         if let Some(room) = self.room(stream) {
             // `None`: the room has just ended.
             if let Some(joined) = room.join(who.clone()).await {
