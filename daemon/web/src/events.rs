@@ -9,8 +9,8 @@ use super::state::{Shared, State};
 use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
-use http::HeaderMap;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName};
 use hyper::body::Frame;
 use perch_site::accounts::logins::Login;
 use perch_site::notices::{Heard, Listener};
@@ -28,6 +28,9 @@ use tokio::sync::mpsc;
 const BEAT: Duration = Duration::from_secs(15);
 /// Events on their way into the socket; the rest waits in the listener's own queue.
 const QUEUE: usize = 8;
+
+/// Tells nginx and proxies that follow it to pass each event on at once.
+const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 pub(super) fn routes() -> Api {
     Api::new().routes(routes!(listen))
@@ -49,7 +52,8 @@ async fn listen(state: Shared, caller: Caller, headers: HeaderMap) -> Result<Res
             tracing::debug!(%problem, "a page gets no more notifications");
         }
     });
-    let headers = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store")];
+    let headers =
+        [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store"), (X_ACCEL_BUFFERING, "no")];
     Ok((headers, Body::new(Events(body))).into_response())
 }
 
