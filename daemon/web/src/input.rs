@@ -64,7 +64,12 @@ impl<const MOST: usize, S: Sync> FromRequest<S> for Upload<MOST> {
 }
 
 async fn read(request: Request, most: usize, time: Duration) -> Result<Bytes, Problem> {
-    let body = Limited::new(request.into_body(), most);
+    let body = request.into_body();
+    // The announced length; a client that asks first (`Expect: 100-continue`) then sends nothing.
+    if body.size_hint().lower() > most as u64 {
+        return Err(Problem::TooLarge { most });
+    }
+    let body = Limited::new(body, most);
     match tokio::time::timeout(time, body.collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Problem::TooLarge { most }),
