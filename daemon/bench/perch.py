@@ -14,6 +14,7 @@ from nginx import pacer
 _CONFIG = """
 [server]
 listen = ["127.0.0.1:{port}"]
+metrics_from = ["127.0.0.1"]
 data_dir = "{folder}/data"
 max_connections = 4096
 

@@ -69,7 +69,7 @@ class Readers:
             # What the kernel takes in for a reader is not perchd's: as little of it as may be.
             reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             reader.connect(("127.0.0.1", self.port))
-            reader.sendall(f"GET {path} HTTP/1.1\r\nHost: perch\r\n\r\n".encode())
+            reader.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
             reader.setblocking(False)
             self.due[reader.fileno()] = (time.monotonic() + PAUSE, reader)
             # Told without asking: that the connection was reset.

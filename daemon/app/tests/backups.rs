@@ -174,7 +174,7 @@ fn what_cannot_be_restored_is_said_and_changes_nothing() {
     let bearer = format!("Bearer {}", ann.token.as_ref().unwrap());
     let mut half = daemon.connect();
     let length = backup.len();
-    write!(half, "PUT /api/v1/restore HTTP/1.1\r\nHost: perch\r\nAuthorization: {bearer}\r\n").unwrap();
+    write!(half, "PUT /api/v1/restore HTTP/1.1\r\nHost: localhost\r\nAuthorization: {bearer}\r\n").unwrap();
     write!(half, "Content-Length: {length}\r\n\r\n").unwrap();
     half.write_all(&backup[..length / 2]).unwrap();
     half.shutdown(std::net::Shutdown::Write).unwrap();
@@ -189,7 +189,7 @@ fn what_cannot_be_restored_is_said_and_changes_nothing() {
 fn ask_on(address: SocketAddr, done: &AtomicBool, most: u32) -> u32 {
     let ask = || {
         let mut stream = TcpStream::connect(address).ok()?;
-        stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: perch\r\nConnection: close\r\n\r\n").ok()?;
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").ok()?;
         stream.read_to_end(&mut Vec::new()).ok()
     };
     (0..most).take_while(|_| !done.load(Ordering::Relaxed)).map_while(|_| ask()).count() as u32

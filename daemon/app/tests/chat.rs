@@ -193,7 +193,7 @@ async fn the_door_is_ours_to_keep() {
     let token = owner.token.as_ref().unwrap();
     write!(
         raw,
-        "GET /api/v1/streams/{stream}/chat HTTP/1.1\r\nHost: perch\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+        "GET /api/v1/streams/{stream}/chat HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nAuthorization: Bearer {token}\r\n\r\n"
     )
     .unwrap();

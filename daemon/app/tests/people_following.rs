@@ -19,7 +19,7 @@ impl Page {
         let last = last.map_or_else(String::new, |id| format!("Last-Event-ID: {id}\r\n"));
         write!(
             stream,
-            "GET /api/v1/me/events HTTP/1.1\r\nHost: perch\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n{last}\r\n"
+            "GET /api/v1/me/events HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n{last}\r\n"
         )
         .unwrap();
         let mut page = Self(BufReader::new(stream));

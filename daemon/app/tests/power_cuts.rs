@@ -54,7 +54,7 @@ fn attempt(
     let body = body.to_string();
     write!(
         stream,
-        "{method} {path} HTTP/1.1\r\nHost: perch\r\nConnection: close\r\nContent-Type: application/json\r\n"
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n"
     )
     .ok()?;
     for (name, value) in headers {

@@ -136,7 +136,7 @@ fn a_socket_that_systemd_has_bound_is_served_beside_the_configured_ones() {
 
     for asked in [daemon.address, address] {
         let mut stream = TcpStream::connect(asked).unwrap();
-        write!(stream, "GET /healthz HTTP/1.1\r\nHost: perch\r\nConnection: close\r\n\r\n").unwrap();
+        write!(stream, "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
         assert_eq!(Answer::read(stream).status, 200, "{asked}");
     }
     assert_eq!(daemon.stop(), Some(0));

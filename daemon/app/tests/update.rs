@@ -92,7 +92,7 @@ fn begin(owner: &Person, length: usize, some: &[u8]) -> TcpStream {
     let bearer = owner.token.as_deref().unwrap_or("none");
     write!(
         stream,
-        "PUT {ADDRESS} HTTP/1.1\r\nHost: perch\r\nConnection: close\r\nAuthorization: Bearer {bearer}\r\n"
+        "PUT {ADDRESS} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer {bearer}\r\n"
     )
     .unwrap();
     write!(stream, "Content-Type: application/octet-stream\r\nContent-Length: {length}\r\n\r\n").unwrap();

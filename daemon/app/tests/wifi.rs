@@ -116,8 +116,7 @@ fn on_the_access_point_every_address_leads_to_the_page_that_asks() {
         ("/api/v1/cameras", "10.47.0.1"),
         ("/api/v1/streams", "10.47.0.1"),
     ] {
-        // After the one that every request has.
-        let answer = daemon.ask("GET", path, &[("X-Forwarded-Host", host)]);
+        let answer = daemon.ask("GET", path, &[("Host", host)]);
         assert_eq!(
             (answer.status, answer.header("location")),
             (302, Some("http://127.0.0.1/wifi")),

@@ -15,6 +15,7 @@ PORT = 8080
 CONFIG = """
 [server]
 listen = ["127.0.0.1:{port}"]
+metrics_from = ["127.0.0.1"]
 data_dir = "{data}"
 [live]
 autostart = true

@@ -5,18 +5,23 @@
 
 use super::authentication;
 use super::caller::{Caller, Peer};
-use super::client::Client;
+use super::client::{Client, is_through_proxy};
+use super::hosts::AskedHosts;
+use super::page;
 use super::problem::Problem;
 use super::rights::rule_of;
 use super::rules::Right;
-use super::state::Shared;
+use super::state::{Shared, State};
 use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::Response;
-use http::header::{HOST, ORIGIN, UPGRADE};
+use http::header::{ORIGIN, UPGRADE};
 use http::{HeaderMap, Method};
-use perch_site::SiteError;
+use perch_site::{Actor, SiteError};
 use perch_store::Role;
+
+/// Characters of a page's origin that are repeated.
+const ORIGIN_CHARACTERS: usize = 200;
 
 /// Passes a request with its [`Caller`] to its handler, or refuses it.
 pub(super) async fn guard(state: Shared, matched: MatchedPath, request: Request, next: Next) -> Response {
@@ -28,17 +33,30 @@ pub(super) async fn guard(state: Shared, matched: MatchedPath, request: Request,
 
 async fn admit(state: &Shared, matched: &MatchedPath, mut request: Request) -> Result<Request, Problem> {
     let rule = rule_of(request.method(), matched.as_str()).ok_or(Problem::NotFound)?;
-    if changes_something(&request) && !is_same_site(request.headers()) {
-        return Err(Problem::CrossSite);
+    if changes_something(&request) {
+        refuse_other_sites(state, &request)?;
     }
     let nowhere = Client { address: std::net::Ipv4Addr::UNSPECIFIED.into(), secure: false };
     let peer = request.extensions().get().copied().unwrap_or(Peer::Network(nowhere));
-    let caller = authentication::find_out(&state.site, peer, matched.as_str(), request.headers()).await?;
+    let limits = &state.site.limits;
     let writes = !matches!(*request.method(), Method::GET | Method::HEAD);
-    state.site.limits.admit(&caller.actor, writes)?;
-    if !may(rule.right, &caller) {
+    let caller = authentication::find_out(&state.site, peer, matched.as_str(), request.headers()).await;
+    let caller = caller.or_else(|problem| {
+        // Looking at a token costs as much as a request; one that does not count belongs to nobody.
+        limits.admit(&Actor::Anonymous { address: peer.address() }, writes)?;
+        Err(problem)
+    })?;
+    // The files of the page are in memory; a first visit is some fifty of them, and a school behind one address opens it at once.
+    if matched.as_str() != page::ASSETS {
+        limits.admit(&caller.actor, writes)?;
+    }
+    let is_listed = || {
+        let client = peer.client();
+        client.is_one_of(&state.metrics_from) && !is_through_proxy(request.headers())
+    };
+    if !may(rule.right, &caller, is_listed) {
         return Err(match rule.right {
-            Right::LocalOrOwner => Problem::LocalOnly,
+            Right::ListedOrOwner => Problem::LocalOnly,
             _ if caller.actor.is_member() => SiteError::Forbidden.into(),
             _ => SiteError::Unauthenticated.into(),
         });
@@ -47,14 +65,14 @@ async fn admit(state: &Shared, matched: &MatchedPath, mut request: Request) -> R
     Ok(request)
 }
 
-fn may(right: Right, caller: &Caller) -> bool {
+fn may(right: Right, caller: &Caller, is_listed: impl FnOnce() -> bool) -> bool {
     let role = caller.actor.role();
     match right {
         Right::Anyone => true,
         Right::Member => role.is_some(),
         Right::Streamer => matches!(role, Some(Role::Streamer | Role::Owner)),
         Right::Owner => role == Some(Role::Owner),
-        Right::LocalOrOwner => caller.is_local() || role == Some(Role::Owner),
+        Right::ListedOrOwner => role == Some(Role::Owner) || is_listed(),
     }
 }
 
@@ -63,17 +81,29 @@ fn changes_something(request: &Request) -> bool {
     !matches!(*request.method(), Method::GET | Method::HEAD) || request.headers().contains_key(UPGRADE)
 }
 
-/// True if a request comes from our own page, or from no page at all. Browsers send `Sec-Fetch-Site` (over HTTPS and on this
-/// machine) or `Origin` with every request that could change something; programs send neither.
-fn is_same_site(headers: &HeaderMap) -> bool {
+/// Refuses a request that comes from a page of another site. Browsers send `Sec-Fetch-Site` (over HTTPS and on this machine) or
+/// `Origin` with every request that could change something; programs send neither.
+fn refuse_other_sites(state: &State, request: &Request) -> Result<(), Problem> {
+    let hosts = request.extensions().get::<AskedHosts>().cloned().unwrap_or_default();
+    is_same_site(request.headers(), &hosts).inspect_err(|problem| {
+        if state.cross_site_refusals.may(&*state.site.clock) {
+            tracing::warn!("refused a request: {problem}");
+        }
+    })
+}
+
+fn is_same_site(headers: &HeaderMap, hosts: &AskedHosts) -> Result<(), Problem> {
     if let Some(site) = headers.get("sec-fetch-site") {
-        return site == "same-origin" || site == "none";
+        let is_ours = site == "same-origin" || site == "none";
+        return if is_ours { Ok(()) } else { Err(Problem::CrossSite) };
     }
-    let Some(origin) = headers.get(ORIGIN) else { return true };
-    let origin =
-        origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, authority)| authority);
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-    matches!((origin, host), (Some(origin), Some(host)) if origin.eq_ignore_ascii_case(host))
+    let Some(origin) = headers.get(ORIGIN) else { return Ok(()) };
+    let origin = origin.to_str().unwrap_or("null");
+    if hosts.include_origin(origin) {
+        return Ok(());
+    }
+    let origin = origin.chars().take(ORIGIN_CHARACTERS).filter(|character| !character.is_control()).collect();
+    Err(Problem::OtherOrigin { origin, asked: hosts.to_string() })
 }
 
 #[cfg(test)]
@@ -95,12 +125,12 @@ mod tests {
             (&[("sec-fetch-site", "same-site")], false),
             (&[("sec-fetch-site", "cross-site"), ("origin", "http://perch.local:8080")], false),
         ] {
-            let host = [("host", "perch.local:8080")];
-            let headers = headers.iter().chain(&host);
-            let headers =
-                headers.map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+            let hosts = AskedHosts(vec!["perch.local:8080".parse().unwrap()]);
+            let headers = headers
+                .iter()
+                .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
             let headers: HeaderMap = headers.collect();
-            assert_eq!(is_same_site(&headers), ours, "{headers:?}");
+            assert_eq!(is_same_site(&headers, &hosts).is_ok(), ours, "{headers:?}");
         }
     }
 }

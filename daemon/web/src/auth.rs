@@ -3,6 +3,7 @@
 use super::api::{Api, routes};
 use super::authentication;
 use super::caller::Caller;
+use super::client::Client;
 use super::cookies;
 use super::input::{Json, OptionalJson};
 use super::json;
@@ -71,6 +72,7 @@ struct PendingAccount {
 async fn register(
     state: Shared,
     caller: Caller,
+    client: Client,
     headers: HeaderMap,
     Json(account): Json<NewAccount>,
 ) -> Result<Response, Problem> {
@@ -78,7 +80,7 @@ async fn register(
     let person = NewPerson { username, password, full_name, email };
     let agent = login::agent(&headers);
     match registration::register(&state.site, &caller.actor, person, agent).await? {
-        Registered::LoggedIn(login) => Ok(login::answer(StatusCode::CREATED, *login)),
+        Registered::LoggedIn(login) => Ok(login::answer(StatusCode::CREATED, client, *login)),
         Registered::Pending(user) => {
             let mut response =
                 json::fresh(&PendingAccount { username: user.username, standing: user.standing });
@@ -94,33 +96,36 @@ async fn register(
 async fn log_in(
     state: Shared,
     caller: Caller,
+    client: Client,
     headers: HeaderMap,
     Json(credentials): Json<Credentials>,
 ) -> Result<Response, Problem> {
     let Credentials { username, password } = credentials;
     let agent = login::agent(&headers);
     let login = sessions::log_in(&state.site, &caller.actor, username, password, agent).await?;
-    Ok(login::answer(StatusCode::OK, login))
+    Ok(login::answer(StatusCode::OK, client, login))
 }
 
 /// Exchanges the refresh token in the cookie for a new one, and returns a new access token. A token that was used before closes
 /// its login.
 #[utoipa::path(post, path = "/api/v1/auth/refresh", tag = "accounts",
     responses((status = 200, description = "The login is renewed", body = LoggedIn)))]
-async fn refresh(state: Shared, headers: HeaderMap) -> Result<Response, Problem> {
-    let Some(token) = cookies::refresh_token(&headers) else { return Ok(over(Problem::NoRefreshToken)) };
+async fn refresh(state: Shared, client: Client, headers: HeaderMap) -> Result<Response, Problem> {
+    let Some(token) = cookies::refresh_token(&headers, client.secure) else {
+        return Ok(over(client, Problem::NoRefreshToken));
+    };
     match sessions::refresh(&state.site, &token).await {
-        Ok(login) => Ok(login::answer(StatusCode::OK, login)),
-        Err(error @ SiteError::Refused(_)) => Ok(over(error.into())),
+        Ok(login) => Ok(login::answer(StatusCode::OK, client, login)),
+        Err(error @ SiteError::Refused(_)) => Ok(over(client, error.into())),
         Err(error) => Err(error.into()),
     }
 }
 
 /// Responds to a login that is over. The cookies are removed, so that the browser neither tries again nor sends them
 /// on.
-fn over(problem: Problem) -> Response {
+fn over(client: Client, problem: Problem) -> Response {
     let mut response = IntoResponse::into_response(problem);
-    cookies::forget(response.headers_mut());
+    cookies::forget(response.headers_mut(), client.secure);
     response
 }
 
@@ -138,16 +143,17 @@ struct LogOut {
     responses((status = 204, description = "Logged out")))]
 async fn log_out(
     state: Shared,
+    client: Client,
     headers: HeaderMap,
     OptionalJson(how): OptionalJson<LogOut>,
 ) -> Result<Response, Problem> {
     let how = sessions::LogOut {
-        access_token: authentication::shown_token(&headers),
-        refresh_token: cookies::refresh_token(&headers),
+        access_token: authentication::shown_token(&headers, client.secure),
+        refresh_token: cookies::refresh_token(&headers, client.secure),
         everywhere: how.unwrap_or_default().everywhere,
     };
     sessions::log_out(&state.site, how).await?;
     let mut response = StatusCode::NO_CONTENT.into_response();
-    cookies::forget(response.headers_mut());
+    cookies::forget(response.headers_mut(), client.secure);
     Ok(response)
 }

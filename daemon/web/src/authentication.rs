@@ -1,6 +1,7 @@
 //! Identifies the caller: by the request's token, or by the socket it came over.
 
 use super::caller::{Caller, Peer};
+use super::client::Client;
 use super::cookies;
 use super::page;
 use super::problem::Problem;
@@ -20,16 +21,16 @@ pub(super) async fn find_out(
     path: &str,
     headers: &HeaderMap,
 ) -> Result<Caller, Problem> {
-    let address = peer.address();
+    let Client { address, secure } = peer.client();
     let actor = match peer {
         Peer::Console => Actor::Console,
         Peer::Network(_) if !looks_at_token(path) => Actor::Anonymous { address },
-        Peer::Network(_) => match login_of(site, headers).await? {
+        Peer::Network(_) => match login_of(site, headers, secure).await? {
             Some(login) => Actor::Account { login, address },
             None => Actor::Anonymous { address },
         },
     };
-    Ok(Caller::new(actor, peer, headers))
+    Ok(Caller { actor })
 }
 
 /// True if the token matters at an address (as the router writes it). An expired token must not block the address that
@@ -38,26 +39,30 @@ fn looks_at_token(path: &str) -> bool {
     !(path.starts_with(cookies::AUTH_PATH) || path == SETUP || page::is_part(path))
 }
 
-/// The login named by a request's token: `Authorization: Bearer`, else the cookie.
+/// The login named by a request's token: `Authorization: Bearer`, else the cookie. `secure`: the request came over TLS.
 ///
 /// A program's token must be valid. A browser sends its cookie with every request: if it has expired while the login is open, the
 /// browser is told so, since it can renew it; if the login is closed, the cookie is ignored.
-pub(super) async fn login_of(site: &Site, headers: &HeaderMap) -> Result<Option<Login>, Problem> {
+pub(super) async fn login_of(
+    site: &Site,
+    headers: &HeaderMap,
+    secure: bool,
+) -> Result<Option<Login>, Problem> {
     if let Some(authorization) = headers.get(AUTHORIZATION) {
         let token = authorization.to_str().ok().and_then(bearer_token).ok_or(SiteError::Unauthenticated)?;
         let login = sessions::of_token(site, token).await?.ok_or(SiteError::Unauthenticated)?;
         return Ok(Some(login));
     }
-    match cookies::access_token(headers) {
+    match cookies::access_token(headers, secure) {
         Some(token) => Ok(sessions::of_token(site, token).await?),
         None => Ok(None),
     }
 }
 
 /// The request's token, valid or not: enough for logging out.
-pub(super) fn shown_token(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn shown_token(headers: &HeaderMap, secure: bool) -> Option<&str> {
     let shown = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(bearer_token);
-    shown.or_else(|| cookies::access_token(headers))
+    shown.or_else(|| cookies::access_token(headers, secure))
 }
 
 fn bearer_token(authorization: &str) -> Option<&str> {

@@ -3,6 +3,7 @@
 
 use super::api::{Api, routes};
 use super::caller::Caller;
+use super::client::Client;
 use super::cookies;
 use super::input::Json;
 use super::json;
@@ -137,11 +138,12 @@ struct Restore {
 async fn restore(
     state: Shared,
     caller: Caller,
+    client: Client,
     Json(Restore { id, password, keys_password }): Json<Restore>,
 ) -> Result<Response, Problem> {
     backup::restore(&state.site, &caller.actor, id, password, keys_password).await?;
     let mut response = StatusCode::NO_CONTENT.into_response();
-    cookies::forget(response.headers_mut());
+    cookies::forget(response.headers_mut(), client.secure);
     Ok(response)
 }
 

@@ -1,8 +1,7 @@
 //! The caller, as handlers take it as an argument. `authentication` identifies it once per request.
 
-use super::client::{Client, is_through_proxy};
+use super::client::Client;
 use axum::extract::FromRequestParts;
-use http::HeaderMap;
 use http::request::Parts;
 use perch_site::accounts::logins::Login;
 use perch_site::{Actor, SiteError};
@@ -29,11 +28,6 @@ impl fmt::Display for Peer {
 }
 
 impl Peer {
-    /// True if the request comes from this machine, and not through a proxy on it for another client.
-    fn is_local(self, headers: &HeaderMap) -> bool {
-        self.address().is_loopback() && !is_through_proxy(headers)
-    }
-
     /// The client; for the console, this machine.
     pub(super) fn client(self) -> Client {
         match self {
@@ -48,23 +42,17 @@ impl Peer {
     }
 }
 
-/// The caller, and whether it is a program on the machine itself.
+/// The caller.
 #[derive(Debug, Clone)]
 pub(super) struct Caller {
     /// The actor for the use cases of the site.
     pub(super) actor: Actor,
-    is_local: bool,
 }
 
 impl Caller {
-    /// The caller at `peer`.
-    pub(super) fn new(actor: Actor, peer: Peer, headers: &HeaderMap) -> Self {
-        Self { actor, is_local: peer.is_local(headers) }
-    }
-
     /// A caller without a login.
     pub(super) const fn nobody(address: IpAddr) -> Self {
-        Self { actor: Actor::Anonymous { address }, is_local: false }
+        Self { actor: Actor::Anonymous { address } }
     }
 
     /// The caller's login; `None` without one.
@@ -81,11 +69,6 @@ impl Caller {
     pub(super) const fn address(&self) -> IpAddr {
         self.actor.address()
     }
-
-    /// True for a program on the machine itself.
-    pub(super) const fn is_local(&self) -> bool {
-        self.is_local
-    }
 }
 
 impl<S: Sync> FromRequestParts<S> for Caller {
@@ -95,28 +78,5 @@ impl<S: Sync> FromRequestParts<S> for Caller {
         // The access layer runs before every handler and sets the caller; without it the caller has no rights.
         let nobody = || Self::nobody(Ipv4Addr::UNSPECIFIED.into());
         Ok(parts.extensions.get().cloned().unwrap_or_else(nobody))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use http::HeaderValue;
-
-    #[test]
-    fn local_is_this_machine_and_nobody_behind_a_proxy_on_it() {
-        let from = |address: &str| {
-            let address: IpAddr = address.parse().unwrap();
-            Peer::Network(Client::of_connection((address, 1).into(), false))
-        };
-        let none = HeaderMap::new();
-        assert!(from("127.0.0.1").is_local(&none) && from("::1").is_local(&none));
-        assert!(from("::ffff:127.0.0.1").is_local(&none));
-        assert!(!from("192.0.2.1").is_local(&none));
-        let proxied = HeaderMap::from_iter([(
-            http::HeaderName::from_static("x-forwarded-for"),
-            HeaderValue::from_static("192.0.2.1"),
-        )]);
-        assert!(!from("127.0.0.1").is_local(&proxied));
     }
 }

@@ -104,7 +104,7 @@ impl<S: Sync> FromRequestParts<S> for Client {
     }
 }
 
-/// True if a proxy, trusted or not, has added a header.
+/// True if a proxy, trusted or not, says that it has passed the request on.
 pub(super) fn is_through_proxy(headers: &HeaderMap) -> bool {
     ADDED_BY_PROXIES.iter().any(|name| headers.contains_key(name))
 }

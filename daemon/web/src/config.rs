@@ -11,6 +11,10 @@ pub struct Server {
     pub listen: Vec<std::net::SocketAddr>,
     /// Proxies whose `Forwarded` and `X-Forwarded-*` headers count.
     pub trusted_proxies: Vec<Network>,
+    /// Host names and addresses that lead here besides the machine's own; lower case.
+    pub names: Vec<String>,
+    /// Who may read `/metrics` besides the owner.
+    pub metrics_from: Vec<Network>,
     /// Folder for everything Perch keeps.
     pub data_dir: PathBuf,
     /// Open connections at most; more are refused at accept.

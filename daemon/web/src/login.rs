@@ -1,5 +1,6 @@
 //! Responses for an opened or renewed login: tokens in cookies for browsers, the access token in the body for programs.
 
+use super::client::Client;
 use super::cookies;
 use super::json;
 use super::people::Me;
@@ -11,7 +12,8 @@ use perch_site::sessions;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// A login. Its refresh token is in the cookie `perch_refresh`, which is sent to `/api/v1/auth` only.
+/// A login. Its refresh token is in the cookie `perch_refresh`, which is sent to `/api/v1/auth` only; over TLS the cookies' names
+/// begin with `__Secure-`.
 #[derive(Serialize, ToSchema)]
 pub(super) struct LoggedIn {
     /// For `Authorization: Bearer`; also in the cookie `perch_access`.
@@ -22,12 +24,12 @@ pub(super) struct LoggedIn {
 }
 
 /// Responds with a login.
-pub(super) fn answer(status: StatusCode, login: sessions::LoggedIn) -> Response {
+pub(super) fn answer(status: StatusCode, client: Client, login: sessions::LoggedIn) -> Response {
     let access_token = login.access_token.expose();
     let user = Me::from(login.me);
     let mut response =
         json::fresh(&LoggedIn { access_token: access_token.to_owned(), expires_in: ACCESS_SECONDS, user });
-    cookies::keep(response.headers_mut(), access_token, &login.refresh_token);
+    cookies::keep(response.headers_mut(), client.secure, access_token, &login.refresh_token);
     *response.status_mut() = status;
     response
 }

@@ -2,6 +2,7 @@
 
 use super::api::{Api, routes};
 use super::caller::Caller;
+use super::client::Client;
 use super::cookies;
 use super::input::Json;
 use super::json;
@@ -66,9 +67,14 @@ struct Farewell {
 #[utoipa::path(delete, path = "/api/v1/me", tag = "me", request_body = Farewell,
     responses((status = 204, description = "The account is deleted"),
         (status = 409, description = "The last owner cannot be deleted", body = ProblemDocument, content_type = "application/problem+json")))]
-async fn delete(state: Shared, caller: Caller, Json(farewell): Json<Farewell>) -> Result<Response, Problem> {
+async fn delete(
+    state: Shared,
+    caller: Caller,
+    client: Client,
+    Json(farewell): Json<Farewell>,
+) -> Result<Response, Problem> {
     me::delete(&state.site, &caller.actor, farewell.password).await?;
     let mut response = StatusCode::NO_CONTENT.into_response();
-    cookies::forget(response.headers_mut());
+    cookies::forget(response.headers_mut(), client.secure);
     Ok(response)
 }

@@ -8,6 +8,7 @@ use super::authentication;
 use super::body::Body;
 use super::caching;
 use super::caller::Peer;
+use super::client::Client;
 use super::cookies;
 use super::file_answer;
 use super::media_paths::MULTIVARIANT_PLAYLIST;
@@ -153,9 +154,6 @@ impl Media {
         peer: Peer,
         request: &Request<B>,
     ) -> Response<Body> {
-        if *request.method() == Method::OPTIONS {
-            return for_everybody(preflight());
-        }
         let asked = file_answer::Asked {
             stream,
             name,
@@ -164,11 +162,14 @@ impl Media {
             headers: request.headers(),
             range: range::of(request),
         };
+        let is_preflight = *request.method() == Method::OPTIONS;
         // Boxed: otherwise the answer to each live playlist would take as much memory.
-        let answer = Box::pin(recorded::answer(&self.state, peer, &asked)).await;
-        let (response, is_public) = match answer {
-            Ok(answer) => answer,
-            Err(problem) => (problem.into_response(), true),
+        let (response, is_public) = if is_preflight {
+            // Other sites' players play public recordings only; a preflight carries no login.
+            (preflight(), Box::pin(recorded::is_public(&self.state, stream)).await)
+        } else {
+            let (answer, is_public) = Box::pin(recorded::answer(&self.state, peer, &asked)).await;
+            (answer.unwrap_or_else(Problem::into_response), is_public)
         };
         if recorded::is_playlist(name) && response.status().is_success() && *request.method() == Method::GET {
             self.watched(stream, self.viewer(peer, request.headers()));
@@ -193,7 +194,7 @@ impl Media {
         request: &Request<B>,
     ) -> Result<Response<Body>, Problem> {
         if asked.visibility == Visibility::Members {
-            Box::pin(authentication::login_of(&self.state.site, request.headers()))
+            Box::pin(authentication::login_of(&self.state.site, request.headers(), peer.client().secure))
                 .await?
                 .ok_or(Problem::Site(SiteError::Unauthenticated))?;
         }
@@ -214,7 +215,9 @@ impl Media {
                 Ok(playlist(&offer.multivariant, &offer, false, request.headers()))
             }
             _ => match asked.hls.segment(name) {
-                Some(found) => segment(found, asked.hls.offer().target_duration, range::of(request)),
+                Some(found) => {
+                    segment(found, asked.hls.offer().target_duration, range::of_unvalidated(request))
+                }
                 None => Err(Problem::NoSuchSegment),
             },
         }
@@ -222,16 +225,17 @@ impl Media {
 
     /// The viewer that the request is counted for. This does not prove a login: the store is not called.
     fn viewer(&self, peer: Peer, headers: &HeaderMap) -> Viewer {
-        if let Some(token) = cookies::access_token(headers)
+        let Client { address, secure } = peer.client();
+        if let Some(token) = cookies::access_token(headers, secure)
             && let Some(bearer) = self.state.accounts().tokens.read(token, self.state.now())
         {
             return bearer.user.into();
         }
-        if let Some(token) = cookies::viewer(headers) {
+        if let Some(token) = cookies::viewer(headers, secure) {
             return viewer_of_cookie(token);
         }
         let program = headers.get(USER_AGENT).map_or(&b""[..], HeaderValue::as_bytes);
-        viewer_of_address(peer.address(), program)
+        viewer_of_address(address, program)
     }
 
     /// The present offer. Waits for the first segment of a feed that is starting.
@@ -284,6 +288,7 @@ impl Media {
 fn for_everybody(mut response: Response<Body>) -> Response<Body> {
     let headers = response.headers_mut();
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("Content-Range"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
@@ -391,7 +396,6 @@ fn preflight() -> Response<Body> {
     headers.insert(http::header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, HEAD"));
     headers.insert(http::header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("Range"));
     headers.insert(http::header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
-    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("Content-Range"));
     response
 }
 

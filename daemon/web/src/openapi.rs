@@ -151,7 +151,7 @@ fn complete_operation(operation: &mut Operation, rule: Option<&Rule>) {
         Right::Member => "members",
         Right::Streamer => "streamers",
         Right::Owner => "owners",
-        Right::LocalOrOwner => "this machine, and owners",
+        Right::ListedOrOwner => "owners, and the addresses in metrics_from",
     };
     let who =
         if rule.note.is_empty() { format!("For {words}.") } else { format!("For {words}; {}.", rule.note) };

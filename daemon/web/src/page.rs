@@ -4,6 +4,7 @@
 //! Every screen has an address of its own, at which the same document is served; `webui/page.js` chooses the screen. Addresses of
 //! no screen are not found.
 
+use super::client::Client;
 use super::content_coding::takes_gzip;
 use super::problem::Problem;
 use super::{caching, cookies};
@@ -49,15 +50,15 @@ pub(super) fn is_part(path: &str) -> bool {
 }
 
 /// `GET` of any screen.
-pub(super) async fn index(headers: HeaderMap) -> Response {
+pub(super) async fn index(client: Client, headers: HeaderMap) -> Response {
     let tag = HeaderValue::from_static(concat!("\"", env!("PERCH_PAGE_VERSION"), "\""));
     if caching::is_known(&headers, &tag) {
         let mut response = (StatusCode::NOT_MODIFIED, [(ETAG, tag)]).into_response();
-        cookies::name_viewer(&headers, response.headers_mut());
+        cookies::name_viewer(&headers, client.secure, response.headers_mut());
         return response;
     }
     let mut response = file("index.html", &headers);
-    cookies::name_viewer(&headers, response.headers_mut());
+    cookies::name_viewer(&headers, client.secure, response.headers_mut());
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     response.headers_mut().insert(ETAG, tag);
     response
@@ -114,6 +115,9 @@ fn content_type(path: &str) -> Option<HeaderValue> {
 mod tests {
     use super::*;
     use http_body_util::BodyExt;
+    use std::net::{IpAddr, Ipv4Addr};
+
+    const CLIENT: Client = Client { address: IpAddr::V4(Ipv4Addr::LOCALHOST), secure: false };
 
     fn accepting(coding: &'static str) -> HeaderMap {
         HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static(coding))])
@@ -125,7 +129,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_address_in_the_page_leads_to_a_file_that_may_be_kept_for_ever() {
-        let page = text(index(HeaderMap::new()).await).await;
+        let page = text(index(CLIENT, HeaderMap::new()).await).await;
         let addresses: Vec<_> =
             page.split('"').filter_map(|part| part.strip_prefix("/assets/")?.split_once('/')).collect();
         assert!(addresses.len() >= 3, "{page}");
@@ -138,11 +142,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_browser_that_has_the_page_is_not_sent_it_again() {
-        let first = index(accepting("gzip")).await;
+        let first = index(CLIENT, accepting("gzip")).await;
         assert_eq!(first.headers()[CONTENT_ENCODING], "gzip");
         let mut headers = HeaderMap::new();
         headers.insert(http::header::IF_NONE_MATCH, first.headers()[ETAG].clone());
-        assert_eq!(index(headers).await.status(), StatusCode::NOT_MODIFIED);
+        assert_eq!(index(CLIENT, headers).await.status(), StatusCode::NOT_MODIFIED);
     }
 
     #[tokio::test]

@@ -70,12 +70,28 @@ pub(super) enum Problem {
     /// No refresh token was sent.
     #[error("no refresh token: log in again")]
     NoRefreshToken,
-    /// The address is only for this machine and the owner.
-    #[error("only the owner and programs on this machine may read this")]
+    /// The request's host cannot be read (RFC 9112 §3.2).
+    #[error("{0}")]
+    InvalidHost(&'static str),
+    /// The request is for a host that is not this site's (RFC 9110 §15.5.20).
+    #[error(
+        "Perch is not called {host:?}: open it by its own name or address. If this name should lead here, add it to names under [server] in perch.toml"
+    )]
+    Misdirected { host: String },
+
+    /// The address is only for the owner and listed programs.
+    #[error(
+        "only the owner may read this, and programs at the addresses of metrics_from under [server] in perch.toml"
+    )]
     LocalOnly,
     /// A page of another site made the request.
     #[error("this request comes from another site's page: Perch accepts changes only from its own")]
     CrossSite,
+    /// A page at `origin` made the request, which was sent to other hosts.
+    #[error(
+        "this request comes from a page at {origin}, but asks for {asked}: Perch accepts changes only from its own pages. If that page is Perch behind a proxy, the proxy must pass on the host and port that the browser asked for (nginx: proxy_set_header Host $http_host), or be listed in trusted_proxies under [server] in perch.toml and set X-Forwarded-Host"
+    )]
+    OtherOrigin { origin: String, asked: String },
     /// An unreadable body.
     #[error("{0}")]
     InvalidBody(String),
@@ -168,7 +184,9 @@ impl Problem {
             Self::NotReady(_) => (S::SERVICE_UNAVAILABLE, "not_ready"),
             Self::NoRefreshToken => (S::UNAUTHORIZED, "token_unknown"),
             Self::LocalOnly => (S::FORBIDDEN, "local_only"),
-            Self::CrossSite => (S::FORBIDDEN, "cross_site"),
+            Self::InvalidHost(_) => (S::BAD_REQUEST, "invalid_host"),
+            Self::Misdirected { .. } => (S::MISDIRECTED_REQUEST, "misdirected"),
+            Self::CrossSite | Self::OtherOrigin { .. } => (S::FORBIDDEN, "cross_site"),
             Self::InvalidBody(_) => (S::BAD_REQUEST, "invalid_body"),
             Self::Field { .. } => (S::UNPROCESSABLE_ENTITY, "invalid_field"),
             Self::TooLarge { .. } => (S::PAYLOAD_TOO_LARGE, "too_large"),

@@ -1,7 +1,7 @@
 //! Single byte ranges (RFC 9110 §14); a request for several gets the whole, as the RFC allows.
 
 use super::problem::Problem;
-use http::header::RANGE;
+use http::header::{IF_RANGE, RANGE};
 use http::{HeaderValue, Method, Request};
 
 /// The part of a file to send.
@@ -18,6 +18,11 @@ pub(super) enum Part {
 /// The range that a request asks for. With any method but GET the header means nothing (RFC 9110 §14.2).
 pub(super) fn of<B>(request: &Request<B>) -> Option<&HeaderValue> {
     request.headers().get(RANGE).filter(|_| *request.method() == Method::GET)
+}
+
+/// The range of a file without a validator: `If-Range` never matches it, so that the whole is sent (RFC 9110 §13.1.5).
+pub(super) fn of_unvalidated<B>(request: &Request<B>) -> Option<&HeaderValue> {
+    of(request).filter(|_| !request.headers().contains_key(IF_RANGE))
 }
 
 /// Parses the header `Range` for `length` bytes.

@@ -17,9 +17,9 @@ use super::state::State;
 use super::storyboard;
 use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, VARY};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
-use perch_site::SiteError;
 use perch_site::recordings::{self, Playable};
-use perch_store::Refusal;
+use perch_site::{Actor, SiteError};
+use perch_store::{Refusal, StreamId};
 use perch_studio::hls::MEDIA_PLAYLIST;
 use perch_studio::playback::{Form, OpenPart, Playback, PlaylistText};
 
@@ -47,35 +47,51 @@ fn part_number(name: &str) -> Option<u32> {
     (name == format!("{number}.mp4")).then_some(number)
 }
 
-/// The answer, and whether it is public.
+/// The answer, and whether everybody may see it. A problem in finding the recording is for those who asked: there may be one that
+/// they may not see.
 pub(super) async fn answer(
     state: &State,
     peer: Peer,
     asked: &Asked<'_>,
-) -> Result<(Response<Body>, bool), Problem> {
+) -> (Result<Response<Body>, Problem>, bool) {
+    match open(state, peer, asked).await {
+        Ok(playable) => (answer_with(state, asked, &playable).await, playable.is_public()),
+        Err(problem) => (Err(problem), false),
+    }
+}
+
+async fn open(state: &State, peer: Peer, asked: &Asked<'_>) -> Result<Playable, Problem> {
     let is_live_name = matches!(asked.name, MEDIA_PLAYLIST | MULTIVARIANT_PLAYLIST);
     if !is_live_name && !is_of_recording(asked.name) {
         return Err(Problem::NotLive("this stream is not on the air".to_owned()));
     }
     let caller = authentication::find_out(&state.site, peer, PREFIX, asked.headers).await?;
-    let playable = match recordings::open(&state.site, &caller.actor, asked.stream).await {
+    match recordings::open(&state.site, &caller.actor, asked.stream).await {
         Err(SiteError::Refused(Refusal::NotFound { .. })) if is_live_name => {
-            return Err(Problem::NotLive(
-                "this stream is not on the air, and there is no recording of it".to_owned(),
-            ));
+            Err(Problem::NotLive("this stream is not on the air, and there is no recording of it".to_owned()))
         }
-        playable => playable?,
-    };
-    let response = match (asked.name, part_number(asked.name)) {
-        (_, Some(number)) => part(state, asked, &playable, number).await?,
-        (DOWNLOAD, _) => download::answer(state, asked, &playable).await?,
-        (MULTIVARIANT_PLAYLIST, _) => multivariant_playlist(state, asked, &playable).await?,
-        (name, _) if storyboard::is_of_storyboard(name) => {
-            storyboard::answer(state, asked, &playable).await?
-        }
-        _ => media_playlist(state, asked, &playable).await?,
-    };
-    Ok((response, playable.is_public()))
+        playable => Ok(playable?),
+    }
+}
+
+async fn answer_with(
+    state: &State,
+    asked: &Asked<'_>,
+    playable: &Playable,
+) -> Result<Response<Body>, Problem> {
+    match (asked.name, part_number(asked.name)) {
+        (_, Some(number)) => part(state, asked, playable, number).await,
+        (DOWNLOAD, _) => download::answer(state, asked, playable).await,
+        (MULTIVARIANT_PLAYLIST, _) => multivariant_playlist(state, asked, playable).await,
+        (name, _) if storyboard::is_of_storyboard(name) => storyboard::answer(state, asked, playable).await,
+        _ => media_playlist(state, asked, playable).await,
+    }
+}
+
+/// True if everybody may watch a stream's recording. False if there is none that an anonymous caller may see.
+pub(super) async fn is_public(state: &State, stream: StreamId) -> bool {
+    let nobody = Actor::Anonymous { address: std::net::Ipv4Addr::UNSPECIFIED.into() };
+    recordings::open(&state.site, &nobody, stream).await.is_ok_and(|playable| playable.is_public())
 }
 
 async fn media_playlist(

@@ -5,6 +5,7 @@ use super::api::Api;
 use super::body::Body;
 use super::caller::Peer;
 use super::config::Network;
+use super::hosts::{AskedHosts, Hosts, Machine};
 use super::media::Media;
 use super::media_paths;
 use super::metrics::Metrics;
@@ -96,6 +97,14 @@ fn pages() -> Router<Arc<State>> {
         .route("/metrics", get(health::metrics))
 }
 
+/// Who and what is let in: `[server]`'s lists.
+#[derive(Clone, Debug)]
+pub(super) struct Doors {
+    pub(super) names: Vec<String>,
+    pub(super) trusted_proxies: Arc<[Network]>,
+    pub(super) metrics_from: Arc<[Network]>,
+}
+
 /// Answers every request of the site; clones share everything.
 #[derive(Clone)]
 pub(super) struct Answers {
@@ -103,18 +112,14 @@ pub(super) struct Answers {
     router: Router,
     state: Arc<State>,
     trusted_proxies: Arc<[Network]>,
+    hosts: Arc<Hosts>,
 }
 
 impl Answers {
-    pub(super) fn new(
-        site: Site,
-        traffic: Arc<Traffic>,
-        slots: Arc<Slots>,
-        trusted_proxies: Arc<[Network]>,
-    ) -> Self {
+    pub(super) fn new(site: Site, traffic: Arc<Traffic>, slots: Arc<Slots>, doors: &Doors) -> Self {
         let most_waiting = slots.most();
         let metrics = Metrics::new(&site, traffic, slots);
-        let state = Arc::new(State::new(site, metrics, served_document));
+        let state = Arc::new(State::new(site, metrics, doors.metrics_from.clone(), served_document));
         let media = Arc::new(Media::new(Arc::clone(&state), most_waiting));
         let router = api()
             .into_router()
@@ -125,10 +130,12 @@ impl Answers {
                 allowed: rights::methods_of(path.as_str()),
             })
             .with_state(Arc::clone(&state));
-        Self { media, router, state, trusted_proxies }
+        let (board, clock) = (state.site.board.clone(), state.site.clock.clone());
+        let hosts = Hosts::new(move || Machine::this(&board), clock, doors.names.clone());
+        Self { media, router, state, trusted_proxies: doors.trusted_proxies.clone(), hosts: Arc::new(hosts) }
     }
 
-    pub(super) async fn answer<B>(&self, peer: Peer, mut request: Request<B>) -> Response<Body>
+    pub(super) async fn answer<B>(&self, peer: Peer, request: Request<B>) -> Response<Body>
     where
         B: hyper::body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -138,22 +145,38 @@ impl Answers {
             Peer::Console => peer,
         };
         let line = AccessLine::of(peer, &request);
-        let wifi = self.state.site.wifi.as_ref();
-        let response =
-            if let Some(away) = wifi::leads_away(wifi, peer, request.method(), request.uri().path()) {
-                away.map(Body::Routed)
-            } else if let Some(path) = request.uri().path().strip_prefix(media_paths::PREFIX) {
-                self.media.answer(path, peer, &request).await
-            } else {
-                request.extensions_mut().insert(peer);
-                request.extensions_mut().insert(peer.client());
-                // Boxed: otherwise each playlist's future would have the size of the largest handler's, and be moved with it.
-                Box::pin(self.route(request)).await
-            };
+        let answered = self.answer_to(peer, request).await;
+        let response = answered.unwrap_or_else(Problem::into_response);
         if let Some(line) = line {
             line.write(&response);
         }
         response
+    }
+
+    async fn answer_to<B>(&self, peer: Peer, mut request: Request<B>) -> Result<Response<Body>, Problem>
+    where
+        B: hyper::body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let asked = match peer {
+            Peer::Network(client) => AskedHosts::of(&request, client, &self.trusted_proxies)?,
+            Peer::Console => AskedHosts::default(),
+        };
+        let wifi = self.state.site.wifi.as_ref();
+        // Phones on the access point ask for their makers' hosts.
+        if let Some(away) = wifi::leads_away(wifi, peer, request.method(), request.uri().path()) {
+            return Ok(away.map(Body::Routed));
+        }
+        self.hosts.admit(&asked)?;
+        if let Some(path) = request.uri().path().strip_prefix(media_paths::PREFIX) {
+            return Ok(self.media.answer(path, peer, &request).await);
+        }
+        let extensions = request.extensions_mut();
+        extensions.insert(peer);
+        extensions.insert(peer.client());
+        extensions.insert(asked);
+        // Boxed: otherwise each playlist's future would have the size of the largest handler's, and be moved with it.
+        Ok(Box::pin(self.route(request)).await)
     }
 
     async fn route<B>(&self, request: Request<B>) -> Response<Body>

@@ -11,8 +11,8 @@ pub(crate) enum Right {
     Streamer,
     /// Owners.
     Owner,
-    /// Programs on the machine itself, and owners.
-    LocalOrOwner,
+    /// Owners, and the addresses of `[server] metrics_from`.
+    ListedOrOwner,
 }
 
 /// One line of the table.
@@ -31,7 +31,7 @@ const fn rule(method: &'static str, path: &'static str, right: Right, note: &'st
     Rule { method, path, right, note }
 }
 
-use Right::{Anyone, LocalOrOwner, Member, Owner, Streamer};
+use Right::{Anyone, ListedOrOwner, Member, Owner, Streamer};
 
 /// Rules of all addresses.
 pub(crate) const RULES: &[Rule] = &[
@@ -53,7 +53,7 @@ pub(crate) const RULES: &[Rule] = &[
     rule("GET", "/assets/{version}/{*path}", Anyone, ""),
     rule("GET", "/healthz", Anyone, ""),
     rule("GET", "/readyz", Anyone, ""),
-    rule("GET", "/metrics", LocalOrOwner, ""),
+    rule("GET", "/metrics", ListedOrOwner, ""),
     rule("GET", "/api/v1/openapi.json", Anyone, ""),
     rule("GET", "/api/v1/system", Anyone, ""),
     rule("GET", "/api/v1/system/wifi", Anyone, "owners; before there is one, everyone on the access point"),

@@ -6,12 +6,12 @@ use super::caller::Peer;
 use super::client::Client;
 use super::connection::{self, Deadlines};
 use super::console::{self, Listening};
-use super::router::Answers;
-use super::slots::{Admission, Slot, Slots};
+use super::router::{Answers, Doors};
+use super::slots::{Admission, Share, Slot, Slots};
 use super::sockets::{self, Inherited, ServeError};
 use super::stopping::Stopping;
 use super::traffic::Traffic;
-use crate::config::{self, Network};
+use crate::config;
 use perch_site::Site;
 use perch_studio::memory_budget::MemoryBudget;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -35,7 +35,7 @@ pub struct Server {
     listeners: Vec<TcpListener>,
     console: Option<Listening>,
     most_connections: usize,
-    trusted_proxies: Arc<[Network]>,
+    doors: Doors,
     traffic: Arc<Traffic>,
 }
 
@@ -53,8 +53,12 @@ impl Server {
             tracing::info!("listening on http://{address}");
         }
         let most_connections = config.max_connections.min(affordable_connections());
-        let trusted_proxies = config.trusted_proxies.clone().into();
-        Ok(Self { listeners, console, most_connections, trusted_proxies, traffic: Arc::default() })
+        let doors = Doors {
+            names: config.names.clone(),
+            trusted_proxies: config.trusted_proxies.clone().into(),
+            metrics_from: config.metrics_from.clone().into(),
+        };
+        Ok(Self { listeners, console, most_connections, doors, traffic: Arc::default() })
     }
 
     /// Serves `site` until `stop` completes; then idle connections close at once, and the others get `patience` to finish their
@@ -62,7 +66,7 @@ impl Server {
     pub async fn serve(self, site: Site, stop: impl Future<Output = ()>, patience: Duration) {
         let slots = Slots::new(self.most_connections, &site.memory);
         let memory = site.memory.clone();
-        let answers = Answers::new(site, Arc::clone(&self.traffic), Arc::clone(&slots), self.trusted_proxies);
+        let answers = Answers::new(site, Arc::clone(&self.traffic), Arc::clone(&slots), &self.doors);
         let stopping = Arc::new(Stopping::new());
         let mut loops = JoinSet::new();
         loops.spawn(cut_oldest_answers(memory, Arc::clone(&slots), Arc::clone(&self.traffic)));
@@ -72,14 +76,16 @@ impl Server {
         for listener in self.listeners {
             let (slots, traffic) = (Arc::clone(&slots), Arc::clone(&self.traffic));
             let (answers, stopping) = (answers.clone(), Arc::clone(&stopping));
+            let trusted = Arc::clone(&self.doors.trusted_proxies);
             loops.spawn(async move {
                 loop {
                     let Some((stream, peer)) = accept(&listener, &traffic).await else { continue };
-                    let Some(slot) = admit(&stream, peer, &slots, &traffic) else { continue };
+                    let client = Client::of_connection(peer, false);
+                    let share = if client.is_one_of(&trusted) { Share::Proxy } else { Share::Client };
+                    let Some(slot) = admit(&stream, client, share, &slots, &traffic) else { continue };
                     let (answers, traffic, watcher) =
                         (answers.clone(), Arc::clone(&traffic), stopping.watcher());
                     tokio::spawn(async move {
-                        let client = Client::of_connection(peer, false);
                         let answer = |request| answers.answer(Peer::Network(client), request);
                         connection::serve(stream, slot, traffic, Deadlines::USUAL, watcher, answer).await;
                     });
@@ -127,8 +133,14 @@ async fn accept(listener: &TcpListener, traffic: &Traffic) -> Option<(TcpStream,
     }
 }
 
-fn admit(stream: &TcpStream, peer: SocketAddr, slots: &Arc<Slots>, traffic: &Traffic) -> Option<Slot> {
-    let slot = match slots.take(peer.ip()) {
+fn admit(
+    stream: &TcpStream,
+    client: Client,
+    share: Share,
+    slots: &Arc<Slots>,
+    traffic: &Traffic,
+) -> Option<Slot> {
+    let slot = match slots.take(client.address, share) {
         Admission::Free(slot) => slot,
         Admission::InsteadOfIdle(slot) => {
             traffic.sent_away.add(1);

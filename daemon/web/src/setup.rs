@@ -2,6 +2,7 @@
 
 use super::api::{Api, routes};
 use super::caller::Caller;
+use super::client::Client;
 use super::input::Json;
 use super::login::{self, LoggedIn};
 use super::problem::Problem;
@@ -37,11 +38,12 @@ struct NewOwner {
 async fn set_up(
     state: Shared,
     caller: Caller,
+    client: Client,
     headers: HeaderMap,
     Json(new): Json<NewOwner>,
 ) -> Result<Response, Problem> {
     let NewOwner { setup_code, username, password } = new;
     let new = setup::NewOwner { setup_code, username, password };
     let login = setup::set_up(&state.site, &caller.actor, new, login::agent(&headers)).await?;
-    Ok(login::answer(StatusCode::CREATED, login))
+    Ok(login::answer(StatusCode::CREATED, client, login))
 }

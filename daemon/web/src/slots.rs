@@ -57,6 +57,15 @@ pub(super) struct Slot {
     _memory: Held,
 }
 
+/// Who connects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Share {
+    /// Somebody who may have half of the slots.
+    Client,
+    /// A trusted proxy, for many: it may have all.
+    Proxy,
+}
+
 /// The result of a new connection's request for a slot.
 pub(super) enum Admission {
     /// A slot was free.
@@ -81,11 +90,11 @@ impl Slots {
         })
     }
 
-    pub(super) fn take(self: &Arc<Self>, address: IpAddr) -> Admission {
+    pub(super) fn take(self: &Arc<Self>, address: IpAddr, share: Share) -> Admission {
         let address = network_of(address);
         let mut taken = self.taken();
         let of_address = taken.per_address.get(&address).copied().unwrap_or(0);
-        let crowded = if of_address >= self.most_per_address {
+        let crowded = if share == Share::Client && of_address >= self.most_per_address {
             Some(taken.longest_waiting(|occupant| occupant.address == address))
         } else if taken.occupants.len() >= self.most {
             Some(taken.longest_waiting(|_| true))
@@ -243,31 +252,39 @@ mod tests {
     #[test]
     fn one_address_gets_half_of_the_slots_and_the_others_still_come_in() {
         let slots = slots(8);
-        let crowd: Vec<_> = (0..100).map(|_| slots.take(address(1))).map(slot).collect();
+        let crowd: Vec<_> = (0..100).map(|_| slots.take(address(1), Share::Client)).map(slot).collect();
         assert_eq!(slots.in_use(), 4);
         assert_eq!(crowd.iter().filter(|slot| is_sent_away(slot)).count(), 96);
-        assert!(matches!(slots.take(address(2)), Admission::Free(_)));
+        assert!(matches!(slots.take(address(2), Share::Client), Admission::Free(_)));
+    }
+
+    #[test]
+    fn a_trusted_proxy_gets_all_slots() {
+        let slots = slots(8);
+        let crowd: Vec<_> = (0..8).map(|_| slot(slots.take(address(1), Share::Proxy))).collect();
+        assert_eq!(slots.in_use(), 8);
+        assert!(crowd.iter().all(|slot| !is_sent_away(slot)));
     }
 
     #[test]
     fn the_one_that_waited_longest_goes_first() {
         let slots = slots(4);
-        let first = slot(slots.take(address(1)));
-        let second = slot(slots.take(address(1)));
+        let first = slot(slots.take(address(1), Share::Client));
+        let second = slot(slots.take(address(1), Share::Client));
         first.answering();
         first.waiting();
-        assert!(matches!(slots.take(address(1)), Admission::InsteadOfIdle(_)));
+        assert!(matches!(slots.take(address(1), Share::Client), Admission::InsteadOfIdle(_)));
         assert!(is_sent_away(&second) && !is_sent_away(&first));
     }
 
     #[test]
     fn nobody_is_sent_away_in_the_middle_of_an_answer() {
         let slots = slots(4);
-        let crowd: Vec<_> = (0..4).map(|n| slot(slots.take(address(n)))).collect();
+        let crowd: Vec<_> = (0..4).map(|n| slot(slots.take(address(n), Share::Client))).collect();
         crowd.iter().for_each(Slot::answering);
-        assert!(matches!(slots.take(address(9)), Admission::Refused));
+        assert!(matches!(slots.take(address(9), Share::Client), Admission::Refused));
         crowd[2].waiting();
-        assert!(matches!(slots.take(address(9)), Admission::InsteadOfIdle(_)));
+        assert!(matches!(slots.take(address(9), Share::Client), Admission::InsteadOfIdle(_)));
         assert!(is_sent_away(&crowd[2]));
     }
 
@@ -277,9 +294,9 @@ mod tests {
         let memory = MemoryBudget::of(16 * CONNECTION_BYTES);
         let slots = Slots::new(100, &memory);
         assert_eq!(slots.most(), 3);
-        let crowd: Vec<_> = (0..3).map(|n| slot(slots.take(address(n)))).collect();
+        let crowd: Vec<_> = (0..3).map(|n| slot(slots.take(address(n), Share::Client))).collect();
         crowd.iter().for_each(Slot::answering);
-        assert!(matches!(slots.take(address(9)), Admission::Refused));
+        assert!(matches!(slots.take(address(9), Share::Client), Admission::Refused));
         assert_eq!(memory.used(Part::Connections), 3 * CONNECTION_BYTES);
         drop(crowd);
         assert_eq!(memory.used(Part::Connections), 0);
@@ -288,7 +305,7 @@ mod tests {
     #[test]
     fn the_segment_that_has_been_sent_for_longest_is_cut_first() {
         let slots = slots(8);
-        let crowd: Vec<_> = (0..4).map(|n| slot(slots.take(address(n)))).collect();
+        let crowd: Vec<_> = (0..4).map(|n| slot(slots.take(address(n), Share::Client))).collect();
         crowd.iter().for_each(Slot::answering);
         assert!(!slots.cut_oldest_answer(), "no segment is being sent");
         for index in [2, 0, 1] {
@@ -306,7 +323,7 @@ mod tests {
     fn slots_are_released() {
         let slots = slots(4);
         for _ in 0..10 {
-            drop(slot(slots.take(address(1))));
+            drop(slot(slots.take(address(1), Share::Client)));
         }
         assert_eq!(slots.in_use(), 0);
         assert!(slots.taken().per_address.is_empty());

@@ -1,8 +1,10 @@
 //! State shared by the handlers: the site, and state that only HTTP needs.
 
+use super::config::Network;
 use super::last_look::LastLook;
 use super::metrics::Metrics;
 use super::problem::Problem;
+use super::seldom::Seldom;
 use bytes::Bytes;
 use perch_site::Site;
 use perch_site::accounts::Accounts;
@@ -16,6 +18,9 @@ pub(super) struct State {
     pub(super) metrics: Metrics,
     pub(super) started: Duration,
     pub(super) last_look: LastLook,
+    /// Who may read `/metrics` besides the owner.
+    pub(super) metrics_from: Arc<[Network]>,
+    pub(super) cross_site_refusals: Seldom,
     /// The API's document as served; generated on first use.
     pub(super) openapi: LazyLock<Bytes>,
 }
@@ -24,10 +29,17 @@ pub(super) struct State {
 pub(super) type Shared = axum::extract::State<Arc<State>>;
 
 impl State {
-    pub(super) fn new(site: Site, metrics: Metrics, openapi: fn() -> Bytes) -> Self {
+    pub(super) fn new(
+        site: Site,
+        metrics: Metrics,
+        metrics_from: Arc<[Network]>,
+        openapi: fn() -> Bytes,
+    ) -> Self {
         Self {
             started: site.clock.monotonic(),
             last_look: LastLook::default(),
+            metrics_from,
+            cross_site_refusals: Seldom::default(),
             site,
             metrics,
             openapi: LazyLock::new(openapi),

@@ -210,6 +210,25 @@ pub(super) fn addresses() -> Accept<Vec<SocketAddr>> {
     })
 }
 
+/// Any number of host names and addresses, without ports; in lower case.
+pub(super) fn host_names() -> Accept<Vec<String>> {
+    Accept::new(
+        r#"a list of host names without ports such as ["perch.example.org", "203.0.113.7"]"#,
+        |value| {
+            let names = value.as_array()?.iter().map(|name| {
+                let name = name.get_ref().as_str()?.to_ascii_lowercase();
+                let is_label = |label: &str| {
+                    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+                    (1..=63).contains(&label.len()) && label.bytes().all(is_allowed)
+                };
+                let is_address = name.parse::<std::net::IpAddr>().is_ok();
+                (is_address || name.len() <= 253 && name.split('.').all(is_label)).then_some(name)
+            });
+            names.collect()
+        },
+    )
+}
+
 /// Any number of addresses and networks.
 pub(super) fn networks() -> Accept<Vec<Network>> {
     Accept::new(r#"a list of addresses and networks such as ["127.0.0.1", "10.0.0.0/8"]"#, |value| {

@@ -96,7 +96,9 @@ pub(super) fn server() -> Section<Server> {
         variables: "PERCH_",
         blank: Server {
             listen: Vec::new(),
+            names: Vec::new(),
             trusted_proxies: Vec::new(),
+            metrics_from: Vec::new(),
             data_dir: PathBuf::new(),
             max_connections: 0,
         },
@@ -109,12 +111,29 @@ pub(super) fn server() -> Section<Server> {
                 "Addresses to listen on, in addition to port 80 if perchd.socket is enabled. [::] means every address of this machine, IPv4 included.",
             ),
             Key::new(
+                "names",
+                Is("[]"),
+                accept::host_names(),
+                |s| &mut s.names,
+                "Further host names and addresses under which people open Perch, such as a proxy's. The machine's own are known: its name, its name \
+                 with .local, its addresses, localhost. Requests for any other host are refused, because another site could have its name \
+                 pointed at Perch (DNS rebinding).",
+            ),
+            Key::new(
                 "trusted_proxies",
                 Is("[]"),
                 accept::networks(),
                 |s| &mut s.trusted_proxies,
                 "Proxies in front of Perch. Only from these does Perch believe the headers Forwarded and X-Forwarded-For, -Proto and -Host: who \
                  asks, whether over TLS, and for which host. Without them everybody behind a proxy counts as one address.",
+            ),
+            Key::new(
+                "metrics_from",
+                Is("[]"),
+                accept::networks(),
+                |s| &mut s.metrics_from,
+                "Who may read /metrics without the owner's login, such as a Prometheus. Name this machine only if it has no proxy in front of Perch: \
+                 a proxy's requests come from this machine, too.",
             ),
             Key::new(
                 "data_dir",

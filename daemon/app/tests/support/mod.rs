@@ -113,6 +113,8 @@ impl Daemon {
             .arg("--data-dir")
             .arg(dir.join("data"))
             .env("NOTIFY_SOCKET", &socket)
+            // Tests read counters; the owner's alone otherwise.
+            .env("PERCH_METRICS_FROM", "127.0.0.0/8")
             .envs(environment.iter().copied())
             .stderr(Stdio::piped())
             .spawn()
@@ -208,7 +210,10 @@ impl Daemon {
     /// Sends a request and leaves its answer to be read.
     pub fn begin(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> TcpStream {
         let mut stream = self.connect();
-        write!(stream, "{method} {path} HTTP/1.1\r\nHost: perch\r\nConnection: close\r\n").unwrap();
+        write!(stream, "{method} {path} HTTP/1.1\r\nConnection: close\r\n").unwrap();
+        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+            write!(stream, "Host: localhost\r\n").unwrap();
+        }
         for (name, value) in headers {
             write!(stream, "{name}: {value}\r\n").unwrap();
         }
@@ -219,6 +224,13 @@ impl Daemon {
         // The server may answer, and close, before it has read everything.
         let _ = stream.write_all(body);
         stream
+    }
+
+    /// The answer to these lines as they stand; they ask to close the connection.
+    pub fn raw(&self, lines: &[&str]) -> Answer {
+        let mut stream = self.connect();
+        write!(stream, "{}\r\n\r\n", lines.join("\r\n")).unwrap();
+        Answer::read(stream)
     }
 
     pub fn connect(&self) -> TcpStream {
@@ -313,6 +325,12 @@ impl Answer {
         let cookies = self.headers.iter().filter(|(known, _)| known == "set-cookie");
         let pairs = cookies.filter_map(|(_, cookie)| cookie.split(';').next()?.split_once('='));
         pairs.filter(|(known, _)| *known == name).map(|(_, value)| value).next()
+    }
+
+    /// The attributes of a cookie that is set, its value among them.
+    pub fn set_cookie(&self, name: &str) -> Option<&str> {
+        let mut cookies = self.headers.iter().filter(|(known, _)| known == "set-cookie");
+        cookies.find(|(_, cookie)| cookie.split('=').next() == Some(name)).map(|(_, cookie)| cookie.as_str())
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {

@@ -103,6 +103,28 @@ impl Board {
         self.text("proc/sys/kernel/hostname")
     }
 
+    /// The names by which its network may know the board, in lower case: its own, alone, with `.local` (RFC 6762) and with the search
+    /// domains of its resolver, such as a router's `fritz.box`.
+    pub fn host_names(&self) -> Vec<String> {
+        let own = self.host_name().unwrap_or_default().to_lowercase();
+        let label = own.split('.').next().unwrap_or_default();
+        if label.is_empty() {
+            return Vec::new();
+        }
+        let resolver = self.text("etc/resolv.conf").unwrap_or_default().to_lowercase();
+        let domains = resolver.lines().filter_map(|line| {
+            let (keyword, domains) = line.trim().split_once(char::is_whitespace)?;
+            matches!(keyword, "search" | "domain").then_some(domains)
+        });
+        let domains = domains.flat_map(str::split_whitespace).map(|domain| domain.trim_matches('.'));
+        let domains = ["local"].into_iter().chain(domains.filter(|domain| !domain.is_empty()));
+        let mut names = vec![own.clone(), label.to_owned()];
+        names.extend(domains.map(|domain| format!("{label}.{domain}")));
+        names.sort();
+        names.dedup();
+        names
+    }
+
     /// Reads everything: a dozen small files of `/proc` and `/sys`, cheap, but not for every request.
     pub fn report(&self) -> BoardReport {
         let mut report = BoardReport {
@@ -235,6 +257,12 @@ fn disk(path: &Path) -> Option<Disk> {
     Some(Disk { total_bytes: stat.f_blocks * stat.f_frsize, free_bytes: stat.f_bavail * stat.f_frsize })
 }
 
+/// All addresses of this machine's interfaces, IPv4 ones in their own form. The kernel is asked each time.
+pub fn own_addresses() -> Vec<IpAddr> {
+    let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
+    interfaces.into_iter().map(|interface| interface.ip().to_canonical()).collect()
+}
+
 fn addresses() -> Vec<Address> {
     let mut addresses: Vec<Address> = if_addrs::get_if_addrs()
         .unwrap_or_default()
@@ -317,6 +345,17 @@ mod tests {
         for word in ["power supply", "slowed down", "81 °C", "Memory is short"] {
             assert!(said.contains(word), "{said}");
         }
+    }
+
+    #[test]
+    fn a_board_is_known_by_its_name_in_its_domains() {
+        let resolver = "# by the router\nnameserver 192.0.2.1\ndomain Lan\nsearch fritz.box. .\n";
+        let (_root, owl) = board(&[("proc/sys/kernel/hostname", "Owl\n"), ("etc/resolv.conf", resolver)]);
+        assert_eq!(owl.host_names(), ["owl", "owl.fritz.box", "owl.lan", "owl.local"]);
+        let (_root, long) = board(&[("proc/sys/kernel/hostname", "owl.example.org\n")]);
+        assert_eq!(long.host_names(), ["owl", "owl.example.org", "owl.local"]);
+        let (_root, none) = board(&[]);
+        assert!(none.host_names().is_empty());
     }
 
     #[test]

@@ -5,7 +5,7 @@ mod files;
 
 use super::*;
 use crate::server::cut_oldest_answers;
-use crate::slots::{Admission, Slots};
+use crate::slots::{Admission, Share, Slots};
 use crate::stopping::Stopping;
 use http_body_util::Full;
 use perch_device::memory::{KernelMemory, KernelMemoryWriter};
@@ -50,7 +50,7 @@ fn connect_to<B>(slots: &Arc<Slots>, answer: impl Fn() -> Response<B> + Send + S
 where
     B: Body<Data = Bytes, Error = Infallible> + Send + 'static,
 {
-    let (Admission::Free(slot) | Admission::InsteadOfIdle(slot)) = slots.take(HERE) else {
+    let (Admission::Free(slot) | Admission::InsteadOfIdle(slot)) = slots.take(HERE, Share::Client) else {
         panic!("refused")
     };
     let (wire, stream) = tokio::io::duplex(1024);
@@ -175,7 +175,7 @@ async fn what_the_kernel_holds_for_a_reader_that_is_dropped_goes_with_it() {
     let mut reader = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     reader.write_all(REQUEST).unwrap();
     let (stream, _) = listener.accept().await.unwrap();
-    let Admission::Free(slot) = slots(4).take(HERE) else { panic!("refused") };
+    let Admission::Free(slot) = slots(4).take(HERE, Share::Client) else { panic!("refused") };
     let segment = Bytes::from(vec![b'x'; 64 << 20]); // more than the kernel's buffers hold
     let answer = move |_| {
         let mut response = Response::new(Full::new(segment.clone()));
@@ -201,7 +201,7 @@ async fn answer_to_one_who_takes_nothing(
     reader.set_nonblocking(false).unwrap();
     (&reader).write_all(REQUEST).unwrap();
     let (stream, _) = listener.accept().await.unwrap();
-    let Admission::Free(slot) = slots(4).take(HERE) else { panic!("refused") };
+    let Admission::Free(slot) = slots(4).take(HERE, Share::Client) else { panic!("refused") };
     let body = Bytes::from(vec![b'x'; length]);
     let answer = move |_| {
         let mut response = Response::new(Full::new(body.clone()));
@@ -325,7 +325,7 @@ async fn what_lies_in_the_kernels_memory_arrives_as_it_is_also_in_parts_and_pipe
             .insert(SegmentAnswer { pages: Some(memory.clone()), within: Duration::from_secs(10) });
         std::future::ready(response)
     };
-    let Admission::Free(slot) = slots(4).take(HERE) else { panic!("refused") };
+    let Admission::Free(slot) = slots(4).take(HERE, Share::Client) else { panic!("refused") };
     let (wire, stream) = tokio::io::duplex(100);
     let stopping = Stopping::new();
     let task = serve(stream, slot, Arc::default(), Deadlines::USUAL, stopping.watcher(), answer);

@@ -14,7 +14,7 @@ async fn send_to_one_who_takes_nothing(
     let reader = socket.connect(listener.local_addr().unwrap()).await.unwrap().into_std().unwrap();
     (&reader).write_all(REQUEST).unwrap();
     let (stream, _) = listener.accept().await.unwrap();
-    let Admission::Free(slot) = slots.take(HERE) else { panic!("refused") };
+    let Admission::Free(slot) = slots.take(HERE, Share::Client) else { panic!("refused") };
     let file = file.clone();
     let answer = move |_| {
         let range = FileRange { file: file.clone(), at: 0, length: 64 << 20 };
@@ -94,7 +94,7 @@ async fn sent_of_a_file(
         response.extensions_mut().insert(to_send);
         std::future::ready(response)
     };
-    let Admission::Free(slot) = slots(4).take(HERE) else { panic!("refused") };
+    let Admission::Free(slot) = slots(4).take(HERE, Share::Client) else { panic!("refused") };
     let (wire, stream) = tokio::io::duplex(100_000);
     let stopping = Stopping::new();
     tokio::spawn(serve(stream, slot, Arc::default(), Deadlines::USUAL, stopping.watcher(), answer));
@@ -155,7 +155,7 @@ async fn a_download_is_not_taken_for_an_idle_connection_before_its_end() {
     let file = tempfile::tempfile().unwrap();
     file.set_len(2 << 20).unwrap();
     let (file, slots) = (Arc::new(file), slots(2));
-    let Admission::Free(slot) = slots.take(HERE) else { panic!("refused") };
+    let Admission::Free(slot) = slots.take(HERE, Share::Client) else { panic!("refused") };
     let answer = move |_| {
         let body = FileBody::new([Content::File(FileRange { file: file.clone(), at: 0, length: 2 << 20 })]);
         let to_send = body.to_send();
@@ -172,7 +172,7 @@ async fn a_download_is_not_taken_for_an_idle_connection_before_its_end() {
     wire.read_buf(&mut read).await.unwrap();
     let head = read.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap() + 4;
     while read.len() + 600_000 < head + (2 << 20) {
-        assert!(matches!(slots.take(HERE), Admission::Refused), "after {} bytes", read.len());
+        assert!(matches!(slots.take(HERE, Share::Client), Admission::Refused), "after {} bytes", read.len());
         assert_ne!(wire.read_buf(&mut read).await.unwrap(), 0);
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
@@ -180,5 +180,5 @@ async fn a_download_is_not_taken_for_an_idle_connection_before_its_end() {
         wire.read_buf(&mut read).await.unwrap();
     }
     tokio::time::sleep(Duration::from_millis(1)).await;
-    assert!(matches!(slots.take(HERE), Admission::InsteadOfIdle(_)), "it has ended");
+    assert!(matches!(slots.take(HERE, Share::Client), Admission::InsteadOfIdle(_)), "it has ended");
 }

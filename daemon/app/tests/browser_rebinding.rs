@@ -1,0 +1,23 @@
+//! A page of another site whose name has been pointed at the board's address, in Chromium.
+#![allow(clippy::unwrap_used, reason = "a panic here is a failed test")]
+
+mod support;
+
+use support::browser::walk;
+use support::people::Person;
+use support::{Daemon, TEST_PATTERN};
+
+#[test]
+fn a_name_that_was_pointed_at_the_board_reaches_nothing() {
+    let daemon = Daemon::ready(&format!("[server]\nnames = [\"cam.example\"]\n{TEST_PATTERN}"));
+    let owner = Person::owner(&daemon, "olga");
+    let streams = owner.get("/api/v1/streams").json();
+    let stream = streams["items"][0]["id"].as_str().unwrap();
+    let port = daemon.address.port().to_string();
+    let report = walk("rebinding", [port.as_str(), stream]);
+    for reached in report["evil"].as_array().unwrap() {
+        assert!([421, 0].contains(&reached["status"].as_i64().unwrap()), "{reached}");
+    }
+    assert_eq!(report["evil"].as_array().unwrap().len(), 7);
+    assert_eq!(report["ours"], 200, "a name of the configuration");
+}
