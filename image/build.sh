@@ -45,8 +45,10 @@ for ours in root "flavours/$flavour/root"; do
     if [ -d "$ours" ]; then cp --recursive --no-dereference --no-preserve=ownership,timestamps "$ours/." "$tree/"; fi
 done
 echo perch >"$tree/etc/hostname"
-# The key of the updates it accepts (usr/lib/perch/update).
+# The key of the updates it accepts (usr/lib/perch/update), and the version below which it takes none: perchd's and the day of its Debian, which has that
+# day's fixes.
 echo "$flavour" >"$tree/usr/lib/perch/flavour"
+echo "$(dpkg-deb --field "$package" Version)+base$(date --utc --reference="$base" +%Y%m%d)" >"$tree/usr/lib/perch/version"
 printf 'perch namespaces="perch-update" %s\n' "$(ssh-keygen -y -f "$key" | cut --delimiter=' ' --fields=1,2)" >"$tree/usr/lib/perch/update-signers"
 printf '127.0.0.1 localhost\n127.0.1.1 perch\n::1 localhost ip6-localhost ip6-loopback\n' >"$tree/etc/hosts"
 ln --symbolic --force ../run/systemd/resolve/stub-resolv.conf "$tree/etc/resolv.conf"
@@ -137,12 +139,12 @@ rm --force "$out/$name".*
 mkdir "$work/update"
 mv "$work/system.img" "$work/update/"
 mv "$boot/a" "$work/update/boot"
-cp "$tree/usr/lib/perch/flavour" "$work/update/"
-(cd "$work/update" && find system.img boot flavour -type f | LC_ALL=C sort | xargs sha256sum >"$work/SHA256SUMS" && mv "$work/SHA256SUMS" .)
+cp "$tree/usr/lib/perch/flavour" "$tree/usr/lib/perch/version" "$work/update/"
+(cd "$work/update" && find system.img boot flavour version -type f | LC_ALL=C sort | xargs sha256sum >"$work/SHA256SUMS" && mv "$work/SHA256SUMS" .)
 # Ed25519 signatures are deterministic: the same sums have the same signature.
 ssh-keygen -q -Y sign -f "$key" -n perch-update "$work/update/SHA256SUMS"
 tar --create --format=ustar --sort=name --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX --mtime="@$SOURCE_DATE_EPOCH" \
-    --file "$out/$name.update" --directory "$work/update" SHA256SUMS SHA256SUMS.sig flavour boot system.img
+    --file "$out/$name.update" --directory "$work/update" SHA256SUMS SHA256SUMS.sig flavour version boot system.img
 
 if [ "${3:-}" = --as-it-is ]; then
     mv "$image" "$out/$name.img"

@@ -94,6 +94,28 @@ class BoardFiles(unittest.TestCase):
                 self.assertNotIn("reboot", self.errors())
                 self.assertEqual(code.read_text(), "Hens lay-eggs 4 me\n")
 
+    def test_a_setup_code_is_written_over_no_other_file(self) -> None:
+        """The folder is perchd's, which may have left links in it: root must not write through them."""
+        theirs = self.folder / "theirs"
+        for name in ("setup-code.new", "setup-code"):
+            for kind in ("link", "hanging link", "folder", "link to a folder"):
+                with self.subTest(f"{name}: {kind}"):
+                    self.setUp()
+                    theirs = self.folder / "theirs"
+                    theirs.write_text("somebody else's\n")
+                    (self.folder / "their folder").mkdir()
+                    path = self.state / "perch" / name
+                    if kind == "folder":
+                        path.mkdir()
+                    else:
+                        path.symlink_to({"link": theirs, "hanging link": self.folder / "new", "link to a folder": self.folder / "their folder"}[kind])
+                    self.take_over("setup-code = Hens lay-eggs 4 me")
+                    self.assertEqual(theirs.read_text(), "somebody else's\n")
+                    self.assertFalse((self.folder / "new").exists())
+                    self.assertEqual(list((self.folder / "their folder").iterdir()), [])
+                    code = self.state / "perch/setup-code"
+                    self.assertEqual((code.is_symlink(), code.read_text(), code.stat().st_mode & 0o777), (False, "Hens lay-eggs 4 me\n", 0o600))
+
     def test_foreign_bytes(self) -> None:
         self.take_over("".join(map(chr, range(256))) * 40)
         self.assertIn("wifi.txt", self.errors())

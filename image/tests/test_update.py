@@ -35,6 +35,7 @@ class Card(unittest.TestCase):
         (self.partitions / f"{DISK}-02").write_bytes(OLD)
         (self.partitions / f"{DISK}-03").write_bytes(b"\0" * 200_000)
         (self.here / "flavour").write_text("debian\n")
+        (self.here / "version").write_text("1.2.0+base20260301\n")
         self.runs("a")
         self.stand_in("mount", 'echo "$@" >>"$PERCH_STATE/../mounts"')
         self.stand_in("systemctl", 'echo "$@" >>"$PERCH_STATE/../told"; [ ! -e "$PERCH_STATE/../perchd.$1" ] || cat "$PERCH_STATE/../perchd.$1"')
@@ -66,7 +67,7 @@ class Card(unittest.TestCase):
 
     def update(self, files: dict[str, bytes] | None = None, *, key: Path | None = None, beside: dict[str, bytes] | None = None) -> Path:
         """An update as build.sh makes it, with additional files that its sums do not list."""
-        files = {"flavour": b"debian\n", "boot/vmlinuz": b"b's kernel", "boot/cmdline.txt": COMMAND_LINE.encode(), "system.img": NEW} | (files or {})
+        files = {"flavour": b"debian\n", "version": b"1.2.1+base20260401\n", "boot/vmlinuz": b"b's kernel", "boot/cmdline.txt": COMMAND_LINE.encode(), "system.img": NEW} | (files or {})
         path = pack(self.folder / "new.update", list(files.items()), key or self.key)
         with tarfile.open(path, "a") as archive:
             for name, data in (beside or {}).items():
@@ -145,6 +146,51 @@ class Installing(Card):
         self.assertEqual(self.says(), "refused this update is for cards of the flavour raspberrypi, and this one is of debian")
         self.is_untouched()
 
+    def test_an_older_one_is_refused_unless_the_owner_says_so(self) -> None:
+        """A signed update stays signed for ever: an old one would bring back its faults."""
+        for version, is_older in (
+            ("1.2.0+base20260301", False), ("1.2.0+base20260302", False), ("1.10.0+base20260101", False), ("1.2.0+base20260228", True),
+            ("1.1.9+base20270101", True), ("1.2.0~rc1+base20270101", True), ("", True), ("$(reboot)", True), ("9" * 900, True),
+        ):
+            with self.subTest(version):
+                self.setUp()
+                old = self.update({"version": f"{version}\n".encode()}).rename(self.folder / "perch-9.9.9-debian.update")
+                done = self.call("install", str(old))
+                self.assertEqual(done.returncode, 1 if is_older else 0, done.stderr)
+                if is_older:
+                    self.assertRegex(self.says(), "^older this update( |'s )")
+                    self.is_untouched()
+                    self.assertEqual(self.call("install", "--older", str(old)).returncode, 0)
+                self.assertEqual((self.partitions / f"{DISK}-03").read_bytes(), NEW)
+
+    def test_one_without_a_version_is_older(self) -> None:
+        old = self.update()
+        files = [("flavour", b"debian\n"), ("boot/vmlinuz", b"b's kernel"), ("boot/cmdline.txt", COMMAND_LINE.encode()), ("system.img", NEW)]
+        pack(old, files, self.key)
+        self.assertEqual(self.call("install", str(old)).returncode, 1)
+        self.assertTrue(self.says().startswith("older this update"), self.says())
+        self.is_untouched()
+
+    def test_a_version_beside_the_signed_one_counts_for_nothing(self) -> None:
+        whole = self.update({"version": b"1.0.0+base20250101\n"}).read_bytes()
+        (self.folder / "new.update").write_bytes(whole.replace(b"1.0.0+base20250101", b"9.0.0+base20250101"))
+        self.assertEqual(self.call("install", str(self.folder / "new.update")).returncode, 1)
+        self.assertEqual(self.says(), "refused this update is damaged: download it again")
+        self.is_untouched()
+
+    def test_endless_sums_do_not_fill_the_memory(self) -> None:
+        """They are read before the signature is."""
+        path = self.folder / "new.update"
+        with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as archive:
+            for name in ("SHA256SUMS", "SHA256SUMS.sig"):
+                member = tarfile.TarInfo(name)
+                member.size = 50_000_000
+                archive.addfile(member, io.BytesIO(b"0" * member.size))
+        self.stand_in("ssh-keygen", 'du --bytes --summarize "$PERCH_UPDATE/work" >>"$PERCH_STATE/../sizes"; exit 1')
+        self.assertEqual(self.call("install", str(path)).returncode, 1)
+        self.assertLess(int((self.folder / "sizes").read_text().split()[0]), 2_000_000)
+        self.is_untouched()
+
     def test_one_that_is_too_large_is_refused(self) -> None:
         self.assertEqual(self.call("install", str(self.update({"system.img": b"x" * 200_001}))).returncode, 1)
         self.assertIn("larger than its place", self.says())
@@ -187,6 +233,22 @@ class Taking(Card):
         self.assertEqual((self.call("take").returncode, self.says()), (0, "restarting"))
         self.assertEqual((self.partitions / f"{DISK}-03").read_bytes(), NEW)
         self.assertEqual((list((self.state / "perch").iterdir()), (self.state / "update").exists(), (self.folder / "word").exists()), ([], False, False))
+
+    def test_an_older_one_needs_the_owners_word(self) -> None:
+        for is_said in (False, True):
+            self.update({"version": b"1.1.0+base20260301\n"}).rename(self.give())
+            if is_said:
+                (self.folder / "word-older").touch()
+            done = self.call("take")
+            self.assertEqual((done.returncode, self.says().split()[0]), (0, "restarting") if is_said else (1, "older"))
+            self.assertFalse((self.folder / "word-older").exists())
+
+    def test_the_word_is_looked_at_and_never_opened(self) -> None:
+        """perchd's folder may hold anything: a pipe without a writer would hold up whoever opens it."""
+        self.update({"version": b"1.1.0+base20260301\n"}).rename(self.state / "perch/incoming.update")
+        os.mkfifo(self.folder / "word")
+        os.mkfifo(self.folder / "word-older")
+        self.assertEqual((self.call("take").returncode, self.says()), (0, "restarting"))
 
     def test_a_refused_one_is_gone_too(self) -> None:
         self.give().write_text("nonsense")
@@ -272,6 +334,26 @@ class Trying(Card):
                 self.perchd_is("activating", waiting)
                 self.assertEqual((self.call("try").returncode, self.says()), (0, expected))
         self.assertNotIn("camera", (self.boot / "config.txt").read_text())
+
+    def test_a_store_that_is_a_way_to_another_file_is_neither_copied_nor_followed(self) -> None:
+        """perchd's folder is perchd's: root follows no link there."""
+        theirs = self.folder / "theirs"
+        theirs.write_text("somebody else's")
+        self.store.unlink()
+        self.store.symlink_to(theirs)
+        self.runs("b")
+        self.assertEqual(self.call("before").returncode, 0)
+        self.assertFalse((self.state / "before-trial/b.redb").exists())
+        self.store.unlink()
+        self.store.write_text("as a wrote it")
+        self.assertEqual(self.call("before").returncode, 0)
+        elsewhere = self.folder / "elsewhere"
+        elsewhere.mkdir()
+        self.store.unlink()
+        self.store.symlink_to(elsewhere)
+        self.runs("a")
+        self.assertEqual(self.call("before").returncode, 0)
+        self.assertEqual((list(elsewhere.iterdir()), self.store.is_symlink(), self.store.read_text()), ([], False, "as a wrote it"))
 
     def test_a_trial_that_ended_before_perchd_began_leaves_the_store_alone(self) -> None:
         (self.state / "before-trial").mkdir()
