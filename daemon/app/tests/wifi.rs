@@ -124,6 +124,22 @@ fn on_the_access_point_every_address_leads_to_the_page_that_asks() {
         );
         assert_eq!(answer.header("cache-control"), Some("no-store"), "{path}");
     }
+    // Nor does it take what other pages send; anybody nearby may be on it.
+    for (method, path) in [
+        ("POST", "/api/v1/auth/register"),
+        ("POST", "/api/v1/setup"),
+        ("POST", "/api/v1/streams"),
+        ("PUT", "/api/v1/me/avatar"),
+        ("PATCH", "/api/v1/settings"),
+        ("DELETE", "/api/v1/me"),
+        ("POST", "/"),
+        ("OPTIONS", "/media/live/index.m3u8"),
+    ] {
+        let answer = daemon.send(method, path, &[("Content-Type", "application/json")], b"{}");
+        assert_eq!((answer.status, answer.code().as_str()), (403, "access_point"), "{method} {path}");
+    }
+    let login = Person::nobody(&daemon).post("/api/v1/auth/login", &json!({"username": "a", "password": "b"}));
+    assert_eq!((login.status, login.code().as_str()), (401, "wrong_login"), "{}", login.text());
     let page = daemon.get("/wifi");
     assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
     assert_eq!(daemon.get("/api/v1/settings").status, 200);

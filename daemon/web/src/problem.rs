@@ -92,6 +92,9 @@ pub(super) enum Problem {
         "this request comes from a page at {origin}, but asks for {asked}: Perch accepts changes only from its own pages. If that page is Perch behind a proxy, the proxy must pass on the host and port that the browser asked for (nginx: proxy_set_header Host $http_host), or be listed in trusted_proxies under [server] in perch.toml and set X-Forwarded-Host"
     )]
     OtherOrigin { origin: String, asked: String },
+    /// A write on the access point, other than choosing a network.
+    #[error("on the board's own Wi-Fi only a network can be chosen: join that network to do more")]
+    AccessPoint,
     /// An unreadable body.
     #[error("{0}")]
     InvalidBody(String),
@@ -187,6 +190,7 @@ impl Problem {
             Self::InvalidHost(_) => (S::BAD_REQUEST, "invalid_host"),
             Self::Misdirected { .. } => (S::MISDIRECTED_REQUEST, "misdirected"),
             Self::CrossSite | Self::OtherOrigin { .. } => (S::FORBIDDEN, "cross_site"),
+            Self::AccessPoint => (S::FORBIDDEN, "access_point"),
             Self::InvalidBody(_) => (S::BAD_REQUEST, "invalid_body"),
             Self::Field { .. } => (S::UNPROCESSABLE_ENTITY, "invalid_field"),
             Self::TooLarge { .. } => (S::PAYLOAD_TOO_LARGE, "too_large"),

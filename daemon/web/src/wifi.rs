@@ -18,9 +18,12 @@ use perch_store::{Role, Store};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Addresses that this screen needs; on the access point all others redirect to it. Addresses that change something are not
-/// listed: each asks for a login or a code.
+/// Addresses that this screen reads; on the access point all others redirect to it.
 const SHOWN: [&str; 5] = [page::WIFI, "/login", "/api/v1/settings", "/api/v1/system/wifi", "/api/v1/me"];
+/// Addresses that this screen writes to: it chooses a network, and an owner logs in to do so. On the access point, which is open to the whole
+/// neighbourhood, all others are refused.
+const WRITTEN: [&str; 4] =
+    ["/api/v1/system/wifi", "/api/v1/auth/login", "/api/v1/auth/refresh", "/api/v1/auth/logout"];
 
 pub(super) fn routes() -> Api {
     Api::new().routes(routes!(show, choose))
@@ -143,12 +146,15 @@ async fn admit(state: &State, wifi: &Wifi, caller: &Caller) -> Result<bool, Prob
     }
 }
 
-/// The redirection of a client on the access point. Phones request addresses of their makers to detect internet access, and show
+/// The answer to a client on the access point who asks for anything but the page that chooses a network: a redirection, or a refusal. Phones request addresses of their makers to detect internet access, and show
 /// the page to which they are redirected.
 pub(super) fn leads_away(wifi: Option<&Wifi>, peer: Peer, method: &Method, path: &str) -> Option<Response> {
     let us = wifi?.access_point_of(peer.address())?;
-    let is_shown = SHOWN.contains(&path) || path.starts_with("/assets/");
-    if is_shown || !matches!(*method, Method::GET | Method::HEAD) {
+    if !matches!(*method, Method::GET | Method::HEAD) {
+        let is_written = WRITTEN.contains(&path);
+        return (!is_written).then(|| Problem::AccessPoint.into_response().map(axum::body::Body::new));
+    }
+    if SHOWN.contains(&path) || path.starts_with("/assets/") {
         return None;
     }
     let there =
