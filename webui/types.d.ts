@@ -96,7 +96,9 @@ export interface Microphone {
 export interface CameraDetails extends Camera { ability: Ability | null; controls?: Control[]; microphone?: Microphone }
 
 export interface System {
-  version: string; time: string; uptime_seconds: number; chooses_wifi: boolean; takes_updates: boolean; temperature_celsius: number | null; warnings: string[];
+  time: string; warnings: string[];
+  /** The rest is for the owner. */
+  version?: string; uptime_seconds?: number; chooses_wifi?: boolean; takes_updates?: boolean; temperature_celsius?: number | null;
   model?: string | null; host_name?: string | null; board_uptime_seconds?: number | null;
   power?: { under_voltage: boolean; under_voltage_occurred: boolean; throttled: boolean; throttled_occurred: boolean } | null;
   disk?: { total_bytes: number; free_bytes: number } | null;

@@ -99,7 +99,8 @@ export function Reasons({ camera }) {
 /** @param {{ system: System }} props */
 function Foot({ system }) {
   const { version, uptime_seconds, temperature_celsius } = system;
-  const parts = [`Perch ${version}`, `up ${asDuration(uptime_seconds)}`];
-  if (temperature_celsius !== null) parts.push(`${Math.round(temperature_celsius)} °C`);
+  // Only the owner and browsers on the board itself are told.
+  const parts = version === undefined || uptime_seconds === undefined ? [] : [`Perch ${version}`, `up ${asDuration(uptime_seconds)}`];
+  if (temperature_celsius != null) parts.push(`${Math.round(temperature_celsius)} °C`);
   return html`<footer class="foot"><span>${parts.join(" · ")}</span> <a href="/media/live/index.m3u8">Address for other players</a></footer>`;
 }

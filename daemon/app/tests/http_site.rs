@@ -3,6 +3,7 @@
 
 mod support;
 
+use support::people::{NO_LIMITS, Person};
 use support::{Daemon, TEST_PATTERN};
 
 /// A command that runs and never writes a picture.
@@ -44,6 +45,30 @@ fn a_daemon_with_a_picture_says_so_everywhere() {
     assert!(daemon.metric("perch_memory_budget_bytes") > 0);
     for part in ["rings", "windows", "connections"] {
         assert!(daemon.metric(&format!("perch_memory_used_bytes{{part=\"{part}\"}}")) > 0, "{part}");
+    }
+}
+
+#[test]
+fn the_machine_is_the_owners_and_others_get_the_time() {
+    let daemon = Daemon::start(&format!("{NO_PICTURE}{NO_LIMITS}"));
+    let owner = Person::owner(&daemon, "olga");
+    let viewer = Person::register(&daemon, "vera");
+    // Through a proxy, so that the address is not the machine's own.
+    let asked = |person: Option<&Person>| {
+        let bearer = person.map(|person| format!("Bearer {}", person.token.as_ref().unwrap()));
+        let mut headers = vec![("X-Forwarded-For", "192.0.2.7")];
+        headers.extend(bearer.as_deref().map(|bearer| ("Authorization", bearer)));
+        daemon.ask("GET", "/api/v1/system", &headers).json()
+    };
+    let all = asked(Some(&owner));
+    for field in ["version", "uptime_seconds", "addresses", "host_name", "disk", "memory", "model", "load"] {
+        assert!(all.get(field).is_some(), "{field} is missing: {all}");
+    }
+    for person in [None, Some(&viewer)] {
+        let few = asked(person);
+        let names: Vec<_> = few.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(names, ["time", "warnings"], "{few}");
+        assert_eq!(few["warnings"].as_array().unwrap().len(), 0, "{few}");
     }
 }
 

@@ -55,7 +55,12 @@ pub(crate) const RULES: &[Rule] = &[
     rule("GET", "/readyz", Anyone, ""),
     rule("GET", "/metrics", ListedOrOwner, ""),
     rule("GET", "/api/v1/openapi.json", Anyone, ""),
-    rule("GET", "/api/v1/system", Anyone, ""),
+    rule(
+        "GET",
+        "/api/v1/system",
+        Anyone,
+        "the time; warnings: streamers and owners; the rest: owners, and programs on the machine itself",
+    ),
     rule("GET", "/api/v1/system/wifi", Anyone, "owners; before there is one, everyone on the access point"),
     rule("PUT", "/api/v1/system/wifi", Anyone, "owners; before there is one, everyone on the access point"),
     rule("GET", "/api/v1/system/update", Owner, ""),

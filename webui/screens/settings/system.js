@@ -32,13 +32,13 @@ export function SystemPart() {
     ${problem.value && html`<p class="refusal" role="alert">${problem.value}</p>`}
     <dl class="facts">${facts(now).map(([name, words]) => words && html`<div key=${name}><dt>${name}</dt><dd>${words}</dd></div>`)}</dl>
     ${now.chooses_wifi && html`<p><a class="button" href="/wifi">Change Wi-Fi</a></p>`}
-    ${now.takes_updates && html`<${UpdatePart} version=${now.version} />`}`;
+    ${now.takes_updates && now.version !== undefined && html`<${UpdatePart} version=${now.version} />`}`;
 }
 
 /** Names and values; null if unknown. @param {System} system @returns {[string, string | null][]} */
 function facts({ version, time, uptime_seconds, model, host_name, board_uptime_seconds, temperature_celsius, power, disk, memory, load, addresses }) {
   return [
-    ["Perch", `${version}, running for ${asDuration(uptime_seconds)}`],
+    ["Perch", version === undefined || uptime_seconds === undefined ? null : `${version}, running for ${asDuration(uptime_seconds)}`],
     ["Board", model ?? null],
     ["Network name", host_name ?? null],
     ["Board running for", board_uptime_seconds == null ? null : asDuration(board_uptime_seconds)],

@@ -44,7 +44,8 @@ pub struct BoardReport {
     pub load: Option<[f64; 3]>,
     /// The board's addresses, without loopback.
     pub addresses: Vec<Address>,
-    /// Conditions that a person should attend to, in words.
+    /// Conditions that a person should attend to, in words. They are for more people than the rest.
+    #[serde(skip)]
     pub warnings: Vec<String>,
 }
 
