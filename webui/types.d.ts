@@ -109,7 +109,7 @@ export interface System {
 /** An uploaded and checked backup. */
 export interface TakenIn { id: string; site_name: string; users: number; streams: number; messages: number; has_sealed_keys: boolean }
 export interface Update {
-  state: "idle" | "arriving" | "installing" | "restarting" | "trial" | "kept" | "refused" | "left";
+  state: "idle" | "arriving" | "installing" | "restarting" | "trial" | "kept" | "refused" | "older" | "left";
   /** Why it was refused. */
   problem: string | null;
 }

@@ -88,11 +88,16 @@ fn ustar() -> Vec<u8> {
 
 /// Says that a body of so many bytes comes, and sends some.
 fn begin(owner: &Person, length: usize, some: &[u8]) -> TcpStream {
+    begin_at(owner, ADDRESS, length, some)
+}
+
+/// The same at this address.
+fn begin_at(owner: &Person, address: &str, length: usize, some: &[u8]) -> TcpStream {
     let mut stream = owner.daemon.connect();
     let bearer = owner.token.as_deref().unwrap_or("none");
     write!(
         stream,
-        "PUT {ADDRESS} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer {bearer}\r\n"
+        "PUT {address} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer {bearer}\r\n"
     )
     .unwrap();
     write!(stream, "Content-Type: application/octet-stream\r\nContent-Length: {length}\r\n\r\n").unwrap();
@@ -177,6 +182,19 @@ fn an_owner_installs_an_update_and_is_told_how_it_goes() {
         board.says("refused the file is\u{7} damaged\n");
         assert_eq!(owner.get(ADDRESS).json(), json!({"state": "refused", "problem": "the file is damaged"}));
     }
+    let older = "this update (1.0.0) is older than this card's system (1.1.0)";
+    board.says(&format!("older {older}\n"));
+    assert_eq!(owner.get(ADDRESS).json(), json!({"state": "older", "problem": older}));
+    let made = ustar();
+    let may_be_older = board.path("perch/update-older");
+    let begun = begin_at(&owner, &format!("{ADDRESS}?may_be_older=true"), made.len(), &made);
+    assert_eq!(answer(begun).status, 202);
+    assert!(may_be_older.exists() && board.path("perch/update").exists());
+    assert!(board.take() == made);
+    board.says("kept\n");
+    assert_eq!(send(&owner, &made).status, 202);
+    assert!(!may_be_older.exists(), "it was said of another update");
+    board.take();
     for state in ["left", "kept"] {
         board.says(state);
         assert_eq!(owner.get(ADDRESS).json(), json!({"state": state, "problem": null}));

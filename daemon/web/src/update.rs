@@ -3,6 +3,7 @@
 
 use super::api::{Api, routes};
 use super::caller::Caller;
+use super::input::Query;
 use super::json;
 use super::openapi::ProblemDocument;
 use super::problem::Problem;
@@ -14,9 +15,9 @@ use http::StatusCode;
 use perch_site::SiteError;
 use perch_site::appliance::update::{self, UpdateFileError, UpdateState, Updates};
 use perch_store::StreamState;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 /// Bytes of an update at most: more than both systems on a card could ever need.
 const MOST_BYTES: usize = 768 << 20;
@@ -55,6 +56,8 @@ enum Now {
     /// Nothing was changed.
     Refused,
     /// It did not become ready: the previous system runs again.
+    /// Nothing was changed, because the update is older than the running system: `may_be_older` installs it all the same.
+    Older,
     Left,
 }
 
@@ -80,19 +83,36 @@ async fn show(state: Shared) -> Result<Response, Problem> {
         UpdateState::Kept => (Now::Kept, None),
         UpdateState::Refused(why) => (Now::Refused, Some(why)),
         UpdateState::Left => (Now::Left, None),
+        UpdateState::Older(why) => (Now::Older, Some(why)),
     };
     Ok(json::fresh(&UpdateReport { state, problem }))
 }
 
 /// Uploads and installs an update: it is checked and written beside the running system, and the board restarts into it within
+/// What the owner says of the update.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Wishes {
+    /// True: it is installed although it is older than the running system, whose mended faults come back with it.
+    #[serde(default)]
+    may_be_older: bool,
+}
+
 /// minutes. If Perch becomes ready in it, it is kept; otherwise the board returns to the previous system. Refused while a stream
-/// is on the air, because it would be interrupted.
-#[utoipa::path(put, path = "/api/v1/system/update", tag = "system",
+/// is on the air, because it would be interrupted. An update that is older than the running system is not installed (state `older`),
+/// unless `may_be_older` is true.
+#[utoipa::path(put, path = "/api/v1/system/update", tag = "system", params(Wishes),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses((status = 202, description = "It has arrived, and is being installed"),
         (status = 404, description = "This machine takes no updates through Perch", body = inline(ProblemDocument), content_type = "application/problem+json"),
         (status = 409, description = "A stream is on the air, or another update is in progress", body = inline(ProblemDocument), content_type = "application/problem+json")))]
-async fn take_in(state: Shared, caller: Caller, request: Request) -> Result<StatusCode, Problem> {
+async fn take_in(
+    state: Shared,
+    caller: Caller,
+    Query(wishes): Query<Wishes>,
+    request: Request,
+) -> Result<StatusCode, Problem> {
     let updates = at_hand(&state)?.clone();
     let username = caller.member()?.username.clone();
     refuse_on_air(&state)?;
@@ -102,7 +122,7 @@ async fn take_in(state: Shared, caller: Caller, request: Request) -> Result<Stat
     // A stream may have started during the upload.
     refuse_on_air(&state)?;
     let handed_over = tokio::task::spawn_blocking(move || {
-        incoming.hand_over(&file)?;
+        incoming.hand_over(&file, wishes.may_be_older)?;
         tracing::info!("{username} installs an update");
         Ok::<_, UpdateFileError>(())
     });

@@ -2,7 +2,7 @@
 
 import { api, asProblem, Problem, sentence } from "../../site/api.js";
 import { asSize } from "../../site/words.js";
-import { computed, html, signal, useId, useLayoutEffect, useRef } from "../../parts/html.js";
+import { computed, html, signal, useId, useLayoutEffect, useRef, useSignal } from "../../parts/html.js";
 import { usePoll } from "../../parts/poll.js";
 import { Refusal, Task } from "../../parts/task.js";
 
@@ -58,7 +58,7 @@ export function UpdatePart({ version }) {
 
 /** @param {{ version: string }} props */
 function Progress({ version }) {
-  const isBad = update.value?.state === "refused" || update.value?.state === "left";
+  const isBad = ["refused", "older", "left"].includes(update.value?.state ?? "");
   // A later refusal is shown below.
   const isNews = task.problem.value === null;
   const words = inWords(version);
@@ -83,12 +83,13 @@ function inWords(version) {
     case "kept": return `The update is installed and works: this is now Perch ${version}.`;
     case "left": return "The new system did not become ready, so the board has returned to the previous one. Nothing is lost.";
     case "refused": return `The update was not installed, and nothing was changed. ${sentence(update.value.problem ?? "")}`;
+    case "older": return `The update was not installed, and nothing was changed. ${sentence(update.value.problem ?? "")}`;
     default: return "";
   }
 }
 
-/** @param {File} file */
-function send(file) {
+/** @param {File} file @param {boolean} mayBeOlder */
+function send(file, mayBeOlder) {
   const gaveUp = new AbortController();
   cancel = () => gaveUp.abort();
   const stay = (/** @type {Event} */ event) => event.preventDefault();
@@ -96,7 +97,7 @@ function send(file) {
   sending.value = { name: file.name, size: file.size, sent: 0 };
   task.run(async () => {
     try {
-      await api.upload("/system/update", file, {
+      await api.upload(`/system/update${mayBeOlder ? "?may_be_older=true" : ""}`, file, {
         signal: gaveUp.signal, patience: TRANSFER, onProgress: (sent) => (sending.value = { name: file.name, size: file.size, sent }),
       });
       update.value = { state: "installing", problem: null };
@@ -113,11 +114,16 @@ function send(file) {
 
 function Choose() {
   const id = useId();
+  const mayBeOlder = useSignal(false);
   const choose = (/** @type {any} */ event) => {
     const file = event.currentTarget.files[0];
-    if (file) send(file);
+    if (file) send(file, mayBeOlder.value);
   };
+  // Offered only after one was refused: nobody should have to think about it.
+  const isOffered = update.value?.state === "older";
   return html`
+    ${isOffered && html`<p><label><input type="checkbox" checked=${mayBeOlder.value} onChange=${(/** @type {any} */ event) => (mayBeOlder.value = event.currentTarget.checked)} />
+      Install an older version. What newer versions have fixed, security included, comes back.</label></p>`}
     <div>
       <label for=${id} class="sr-only">Install an update: choose the file</label>
       <span class="file"><input id=${id} type="file" accept=".update" onChange=${choose} /><span class="button" aria-hidden="true">Install an update…</span></span>

@@ -14,6 +14,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Name of the file in perchd's runtime directory that asks for the installation; a `.path` unit of the image watches for it.
 const WORD: &str = "update";
+/// Name of the file beside it that says: the owner wants this one although it is older than the system.
+const OLDER: &str = "update-older";
 /// An incomplete upload, in the data directory.
 const ARRIVING: &str = "incoming.update.part";
 /// The complete file once the installation is asked for; the image's script deletes it.
@@ -53,6 +55,8 @@ pub enum UpdateState {
     Kept,
     /// Nothing was changed; the text says why.
     Refused(String),
+    /// Nothing was changed, because it is older than the running system; the text says so with both versions. The owner may insist.
+    Older(String),
     /// It did not become ready: the previous system runs again.
     Left,
 }
@@ -84,6 +88,7 @@ pub struct UpdateFileError(#[from] pub io::Error);
 pub struct Updates {
     reports: PathBuf,
     word: PathBuf,
+    older: PathBuf,
     data_dir: PathBuf,
     turn: Arc<Semaphore>,
 }
@@ -97,6 +102,7 @@ impl Updates {
         let updates = reports.is_dir().then(|| Self {
             reports,
             word: Path::new(first).join(WORD),
+            older: Path::new(first).join(OLDER),
             data_dir: data_dir.to_owned(),
             turn: Arc::new(Semaphore::new(1)),
         })?;
@@ -146,6 +152,7 @@ impl Updates {
         if self.installed() == UpdateState::Installing {
             return Ok(());
         }
+        remove(&self.older)?;
         remove(&self.data_dir.join(ARRIVED))
     }
 }
@@ -173,14 +180,17 @@ impl Incoming {
         self.updates.data_dir.join(ARRIVING)
     }
 
-    /// Syncs the complete `file` and asks for the installation. Blocks while the card writes.
-    pub fn hand_over(self, file: &File) -> Result<(), UpdateFileError> {
+    /// Syncs the complete `file` and asks for the installation, also of an update that is older than the system if the owner
+    /// insists (`may_be_older`). Blocks while the card writes.
+    pub fn hand_over(self, file: &File, may_be_older: bool) -> Result<(), UpdateFileError> {
         file.sync_all()?;
         let data_dir = &self.updates.data_dir;
         let arrived = data_dir.join(ARRIVED);
         fs::rename(self.part(), &arrived)?;
         File::open(data_dir)?.sync_all()?;
-        fs::write(&self.updates.word, "an update has arrived\n").inspect_err(|_| {
+        let older = may_be_older.then(|| fs::write(&self.updates.older, "it may be older\n"));
+        let asked = || fs::write(&self.updates.word, "an update has arrived\n");
+        older.unwrap_or(Ok(())).and_then(|()| asked()).inspect_err(|_| {
             // The first error counts.
             let _ = remove(&arrived);
         })?;
@@ -204,12 +214,16 @@ fn parse(text: &str) -> UpdateState {
         ("restarting", _) => UpdateState::Restarting,
         ("trial", _) => UpdateState::Trial,
         ("kept", _) => UpdateState::Kept,
-        ("refused", words) => UpdateState::Refused(
-            words.chars().filter(|letter| !letter.is_control()).take(WORDS_CHARACTERS).collect(),
-        ),
+        ("refused", words) => UpdateState::Refused(said(words)),
+        ("older", words) => UpdateState::Older(said(words)),
         ("left", _) => UpdateState::Left,
         _ => UpdateState::Idle,
     }
+}
+
+/// The scripts' words, without control characters and not too many.
+fn said(words: &str) -> String {
+    words.chars().filter(|letter| !letter.is_control()).take(WORDS_CHARACTERS).collect()
 }
 
 #[cfg(test)]
@@ -265,6 +279,7 @@ mod tests {
             ("refused the file is damaged\n", UpdateState::Refused("the file is damaged".to_owned())),
             ("refused a\u{1b}[31mb\tc\u{7}\n", UpdateState::Refused("a[31mbc".to_owned())),
             ("refused\n", UpdateState::Refused(String::new())),
+            ("older it is of May\n", UpdateState::Older("it is of May".to_owned())),
             ("keptt\n", UpdateState::Idle),
             ("", UpdateState::Idle),
             ("\u{0}", UpdateState::Idle),
@@ -288,8 +303,9 @@ mod tests {
         );
         assert!(matches!(updates.begin(), Err(BeginError::Busy(UpdateBusy::Arriving))));
         file.write_all(b"all of it").unwrap();
-        incoming.hand_over(&file).unwrap();
+        incoming.hand_over(&file, false).unwrap();
         assert!(dir.path().join("perch/update").exists());
+        assert!(!dir.path().join("perch/update-older").exists());
         let arrived = dir.path().join("data/incoming.update");
         assert_eq!(fs::read(&arrived).unwrap(), b"all of it");
         assert_eq!(fs::metadata(&arrived).unwrap().permissions().mode() & 0o777, 0o600);
@@ -308,11 +324,25 @@ mod tests {
     }
 
     #[test]
+    fn an_older_one_is_asked_for_in_so_many_words_and_only_once() {
+        let dir = machine();
+        let updates = updates(dir.path());
+        let (incoming, file) = updates.begin().unwrap();
+        incoming.hand_over(&file, true).unwrap();
+        assert!(dir.path().join("perch/update-older").exists() && dir.path().join("perch/update").exists());
+        remove(&dir.path().join("perch/update")).unwrap();
+        says(dir.path(), "refused it is damaged");
+        drop(updates.begin().unwrap());
+        assert!(!dir.path().join("perch/update-older").exists(), "it holds for the next one, too");
+    }
+
+    #[test]
     fn the_word_and_the_file_are_where_the_image_looks_for_them() {
         let unit = include_str!("../../../../image/root/etc/systemd/system/perch-update.path");
         assert!(unit.lines().any(|line| line == format!("PathExists=/run/perch/{WORD}")));
         let script = include_str!("../../../../image/root/usr/lib/perch/update");
         assert!(script.contains(&format!("$state/perch/{ARRIVED}\"")));
+        assert!(script.contains("\"$word-older\"") && OLDER == format!("{WORD}-older"));
     }
 
     #[test]
@@ -324,7 +354,7 @@ mod tests {
         assert_eq!((updates.state(), left_in(dir.path())), (UpdateState::Idle, vec![]));
         fs::remove_dir(dir.path().join("perch")).unwrap();
         let (incoming, file) = updates.begin().unwrap();
-        assert!(incoming.hand_over(&file).is_err());
+        assert!(incoming.hand_over(&file, false).is_err());
         assert_eq!((updates.state(), left_in(dir.path())), (UpdateState::Idle, vec![]));
     }
 
