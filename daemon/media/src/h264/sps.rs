@@ -43,6 +43,9 @@ pub struct Sps {
     /// `max_num_reorder_frames` (§E.2.1): how many pictures may precede one that is presented earlier. `None` if the
     /// stream does not say.
     pub reorder_frames: Option<u8>,
+    /// Bytes that a decoder keeps for such pictures in 4:2:0 with 8 bits: of the coded size, which cropping can hide, as many as
+    /// `max_num_ref_frames` (§7.4.2.1.1), and two more.
+    pub decoder_bytes: u64,
     /// The coding of the order of presentation.
     pub order: PictureOrder,
     /// Values needed for reading slice headers.
@@ -170,6 +173,7 @@ impl Sps {
             bit_depth: 8 + chroma.bit_depth_luma_minus8.max(chroma.bit_depth_chroma_minus8),
             may_be_interlaced: sps.frame_mbs_flags != FrameMbsFlags::Frames,
             reorder_frames: restrictions.and_then(|limits| u8::try_from(limits.max_num_reorder_frames).ok()),
+            decoder_bytes: decoder_bytes(&sps),
             order,
             slice_layout: SliceLayout {
                 separate_colour_planes: sps.chroma_info.separate_colour_plane_flag
@@ -183,6 +187,15 @@ impl Sps {
             },
         })
     }
+}
+
+fn decoder_bytes(sps: &SeqParameterSet) -> u64 {
+    let fields = if sps.frame_mbs_flags == FrameMbsFlags::Frames { 1 } else { 2 };
+    let across = u64::from(sps.pic_width_in_mbs_minus1) + 1;
+    let down = (u64::from(sps.pic_height_in_map_units_minus1) + 1) * fields;
+    let pictures = u64::from(sps.max_num_ref_frames) + 2;
+    // A macroblock has 256 luma and 128 chroma samples.
+    [down, 384, pictures].iter().fold(across, |product, factor| product.saturating_mul(*factor))
 }
 
 fn colour(sps: &SeqParameterSet) -> Colour {

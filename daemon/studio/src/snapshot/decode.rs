@@ -16,6 +16,8 @@ use yuv::{YuvPlanarImage, YuvRange, YuvStandardMatrix};
 const QUALITY: u8 = 80;
 /// More pixels than any camera has (the configuration's limits), so that a wrong SPS cannot take all memory.
 const MOST_PIXELS: usize = 4096 * 2304;
+/// Memory that the decoder may keep. Full HD with 16 reference pictures takes 54 MiB, 4K with three 59 MiB; a program that publishes could ask for 250.
+const MOST_DECODER_BYTES: u64 = 64 << 20;
 const TOO_LARGE: &str = "it is too large";
 /// A picture whose luma (0 to 255) has a smaller standard deviation shows hardly anything: a sensor's noise in darkness stays below 5.
 const FLAT: u64 = 6;
@@ -95,6 +97,10 @@ pub(crate) fn picture(coded: &[u8], sps: &[u8], width: u32) -> Result<RgbImage, 
 fn rgb(coded: &[u8], sps: &[u8], profile: u8, width: u32) -> Result<RgbImage, Undecodable> {
     let failed = |why: &dyn std::fmt::Display| undecodable(profile, why);
     let too_large = || undecodable(profile, TOO_LARGE);
+    let read = Sps::read(sps);
+    if read.as_ref().is_ok_and(|sps| sps.decoder_bytes > MOST_DECODER_BYTES) {
+        return Err(too_large());
+    }
     let mut decoder = Decoder::with_api_config(OpenH264API::from_source(), DecoderConfig::new())
         .map_err(|error| failed(&error))?;
     let picture = decoder.decode(coded).map_err(|error| failed(&error))?;
@@ -120,7 +126,7 @@ fn rgb(coded: &[u8], sps: &[u8], profile: u8, width: u32) -> Result<RgbImage, Un
         width: width as u32,
         height: height as u32,
     };
-    let colour = Sps::read(sps).map_or_else(|_| Colour::default(), |sps| sps.colour);
+    let colour = read.map_or_else(|_| Colour::default(), |sps| sps.colour);
     let range = if colour.full_range { YuvRange::Full } else { YuvRange::Limited };
     let mut rgb = vec![0; width * height * 3];
     yuv::yuv420_to_rgb(&planes, &mut rgb, width as u32 * 3, range, matrix(colour))

@@ -55,6 +55,34 @@ fn a_picture_much_too_large_is_made_small_before_its_colours_are_converted() {
     }
 }
 
+/// A Baseline SPS (ITU-T H.264 §7.3.2.1.1) of so many macroblocks and reference pictures.
+fn sps_of(across: u32, down: u32, references: u32) -> Vec<u8> {
+    let ue = |value: u32| format!("{}{:b}", "0".repeat((value + 1).ilog2() as usize), value + 1);
+    let bits = [
+        // sps id, frame_num, order of presentation
+        ue(0) + &ue(0) + &ue(2) + &ue(references) + "0",
+        ue(across - 1) + &ue(down - 1),
+        // frames only, direct_8x8, no cropping, no VUI, stop bit
+        "11001".to_owned(),
+    ]
+    .concat();
+    let bits = bits.as_bytes().chunks(8).map(|byte| {
+        byte.iter().enumerate().fold(0, |byte, (place, bit)| byte | (bit - b'0') << (7 - place))
+    });
+    [0x67, 66, 0, 51].into_iter().chain(bits).collect()
+}
+
+#[test]
+fn a_decoder_that_would_take_all_memory_is_not_started() {
+    for (size, references, is_small) in
+        [((80, 45), 16, true), ((120, 68), 16, true), ((240, 135), 3, true), ((240, 135), 4, false), ((256, 144), 16, false)]
+    {
+        let sps = sps_of(size.0, size.1, references);
+        let refused = picture(&[&[0, 0, 0, 1], &sps[..]].concat(), &sps, 640).unwrap_err();
+        assert_eq!(refused.why != TOO_LARGE, is_small, "{size:?} with {references}: {refused}");
+    }
+}
+
 #[test]
 fn what_openh264_does_not_understand_is_said_in_words() {
     for (sample, words) in [
