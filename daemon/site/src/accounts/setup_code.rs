@@ -2,8 +2,9 @@
 //! nobody else on the LAN. It is in `setup-code` of the data directory, readable only by its owner, until setup is done.
 
 use crate::removal::remove;
+use rustix::fs::OFlags;
 use std::fs;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -17,6 +18,8 @@ const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const LENGTH: usize = 10;
 /// Characters of a code that a person put there before the first start (`setup-code` of the card's wifi.txt), at most.
 const LONGEST: usize = 64;
+/// Bytes read of the file: a code with its separators.
+const FILE_BYTES: u64 = 256;
 
 /// Why there is no setup code.
 #[derive(Debug, thiserror::Error)]
@@ -83,9 +86,15 @@ impl SetupCode {
     }
 }
 
-/// The code in the data directory; `None` if the file is invalid, setup has been done, or no daemon has run yet.
+/// The code in the data directory. Root reads it, too, to show it on the board's screen, and the folder is perchd's: so a link is not followed,
+/// a pipe is not waited for, and no more is read than a code has. `None` if the file is invalid, setup has been done, or no daemon has run yet.
 pub fn read(path: &Path) -> Option<String> {
-    let text = fs::read_to_string(path).ok()?;
+    let opened = fs::OpenOptions::new()
+        .read(true)
+        .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
+        .open(path);
+    let mut text = String::new();
+    opened.ok()?.take(FILE_BYTES).read_to_string(&mut text).ok()?;
     let code = text.trim();
     (LENGTH..=LONGEST).contains(&plain(code).len()).then(|| code.to_owned())
 }
@@ -137,6 +146,15 @@ mod tests {
         assert!(SetupCode::keep(dir.path(), false).unwrap().is(&code));
         kept.forget();
         assert!(!kept.is(&code) && !path.exists());
+    }
+
+    #[test]
+    fn a_link_is_no_code() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(FILE);
+        fs::write(dir.path().join("theirs"), "somebody's secret").unwrap();
+        std::os::unix::fs::symlink("theirs", &path).unwrap();
+        assert_eq!(read(&path), None);
     }
 
     #[test]
