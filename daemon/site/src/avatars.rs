@@ -2,19 +2,17 @@
 
 use crate::actor::Actor;
 use crate::error::SiteError;
-use crate::picture::Purpose;
+use crate::picture::{Purpose, Upload};
 use crate::profile::{self, OwnProfile};
 use crate::site::Site;
-use bytes::Bytes;
 use perch_store::{Refusal, StoreError};
 
-/// Sets the actor's avatar from an uploaded picture (PNG, JPEG, WebP). Hold a [slot](crate::picture::Pictures::slot) for the
-/// upload.
+/// Sets the actor's avatar from an uploaded picture (PNG, JPEG, WebP).
 ///
 /// # Errors
 ///
 /// `Picture` for an unreadable or too large file, `Unauthenticated`, and `Forbidden` for the console.
-pub async fn set(site: &Site, actor: &Actor, upload: Bytes) -> Result<OwnProfile, SiteError> {
+pub async fn set(site: &Site, actor: &Actor, upload: Upload) -> Result<OwnProfile, SiteError> {
     let user = actor.member()?.user;
     let jpeg = site.pictures.make(upload, Purpose::Avatar).await?;
     // Logins in memory and chats also keep the avatar's version.
@@ -63,13 +61,13 @@ mod tests {
         let see = || show(&site, &site.nobody, "ann".to_owned());
         let none = see().await;
         assert!(matches!(none, Err(SiteError::Refused(Refusal::NotFound { .. }))), "{none:?}");
-        set(&site, &ann, png()).await.unwrap();
+        set(&site, &ann, site.upload(&ann, &png()).await).await.unwrap();
         let (_, first) = see().await.unwrap();
-        let me = set(&site, &ann, png()).await.unwrap();
+        let me = set(&site, &ann, site.upload(&ann, &png()).await).await.unwrap();
         let (jpeg, second) = see().await.unwrap();
         assert!(second != first && jpeg.starts_with(&[0xff, 0xd8]));
         assert_eq!(me.profile.user.avatar_version, second);
-        let refused = set(&site, &ann, Bytes::from_static(b"not a picture")).await;
+        let refused = set(&site, &ann, site.upload(&ann, b"not a picture").await).await;
         assert!(matches!(refused, Err(SiteError::Picture(_))), "{refused:?}");
         remove(&site, &ann).await.unwrap();
         assert!(see().await.is_err());

@@ -11,7 +11,7 @@ use crate::config;
 use crate::ingest_switch::IngestSwitch;
 use crate::limits::Limits;
 use crate::notices::Notices;
-use crate::picture::Pictures;
+use crate::picture::{Pictures, Upload};
 use crate::sessions;
 use crate::site::Site;
 use crate::turns::Turns;
@@ -26,6 +26,7 @@ use perch_studio::live::{BoardHardware, LiveCamera, LiveSettings, Studio};
 use perch_studio::memory_budget::MemoryBudget;
 use perch_studio::recorder::Recordings;
 use perch_studio::relay::Destinations;
+use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Deref;
 use std::sync::Arc;
@@ -184,6 +185,13 @@ impl TestSite {
     /// True if the actor's login is still open.
     pub(crate) async fn is_open(&self, actor: &Actor) -> bool {
         sessions::is_open(self, actor.login().unwrap()).await.unwrap()
+    }
+
+    /// A complete upload of the actor's.
+    pub(crate) async fn upload(&self, actor: &Actor, bytes: &[u8]) -> Upload {
+        let (slot, mut file) = self.pictures.begin(actor.user().unwrap()).await.unwrap();
+        file.write_all(bytes).unwrap();
+        slot.filled(file)
     }
 
     /// Calls the store on this thread.

@@ -3,10 +3,9 @@
 
 use crate::actor::Actor;
 use crate::error::SiteError;
-use crate::picture::Purpose;
+use crate::picture::{Purpose, Upload};
 use crate::site::Site;
 use crate::stream::{self, Perspective, SeenStream};
-use bytes::Bytes;
 use perch_store::{Refusal, StreamId, Visibility};
 use perch_studio::snapshot::Snapshot;
 use perch_studio::snapshot::thumbnails::WIDTH;
@@ -61,8 +60,18 @@ async fn recent(site: &Site, actor: &Actor, id: StreamId) -> Option<Snapshot> {
     taken.ok().filter(|snapshot| !snapshot.is_flat)
 }
 
-/// Sets a stream's thumbnail to the middle of an uploaded picture (PNG, JPEG, WebP); for its user and owners. Hold a
-/// [slot](crate::picture::Pictures::slot) for the upload.
+/// Refuses an actor who may not set the stream's thumbnail.
+///
+/// # Errors
+///
+/// `Refused` with `NotFound`, `Forbidden`.
+pub async fn may_choose(site: &Site, actor: &Actor, id: StreamId) -> Result<(), SiteError> {
+    let actor = actor.clone();
+    site.store(move |store| stream::editable(store, &actor, id).map(drop)).await
+}
+
+/// Sets a stream's thumbnail to the middle of an uploaded picture (PNG, JPEG, WebP); for its user and owners. Call
+/// [`may_choose`] before the upload is received.
 ///
 /// # Errors
 ///
@@ -71,14 +80,12 @@ pub async fn choose(
     site: &Site,
     actor: &Actor,
     id: StreamId,
-    upload: Bytes,
+    upload: Upload,
 ) -> Result<SeenStream, SiteError> {
-    // Checked before decoding, and again before storing: rights can change meanwhile.
-    let asker = actor.clone();
-    site.store(move |store| stream::editable(store, &asker, id)).await?;
     let jpeg = site.pictures.make(upload, Purpose::Thumbnail).await?;
     let (perspective, actor) = (Perspective::of(site, actor), actor.clone());
     site.store(move |store| {
+        // Rights may have changed since the upload began.
         stream::editable(store, &actor, id)?;
         store.set_thumbnail(id, &jpeg)?;
         Ok::<_, SiteError>(perspective.see(store, store.stream(id)?)?)
@@ -100,12 +107,14 @@ mod tests {
         let id = site.stream(&ann, "front");
         let none = show(&site, &ann, id, false).await;
         assert!(matches!(none, Err(SiteError::Refused(Refusal::NotFound { what: "picture" }))), "{none:?}");
-        let refused = choose(&site, &ben, id, png()).await;
+        let refused = may_choose(&site, &ben, id).await;
         assert!(matches!(refused, Err(SiteError::Forbidden)), "{refused:?}");
-        let refused = choose(&site, &ann, id, Bytes::from_static(b"text")).await;
+        let refused = choose(&site, &ben, id, site.upload(&ben, &png()).await).await;
+        assert!(matches!(refused, Err(SiteError::Forbidden)), "{refused:?}");
+        let refused = choose(&site, &ann, id, site.upload(&ann, b"text").await).await;
         assert!(matches!(refused, Err(SiteError::Picture(_))), "{refused:?}");
-        let first = choose(&site, &ann, id, png()).await.unwrap().stream.details.thumbnail_version;
-        let second = choose(&site, &ann, id, png()).await.unwrap().stream.details.thumbnail_version;
+        let first = choose(&site, &ann, id, site.upload(&ann, &png()).await).await.unwrap().stream.details.thumbnail_version;
+        let second = choose(&site, &ann, id, site.upload(&ann, &png()).await).await.unwrap().stream.details.thumbnail_version;
         assert_ne!(first, second);
         let shown = show(&site, &site.nobody, id, false).await.unwrap();
         assert_eq!((shown.version, shown.is_public), (second, true));

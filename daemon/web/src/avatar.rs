@@ -4,11 +4,12 @@ use super::api::{Api, routes};
 use super::caching::FOR_EVER;
 use super::caller::Caller;
 use super::input::{Path, Query};
-use super::jpeg::{self, PictureUpload, Version};
+use super::jpeg::{self, Version};
 use super::json;
 use super::people::Me;
 use super::problem::Problem;
 use super::state::Shared;
+use axum::extract::Request;
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use perch_site::avatars;
@@ -17,12 +18,13 @@ pub(super) fn routes() -> Api {
     Api::new().routes(routes!(put, delete)).routes(routes!(show))
 }
 
-/// Sets the caller's avatar: the middle of a PNG, JPEG or WebP picture of at most 8 MiB and 40 megapixels.
+/// Sets the caller's avatar: the middle of a PNG, JPEG or WebP picture of at most 8 MiB and 12 megapixels.
 #[utoipa::path(put, path = "/api/v1/me/avatar", tag = "me",
     request_body(content((Vec<u8> = "image/png"), (Vec<u8> = "image/jpeg"), (Vec<u8> = "image/webp"))),
     responses((status = 200, description = "The account with its new picture", body = Me)))]
-async fn put(state: Shared, caller: Caller, upload: PictureUpload) -> Result<Response, Problem> {
-    let me = avatars::set(&state.site, &caller.actor, upload.bytes.clone()).await?;
+async fn put(state: Shared, caller: Caller, request: Request) -> Result<Response, Problem> {
+    let upload = jpeg::take_in(&state, &caller, request.into_body()).await?;
+    let me = avatars::set(&state.site, &caller.actor, upload).await?;
     Ok(json::fresh(&Me::from(me)))
 }
 

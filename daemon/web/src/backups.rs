@@ -9,7 +9,7 @@ use super::input::Json;
 use super::json;
 use super::openapi::ProblemDocument;
 use super::problem::Problem;
-use super::receiving::{Terms, receive};
+use super::receiving::{Pace, Terms, receive};
 use super::state::Shared;
 use axum::body::Body;
 use axum::extract::Request;
@@ -30,7 +30,7 @@ use utoipa::ToSchema;
 
 /// Limits of an uploaded backup: far more than years of pictures and chats need. Only the whole file can be checked, so
 /// no part is checked early.
-const TERMS: Terms = Terms { most: 1 << 30, head: 0, look: |_| Ok(()) };
+const TERMS: Terms = Terms { most: 1 << 30, head: 0, look: |_| Ok(()), pace: Pace::FILE };
 
 pub(super) fn routes() -> Api {
     Api::new().routes(routes!(download)).routes(routes!(take_in, restore, discard))

@@ -16,8 +16,6 @@ use std::time::Duration;
 const JSON_BYTES: usize = 64 << 10;
 /// Time for a JSON body to arrive.
 const JSON_TIME: Duration = Duration::from_secs(20);
-/// Time for an uploaded picture to arrive over a weak wireless network.
-const UPLOAD_TIME: Duration = Duration::from_mins(2);
 
 /// A JSON body. Its types derive `Deserialize` with `deny_unknown_fields`.
 #[derive(Debug)]
@@ -51,18 +49,6 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for OptionalJson<T> {
     }
 }
 
-/// The bytes of an upload, at most `MOST`.
-#[derive(Debug)]
-pub(super) struct Upload<const MOST: usize>(pub(super) Bytes);
-
-impl<const MOST: usize, S: Sync> FromRequest<S> for Upload<MOST> {
-    type Rejection = Problem;
-
-    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        read(request, MOST, UPLOAD_TIME).await.map(Self)
-    }
-}
-
 async fn read(request: Request, most: usize, time: Duration) -> Result<Bytes, Problem> {
     let body = request.into_body();
     // The announced length; a client that asks first (`Expect: 100-continue`) then sends nothing.
@@ -70,12 +56,23 @@ async fn read(request: Request, most: usize, time: Duration) -> Result<Bytes, Pr
         return Err(Problem::TooLarge { most });
     }
     let body = Limited::new(body, most);
-    match tokio::time::timeout(time, body.collect()).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
+    match tokio::time::timeout(time, joined(body)).await {
+        Ok(Ok(bytes)) => Ok(bytes.into()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Problem::TooLarge { most }),
         Ok(Err(_)) => Err(Problem::InvalidBody("the body is incomplete".to_owned())),
         Err(_) => Err(Problem::TooSlow),
     }
+}
+
+/// The whole body in one piece of memory. A list of its frames would cost 32 bytes for each, and a chunk may have a single byte.
+async fn joined<B: hyper::body::Body<Data = Bytes> + Unpin>(mut body: B) -> Result<Vec<u8>, B::Error> {
+    let mut bytes = Vec::new();
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame?.into_data() {
+            bytes.extend_from_slice(&data);
+        }
+    }
+    Ok(bytes)
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {

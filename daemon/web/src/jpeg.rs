@@ -1,34 +1,31 @@
 //! Pictures over HTTP: uploading one, and the JPEG response with its version.
 
 use super::caching;
-use super::input::Upload;
+use super::caller::Caller;
 use super::problem::Problem;
+use super::receiving::{Pace, Terms, receive};
 use super::state::State;
-use axum::extract::{FromRequest, Request};
+use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use perch_site::picture::UPLOAD_BYTES;
+use perch_site::picture::{HEAD_BYTES, PictureError, UPLOAD_BYTES, Upload, looks_like_one};
 use serde::Deserialize;
-use std::sync::Arc;
-use tokio::sync::OwnedSemaphorePermit;
 use utoipa::IntoParams;
 
-/// An uploaded picture. Memory for it was reserved before it was read.
-pub(super) struct PictureUpload {
-    pub(super) bytes: Bytes,
-    _slot: OwnedSemaphorePermit,
-}
+/// Terms of an uploaded picture.
+const TERMS: Terms = Terms {
+    most: UPLOAD_BYTES,
+    head: HEAD_BYTES,
+    look: |head| if looks_like_one(head) { Ok(()) } else { Err(PictureError::NoPicture.into()) },
+    pace: Pace::PICTURE,
+};
 
-impl FromRequest<Arc<State>> for PictureUpload {
-    type Rejection = Problem;
-
-    async fn from_request(request: Request, state: &Arc<State>) -> Result<Self, Problem> {
-        let slot = state.site.pictures.slot().await?;
-        let Upload(bytes) = Upload::<UPLOAD_BYTES>::from_request(request, state).await?;
-        Ok(Self { bytes, _slot: slot })
-    }
+/// Receives a picture of the caller's into a slot of memory.
+pub(super) async fn take_in(state: &State, caller: &Caller, body: Body) -> Result<Upload, Problem> {
+    let (slot, file) = state.site.pictures.begin(caller.member()?.user).await?;
+    Ok(slot.filled(receive(body, file, &TERMS).await?))
 }
 
 /// Selects the picture's version.

@@ -5,11 +5,12 @@ use super::api::{Api, routes};
 use super::caching;
 use super::caller::Caller;
 use super::input::{Path, Query};
-use super::jpeg::{self, PictureUpload};
+use super::jpeg;
 use super::json;
 use super::problem::Problem;
 use super::state::Shared;
 use super::stream::StreamItem;
+use axum::extract::Request;
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue};
 use perch_site::{snapshots, thumbnails};
@@ -89,7 +90,7 @@ async fn thumbnail(
     Ok(jpeg::answer(found.jpeg.into(), jpeg::tag(found.version), kept, &headers))
 }
 
-/// Sets the stream's thumbnail: the middle of a PNG, JPEG or WebP picture of at most 8 MiB and 40 megapixels.
+/// Sets the stream's thumbnail: the middle of a PNG, JPEG or WebP picture of at most 8 MiB and 12 megapixels.
 #[utoipa::path(put, path = "/api/v1/streams/{id}/thumbnail.jpg", tag = "streams", params(("id" = String, Path, description = "The stream's id")),
     request_body(content((Vec<u8> = "image/png"), (Vec<u8> = "image/jpeg"), (Vec<u8> = "image/webp"))),
     responses((status = 200, description = "The changed stream", body = StreamItem)))]
@@ -97,8 +98,11 @@ async fn choose(
     state: Shared,
     caller: Caller,
     Path(id): Path<StreamId>,
-    upload: PictureUpload,
+    request: Request,
 ) -> Result<Response, Problem> {
-    let seen = thumbnails::choose(&state.site, &caller.actor, id, upload.bytes.clone()).await?;
+    // Before the body: an upload that is not allowed must take no slot.
+    thumbnails::may_choose(&state.site, &caller.actor, id).await?;
+    let upload = jpeg::take_in(&state, &caller, request.into_body()).await?;
+    let seen = thumbnails::choose(&state.site, &caller.actor, id, upload).await?;
     Ok(json::fresh(&StreamItem::from(seen)))
 }

@@ -429,10 +429,13 @@ impl From<PictureError> for Problem {
             PictureError::NoPicture => {
                 Self::UnsupportedMediaType { expected: "a picture as PNG, JPEG or WebP" }
             }
-            PictureError::TooLarge | PictureError::Damaged { .. } => {
-                Self::field("picture", error.to_string())
-            }
+            PictureError::TooLarge
+            | PictureError::TooHeavy
+            | PictureError::TooSlow
+            | PictureError::Damaged { .. } => Self::field("picture", error.to_string()),
+            PictureError::Another => Self::Site(SiteError::Busy("another picture of yours is being uploaded")),
             PictureError::Busy => Self::Site(SiteError::Busy("other uploaded pictures are being processed")),
+            PictureError::Unavailable => Self::Internal,
         }
     }
 }

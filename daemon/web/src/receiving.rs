@@ -11,10 +11,31 @@ use std::fs::File;
 use std::io::Write as _;
 use std::time::Duration;
 
-/// Time for the next piece to arrive.
-const STALL: Duration = Duration::from_secs(20);
-/// Time for the whole file, over a weak wireless network.
-const ARRIVAL: Duration = Duration::from_hours(1);
+/// How fast a file must arrive.
+#[derive(Clone, Copy)]
+pub(super) struct Pace {
+    /// Time for the next piece.
+    stall: Duration,
+    /// Time for the whole file.
+    arrival: Duration,
+    /// Bytes a second on average, once it has had `start`.
+    least: u64,
+    /// Time before the average counts: a telephone may be out of reach for a while.
+    start: Duration,
+}
+
+impl Pace {
+    /// A large file on the card, over a weak wireless network.
+    pub(super) const FILE: Self =
+        Self { stall: Duration::from_secs(20), arrival: Duration::from_hours(1), least: 0, start: Duration::ZERO };
+    /// A picture, which holds one of few slots in memory: 8 MiB at 70 kB/s. Whoever trickles keeps a slot for 10 s.
+    pub(super) const PICTURE: Self = Self {
+        stall: Duration::from_secs(10),
+        arrival: Duration::from_mins(2),
+        least: 16 << 10,
+        start: Duration::from_secs(10),
+    };
+}
 
 /// Limits and checks of an upload.
 pub(super) struct Terms {
@@ -24,6 +45,7 @@ pub(super) struct Terms {
     pub(super) head: usize,
     /// Checks the beginning; an error ends the upload.
     pub(super) look: fn(&[u8]) -> Result<(), Problem>,
+    pub(super) pace: Pace,
 }
 
 /// Writes the received bytes into `file`; returns the file when complete.
@@ -31,13 +53,19 @@ pub(super) async fn receive(body: Body, file: File, terms: &Terms) -> Result<Fil
     if body.size_hint().lower() > terms.most as u64 {
         return Err(Problem::TooLarge { most: terms.most });
     }
-    tokio::time::timeout(ARRIVAL, write_all_of(body, file, terms)).await.unwrap_or(Err(Problem::TooSlow))
+    tokio::time::timeout(terms.pace.arrival, write_all_of(body, file, terms)).await.unwrap_or(Err(Problem::TooSlow))
 }
 
 async fn write_all_of(mut body: Body, mut file: File, terms: &Terms) -> Result<File, Problem> {
     let (mut chunk, mut length, mut is_looked_at) = (Vec::with_capacity(CHUNK_BYTES), 0, false);
+    let pace = terms.pace;
+    let began = tokio::time::Instant::now();
     loop {
-        let frame = tokio::time::timeout(STALL, body.frame()).await.map_err(|_| Problem::TooSlow)?;
+        let frame = tokio::time::timeout(pace.stall, body.frame()).await.map_err(|_| Problem::TooSlow)?;
+        let took = began.elapsed();
+        if took > pace.start && (length as u64) < pace.least * took.as_secs() {
+            return Err(Problem::TooSlow);
+        }
         let Some(frame) = frame else { break };
         let frame = frame.map_err(|_| Problem::InvalidBody("the body is incomplete".to_owned()))?;
         let Ok(data) = frame.into_data() else { continue };
@@ -82,6 +110,7 @@ mod tests {
             b"good" => Ok(()),
             _ => Err(Problem::field("file", "is bad")),
         },
+        pace: Pace::FILE,
     };
 
     /// A body of these pieces, which then ends or stalls.
@@ -132,11 +161,28 @@ mod tests {
         assert_eq!(received(pieces(&[b"good"], false)).await.unwrap_err(), Problem::TooSlow, "it stalls");
         // A few bytes each time, just within the deadline, for ever.
         let trickle = Body::from_stream(stream::unfold((), async |()| {
-            tokio::time::sleep(STALL / 2).await;
+            tokio::time::sleep(Pace::FILE.stall / 2).await;
             Some((Ok::<_, Infallible>(Bytes::from_static(b"good")), ()))
         }));
         let terms = Terms { most: 1 << 20, ..TERMS };
         let kept_waiting = receive(trickle, tempfile::tempfile().unwrap(), &terms).await;
         assert_eq!(kept_waiting.unwrap_err(), Problem::TooSlow);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_picture_that_trickles_loses_its_slot_soon_and_a_slow_one_does_not() {
+        let every_second = |bytes: usize| {
+            Body::from_stream(stream::unfold(0, move |sent| async move {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                let piece = if sent == 0 { b"good".to_vec() } else { vec![7; bytes] };
+                (sent < 60).then(|| (Ok::<_, Infallible>(Bytes::from(piece)), sent + 1))
+            }))
+        };
+        let terms = Terms { most: 8 << 20, pace: Pace::PICTURE, ..TERMS };
+        let began = tokio::time::Instant::now();
+        let trickled = receive(every_second(1000), tempfile::tempfile().unwrap(), &terms).await;
+        assert_eq!(trickled.unwrap_err(), Problem::TooSlow);
+        assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+        assert!(receive(every_second(40 << 10), tempfile::tempfile().unwrap(), &terms).await.is_ok());
     }
 }

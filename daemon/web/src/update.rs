@@ -7,7 +7,7 @@ use super::input::Query;
 use super::json;
 use super::openapi::ProblemDocument;
 use super::problem::Problem;
-use super::receiving::{Terms, receive};
+use super::receiving::{Pace, Terms, receive};
 use super::state::{Shared, State};
 use axum::extract::Request;
 use axum::response::Response;
@@ -30,6 +30,7 @@ const TERMS: Terms = Terms {
         let is_update = update::looks_like_one(head);
         is_update.then_some(()).ok_or_else(|| Problem::field("update", NO_UPDATE))
     },
+    pace: Pace::FILE,
 };
 
 pub(super) fn routes() -> Api {
@@ -55,9 +56,9 @@ enum Now {
     Kept,
     /// Nothing was changed.
     Refused,
-    /// It did not become ready: the previous system runs again.
     /// Nothing was changed, because the update is older than the running system: `may_be_older` installs it all the same.
     Older,
+    /// It did not become ready: the previous system runs again.
     Left,
 }
 
@@ -65,7 +66,7 @@ enum Now {
 #[derive(Serialize, ToSchema)]
 struct UpdateReport {
     state: Now,
-    /// Why it was refused.
+    /// Why it was refused, also as too old.
     problem: Option<String>,
 }
 
@@ -82,13 +83,12 @@ async fn show(state: Shared) -> Result<Response, Problem> {
         UpdateState::Trial => (Now::Trial, None),
         UpdateState::Kept => (Now::Kept, None),
         UpdateState::Refused(why) => (Now::Refused, Some(why)),
-        UpdateState::Left => (Now::Left, None),
         UpdateState::Older(why) => (Now::Older, Some(why)),
+        UpdateState::Left => (Now::Left, None),
     };
     Ok(json::fresh(&UpdateReport { state, problem }))
 }
 
-/// Uploads and installs an update: it is checked and written beside the running system, and the board restarts into it within
 /// What the owner says of the update.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -99,6 +99,7 @@ struct Wishes {
     may_be_older: bool,
 }
 
+/// Uploads and installs an update: it is checked and written beside the running system, and the board restarts into it within
 /// minutes. If Perch becomes ready in it, it is kept; otherwise the board returns to the previous system. Refused while a stream
 /// is on the air, because it would be interrupted. An update that is older than the running system is not installed (state `older`),
 /// unless `may_be_older` is true.

@@ -18,6 +18,7 @@ pub(crate) use manual::manual;
 use crate::config::{Config, FlagValue, Sources};
 use crate::system::log;
 use clap::Parser;
+use perch_site::picture::apart;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -92,6 +93,11 @@ pub(crate) fn command() -> clap::Command {
 
 /// Parses the command line and runs the command.
 pub(crate) fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    // perchd starts itself so, for each uploaded picture; nobody types it.
+    if arguments.next().as_deref() == Some(apart::ARGUMENT) {
+        return apart::serve(arguments.next().as_deref());
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
