@@ -6,7 +6,7 @@
 #     setup.sh build cross     also to build for other boards: chroots, emulators of other machines
 #     setup.sh build deb       also for the Debian package: cargo-deb, lintian
 #     setup.sh image           for the image of a card and its boot test: mmdebstrap, mkfs.*, QEMU
-#     setup.sh build test      also for `make test`: ffmpeg, GStreamer, Chromium, VLC, mediainfo, nginx, Node.js and the page's tools, schemathesis
+#     setup.sh build test      also for `make test`: ffmpeg, GStreamer, Chromium, VLC, mediainfo, nginx, Node.js and the page's tools, schemathesis, strace
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -53,6 +53,8 @@ need_test() {
     need node nodejs
     need npm npm
     need ssh-keygen openssh-client
+    # How often the store syncs.
+    need strace strace
     need python3 python3
     python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
 }

@@ -6,11 +6,10 @@
 use crate::failure::{Failure, Outcome};
 use crate::store::Opened;
 use crate::tables::{self, CAMERA_CLAIMS, COUNTERS, META, STREAM_FACTS, USERS};
+use crate::writing::WriteTransaction;
 use crate::{Refusal, SigningKey, Store, StoreError, StreamId, StreamKeys, Timestamp};
 use crate::{file, ingest_keys, relays, schema, sessions, settings, stream_keys, streams};
-use redb::{
-    Database, ReadTransaction, ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _,
-};
+use redb::{Database, ReadTransaction, ReadableTable as _, ReadableTableMetadata as _};
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 
@@ -26,26 +25,11 @@ impl Store {
         self.read(|from| Ok(copy(from, to, now, Some(sealed))))?
     }
 
-    /// Writes a backup of the store at `path`, which another process (the running daemon) may have open.
+    /// Writes a backup of the store at `path`, which no process has open.
     pub fn back_up_file(path: &Path, to: &Path, now: Timestamp) -> Result<(), StoreError> {
         // `open` would create a missing file.
         std::fs::metadata(path).map_err(|error| StoreError::file_system(path, "read", error))?;
-        match Self::open(path) {
-            Err(StoreError::InUse { .. }) => {}
-            opened => return opened?.back_up(to, now),
-        }
-        let database = file::open_beside(path)?;
-        let known = schema::VERSION;
-        match schema::version(&database, path)? {
-            Some(found) if found == known => {}
-            Some(found) if found > known => {
-                return Err(StoreError::Newer { path: path.to_owned(), found, known });
-            }
-            // An older daemon has the file open.
-            _ => return Err(StoreError::InUse { path: path.to_owned() }),
-        }
-        let snapshot = database.begin_read().map_err(|error| StoreError::io(path, "read", error.into()))?;
-        copy(&snapshot, to, now, None)
+        Self::open(path)?.back_up(to, now)
     }
 
     /// Replaces the store at `path` with a backup. The store must be closed, and must have no accounts or not exist. The backup
@@ -96,12 +80,12 @@ impl Store {
 
 /// The signing key of a store in which every stream has ended.
 fn signing_key_at_rest(database: &Database) -> Outcome<SigningKey> {
-    let tx = database.begin_write()?;
+    let tx = WriteTransaction::begin(database)?;
     if let Some(claim) = tx.open_table(CAMERA_CLAIMS)?.first()? {
         return Err(Refusal::NotEnded { stream: StreamId::from_number(claim.1.value()) }.into());
     }
     let signing_key = settings::signing_key(&tx)?;
-    tx.commit()?;
+    tx.finish()?;
     Ok(signing_key)
 }
 
@@ -186,7 +170,7 @@ fn copy(from: &ReadTransaction, to: &Path, now: Timestamp, sealed: Option<&[u8]>
     file::make(to, |database| {
         // An error here is reported for the file being written: the source is open and undamaged.
         let run = || -> Outcome<()> {
-            let into = database.begin_write()?;
+            let into = WriteTransaction::begin(database)?;
             tables::make_all(&into)?;
             tables::copy(from, &into, META)?;
             tables::copy(from, &into, COUNTERS)?;
@@ -197,7 +181,7 @@ fn copy(from: &ReadTransaction, to: &Path, now: Timestamp, sealed: Option<&[u8]>
                 stream_keys::put_sealed(&into, sealed)?;
             }
             streams::break_off_all(&into, now)?;
-            into.commit()?;
+            into.finish()?;
             Ok(())
         };
         run().map_err(|failure| failure.at(to, "write"))

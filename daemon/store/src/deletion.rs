@@ -5,12 +5,13 @@ use crate::tables::{
     AVATARS, FOLLOWS, NOTIFICATIONS, PASSWORDS, REACTED, RESTRICTIONS, STREAM_FACTS, USERNAMES, USERS,
     WATCH_LIST,
 };
+use crate::writing::WriteTransaction;
 use crate::{NotificationKind, Store, StoreError, StreamFacts, StreamId, UserId};
 use crate::{
     ingest_keys, messages, notifications, reactions, record, relation, search::words, sessions, streams,
     user, users,
 };
-use redb::{ReadableTable as _, WriteTransaction};
+use redb::ReadableTable as _;
 
 impl Store {
     /// Deletes an account with its streams, messages, reactions, follows and logins. Its views stay counted. Refused while it is

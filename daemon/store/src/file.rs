@@ -2,7 +2,7 @@
 
 use crate::overlay::Overlay;
 use crate::{StoreError, schema};
-use redb::{ConcurrencyMode, Database, DatabaseError, ReadOnlyDatabase, StorageError};
+use redb::{Database, DatabaseError};
 use std::ffi::OsString;
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -28,11 +28,7 @@ pub(crate) fn open_existing(path: &Path) -> Result<Database, StoreError> {
         // redb would initialise the empty file; but a store that lost its content is not a new store.
         return Err(StoreError::Damaged { path: path.to_owned(), what: "it is empty".to_owned() });
     }
-    guarded(path, || match shared(builder()).open(path) {
-        // The file system has no byte-range locks: no other process can read at the same time.
-        Err(DatabaseError::Storage(StorageError::Unsupported)) => builder().open(path),
-        opened => opened,
-    })
+    guarded(path, || builder().open(path))
 }
 
 /// An error if the file cannot be opened for writing: usually because the file system has turned read-only.
@@ -48,17 +44,10 @@ pub(crate) fn open_read_only(path: &Path) -> Result<Database, StoreError> {
     guarded(path, || builder().create_with_backend(overlay))
 }
 
-/// Opens a file that another process writes to, for reading its last commit.
-pub(crate) fn open_beside(path: &Path) -> Result<ReadOnlyDatabase, StoreError> {
-    guarded(path, || shared(builder()).open_read_only(path))
-}
-
-/// One process writes, others may read meanwhile. A second writer gets [`StoreError::InUse`].
-fn shared(mut builder: redb::Builder) -> redb::Builder {
-    builder.set_concurrency_mode(ConcurrencyMode::SingleWriter);
-    builder
-}
-
+/// One process has the file open, and others get [`StoreError::InUse`]. That is what makes a commit cost one sync: redb writes
+/// pages and header, syncs, and goes by the checksums after a power cut, which show whether all of it arrived; if not, the previous
+/// commit is still there (redb's docs/design.md, "1PC+C"). In the modes in which other processes may read the file, it syncs the
+/// pages before the header, and the header once more.
 pub(crate) fn builder() -> redb::Builder {
     let mut builder = Database::builder();
     builder.set_cache_size(CACHE_BYTES);

@@ -5,8 +5,9 @@ use crate::failure::Outcome;
 use crate::reads::Reads as _;
 use crate::record::{self, Record};
 use crate::tables::{INGEST_KEY_USERS, INGEST_KEYS, PREPARED_STREAMS};
+use crate::writing::WriteTransaction;
 use crate::{Store, StoreError, TopicId, User, UserId, Visibility, user};
-use redb::{ReadableTable as _, WriteTransaction};
+use redb::ReadableTable as _;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 

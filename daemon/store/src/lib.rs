@@ -1,8 +1,8 @@
 //! The memory of Perch in one redb file: the site's people, streams and chat.
 //!
 //! No tokio: the daemon calls it through `spawn_blocking`, and no transaction outlives a call. Time is an argument,
-//! tokens and passwords come as digests. Every call that writes is one commit, one fdatasync of the card, all or
-//! nothing; so callers write in groups ([`Store::append_messages`], [`Store::count_views`]). The caller checks what a
+//! tokens and passwords come as digests. Every call that changes something is one commit, one fdatasync of the card, all
+//! or nothing; a call that changes nothing costs no sync. So callers write in groups ([`Store::append_messages`], [`Store::count_views`]). The caller checks what a
 //! person may do; the store keeps its records consistent with each other, and [`Store::verify`] recounts them.
 #![forbid(unsafe_code)]
 
@@ -50,6 +50,7 @@ mod user;
 mod users;
 mod verify;
 mod views;
+mod writing;
 
 pub use backup::{Backup, BackupContents};
 pub use error::StoreError;

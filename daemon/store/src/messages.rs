@@ -5,10 +5,11 @@ use crate::failure::{Failure, Outcome};
 use crate::reads::Reads;
 use crate::record::{self, Record};
 use crate::tables::{MESSAGE_OFFSETS, MESSAGES};
+use crate::writing::WriteTransaction;
 use crate::{
     MessageId, Refusal, Store, StoreError, StreamId, Timestamp, UserId, new_id, relation, streams, user,
 };
-use redb::{ReadableTable as _, WriteTransaction};
+use redb::ReadableTable as _;
 use serde::{Deserialize, Serialize};
 use std::ops::{Bound, Range};
 

@@ -5,10 +5,11 @@ use crate::reads::Reads;
 use crate::record::{self, Record};
 use crate::relation;
 use crate::tables::{NOTIFICATIONS, STREAM_FACTS};
+use crate::writing::WriteTransaction;
 use crate::{
     EndReason, NotificationId, Store, StoreError, StreamFacts, StreamId, Timestamp, UserId, new_id, users,
 };
-use redb::{ReadableTable as _, WriteTransaction};
+use redb::ReadableTable as _;
 use serde::{Deserialize, Serialize};
 
 /// Notifications kept for one account; the oldest are dropped.

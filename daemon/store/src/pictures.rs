@@ -3,8 +3,9 @@
 use crate::failure::Outcome;
 use crate::reads::Reads;
 use crate::tables::{AVATARS, STREAM_DETAILS, THUMBNAILS};
+use crate::writing::WriteTransaction;
 use crate::{Refusal, Store, StoreError, StreamDetails, StreamId, UserId, new_id, record, streams, user};
-use redb::{ReadableTable as _, WriteTransaction};
+use redb::ReadableTable as _;
 
 /// Bytes of one picture at most.
 pub const PICTURE_BYTES: usize = 512 << 10;

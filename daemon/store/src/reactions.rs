@@ -2,8 +2,8 @@
 
 use crate::failure::{Failure, Outcome};
 use crate::tables::REACTED;
+use crate::writing::WriteTransaction;
 use crate::{Store, StoreError, StreamFacts, StreamId, UserId, streams, user};
-use redb::WriteTransaction;
 use serde::{Deserialize, Serialize};
 
 /// What a person thinks of a stream.

@@ -3,7 +3,8 @@
 
 use crate::failure::{Failure, Outcome};
 use crate::reads::Reads;
-use redb::{Key, ReadableTable as _, TableDefinition, WriteTransaction};
+use crate::writing::WriteTransaction;
+use redb::{Key, ReadableTable as _, TableDefinition};
 use serde::{Serialize, de::DeserializeOwned};
 use std::borrow::Borrow;
 

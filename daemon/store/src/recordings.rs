@@ -8,8 +8,9 @@ use crate::failure::{Failure, Outcome};
 use crate::reads::Reads;
 use crate::record::{self, Record};
 use crate::tables::{RECORDINGS, STREAM_FACTS};
+use crate::writing::WriteTransaction;
 use crate::{Refusal, Store, StoreError, StreamFacts, StreamId, Timestamp, UserId};
-use redb::{ReadableTable as _, WriteTransaction};
+use redb::ReadableTable as _;
 use serde::{Deserialize, Serialize};
 
 /// The state of a recording.

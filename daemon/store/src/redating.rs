@@ -5,11 +5,12 @@ use crate::failure::Outcome;
 use crate::record::{self, Record};
 use crate::sessions::Session;
 use crate::tables::{MESSAGES, NOTIFICATIONS, RECORDINGS, RESTRICTIONS, SESSIONS, STREAM_FACTS, USERS};
+use crate::writing::WriteTransaction;
 use crate::{
     Message, Notification, Recording, Restriction, Store, StoreError, StreamFacts, Timestamp, User, relation,
     sessions,
 };
-use redb::{Key, ReadableTable as _, TableDefinition, WriteTransaction};
+use redb::{Key, ReadableTable as _, TableDefinition};
 use std::ops::{Range, RangeBounds};
 
 /// A clock that was wrong.

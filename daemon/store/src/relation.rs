@@ -2,7 +2,8 @@
 
 use crate::failure::Outcome;
 use crate::reads::Reads;
-use redb::{ReadableTable, TableDefinition, WriteTransaction};
+use crate::writing::WriteTransaction;
+use redb::{ReadableTable, TableDefinition};
 use std::ops::RangeInclusive;
 
 pub(crate) type Pairs = TableDefinition<'static, (u128, u128), i64>;

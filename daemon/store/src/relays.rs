@@ -4,8 +4,9 @@ use crate::failure::Outcome;
 use crate::reads::Reads;
 use crate::record::{self, Record};
 use crate::tables::SETTINGS;
+use crate::writing::WriteTransaction;
 use crate::{Refusal, Store, StoreError};
-use redb::{ReadableTable as _, WriteTransaction};
+use redb::ReadableTable as _;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 

@@ -6,8 +6,9 @@ use crate::reads::Reads;
 use crate::record::{self, Record};
 use crate::relation;
 use crate::tables::{SESSION_TOKENS, SESSIONS, TOKENS, USER_SESSIONS};
+use crate::writing::WriteTransaction;
 use crate::{Refusal, SessionId, Standing, Store, StoreError, Timestamp, UserId, new_id, user};
-use redb::{ReadableTable as _, WriteTransaction};
+use redb::ReadableTable as _;
 use serde::{Deserialize, Serialize};
 use std::ops::RangeInclusive;
 
@@ -86,6 +87,7 @@ impl Store {
         now: Timestamp,
         expires_at: Timestamp,
     ) -> Result<Session, StoreError> {
+        self.must_know(token)?;
         // The refusals that close the login must be committed, too.
         let refreshed = self.write(|tx| {
             let Some(mut session) = by_token(tx, token)? else { return Ok(Err(Refusal::TokenUnknown)) };
@@ -108,6 +110,12 @@ impl Store {
         refreshed.map_err(StoreError::Refused)
     }
 
+    /// Refuses an unknown token by reading alone: strangers can send any number, and one does not wait for a writer.
+    fn must_know(&self, token: &TokenDigest) -> Result<(), StoreError> {
+        let is_known = self.read(|tx| Ok(tx.reading(TOKENS)?.get(token)?.is_some()))?;
+        if is_known { Ok(()) } else { Err(Refusal::TokenUnknown.into()) }
+    }
+
     /// An open login: access tokens that name it are checked against it.
     pub fn session(&self, session: SessionId) -> Result<Session, StoreError> {
         self.read(|tx| get(tx, session))
@@ -128,6 +136,10 @@ impl Store {
 
     /// Closes a login by any of its tokens, current or used; an unknown token is no error.
     pub fn close_session_of(&self, token: &TokenDigest) -> Result<(), StoreError> {
+        match self.must_know(token) {
+            Err(StoreError::Refused(_)) => return Ok(()),
+            known => known?,
+        }
         self.write(|tx| match by_token(tx, token)? {
             Some(session) => close(tx, &session),
             None => Ok(()),

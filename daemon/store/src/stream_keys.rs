@@ -4,8 +4,9 @@
 use crate::failure::Outcome;
 use crate::reads::Reads;
 use crate::tables::{INGEST_KEYS, SETTINGS, USERS};
+use crate::writing::WriteTransaction;
 use crate::{IngestKey, RelayKey, Store, StoreError, UserId, ingest_keys, relays};
-use redb::{ReadableTable as _, WriteTransaction};
+use redb::ReadableTable as _;
 
 /// The setting of a backup that holds its sealed keys.
 const SEALED: &str = "sealed_keys";

@@ -13,11 +13,12 @@ use crate::tables::{
     self, CAMERA_CLAIMS, CHAT_RULES, FILED, FOLLOWS, MESSAGE_OFFSETS, MESSAGES, REACTED, STREAM_DETAILS,
     STREAM_FACTS, THUMBNAILS, VIEWS, WATCH_LIST,
 };
+use crate::writing::WriteTransaction;
 use crate::{
     Delivery, NotificationKind, Refusal, Store, StoreError, StreamId, StreamState, Timestamp, TopicId, UserId,
 };
 use crate::{new_id, notifications, recordings, topic, user};
-use redb::{ReadableTable as _, WriteTransaction};
+use redb::ReadableTable as _;
 
 /// Topics of one stream at most.
 pub const TOPICS_PER_STREAM: usize = 8;

@@ -3,7 +3,8 @@
 
 use crate::failure::{Failure, Outcome};
 use crate::relation::Relation;
-use redb::{Key, ReadTransaction, ReadableTable as _, TableDefinition, Value, WriteTransaction};
+use crate::writing::WriteTransaction;
+use redb::{Key, ReadTransaction, ReadableTable as _, TableDefinition, Value};
 
 macro_rules! tables {
     (

@@ -5,8 +5,9 @@ use crate::reads::Reads;
 use crate::record::{self, Record};
 use crate::search::words;
 use crate::tables::{TOPIC_NAMES, TOPICS};
+use crate::writing::WriteTransaction;
 use crate::{Refusal, TopicId};
-use redb::{ReadableTable as _, WriteTransaction};
+use redb::ReadableTable as _;
 use serde::{Deserialize, Serialize};
 
 /// Topics at most: the page shows them as tabs.

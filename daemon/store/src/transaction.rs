@@ -4,8 +4,9 @@
 use crate::failure::{Failure, Outcome};
 use crate::file;
 use crate::store::Opened;
+use crate::writing::WriteTransaction;
 use crate::{Store, StoreError};
-use redb::{ReadTransaction, ReadableDatabase as _, WriteTransaction};
+use redb::{ReadTransaction, ReadableDatabase as _};
 use std::sync::{PoisonError, RwLockReadGuard};
 
 /// How often a call is tried. Only the error of another call makes it try again, and after such an error the file is open for
@@ -26,8 +27,8 @@ impl Store {
         read.map_err(|failure| failure.at(&self.path, "read"))
     }
 
-    /// Runs `work` as the only writer; on return its changes are synced to the card. `work` runs again where another call's
-    /// error from the card ended the transaction before its commit.
+    /// Runs `work` as the only writer; on return its changes are synced to the card, with one sync. Without changes nothing is
+    /// written. `work` runs again where another call's error from the card ended the transaction before its commit.
     pub(crate) fn write<T>(&self, work: impl Fn(&WriteTransaction) -> Outcome<T>) -> Result<T, StoreError> {
         if let Some(reserve) = &self.reserve {
             reserve.suit_the_card();
@@ -36,20 +37,30 @@ impl Store {
             self.writable().map_err(Failure::Unopened)?;
             self.on_database(|opened| {
                 let Opened::Writable(database) = opened else { return Err(Failure::Overtaken) };
-                let transaction = database.begin_write().map_err(Failure::from);
+                let transaction = WriteTransaction::begin(database).map_err(Failure::from);
                 let worked = transaction.and_then(|transaction| {
                     let value = work(&transaction)?;
                     Ok((transaction, value))
                 });
                 let (transaction, value) = worked.map_err(Failure::before_the_commit)?;
                 // Never tried again: the card may hold it.
-                transaction.commit()?;
-                Ok(value)
+                let has_changes = transaction.finish()?;
+                Ok((value, has_changes))
             })
         });
         let written = written.map_err(|failure| failure.at(&self.path, "write"));
-        self.note(written.as_ref().err());
-        written
+        match written {
+            // The card was not asked, so a known fault remains.
+            Ok((value, false)) => Ok(value),
+            Ok((value, true)) => {
+                self.note(None);
+                Ok(value)
+            }
+            Err(error) => {
+                self.note(Some(&error));
+                Err(error)
+            }
+        }
     }
 
     fn on_database<T>(&self, work: impl FnOnce(&Opened) -> Outcome<T>) -> Outcome<T> {

@@ -5,8 +5,8 @@ use crate::failure::Outcome;
 use crate::reads::Reads;
 use crate::record::{self, Record};
 use crate::tables::USERS;
+use crate::writing::WriteTransaction;
 use crate::{Refusal, Timestamp, UserId};
-use redb::WriteTransaction;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 

@@ -5,11 +5,12 @@ use crate::reads::Reads;
 use crate::record;
 use crate::search::words;
 use crate::tables::{PASSWORDS, USER_WORDS, USERNAMES, USERS};
+use crate::writing::WriteTransaction;
 use crate::{
     NewUser, PasswordHash, Refusal, Registration, Role, SessionId, Standing, Store, StoreError, Timestamp,
     User, UserChange, UserId, UserQuery, new_id, sessions, settings, user,
 };
-use redb::{ReadableTable as _, WriteTransaction};
+use redb::ReadableTable as _;
 
 impl Store {
     /// Creates the owner at setup; possible once.

@@ -93,6 +93,9 @@ fn is_ours(stream: &UnixStream) -> bool {
     stream.peer_cred().is_ok_and(|peer| peer.uid() == ours || peer.uid() == 0)
 }
 
+/// The body of the daemon's response to a command.
+pub type ConsoleBody = Incoming;
+
 /// Sends one request to the daemon at the other end of its console socket.
 ///
 /// # Errors

@@ -86,7 +86,7 @@ mod users;
 mod wifi;
 
 pub use chat::line as chat_line;
-pub use console::{SOCKET, ask_console};
+pub use console::{ConsoleBody, SOCKET, ask_console};
 pub use router::openapi_text;
 pub use server::Server;
 pub use sockets::Inherited;

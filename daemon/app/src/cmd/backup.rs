@@ -1,6 +1,7 @@
-//! `perchd export` and `perchd import`: write a backup of everything into one file, and start from such a file. Both use the
-//! store's file directly: export does not disturb a running daemon, and import is refused while one runs.
+//! `perchd export` and `perchd import`. A running daemon has the store open, so it is asked for the backup over its console socket;
+//! an import is refused while one runs.
 
+use super::console::{self, Daemon};
 use super::{run, say};
 use crate::config::Config;
 use anyhow::Context as _;
@@ -8,6 +9,9 @@ use perch_store::{Refusal, Store, StoreError};
 use perch_studio::clock::SystemClock;
 use perch_studio::clock::wall;
 use rustix::fs::Mode;
+use serde_json::json;
+use std::ffi::OsString;
+use std::fs::File;
 use std::path::Path;
 
 /// Advice after a refused import.
@@ -18,8 +22,37 @@ const SITE_IN_USE: &str = "nothing was changed: import into a new folder with --
 pub(super) fn export(config: &Config, file: &Path) -> anyhow::Result<()> {
     // The process runs only this command and creates no other file.
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
-    Store::back_up_file(&run::store_file(&config.server.data_dir), file, wall(&SystemClock))
-        .with_context(|| format!("no backup was written to {}", file.display()))
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let written = runtime.block_on(async {
+        match console::running_daemon(config).await? {
+            Some(daemon) => download(&daemon, file).await,
+            None => {
+                let store = run::store_file(&config.server.data_dir);
+                Ok(Store::back_up_file(&store, file, wall(&SystemClock))?)
+            }
+        }
+    });
+    written.with_context(|| format!("no backup was written to {}", file.display()))
+}
+
+/// The file appears only when it is complete and synced.
+async fn download(daemon: &Daemon, file: &Path) -> anyhow::Result<()> {
+    if file.exists() {
+        return Err(StoreError::Exists { path: file.to_owned() }.into());
+    }
+    let mut unfinished = OsString::from(file);
+    unfinished.push(".new");
+    let received = async {
+        let mut into = File::create(&unfinished)?;
+        // The console has no password to repeat.
+        daemon.download("/api/v1/backup", &json!({"password": ""}), &mut into).await?;
+        into.sync_all()?;
+        Ok(std::fs::rename(&unfinished, file)?)
+    };
+    received.await.inspect_err(|_| {
+        // The first error counts.
+        let _ = std::fs::remove_file(&unfinished);
+    })
 }
 
 /// Replaces a store without accounts with the backup.

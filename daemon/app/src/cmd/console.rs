@@ -10,9 +10,10 @@ use http::{Method, Request};
 use http_body_util::{BodyExt as _, Full};
 use perch_site::Site;
 use perch_studio::clock::{Clock, SystemClock};
-use perch_web::{SOCKET, ask_console};
+use perch_web::{ConsoleBody, SOCKET, ask_console};
 use serde_json::Value;
-use std::io::ErrorKind;
+use std::fs::File;
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::net::UnixStream;
@@ -27,14 +28,20 @@ pub(super) enum Reached {
 
 /// Finds out which one answers. Call it inside a runtime.
 pub(super) async fn reach(config: &Config) -> anyhow::Result<Reached> {
+    if let Some(daemon) = running_daemon(config).await? {
+        return Ok(Reached::Daemon(daemon));
+    }
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let store = Arc::new(run::open_store(&config.server.data_dir)?);
+    Ok(Reached::Here(Box::new(run::site_at_rest(config, store, clock)?)))
+}
+
+/// The daemon that runs with this data directory, if one does.
+pub(super) async fn running_daemon(config: &Config) -> anyhow::Result<Option<Daemon>> {
     let daemon = Daemon { socket: config.server.data_dir.join(SOCKET) };
     match UnixStream::connect(&daemon.socket).await {
-        Ok(_) => Ok(Reached::Daemon(daemon)),
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {
-            let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-            let store = Arc::new(run::open_store(&config.server.data_dir)?);
-            Ok(Reached::Here(Box::new(run::site_at_rest(config, store, clock)?)))
-        }
+        Ok(_) => Ok(Some(daemon)),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => Ok(None),
         Err(error) => Err(error).with_context(|| cannot_reach(&daemon.socket)),
     }
 }
@@ -60,6 +67,23 @@ impl Daemon {
         path: &str,
         body: Option<&Value>,
     ) -> anyhow::Result<Value> {
+        let bytes = self.send(method, path, body).await?.collect().await?.to_bytes();
+        if bytes.is_empty() { Ok(Value::Null) } else { Ok(serde_json::from_slice(&bytes)?) }
+    }
+
+    /// Writes the response to a POST request into `file`, as it arrives.
+    pub(super) async fn download(&self, path: &str, body: &Value, file: &mut File) -> anyhow::Result<()> {
+        let mut answer = self.send(Method::POST, path, Some(body)).await?;
+        while let Some(frame) = answer.frame().await {
+            if let Ok(bytes) = frame?.into_data() {
+                file.write_all(&bytes)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends the request over a connection of its own; returns the response's body, or the problem as an error.
+    async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<ConsoleBody> {
         let mut request = Request::builder().method(method).uri(path).header(HOST, "console");
         if body.is_some() {
             request = request.header(CONTENT_TYPE, "application/json");
@@ -69,15 +93,15 @@ impl Daemon {
         let stream = UnixStream::connect(&self.socket).await.with_context(|| cannot_reach(&self.socket))?;
         let answer = ask_console(stream, request).await.map_err(|error| anyhow!(error))?;
         let status = answer.status();
-        let bytes = answer.into_body().collect().await?.to_bytes();
-        if !status.is_success() {
-            let problem: Value = serde_json::from_slice(&bytes).unwrap_or_default();
-            match (problem["field"].as_str(), problem["detail"].as_str()) {
-                (Some(field), Some(detail)) => bail!("{field}: {detail}"),
-                (None, Some(detail)) => bail!("{detail}"),
-                (_, None) => bail!("the daemon answered {status}"),
-            }
+        if status.is_success() {
+            return Ok(answer.into_body());
         }
-        if bytes.is_empty() { Ok(Value::Null) } else { Ok(serde_json::from_slice(&bytes)?) }
+        let bytes = answer.into_body().collect().await?.to_bytes();
+        let problem: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        match (problem["field"].as_str(), problem["detail"].as_str()) {
+            (Some(field), Some(detail)) => bail!("{field}: {detail}"),
+            (None, Some(detail)) => bail!("{detail}"),
+            (_, None) => bail!("the daemon answered {status}"),
+        }
     }
 }

@@ -6,7 +6,8 @@ use crate::failure::Outcome;
 use crate::reads::Reads;
 use crate::search::words::words;
 use crate::tables::POSTINGS;
-use redb::{ReadableTable as _, WriteTransaction};
+use crate::writing::WriteTransaction;
+use redb::ReadableTable as _;
 use std::collections::BTreeMap;
 
 /// The weight of a word, by the field that holds it.

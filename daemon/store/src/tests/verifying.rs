@@ -3,8 +3,8 @@
 use super::*;
 use crate::failure::Outcome;
 use crate::tables;
+use crate::writing::WriteTransaction;
 use crate::{EndReason, Reaction};
-use redb::WriteTransaction;
 
 fn filled() -> (Store, UserId, StreamId) {
     let store = in_memory();
