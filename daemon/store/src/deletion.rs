@@ -2,16 +2,14 @@
 
 use crate::failure::Outcome;
 use crate::tables::{
-    AVATARS, FOLLOWS, NOTIFICATIONS, PASSWORDS, REACTED, RESTRICTIONS, STREAM_FACTS, USERNAMES, USERS,
-    WATCH_LIST,
+    AVATARS, FOLLOWS, NOTIFICATIONS, PASSWORDS, REACTED, RESTRICTIONS, USERNAMES, USERS, WATCH_LIST,
 };
 use crate::writing::WriteTransaction;
-use crate::{NotificationKind, Store, StoreError, StreamFacts, StreamId, UserId};
+use crate::{NotificationKind, Store, StoreError, StreamId, UserId};
 use crate::{
-    ingest_keys, messages, notifications, reactions, record, relation, search::words, sessions, streams,
-    user, users,
+    ingest_keys, lists, messages, notifications, reactions, relation, search::words, sessions, streams, user,
+    users,
 };
-use redb::ReadableTable as _;
 
 impl Store {
     /// Deletes an account with its streams, messages, reactions, follows and logins. Its views stay counted. Refused while it is
@@ -20,7 +18,7 @@ impl Store {
         self.write(|tx| {
             let account = user::get(tx, user)?;
             users::keep_an_owner(tx, &account)?;
-            let gone = streams_of(tx, user)?;
+            let gone = lists::all_of(tx, user)?;
             for &stream in &gone {
                 streams::delete(tx, stream)?;
             }
@@ -44,17 +42,6 @@ impl Store {
             Ok(gone)
         })
     }
-}
-
-fn streams_of(tx: &WriteTransaction, user: UserId) -> Outcome<Vec<StreamId>> {
-    let mut streams = Vec::new();
-    for row in tx.open_table(STREAM_FACTS)?.iter()? {
-        let facts: StreamFacts = record::decode(row?.1.value())?;
-        if facts.user == user {
-            streams.push(facts.id);
-        }
-    }
-    Ok(streams)
 }
 
 fn untie(tx: &WriteTransaction, user: UserId) -> Outcome<()> {

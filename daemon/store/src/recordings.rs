@@ -9,7 +9,7 @@ use crate::reads::Reads;
 use crate::record::{self, Record};
 use crate::tables::{RECORDINGS, STREAM_FACTS};
 use crate::writing::WriteTransaction;
-use crate::{Refusal, Store, StoreError, StreamFacts, StreamId, Timestamp, UserId};
+use crate::{Refusal, Store, StoreError, StreamFacts, StreamId, Timestamp, UserId, lists};
 use redb::ReadableTable as _;
 use serde::{Deserialize, Serialize};
 
@@ -109,22 +109,23 @@ impl Store {
     pub fn recordings(&self, query: RecordingQuery) -> Result<Vec<Recording>, StoreError> {
         self.read(|tx| {
             let end = query.before.map_or(u128::MAX, StreamId::number);
+            let table = tx.reading(RECORDINGS)?;
+            let is_there = |recording: &Recording| recording.state != RecordingState::Deleted;
             let mut found = Vec::new();
-            for row in tx.open_table(RECORDINGS)?.range(..end)?.rev() {
+            if let Some(user) = query.user {
+                for stream in lists::all_of(tx, user)?.into_iter().filter(|stream| stream.number() < end) {
+                    if found.len() >= query.limit {
+                        break;
+                    }
+                    found.extend(get(tx, stream)?.filter(is_there));
+                }
+                return Ok(found);
+            }
+            for row in table.range(..end)?.rev() {
                 if found.len() >= query.limit {
                     break;
                 }
-                let recording: Recording = record::decode(row?.1.value())?;
-                if recording.state == RecordingState::Deleted {
-                    continue;
-                }
-                let is_asked_for = match query.user {
-                    Some(user) => facts(tx, recording.stream)?.user == user,
-                    None => true,
-                };
-                if is_asked_for {
-                    found.push(recording);
-                }
+                found.extend(Some(record::decode(row?.1.value())?).filter(is_there));
             }
             Ok(found)
         })

@@ -2,13 +2,14 @@
 //! clock is set, these dates are moved by the clock's error.
 
 use crate::failure::Outcome;
+use crate::reads::Reads as _;
 use crate::record::{self, Record};
 use crate::sessions::Session;
 use crate::tables::{MESSAGES, NOTIFICATIONS, RECORDINGS, RESTRICTIONS, SESSIONS, STREAM_FACTS, USERS};
 use crate::writing::WriteTransaction;
 use crate::{
     Message, Notification, Recording, Restriction, Store, StoreError, StreamFacts, Timestamp, User, relation,
-    sessions,
+    sessions, streams,
 };
 use redb::{Key, ReadableTable as _, TableDefinition};
 use std::ops::{Range, RangeBounds};
@@ -80,7 +81,9 @@ impl Store {
 /// Chats are long and streams many, so only streams that can have messages from that period are read.
 fn correct_streams(tx: &WriteTransaction, correction: &ClockCorrection) -> Outcome<()> {
     let mut written_in = Vec::new();
-    correct_all(tx, STREAM_FACTS, |facts: &mut StreamFacts| {
+    let mut redated = Vec::new();
+    for row in tx.reading(STREAM_FACTS)?.iter()? {
+        let mut facts: StreamFacts = record::decode(row?.1.value())?;
         if facts.ended_at.is_none_or(|ended_at| ended_at >= correction.provisional.start) {
             written_in.push(facts.id);
         }
@@ -88,8 +91,13 @@ fn correct_streams(tx: &WriteTransaction, correction: &ClockCorrection) -> Outco
         for time in [&mut facts.live_at, &mut facts.ended_at].into_iter().flatten() {
             moved |= correction.correct(time);
         }
-        moved
-    })?;
+        if moved {
+            redated.push(facts);
+        }
+    }
+    for facts in &redated {
+        streams::put_facts(tx, facts)?;
+    }
     for stream in written_in {
         correct_in(tx, MESSAGES, relation::of(stream.number()), |message: &mut Message| {
             correction.correct(&mut message.sent_at)

@@ -3,7 +3,7 @@
 use crate::failure::Outcome;
 use crate::tables::{self, COUNTERS, INGEST_KEY_USERS, INGEST_KEYS, META, PREPARED_STREAMS, RECORDINGS};
 use crate::writing::WriteTransaction;
-use crate::{StoreError, topic};
+use crate::{StoreError, lists, topic};
 use redb::{Database, ReadableDatabase, TableDefinition, TableHandle as _};
 use std::path::Path;
 
@@ -14,7 +14,7 @@ const SCHEMA_VERSION: &str = "schema_version";
 
 /// The steps from each version to the next. All steps that are due run in one transaction, so a power cut leaves the
 /// file as it was. 0 is a file without tables.
-const STEPS: [fn(&WriteTransaction) -> Outcome<()>; 4] = [
+const STEPS: [fn(&WriteTransaction) -> Outcome<()>; 5] = [
     // 1: the counter "media_sequence". Nothing reads it any more: segments are named without the store.
     |tx| Ok(tx.open_table(COUNTERS).map(drop)?),
     // 2: the site. A file of version 1 that counted nothing has no counters yet.
@@ -34,12 +34,16 @@ const STEPS: [fn(&WriteTransaction) -> Outcome<()>; 4] = [
         tx.open_table(PREPARED_STREAMS)?;
         Ok(())
     },
+    // 5: lists of streams. An earlier Perch would not keep them.
+    lists::rebuild,
 ];
 
 /// Migrates an older file and fills a new one; refuses a newer or foreign one without writing to it.
 pub(crate) fn bring_up_to_date(database: &Database, path: &Path) -> Result<(), StoreError> {
     let found = match version(database, path)? {
-        Some(VERSION) => return Ok(()),
+        Some(VERSION) => {
+            return with_lists(database).map_err(|failure| failure.at(path, "write"));
+        }
         None => 0,
         Some(found) if found > VERSION => {
             return Err(StoreError::Newer { path: path.to_owned(), found, known: VERSION });
@@ -64,10 +68,14 @@ pub(crate) fn bring_up_to_date(database: &Database, path: &Path) -> Result<(), S
     migrate().map_err(|failure| failure.at(path, "write"))
 }
 
-/// Commits without a change: the smallest write that reaches the card.
-pub(crate) fn touch(tx: &WriteTransaction) -> Outcome<()> {
-    tx.commit_anyway();
-    Ok(())
+/// Makes the lists of streams anew if the file has none, or has them in another form.
+fn with_lists(database: &Database) -> Outcome<()> {
+    if lists::are_up_to_date(&database.begin_read()?)? {
+        return Ok(());
+    }
+    let transaction = WriteTransaction::begin(database)?;
+    lists::rebuild(&transaction)?;
+    transaction.finish().map(drop)
 }
 
 /// `None`: a new file, without any table.

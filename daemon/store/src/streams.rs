@@ -6,9 +6,7 @@ use crate::reads::Reads;
 use crate::record;
 use crate::relation;
 use crate::search::index;
-use crate::stream::{
-    EndReason, NewStream, Stream, StreamChange, StreamDetails, StreamFacts, VideoMode, Visibility,
-};
+use crate::stream::{EndReason, NewStream, Stream, StreamChange, StreamDetails, StreamFacts, VideoMode};
 use crate::tables::{
     self, CAMERA_CLAIMS, CHAT_RULES, FILED, FOLLOWS, MESSAGE_OFFSETS, MESSAGES, REACTED, STREAM_DETAILS,
     STREAM_FACTS, THUMBNAILS, VIEWS, WATCH_LIST,
@@ -17,7 +15,7 @@ use crate::writing::WriteTransaction;
 use crate::{
     Delivery, NotificationKind, Refusal, Store, StoreError, StreamId, StreamState, Timestamp, TopicId, UserId,
 };
-use crate::{new_id, notifications, recordings, topic, user};
+use crate::{lists, new_id, notifications, recordings, topic, user};
 use redb::ReadableTable as _;
 
 /// Topics of one stream at most.
@@ -77,16 +75,17 @@ impl Store {
         self.read(|tx| whole(tx, facts(tx, stream)?))
     }
 
-    /// Number of an account's streams, ended ones included; with `members`, members-only streams count too.
+    /// Number of an account's streams, as lists show them; with `members`, members-only streams count too.
     pub fn count_streams(&self, user: UserId, members: bool) -> Result<usize, StoreError> {
+        self.read(|tx| lists::count(tx, user, members))
+    }
+
+    /// When the newest stream was started.
+    pub fn newest_stream_date(&self) -> Result<Option<Timestamp>, StoreError> {
         self.read(|tx| {
-            let mut count = 0;
-            for row in tx.reading(STREAM_FACTS)?.iter()? {
-                let facts: StreamFacts = record::decode(row?.1.value())?;
-                count +=
-                    usize::from(facts.user == user && (members || facts.visibility == Visibility::Public));
-            }
-            Ok(count)
+            let table = tx.reading(STREAM_FACTS)?;
+            let newest = table.last()?.map(|row| record::decode::<StreamFacts>(row.1.value())).transpose()?;
+            Ok(newest.map(|newest| newest.created_at))
         })
     }
 
@@ -150,11 +149,11 @@ impl Store {
             after.title.clone_from(change.title.as_ref().unwrap_or(&before.title));
             after.description.clone_from(change.description.as_ref().unwrap_or(&before.description));
             facts.visibility = change.visibility.unwrap_or(facts.visibility);
+            put_facts(tx, &facts)?;
             if let Some(topics) = &change.topics {
                 unfile(tx, stream)?;
                 file_under(tx, stream, topics)?;
             }
-            put_facts(tx, &facts)?;
             record::put(tx, STREAM_DETAILS, stream.number(), &after)?;
             index::reindex(tx, facts.ordinal, Some(&before), Some(&after))?;
             whole(tx, facts)
@@ -204,6 +203,8 @@ pub(crate) fn facts(tx: &impl Reads, stream: StreamId) -> Outcome<StreamFacts> {
 }
 
 pub(crate) fn put_facts(tx: &WriteTransaction, facts: &StreamFacts) -> Outcome<()> {
+    let before = record::get(tx, STREAM_FACTS, facts.id.number())?;
+    lists::update(tx, before.as_ref(), Some(facts))?;
     record::put(tx, STREAM_FACTS, facts.id.number(), facts)
 }
 
@@ -270,16 +271,20 @@ fn file_under(tx: &WriteTransaction, stream: StreamId, under: &[TopicId]) -> Out
     if under.len() > TOPICS_PER_STREAM {
         return Err(Refusal::TooMany { what: "topics of a stream", most: TOPICS_PER_STREAM }.into());
     }
+    let facts = facts(tx, stream)?;
     for &topic in under {
         topic::get(tx, topic)?;
         FILED.tie(tx, stream.number(), topic.number(), 0)?;
+        lists::file(tx, &facts, topic, true)?;
     }
     Ok(())
 }
 
 fn unfile(tx: &WriteTransaction, stream: StreamId) -> Outcome<()> {
+    let facts = facts(tx, stream)?;
     for (topic, _) in FILED.rights(tx, stream.number())? {
         FILED.untie(tx, stream.number(), topic)?;
+        lists::file(tx, &facts, TopicId::from_number(topic), false)?;
     }
     Ok(())
 }
@@ -307,6 +312,7 @@ pub(crate) fn delete(tx: &WriteTransaction, stream: StreamId) -> Outcome<()> {
     tx.open_table(THUMBNAILS)?.remove(number)?;
     tx.open_table(CHAT_RULES)?.remove(number)?;
     tx.open_table(STREAM_DETAILS)?.remove(number)?;
+    lists::update(tx, Some(&facts), None)?;
     tx.open_table(STREAM_FACTS)?.remove(number)?;
     Ok(())
 }

@@ -78,6 +78,10 @@ tables! {
         STREAM_DETAILS: u128 => &'static [u8];
         /// stream → `StreamFacts`
         STREAM_FACTS: u128 => &'static [u8];
+        /// list, account or topic, who sees it, sort key, stream → ordinal (lists.rs)
+        STREAM_LISTS: (u8, u128, u8, u64, u64, u128) => u32;
+        /// ordinal → stream
+        STREAM_ORDINALS: u32 => u128;
         /// camera → the stream that has it
         CAMERA_CLAIMS: &'static str => u128;
         /// stream, topic → ()

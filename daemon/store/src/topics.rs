@@ -2,7 +2,7 @@
 
 use crate::search::words;
 use crate::tables::{FILED, TOPIC_NAMES, TOPICS};
-use crate::{Store, StoreError, Timestamp, Topic, TopicId, new_id, topic};
+use crate::{Store, StoreError, StreamId, Timestamp, Topic, TopicId, lists, new_id, streams, topic};
 
 impl Store {
     /// All topics, in their order.
@@ -43,6 +43,7 @@ impl Store {
             let gone = topic::get(tx, topic)?;
             for (stream, _) in FILED.lefts(tx, topic.number())? {
                 FILED.untie(tx, stream, topic.number())?;
+                lists::file(tx, &streams::facts(tx, StreamId::from_number(stream))?, topic, false)?;
             }
             tx.open_table(TOPIC_NAMES)?.remove(words::name_key(&gone.name).as_str())?;
             tx.open_table(TOPICS)?.remove(topic.number())?;

@@ -43,7 +43,15 @@ impl Store {
 
     /// True once setup has been done.
     pub fn has_owner(&self) -> Result<bool, StoreError> {
-        self.read(|tx| Ok(!owners(tx)?.is_empty()))
+        self.read(|tx| {
+            // The first account is the owner's, unless they left it to another.
+            for row in tx.reading(USERS)?.iter()? {
+                if is_owner(&record::decode(row?.1.value())?) {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        })
     }
 
     /// The account with this id.
@@ -217,12 +225,16 @@ pub(crate) fn index_words(tx: &WriteTransaction, user: &User, present: bool) -> 
     Ok(())
 }
 
+fn is_owner(user: &User) -> bool {
+    user.role == Role::Owner && user.standing == Standing::Active
+}
+
 /// The owners that are not suspended.
 pub(crate) fn owners(tx: &impl Reads) -> Outcome<Vec<UserId>> {
     let mut owners = Vec::new();
     for row in tx.reading(USERS)?.iter()? {
         let user: User = record::decode(row?.1.value())?;
-        if user.role == Role::Owner && user.standing == Standing::Active {
+        if is_owner(&user) {
             owners.push(user.id);
         }
     }

@@ -10,14 +10,13 @@ use crate::sessions::Session;
 use crate::tables::{
     AVATARS, CAMERA_CLAIMS, CHAT_RULES, FILED, FOLLOWS, INGEST_KEY_USERS, INGEST_KEYS, MESSAGE_OFFSETS,
     MESSAGES, NOTIFICATIONS, PASSWORDS, PREPARED_STREAMS, REACTED, RECORDINGS, SESSION_TOKENS, SESSIONS,
-    STREAM_DETAILS, STREAM_FACTS, THUMBNAILS, TOKENS, TOPIC_NAMES, TOPICS, USER_SESSIONS, USER_WORDS,
-    USERNAMES, USERS, VIEWS, WATCH_LIST,
+    STREAM_DETAILS, STREAM_FACTS, STREAM_LISTS, STREAM_ORDINALS, THUMBNAILS, TOKENS, TOPIC_NAMES, TOPICS,
+    USER_SESSIONS, USER_WORDS, USERNAMES, USERS, VIEWS, WATCH_LIST,
 };
 use crate::{
     Message, NOTIFICATIONS_PER_USER, PreparedStream, Reaction, Recording, RecordingState, Store, StoreError,
-    StreamDetails, StreamFacts, StreamState,
+    StreamDetails, StreamFacts, StreamState, Topic, TopicId, User, lists, users,
 };
-use crate::{Topic, User, users};
 use redb::{ReadTransaction, ReadableTable as _, ReadableTableMetadata as _, TableDefinition, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,6 +34,7 @@ impl Store {
             check.relation("watch list", &WATCH_LIST, &users, &streams)?;
             check.relation("topic of a stream", &FILED, &streams, &topics)?;
             check.search_index()?;
+            check.lists()?;
             check.messages(&streams)?;
             check.notifications(&users)?;
             check.recordings(&streams)?;
@@ -225,6 +225,26 @@ impl Check<'_> {
         self.must(wrong == 0, || format!("the search index lacks {wrong} words of streams"));
         let found = index::count(self.tx)?;
         self.must(found == due, || format!("the search index has {found} entries, should have {due}"));
+        Ok(())
+    }
+
+    fn lists(&mut self) -> Outcome<()> {
+        let facts: BTreeMap<u128, StreamFacts> = self.records(STREAM_FACTS)?;
+        let rows = self.tx.open_table(STREAM_LISTS)?;
+        let ordinals = self.tx.open_table(STREAM_ORDINALS)?;
+        let mut count = 0;
+        for (&id, facts) in &facts {
+            let topics = FILED.rights(self.tx, id)?.into_iter().map(|(topic, _)| TopicId::from_number(topic));
+            for (key, ordinal) in lists::due(facts, &topics.collect::<Vec<_>>()) {
+                count += 1;
+                let found = rows.get(key)?.map(|found| found.value());
+                self.must(found == Some(ordinal), || format!("stream {} is missing in a list", facts.id));
+            }
+            let found = ordinals.get(facts.ordinal)?.map(|found| found.value());
+            self.must(found == Some(id), || format!("stream {} is not found by its number", facts.id));
+        }
+        self.must(rows.len()? == count, || "there are streams in lists that are not there".to_owned());
+        self.must(ordinals.len()? == facts.len() as u64, || "there are numbers without a stream".to_owned());
         Ok(())
     }
 

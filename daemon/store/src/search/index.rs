@@ -72,10 +72,16 @@ fn post(block: &mut Vec<u8>, place: u8, weight: Option<u8>) {
     }
 }
 
-/// Calls `found` with the ordinal and the weight of every stream that has a word beginning with `prefix`.
-pub(crate) fn find(tx: &impl Reads, prefix: &str, mut found: impl FnMut(u32, u8)) -> Outcome<()> {
+/// Calls `found` with the ordinal and the weight of every stream that has a word beginning with `prefix`, as far as the first `rows`
+/// blocks tell.
+pub(crate) fn find(
+    tx: &impl Reads,
+    prefix: &str,
+    rows: usize,
+    mut found: impl FnMut(u32, u8),
+) -> Outcome<()> {
     let table = tx.reading(POSTINGS)?;
-    for row in table.range((prefix, 0)..)? {
+    for row in table.range((prefix, 0)..)?.take(rows) {
         let (key, block) = row?;
         let (term, number) = key.value();
         if !term.starts_with(prefix) {

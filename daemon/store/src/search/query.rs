@@ -1,26 +1,24 @@
-//! One query for all lists of streams. The text gives scores by ordinal. One pass over the facts of all streams, which
-//! are small, applies the other conditions and keeps those that sort after the cursor. Only the page's streams are then
-//! read whole.
+//! One query for all lists of streams. A list without a text is read in its order, from the cursor on ([`crate::lists`]). Where the
+//! candidates are found in another way (a text, what is on the air, what a person saved or likes) they are few, or the newest few;
+//! their facts are read, and they are sorted. Only the page's streams are then read whole.
 
 use crate::failure::Outcome;
+use crate::lists::{self, Class, Of, Order};
 use crate::reads::Reads;
-use crate::record;
-use crate::search::index::{self, NAME, WHOLE_WORD};
-use crate::search::words::words;
+use crate::relation::{Relation, newest};
+use crate::search::cursor::Cursor;
+use crate::search::matching::{self, STREAMS_MOST};
 use crate::streams;
-use crate::tables::{FILED, FOLLOWS, REACTED, STREAM_FACTS, USER_WORDS, WATCH_LIST};
-use crate::topic;
-use crate::{
-    Reaction, Store, StoreError, Stream, StreamFacts, StreamId, StreamState, TopicId, UserId, Visibility,
+use crate::tables::{
+    CAMERA_CLAIMS, FILED, FOLLOWS, REACTED, SAVED, STREAM_LISTS, USER_REACTIONS, WATCH_LIST,
 };
+use crate::{Reaction, Store, StoreError, Stream, StreamFacts, StreamId, StreamState, TopicId, UserId};
 use redb::{ReadTransaction, ReadableTable as _};
 use std::cmp::Reverse;
-use std::collections::{HashMap, HashSet};
-use std::fmt;
-use std::str::FromStr;
+use std::collections::BinaryHeap;
 
-/// Words of a query that count; further ones are ignored.
-const QUERY_WORDS_MOST: usize = 8;
+/// Accounts whose lists are merged for somebody who follows them.
+const FOLLOWED_MOST: usize = 1_000;
 
 /// Selects and sorts streams.
 #[derive(Clone, Debug)]
@@ -89,7 +87,7 @@ pub enum Sort {
     Relevance,
 }
 
-/// One page of a list.
+/// One page of a list. It may be short, even empty, and another one follow: a request looks at a bounded number of streams.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page<T> {
     /// Its items.
@@ -98,56 +96,14 @@ pub struct Page<T> {
     pub next: Option<Cursor>,
 }
 
-/// Where a page ended: the sort key of its last stream. As text, 64 hexadecimal digits without meaning to the client; a forged
-/// one only starts elsewhere. A stream whose views change between two pages may be listed twice or not at all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Cursor {
-    first: u64,
-    newest: u64,
-    id: u128,
-}
-
-/// The text is not a cursor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a cursor: take next_cursor from the previous page")]
-pub struct CursorError;
-
-impl fmt::Display for Cursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}{:016x}{:032x}", self.first, self.newest, self.id)
-    }
-}
-
-impl FromStr for Cursor {
-    type Err = CursorError;
-
-    fn from_str(text: &str) -> Result<Self, CursorError> {
-        if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(CursorError);
-        }
-        let number = |digits: &str| u64::from_str_radix(digits, 16).map_err(|_| CursorError);
-        Ok(Self {
-            first: number(&text[..16])?,
-            newest: number(&text[16..32])?,
-            id: u128::from_str_radix(&text[32..], 16).map_err(|_| CursorError)?,
-        })
-    }
-}
-
 impl Store {
     /// A page of the streams that match a query.
     pub fn find_streams(&self, query: &StreamQuery) -> Result<Page<Stream>, StoreError> {
         self.read(|tx| {
-            let mut keys = matching(tx, query)?;
-            let wanted = query.limit.saturating_add(1);
-            if keys.len() > wanted {
-                keys.select_nth_unstable_by_key(wanted - 1, |key| Reverse(*key));
-                keys.truncate(wanted);
-            }
-            keys.sort_unstable_by_key(|key| Reverse(*key));
+            let Found { mut keys, ended_at } = find(tx, query)?;
             let more = keys.len() > query.limit;
             keys.truncate(query.limit);
-            let next = keys.last().copied().filter(|_| more);
+            let next = if more { keys.last().copied() } else { ended_at };
             let stream =
                 |key: &Cursor| streams::whole(tx, streams::facts(tx, StreamId::from_number(key.id))?);
             Ok(Page { items: keys.iter().map(stream).collect::<Outcome<_>>()?, next })
@@ -155,148 +111,158 @@ impl Store {
     }
 }
 
-/// The sort keys of the streams that match and come after the cursor.
-fn matching(tx: &ReadTransaction, query: &StreamQuery) -> Outcome<Vec<Cursor>> {
-    let scores = Scores::of(tx, &query.text)?;
-    let among = among(tx, query)?;
-    let followed: Option<HashSet<u128>> = match query.following {
-        Some(user) => {
-            Some(FOLLOWS.rights(tx, user.number())?.into_iter().map(|(followed, _)| followed).collect())
-        }
-        None => None,
-    };
+/// Streams that match, in their order: one more than the page holds, if there are so many.
+struct Found {
+    keys: Vec<Cursor>,
+    /// Where the reading ended before so many were found and the list was over.
+    ended_at: Option<Cursor>,
+}
+
+fn find(tx: &ReadTransaction, query: &StreamQuery) -> Outcome<Found> {
+    if let Some(matches) = matching::matches(tx, &query.text)? {
+        return among(tx, query, matches);
+    }
+    let alike = |streams: Vec<u128>| streams.into_iter().map(|id| (StreamId::from_number(id), 0)).collect();
+    if query.state == Some(StateFilter::Live) {
+        return among(tx, query, alike(unfinished(tx)?));
+    }
+    if let Some(user) = query.saved {
+        let saved = newest(&tx.reading(SAVED)?, user.number(), None, STREAMS_MOST)?;
+        return among(tx, query, alike(saved.into_iter().map(|(id, _)| id).collect()));
+    }
+    if let Some(user) = query.liked {
+        let reactions = newest(&tx.reading(USER_REACTIONS)?, user.number(), None, STREAMS_MOST)?;
+        let liked = reactions.into_iter().filter(|(_, code)| *code == Reaction::Like.code());
+        return among(tx, query, alike(liked.map(|(id, _)| id).collect()));
+    }
+    if query.sort == Sort::LiveFirst { live_first(tx, query) } else { walk(tx, query, &[]) }
+}
+
+/// The streams that have not ended: as many as there are cameras and publishers.
+fn unfinished(tx: &impl Reads) -> Outcome<Vec<u128>> {
+    tx.reading(CAMERA_CLAIMS)?.iter()?.map(|row| Ok(row?.1.value())).collect()
+}
+
+/// Those of the candidates, with their scores, that match.
+fn among(tx: &impl Reads, query: &StreamQuery, candidates: Vec<(StreamId, u32)>) -> Outcome<Found> {
     let mut keys = Vec::new();
-    for row in tx.reading(STREAM_FACTS)?.iter()? {
-        let (id, bytes) = row?;
-        if !among.iter().all(|set| set.contains(&id.value())) {
-            continue;
-        }
-        let facts: StreamFacts = record::decode(bytes.value())?;
-        let Some(score) = scores.as_ref().map_or(Some(0), |scores| scores.get(&facts)) else { continue };
-        let has_ended = facts.state == StreamState::Ended;
-        let fits = (query.members || facts.visibility == Visibility::Public)
-            // A stream that ended before its first picture has nothing to show.
-            && (!has_ended || facts.live_at.is_some())
-            && query.state.is_none_or(|state| has_ended == (state == StateFilter::Ended))
-            && query.user.is_none_or(|user| facts.user == user)
-            && followed.as_ref().is_none_or(|followed| followed.contains(&facts.user.number()));
-        let key = Cursor {
-            first: first_key(query.sort, &facts, score),
-            newest: newest_key(&facts),
-            id: id.value(),
-        };
-        if fits && query.after.is_none_or(|after| key < after) {
+    for (stream, score) in candidates {
+        let facts = streams::facts(tx, stream)?;
+        let key = sort_key(query.sort, &facts, score);
+        if query.after.is_none_or(|after| key < after) && fits(tx, query, &facts)? {
             keys.push(key);
         }
     }
-    Ok(keys)
+    keys.sort_unstable_by_key(|key| Reverse(*key));
+    keys.truncate(query.limit.saturating_add(1));
+    Ok(Found { keys, ended_at: None })
 }
 
-/// The sets that a stream must be in.
-fn among(tx: &ReadTransaction, query: &StreamQuery) -> Outcome<Vec<HashSet<u128>>> {
-    let ids = |pairs: Vec<(u128, i64)>| pairs.into_iter().map(|(id, _)| id).collect();
-    let mut sets = Vec::new();
-    if let Some(topic) = query.topic {
-        sets.push(ids(FILED.lefts(tx, topic.number())?));
+/// First what is on the air, then the others by age.
+fn live_first(tx: &ReadTransaction, query: &StreamQuery) -> Outcome<Found> {
+    let mut live = Vec::new();
+    for stream in unfinished(tx)? {
+        if streams::facts(tx, StreamId::from_number(stream))?.state == StreamState::Live {
+            live.push(stream);
+        }
     }
-    if let Some(user) = query.saved {
-        sets.push(ids(WATCH_LIST.rights(tx, user.number())?));
+    let candidates = live.iter().map(|&id| (StreamId::from_number(id), 0)).collect();
+    let mut found = among(tx, query, candidates)?;
+    let wanted = query.limit.saturating_add(1) - found.keys.len();
+    if wanted > 0 {
+        let after = query.after.filter(|after| after.first == 0);
+        let rest = StreamQuery { after, sort: Sort::Newest, limit: wanted - 1, ..query.clone() };
+        let rest = walk(tx, &rest, &live)?;
+        found.keys.extend(rest.keys);
+        found.ended_at = rest.ended_at;
     }
-    if let Some(user) = query.liked {
-        let mut reactions = REACTED.lefts(tx, user.number())?;
-        reactions.retain(|(_, code)| *code == Reaction::Like.code());
-        sets.push(ids(reactions));
-    }
-    Ok(sets)
+    Ok(found)
 }
 
-fn first_key(sort: Sort, facts: &StreamFacts, score: u32) -> u64 {
-    match sort {
+/// Reads the lists in their order, without the streams of `except`.
+fn walk(tx: &ReadTransaction, query: &StreamQuery, except: &[u128]) -> Outcome<Found> {
+    let lists: Vec<Of> = match (query.user, query.following, query.topic) {
+        (Some(user), ..) => vec![Of::User(user)],
+        (None, Some(user), _) => {
+            let followed = FOLLOWS.rights(tx, user.number())?.into_iter().take(FOLLOWED_MOST);
+            followed.map(|(user, _)| Of::User(UserId::from_number(user))).collect()
+        }
+        (None, None, Some(topic)) => vec![Of::Topic(topic)],
+        (None, None, None) => vec![Of::All],
+    };
+    // A row tells the list, the class and the place; for other conditions the facts are read.
+    let reads_facts = query.following.is_some() && query.user.is_some()
+        || query.topic.is_some() && !matches!(lists[..], [Of::Topic(_)]);
+    let unfinished = if query.state == Some(StateFilter::Ended) { unfinished(tx)? } else { Vec::new() };
+    let order = if query.sort == Sort::Views { Order::Views } else { Order::Age };
+    let table = tx.reading(STREAM_LISTS)?;
+    let mut lists = {
+        let classes = Class::seen_by(query.members);
+        let each = lists.iter().flat_map(|&of| classes.iter().map(move |&class| (of, class)));
+        each.map(|(of, class)| lists::rows(&table, of, order, class, query.after))
+            .collect::<Outcome<Vec<_>>>()?
+    };
+    // The next row of each list, the greatest on top.
+    let mut heads = BinaryHeap::new();
+    for (number, list) in lists.iter_mut().enumerate() {
+        if let Some(row) = list.next() {
+            heads.push((lists::read(&row?.0.value()), number));
+        }
+    }
+    let mut found = Found { keys: Vec::new(), ended_at: None };
+    let mut looked = 0;
+    while let Some((place, number)) = heads.pop() {
+        if let Some(row) = lists[number].next() {
+            heads.push((lists::read(&row?.0.value()), number));
+        }
+        looked += 1;
+        let is_left_out = except.contains(&place.id) || unfinished.contains(&place.id);
+        if !is_left_out
+            && (!reads_facts || fits(tx, query, &streams::facts(tx, StreamId::from_number(place.id))?)?)
+        {
+            found.keys.push(place);
+        }
+        if found.keys.len() > query.limit {
+            break;
+        }
+        if looked == STREAMS_MOST {
+            found.ended_at = (!heads.is_empty()).then_some(place);
+            break;
+        }
+    }
+    Ok(found)
+}
+
+/// True if the stream meets every condition but the text.
+fn fits(tx: &impl Reads, query: &StreamQuery, facts: &StreamFacts) -> Outcome<bool> {
+    let has_ended = facts.state == StreamState::Ended;
+    let id = facts.id.number();
+    let of_facts = Class::seen_by(query.members).contains(&Class::of(facts))
+        && query.state.is_none_or(|state| has_ended == (state == StateFilter::Ended))
+        && query.user.is_none_or(|user| facts.user == user);
+    if !of_facts {
+        return Ok(false);
+    }
+    let is_tied = |relation: &Relation, left: u128, right: u128| {
+        relation.value(tx, left, right).map(|value| value.is_some())
+    };
+    let follows = |follower: UserId| is_tied(&FOLLOWS, follower.number(), facts.user.number());
+    let has_saved = |user: UserId| is_tied(&WATCH_LIST, user.number(), id);
+    let is_under = |topic: TopicId| is_tied(&FILED, id, topic.number());
+    let likes =
+        |user: UserId| REACTED.value(tx, id, user.number()).map(|code| code == Some(Reaction::Like.code()));
+    Ok(query.following.map_or(Ok(true), follows)?
+        && query.saved.map_or(Ok(true), has_saved)?
+        && query.liked.map_or(Ok(true), likes)?
+        && query.topic.map_or(Ok(true), is_under)?)
+}
+
+fn sort_key(sort: Sort, facts: &StreamFacts, score: u32) -> Cursor {
+    let first = match sort {
         Sort::Newest => 0,
         Sort::Views => facts.views,
         Sort::LiveFirst => u64::from(facts.state == StreamState::Live),
         Sort::Relevance => u64::from(score),
-    }
-}
-
-/// Times before 1970, from a board whose clock is not set, sort below all others.
-fn newest_key(facts: &StreamFacts) -> u64 {
-    u64::try_from(facts.created_at.unix_millis()).unwrap_or(0)
-}
-
-/// How well streams match a text.
-struct Scores {
-    /// Each word's best weight, by ordinal.
-    texts: Vec<Vec<u8>>,
-    /// Each word's weight for all streams of an account.
-    users: Vec<HashMap<u128, u8>>,
-    /// Each word's weight for all streams of a topic.
-    topics: Vec<HashMap<u128, u8>>,
-}
-
-impl Scores {
-    /// `None`: the text has no words, so every stream matches.
-    fn of(tx: &ReadTransaction, text: &str) -> Outcome<Option<Self>> {
-        let mut scores = Self { texts: Vec::new(), users: Vec::new(), topics: Vec::new() };
-        for word in words(text).take(QUERY_WORDS_MOST) {
-            let mut by_stream: Vec<u8> = Vec::new();
-            index::find(tx, &word, |ordinal, weight| {
-                let place = ordinal as usize;
-                if by_stream.len() <= place {
-                    by_stream.resize(place + 1, 0);
-                }
-                by_stream[place] = by_stream[place].max(weight);
-            })?;
-            scores.texts.push(by_stream);
-            scores.users.push(users_named(tx, &word)?);
-            scores.topics.push(streams_under(tx, &word)?);
-        }
-        Ok((!scores.texts.is_empty()).then_some(scores))
-    }
-
-    /// `None`: a word is missing.
-    fn get(&self, facts: &StreamFacts) -> Option<u32> {
-        let mut score = 0;
-        for (word, by_stream) in self.texts.iter().enumerate() {
-            let text = by_stream.get(facts.ordinal as usize).copied().unwrap_or(0);
-            let user = self.users[word].get(&facts.user.number()).copied().unwrap_or(0);
-            let topic = self.topics[word].get(&facts.id.number()).copied().unwrap_or(0);
-            match text.max(user).max(topic) {
-                0 => return None,
-                weight => score += u32::from(weight),
-            }
-        }
-        Some(score)
-    }
-}
-
-fn weight(word: &str, prefix: &str) -> u8 {
-    if word.len() == prefix.len() { NAME * WHOLE_WORD } else { NAME }
-}
-
-fn users_named(tx: &impl Reads, prefix: &str) -> Outcome<HashMap<u128, u8>> {
-    let mut users = HashMap::new();
-    for row in tx.reading(USER_WORDS)?.range((prefix, 0)..)? {
-        let (key, _) = row?;
-        let (word, user) = key.value();
-        if !word.starts_with(prefix) {
-            break;
-        }
-        let best: &mut u8 = users.entry(user).or_default();
-        *best = weight(word, prefix).max(*best);
-    }
-    Ok(users)
-}
-
-fn streams_under(tx: &impl Reads, prefix: &str) -> Outcome<HashMap<u128, u8>> {
-    let mut streams = HashMap::new();
-    for topic in topic::all(tx)? {
-        let named = words(&topic.name).filter(|word| word.starts_with(prefix));
-        let Some(weight) = named.map(|word| weight(&word, prefix)).max() else { continue };
-        for (stream, _) in FILED.lefts(tx, topic.id.number())? {
-            let best: &mut u8 = streams.entry(stream).or_default();
-            *best = weight.max(*best);
-        }
-    }
-    Ok(streams)
+    };
+    Cursor { first, ..lists::place(facts, Order::Age) }
 }

@@ -1,5 +1,10 @@
 use super::*;
+use crate::failure::Outcome;
+use crate::tables::{META, STREAM_LISTS};
+use crate::writing::WriteTransaction;
 use crate::{Cursor, EndReason, Reaction, Sort, StateFilter, StreamChange, StreamQuery, UserChange};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 fn titles(store: &Store, query: &StreamQuery) -> Vec<String> {
     store.find_streams(query).unwrap().items.into_iter().map(|stream| stream.details.title).collect()
@@ -163,4 +168,117 @@ fn a_forged_cursor_is_refused_or_harmless() {
     assert_eq!(titles(&store, &StreamQuery { after: Some(far), ..StreamQuery::default() }), ["a"]);
     let near = "0".repeat(64).parse::<Cursor>().unwrap();
     assert_eq!(titles(&store, &StreamQuery { after: Some(near), ..StreamQuery::default() }), [""; 0]);
+}
+
+/// A store in memory that counts the pages read from it: it keeps none itself.
+#[derive(Debug)]
+struct Counted(redb::backends::InMemoryBackend, Arc<AtomicUsize>);
+
+impl redb::StorageBackend for Counted {
+    fn len(&self) -> Result<u64, std::io::Error> {
+        self.0.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), std::io::Error> {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        self.0.read(offset, out)
+    }
+
+    fn set_len(&self, length: u64) -> Result<(), std::io::Error> {
+        self.0.set_len(length)
+    }
+
+    fn sync_data(&self) -> Result<(), std::io::Error> {
+        self.0.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> Result<(), std::io::Error> {
+        self.0.write(offset, data)
+    }
+}
+
+#[test]
+fn a_page_and_a_profile_cost_the_same_with_eight_times_the_streams() {
+    const FEW: i64 = 20;
+    let reads = Arc::new(AtomicUsize::new(0));
+    let backend = Counted(redb::backends::InMemoryBackend::new(), reads.clone());
+    let database = crate::file::builder().set_cache_size(0).create_with_backend(backend).unwrap();
+    schema::bring_up_to_date(&database, &PathBuf::from("memory")).unwrap();
+    let store = Store::of(database, PathBuf::from("memory"), Box::new(|| unreachable!()));
+    let [ana, bob] = ["ana", "bob"].map(|name| user(&store, name));
+    let nature = topic(&store, "Nature");
+    let add = |user, name: &str, number: i64| {
+        let mut new = new_stream(user, &format!("camera {number}"), &format!("{name}{number}"));
+        new.topics = vec![nature];
+        let stream = store.start_stream(&new, at(number)).unwrap().facts.id;
+        store.stream_live(stream, at(number)).unwrap();
+        store.end_stream(stream, EndReason::User, at(number + 1)).unwrap();
+    };
+    for number in 0..5 {
+        add(bob, "owl", number);
+    }
+    let cost = |what: &dyn Fn()| {
+        let before = reads.load(Ordering::Relaxed);
+        what();
+        reads.load(Ordering::Relaxed) - before
+    };
+    let all = StreamQuery { members: true, limit: 5, ..StreamQuery::default() };
+    let costs = || {
+        let queries = [
+            all.clone(),
+            StreamQuery { sort: Sort::Views, ..all.clone() },
+            StreamQuery { sort: Sort::LiveFirst, ..all.clone() },
+            StreamQuery { state: Some(StateFilter::Live), ..all.clone() },
+            StreamQuery { state: Some(StateFilter::Ended), ..all.clone() },
+            StreamQuery { topic: Some(nature), sort: Sort::Views, ..all.clone() },
+            StreamQuery { user: Some(bob), ..all.clone() },
+            StreamQuery { text: "owl4".to_owned(), sort: Sort::Relevance, user: Some(bob), ..all.clone() },
+        ];
+        let mut costs: Vec<usize> =
+            queries.iter().map(|query| cost(&|| drop(store.find_streams(query).unwrap()))).collect();
+        costs.push(cost(&|| assert_eq!(store.count_streams(bob, false).unwrap(), 5)));
+        let of_bob = crate::RecordingQuery { user: Some(bob), before: None, limit: 5 };
+        costs.push(cost(&|| assert!(store.recordings(of_bob).unwrap().is_empty())));
+        costs
+    };
+    for number in 5..FEW {
+        add(ana, "robin", number);
+    }
+    let few = costs();
+    for number in FEW..8 * FEW {
+        add(ana, "robin", number);
+    }
+    let many = costs();
+    for (number, (few, many)) in few.iter().zip(&many).enumerate() {
+        // A tree that is a level higher costs a page more for each lookup.
+        assert!(*many <= few * 2, "request {number}: {many} pages instead of {few}");
+    }
+}
+
+#[test]
+fn lists_are_made_anew_where_they_are_missing_or_of_another_form() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("perch.redb");
+    let store = Store::open(&path).unwrap();
+    let ana = user(&store, "ana");
+    let stream = start(&store, ana, "front");
+    drop(store);
+    let harms: [fn(&WriteTransaction) -> Outcome<()>; 2] = [
+        |tx| {
+            tx.open_table(STREAM_LISTS)?.retain(|_, _| false)?;
+            Ok(tx.open_table(META)?.insert("stream_lists_version", 9_999).map(drop)?)
+        },
+        |tx| {
+            tx.open_table(META)?.remove("stream_lists_version")?;
+            Ok(tx.delete_table(STREAM_LISTS)?)
+        },
+    ];
+    for harm in harms {
+        let store = Store::open(&path).unwrap();
+        store.write(harm).unwrap();
+        drop(store);
+        let store = Store::open(&path).unwrap();
+        assert_eq!(store.find_streams(&StreamQuery::default()).unwrap().items[0].facts.id, stream);
+        assert_sound(&store);
+    }
 }

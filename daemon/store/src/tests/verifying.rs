@@ -51,6 +51,8 @@ fn every_kind_of_drift_is_found() {
     finds("missing at its offset", |tx, _, _| {
         Ok(tx.open_table(tables::MESSAGE_OFFSETS)?.pop_first().map(drop)?)
     });
+    finds("missing in a list", |tx, _, _| Ok(tx.open_table(tables::STREAM_LISTS)?.pop_first().map(drop)?));
+    finds("by its number", |tx, _, _| Ok(tx.open_table(tables::STREAM_ORDINALS)?.pop_first().map(drop)?));
     finds("not found by its token", |tx, _, _| Ok(tx.open_table(tables::TOKENS)?.pop_first().map(drop)?));
     finds("avatar without an owner", |tx, _, _| {
         Ok(tx.open_table(tables::AVATARS)?.insert(5, &[1][..]).map(drop)?)
