@@ -124,7 +124,10 @@ export interface Wifi {
 }
 export interface Settings {
   site_name: string; registration: "open" | "approval" | "closed"; ingest: boolean; needs_setup: boolean; new_user_role?: "viewer" | "streamer";
+  retention: Retention;
 }
+/** Days that things are kept, 0 for ever. */
+export interface Retention { unrecorded_stream_days: number; chat_days: number; notification_days: number; restriction_days: number; login_days: number }
 
 export interface Message { id: string; user: UserRef | null; text: string; offset_seconds: number; sent_at: string; deleted: boolean }
 export interface ChatRules { slow_mode_seconds: number; followers_only: boolean; members_only: boolean }

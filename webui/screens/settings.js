@@ -7,6 +7,7 @@ import { useTitle } from "../parts/title.js";
 import { Accounts } from "./settings/accounts.js";
 import { Backup } from "./settings/backup.js";
 import { Cameras } from "./settings/cameras.js";
+import { Keeping } from "./settings/retention.js";
 import { Profile } from "./settings/profile.js";
 import { Programs } from "./settings/programs.js";
 import { RecordingsPart } from "./settings/recordings.js";
@@ -27,6 +28,7 @@ const PARTS = [
   { key: "topics", words: "Topics", part: Topics, from: "owner" },
   { key: "cameras", words: "Cameras", part: Cameras, from: "owner" },
   { key: "recordings", words: "Recordings", part: RecordingsPart, from: "streamer" },
+  { key: "keeping", words: "How long things are kept", part: Keeping, from: "owner" },
   { key: "programs", words: "Other programs", part: Programs, from: "streamer" },
   { key: "relays", words: "Relays", part: Relays, from: "owner" },
   { key: "backup", words: "Backup", part: Backup, from: "owner" },

@@ -30,6 +30,7 @@ pub mod password;
 pub mod picture;
 pub mod preflight;
 pub mod profile;
+pub mod pruning;
 pub mod reactions;
 pub mod recordings;
 pub mod registration;

@@ -150,23 +150,6 @@ impl Store {
     pub fn close_sessions(&self, user: UserId, keep: Option<SessionId>) -> Result<(), StoreError> {
         self.write(|tx| close_all(tx, user, keep))
     }
-
-    /// Closes expired logins; returns their number.
-    pub fn close_expired_sessions(&self, now: Timestamp) -> Result<usize, StoreError> {
-        self.write(|tx| {
-            let mut expired = Vec::new();
-            for row in tx.open_table(SESSIONS)?.iter()? {
-                let session: Session = record::decode(row?.1.value())?;
-                if session.expires_at <= now {
-                    expired.push(session);
-                }
-            }
-            for session in &expired {
-                close(tx, session)?;
-            }
-            Ok(expired.len())
-        })
-    }
 }
 
 pub(crate) fn close_all(tx: &WriteTransaction, user: UserId, keep: Option<SessionId>) -> Outcome<()> {
@@ -208,7 +191,7 @@ pub(crate) fn forget_all(tx: &WriteTransaction) -> Outcome<()> {
     Ok(())
 }
 
-fn close(tx: &WriteTransaction, session: &Session) -> Outcome<()> {
+pub(crate) fn close(tx: &WriteTransaction, session: &Session) -> Outcome<()> {
     remove_tokens(tx, session.id, i64::MAX)?;
     tx.open_table(USER_SESSIONS)?.remove((session.user.number(), session.id.number()))?;
     tx.open_table(SESSIONS)?.remove(session.id.number())?;

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "in a test an error ends the test")]
 
 use perch_store::{
-    NewMessage, NewStream, NewUser, PasswordHash, Reaction, Role, Store, StoreError, Timestamp, VideoMode,
-    Viewer, Visibility,
+    NewMessage, NewStream, NewUser, PasswordHash, Reaction, Role, Store, StoreError, Sweep, Timestamp,
+    VideoMode, Viewer, Visibility,
 };
 use std::path::Path;
 use std::process::Command;
@@ -72,7 +72,7 @@ fn traced(folder: &Path) -> Result<(), StoreError> {
         store.stream_live(stream, at(4))?;
         store.change_settings(|_| ())?;
         store.read_notifications(ana, None)?;
-        store.close_expired_sessions(at(5))?;
+        store.sweep(Sweep::default(), at(5))?;
         assert!(!store.unsave_stream(ana, stream)?);
     }
     mark("refusals");

@@ -24,6 +24,7 @@ pub mod playback;
 pub mod recorder;
 pub mod relay;
 mod rtmp;
+pub mod settled_clock;
 pub mod shutdown;
 pub mod snapshot;
 pub mod storyboard;

@@ -18,6 +18,7 @@ use perch_site::ingest_switch::IngestSwitch;
 use perch_site::limits::Limits;
 use perch_site::notices::Notices;
 use perch_site::picture::Pictures;
+use perch_site::pruning::Pruning;
 use perch_site::store_probe::StoreProbe;
 use perch_site::turns::Turns;
 use perch_store::{Store, Timestamp};
@@ -123,6 +124,8 @@ async fn run_until_told(
     let tending = tokio::spawn(recorder::run(recordings));
     let storyboards = Storyboards::start(drawn, snapshots, clock.clone())
         .context("cannot start the thread of the storyboards")?;
+    let pruning = Pruning::new(accounts.clone(), store.clone(), clock.clone());
+    let pruning = tokio::spawn(pruning.run());
     let upkeep = tokio::spawn(upkeep::keep_up(accounts, store.clone(), clock));
 
     let ended = tokio::select! {
@@ -141,6 +144,7 @@ async fn run_until_told(
     probing.abort();
     giving_back.abort();
     upkeep.abort();
+    pruning.abort();
     tending.abort();
     watching_the_card.abort();
     thumbnails.abort();

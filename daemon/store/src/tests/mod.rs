@@ -10,6 +10,7 @@ mod power_cuts;
 mod read_only;
 mod recording;
 mod redating;
+mod retention;
 mod searching;
 mod sessions;
 mod streaming;

@@ -46,7 +46,7 @@ fn an_expired_token_closes_the_login() {
     assert_eq!(store.sessions(ana).unwrap(), []);
     store.open_session(ana, &[3; 32], "", at(0), at(DAY)).unwrap();
     store.open_session(ana, &[4; 32], "", at(0), at(3 * DAY)).unwrap();
-    assert_eq!(store.close_expired_sessions(at(2 * DAY)).unwrap(), 1);
+    super::retention::swept(&store, at(2 * DAY));
     assert_eq!(store.sessions(ana).unwrap().len(), 1);
     assert_sound(&store);
 }

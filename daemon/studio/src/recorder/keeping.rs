@@ -1,9 +1,7 @@
 //! Decides which recordings are kept: the oldest unpinned one is deleted first, as a whole, until the rest fits.
 
-use crate::clock::{Clock, wall};
 use crate::config::{Budget, Recording as Settings};
 use perch_store::{Recording, RecordingState, Timestamp};
-use std::time::Duration;
 
 /// Size and free space of a card, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,49 +24,6 @@ pub(super) struct Limits {
 }
 
 const DAY_MS: i64 = 86_400_000;
-/// A smaller step of the wall clock is no jump: it makes no recording too old by mistake.
-const JUMP_MS: i64 = 3_600_000;
-/// If the clock is this much later than the newest recording when the daemon starts, it may have jumped.
-const AWAY_MS: i64 = 7 * DAY_MS;
-/// After a jump the wall clock is not used for this long: somebody may correct it.
-const WAIT: Duration = Duration::from_hours(24);
-
-/// Decides whether the wall clock can be trusted for deleting recordings by age. A clock that is set ahead by twenty years would make all of them too old.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct WallClock {
-    /// Wall time at boot, computed from the present wall time.
-    boot: i64,
-    /// Time of its last jump, since boot.
-    jumped_at: Option<Duration>,
-    /// True once it was read in this run.
-    is_known: bool,
-}
-
-impl WallClock {
-    pub(super) fn new(clock: &dyn Clock) -> Self {
-        Self { boot: boot(clock), jumped_at: None, is_known: false }
-    }
-
-    /// Wall time, or `None` for a day after a jump. Must be called more often than once a day. A jump before this run is recognised by the newest
-    /// recording's date; a board that was off for long therefore waits a day without need.
-    pub(super) fn now(&mut self, clock: &dyn Clock, all: &[Recording]) -> Option<Timestamp> {
-        let (boot, since_boot) = (boot(clock), clock.since_boot());
-        let newest = all.iter().map(|recording| recording.started_at.unix_millis()).max();
-        let was_away = newest.is_some_and(|newest| wall(clock).unix_millis() - newest > AWAY_MS);
-        let is_first = !std::mem::replace(&mut self.is_known, true);
-        if self.boot.abs_diff(boot) >= JUMP_MS.unsigned_abs() || (is_first && was_away) {
-            self.jumped_at = Some(since_boot);
-        }
-        self.boot = boot;
-        let is_over = |jumped_at: Duration| since_boot.saturating_sub(jumped_at) >= WAIT;
-        self.jumped_at.is_none_or(is_over).then(|| wall(clock))
-    }
-}
-
-fn boot(clock: &dyn Clock) -> i64 {
-    let since_boot = i64::try_from(clock.since_boot().as_millis()).unwrap_or(i64::MAX);
-    wall(clock).unix_millis().saturating_sub(since_boot)
-}
 
 impl Limits {
     /// The configured limits on a card on which recordings already take `used` bytes. `now` is `None` while the clock cannot be trusted: then nothing is

@@ -4,7 +4,7 @@
 //! and at the end, because each of its writes syncs the card.
 
 use super::folder::Folder;
-use super::keeping::{Card, Limits, WallClock, used};
+use super::keeping::{Card, Limits, used};
 use super::names;
 use super::part::PartFiles;
 use super::recovery::{self, Recovered};
@@ -18,6 +18,7 @@ use super::wear::{Disk, Disks};
 use crate::clock::{Clock, wall};
 use crate::config;
 use crate::faults::Faults;
+use crate::settled_clock::SettledClock;
 use crate::tell::Tell;
 use perch_device::local_time;
 use perch_store::{Recording, RecordingQuery, RecordingState, Store, StoreError, StreamId, Timestamp};
@@ -77,7 +78,7 @@ pub(super) struct Inner {
     pub(super) settings: config::Recording,
     pub(super) store: Arc<Store>,
     pub(super) clock: Arc<dyn Clock>,
-    wall_clock: Mutex<WallClock>,
+    wall_clock: Mutex<SettledClock>,
     growing: Mutex<BTreeMap<StreamId, Growth>>,
     /// Number of recoveries of each recording that had any.
     recovered: Mutex<BTreeMap<StreamId, u32>>,
@@ -116,7 +117,7 @@ impl Recordings {
             disks: Disks::new(Path::new("/"), data_dir),
             troubles: Troubles::new(store.clone(), clock.clone(), faults),
             store,
-            wall_clock: Mutex::new(WallClock::new(&*clock)),
+            wall_clock: Mutex::new(SettledClock::new(&*clock)),
             clock,
             growing: Mutex::default(),
             recovered: Mutex::default(),
@@ -192,8 +193,9 @@ impl Recordings {
 
     /// The limits that apply now. `all`: the recordings on the card.
     pub(super) fn limits(&self, card: Card, all: &[Recording]) -> Limits {
+        let newest = all.iter().map(|recording| recording.started_at).max();
         let mut wall_clock = self.0.wall_clock.lock().unwrap_or_else(PoisonError::into_inner);
-        Limits::new(&self.0.settings, card, used(all), wall_clock.now(&*self.0.clock, all))
+        Limits::new(&self.0.settings, card, used(all), wall_clock.now(&*self.0.clock, newest))
     }
 
     /// A row for a recording that begins now.
