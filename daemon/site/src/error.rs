@@ -112,6 +112,9 @@ pub enum SiteError {
     /// A worker thread panicked, or the daemon is stopping.
     #[error("the work was not finished: {0}")]
     Unfinished(#[from] tokio::task::JoinError),
+    /// The thread that reads lists panicked over this request, or the daemon is stopping.
+    #[error("the list was not read")]
+    Crashed,
 }
 
 /// Whole seconds, rounded up, so that waiting this long is enough.

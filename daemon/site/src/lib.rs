@@ -20,6 +20,7 @@ pub mod going_live;
 pub mod ingest;
 pub mod ingest_switch;
 pub mod limits;
+mod lists;
 pub mod me;
 pub mod messages;
 pub mod microphones;

@@ -66,7 +66,7 @@ const LOOKED_AT: usize = 100;
 /// Those of the store.
 pub async fn list(site: &Site, actor: &Actor, which: Which) -> Result<Vec<SeenRecording>, SiteError> {
     let (recordings, actor) = (site.recordings.clone(), actor.clone());
-    site.store(move |store| {
+    site.lists(move |store| {
         let user = match which.username.map(|username| store.user_by_name(&username)).transpose() {
             Ok(user) => user.map(|user| user.id),
             // An unknown name has no recordings.

@@ -108,6 +108,24 @@ impl Site {
         self.turns.store(move || work(&store)).await?.map_err(SiteError::from)
     }
 
+    /// Like [`Site::store`], for lists that anyone may ask for: they have a thread of their own.
+    ///
+    /// # Errors
+    ///
+    /// Those of `work`, and those of [`Turns::lists`].
+    pub async fn lists<T, E>(
+        &self,
+        work: impl FnOnce(&Store) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, SiteError>
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+        SiteError: From<E>,
+    {
+        let store = self.store.clone();
+        self.turns.lists(move || work(&store)).await?.map_err(SiteError::from)
+    }
+
     /// Like [`Site::store`], for work that changes logins, roles, standings, usernames or passwords: the logins in memory are
     /// read again afterwards.
     ///

@@ -66,7 +66,7 @@ pub async fn find(site: &Site, actor: &Actor, search: Search) -> Result<FoundStr
         limit: search.limit,
     };
     let perspective = Perspective::of(site, actor);
-    let found = site.store(move |store| {
+    let found = site.lists(move |store| {
         if let Some(username) = search.username {
             match store.user_by_name(&username) {
                 Ok(user) => query.user = Some(user.id),

@@ -1,6 +1,7 @@
 //! Turns for blocking calls: the store and the cameras' drivers are called on threads that may block, a few at a time.
 
 use crate::error::SiteError;
+use crate::lists::Lists;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -16,11 +17,16 @@ pub struct Turns {
     store: Arc<Semaphore>,
     /// One call of a driver at a time.
     hardware: Arc<Semaphore>,
+    lists: Lists,
 }
 
 impl Default for Turns {
     fn default() -> Self {
-        Self { store: Arc::new(Semaphore::new(STORE_AT_ONCE)), hardware: Arc::new(Semaphore::new(1)) }
+        Self {
+            store: Arc::new(Semaphore::new(STORE_AT_ONCE)),
+            hardware: Arc::new(Semaphore::new(1)),
+            lists: Lists::start(),
+        }
     }
 }
 
@@ -35,6 +41,18 @@ impl Turns {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, SiteError> {
         in_turn(&self.store, SiteError::StoreBusy, work).await
+    }
+
+    /// Runs `work`, which reads lists of the store that anyone may ask for, after all others on the one thread for that.
+    ///
+    /// # Errors
+    ///
+    /// `StoreBusy` where too many wait, and without an answer within 10 s; `Crashed` if `work` panicked.
+    pub async fn lists<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, SiteError> {
+        self.lists.run(work).await
     }
 
     /// Runs `work`, which calls a camera's driver, on a thread that may block.

@@ -297,7 +297,8 @@ fn refused(error: &SiteError) -> (StatusCode, &'static str) {
         | SiteError::Backup(_)
         | SiteError::UpdateFile(_)
         | SiteError::Random(_)
-        | SiteError::Unfinished(_) => (S::INTERNAL_SERVER_ERROR, "internal"),
+        | SiteError::Unfinished(_)
+        | SiteError::Crashed => (S::INTERNAL_SERVER_ERROR, "internal"),
     }
 }
 
@@ -338,7 +339,7 @@ impl From<SiteError> for Problem {
             SiteError::Picture(error) => error.into(),
             SiteError::Backup(error) => error.into(),
             SiteError::UpdateFile(error) => error.into(),
-            SiteError::Random(_) | SiteError::Unfinished(_) => Self::internal(&error),
+            SiteError::Random(_) | SiteError::Unfinished(_) | SiteError::Crashed => Self::internal(&error),
             error => Self::Site(error),
         }
     }
