@@ -1,14 +1,16 @@
 // Renews this browser's login. The tokens are in cookies that no script sees; only the access token's expiry is stored here,
-// for all tabs. A refresh token can be used once, and a second use closes the login, so one tab renews for all, under a
-// lease in localStorage (navigator.locks needs TLS, which a LAN site does not have).
+// for all tabs. One tab renews for all, under a lease in localStorage (navigator.locks needs TLS, which a LAN site does not have).
+// If the lease fails and two tabs use the same refresh token, the daemon answers both alike for 30 s; later it closes the login.
 
 const LOGIN = "perch.login";
 const LEASE = "perch.renewing";
 
 /** A token is renewed this long before it expires, milliseconds. */
 const MARGIN = 30_000;
-/** The lease of a tab that was closed during a renewal expires after this, milliseconds. */
-const LEASE_LASTS = 15_000;
+/** The other tabs wait this long for a renewal, milliseconds: its tab may have crashed. */
+const LEASE_LASTS = 3_000;
+/** A renewal that takes longer has failed, milliseconds. */
+const PATIENCE = 14_000;
 /** Another tab's write is visible here within this time, milliseconds. */
 const SETTLES = 80;
 
@@ -119,17 +121,24 @@ async function takeTurn(refused) {
     }
     await pass(SETTLES + Math.random() * SETTLES);
   }
+  const giveBack = () => {
+    if (/** @type {Lease | null} */ (read(LEASE))?.by === self) write(LEASE, null);
+  };
+  // The tab may be closed meanwhile; the others need not wait for it.
+  addEventListener("pagehide", giveBack);
   try {
     return await refresh();
   } finally {
-    write(LEASE, null);
+    removeEventListener("pagehide", giveBack);
+    giveBack();
   }
 }
 
 async function refresh() {
   try {
     const response = await fetch("/api/v1/auth/refresh", {
-      method: "POST", cache: "no-store", signal: AbortSignal.timeout(LEASE_LASTS - 1000),
+      // The new cookies are kept even if this tab is closed before the answer.
+      method: "POST", cache: "no-store", keepalive: true, signal: AbortSignal.timeout(PATIENCE),
     });
     if (response.ok) {
       remember((await response.json()).expires_in);

@@ -6,6 +6,7 @@ mod support;
 use serde_json::json;
 use std::os::unix::fs::PermissionsExt as _;
 use support::Daemon;
+use support::browser::walk;
 use support::people::{NO_LIMITS, PASSWORD, Person};
 
 #[test]
@@ -57,7 +58,7 @@ fn a_login_is_good_as_a_token_and_as_a_cookie() {
 }
 
 #[test]
-fn a_refresh_token_is_good_once_and_twice_closes_the_login() {
+fn a_refresh_token_is_good_until_its_successor_is_used_and_then_closes_the_login() {
     let daemon = Daemon::start(NO_LIMITS);
     Person::owner(&daemon, "ann");
     let login =
@@ -71,13 +72,26 @@ fn a_refresh_token_is_good_once_and_twice_closes_the_login() {
     let of_second =
         Person { daemon: &daemon, token: second.json()["access_token"].as_str().map(str::to_owned) };
     assert_eq!(of_second.get("/api/v1/me").status, 200);
+    // The answer was lost, and the browser asks again.
+    let again = refresh(first);
+    assert_eq!((again.status, again.cookie("perch_refresh")), (200, second.cookie("perch_refresh")));
+    let third = refresh(again.cookie("perch_refresh").unwrap());
+    assert_eq!(third.status, 200);
     let replayed = refresh(first);
     assert_eq!((replayed.status, replayed.code().as_str()), (401, "token_reused"));
     assert_eq!(replayed.cookie("perch_refresh"), Some(""));
     assert_eq!(of_second.get("/api/v1/me").code(), "unauthenticated");
-    assert_eq!(refresh(second.cookie("perch_refresh").unwrap()).code(), "token_unknown");
+    assert_eq!(refresh(third.cookie("perch_refresh").unwrap()).code(), "token_unknown");
     assert_eq!(refresh("../../etc/passwd").code(), "token_unknown");
     assert_eq!(daemon.ask("POST", "/api/v1/auth/refresh", &[]).code(), "token_unknown");
+}
+
+#[test]
+fn a_login_outlives_a_lost_answer_and_the_tab_that_was_closed_over_it() {
+    let daemon = Daemon::start(NO_LIMITS);
+    Person::owner(&daemon, "ann");
+    let report = walk("renewal", [daemon.url("").as_str(), "ann", PASSWORD]);
+    assert_eq!(report["renewals"], 2, "the lost one, and one more");
 }
 
 #[test]

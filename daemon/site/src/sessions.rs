@@ -134,13 +134,14 @@ pub(crate) async fn open(
     Ok(LoggedIn { access_token, refresh_token, me })
 }
 
-/// Exchanges a refresh token for the next one, and issues a new access token.
+/// Exchanges a refresh token for the next one, and issues a new access token. If the answer was lost, the exchange can be repeated
+/// within 30 s.
 ///
 /// # Errors
 ///
 /// `Refused` for an unknown or expired token, and for one that was used before, which closes its login.
 pub async fn refresh(site: &Site, token: &RandomToken) -> Result<LoggedIn, SiteError> {
-    let refresh_token = RandomToken::new()?;
+    let refresh_token = site.accounts.tokens.successor(token);
     let (digest, next_digest) = (token.digest(), refresh_token.digest());
     let (accounts, clock) = (site.accounts.clone(), site.clock.clone());
     let refreshed = site.store(move |store| {
@@ -290,6 +291,19 @@ mod tests {
         log_out(&site, LogOut { access_token: Some(token), ..LogOut::default() }).await.unwrap();
         assert_eq!(of_token(&site, next.access_token.expose()).await.unwrap(), None);
         assert_eq!(of_token(&site, token).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn a_lost_answer_ends_no_login() {
+        let site = TestSite::new();
+        site.account("ann", Role::Viewer).await;
+        let first = ann(&site).await;
+        refresh(&site, &first.refresh_token).await.unwrap();
+        site.clock.turn(Duration::from_secs(29));
+        let again = refresh(&site, &first.refresh_token).await.unwrap();
+        assert!(of_token(&site, again.access_token.expose()).await.unwrap().is_some());
+        site.clock.turn(Duration::from_mins(10));
+        refresh(&site, &again.refresh_token).await.unwrap();
     }
 
     #[tokio::test]

@@ -1,5 +1,6 @@
 //! Logins: each is a family of refresh tokens, of which the newest can be used once (RFC 9700 §4.14.2, rotation). If a used one
-//! is presented again, two parties have it, and the family is closed. The store sees only SHA-256 digests of tokens.
+//! is presented again, two parties have it, and the family is closed: except right after its exchange, because the answer may
+//! have been lost. The store sees only SHA-256 digests of tokens.
 
 use crate::failure::Outcome;
 use crate::reads::Reads;
@@ -17,6 +18,10 @@ pub type TokenDigest = [u8; 32];
 
 /// Logins of one account at most; a further one closes the oldest.
 pub const SESSIONS_PER_USER: usize = 50;
+
+/// How long a used token may be exchanged again, for the same successor, while that one is unused, milliseconds. An answer that was
+/// lost on the way is asked for again within this time.
+const GRACE_MS: u64 = 30_000;
 
 /// A login.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +50,10 @@ impl Record for Session {
 impl Session {
     pub(crate) const fn current(&self) -> &TokenDigest {
         &self.current
+    }
+
+    const fn was_refreshed_within(&self, milliseconds: u64, now: Timestamp) -> bool {
+        self.refreshed_at.unix_millis().abs_diff(now.unix_millis()) < milliseconds
     }
 }
 
@@ -79,7 +88,8 @@ impl Store {
         })
     }
 
-    /// Exchanges a login's token for the next. A token that was used before closes the login.
+    /// Exchanges a login's token for the next. A token that was used before closes the login, unless it was exchanged for `next`
+    /// less than 30 s ago and `next` has not been used: then nothing changes. `next` must therefore follow from `token`.
     pub fn refresh_session(
         &self,
         token: &TokenDigest,
@@ -92,6 +102,9 @@ impl Store {
         let refreshed = self.write(|tx| {
             let Some(mut session) = by_token(tx, token)? else { return Ok(Err(Refusal::TokenUnknown)) };
             if session.current != *token {
+                if session.current == *next && session.was_refreshed_within(GRACE_MS, now) {
+                    return Ok(Ok(session));
+                }
                 close(tx, &session)?;
                 return Ok(Err(Refusal::TokenReused { session: session.id, user: session.user }));
             }

@@ -106,8 +106,8 @@ async fn log_in(
     Ok(login::answer(StatusCode::OK, client, login))
 }
 
-/// Exchanges the refresh token in the cookie for a new one, and returns a new access token. A token that was used before closes
-/// its login.
+/// Exchanges the refresh token in the cookie for a new one, and returns a new access token. If the answer is lost, the same token can
+/// be exchanged again within 30 seconds; otherwise a token that was used before closes its login.
 #[utoipa::path(post, path = "/api/v1/auth/refresh", tag = "accounts",
     responses((status = 200, description = "The login is renewed", body = LoggedIn)))]
 async fn refresh(state: Shared, client: Client, headers: HeaderMap) -> Result<Response, Problem> {

@@ -1,4 +1,4 @@
-// The login is renewed once for all tabs: a second use of a refresh token would close it (webui/site/login.js).
+// The login is renewed once for all tabs (webui/site/login.js).
 // A tab is the module loaded once more, all over one localStorage; the clock is turned by hand.
 
 import assert from "node:assert/strict";
@@ -17,7 +17,10 @@ globalThis.localStorage = {
   removeItem: (key) => later(() => stored.delete(key)),
 };
 const told = [];
-globalThis.addEventListener = () => {};
+/** @type {Map<string, Set<() => void>>} */
+const heard = new Map();
+globalThis.addEventListener = (type, then) => void heard.set(type, (heard.get(type) ?? new Set()).add(then));
+globalThis.removeEventListener = (type, then) => void heard.get(type)?.delete(then);
 globalThis.dispatchEvent = (event) => told.push(event.type);
 
 let asked = 0;
@@ -34,6 +37,7 @@ const openTab = () => import(`../../../../webui/site/login.js?tab=${++tabs}`);
 beforeEach(() => {
   forgetTimers();
   stored.clear();
+  heard.clear();
   told.length = 0;
   asked = 0;
   lag = 0;
@@ -87,13 +91,45 @@ test("a daemon that is away ends no login", async () => {
 test("a tab that was closed while it renewed does not hold up the others", async () => {
   const tab = await openTab();
   tab.remember(0);
-  stored.set("perch.renewing", JSON.stringify({ by: "gone", until: Date.now() + 15_000 }));
+  stored.set("perch.renewing", JSON.stringify({ by: "gone", until: Date.now() + 3_000 }));
   const renewed = tab.renew();
-  await pass(14_000);
+  await pass(2_500);
   assert.equal(asked, 0);
-  await pass(2000);
+  await pass(1_000);
   assert.equal(await renewed, true);
   assert.equal(asked, 1);
+});
+
+test("a tab that is closed while it renews lets the others go on at once", async () => {
+  const [closed, open] = await Promise.all([openTab(), openTab()]);
+  closed.remember(0);
+  const unanswered = answer;
+  answer = () => new Promise(() => {});
+  void closed.renew();
+  await pass(500);
+  const renewed = open.renew();
+  await pass(500);
+  assert.equal(asked, 1);
+  answer = unanswered;
+  for (const then of heard.get("pagehide") ?? []) then();
+  await pass(500);
+  assert.equal(await renewed, true);
+  assert.equal(asked, 2);
+});
+
+test("a renewal that ends late does not take another tab's lease away", async () => {
+  const tab = await openTab();
+  tab.remember(0);
+  let answered = (/** @type {Response} */ _) => {};
+  answer = () => new Promise((done) => { answered = done; });
+  const renewed = tab.renew();
+  await pass(4_000);
+  const theirs = JSON.stringify({ by: "another", until: Date.now() + 3_000 });
+  stored.set("perch.renewing", theirs);
+  answered(Response.json({ expires_in: 900 }));
+  await pass(100);
+  assert.equal(await renewed, true);
+  assert.equal(stored.get("perch.renewing"), theirs);
 });
 
 test("words of somebody else under our name are as no login", async () => {

@@ -44,8 +44,13 @@ impl RandomToken {
     pub fn new() -> Result<Self, getrandom::Error> {
         let mut bytes = [0; DIGITS / 2];
         getrandom::fill(&mut bytes)?;
+        Ok(Self::of(bytes))
+    }
+
+    /// The token with these bits, which nobody can guess.
+    pub(super) fn of(bytes: [u8; DIGITS / 2]) -> Self {
         let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
-        Ok(Self(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()))
+        Self(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect())
     }
 
     /// Parses a presented token; `None` for a text that cannot be one.

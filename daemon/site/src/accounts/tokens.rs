@@ -4,6 +4,7 @@
 //! A board's wall clock may jump. A jump forward expires tokens early, which costs one refresh; a jump back prolongs one, which
 //! gains nothing, since its login must be open.
 
+use super::secret::RandomToken;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{ErrorKind, Result as JwtResult};
@@ -17,6 +18,9 @@ use sha2::Sha256;
 pub const ACCESS_SECONDS: i64 = 15 * 60;
 /// How long a refresh token is valid, in seconds: 30 days.
 pub const REFRESH_SECONDS: i64 = 30 * 24 * 3600;
+
+/// Stands before a refresh token where its successor is computed. It contains spaces, which a JWT's signed text never has.
+const SUCCESSOR: &[u8] = b"the refresh token after ";
 
 /// The content of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +43,7 @@ struct Claims {
 
 /// Issues and checks access tokens.
 pub struct Tokens {
+    mac: Hmac<Sha256>,
     sign: EncodingKey,
     check: DecodingKey,
     validation: Validation,
@@ -55,6 +60,7 @@ impl Tokens {
         validation.validate_exp = false;
         validation.required_spec_claims.clear();
         Self {
+            mac: Hmac::new_from_slice(key.expose()).expect("HMAC takes keys of any length"),
             sign: EncodingKey::from_secret(key.expose()),
             check: DecodingKey::from_secret(key.expose()),
             validation,
@@ -67,6 +73,13 @@ impl Tokens {
         let claims = Claims { sub: user, sid: session, iat, exp: iat.saturating_add(ACCESS_SECONDS) };
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.sign)
             .expect("plain claims and a key of 256 bits can be signed")
+    }
+
+    /// The refresh token that follows a refresh token: HMAC-SHA256 of it with the site's key. It is always the same one, so a client
+    /// whose answer was lost gets it again; without the key nobody can compute it.
+    pub fn successor(&self, token: &RandomToken) -> RandomToken {
+        let mac = self.mac.clone().chain_update(SUCCESSOR).chain_update(token.expose());
+        RandomToken::of(mac.finalize().into_bytes().into())
     }
 
     /// Checks a presented token; `None` if we did not issue it.
@@ -145,6 +158,20 @@ mod tests {
         assert_eq!(read(after(ACCESS_SECONDS - 1)), Some(Bearer { user, session, has_expired: false }));
         assert_eq!(read(after(ACCESS_SECONDS)), Some(Bearer { user, session, has_expired: true }));
         assert_eq!(read(after(-60)), Some(Bearer { user, session, has_expired: false }));
+    }
+
+    #[test]
+    fn a_refresh_token_has_one_successor_on_each_site() {
+        let (here, there) = (tokens(), tokens());
+        let (one, other) = (RandomToken::new().unwrap(), RandomToken::new().unwrap());
+        let next = here.successor(&one);
+        assert_eq!(next.digest(), here.successor(&one).digest());
+        assert!(RandomToken::shown(next.expose()).is_some());
+        for different in
+            [&one, &other, &here.successor(&other), &here.successor(&next), &there.successor(&one)]
+        {
+            assert_ne!(next.digest(), different.digest());
+        }
     }
 
     #[test]

@@ -35,6 +35,37 @@ fn a_token_used_twice_closes_the_login_and_no_other() {
 }
 
 #[test]
+fn an_exchange_whose_answer_was_lost_is_repeated() {
+    let store = in_memory();
+    let ana = user(&store, "ana");
+    store.open_session(ana, &[1; 32], "", at(0), at(30 * DAY)).unwrap();
+    let first = store.refresh_session(&[1; 32], &[2; 32], at(900), at(900 + 30 * DAY)).unwrap();
+    for second in [900, 901, 929] {
+        let again = store.refresh_session(&[1; 32], &[2; 32], at(second), at(second + 30 * DAY)).unwrap();
+        assert_eq!(again, first, "the same token, good as long as before");
+    }
+    // The successor is in use, so its predecessor is not lost.
+    store.refresh_session(&[2; 32], &[3; 32], at(930), at(930 + 30 * DAY)).unwrap();
+    let reused = refusal(store.refresh_session(&[1; 32], &[2; 32], at(930), at(31 * DAY)));
+    assert!(matches!(reused, Refusal::TokenReused { .. }), "{reused}");
+    assert_eq!(store.sessions(ana).unwrap(), []);
+    assert_sound(&store);
+}
+
+#[test]
+fn an_exchange_is_not_repeated_later_nor_for_another_successor() {
+    let store = in_memory();
+    let ana = user(&store, "ana");
+    for (next, second) in [([2; 32], 930), ([9; 32], 901)] {
+        store.open_session(ana, &[1; 32], "", at(0), at(30 * DAY)).unwrap();
+        store.refresh_session(&[1; 32], &[2; 32], at(900), at(30 * DAY)).unwrap();
+        let reused = refusal(store.refresh_session(&[1; 32], &next, at(second), at(30 * DAY)));
+        assert!(matches!(reused, Refusal::TokenReused { .. }), "{reused} at {second}");
+        assert_eq!(store.sessions(ana).unwrap(), []);
+    }
+}
+
+#[test]
 fn an_expired_token_closes_the_login() {
     let store = in_memory();
     let ana = user(&store, "ana");
