@@ -14,7 +14,6 @@ use perch_store::{
     PasswordHash, Refusal, SESSIONS_PER_USER, Session, SessionId, Standing, Store, StoreError, Timestamp,
     User, UserId,
 };
-use perch_studio::clock::wall;
 use std::net::IpAddr;
 
 /// Characters of a browser's own name in the list of logins.
@@ -143,11 +142,10 @@ pub(crate) async fn open(
 pub async fn refresh(site: &Site, token: &RandomToken) -> Result<LoggedIn, SiteError> {
     let refresh_token = site.accounts.tokens.successor(token);
     let (digest, next_digest) = (token.digest(), refresh_token.digest());
-    let (accounts, clock) = (site.accounts.clone(), site.clock.clone());
+    let accounts = site.accounts.clone();
     let refreshed = site.store(move |store| {
         // A clock that has just been set must not make every login look expired.
-        accounts.wall_clock.correct(store)?;
-        let now = wall(&*clock);
+        let now = accounts.wall_clock.correct(store)?;
         let session = store.refresh_session(&digest, &next_digest, now, expiry(now)).inspect_err(|_| {
             // A reused or expired token has closed its login.
             accounts.logins.forget();

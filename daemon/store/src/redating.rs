@@ -4,8 +4,12 @@
 use crate::failure::Outcome;
 use crate::reads::Reads as _;
 use crate::record::{self, Record};
+use crate::relation::Pairs;
 use crate::sessions::Session;
-use crate::tables::{MESSAGES, NOTIFICATIONS, RECORDINGS, RESTRICTIONS, SESSIONS, STREAM_FACTS, USERS};
+use crate::tables::{
+    FOLLOWS, MESSAGES, NOTIFICATIONS, RECORDINGS, RESTRICTIONS, SESSIONS, STREAM_FACTS, USER_SESSIONS, USERS,
+    WATCH_LIST,
+};
 use crate::writing::WriteTransaction;
 use crate::{
     Message, Notification, Recording, Restriction, Store, StoreError, StreamFacts, Timestamp, User, relation,
@@ -21,6 +25,8 @@ pub struct ClockCorrection {
     pub provisional: Range<Timestamp>,
     /// Milliseconds that it was behind; negative if it was ahead.
     pub behind_ms: i64,
+    /// How long a login lasts at most without being renewed, milliseconds.
+    pub login_lasts_ms: i64,
 }
 
 impl ClockCorrection {
@@ -30,6 +36,13 @@ impl ClockCorrection {
 
     fn moved(&self, time: Timestamp) -> Timestamp {
         Timestamp::from_unix_millis(time.unix_millis().saturating_add(self.behind_ms))
+    }
+
+    /// True if a login that expires then was open when the clock was set, by a clock like this one. One that expires later than a login
+    /// can was dated by another clock.
+    fn is_open_until(&self, expires_at: Timestamp) -> bool {
+        let left = expires_at.unix_millis().saturating_sub(self.provisional.end.unix_millis());
+        (1..=self.login_lasts_ms).contains(&left)
     }
 
     /// Corrects a time in the period; true if it did.
@@ -43,8 +56,9 @@ impl ClockCorrection {
 }
 
 impl Store {
-    /// Corrects the dates that a wrong clock gave: of accounts, logins and their expiry, streams, recordings, messages,
-    /// notifications, restrictions. Ids stay, and with them the order within a chat.
+    /// Corrects the dates that a wrong clock gave: of accounts, logins, streams, recordings, messages, notifications, restrictions,
+    /// follows and watch lists. Ids stay, and with them the order within a chat. Every open login keeps the time that it had left, however
+    /// old it is: the time that a board was off without knowing the date does not count.
     pub fn correct_times(&self, correction: &ClockCorrection) -> Result<(), StoreError> {
         self.write(|tx| {
             correct_all(tx, USERS, |user: &mut User| correction.correct(&mut user.created_at))?;
@@ -54,18 +68,24 @@ impl Store {
                 barred.until = barred.until.map(|until| if made { correction.moved(until) } else { until });
                 made
             })?;
-            let mut put_off = Vec::new();
+            let mut moved = Vec::new();
             correct_all(tx, SESSIONS, |session: &mut Session| {
                 let opened = correction.correct(&mut session.opened_at);
                 let refreshed = correction.correct(&mut session.refreshed_at);
-                if refreshed {
+                let is_open = correction.is_open_until(session.expires_at);
+                if refreshed || is_open {
                     session.expires_at = correction.moved(session.expires_at);
-                    put_off.push(session.clone());
+                    moved.push(session.clone());
                 }
-                opened || refreshed
+                opened || refreshed || is_open
             })?;
-            for session in &put_off {
-                sessions::put_off_tokens(tx, session)?;
+            for session in &moved {
+                sessions::move_tokens(tx, session)?;
+            }
+            correct_pairs(tx, USER_SESSIONS, correction)?;
+            for relation in [FOLLOWS, WATCH_LIST] {
+                correct_pairs(tx, relation.forward, correction)?;
+                correct_pairs(tx, relation.backward, correction)?;
             }
             correct_all(tx, RECORDINGS, |recording: &mut Recording| {
                 let moved = correction.correct(&mut recording.started_at);
@@ -102,6 +122,23 @@ fn correct_streams(tx: &WriteTransaction, correction: &ClockCorrection) -> Outco
         correct_in(tx, MESSAGES, relation::of(stream.number()), |message: &mut Message| {
             correction.correct(&mut message.sent_at)
         })?;
+    }
+    Ok(())
+}
+
+/// Corrects the dates that two ids are tied with.
+fn correct_pairs(tx: &WriteTransaction, table: Pairs, correction: &ClockCorrection) -> Outcome<()> {
+    let mut table = tx.open_table(table)?;
+    let mut moved = Vec::new();
+    for row in table.iter()? {
+        let (key, value) = row?;
+        let mut since = Timestamp::from_unix_millis(value.value());
+        if correction.correct(&mut since) {
+            moved.push((key.value(), since.unix_millis()));
+        }
+    }
+    for (key, since) in moved {
+        table.insert(key, since)?;
     }
     Ok(())
 }

@@ -211,8 +211,8 @@ pub(crate) fn close(tx: &WriteTransaction, session: &Session) -> Outcome<()> {
     Ok(())
 }
 
-/// Moves the expiry of all tokens of a login to the login's new one, and never to an earlier time.
-pub(crate) fn put_off_tokens(tx: &WriteTransaction, session: &Session) -> Outcome<()> {
+/// Moves the expiry of all tokens of a login to the login's new one.
+pub(crate) fn move_tokens(tx: &WriteTransaction, session: &Session) -> Outcome<()> {
     let (id, expires_at) = (session.id.number(), session.expires_at.unix_millis());
     let mut of_session = tx.open_table(SESSION_TOKENS)?;
     let mut tokens = tx.open_table(TOKENS)?;

@@ -1,7 +1,8 @@
 //! Corrects dates after the clock is set. A board without a battery does not know the time until the network gives it. When its
-//! clock jumps, everything dated since the start (or the previous jump) is corrected by the same amount, including logins, so
-//! that none expires by mistake.
+//! clock jumps, everything dated since the daemon's start is corrected by the same amount, however often it jumps; open logins keep the
+//! time that they had left.
 
+use super::tokens::REFRESH_SECONDS;
 use perch_store::{ClockCorrection, Store, StoreError, Timestamp};
 use perch_studio::clock::Clock;
 use perch_studio::clock::wall;
@@ -18,7 +19,7 @@ pub struct WallClock {
 
 #[derive(Clone, Copy)]
 struct Known {
-    /// Start of the present period without a jump.
+    /// When the daemon started, by the clock as it is now.
     since: Timestamp,
     /// Wall time at boot, in milliseconds.
     boot: i64,
@@ -36,19 +37,23 @@ impl WallClock {
         (read(&*self.clock).1 - self.known().boot).abs() >= JUMP_MS
     }
 
-    /// Corrects dates if the clock was set. Blocks; concurrent callers wait until it is done.
-    pub fn correct(&self, store: &Store) -> Result<(), StoreError> {
+    /// Corrects dates if the clock was set; returns the time, by which logins may be judged. Blocks; concurrent callers wait until it is
+    /// done.
+    pub fn correct(&self, store: &Store) -> Result<Timestamp, StoreError> {
         let mut known = self.known();
         let (now, boot) = read(&*self.clock);
         let behind_ms = boot - known.boot;
         if behind_ms.abs() < JUMP_MS {
-            return Ok(());
+            return Ok(now);
         }
-        let showed = Timestamp::from_unix_millis(now.unix_millis() - behind_ms + 1);
-        store.correct_times(&ClockCorrection { provisional: known.since..showed, behind_ms })?;
+        let moved =
+            |time: Timestamp, by: i64| Timestamp::from_unix_millis(time.unix_millis().saturating_add(by));
+        let showed = moved(now, 1 - behind_ms);
+        let (provisional, login_lasts_ms) = (known.since..showed, 1000 * REFRESH_SECONDS);
+        store.correct_times(&ClockCorrection { provisional, behind_ms, login_lasts_ms })?;
         tracing::info!("the clock was set by {} s: correcting the dates since the start", behind_ms / 1000);
-        *known = Known { since: now, boot };
-        Ok(())
+        *known = Known { since: moved(known.since, behind_ms), boot };
+        Ok(now)
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -65,7 +70,7 @@ fn read(clock: &dyn Clock) -> (Timestamp, i64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use perch_store::{NewUser, PasswordHash};
+    use perch_store::{NewUser, PasswordHash, Role};
     use perch_studio::clock::HandClock;
     use std::time::Duration;
 
@@ -99,6 +104,66 @@ mod tests {
         clock.turn(Duration::from_mins(1));
         wall_clock.correct(&store).unwrap();
         assert_eq!(store.user(user).unwrap().created_at, made);
+    }
+
+    /// Ten years.
+    const DECADE: Duration = Duration::from_secs(10 * 365 * 86_400);
+
+    #[test]
+    fn a_clock_that_is_set_back_and_forth_leaves_everything_as_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("perch.redb")).unwrap();
+        let start = Duration::from_secs(1_795_000_000);
+        let clock = Arc::new(HandClock::at_wall(start));
+        let now = || wall(&*clock);
+        let days = |days: i64| Timestamp::from_unix_millis(now().unix_millis() + days * 86_400_000);
+        let new = NewUser {
+            username: "ann".to_owned(),
+            full_name: String::new(),
+            email: String::new(),
+            password: PasswordHash::new("x"),
+        };
+        // From an earlier run.
+        let ann = store.create_owner(&new, days(-9)).unwrap();
+        let old = store.open_session(ann.id, &[1; 32], "", days(-9), days(21)).unwrap();
+        let wall_clock = WallClock::new(clock.clone());
+        clock.turn(Duration::from_mins(1));
+        let ben =
+            store.add_user(&NewUser { username: "ben".to_owned(), ..new }, Role::Viewer, now()).unwrap();
+        let login = store.open_session(ben.id, &[2; 32], "", now(), days(30)).unwrap();
+        for shown in [start - DECADE, start + DECADE, start, start + DECADE * 2, start] {
+            clock.set_wall(shown + clock.monotonic());
+            wall_clock.correct(&store).unwrap();
+            for open in [old.id, login.id] {
+                assert!(store.session(open).unwrap().expires_at > now(), "with the clock at {shown:?}");
+            }
+            clock.turn(Duration::from_mins(1));
+        }
+        assert_eq!([store.user(ann.id).unwrap(), store.user(ben.id).unwrap()], [ann, ben]);
+        assert_eq!([store.session(old.id).unwrap(), store.session(login.id).unwrap()], [old, login]);
+        assert_eq!(store.verify().unwrap(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_was_dated_while_the_clock_was_wrong_is_dated_right() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("perch.redb")).unwrap();
+        let start = Duration::from_secs(1_795_000_000);
+        let clock = Arc::new(HandClock::at_wall(start));
+        let wall_clock = WallClock::new(clock.clone());
+        clock.set_wall(start - DECADE);
+        wall_clock.correct(&store).unwrap();
+        clock.turn(Duration::from_mins(1));
+        let new = NewUser {
+            username: "ann".to_owned(),
+            full_name: String::new(),
+            email: String::new(),
+            password: PasswordHash::new("x"),
+        };
+        let ann = store.create_owner(&new, wall(&*clock)).unwrap();
+        clock.set_wall(start + Duration::from_mins(1));
+        wall_clock.correct(&store).unwrap();
+        assert_eq!(store.user(ann.id).unwrap().created_at, wall(&*clock));
     }
 
     #[test]

@@ -108,7 +108,8 @@ fn a_recording_is_pinned_and_dated_anew() {
     let store = in_memory();
     let [stream] = recorded(&store, user(&store, "ana"), 1)[..] else { unreachable!() };
     assert!(store.pin_recording(stream, true).unwrap().is_pinned);
-    store.correct_times(&ClockCorrection { provisional: at(0)..at(99), behind_ms: 86_400_000 }).unwrap();
+    let correction = ClockCorrection { provisional: at(0)..at(99), behind_ms: 86_400_000, login_lasts_ms: 0 };
+    store.correct_times(&correction).unwrap();
     let corrected = store.recording(stream).unwrap().unwrap();
     assert_eq!((corrected.started_at, corrected.is_date_provisional), (at(86_410), false));
     assert!(corrected.is_pinned && corrected.is_name_outdated);

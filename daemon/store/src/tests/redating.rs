@@ -1,12 +1,18 @@
 use super::*;
+use crate::reads::Reads as _;
+use crate::tables::{FOLLOWS, USER_SESSIONS, WATCH_LIST};
 use crate::{ClockCorrection, EndReason, Restriction, Room, Severity};
+use redb::ReadableTable as _;
 
 /// The board started at second 0 by its own clock, and learned at second 1000 that it is two years later.
 const LATE: i64 = 2 * 365 * 86_400;
 
 fn correction() -> ClockCorrection {
-    ClockCorrection { provisional: at(0)..at(1000), behind_ms: LATE * 1000 }
+    ClockCorrection { provisional: at(0)..at(1000), behind_ms: LATE * 1000, login_lasts_ms: MONTH * 1000 }
 }
+
+/// How long a login lasts.
+const MONTH: i64 = 30 * 86_400;
 
 #[test]
 fn what_was_dated_by_a_clock_that_was_off_is_dated_anew() {
@@ -43,18 +49,65 @@ fn logins_last_as_long_as_they_were_to_last() {
     let ana = user(&store, "ana");
     let login = store.open_session(ana, &[1; 32], "", at(0), at(500)).unwrap();
     store.refresh_session(&[1; 32], &[2; 32], at(100), at(600)).unwrap();
-    store.open_session(ana, &[9; 32], "", at(-5), at(5000)).unwrap();
+    let over = store.open_session(ana, &[9; 32], "", at(-500), at(999)).unwrap();
     store.correct_times(&correction()).unwrap();
     assert_sound(&store);
+    assert_eq!(store.session(over.id).unwrap().expires_at, at(999), "it had expired before");
     let corrected = store.session(login.id).unwrap();
     assert_eq!((corrected.opened_at, corrected.refreshed_at), (at(LATE), at(LATE + 100)));
     assert_eq!(corrected.expires_at, at(LATE + 600));
     let count = store.sessions(ana).unwrap().len();
     super::retention::swept(&store, at(5000));
-    assert_eq!(store.sessions(ana).unwrap().len(), count - 1, "the one from before the start is not moved");
+    assert_eq!(store.sessions(ana).unwrap().len(), count - 1, "the one that had expired is gone");
     store.refresh_session(&[2; 32], &[3; 32], at(LATE + 599), at(LATE + 999)).unwrap();
     let twice = refusal(store.refresh_session(&[1; 32], &[4; 32], at(LATE + 599), at(LATE + 999)));
     assert!(matches!(twice, Refusal::TokenReused { .. }), "used tokens are still known: {twice}");
+    assert_sound(&store);
+}
+
+#[test]
+fn logins_from_before_the_start_keep_the_time_that_they_had_left() {
+    let store = in_memory();
+    let ana = user(&store, "ana");
+    let open = store.open_session(ana, &[1; 32], "", at(-500), at(MONTH - 500)).unwrap();
+    // Dated while the clock was right, and longer away than a login lasts: the clock that shows it cannot judge it.
+    let right = store.open_session(ana, &[2; 32], "", at(LATE - 60), at(LATE - 60 + MONTH)).unwrap();
+    store.correct_times(&correction()).unwrap();
+    let after = |session: &crate::Session| store.session(session.id).unwrap();
+    assert_eq!((after(&open).opened_at, after(&open).expires_at), (at(-500), at(LATE + MONTH - 500)));
+    assert_eq!(after(&right), right);
+    assert_sound(&store);
+
+    // The clock was wrong after all.
+    let back =
+        ClockCorrection { provisional: at(LATE)..at(LATE + 1060), behind_ms: -LATE * 1000, ..correction() };
+    store.correct_times(&back).unwrap();
+    assert_eq!(after(&open), open);
+    assert_sound(&store);
+}
+
+#[test]
+fn follows_saved_streams_and_the_list_of_logins_are_dated_anew() {
+    let store = in_memory();
+    let (ana, ben) = (user(&store, "ana"), user(&store, "ben"));
+    let stream = start(&store, ana, "front");
+    store.follow(ben, ana, at(20)).unwrap();
+    store.follow(ana, ben, at(-20)).unwrap();
+    store.save_stream(ben, stream, at(30)).unwrap();
+    let login = store.open_session(ben, &[1; 32], "", at(40), at(900)).unwrap();
+    store.correct_times(&correction()).unwrap();
+    let since = |value: Option<i64>| Timestamp::from_unix_millis(value.unwrap());
+    let read = store.read(|tx| {
+        let listed =
+            tx.reading(USER_SESSIONS)?.get((ben.number(), login.id.number()))?.map(|row| row.value());
+        Ok([
+            since(FOLLOWS.value(tx, ben.number(), ana.number())?),
+            since(FOLLOWS.value(tx, ana.number(), ben.number())?),
+            since(WATCH_LIST.value(tx, ben.number(), stream.number())?),
+            since(listed),
+        ])
+    });
+    assert_eq!(read.unwrap(), [at(LATE + 20), at(-20), at(LATE + 30), at(LATE + 40)]);
     assert_sound(&store);
 }
 

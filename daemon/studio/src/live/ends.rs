@@ -2,7 +2,7 @@
 
 use super::on_air::mark_ended;
 use super::shared::Shared;
-use crate::clock::until;
+use crate::clock::{Clock, until, wall};
 use perch_store::{EndReason, Store, StoreError, Stream, StreamId, Timestamp};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -17,7 +17,8 @@ const PAUSE_LONGEST: Duration = Duration::from_secs(30);
 pub(super) struct End {
     pub(super) stream: StreamId,
     pub(super) reason: EndReason,
-    pub(super) at: Timestamp,
+    /// When it ended, since boot: the clock may be set before the end is written.
+    pub(super) at: Duration,
 }
 
 /// The ends that still have to be written.
@@ -68,17 +69,28 @@ impl Ends {
 }
 
 impl End {
+    /// The wall time of the end, by the clock as it is now.
+    pub(super) fn date(&self, clock: &dyn Clock) -> Timestamp {
+        let ago = clock.since_boot().saturating_sub(self.at).as_millis();
+        let ago = i64::try_from(ago).unwrap_or(i64::MAX);
+        Timestamp::from_unix_millis(wall(clock).unix_millis().saturating_sub(ago))
+    }
+
     /// Writes the end. A stream that the store no longer knows needs none.
-    pub(super) fn write(&self, store: &Store) -> Result<Option<perch_store::Delivery>, StoreError> {
-        match store.end_stream(self.stream, self.reason, self.at) {
+    pub(super) fn write(
+        &self,
+        store: &Store,
+        clock: &dyn Clock,
+    ) -> Result<Option<perch_store::Delivery>, StoreError> {
+        match store.end_stream(self.stream, self.reason, self.date(clock)) {
             Err(StoreError::Refused(_)) => Ok(None),
             written => written,
         }
     }
 
     /// The stream as it will be once the end is written.
-    pub(super) fn complete(&self, mut stream: Stream) -> Stream {
-        mark_ended(&mut stream.facts, self.reason, self.at);
+    pub(super) fn complete(&self, mut stream: Stream, clock: &dyn Clock) -> Stream {
+        mark_ended(&mut stream.facts, self.reason, self.date(clock));
         stream
     }
 }
@@ -87,8 +99,8 @@ impl End {
 pub(super) async fn write(shared: &Shared, ends: &[End]) -> Vec<End> {
     let mut written = Vec::new();
     for end in ends {
-        let writing = *end;
-        match shared.store(move |store| writing.write(store)).await {
+        let (writing, clock) = (*end, shared.clock.clone());
+        match shared.store(move |store| writing.write(store, &*clock)).await {
             Ok(delivery) => {
                 tracing::info!(stream = %end.stream, "the end of the stream is written");
                 (shared.tell)(delivery.into_iter().collect());
@@ -106,13 +118,24 @@ pub(super) async fn write(shared: &Shared, ends: &[End]) -> Vec<End> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::HandClock;
+
+    #[test]
+    fn an_end_that_waits_is_dated_by_the_clock_that_was_set_meanwhile() {
+        let clock = HandClock::at_wall(Duration::from_secs(1000));
+        let end = End { stream: StreamId::from_number(1), reason: EndReason::User, at: clock.since_boot() };
+        clock.turn(Duration::from_secs(7));
+        assert_eq!(end.date(&clock), Timestamp::from_unix_millis(1_000_000));
+        clock.set_wall(Duration::from_secs(1_795_000_007));
+        assert_eq!(end.date(&clock), Timestamp::from_unix_millis(1_795_000_000_000));
+    }
 
     #[tokio::test(start_paused = true)]
     async fn an_end_is_tried_again_less_and_less_often_until_it_is_written() {
         let end = |number| End {
             stream: StreamId::from_number(number),
             reason: EndReason::User,
-            at: Timestamp::from_unix_millis(0),
+            at: Duration::ZERO,
         };
         let mut ends = Ends::default();
         ends.keep(end(1));

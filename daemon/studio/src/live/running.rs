@@ -340,9 +340,11 @@ impl Running {
             }
             return finished;
         };
-        let end = End { stream, reason, at: wall(&*shared.clock) };
+        let end = End { stream, reason, at: shared.clock.since_boot() };
+        let ended_at = end.date(&*shared.clock);
         if self.stored {
-            match shared.store(move |store| end.write(store)).await {
+            let clock = shared.clock.clone();
+            match shared.store(move |store| end.write(store, &*clock)).await {
                 Ok(delivery) => (shared.tell)(delivery.into_iter().collect()),
                 Err(error) => {
                     tracing::error!(%stream, "the stream has ended, which is written later: {error}");
@@ -352,7 +354,7 @@ impl Running {
         }
         shared.change(stream, |on_air| {
             on_air.state = StreamState::Ended;
-            on_air.ended = Some((reason, end.at));
+            on_air.ended = Some((reason, ended_at));
         });
         tracing::info!(%stream, ?reason, "the stream has ended");
         finished

@@ -410,7 +410,11 @@ impl Studio {
             self.jobs.spawn(async move {
                 for answer in waiting {
                     let found = shared.store(move |store| store.stream(stream)).await;
-                    let found = found.map(|found| unwritten.map_or(found.clone(), |end| end.complete(found)));
+                    let complete = |found| match unwritten {
+                        Some(end) => end.complete(found, &*shared.clock),
+                        None => found,
+                    };
+                    let found = found.map(complete);
                     let _ = answer.send(found.map_err(LiveError::from));
                 }
                 Done::Told
@@ -432,11 +436,12 @@ impl Studio {
             self.stopped_early.insert(stream);
         }
         let (shared, now) = (self.shared.clone(), wall(&*self.shared.clock));
+        let clock = shared.clock.clone();
         self.jobs.spawn(async move {
             let ended = shared.store(move |store| {
                 let found = store.stream(stream)?;
                 if let Some(end) = unwritten {
-                    return Ok(end.complete(found));
+                    return Ok(end.complete(found, &*clock));
                 }
                 if found.facts.state != StreamState::Ended {
                     store.end_stream(stream, reason, now)?;

@@ -347,6 +347,7 @@ async fn a_recording_is_renamed_once_the_clock_is_set() {
     let correction = perch_store::ClockCorrection {
         provisional: Timestamp::from_unix_millis(0)..Timestamp::from_unix_millis(600_000),
         behind_ms: 1_795_851_000_000,
+        login_lasts_ms: 0,
     };
     assert!(house.recordings.recording(stream).unwrap().unwrap().is_date_provisional);
     house.store.correct_times(&correction).unwrap();
