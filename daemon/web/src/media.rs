@@ -26,11 +26,13 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use perch_site::SiteError;
+use perch_site::accounts::attempts::network;
 use perch_store::{StreamId, Viewer, Visibility};
 use perch_studio::capture::status::CameraState;
 use perch_studio::hls::{MEDIA_PLAYLIST, Offer, SegmentBytes};
-use perch_studio::live::{OnAir, featured, viewer_of_address, viewer_of_cookie};
+use perch_studio::live::{AtOneAddress, OnAir, featured, viewer_of_address, viewer_of_cookie};
 use std::collections::HashSet;
+use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -69,7 +71,13 @@ pub(super) struct Media {
     /// at most.
     waiting: Semaphore,
     /// Viewers of recordings since the start. The store, whose writes sync the card, is called once for each.
-    counted: Mutex<HashSet<(StreamId, Viewer)>>,
+    counted: Mutex<Counted>,
+}
+
+#[derive(Default)]
+struct Counted {
+    views: HashSet<(StreamId, Viewer)>,
+    at_address: AtOneAddress<(StreamId, IpAddr)>,
 }
 
 /// The stream that a request is about. One shared list of streams costs one reference count, where clones of its
@@ -114,7 +122,8 @@ impl Media {
         };
         let asked = match asked {
             Ok(asked) if recorded::is_of_recording(name) => {
-                asked.viewers.saw(self.viewer(peer, request.headers()), self.state.site.clock.monotonic());
+                let (viewer, from) = self.viewer(peer, request.headers());
+                asked.viewers.saw(viewer, from, self.state.site.clock.monotonic());
                 let target = asked.hls.offer().target_duration;
                 return self.recorded(asked.stream, name, Some(target), peer, request).await;
             }
@@ -172,15 +181,20 @@ impl Media {
             (answer.unwrap_or_else(Problem::into_response), is_public)
         };
         if recorded::is_playlist(name) && response.status().is_success() && *request.method() == Method::GET {
-            self.watched(stream, self.viewer(peer, request.headers()));
+            let (viewer, from) = self.viewer(peer, request.headers());
+            self.watched(stream, viewer, from);
         }
         if is_public { for_everybody(response) } else { for_members(response) }
     }
 
-    /// Counts a viewer of a recording, once.
-    fn watched(&self, stream: StreamId, viewer: Viewer) {
-        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
-        if counted.len() < MOST_COUNTED && counted.insert((stream, viewer)) {
+    /// Counts a viewer of a recording, once. `from`: the address of a viewer without an account.
+    fn watched(&self, stream: StreamId, viewer: Viewer, from: Option<IpAddr>) {
+        let counted = &mut *self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        if counted.views.len() < MOST_COUNTED
+            && !counted.views.contains(&(stream, viewer))
+            && from.is_none_or(|from| counted.at_address.admit((stream, from)))
+        {
+            counted.views.insert((stream, viewer));
             let state = Arc::clone(&self.state);
             tokio::spawn(async move { perch_site::recordings::watched(&state.site, stream, viewer).await });
         }
@@ -201,8 +215,8 @@ impl Media {
         match name {
             MEDIA_PLAYLIST => {
                 let wanted = Directives::parse(request.uri().query().unwrap_or(""))?;
-                let viewer = self.viewer(peer, request.headers());
-                asked.viewers.saw(viewer, self.state.site.clock.monotonic());
+                let (viewer, from) = self.viewer(peer, request.headers());
+                asked.viewers.saw(viewer, from, self.state.site.clock.monotonic());
                 let offer = match wanted.sequence {
                     Some(sequence) => self.offer_with(asked, sequence).await?,
                     None if is_vlc(request.headers()) => self.offer_for_vlc(asked).await?,
@@ -223,19 +237,19 @@ impl Media {
         }
     }
 
-    /// The viewer that the request is counted for. This does not prove a login: the store is not called.
-    fn viewer(&self, peer: Peer, headers: &HeaderMap) -> Viewer {
+    /// The viewer that the request is counted for, and the address of one without an account. This does not prove a login: the store is
+    /// not called.
+    fn viewer(&self, peer: Peer, headers: &HeaderMap) -> (Viewer, Option<IpAddr>) {
         let Client { address, secure } = peer.client();
         if let Some(token) = cookies::access_token(headers, secure)
             && let Some(bearer) = self.state.accounts().tokens.read(token, self.state.now())
         {
-            return bearer.user.into();
+            return (bearer.user.into(), None);
         }
-        if let Some(token) = cookies::viewer(headers, secure) {
-            return viewer_of_cookie(token);
-        }
-        let program = headers.get(USER_AGENT).map_or(&b""[..], HeaderValue::as_bytes);
-        viewer_of_address(address, program)
+        let program = || headers.get(USER_AGENT).map_or(&b""[..], HeaderValue::as_bytes);
+        let viewer = cookies::viewer(headers, secure)
+            .map_or_else(|| viewer_of_address(address, program()), viewer_of_cookie);
+        (viewer, Some(network(address)))
     }
 
     /// The present offer. Waits for the first segment of a feed that is starting.
@@ -305,12 +319,12 @@ fn for_members(mut response: Response<Body>) -> Response<Body> {
 
 /// Delivery directives of the query (RFC 8216bis §6.2.5).
 #[derive(Debug, Default, PartialEq)]
-struct Directives {
-    sequence: Option<u64>,
+pub(super) struct Directives {
+    pub(super) sequence: Option<u64>,
 }
 
 impl Directives {
-    fn parse(query: &str) -> Result<Self, Problem> {
+    pub(super) fn parse(query: &str) -> Result<Self, Problem> {
         let (mut sequence, mut part) = (None, None);
         for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
             let number =

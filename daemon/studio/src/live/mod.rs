@@ -29,4 +29,4 @@ pub use handle::{LiveHandle, Pressed};
 pub use on_air::OnAir;
 pub use shared::LiveSettings;
 pub use studio::Studio;
-pub use viewers::{Viewers, viewer_of_address, viewer_of_cookie};
+pub use viewers::{AtOneAddress, Viewers, viewer_of_address, viewer_of_cookie};
