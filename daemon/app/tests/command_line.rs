@@ -140,3 +140,28 @@ fn probe_says_what_would_run_to_people_and_to_programs() {
     assert_eq!(json["configured"][0]["source"], "test-pattern");
     assert!(json["cameras"].is_array() && json["encoders"].is_array());
 }
+
+#[test]
+fn one_address_twice_is_told_with_its_line() {
+    let dir = tempfile::tempdir().unwrap();
+    for (listen, twice) in [
+        (r#"["127.0.0.1:8080", "127.0.0.1:8080"]"#, "127.0.0.1:8080"),
+        (r#"["127.0.0.1:8081", "[::1]:8080", "127.0.0.1:8080", "[::]:8080"]"#, "[::]:8080"),
+        (r#"["0.0.0.0:8080", "192.0.2.7:8080"]"#, "192.0.2.7:8080"),
+    ] {
+        let file = write(dir.path(), &format!("[live]\nautostart = true\n[server]\nlisten = {listen}\n"));
+        let output = perchd(&["check-config", "--config", &file]);
+        let text = text_of(&output);
+        assert_eq!((output.status.code(), text.lines().count()), (Some(1), 1), "{text}");
+        assert!(text.starts_with(&format!("{file}:4: server.listen: ")) && text.contains(twice), "{text}");
+    }
+    let apart = [
+        r#"["127.0.0.1:8080", "[::1]:8080"]"#,
+        r#"["[::]:8080", "127.0.0.1:8080"]"#,
+        r#"["127.0.0.1:0", "127.0.0.1:0"]"#,
+    ];
+    for listen in apart {
+        let file = write(dir.path(), &format!("[server]\nlisten = {listen}\n"));
+        assert_eq!(perchd(&["check-config", "--config", &file]).status.code(), Some(0), "{listen}");
+    }
+}

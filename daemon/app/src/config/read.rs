@@ -6,6 +6,7 @@ use super::schema::{self, Key, Section};
 use super::values::{ButtonSource, Config};
 use perch_studio::config::{EncoderKind, SourceKind};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
@@ -79,6 +80,14 @@ fn read_file(file: &Path, named: bool) -> Result<String, Problem> {
         let line = line_of(error.as_bytes(), error.utf8_error().valid_up_to());
         problem(format!("line {line} is not UTF-8 text"))
     })
+}
+
+/// True if two sockets cannot listen on these addresses at the same time: the port is the same (0 is any free one), and one address
+/// is the other, or every address of its family. `[::]` leaves IPv4 to an address of its own.
+fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    let (a, b) = (one.ip().to_canonical(), other.ip().to_canonical());
+    let is_every = |every: IpAddr, ip: IpAddr| every.is_unspecified() && every.is_ipv6() == ip.is_ipv6();
+    one.port() == other.port() && one.port() != 0 && (a == b || is_every(a, b) || is_every(b, a))
 }
 
 fn line_of(text: &[u8], offset: usize) -> usize {
@@ -264,6 +273,8 @@ impl Reader<'_> {
     /// Checks that several keys fit together.
     fn cross_check(&mut self, config: &Config) {
         self.check_relays(config);
+        self.check_listen("server.listen", &config.server.listen);
+        self.check_listen("ingest.listen", &config.ingest.listen);
         let live = &config.live;
         self.demand(
             &["live.window_seconds", "live.segment_seconds"],
@@ -315,6 +326,20 @@ impl Reader<'_> {
                 || "the test pattern needs an encoder: \"auto\", \"v4l2-m2m\" or \"software\"".to_owned(),
             );
         }
+    }
+
+    /// Addresses that cannot be listened on at the same time.
+    fn check_listen(&mut self, key: &str, addresses: &[SocketAddr]) {
+        let twice = addresses.iter().enumerate().find_map(|(n, address)| {
+            addresses[..n].iter().find(|before| overlap(**before, *address)).map(|before| (before, address))
+        });
+        self.demand(&[key], twice.is_none(), || match twice {
+            Some((before, address)) if before == address => format!("{address} is there twice"),
+            Some((before, address)) => {
+                format!("{address} and {before} are the same port of one address: keep one of them")
+            }
+            None => String::new(),
+        });
     }
 
     /// Relays, and the cameras that name them.
