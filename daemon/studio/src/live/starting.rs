@@ -9,7 +9,7 @@ use crate::clock::wall;
 use crate::feed::{Feed, Origin};
 use crate::memory_budget::StreamShare;
 use perch_store::{
-    EndReason, NewStream, Role, Store, StoreError, Stream, StreamId, StreamState, User, UserId, VideoMode,
+    EndReason, NewStream, Role, Standing, Store, StoreError, Stream, StreamId, StreamState, User, UserId, VideoMode,
     Visibility,
 };
 use std::sync::Arc;
@@ -185,7 +185,7 @@ fn id_of_its_own(shared: &Shared) -> Result<StreamId, LiveError> {
     Ok(StreamId::from_number(millis << 80 | u128::from_be_bytes(random) >> 48))
 }
 
-/// The owner whose account is the oldest.
+/// The owner whose account is the oldest of those that are not suspended.
 fn first_owner(store: &Store) -> Result<Option<User>, StoreError> {
     const AT_A_TIME: usize = 100;
     let (mut oldest, mut before) = (None, None);
@@ -193,6 +193,39 @@ fn first_owner(store: &Store) -> Result<Option<User>, StoreError> {
         let users = store.users(before, AT_A_TIME)?;
         let Some(last) = users.last() else { return Ok(oldest) };
         before = Some(last.id);
-        oldest = users.into_iter().rfind(|user| user.role == Role::Owner).or(oldest);
+        let may_own = |user: &User| user.role == Role::Owner && user.standing == Standing::Active;
+        oldest = users.into_iter().rfind(may_own).or(oldest);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use perch_store::{NewUser, PasswordHash, Timestamp};
+
+    #[test]
+    fn the_appliances_stream_is_the_oldest_owners_who_is_not_suspended() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("perch.redb")).unwrap();
+        let add = |name: &str, role, seconds: i64| {
+            let new = NewUser {
+                username: name.to_owned(),
+                full_name: String::new(),
+                email: String::new(),
+                password: PasswordHash::new("x"),
+            };
+            let now = Timestamp::from_unix_millis(1_795_000_000_000 + seconds * 1000);
+            store.add_user(&new, role, now).unwrap().id
+        };
+        let whose = || first_owner(&store).unwrap().map(|owner| owner.username);
+        assert_eq!(whose(), None);
+        add("vera", Role::Viewer, 0);
+        let olga = add("olga", Role::Owner, 1);
+        add("otto", Role::Owner, 2);
+        assert_eq!(whose().as_deref(), Some("olga"));
+        store.set_standing(olga, Standing::Suspended).unwrap();
+        assert_eq!(whose().as_deref(), Some("otto"));
+        store.set_standing(olga, Standing::Active).unwrap();
+        assert_eq!(whose().as_deref(), Some("olga"));
     }
 }
