@@ -131,7 +131,10 @@ export interface Retention { unrecorded_stream_days: number; chat_days: number; 
 
 export interface Message { id: string; user: UserRef | null; text: string; offset_seconds: number; sent_at: string; deleted: boolean }
 export interface ChatRules { slow_mode_seconds: number; followers_only: boolean; members_only: boolean }
-export interface Restriction { user: UserRef; severity: "mute" | "ban"; until?: string | null }
+/** What holds for the reader of a chat. */
+export interface Barred { severity: "mute" | "ban"; scope: "stream" | "chats" | "everywhere"; until: string | null }
+/** `room` says where to lift it: `/users/{username}/restrictions/{room}`. */
+export interface Restriction extends Barred { user: UserRef; at: string; room: string; stream: { id: string; title: string } | null; streamer: UserRef | null }
 export interface Notification {
   id: string; at: string; read: boolean; kind: "went_live" | "followed" | "stream_stopped" | "recording_paused" | "recording_went_on"; by: UserRef | null;
   stream: { id: string; title: string } | null; reason: EndReason | RecordingTrouble | null;

@@ -1,7 +1,7 @@
 // The chat beside a stream that is on the air.
 
 import { me } from "../site/session.js";
-import { asClock, count, short } from "../site/words.js";
+import { asClock, barredWords, count, short } from "../site/words.js";
 import { Dialog } from "../parts/dialog.js";
 import { html, useEffect, useLayoutEffect, useMemo, useRef, useSignal } from "../parts/html.js";
 import { Icon } from "../parts/icon.js";
@@ -103,8 +103,10 @@ function Writer({ room }) {
   };
   if (room.state.value === "ended") return html`<p class="chat-foot" role="status">The stream and its chat have ended.</p>`;
   if (me.value === null) return html`<p class="chat-foot"><a href=${loginThenBack()}>Log in</a> to write.</p>`;
+  const barred = room.barred.value;
+  if (barred?.severity === "ban") return html`<p class="chat-foot" role="status">${barredWords(barred)}</p>`;
   const isOpen = room.state.value === "open";
-  if (isOpen && !room.mayWrite.value) return html`<p class="chat-foot" role="status">${room.refusal.value || whyNot(room)}</p>`;
+  if (isOpen && !room.mayWrite.value) return html`<p class="chat-foot" role="status">${barred ? barredWords(barred) : room.refusal.value || whyNot(room)}</p>`;
   const left = LONGEST - [...text.value].length;
   return html`
     <form class="chat-foot" onSubmit=${send}>

@@ -2,42 +2,68 @@
 
 import { api } from "../site/api.js";
 import { me } from "../site/session.js";
-import { nameOf } from "../site/words.js";
+import { nameOf, restrictionWords } from "../site/words.js";
 import { Dialog } from "../parts/dialog.js";
 import { Choice, Form, Submit, Switch } from "../parts/form.js";
-import { html, useEffect, useSignal } from "../parts/html.js";
+import { html, useEffect, useMemo, useSignal } from "../parts/html.js";
+import { Paged, Pages } from "../parts/list.js";
 import { Refusal, useTask } from "../parts/task.js";
 import { toast } from "../parts/toast.js";
 
-/** @import { ChatRules, List, Message, Restriction, Stream } from "../types.js" */
+/** @import { ChatRules, Message, Restriction, Stream, UserRef } from "../types.js" */
 
-/** @param {{ stream: Stream, message: Message, isModerator: boolean, onDelete: () => void, onClose: () => void }} props */
+/** @type {[string, string][]} */
+const PERIODS = [["600", "For 10 minutes"], ["3600", "For 1 hour"], ["86400", "For 1 day"], ["604800", "For 1 week"], ["", "Until it is lifted"]];
+/** @type {[string, string][]} */
+const SEVERITIES = [["mute", "Mute: can read, but not write"], ["ban", "Ban: can neither read nor write"]];
+
+/**
+ * What can be done about a message.
+ * @param {{ stream: Stream, message: Message, isModerator: boolean, onDelete: () => void, onClose: () => void }} props
+ */
 export function Moderate({ stream, message, isModerator, onDelete, onClose }) {
-  const task = useTask();
   const user = message.user;
   const isOwn = user?.username === me.value?.username;
-  /** @param {object} restriction @param {string} words @param {string} where */
-  const restrict = (restriction, words, where = `/streams/${stream.id}/restrictions`) => task.run(async () => {
-    if (!user) return;
-    await api.put(`${where}/${encodeURIComponent(user.username)}`, restriction);
-    toast(words);
-    onClose();
-  });
   const remove = () => (onDelete(), onClose());
-  const name = user ? nameOf(user) : "";
   return html`
-    <${Dialog} title=${isOwn ? "Your message" : `Message from ${name}`} onClose=${onClose}>
+    <${Dialog} title=${isOwn ? "Your message" : `Message from ${user ? nameOf(user) : ""}`} onClose=${onClose}>
       <blockquote>${message.text}</blockquote>
-      <div class="stack">
-        <button class="button" type="button" onClick=${remove}>Delete message</button>
-        ${isModerator && !isOwn && html`
-          <button class="button" type="button" onClick=${() => restrict({ severity: "mute", seconds: 600 }, `${name} is muted for 10 minutes.`)}>Mute ${name} for 10 minutes</button>
-          <button class="button" type="button" onClick=${() => restrict({ severity: "mute" }, `${name} is muted in this streamer's chats.`)}>Mute ${name} in this streamer's chats</button>
-          <button class="button danger" type="button" onClick=${() => restrict({ severity: "ban" }, `${name} is banned from this streamer's chats.`)}>Ban ${name} from this streamer's chats</button>`}
-        ${me.value?.role === "owner" && !isOwn && html`
-          <button class="button danger" type="button" onClick=${() => restrict({ severity: "ban" }, `${name} is banned from all chats.`, "/restrictions")}>Ban ${name} from all chats</button>`}
-      </div>
-      <${Refusal} task=${task} />
+      <div class="stack"><button class="button" type="button" onClick=${remove}>Delete message</button></div>
+      ${isModerator && user && !isOwn && html`
+        <${Restrict} stream=${stream} user=${user} onDone=${onClose} />
+        <${Restricted} path=${`/users/${encodeURIComponent(user.username)}/restrictions`} words="Already" />`}
+    <//>`;
+}
+
+/**
+ * Mutes or bans a person: where, and for how long.
+ * @param {{ stream: Stream, user: UserRef, onDone: () => void }} props
+ */
+function Restrict({ stream, user, onDone }) {
+  const task = useTask();
+  const severity = useSignal("mute");
+  const scope = useSignal("stream");
+  const seconds = useSignal("600");
+  const name = nameOf(user);
+  const whose = stream.user.username === me.value?.username ? "all of my chats" : `all chats of ${nameOf(stream.user)}`;
+  /** @type {[string, string][]} */
+  const scopes = [["stream", "In the chat of this stream"], ["chats", `In ${whose}`]];
+  if (me.value?.role === "owner") scopes.push(["everywhere", "In all chats of this site"]);
+  const work = async () => {
+    const where = scope.value === "everywhere" ? "/restrictions" : `/streams/${stream.id}/restrictions`;
+    await api.put(`${where}/${encodeURIComponent(user.username)}`, {
+      severity: severity.value, scope: scope.value, ...(seconds.value ? { seconds: Number(seconds.value) } : {}),
+    });
+    toast(`${name} is ${severity.value === "ban" ? "banned" : "muted"}.`);
+    onDone();
+  };
+  return html`
+    <${Form} task=${task} work=${work}>
+      <${Choice} label="What" name="severity" task=${task} value=${severity} choices=${SEVERITIES} />
+      <${Choice} label="Where" name="scope" task=${task} value=${scope} choices=${scopes} />
+      <${Choice} label="How long" name="seconds" task=${task} value=${seconds} choices=${PERIODS} />
+      <${Refusal} task=${task} fields=${["severity", "scope", "seconds"]} />
+      <${Submit} task=${task}>${severity.value === "ban" ? "Ban" : "Mute"} ${name}<//>
     <//>`;
 }
 
@@ -67,25 +93,33 @@ export function Rules({ stream, rules, onClose }) {
     <//>`;
 }
 
-/**
- * The people muted or banned in a streamer's chats or in all, each with a button to lift that.
- * @param {{ path: string, words: string }} props
- */
-export function Restricted({ path, words }) {
-  const task = useTask();
-  const items = useSignal(/** @type {Restriction[]} */ ([]));
-  useEffect(() => {
-    api.get(path).then((/** @type {List<Restriction>} */ list) => (items.value = list.items)).catch(() => {});
-  }, [path]);
-  /** @param {string} username */
-  const lift = (username) => task.run(async () => {
-    await api.delete(`${path}/${encodeURIComponent(username)}`);
-    items.value = items.value.filter(({ user }) => user.username !== username);
-  });
-  if (items.value.length === 0) return null;
+/** Who is muted or banned in the chats of a stream's user. @param {{ stream: Stream, onClose: () => void }} props */
+export function RestrictedHere({ stream, onClose }) {
   return html`
-    <fieldset class="field"><legend>${words}</legend><ul class="rows">
-      ${items.value.map(({ user, severity }) => html`<li key=${user.username} class="row"><span class="grow">${nameOf(user)} <span class="quiet">${severity === "ban" ? "banned" : "muted"}</span></span>
-        <button class="button" type="button" onClick=${() => lift(user.username)}>Lift</button></li>`)}</ul>
+    <${Dialog} title="Muted and banned" onClose=${onClose}>
+      <${Restricted} path=${`/streams/${stream.id}/restrictions`} words="In this chat" empty="Nobody is muted or banned in this chat." />
+    <//>`;
+}
+
+/**
+ * Mutes and bans, each with a button to lift it. Shows nothing, or `empty`, where there are none.
+ * @param {{ path: string, words: string, empty?: string }} props
+ */
+export function Restricted({ path, words, empty }) {
+  const task = useTask();
+  const pages = useMemo(() => /** @type {Pages<Restriction>} */ (new Pages(path, { limit: 50 })), [path]);
+  useEffect(() => void pages.first(), [pages]);
+  /** @param {Restriction} restriction */
+  const lift = ({ user, room }) => task.run(async () => {
+    await api.delete(`/users/${encodeURIComponent(user.username)}/restrictions/${room}`);
+    toast("Lifted.");
+    await pages.first();
+  });
+  if (!pages.items.value?.length) return pages.items.value && empty ? html`<p>${empty}</p>` : null;
+  return html`
+    <fieldset class="field"><legend>${words}</legend>
+      <${Paged} pages=${pages} empty=${null} each=${(/** @type {Restriction} */ one) => html`
+        <li key=${one.room + one.user.username} class="row"><span class="grow">${nameOf(one.user)} <span class="quiet">${restrictionWords(one)}</span></span>
+          <button class="button" type="button" aria-label="Lift: ${nameOf(one.user)} is ${restrictionWords(one)}" onClick=${() => lift(one)}>Lift</button></li>`} />
       <${Refusal} task=${task} /></fieldset>`;
 }

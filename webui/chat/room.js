@@ -3,9 +3,10 @@
 
 import { batch, signal } from "../vendor/signals.js";
 import { isLoggedIn, renew, wantsRenewal } from "../site/login.js";
-import { sentence } from "../site/api.js";
+import { api, asProblem, sentence } from "../site/api.js";
+import { barredWords } from "../site/words.js";
 
-/** @import { ChatRules, Message, UserRef } from "../types.js" */
+/** @import { Barred, ChatRules, Message, UserRef } from "../types.js" */
 
 /** Messages kept on the page. */
 export const KEPT = 300;
@@ -23,6 +24,8 @@ export class Room {
   rules = signal(/** @type {ChatRules | null} */ (null));
   you = signal(/** @type {UserRef | null} */ (null));
   mayWrite = signal(false);
+  /** The mute or ban that holds for the user. */
+  barred = signal(/** @type {Barred | null} */ (null));
   reactions = signal(/** @type {{ likes: number, dislikes: number } | null} */ (null));
   /** "away" reconnects by itself; "ended" is final. */
   state = signal(/** @type {"connecting" | "open" | "away" | "ended"} */ ("connecting"));
@@ -36,6 +39,8 @@ export class Room {
   /** @type {number | undefined} */
   #timer;
   #isClosed = false;
+  /** Whether the present connection was accepted. */
+  #wasWelcome = false;
   #hasRenewed = false;
 
   /** @param {string} stream */
@@ -88,6 +93,7 @@ export class Room {
     address.protocol = address.protocol.replace("http", "ws");
     const socket = new WebSocket(address);
     this.#socket = socket;
+    this.#wasWelcome = false;
     socket.addEventListener("message", ({ data }) => this.#isClosed || batch(() => this.#told(JSON.parse(data))));
     socket.addEventListener("close", () => this.#lost(socket));
   }
@@ -99,8 +105,19 @@ export class Room {
       this.state.value = "away";
       for (const { client_id, why } of this.waiting.value) if (why === null) this.#refused(client_id, "Possibly not sent: the connection was lost");
     });
+    if (!this.#wasWelcome) void this.#learnWhy();
     this.#timer = setTimeout(() => this.#connect(), this.#pause * (0.75 + Math.random() / 2));
     this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE);
+  }
+
+  /** Browsers tell no script why a WebSocket was refused; a request does. */
+  async #learnWhy() {
+    try {
+      await api.get(`/streams/${this.#stream}/messages`, { query: { limit: 1 } });
+    } catch (error) {
+      const { barred } = asProblem(error);
+      if (barred && !this.#isClosed) this.barred.value = barred;
+    }
   }
 
   /** @param {any} words */
@@ -124,6 +141,8 @@ export class Room {
       case "rules": {
         this.rules.value = words.rules ?? words;
         if (typeof words.may_write === "boolean") this.mayWrite.value = words.may_write;
+        this.barred.value = words.barred ?? null;
+        this.refusal.value = "";
         return;
       }
       case "ended": {
@@ -131,7 +150,8 @@ export class Room {
         return;
       }
       case "error": {
-        const why = sentence(String(words.detail ?? words.code));
+        if (words.barred) this.barred.value = words.barred;
+        const why = words.barred ? barredWords(words.barred) : sentence(String(words.detail ?? words.code));
         // Shown beside its message.
         if (words.client_id) this.#refused(words.client_id, why);
         else this.refusal.value = why;
@@ -139,12 +159,14 @@ export class Room {
     }
   }
 
-  /** @param {{ rules: ChatRules, you: UserRef | null, may_write: boolean, viewers: number }} welcome */
-  #welcomed({ rules, you, may_write, viewers }) {
+  /** @param {{ rules: ChatRules, you: UserRef | null, may_write: boolean, barred?: Barred | null, viewers: number }} welcome */
+  #welcomed({ rules, you, may_write, barred, viewers }) {
     this.#pause = FIRST_PAUSE;
+    this.#wasWelcome = true;
     this.rules.value = rules;
     this.you.value = you;
     this.mayWrite.value = may_write;
+    this.barred.value = barred ?? null;
     this.viewers.value = viewers;
     this.state.value = "open";
     this.refusal.value = "";

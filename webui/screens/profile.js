@@ -3,6 +3,7 @@
 import { api, asProblem } from "../site/api.js";
 import { me } from "../site/session.js";
 import { count, nameOf } from "../site/words.js";
+import { Restricted } from "../chat/moderation.js";
 import { Card, CardsToCome } from "../parts/cards.js";
 import { html, useEffect, useMemo, useSignal } from "../parts/html.js";
 import { Paged, Pages } from "../parts/list.js";
@@ -54,6 +55,7 @@ export function Screen({ params: [username = "", part = ""] }) {
             : html`<${FollowButton} key=${who.username} username=${who.username} isFollowing=${who.is_following} onChange=${onFollow} />`}
         </div>
       </header>
+      ${viewer && viewer !== who.username && me.value?.role !== "viewer" && html`<${Restricted} key=${who.username} path=${`${path}/restrictions`} words="Muted or banned" />`}
       <nav class="tabs" aria-label="Profile">
         ${tabs.map(([key, words, number]) => html`<a key=${key} href=${key ? `${profile}/${key}` : profile} aria-current=${key === part ? "page" : null}>${words} <span class="quiet">${number}</span></a>`)}
       </nav>

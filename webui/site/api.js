@@ -16,12 +16,14 @@ export class Problem extends Error {
    * @param {string} code  Stable, for programs.
    * @param {string} detail  A sentence for people.
    * @param {string | null} field  The field of the request that is wrong.
+   * @param {import("../types.js").Barred | null} barred  The ban that refuses it.
    */
-  constructor(status, code, detail, field = null) {
+  constructor(status, code, detail, field = null, barred = null) {
     super(sentence(detail));
     this.status = status;
     this.code = code;
     this.field = field;
+    this.barred = barred;
   }
 }
 
@@ -124,7 +126,7 @@ async function problem(response) {
   const wait = Number(response.headers.get("retry-after"));
   const detail = String(words.detail ?? words.title ?? `Perch answered ${response.status}`);
   const advice = response.status === 429 && wait > 0 ? `${sentence(detail)} Try again in ${wait} s` : detail;
-  return new Problem(response.status, String(words.code ?? "unknown"), advice, words.field ?? null);
+  return new Problem(response.status, String(words.code ?? "unknown"), advice, words.field ?? null, words.barred ?? null);
 }
 
 export const api = {

@@ -2,7 +2,7 @@
 
 import { clock } from "./clock.js";
 
-/** @import { EndReason, RecordingTrouble, Stream, UserRef } from "../types.js" */
+/** @import { Barred, EndReason, RecordingTrouble, Restriction, Stream, UserRef } from "../types.js" */
 
 /** Seconds as 1:02:03. @param {number} seconds */
 export function asClock(seconds) {
@@ -77,6 +77,20 @@ export const ENDED_BY = {
   disk: "stopped because the disk was full",
   interruption: "interrupted: the board lost power or the camera was disconnected",
 };
+
+/** What a muted or banned person reads. @param {Barred} barred */
+export function barredWords({ severity, scope, until }) {
+  const what = severity === "ban" ? "banned from" : "muted in";
+  const where = { stream: "the chat of this stream", chats: "all chats of this streamer", everywhere: "all chats of this site" }[scope];
+  const lifted = scope === "everywhere" ? "the owner of this site lifts it" : "the streamer or the owner of this site lifts it";
+  return `You are ${what} ${where} until ${until ? asDate(until) : lifted}.`;
+}
+
+/** What a moderator reads beside a person's name. @param {Restriction} restriction */
+export function restrictionWords({ severity, scope, until, stream, streamer }) {
+  const where = { stream: stream ? `in the chat of “${stream.title}”` : "in one stream", chats: streamer ? `in all chats of ${nameOf(streamer)}` : "in all chats of a streamer", everywhere: "in all chats" }[scope];
+  return `${severity === "ban" ? "banned" : "muted"} ${where} ${until ? `until ${asDate(until)}` : "until lifted"}`;
+}
 
 /** Why a stream is not being recorded. @type {Record<RecordingTrouble, string>} */
 export const NOT_RECORDED = {

@@ -1,27 +1,112 @@
 //! Mutes, bans and chat rules. A streamer moderates their own chats, owners moderate all.
+//!
+//! A restriction holds in the chat of one stream, in all chats of a streamer, or everywhere, and until its end or until it is lifted.
 
 use crate::actor::Actor;
 use crate::error::SiteError;
 use crate::site::Site;
 use crate::text::FieldError;
 use perch_store::{
-    ChatRules, Refusal, Restriction, Role, Room, Severity, Store, StreamId, Timestamp, User, UserId,
+    ChatRules, Refusal, Restricted, Restriction, Role, Room, Severity, Store, Stream, StreamId, Timestamp,
+    User, UserId,
 };
+use std::fmt;
+use std::str::FromStr;
 
 /// Seconds of slow mode at most.
 const SLOWEST_SECONDS: u32 = 3600;
 /// Seconds of a restriction at most: a year. A longer one should have no end.
 const LONGEST_SECONDS: u32 = 366 * 86_400;
-/// Restrictions listed at most.
-const LISTED: usize = 1000;
 
 /// Where a restriction applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
+    /// In the chat of this stream.
+    Stream(StreamId),
     /// In all chats of this stream's user.
     ChatsOf(StreamId),
     /// In all chats; for owners.
     Everywhere,
+}
+
+/// Selects restrictions.
+#[derive(Debug, Clone)]
+pub enum Listed {
+    /// Those in this stream's chat and in all chats of its user.
+    At(StreamId),
+    /// Those in all chats; for owners.
+    Everywhere,
+    /// Those of this account that the actor may lift.
+    Of(String),
+}
+
+/// A restriction with everything that a moderator reads.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// Where it holds.
+    pub room: Room,
+    /// The restriction.
+    pub restriction: Restriction,
+    /// The restricted account.
+    pub user: User,
+    /// The stream, for a restriction in its chat.
+    pub stream: Option<Stream>,
+    /// The streamer, for a restriction in all of their chats.
+    pub streamer: Option<User>,
+}
+
+impl Found {
+    /// Its place in lists.
+    pub fn place(&self) -> ListPlace {
+        ListPlace::of(self.room, &self.restriction)
+    }
+
+    fn of(store: &Store, (room, restriction): (Room, Restriction)) -> Result<Self, SiteError> {
+        let (stream, streamer) = match room {
+            Room::Stream(stream) => (Some(store.stream(stream)?), None),
+            Room::ChatsOf(streamer) => (None, Some(store.user(streamer)?)),
+            Room::Everywhere => (None, None),
+        };
+        Ok(Self { room, user: store.user(restriction.user)?, restriction, stream, streamer })
+    }
+}
+
+/// The place of a restriction in a list: lists begin with the newest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ListPlace {
+    at_ms: i64,
+    room: u128,
+    user: u128,
+}
+
+impl ListPlace {
+    fn of(room: Room, restriction: &Restriction) -> Self {
+        Self { at_ms: restriction.at.unix_millis(), room: room.number(), user: restriction.user.number() }
+    }
+}
+
+impl fmt::Display for ListPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:x}.{:x}", self.at_ms, self.room, self.user)
+    }
+}
+
+/// A text that is no place of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("this is no place of a list")]
+pub struct NoPlace;
+
+impl FromStr for ListPlace {
+    type Err = NoPlace;
+
+    fn from_str(text: &str) -> Result<Self, NoPlace> {
+        let mut parts = text.split('.');
+        let mut part = || parts.next().ok_or(NoPlace);
+        let number = |text: &str| u128::from_str_radix(text, 16).map_err(|_| NoPlace);
+        let at_ms = part()?.parse().map_err(|_| NoPlace)?;
+        let (room, user) = (number(part()?)?, number(part()?)?);
+        if parts.next().is_some() { Err(NoPlace) } else { Ok(Self { at_ms, room, user }) }
+    }
 }
 
 /// Changes to a chat's rules; `None` keeps the present value.
@@ -76,25 +161,48 @@ pub async fn change_rules(
     Ok(rules)
 }
 
-/// The present restrictions, each with its account.
+/// The restrictions that hold now, newest first: at most `limit`, after `before`.
 ///
 /// # Errors
 ///
-/// `Refused` with `NotFound`, `Unauthenticated`, `Forbidden` unless the actor moderates there.
+/// `Refused` with `NotFound`, `Unauthenticated`, `Forbidden` unless the actor moderates there. `Listed::Of` is for everyone with an
+/// account: it shows nothing that the actor may not lift.
 pub async fn restrictions(
     site: &Site,
     actor: &Actor,
-    scope: Scope,
-) -> Result<Vec<(Restriction, User)>, SiteError> {
+    listed: Listed,
+    before: Option<ListPlace>,
+    limit: usize,
+) -> Result<Vec<Found>, SiteError> {
     let (actor, now) = (actor.clone(), site.now());
     site.store(move |store| {
-        let found = store.restrictions(room(store, &actor, scope)?, LISTED)?;
-        let holding = found.into_iter().filter(|found| found.until.is_none_or(|until| until > now));
-        let with_user = holding.map(|found| {
-            let user = store.user(found.user)?;
-            Ok((found, user))
-        });
-        with_user.collect::<Result<_, SiteError>>()
+        let which = match listed {
+            Listed::At(stream) => {
+                let streamer = moderated(store, &actor, stream)?;
+                Restricted::In(vec![Room::Stream(stream), Room::ChatsOf(streamer)])
+            }
+            Listed::Everywhere => {
+                actor.owner()?;
+                Restricted::In(vec![Room::Everywhere])
+            }
+            Listed::Of(username) => {
+                actor.member()?;
+                Restricted::Of(store.user_by_name(&username)?.id)
+            }
+        };
+        let mut found = store.restrictions(&which, now)?;
+        found.retain(|(room, one)| before.is_none_or(|before| ListPlace::of(*room, one) < before));
+        found.sort_by_key(|(room, one)| std::cmp::Reverse(ListPlace::of(*room, one)));
+        let mut shown = Vec::new();
+        for one in found {
+            if shown.len() == limit {
+                break;
+            }
+            if may_moderate(store, &actor, one.0)? {
+                shown.push(Found::of(store, one)?);
+            }
+        }
+        Ok::<_, SiteError>(shown)
     })
     .await
 }
@@ -103,8 +211,8 @@ pub async fn restrictions(
 ///
 /// # Errors
 ///
-/// `Field` for `seconds`; `Refused` with `OwnAccount` for the actor's own account and for a streamer in their own chats;
-/// `Forbidden` unless the actor moderates there, for the console, and against an owner.
+/// `Field` for `seconds`; `Refused` with `BarsSelf`, `BarsStreamer` in their own chats, `BarsOwner`, `NotFound`; `Forbidden` unless
+/// the actor moderates there, and for the console.
 pub async fn restrict(
     site: &Site,
     actor: &Actor,
@@ -122,24 +230,64 @@ pub async fn restrict(
         bar(store, &actor, room, &username, new, now)?;
         Ok::<_, SiteError>(room)
     });
-    look_again(site, restricted.await?);
+    site.chat.restrictions_changed(restricted.await?);
     Ok(())
 }
 
-/// Lifts an account's restriction; without one it does nothing.
+/// Lifts an account's restrictions; those that it does not have do nothing.
 ///
 /// # Errors
 ///
 /// `Refused` with `NotFound`, `Unauthenticated`, `Forbidden` unless the actor moderates there.
-pub async fn lift(site: &Site, actor: &Actor, scope: Scope, username: String) -> Result<(), SiteError> {
+pub async fn lift(
+    site: &Site,
+    actor: &Actor,
+    scopes: Vec<Scope>,
+    username: String,
+) -> Result<(), SiteError> {
     let actor = actor.clone();
     let lifted = site.store(move |store| {
-        let room = room(store, &actor, scope)?;
-        store.lift_restriction(room, store.user_by_name(&username)?.id)?;
-        Ok::<_, SiteError>(room)
+        let rooms: Vec<Room> =
+            scopes.into_iter().map(|scope| room(store, &actor, scope)).collect::<Result<_, _>>()?;
+        let user = store.user_by_name(&username)?.id;
+        for &room in &rooms {
+            store.lift_restriction(room, user)?;
+        }
+        Ok::<_, SiteError>(rooms)
     });
-    look_again(site, lifted.await?);
+    for room in lifted.await? {
+        site.chat.restrictions_changed(room);
+    }
     Ok(())
+}
+
+/// Lifts an account's restriction in the room with this number (`Room::number`).
+///
+/// # Errors
+///
+/// Those of [`lift`].
+pub async fn lift_in(site: &Site, actor: &Actor, number: u128, username: String) -> Result<(), SiteError> {
+    let actor = actor.clone();
+    let lifted = site.store(move |store| {
+        let user = store.user_by_name(&username)?.id;
+        let room = store.room(number)?.ok_or(Refusal::NotFound { what: "chat" })?;
+        if !may_moderate(store, &actor, room)? {
+            return Err(SiteError::Forbidden);
+        }
+        store.lift_restriction(room, user)?;
+        Ok(room)
+    });
+    site.chat.restrictions_changed(lifted.await?);
+    Ok(())
+}
+
+/// True if the actor may impose and lift restrictions in a room.
+fn may_moderate(store: &Store, actor: &Actor, room: Room) -> Result<bool, SiteError> {
+    Ok(match room {
+        Room::Stream(stream) => actor.may_act_for(store.stream(stream)?.facts.user),
+        Room::ChatsOf(streamer) => actor.may_act_for(streamer),
+        Room::Everywhere => actor.is_owner(),
+    })
 }
 
 /// The stream's user, if the actor moderates their chats.
@@ -150,7 +298,8 @@ fn moderated(store: &Store, actor: &Actor, stream: StreamId) -> Result<UserId, S
 
 fn room(store: &Store, actor: &Actor, scope: Scope) -> Result<Room, SiteError> {
     match scope {
-        Scope::ChatsOf(stream) => Ok(Room::Of(moderated(store, actor, stream)?)),
+        Scope::Stream(stream) => moderated(store, actor, stream).map(|_| Room::Stream(stream)),
+        Scope::ChatsOf(stream) => Ok(Room::ChatsOf(moderated(store, actor, stream)?)),
         Scope::Everywhere => actor.owner().map(|()| Room::Everywhere),
     }
 }
@@ -164,25 +313,26 @@ fn bar(
     now: Timestamp,
 ) -> Result<(), SiteError> {
     let (by, user) = (actor.member()?.user, store.user_by_name(username)?);
-    if user.id == by || room == Room::Of(user.id) {
-        return Err(Refusal::OwnAccount.into());
+    if user.id == by {
+        return Err(Refusal::BarsSelf.into());
+    }
+    let streamer = match room {
+        Room::Stream(stream) => Some(store.stream(stream)?.facts.user),
+        Room::ChatsOf(streamer) => Some(streamer),
+        Room::Everywhere => None,
+    };
+    if streamer == Some(user.id) {
+        return Err(Refusal::BarsStreamer.into());
     }
     // Owners are exempt from the rules of all chats, so a restriction would have no effect.
     if user.role == Role::Owner {
-        return Err(SiteError::Forbidden);
+        return Err(Refusal::BarsOwner.into());
     }
     let until = new.seconds.map(|seconds| {
         Timestamp::from_unix_millis(now.unix_millis().saturating_add(i64::from(seconds) * 1000))
     });
     let restriction = Restriction { user: user.id, severity: new.severity, until, by, at: now };
     Ok(store.restrict(room, &restriction)?)
-}
-
-fn look_again(site: &Site, room: Room) {
-    site.chat.look_again(match room {
-        Room::Of(streamer) => Some(streamer),
-        Room::Everywhere => None,
-    });
 }
 
 #[cfg(test)]
@@ -194,8 +344,12 @@ mod tests {
     const MUTE: NewRestriction = NewRestriction { severity: Severity::Mute, seconds: None };
 
     async fn names(site: &Site, actor: &Actor, scope: Scope) -> Vec<String> {
-        let found = restrictions(site, actor, scope).await.unwrap();
-        found.into_iter().map(|(_, user)| user.username).collect()
+        let listed = match scope {
+            Scope::Stream(stream) | Scope::ChatsOf(stream) => Listed::At(stream),
+            Scope::Everywhere => Listed::Everywhere,
+        };
+        let found = restrictions(site, actor, listed, None, 10).await.unwrap();
+        found.into_iter().map(|found| found.user.username).collect()
     }
 
     #[tokio::test]
@@ -205,21 +359,25 @@ mod tests {
         let ben = site.account("ben", Role::Streamer).await;
         let olga = site.account("olga", Role::Owner).await;
         site.account("cleo", Role::Viewer).await;
-        let chats = Scope::ChatsOf(site.stream(&ann, "front"));
+        let stream = site.stream(&ann, "front");
+        let (chat, chats) = (Scope::Stream(stream), Scope::ChatsOf(stream));
         let cleo = || "cleo".to_owned();
-        for (moderator, scope) in [(&ann, chats), (&olga, chats), (&olga, Scope::Everywhere)] {
+        for (moderator, scope) in
+            [(&ann, chat), (&ann, chats), (&olga, chat), (&olga, chats), (&olga, Scope::Everywhere)]
+        {
             restrict(&site, moderator, scope, cleo(), MUTE).await.unwrap();
             assert_eq!(names(&site, moderator, scope).await, ["cleo"]);
-            lift(&site, moderator, scope, cleo()).await.unwrap();
+            lift(&site, moderator, vec![scope], cleo()).await.unwrap();
             assert_eq!(names(&site, moderator, scope).await, [""; 0]);
         }
-        for (actor, scope) in [(&ben, chats), (&ann, Scope::Everywhere), (&Actor::Console, chats)] {
+        for (actor, scope) in
+            [(&ben, chat), (&ben, chats), (&ann, Scope::Everywhere), (&Actor::Console, chats)]
+        {
             let refused = restrict(&site, actor, scope, cleo(), MUTE).await;
             assert!(matches!(refused, Err(SiteError::Forbidden)), "{actor}: {refused:?}");
         }
         let ChatRules { slow_mode_seconds, .. } = ChatRules::default();
         let change = RulesChange { followers_only: Some(true), ..RulesChange::default() };
-        let Scope::ChatsOf(stream) = chats else { unreachable!() };
         let rules = change_rules(&site, &ann, stream, change).await.unwrap();
         assert_eq!((rules.followers_only, rules.slow_mode_seconds), (true, slow_mode_seconds));
         let slow = RulesChange { slow_mode_seconds: Some(5), ..RulesChange::default() };
@@ -237,16 +395,47 @@ mod tests {
         let ann = site.account("ann", Role::Streamer).await;
         let olga = site.account("olga", Role::Owner).await;
         site.account("oscar", Role::Owner).await;
-        let chats = Scope::ChatsOf(site.stream(&ann, "front"));
-        for (actor, scope, username) in
-            [(&ann, chats, "ann"), (&olga, chats, "ann"), (&olga, Scope::Everywhere, "olga")]
-        {
+        let stream = site.stream(&ann, "front");
+        for (actor, scope, username, refusal) in [
+            (&ann, Scope::Stream(stream), "ann", Refusal::BarsSelf),
+            (&ann, Scope::ChatsOf(stream), "ann", Refusal::BarsSelf),
+            (&olga, Scope::Everywhere, "olga", Refusal::BarsSelf),
+            (&olga, Scope::Stream(stream), "ann", Refusal::BarsStreamer),
+            (&olga, Scope::ChatsOf(stream), "ann", Refusal::BarsStreamer),
+            (&ann, Scope::ChatsOf(stream), "oscar", Refusal::BarsOwner),
+            (&olga, Scope::Everywhere, "oscar", Refusal::BarsOwner),
+        ] {
             let refused = restrict(&site, actor, scope, username.to_owned(), MUTE).await;
-            assert!(matches!(refused, Err(SiteError::Refused(Refusal::OwnAccount))), "{refused:?}");
+            assert!(matches!(&refused, Err(SiteError::Refused(found)) if *found == refusal), "{refused:?}");
         }
-        for (actor, scope) in [(&ann, chats), (&olga, Scope::Everywhere)] {
-            let refused = restrict(&site, actor, scope, "oscar".to_owned(), MUTE).await;
-            assert!(matches!(refused, Err(SiteError::Forbidden)), "{refused:?}");
+    }
+
+    /// A list was cut before those were left out that had ended.
+    #[tokio::test]
+    async fn a_list_is_filtered_before_it_is_cut_and_goes_on_where_it_was_cut() {
+        let site = TestSite::new();
+        let olga = site.account("olga", Role::Owner).await;
+        for number in 0..6 {
+            let name = format!("cleo{number}");
+            site.account(&name, Role::Viewer).await;
+            let seconds = (number % 2 == 0).then_some(60);
+            let new = NewRestriction { severity: Severity::Ban, seconds };
+            restrict(&site, &olga, Scope::Everywhere, name, new).await.unwrap();
+            site.clock.turn(Duration::from_millis(1));
+        }
+        site.clock.turn(Duration::from_mins(1));
+        let page = async |before, limit| {
+            restrictions(&site, &olga, Listed::Everywhere, before, limit).await.unwrap()
+        };
+        let named = |found: &[Found]| -> Vec<String> {
+            found.iter().map(|found| found.user.username.clone()).collect()
+        };
+        let first = page(None, 2).await;
+        assert_eq!(named(&first), ["cleo5", "cleo3"]);
+        let place: ListPlace = first[1].place().to_string().parse().unwrap();
+        assert_eq!(named(&page(Some(place), 2).await), ["cleo1"]);
+        for odd in ["", "1.2", "1.2.x", "1.2.3.4", "x.2.3"] {
+            assert_eq!(odd.parse::<ListPlace>(), Err(NoPlace), "{odd}");
         }
     }
 

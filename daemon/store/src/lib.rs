@@ -60,7 +60,7 @@ pub use follows::FollowCounts;
 pub use id::{IdError, MessageId, NotificationId, SessionId, StreamId, Timestamp, TopicId, UserId};
 pub use ingest_keys::{IngestKey, PreparedStream};
 pub use messages::{Message, NewMessage};
-pub use moderation::{ChatRules, Restriction, Room, Severity};
+pub use moderation::{ChatRules, RESTRICTIONS_MOST, Restricted, Restriction, Room, Severity};
 pub use notifications::{Delivery, NOTIFICATIONS_PER_USER, Notification, NotificationKind, RecordingTrouble};
 pub use pictures::PICTURE_BYTES;
 pub use reactions::Reaction;

@@ -42,6 +42,15 @@ pub enum Refusal {
     /// An account cannot follow itself.
     #[error("you cannot follow yourself")]
     OwnAccount,
+    /// An account cannot mute or ban itself.
+    #[error("you cannot mute or ban yourself")]
+    BarsSelf,
+    /// A streamer cannot be muted or banned in their own chats.
+    #[error("this is their own chat: its streamer cannot be muted or banned in it")]
+    BarsStreamer,
+    /// The rules of chats do not hold for owners.
+    #[error("an owner cannot be muted or banned")]
+    BarsOwner,
     /// One camera carries one broadcast.
     #[error("the camera {camera} is taken by a stream that has not ended")]
     CameraTaken {

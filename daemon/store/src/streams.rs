@@ -8,7 +8,7 @@ use crate::relation;
 use crate::search::index;
 use crate::stream::{EndReason, NewStream, Stream, StreamChange, StreamDetails, StreamFacts, VideoMode};
 use crate::tables::{
-    self, CAMERA_CLAIMS, CHAT_RULES, FILED, FOLLOWS, MESSAGE_OFFSETS, MESSAGES, REACTED, STREAM_DETAILS,
+    self, CAMERA_CLAIMS, CHAT_RULES, FILED, FOLLOWS, MESSAGE_OFFSETS, MESSAGES, REACTED, RESTRICTIONS, STREAM_DETAILS,
     STREAM_FACTS, THUMBNAILS, VIEWS, WATCH_LIST,
 };
 use crate::writing::WriteTransaction;
@@ -311,6 +311,8 @@ pub(crate) fn delete(tx: &WriteTransaction, stream: StreamId) -> Outcome<()> {
     recordings::delete(tx, stream)?;
     tx.open_table(THUMBNAILS)?.remove(number)?;
     tx.open_table(CHAT_RULES)?.remove(number)?;
+    // Those for this chat alone.
+    tx.open_table(RESTRICTIONS)?.retain_in(relation::of(number), |_, _| false)?;
     tx.open_table(STREAM_DETAILS)?.remove(number)?;
     lists::update(tx, Some(&facts), None)?;
     tx.open_table(STREAM_FACTS)?.remove(number)?;

@@ -110,7 +110,7 @@ tables! {
         MESSAGES: (u128, u128) => &'static [u8];
         /// stream, milliseconds into it, message → ()
         MESSAGE_OFFSETS: (u128, u64, u128) => ();
-        /// room (a streamer, or 0: everywhere), user → `Restriction`
+        /// room (a stream, a streamer, or 0: everywhere), user → `Restriction`
         RESTRICTIONS: (u128, u128) => &'static [u8];
         /// stream → `ChatRules`
         CHAT_RULES: u128 => &'static [u8];

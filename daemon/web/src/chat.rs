@@ -57,9 +57,10 @@ struct From {
 
 /// A stream's chat, over WebSocket; lines of JSON.
 ///
-/// The daemon first sends `{"type":"welcome","rules","you","may_write","viewers"}`, then `message` (as in the list of messages;
+/// The daemon first sends `{"type":"welcome","rules","you","may_write","barred","viewers"}`, then `message` (as in the list of messages;
 /// with `client_id` for its sender), `delete` (`id`), `presence` (`viewers`, `people`), `reaction` (`likes`, `dislikes`), `rules`
-/// (`rules`, `may_write`), `error` (`code`, `detail`, `client_id`) and `ended`. A client sends
+/// (`rules`, `may_write`, `barred`), `error` (`code`, `detail`, `barred`, `client_id`) and `ended`. `barred` is the reader's mute or
+/// ban (`severity`, `scope`, `until`) or null. A client sends
 /// `{"type":"message","text","client_id"}` and `{"type":"delete","id"}`. Everyone gets messages in the same order, once they are
 /// stored.
 #[utoipa::path(get, path = "/api/v1/streams/{id}/chat", tag = "chat", params(("id" = String, Path), From),
@@ -198,7 +199,7 @@ async fn hear(
 }
 
 fn error(code: &'static str, detail: &str, client_id: Option<&str>) -> Text {
-    line(&Event::Error { code, detail, client_id })
+    line(&Event::Error { code, detail, restricted: None, client_id })
 }
 
 const fn goodbye(leave: Leave) -> Goodbye {

@@ -11,6 +11,7 @@ mod auth;
 mod authentication;
 mod avatar;
 mod backups;
+mod barred;
 mod body;
 mod caching;
 mod caller;

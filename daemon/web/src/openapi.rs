@@ -2,6 +2,7 @@
 //! that any request may get are added here, once.
 
 use super::api::{Api, routes};
+use super::barred::BarredLine;
 use super::caching;
 use super::rights::rule_of;
 use super::rules::{Right, Rule};
@@ -39,6 +40,8 @@ pub(super) struct ProblemDocument {
     detail: String,
     /// The field of the request that is wrong, if any.
     field: Option<String>,
+    /// The ban that keeps the caller out of a chat, if that is the problem.
+    barred: Option<BarredLine>,
 }
 
 pub(super) fn routes() -> Api {

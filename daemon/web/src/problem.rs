@@ -1,6 +1,7 @@
 //! Everything that can be wrong with a request, and its response: `application/problem+json` (RFC 9457) with a `code` that never
 //! changes once published. Only this file maps errors to HTTP.
 
+use super::barred::BarredLine;
 use super::body::Body;
 use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, UPGRADE, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
@@ -8,7 +9,7 @@ use perch_site::accounts::attempts::TooMany;
 use perch_site::accounts::passwords::Busy;
 use perch_site::appliance::update::{BeginError, UpdateBusy, UpdateFileError};
 use perch_site::backups::{BackupBusy, BackupError};
-use perch_site::chat::{Barred, ChatError};
+use perch_site::chat::{Barred, ChatError, Restricted};
 use perch_site::error::{SiteError, whole_seconds};
 use perch_site::notices::TooManyListeners;
 use perch_site::picture::PictureError;
@@ -118,9 +119,9 @@ pub(super) enum Problem {
     /// The address accepts only WebSocket connections.
     #[error("this address accepts only WebSocket connections (RFC 6455)")]
     UpgradeRequired,
-    /// The person may not enter or write in this chat; the text says why.
-    #[error("{0}")]
-    Banned(String),
+    /// The person may not enter this chat.
+    #[error("{}", Barred::Banned(*.0))]
+    Banned(Restricted),
 
     /// The board's memory does not suffice for another stream.
     #[error(transparent)]
@@ -222,6 +223,9 @@ impl Problem {
             text["field"] = Value::from(field.as_str());
             text["detail"] = Value::from(why.as_str());
         }
+        if let Self::Banned(banned) = &self {
+            text["barred"] = json!(BarredLine::from(*banned));
+        }
         if let Self::Site(SiteError::CameraTaken { stream, username, .. }) = &self {
             text["stream"] = Value::from(stream.as_str());
             text["username"] = Value::from(username.as_str());
@@ -313,7 +317,9 @@ fn rule(refusal: &Refusal) -> (StatusCode, &'static str) {
         Refusal::OwnerExists => (S::CONFLICT, "owner_exists"),
         Refusal::LastOwner => (S::CONFLICT, "last_owner"),
         Refusal::RegistrationClosed => (S::FORBIDDEN, "registration_closed"),
-        Refusal::OwnAccount => (S::CONFLICT, "own_account"),
+        Refusal::OwnAccount | Refusal::BarsSelf => (S::CONFLICT, "own_account"),
+        Refusal::BarsStreamer => (S::CONFLICT, "own_chat"),
+        Refusal::BarsOwner => (S::CONFLICT, "owner_exempt"),
         Refusal::CameraTaken { .. } => (S::CONFLICT, "camera_taken"),
         Refusal::WrongState { .. } => (S::CONFLICT, "wrong_state"),
         Refusal::NotEnded { .. } => (S::CONFLICT, "not_ended"),
@@ -449,8 +455,8 @@ impl From<ChatError> for Problem {
             ChatError::Barred(Barred::LoggedOut | Barred::MembersOnly | Barred::Anonymous) => {
                 Self::Site(SiteError::Unauthenticated)
             }
-            ChatError::Barred(barred @ Barred::Banned { .. }) => Self::Banned(barred.to_string()),
-            ChatError::Barred(Barred::Muted { .. } | Barred::FollowersOnly | Barred::NoAccount)
+            ChatError::Barred(Barred::Banned(banned)) => Self::Banned(banned),
+            ChatError::Barred(Barred::Muted(_) | Barred::FollowersOnly | Barred::NoAccount)
             | ChatError::NotYours => Self::Site(SiteError::Forbidden),
             ChatError::Full => Self::Site(SiteError::Busy("this chat is full")),
             ChatError::Crowded => Self::Site(SiteError::TooMany { wait: CROWDED }),

@@ -161,6 +161,13 @@ pub(crate) const RULES: &[Rule] = &[
     rule("GET", "/api/v1/streams/{id}/restrictions", Member, "its streamer and owners"),
     rule("PUT", "/api/v1/streams/{id}/restrictions/{username}", Member, "its streamer and owners"),
     rule("DELETE", "/api/v1/streams/{id}/restrictions/{username}", Member, "its streamer and owners"),
+    rule("GET", "/api/v1/users/{username}/restrictions", Member, "those that the caller may lift"),
+    rule(
+        "DELETE",
+        "/api/v1/users/{username}/restrictions/{room}",
+        Member,
+        "in the caller's chats; owners: anywhere",
+    ),
     rule("GET", "/api/v1/restrictions", Owner, ""),
     rule("PUT", "/api/v1/restrictions/{username}", Owner, ""),
     rule("DELETE", "/api/v1/restrictions/{username}", Owner, ""),

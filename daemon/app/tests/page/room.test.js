@@ -148,3 +148,29 @@ test("whoever leaves while it connects has it closed once it is open: browsers c
   socket.say(welcome);
   assert.equal(room.state.value, "connecting", "nobody listens any more");
 });
+
+test("a mute is told with its end, and a ban also where the daemon opens no connection", async () => {
+  const mute = { severity: "mute", scope: "stream", until: "2026-01-01T00:10:00Z" };
+  const ban = { severity: "ban", scope: "chats", until: null };
+  const room = new Room("S");
+  await pass(0);
+  sockets[0].say({ ...welcome, may_write: false, barred: mute });
+  assert.deepEqual(room.barred.value, mute);
+  sockets[0].say({ type: "rules", rules: welcome.rules, may_write: true, barred: null });
+  assert.equal(room.barred.value, null);
+  sockets[0].say({ type: "error", code: "banned", detail: "you are banned", barred: ban });
+  assert.deepEqual(room.barred.value, ban);
+  room.close();
+
+  // It was banned before: the WebSocket is refused, and a request says why.
+  globalThis.fetch = async () => new Response(JSON.stringify({ status: 403, code: "banned", detail: "you are banned", barred: ban }), { status: 403 });
+  sockets = [];
+  const outside = new Room("S");
+  await pass(0);
+  sockets[0].close();
+  await pass(0);
+  for (let turn = 0; turn < 10 && outside.barred.value === null; turn++) await Promise.resolve();
+  await new Promise((done) => setImmediate(done));
+  assert.deepEqual(outside.barred.value, ban);
+  outside.close();
+});

@@ -7,7 +7,7 @@ globalThis.addEventListener = () => {};
 globalThis.document = { addEventListener() {}, hidden: true };
 globalThis.location = { pathname: "/live" };
 globalThis.fetch = async () => ({ ok: true, json: async () => ({}) });
-const { asClock, asDevice, asDuration, waitingWords } = await import("../../../../webui/site/words.js");
+const { asClock, asDevice, asDuration, barredWords, waitingWords } = await import("../../../../webui/site/words.js");
 const { inWords } = await import("../../../../webui/site/notifications.js");
 const { me } = await import("../../../../webui/site/session.js");
 
@@ -47,4 +47,11 @@ test("a notification of a recording says whose it is, and why it paused", () => 
   me.value = { username: "ann" };
   assert.match(inWords({ ...news, reason: "missing" }).words, /^“Owls” is not being recorded: the disk for recordings is missing\./);
   assert.equal(inWords({ ...news, kind: "recording_went_on", reason: null }).words, "“Owls” is being recorded again");
+});
+
+test("who is muted or banned reads where and until when", () => {
+  const words = (more) => barredWords({ severity: "mute", scope: "stream", until: "2026-11-29T10:05:00Z", ...more });
+  assert.match(words({}), /^You are muted in the chat of this stream until .*2026.*\d:05.*\.$/);
+  assert.match(words({ severity: "ban", scope: "chats" }), /^You are banned from all chats of this streamer until .*2026/);
+  assert.equal(words({ scope: "everywhere", until: null }), "You are muted in all chats of this site until the owner of this site lifts it.");
 });

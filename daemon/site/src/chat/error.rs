@@ -1,7 +1,7 @@
 //! Why a chat refuses: an error of the whole request, or a rule about one person.
 
 use crate::text::FieldError;
-use perch_store::{StoreError, Timestamp};
+use perch_store::{Restriction, Room, Severity, StoreError, Timestamp};
 
 /// Why a person may not enter a chat or not write there.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +32,47 @@ pub enum ChatError {
     Closing,
 }
 
+/// Where a mute or ban holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Place {
+    /// In this stream's chat.
+    #[error("this stream's chat")]
+    Stream,
+    /// In all chats of the stream's user.
+    #[error("all chats of this streamer")]
+    Chats,
+    /// In all chats.
+    #[error("all chats of this site")]
+    Everywhere,
+}
+
+impl From<Room> for Place {
+    fn from(room: Room) -> Self {
+        match room {
+            Room::Stream(_) => Self::Stream,
+            Room::ChatsOf(_) => Self::Chats,
+            Room::Everywhere => Self::Everywhere,
+        }
+    }
+}
+
+/// A mute or ban, as the person reads it who has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Restricted {
+    /// A mute or a ban.
+    pub severity: Severity,
+    /// Where it holds.
+    pub place: Place,
+    /// When it ends; `None`: when it is lifted.
+    pub until: Option<Timestamp>,
+}
+
+impl From<&(Room, Restriction)> for Restricted {
+    fn from((room, found): &(Room, Restriction)) -> Self {
+        Self { severity: found.severity, place: (*room).into(), until: found.until }
+    }
+}
+
 /// The rule that excludes a person from a chat, or from writing there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Barred {
@@ -41,21 +82,15 @@ pub enum Barred {
     /// Nobody is logged in, and only members may read.
     #[error("only people with an account can read this chat: log in first")]
     MembersOnly,
-    /// Banned from this streamer's chats, or from all.
-    #[error("you are banned from this chat")]
-    Banned {
-        /// When the ban ends; `None`: when it is lifted.
-        until: Option<Timestamp>,
-    },
+    /// Banned from this chat, from this streamer's chats, or from all.
+    #[error("you are banned from {}", .0.place)]
+    Banned(Restricted),
     /// Nobody is logged in.
     #[error("log in to write")]
     Anonymous,
-    /// Muted in this streamer's chats, or in all.
-    #[error("you are muted in this chat")]
-    Muted {
-        /// When the mute ends; `None`: when it is lifted.
-        until: Option<Timestamp>,
-    },
+    /// Muted in this chat, in this streamer's chats, or in all.
+    #[error("you are muted in {}", .0.place)]
+    Muted(Restricted),
     /// Only followers may write in the room.
     #[error("only followers of the streamer can write here")]
     FollowersOnly,
@@ -70,16 +105,17 @@ impl Barred {
         match self {
             Self::LoggedOut | Self::Anonymous => "unauthenticated",
             Self::MembersOnly => "members_only",
-            Self::Banned { .. } => "banned",
-            Self::Muted { .. } => "muted",
+            Self::Banned(_) => "banned",
+            Self::Muted(_) => "muted",
             Self::FollowersOnly => "followers_only",
             Self::NoAccount => "forbidden",
         }
     }
 
-    pub(super) const fn until(self) -> Option<Timestamp> {
+    /// The mute or ban, if it is one.
+    pub const fn restricted(self) -> Option<Restricted> {
         match self {
-            Self::Banned { until } | Self::Muted { until } => until,
+            Self::Banned(restricted) | Self::Muted(restricted) => Some(restricted),
             _ => None,
         }
     }

@@ -1,5 +1,6 @@
 //! Events in a room. Each is rendered once, and all recipients get the same bytes.
 
+use super::error::Restricted;
 use bytes::Bytes;
 use perch_store::{ChatRules, Message, MessageId, User};
 use std::fmt;
@@ -51,6 +52,8 @@ pub enum Event<'a> {
         you: Option<&'a User>,
         /// True if the reader may write here.
         may_write: bool,
+        /// The mute of the reader.
+        restricted: Option<Restricted>,
         /// Number of viewers in the room.
         viewers: u32,
     },
@@ -88,6 +91,8 @@ pub enum Event<'a> {
         rules: &'a ChatRules,
         /// True if the reader may write now.
         may_write: bool,
+        /// The mute of the reader.
+        restricted: Option<Restricted>,
     },
     /// The stream has ended.
     Ended,
@@ -97,6 +102,8 @@ pub enum Event<'a> {
         code: &'static str,
         /// Why, in words for the writer.
         detail: &'a str,
+        /// The mute or ban that is the reason.
+        restricted: Option<Restricted>,
         /// The writer's own id for the message.
         client_id: Option<&'a str>,
     },

@@ -21,7 +21,7 @@ mod tests;
 mod writing;
 
 pub use ask::Leave;
-pub use error::{Barred, ChatError};
+pub use error::{Barred, ChatError, Place, Restricted};
 pub use event::{Event, Render, Text};
 pub use participant::Participant;
 pub use writing::MESSAGE_CHARACTERS;
@@ -32,7 +32,9 @@ use ask::Ask;
 use doors::{Subject, Ticket};
 use house::{House, READING, RoomInfo};
 use people::People;
-use perch_store::{Message, MessageId, Refusal, Store, StoreError, StreamId, StreamState, User, UserId};
+use perch_store::{
+    Message, MessageId, Refusal, Room, Store, StoreError, StreamId, StreamState, User, UserId,
+};
 use perch_studio::clock::Clock;
 use perch_studio::live::OnAir;
 use room::RoomHandle;
@@ -159,6 +161,19 @@ impl ChatHandle {
             if streamer.is_none_or(|streamer| room.streamer() == streamer) {
                 room.look_again();
             }
+        }
+    }
+
+    /// Checks everyone's rights in a room of restrictions again.
+    pub fn restrictions_changed(&self, room: Room) {
+        match room {
+            Room::Stream(stream) => {
+                if let Some(room) = self.rooms().get(&stream) {
+                    room.look_again();
+                }
+            }
+            Room::ChatsOf(streamer) => self.look_again(Some(streamer)),
+            Room::Everywhere => self.look_again(None),
         }
     }
 

@@ -89,6 +89,7 @@ impl Participant {
             rules: &admitted.rules,
             you: admitted.user.as_deref(),
             may_write: false,
+            restricted: admitted.restricted,
             viewers: 0,
         };
         let (all_there_is, lines) = mpsc::channel(1);

@@ -1,7 +1,7 @@
 //! Who may enter a room, and who may write there. Everything is read from the store when it is needed, so that changes apply at
 //! once. All of it blocks.
 
-use super::error::{Barred, ChatError};
+use super::error::{Barred, ChatError, Restricted};
 use super::house::{House, RoomInfo};
 use crate::accounts::logins::Login;
 use perch_store::{ChatRules, Role, Severity, StoreError, Timestamp, User, Visibility};
@@ -20,7 +20,15 @@ impl May {
     pub(super) fn until(self) -> Option<Timestamp> {
         match self {
             Self::Write => None,
-            Self::Read(barred) | Self::Nothing(barred) => barred.until(),
+            Self::Read(barred) | Self::Nothing(barred) => barred.restricted()?.until,
+        }
+    }
+
+    /// The mute or ban that is the reason.
+    pub(super) const fn restricted(self) -> Option<Restricted> {
+        match self {
+            Self::Write => None,
+            Self::Read(barred) | Self::Nothing(barred) => barred.restricted(),
         }
     }
 }
@@ -44,11 +52,11 @@ pub(super) fn may(
     if login.user == info.streamer || login.role == Role::Owner {
         return Ok(May::Write);
     }
-    if let Some(restriction) = house.store.restriction(info.streamer, login.user, now)? {
-        let until = restriction.until;
-        return Ok(match restriction.severity {
-            Severity::Ban => May::Nothing(Barred::Banned { until }),
-            Severity::Mute => May::Read(Barred::Muted { until }),
+    if let Some(found) = house.store.restriction(info.stream, info.streamer, login.user, now)? {
+        let restricted = Restricted::from(&found);
+        return Ok(match restricted.severity {
+            Severity::Ban => May::Nothing(Barred::Banned(restricted)),
+            Severity::Mute => May::Read(Barred::Muted(restricted)),
         });
     }
     if rules.followers_only && !house.store.is_following(login.user, info.streamer)? {
@@ -71,6 +79,7 @@ pub(super) struct Admitted {
     pub(super) rules: ChatRules,
     pub(super) user: Option<Arc<User>>,
     pub(super) may_write: bool,
+    pub(super) restricted: Option<Restricted>,
     /// When to check again.
     pub(super) until: Option<Timestamp>,
 }
@@ -90,5 +99,5 @@ pub(super) fn admit(house: &House, info: &RoomInfo, login: Option<&Login>) -> Re
         Some(login) => house.people.get(&house.store, login.user)?,
         None => None,
     };
-    Ok(Admitted { rules, user, may_write: may == May::Write, until: may.until() })
+    Ok(Admitted { rules, user, may_write: may == May::Write, restricted: may.restricted(), until: may.until() })
 }

@@ -5,7 +5,7 @@
 //! The room waits for no connection: a recipient whose queue is full is removed, and its connection has to come back.
 
 use super::ask::{Ask, Joined, Leave, Lines, Said};
-use super::error::{Barred, ChatError};
+use super::error::{Barred, ChatError, Restricted};
 use super::event::{Event, Text};
 use super::house::{House, RoomInfo};
 use super::pace::Pace;
@@ -113,6 +113,7 @@ struct Recipient {
     login: Option<Login>,
     user: Option<Arc<User>>,
     may_write: bool,
+    restricted: Option<Restricted>,
     lines: mpsc::Sender<Lines>,
     leave: Arc<OnceLock<Leave>>,
 }
@@ -245,7 +246,7 @@ impl Room {
         }
         let (info, who) = (self.info, login.clone());
         let admitted = self.house.work(move |house| rights::admit(house, &info, who.as_ref())).await?;
-        let Admitted { rules, user, may_write, until } = admitted;
+        let Admitted { rules, user, may_write, restricted, until } = admitted;
         self.look_at = [self.look_at, until].into_iter().flatten().min();
         let (lines, heard) = mpsc::channel(BEHIND);
         let (leave, recipient) = (Arc::new(OnceLock::new()), self.next_recipient);
@@ -253,11 +254,11 @@ impl Room {
         let you = user.clone();
         self.recipients.insert(
             recipient,
-            Recipient { login: login.clone(), user, may_write, lines, leave: leave.clone() },
+            Recipient { login: login.clone(), user, may_write, restricted, lines, leave: leave.clone() },
         );
         self.has_moved = true;
         let viewers = self.count();
-        let welcome = Event::Welcome { rules: &rules, you: you.as_deref(), may_write, viewers };
+        let welcome = Event::Welcome { rules: &rules, you: you.as_deref(), may_write, restricted, viewers };
         Ok(Joined {
             recipient,
             room: self.asks.upgrade().ok_or(ChatError::Closing)?,
@@ -278,7 +279,7 @@ impl Room {
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             let code = if slow > 0 { "slow_mode" } else { "too_many_requests" };
             let detail = format!("wait {seconds} s before your next message");
-            let error = self.error(code, &detail, said.client_id.as_deref());
+            let error = self.error(code, &detail, None, said.client_id.as_deref());
             self.tell(said.recipient, Arc::new([error]));
             return;
         }
@@ -311,8 +312,8 @@ impl Room {
                     lines.push((self.house.render)(&event(None)));
                     self.last = Some(message.id);
                 }
-                Err(NotSpoken { code, detail }) => {
-                    let error = self.error(code, detail, client_id);
+                Err(NotSpoken { code, detail, restricted }) => {
+                    let error = self.error(code, detail, *restricted, client_id);
                     own.entry(said.recipient).or_default().errors.push(error);
                 }
             }
@@ -362,19 +363,20 @@ impl Room {
                 continue;
             }
             let Some(recipient) = self.recipients.get_mut(&number) else { continue };
-            let may_write = may == May::Write;
-            let has_changed = has_new_rules || may_write != recipient.may_write;
+            let (may_write, restricted) = (may == May::Write, may.restricted());
+            let has_changed =
+                has_new_rules || (may_write, restricted) != (recipient.may_write, recipient.restricted);
             self.has_moved |= recipient.user != user;
-            (recipient.may_write, recipient.user) = (may_write, user);
+            (recipient.may_write, recipient.restricted, recipient.user) = (may_write, restricted, user);
             if has_changed {
-                let rules = (self.house.render)(&Event::Rules { rules: &self.rules, may_write });
+                let rules = (self.house.render)(&Event::Rules { rules: &self.rules, may_write, restricted });
                 self.tell(number, Arc::new([rules]));
             }
         }
     }
 
     fn send_away(&mut self, number: u64, barred: Barred) {
-        let error = self.error(barred.code(), &barred.to_string(), None);
+        let error = self.error(barred.code(), &barred.to_string(), barred.restricted(), None);
         self.tell(number, Arc::new([error]));
         self.take_away(number, Leave::Barred(barred));
     }
@@ -434,8 +436,14 @@ impl Room {
         }
     }
 
-    fn error(&self, code: &'static str, detail: &str, client_id: Option<&str>) -> Text {
-        (self.house.render)(&Event::Error { code, detail, client_id })
+    fn error(
+        &self,
+        code: &'static str,
+        detail: &str,
+        restricted: Option<Restricted>,
+        client_id: Option<&str>,
+    ) -> Text {
+        (self.house.render)(&Event::Error { code, detail, restricted, client_id })
     }
 }
 

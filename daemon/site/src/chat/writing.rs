@@ -1,7 +1,7 @@
 //! Stores messages: checks rights and appends messages, or deletes their text, in one blocking call.
 
 use super::ask::Said;
-use super::error::{Barred, ChatError};
+use super::error::{Barred, ChatError, Restricted};
 use super::house::{House, RoomInfo};
 use super::rights::{self, May};
 use crate::accounts::logins::Login;
@@ -21,23 +21,28 @@ pub(super) struct Spoken {
 pub(super) struct NotSpoken {
     pub(super) code: &'static str,
     pub(super) detail: String,
+    pub(super) restricted: Option<Restricted>,
+}
+
+impl NotSpoken {
+    fn new(code: &'static str, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into(), restricted: None }
+    }
 }
 
 impl From<Barred> for NotSpoken {
     fn from(barred: Barred) -> Self {
-        Self { code: barred.code(), detail: barred.to_string() }
+        Self { restricted: barred.restricted(), ..Self::new(barred.code(), barred.to_string()) }
     }
 }
 
 impl From<&StoreError> for NotSpoken {
     fn from(error: &StoreError) -> Self {
         match error {
-            StoreError::Refused(refusal) => Self { code: "not_found", detail: refusal.to_string() },
-            StoreError::ReadOnly { .. } => {
-                Self { code: "store_read_only", detail: "the card takes no writes".to_owned() }
-            }
-            StoreError::Full { .. } => Self { code: "store_full", detail: "the card is full".to_owned() },
-            _ => Self { code: "internal", detail: "it could not be stored: see perchd's log".to_owned() },
+            StoreError::Refused(refusal) => Self::new("not_found", refusal.to_string()),
+            StoreError::ReadOnly { .. } => Self::new("store_read_only", "the card takes no writes"),
+            StoreError::Full { .. } => Self::new("store_full", "the card is full"),
+            _ => Self::new("internal", "it could not be stored: see perchd's log"),
         }
     }
 }

@@ -1,5 +1,8 @@
 use super::*;
-use crate::{ChatRules, Message, MessageId, Restriction, Room, Severity};
+use crate::reads::Reads as _;
+use crate::tables::RESTRICTIONS;
+use crate::{ChatRules, Message, MessageId, Restricted, Restriction, Room, Severity};
+use redb::ReadableTableMetadata as _;
 
 fn texts(messages: &[Message]) -> Vec<&str> {
     messages.iter().map(|message| message.text.as_str()).collect()
@@ -79,23 +82,81 @@ fn a_deleted_message_keeps_its_place_without_its_text() {
     assert_sound(&store);
 }
 
+fn barred(user: UserId, severity: Severity, until: Option<Timestamp>) -> Restriction {
+    Restriction { user, severity, until, by: user, at: at(0) }
+}
+
 #[test]
-fn the_strictest_restriction_that_holds_counts() {
+fn a_restriction_holds_in_its_room_until_its_end() {
     let store = in_memory();
     let (ana, bob, eve) = (user(&store, "ana"), user(&store, "bob"), user(&store, "eve"));
-    let barred = |severity, until| Restriction { user: eve, severity, until, by: ana, at: at(0) };
-    let holds = |streamer, now| store.restriction(streamer, eve, now).unwrap().map(|found| found.severity);
-    assert_eq!(holds(ana, at(1)), None);
-    store.restrict(Room::Of(ana), &barred(Severity::Mute, Some(at(60)))).unwrap();
-    assert_eq!(holds(ana, at(59)), Some(Severity::Mute));
-    assert_eq!(holds(ana, at(60)), None, "it has expired");
-    assert_eq!(holds(bob, at(1)), None, "the restriction is for another room");
-    store.restrict(Room::Everywhere, &barred(Severity::Ban, None)).unwrap();
-    assert_eq!((holds(ana, at(1)), holds(bob, at(1))), (Some(Severity::Ban), Some(Severity::Ban)));
-    assert_eq!(store.restrictions(Room::Everywhere, 9).unwrap().len(), 1);
-    assert!(store.lift_restriction(Room::Everywhere, eve).unwrap());
-    assert!(!store.lift_restriction(Room::Everywhere, eve).unwrap());
-    assert_eq!(holds(ana, at(1)), Some(Severity::Mute));
+    let (front, back, bobs) = (start(&store, ana, "front"), start(&store, ana, "back"), start(&store, bob, "bobs"));
+    let holds = |now| {
+        [(front, ana), (back, ana), (bobs, bob)].map(|(stream, streamer)| {
+            store.restriction(stream, streamer, eve, now).unwrap().map(|(_, found)| found.severity)
+        })
+    };
+    let mute = Some(Severity::Mute);
+    assert_eq!(holds(at(1)), [None; 3]);
+    for (room, in_room) in [
+        (Room::Stream(front), [mute, None, None]),
+        (Room::ChatsOf(ana), [mute, mute, None]),
+        (Room::Everywhere, [mute; 3]),
+    ] {
+        store.restrict(room, &barred(eve, Severity::Mute, Some(at(60)))).unwrap();
+        assert_eq!((holds(at(59)), holds(at(60))), (in_room, [None; 3]), "{room:?}");
+        assert_eq!(store.room(room.number()).unwrap(), Some(room));
+        assert!(store.lift_restriction(room, eve).unwrap());
+        assert!(!store.lift_restriction(room, eve).unwrap());
+        assert_eq!(holds(at(1)), [None; 3]);
+    }
+    let nowhere = Room::Stream(StreamId::from_number(3));
+    let refused = refusal(store.restrict(nowhere, &barred(eve, Severity::Mute, None)));
+    assert_eq!(refused, Refusal::NotFound { what: "stream" });
+    assert_eq!(store.room(3).unwrap(), None);
+}
+
+#[test]
+fn the_strictest_restriction_counts_and_of_those_the_one_that_ends_last() {
+    let store = in_memory();
+    let (ana, eve) = (user(&store, "ana"), user(&store, "eve"));
+    let stream = start(&store, ana, "front");
+    let found = |now| store.restriction(stream, ana, eve, now).unwrap().map(|(room, found)| (room, found.until));
+    store.restrict(Room::Stream(stream), &barred(eve, Severity::Mute, Some(at(60)))).unwrap();
+    store.restrict(Room::ChatsOf(ana), &barred(eve, Severity::Mute, None)).unwrap();
+    store.restrict(Room::Everywhere, &barred(eve, Severity::Mute, Some(at(90)))).unwrap();
+    assert_eq!(found(at(1)), Some((Room::ChatsOf(ana), None)));
+    store.restrict(Room::Everywhere, &barred(eve, Severity::Ban, Some(at(30)))).unwrap();
+    assert_eq!(found(at(1)), Some((Room::Everywhere, Some(at(30)))));
+    assert_eq!(found(at(31)), Some((Room::ChatsOf(ana), None)));
+}
+
+#[test]
+fn restrictions_that_ended_are_neither_listed_nor_kept() {
+    let store = in_memory();
+    let (ana, eve, bob) = (user(&store, "ana"), user(&store, "eve"), user(&store, "bob"));
+    let stream = start(&store, ana, "front");
+    let rooms = Restricted::In(vec![Room::Stream(stream), Room::ChatsOf(ana)]);
+    store.restrict(Room::Stream(stream), &barred(eve, Severity::Mute, Some(at(10)))).unwrap();
+    store.restrict(Room::ChatsOf(ana), &barred(eve, Severity::Mute, Some(at(99)))).unwrap();
+    store.restrict(Room::Everywhere, &barred(eve, Severity::Mute, None)).unwrap();
+    let found = |which: &Restricted, now| -> Vec<Room> {
+        store.restrictions(which, now).unwrap().into_iter().map(|(room, _)| room).collect()
+    };
+    assert_eq!(found(&rooms, at(9)), [Room::Stream(stream), Room::ChatsOf(ana)]);
+    assert_eq!(found(&rooms, at(10)), [Room::ChatsOf(ana)]);
+    assert_eq!(found(&Restricted::Of(eve), at(10)).len(), 2);
+    assert_eq!(found(&Restricted::Of(bob), at(10)), []);
+    let rows = || store.read(|tx| Ok(tx.reading(RESTRICTIONS)?.len()?)).unwrap();
+    assert_eq!(rows(), 3);
+    store.restrict(Room::Everywhere, &Restriction { at: at(50), ..barred(bob, Severity::Ban, None) }).unwrap();
+    assert_eq!(rows(), 3, "the one that ended at 10 is gone");
+    store.end_stream(stream, crate::EndReason::User, at(60)).unwrap();
+    store.restrict(Room::Stream(stream), &Restriction { at: at(50), ..barred(bob, Severity::Ban, None) }).unwrap();
+    store.delete_stream(stream).unwrap();
+    assert_eq!(rows(), 3, "with the stream goes what was for it");
+    store.delete_user(eve).unwrap();
+    assert_eq!(rows(), 1);
 }
 
 #[test]

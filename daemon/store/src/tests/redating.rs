@@ -1,7 +1,7 @@
 use super::*;
 use crate::reads::Reads as _;
 use crate::tables::{FOLLOWS, USER_SESSIONS, WATCH_LIST};
-use crate::{ClockCorrection, EndReason, Restriction, Room, Severity};
+use crate::{ClockCorrection, EndReason, Restricted, Restriction, Room, Severity};
 use redb::ReadableTable as _;
 
 /// The board started at second 0 by its own clock, and learned at second 1000 that it is two years later.
@@ -117,10 +117,11 @@ fn a_ban_for_an_hour_lasts_an_hour() {
     let (ana, eve) = (user(&store, "ana"), user(&store, "eve"));
     let barred =
         |at, until| Restriction { user: eve, severity: Severity::Mute, until: Some(until), by: ana, at };
-    store.restrict(Room::Of(ana), &barred(at(10), at(3610))).unwrap();
+    let stream = start(&store, ana, "front");
+    store.restrict(Room::ChatsOf(ana), &barred(at(10), at(3610))).unwrap();
     store.restrict(Room::Everywhere, &barred(at(-100), at(3500))).unwrap();
     store.correct_times(&correction()).unwrap();
-    assert!(store.restriction(ana, eve, at(LATE + 3609)).unwrap().is_some());
-    assert!(store.restriction(ana, eve, at(LATE + 3610)).unwrap().is_none());
-    assert_eq!(store.restrictions(Room::Everywhere, 9).unwrap()[0].until, Some(at(3500)));
+    assert!(store.restriction(stream, ana, eve, at(LATE + 3609)).unwrap().is_some());
+    assert!(store.restriction(stream, ana, eve, at(LATE + 3610)).unwrap().is_none());
+    assert_eq!(store.restrictions(&Restricted::In(vec![Room::Everywhere]), at(0)).unwrap()[0].1.until, Some(at(3500)));
 }

@@ -1,5 +1,6 @@
 //! The lines of a chat's WebSocket, as JSON: each has a `type`.
 
+use crate::barred::BarredLine;
 use crate::json::Time;
 use crate::people::UserRef;
 use perch_site::chat::{Event, MESSAGE_CHARACTERS, Text};
@@ -51,6 +52,7 @@ enum Line<'a> {
         rules: &'a ChatRules,
         you: Option<UserRef>,
         may_write: bool,
+        barred: Option<BarredLine>,
         viewers: u32,
     },
     Message {
@@ -73,11 +75,14 @@ enum Line<'a> {
     Rules {
         rules: &'a ChatRules,
         may_write: bool,
+        barred: Option<BarredLine>,
     },
     Ended,
     Error {
         code: &'static str,
         detail: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        barred: Option<BarredLine>,
         #[serde(skip_serializing_if = "Option::is_none")]
         client_id: Option<&'a str>,
     },
@@ -86,9 +91,13 @@ enum Line<'a> {
 /// Renders an event of a chat.
 pub fn line(event: &Event<'_>) -> Text {
     let line = match *event {
-        Event::Welcome { rules, you, may_write, viewers } => {
-            Line::Welcome { rules, you: you.map(UserRef::from), may_write, viewers }
-        }
+        Event::Welcome { rules, you, may_write, restricted, viewers } => Line::Welcome {
+            rules,
+            you: you.map(UserRef::from),
+            may_write,
+            barred: restricted.map(Into::into),
+            viewers,
+        },
         Event::Message { message, by, client_id } => {
             Line::Message { message: Message::new(message, by), client_id }
         }
@@ -97,9 +106,13 @@ pub fn line(event: &Event<'_>) -> Text {
             Line::Presence { viewers, people: people.iter().map(|user| UserRef::from(&**user)).collect() }
         }
         Event::Reaction { likes, dislikes } => Line::Reaction { likes, dislikes },
-        Event::Rules { rules, may_write } => Line::Rules { rules, may_write },
+        Event::Rules { rules, may_write, restricted } => {
+            Line::Rules { rules, may_write, barred: restricted.map(Into::into) }
+        }
         Event::Ended => Line::Ended,
-        Event::Error { code, detail, client_id } => Line::Error { code, detail, client_id },
+        Event::Error { code, detail, restricted, client_id } => {
+            Line::Error { code, detail, barred: restricted.map(Into::into), client_id }
+        }
     };
     serde_json::to_string(&line).expect("plain data is always JSON").into()
 }
@@ -153,8 +166,8 @@ mod tests {
         assert_eq!(rendered(&Event::Ended), json!({"type": "ended"}));
         let rules = ChatRules { slow_mode_seconds: 5, ..ChatRules::default() };
         assert_eq!(
-            rendered(&Event::Rules { rules: &rules, may_write: true }),
-            json!({"type": "rules", "may_write": true,
+            rendered(&Event::Rules { rules: &rules, may_write: true, restricted: None }),
+            json!({"type": "rules", "may_write": true, "barred": null,
                 "rules": {"slow_mode_seconds": 5, "followers_only": false, "members_only": false}})
         );
     }
