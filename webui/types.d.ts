@@ -136,7 +136,7 @@ export interface Barred { severity: "mute" | "ban"; scope: "stream" | "chats" | 
 /** `room` says where to lift it: `/users/{username}/restrictions/{room}`. */
 export interface Restriction extends Barred { user: UserRef; at: string; room: string; stream: { id: string; title: string } | null; streamer: UserRef | null }
 export interface Notification {
-  id: string; at: string; read: boolean; kind: "went_live" | "followed" | "stream_stopped" | "recording_paused" | "recording_went_on"; by: UserRef | null;
+  id: string; at: string; read: boolean; kind: "went_live" | "followed" | "account_waiting" | "stream_stopped" | "recording_paused" | "recording_went_on"; by: UserRef | null;
   stream: { id: string; title: string } | null; reason: EndReason | RecordingTrouble | null;
 }
 export type RecordingTrouble = "no_room" | "read_only" | "missing" | "not_allowed" | "failing";

@@ -23,10 +23,18 @@ export function Screen({ params: [which] }) {
     if (me.value && address.value.path === `/${which}`) go(back(), { replace: true });
   }, [me.value]);
   const registration = settings.value?.registration;
+  if (isNew && settings.value?.needs_setup) {
+    return html`<div class="empty"><h1>This Perch is not set up yet</h1><p>Accounts can be created once it has an owner.</p><p><a class="button" href="/setup">Set up</a></p></div>`;
+  }
   if (isNew && registration === "closed") {
     return html`<div class="empty"><h1>Registration is closed</h1><p>The owner of this site creates the accounts. Ask them for one.</p><p><a class="button" href="/login">Log in</a></p></div>`;
   }
-  return isNew ? html`<${Register} needsApproval=${registration === "approval"} />` : html`<${LogIn} mayRegister=${registration !== "closed"} />`;
+  return isNew ? html`<${Register} needsApproval=${registration === "approval"} />` : html`<${LogIn} mayRegister=${registration !== "closed" && !settings.value?.needs_setup} />`;
+}
+
+/** For somebody whose account waits. */
+function Waiting() {
+  return html`<div class="empty" role="status"><h1>Nearly there</h1><p>Your account waits for the approval of the owner of this site. You can log in once they have approved it.</p><p><a class="button" href="/">See the streams</a></p></div>`;
 }
 
 /** @param {{ mayRegister: boolean }} props */
@@ -35,6 +43,7 @@ function LogIn({ mayRegister }) {
   const username = useSignal("");
   const password = useSignal("");
   const work = async () => loggedIn(await api.post("/auth/login", { username: username.value.trim(), password: password.value }));
+  if (task.problem.value?.code === "pending_approval") return html`<${Waiting} />`;
   return html`
     <div class="gate">
       <h1>Log in</h1>
@@ -60,9 +69,7 @@ function Register({ needsApproval }) {
     if (answer?.access_token) loggedIn(answer);
     else isPending.value = true;
   };
-  if (isPending.value || task.problem.value?.code === "pending_approval") {
-    return html`<div class="empty" role="status"><h1>Nearly there</h1><p>You can log in once the owner of this site has approved your account.</p><p><a class="button" href="/">See the streams</a></p></div>`;
-  }
+  if (isPending.value) return html`<${Waiting} />`;
   return html`
     <div class="gate">
       <h1>Create an account</h1>

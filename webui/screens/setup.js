@@ -3,8 +3,9 @@
 import { go } from "../site/addresses.js";
 import { api } from "../site/api.js";
 import { loadSettings, loggedIn, settings } from "../site/session.js";
+import { REGISTRATION } from "../site/words.js";
 import { html, useSignal } from "../parts/html.js";
-import { Field, Form, Submit } from "../parts/form.js";
+import { Choice, Field, Form, Submit } from "../parts/form.js";
 import { Refusal, useTask } from "../parts/task.js";
 import { useTitle } from "../parts/title.js";
 
@@ -14,11 +15,12 @@ export function Screen() {
   const code = useSignal("");
   const username = useSignal("");
   const password = useSignal("");
+  const registration = useSignal("approval");
   if (settings.value?.needs_setup === false) {
     return html`<div class="empty"><h1>This Perch is set up</h1><p>It already has an owner.</p><p><a class="button primary" href="/login">Log in</a></p></div>`;
   }
   const work = async () => {
-    loggedIn(await api.post("/setup", { setup_code: code.value.trim(), username: username.value, password: password.value }));
+    loggedIn(await api.post("/setup", { setup_code: code.value.trim(), username: username.value, password: password.value, registration: registration.value }));
     await loadSettings();
     go("/live", { replace: true });
   };
@@ -39,7 +41,9 @@ export function Screen() {
         <${Field} label="Username" name="username" task=${task} value=${username} maxlength="20" autocomplete="username" autocapitalize="none" spellcheck=${false}
           hint="Up to 20 letters, digits, “_”, “-” and “.”" required />
         <${Field} label="Password" name="password" task=${task} value=${password} type="password" autocomplete="new-password" hint="At least 8 characters." required />
-        <${Refusal} task=${task} fields=${["setup_code", "username", "password"]} />
+        <${Choice} label="Who can register" name="registration" task=${task} value=${registration} choices=${REGISTRATION}
+          hint="New accounts can watch, follow and chat. Who else can go live, you decide later." />
+        <${Refusal} task=${task} fields=${["setup_code", "username", "password", "registration"]} />
         <${Submit} task=${task}>Become the owner<//>
       <//>
     </div>`;

@@ -22,6 +22,7 @@ export function inWords({ kind, by, stream, reason }) {
   const watch = stream ? `/watch/${stream.id}` : "/";
   switch (kind) {
     case "went_live": return { words: `${who} is live: ${title}`, to: watch };
+    case "account_waiting": return { words: `${who} has registered and waits for your approval`, to: "/settings/people?standing=pending" };
     case "followed": return { words: `${who} follows you`, to: profile };
     case "stream_stopped": return { words: `Your stream ${title} was ${ENDED_BY[/** @type {EndReason} */ (reason)] ?? "stopped"}`, to: watch };
     case "recording_paused": return { words: `${whose}${title} is not being recorded: ${NOT_RECORDED[/** @type {RecordingTrouble} */ (reason)] ?? NOT_RECORDED.failing}. The stream itself goes on.`, to: watch };

@@ -78,6 +78,9 @@ export const ENDED_BY = {
   interruption: "interrupted: the board lost power or the camera was disconnected",
 };
 
+/** Who can register. @type {[string, string][]} */
+export const REGISTRATION = [["approval", "Everyone, after my approval"], ["closed", "Nobody: I create the accounts"], ["open", "Everyone on the network, at once"]];
+
 /** What a muted or banned person reads. @param {Barred} barred */
 export function barredWords({ severity, scope, until }) {
   const what = severity === "ban" ? "banned from" : "muted in";

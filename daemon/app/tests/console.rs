@@ -60,11 +60,11 @@ fn accounts_are_managed_at_the_console_with_and_without_a_daemon() {
     assert!(!socket.exists());
     said(&perchd(dir.path(), &["user", "add", "ben"], &format!("{PASSWORD}\n")));
     let list = said(&perchd(dir.path(), &["user", "list"], ""));
-    for line in ["olga\towner\tactive", "ann\tstreamer\tactive", "ben\tstreamer\tactive"] {
+    for line in ["olga\towner\tactive", "ann\tstreamer\tactive", "ben\tviewer\tactive"] {
         assert!(list.lines().any(|listed| listed == line), "{list}");
     }
     // Without a daemon the same rules hold, and are told in the same words.
-    said(&perchd(dir.path(), &["user", "role", "ben", "viewer"], ""));
+    said(&perchd(dir.path(), &["user", "role", "ben", "streamer"], ""));
     for (arguments, typed, reason) in [
         (["user", "role", "olga", "viewer"].as_slice(), "", "last owner"),
         (&["user", "passwd", "ann"], "short\n", "password: "),
@@ -76,7 +76,7 @@ fn accounts_are_managed_at_the_console_with_and_without_a_daemon() {
         assert!(!refused.status.success() && why.contains(reason), "{arguments:?}: {why}");
     }
     let list = said(&perchd(dir.path(), &["user", "list"], ""));
-    assert!(list.lines().any(|listed| listed == "ben\tviewer\tactive"), "{list}");
+    assert!(list.lines().any(|listed| listed == "ben\tstreamer\tactive"), "{list}");
     let daemon = Daemon::start_in(dir.path(), NO_LIMITS);
     assert_eq!(Person::login(&daemon, "ben").get("/api/v1/me").status, 200);
 }
@@ -87,4 +87,21 @@ fn the_api_is_described_on_the_command_line_as_it_is_over_http() {
     let output = Command::new(env!("CARGO_BIN_EXE_perchd")).arg("openapi").output().unwrap();
     let printed: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(printed, daemon.get("/api/v1/openapi.json").json());
+}
+
+#[test]
+fn who_may_register_is_set_at_the_console_with_and_without_a_daemon() {
+    let dir = tempfile::tempdir().unwrap();
+    let daemon = Daemon::start_in(dir.path(), NO_LIMITS);
+    // An owner without the page: nobody was asked.
+    said(&perchd(dir.path(), &["user", "add", "olga", "--role", "owner"], &format!("{PASSWORD}\n")));
+    assert_eq!(said(&perchd(dir.path(), &["registration"], "")), "approval\n");
+    assert_eq!(said(&perchd(dir.path(), &["registration", "closed"], "")), "closed\n");
+    assert_eq!(daemon.get("/api/v1/settings").json()["registration"], "closed");
+    assert_eq!(daemon.stop(), Some(0));
+    assert_eq!(said(&perchd(dir.path(), &["registration", "open"], "")), "open\n");
+    assert_eq!(said(&perchd(dir.path(), &["registration"], "")), "open\n");
+    assert!(!perchd(dir.path(), &["registration", "maybe"], "").status.success());
+    let daemon = Daemon::start_in(dir.path(), NO_LIMITS);
+    assert_eq!(daemon.get("/api/v1/settings").json()["registration"], "open");
 }

@@ -58,6 +58,13 @@ impl Notices {
         }
     }
 
+    /// Tells everybody's open pages that their unread counts may have changed: notifications about an account are gone.
+    pub fn recount_all(&self) {
+        for listeners in self.people().iter().flat_map(HashMap::values) {
+            let _ = listeners.send(Heard::Recount);
+        }
+    }
+
     /// Listens for a person's notifications from now on.
     pub fn listen(&self, user: UserId) -> Result<Listener, TooManyListeners> {
         let mut people = self.people();

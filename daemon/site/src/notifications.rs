@@ -23,7 +23,9 @@ impl Told {
         let stream = notification.kind.stream().map(|stream| if_there(store.stream(stream)));
         let stream = stream.transpose()?.flatten();
         let by = match notification.kind {
-            NotificationKind::WentLive { by, .. } | NotificationKind::Followed { by } => Some(by),
+            NotificationKind::WentLive { by, .. }
+            | NotificationKind::Followed { by }
+            | NotificationKind::AccountWaiting { by } => Some(by),
             NotificationKind::StreamStopped { .. } => None,
             NotificationKind::RecordingPaused { .. } | NotificationKind::RecordingWentOn { .. } => {
                 stream.as_ref().map(|stream| stream.facts.user)

@@ -56,7 +56,8 @@ pub async fn register(
     site.limits.admit_registration(actor.address())?;
     let password = site.accounts.passwords.hash(password).await?;
     let (new, now) = (NewUser { username, full_name, email, password }, site.now());
-    let user = site.store(move |store| store.register(&new, now)).await?;
+    let (user, told) = site.store(move |store| store.register(&new, now)).await?;
+    site.notices.deliver(&told);
     if user.standing == Standing::Active {
         let login = sessions::open(site, user.id, actor.address(), agent).await?;
         Ok(Registered::LoggedIn(Box::new(login)))

@@ -8,7 +8,7 @@ use crate::password;
 use crate::sessions::{self, LoggedIn};
 use crate::site::Site;
 use crate::text;
-use perch_store::{NewUser, Refusal, Store, StoreError};
+use perch_store::{NewUser, Refusal, Registration, Store, StoreError};
 
 /// The name under which guesses of the code are counted; no username has a space.
 const SUBJECT: &str = "setup code";
@@ -22,6 +22,8 @@ pub struct NewOwner {
     pub username: String,
     /// 8 to 128 characters.
     pub password: Password,
+    /// Who may register from then on.
+    pub registration: Registration,
 }
 
 /// Creates the owner and logs in. `agent` is the name that the browser or program gives itself.
@@ -43,9 +45,9 @@ pub async fn set_up(site: &Site, actor: &Actor, new: NewOwner, agent: &str) -> R
     let password = password::acceptable("password", new.password)?;
     let password = site.accounts.passwords.hash(password).await?;
     let owner = NewUser { username, full_name: String::new(), email: String::new(), password };
-    let (accounts, now) = (site.accounts.clone(), site.now());
+    let (accounts, now, registration) = (site.accounts.clone(), site.now(), new.registration);
     let made = site.change_accounts(move |store| {
-        let owner = store.create_owner(&owner, now)?;
+        let owner = store.set_up(&owner, registration, now)?;
         accounts.setup_code.forget();
         Ok::<_, StoreError>(owner)
     });
@@ -64,6 +66,7 @@ mod tests {
             setup_code: setup_code.to_owned(),
             username: "olga".to_owned(),
             password: password(PASSWORD),
+            registration: Registration::Closed,
         }
     }
 
@@ -75,6 +78,8 @@ mod tests {
         assert!(matches!(wrong, Err(SiteError::WrongSetupCode)), "{wrong:?}");
         let made = set_up(&site, &site.nobody, owner(&code), "test").await.unwrap();
         assert_eq!(made.me.profile.user.role, perch_store::Role::Owner);
+        let settings = site.store_now(Store::settings).unwrap();
+        assert_eq!(settings.registration, Registration::Closed);
         let again = set_up(&site, &site.nobody, owner(&code), "test").await;
         assert!(matches!(again, Err(SiteError::Refused(Refusal::OwnerExists))), "{again:?}");
         assert_eq!(site.accounts.setup_code.shown(), None);

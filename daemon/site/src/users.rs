@@ -140,6 +140,10 @@ pub async fn change(
         ManagedAccount::of(store, store.user(user)?)
     });
     let changed = changed.await?;
+    if standing.is_some() {
+        // There may be one account less that waits for the owners.
+        site.notices.recount_all();
+    }
     if changed.user.standing != Standing::Active {
         end_streams(site, changed.user.id, EndReason::Owner).await?;
     }
@@ -165,6 +169,7 @@ pub(crate) async fn delete_account(site: &Site, user: UserId, reason: EndReason)
             Err(SiteError::Refused(Refusal::NotEnded { stream })) => end_stream(site, stream, reason).await?,
             done => {
                 done?;
+                site.notices.recount_all();
                 site.live.user_deleted(user).await;
                 return Ok(());
             }

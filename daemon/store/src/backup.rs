@@ -8,7 +8,7 @@ use crate::store::Opened;
 use crate::tables::{self, CAMERA_CLAIMS, COUNTERS, META, STREAM_FACTS, USERS};
 use crate::writing::WriteTransaction;
 use crate::{Refusal, SigningKey, Store, StoreError, StreamId, StreamKeys, Timestamp};
-use crate::{file, ingest_keys, relays, schema, sessions, settings, stream_keys, streams};
+use crate::{file, ingest_keys, relays, schema, sessions, settings, site_settings, stream_keys, streams};
 use redb::{Database, ReadTransaction, ReadableTable as _, ReadableTableMetadata as _};
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
@@ -153,8 +153,8 @@ impl Backup {
     pub fn contents(&self) -> Result<BackupContents, StoreError> {
         self.store.read(|tx| {
             Ok(BackupContents {
-                site_name: settings::read(tx)?.site_name,
-                has_owner: !crate::users::owners(tx)?.is_empty(),
+                site_name: site_settings::read(tx)?.site_name,
+                has_owner: !crate::user::owners(tx)?.is_empty(),
                 users: tx.open_table(USERS)?.len()?,
                 streams: tx.open_table(STREAM_FACTS)?.len()?,
                 messages: tx.open_table(tables::MESSAGES)?.len()?,

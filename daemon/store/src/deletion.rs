@@ -23,7 +23,9 @@ impl Store {
                 streams::delete(tx, stream)?;
             }
             notifications::forget(tx, |kind| match kind {
-                NotificationKind::WentLive { by, .. } | NotificationKind::Followed { by } => *by == user,
+                NotificationKind::WentLive { by, .. }
+                | NotificationKind::Followed { by }
+                | NotificationKind::AccountWaiting { by } => *by == user,
                 kind => kind.stream().is_some_and(|stream| gone.contains(&stream)),
             })?;
             untie(tx, user)?;

@@ -37,6 +37,7 @@ mod schema;
 mod search;
 mod sessions;
 mod settings;
+mod site_settings;
 mod store;
 mod stream;
 mod stream_keys;
@@ -72,7 +73,8 @@ pub use retention::{Retention, Step, Sweep};
 pub use search::cursor::{Cursor, CursorError};
 pub use search::query::{Page, Sort, StateFilter, StreamQuery};
 pub use sessions::{SESSIONS_PER_USER, Session, TokenDigest};
-pub use settings::{CameraMicrophone, Registration, Settings, SigningKey};
+pub use settings::{CameraMicrophone, SigningKey};
+pub use site_settings::{Registration, Settings};
 pub use store::Store;
 pub use stream::{
     EndReason, NewStream, Stream, StreamChange, StreamDetails, StreamFacts, VideoMode, Visibility,

@@ -7,7 +7,7 @@ use crate::relation;
 use crate::tables::{NOTIFICATIONS, STREAM_FACTS};
 use crate::writing::WriteTransaction;
 use crate::{
-    EndReason, NotificationId, Store, StoreError, StreamFacts, StreamId, Timestamp, UserId, new_id, users,
+    EndReason, NotificationId, Store, StoreError, StreamFacts, StreamId, Timestamp, UserId, new_id, user,
 };
 use redb::ReadableTable as _;
 use serde::{Deserialize, Serialize};
@@ -50,6 +50,11 @@ pub enum NotificationKind {
         /// The stream.
         stream: StreamId,
     },
+    /// An account waits for the owner's approval.
+    AccountWaiting {
+        /// The account.
+        by: UserId,
+    },
 }
 
 impl NotificationKind {
@@ -60,7 +65,7 @@ impl NotificationKind {
             | Self::StreamStopped { stream, .. }
             | Self::RecordingPaused { stream, .. }
             | Self::RecordingWentOn { stream } => Some(stream),
-            Self::Followed { .. } => None,
+            Self::Followed { .. } | Self::AccountWaiting { .. } => None,
         }
     }
 }
@@ -162,6 +167,12 @@ impl Store {
     }
 }
 
+/// Notifies the owners of an account that waits for their approval.
+pub(crate) fn account_waiting(tx: &WriteTransaction, by: UserId, now: Timestamp) -> Outcome<Vec<Delivery>> {
+    let owners = user::owners(tx)?;
+    owners.into_iter().map(|owner| notify(tx, owner, NotificationKind::AccountWaiting { by }, now)).collect()
+}
+
 /// Notifies a stream's user and the owners, each once.
 fn notify_keepers(
     tx: &WriteTransaction,
@@ -172,7 +183,7 @@ fn notify_keepers(
     let Some(facts) = record::get::<StreamFacts, _>(tx, STREAM_FACTS, stream.number())? else {
         return Ok(Vec::new());
     };
-    let mut keepers = users::owners(tx)?;
+    let mut keepers = user::owners(tx)?;
     if !keepers.contains(&facts.user) {
         keepers.push(facts.user);
     }

@@ -3,7 +3,7 @@
 use crate::failure::Outcome;
 use crate::tables::{self, COUNTERS, INGEST_KEY_USERS, INGEST_KEYS, META, PREPARED_STREAMS, RECORDINGS};
 use crate::writing::WriteTransaction;
-use crate::{StoreError, lists, topic};
+use crate::{StoreError, lists, site_settings, topic};
 use redb::{Database, ReadableDatabase, TableDefinition, TableHandle as _};
 use std::path::Path;
 
@@ -36,6 +36,8 @@ const STEPS: [fn(&WriteTransaction) -> Outcome<()>; 5] = [
     },
     // 5: lists of streams. An earlier Perch would not keep them.
     lists::rebuild,
+    // 6: new sites ask their owner about accounts. Sites with accounts go on as before.
+    site_settings::keep_open_registration,
 ];
 
 /// Migrates an older file and fills a new one; refuses a newer or foreign one without writing to it.

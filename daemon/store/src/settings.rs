@@ -1,17 +1,16 @@
-//! The owner's settings for the whole site, and the key that signs access tokens.
+//! Changing the owner's settings; settings of cameras; the key that signs access tokens.
 
 use crate::failure::{Failure, Outcome};
-use crate::reads::Reads;
 use crate::record::{self, Record};
+use crate::site_settings::{SITE, Settings, read};
 use crate::tables::SETTINGS;
 use crate::writing::WriteTransaction;
-use crate::{Refusal, Role, Store, StoreError, relays, stream_keys};
+use crate::{Refusal, Store, StoreError, relays, stream_keys};
 use redb::{ReadTransaction, ReadableTable as _};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
-const SITE: &str = "site";
 const SIGNING_KEY: &str = "signing_key";
 /// Controls kept for one camera; the kernel has fewer.
 const CONTROLS_MOST: usize = 256;
@@ -24,55 +23,6 @@ fn controls_of(camera: &str) -> String {
 /// The key under which a camera's microphone is stored.
 fn microphone_of(camera: &str) -> String {
     format!("camera_microphone/{camera}")
-}
-
-/// Who may register.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Registration {
-    /// Anybody; the account may be used at once.
-    #[default]
-    Open,
-    /// Anybody; the owner approves each account.
-    Approval,
-    /// Nobody; the owner creates accounts.
-    Closed,
-}
-
-/// The site's settings.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Settings {
-    /// The site's name.
-    pub site_name: String,
-    /// Who may register.
-    pub registration: Registration,
-    /// The role of a newly registered account.
-    pub new_user_role: Role,
-    /// Whether programs may publish streams; `None`: as configured.
-    pub ingest: Option<bool>,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            site_name: "Perch".to_owned(),
-            registration: Registration::default(),
-            new_user_role: Role::Streamer,
-            ingest: None,
-        }
-    }
-}
-
-impl Record for Settings {
-    const NAME: &'static str = "settings";
-    const VERSION: u8 = 2;
-
-    /// Version 1 had no `ingest`.
-    fn from_earlier(version: u8, fields: &[u8]) -> Option<Self> {
-        let read = || postcard::from_bytes::<(String, Registration, Role)>(fields).ok();
-        let (site_name, registration, new_user_role) = (version == 1).then(read)??;
-        Some(Self { site_name, registration, new_user_role, ingest: None })
-    }
 }
 
 /// A camera's control settings, by the controls' names.
@@ -209,8 +159,4 @@ pub(crate) fn copy_without_keys(from: &ReadTransaction, to: &WriteTransaction) -
         }
     }
     Ok(())
-}
-
-pub(crate) fn read(tx: &impl Reads) -> Outcome<Settings> {
-    Ok(record::get(tx, SETTINGS, SITE)?.unwrap_or_default())
 }

@@ -7,6 +7,7 @@ use crate::record::{self, Record};
 use crate::tables::USERS;
 use crate::writing::WriteTransaction;
 use crate::{Refusal, Timestamp, UserId};
+use redb::ReadableTable as _;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -129,4 +130,16 @@ pub(crate) fn get(tx: &impl Reads, user: UserId) -> Outcome<User> {
 
 pub(crate) fn put(tx: &WriteTransaction, user: &User) -> Outcome<()> {
     record::put(tx, USERS, user.id.number(), user)
+}
+
+/// The owners that are not suspended.
+pub(crate) fn owners(tx: &impl Reads) -> Outcome<Vec<UserId>> {
+    let mut owners = Vec::new();
+    for row in tx.reading(USERS)?.iter()? {
+        let user: User = record::decode(row?.1.value())?;
+        if user.role == Role::Owner && user.standing == Standing::Active {
+            owners.push(user.id);
+        }
+    }
+    Ok(owners)
 }

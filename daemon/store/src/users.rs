@@ -5,34 +5,52 @@ use crate::reads::Reads;
 use crate::record;
 use crate::search::words;
 use crate::tables::{PASSWORDS, USER_WORDS, USERNAMES, USERS};
+use crate::user::owners;
 use crate::writing::WriteTransaction;
 use crate::{
-    NewUser, PasswordHash, Refusal, Registration, Role, SessionId, Standing, Store, StoreError, Timestamp,
-    User, UserChange, UserId, UserQuery, new_id, sessions, settings, user,
+    Delivery, NewUser, NotificationKind, PasswordHash, Refusal, Registration, Role, SessionId, Standing,
+    Store, StoreError, Timestamp, User, UserChange, UserId, UserQuery, new_id, notifications, sessions,
+    site_settings, user,
 };
 use redb::ReadableTable as _;
 
 impl Store {
-    /// Creates the owner at setup; possible once.
+    /// Creates the owner, and nothing else; possible once.
     pub fn create_owner(&self, new: &NewUser, now: Timestamp) -> Result<User, StoreError> {
+        self.write(|tx| first_owner(tx, new, now))
+    }
+
+    /// Creates the owner at setup, who has decided who may register; possible once.
+    pub fn set_up(
+        &self,
+        new: &NewUser,
+        registration: Registration,
+        now: Timestamp,
+    ) -> Result<User, StoreError> {
         self.write(|tx| {
-            if !owners(tx)?.is_empty() {
-                return Err(Refusal::OwnerExists.into());
-            }
-            create(tx, new, Role::Owner, Standing::Active, now)
+            let owner = first_owner(tx, new, now)?;
+            site_settings::set_registration(tx, registration)?;
+            Ok(owner)
         })
     }
 
-    /// Registers an account as the settings allow: active at once, pending the owner's approval, or refused.
-    pub fn register(&self, new: &NewUser, now: Timestamp) -> Result<User, StoreError> {
+    /// Registers an account as the settings allow: active at once, pending the owner's approval, or refused. Refused as well
+    /// while there is no owner. Returns what the owners are told of an account that waits.
+    pub fn register(&self, new: &NewUser, now: Timestamp) -> Result<(User, Vec<Delivery>), StoreError> {
         self.write(|tx| {
-            let settings = settings::read(tx)?;
+            let settings = site_settings::read(tx)?;
             let standing = match settings.registration {
+                _ if owners(tx)?.is_empty() => return Err(Refusal::RegistrationClosed.into()),
                 Registration::Open => Standing::Active,
                 Registration::Approval => Standing::Pending,
                 Registration::Closed => return Err(Refusal::RegistrationClosed.into()),
             };
-            create(tx, new, settings.new_user_role, standing, now)
+            let user = create(tx, new, settings.new_user_role, standing, now)?;
+            let told = match standing {
+                Standing::Pending => notifications::account_waiting(tx, user.id, now)?,
+                Standing::Active | Standing::Suspended => Vec::new(),
+            };
+            Ok((user, told))
         })
     }
 
@@ -142,6 +160,10 @@ impl Store {
                 keep_an_owner(tx, &account)?;
                 sessions::close_all(tx, user, None)?;
             }
+            if account.standing == Standing::Pending && standing != Standing::Pending {
+                let decided = NotificationKind::AccountWaiting { by: user };
+                notifications::forget(tx, |kind| *kind == decided)?;
+            }
             account.standing = standing;
             user::put(tx, &account)?;
             Ok(account)
@@ -169,6 +191,13 @@ impl Store {
             sessions::close_all(tx, user, keep)
         })
     }
+}
+
+fn first_owner(tx: &WriteTransaction, new: &NewUser, now: Timestamp) -> Outcome<User> {
+    if !owners(tx)?.is_empty() {
+        return Err(Refusal::OwnerExists.into());
+    }
+    create(tx, new, Role::Owner, Standing::Active, now)
 }
 
 fn create(
@@ -223,22 +252,6 @@ pub(crate) fn index_words(tx: &WriteTransaction, user: &User, present: bool) -> 
         }
     }
     Ok(())
-}
-
-fn is_owner(user: &User) -> bool {
-    user.role == Role::Owner && user.standing == Standing::Active
-}
-
-/// The owners that are not suspended.
-pub(crate) fn owners(tx: &impl Reads) -> Outcome<Vec<UserId>> {
-    let mut owners = Vec::new();
-    for row in tx.reading(USERS)?.iter()? {
-        let user: User = record::decode(row?.1.value())?;
-        if is_owner(&user) {
-            owners.push(user.id);
-        }
-    }
-    Ok(owners)
 }
 
 /// Refuses a change that would leave the site without an owner.

@@ -28,9 +28,10 @@ pub(super) struct Notification {
     read: bool,
     /// `went_live`: a followed user went live; `followed`: a user follows the caller; `stream_stopped`: the caller's stream was
     /// stopped by something else; `recording_paused`: a stream that is to be recorded is not for now, though it may go on;
-    /// `recording_went_on`: it is recorded again. The last two go to the stream's user and to owners.
+    /// `recording_went_on`: it is recorded again (both go to the stream's user and to owners); `account_waiting`: an account waits for
+    /// an owner's approval (to owners).
     kind: &'static str,
-    /// Who went live or follows, or whose recording it is.
+    /// Who went live, follows or waits, or whose recording it is.
     #[schema(required)]
     by: Option<UserRef>,
     /// The stream.
@@ -63,6 +64,7 @@ impl From<Told> for Notification {
         let (kind, reason) = match told.notification.kind {
             NotificationKind::WentLive { .. } => ("went_live", None),
             NotificationKind::Followed { .. } => ("followed", None),
+            NotificationKind::AccountWaiting { .. } => ("account_waiting", None),
             NotificationKind::StreamStopped { reason, .. } => {
                 ("stream_stopped", Some(Reason::Stream(reason)))
             }

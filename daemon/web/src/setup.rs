@@ -11,6 +11,7 @@ use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use perch_site::accounts::secret::Password;
 use perch_site::setup;
+use perch_store::Registration;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -29,6 +30,10 @@ struct NewOwner {
     username: String,
     #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]
     password: Password,
+    /// Who may register from then on: `closed`, `approval` (the owner approves each account), or `open`. New accounts are viewers.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, default = "approval")]
+    registration: Registration,
 }
 
 /// Creates the owner and logs in.
@@ -42,8 +47,8 @@ async fn set_up(
     headers: HeaderMap,
     Json(new): Json<NewOwner>,
 ) -> Result<Response, Problem> {
-    let NewOwner { setup_code, username, password } = new;
-    let new = setup::NewOwner { setup_code, username, password };
+    let NewOwner { setup_code, username, password, registration } = new;
+    let new = setup::NewOwner { setup_code, username, password, registration };
     let login = setup::set_up(&state.site, &caller.actor, new, login::agent(&headers)).await?;
     Ok(login::answer(StatusCode::CREATED, client, login))
 }

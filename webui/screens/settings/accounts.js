@@ -1,6 +1,7 @@
 // For the owner: all accounts, and what each may do.
 
 import { Restricted } from "../../chat/moderation.js";
+import { address } from "../../site/addresses.js";
 import { api, asProblem } from "../../site/api.js";
 import { me } from "../../site/session.js";
 import { nameOf } from "../../site/words.js";
@@ -23,8 +24,10 @@ const pathOf = (username) => `/users/${encodeURIComponent(username)}`;
 
 export function Accounts() {
   const q = useSignal("");
-  const standing = useSignal("");
+  // A notification of somebody who waits leads here.
+  const standing = useSignal(address.value.query.get("standing") ?? "");
   const dialog = useSignal(/** @type {null | "new" | Account} */ (null));
+  const refusing = useSignal(/** @type {Account | null} */ (null));
   const pages = useMemo(() => /** @type {Pages<Account>} */ (new Pages("/users", { q: q.value, standing: standing.value, limit: 50 })), [q.value, standing.value]);
   useEffect(() => void pages.first(), [pages]);
   const timer = useRef(0);
@@ -54,11 +57,14 @@ export function Accounts() {
     </div>
     <${Paged} pages=${pages} empty=${html`<p>No accounts found.</p>`} each=${(/** @type {Account} */ account) => html`
       <li key=${account.username} class="row">
-        <${Person} user=${account}>@${account.username} · ${account.role}${account.standing === "suspended" ? " · suspended" : ""}<//>
-        ${account.standing === "pending" && html`<button class="button primary" type="button" onClick=${() => approve(account)}>Approve</button>`}
+        <${Person} user=${account}>@${account.username} · ${account.role}${account.standing === "suspended" ? " · suspended" : ""}${account.standing === "pending" ? " · waits for approval" : ""}<//>
+        ${account.standing === "pending" && html`<button class="button primary" type="button" aria-label="Approve ${account.username}" onClick=${() => approve(account)}>Approve</button>
+          <button class="button" type="button" aria-label="Refuse ${account.username}" onClick=${() => (refusing.value = account)}>Refuse</button>`}
         <button class="button" type="button" aria-label="Change ${account.username}" onClick=${() => (dialog.value = account)}>Change</button>
       </li>`} />
     <${Restricted} path="/restrictions" words="Muted or banned in all chats" />
+    ${refusing.value && html`<${Confirm} title="Refuse ${nameOf(refusing.value)}?" words="This deletes the account. The person can register again." action="Refuse" onClose=${() => (refusing.value = null)}
+      work=${async () => { await api.delete(pathOf(/** @type {Account} */ (refusing.value).username)); refusing.value = null; await pages.first(); }} />`}
     ${dialog.value === "new" && html`<${NewAccount} onDone=${changed} onClose=${close} />`}
     ${dialog.value !== null && typeof dialog.value === "object" && html`<${Change} account=${dialog.value} onDone=${changed} onClose=${close} />`}`;
 }

@@ -8,6 +8,7 @@ mod console;
 mod manual;
 mod probe;
 mod recordings;
+mod registration;
 mod run;
 mod setup_code;
 mod user;
@@ -66,6 +67,11 @@ enum Command {
         #[command(subcommand)]
         command: user::UserCommand,
     },
+    /// Print who may register, or set it
+    Registration {
+        /// Who may register from now on
+        who: Option<registration::Who>,
+    },
     /// List recordings, check their files, and rebuild their indexes
     Recordings {
         #[command(subcommand)]
@@ -114,6 +120,9 @@ pub(crate) fn main() -> ExitCode {
         Command::SetupCode => exit_code(with_config(&sources, |config| Ok(setup_code::print(config)?))),
         Command::User { command } => {
             exit_code(with_config(&sources, |config| Ok(user::run(config, &command)?)))
+        }
+        Command::Registration { who } => {
+            exit_code(with_config(&sources, |config| Ok(registration::run(config, who)?)))
         }
         Command::Recordings { command } => {
             exit_code(with_config(&sources, |config| Ok(recordings::run(config, &command)?)))

@@ -25,7 +25,7 @@ pub(super) enum UserCommand {
         /// Up to 20 letters, digits, _, - and .
         username: String,
         /// What the account may do
-        #[arg(long, value_enum, default_value = "streamer")]
+        #[arg(long, value_enum, default_value = "viewer")]
         role: RoleName,
     },
     /// Set an account's password and log it out everywhere

@@ -75,6 +75,7 @@ try {
 
   await ann.getByRole("main").getByRole("link", { name: "Set up" }).click();
   await ann.getByLabel("Setup code").fill(setupCode);
+  await ann.getByLabel("Who can register").selectOption("open");
   await ann.getByLabel("Username").fill("ann");
   await ann.getByLabel("Password").fill("short");
   await button(ann, "Become the owner").click();

@@ -27,11 +27,14 @@ impl<'a> Person<'a> {
         Self { daemon, token: None }
     }
 
-    /// Sets the site up; its owner.
+    /// Sets the site up; its owner, who lets everyone register and go live.
     pub fn owner(daemon: &'a Daemon, username: &str) -> Self {
         let code = std::fs::read_to_string(daemon.data_dir.join("setup-code")).unwrap();
-        let setup = json!({"setup_code": code.trim(), "username": username, "password": PASSWORD});
-        Self::from(daemon, &Self::nobody(daemon).post("/api/v1/setup", &setup))
+        let setup = json!({"setup_code": code.trim(), "username": username, "password": PASSWORD, "registration": "open"});
+        let owner = Self::from(daemon, &Self::nobody(daemon).post("/api/v1/setup", &setup));
+        let everyone = owner.patch("/api/v1/settings", &json!({"new_user_role": "streamer"}));
+        assert_eq!(everyone.status, 200, "{}", everyone.text());
+        owner
     }
 
     /// Registers.

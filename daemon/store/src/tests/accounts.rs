@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Registration, Standing, Topic, UserChange, UserQuery};
+use crate::{NotificationKind, Registration, Standing, Topic, UserChange, UserQuery};
 
 #[test]
 fn setup_makes_one_owner_once() {
@@ -39,17 +39,23 @@ fn usernames_are_unique_without_regard_to_case() {
 #[test]
 fn registration_follows_the_settings() {
     let store = in_memory();
-    assert_eq!(store.register(&new_user("a"), at(0)).unwrap().standing, Standing::Active);
-    store
-        .change_settings(|settings| {
-            settings.registration = Registration::Approval;
-            settings.new_user_role = Role::Viewer;
-        })
-        .unwrap();
-    let pending = store.register(&new_user("b"), at(0)).unwrap();
+    assert_eq!(refusal(store.register(&new_user("a"), at(0))), Refusal::RegistrationClosed, "no owner yet");
+    let owner = store.set_up(&new_user("o"), Registration::Open, at(0)).unwrap().id;
+    let (user, told) = store.register(&new_user("a"), at(0)).unwrap();
+    assert_eq!((user.standing, user.role, told), (Standing::Active, Role::Viewer, vec![]));
+    store.change_settings(|settings| settings.registration = Registration::Approval).unwrap();
+    let (pending, told) = store.register(&new_user("b"), at(0)).unwrap();
     assert_eq!((pending.standing, pending.role), (Standing::Pending, Role::Viewer));
+    let waiting = NotificationKind::AccountWaiting { by: pending.id };
+    let told: Vec<_> = told.into_iter().map(|told| (told.to, told.notification.kind)).collect();
+    assert_eq!(told, [(owner, waiting)]);
     assert_eq!(refusal(store.open_session(pending.id, &[1; 32], "", at(0), at(9))), Refusal::NotActive);
     store.set_standing(pending.id, Standing::Active).unwrap();
+    assert_eq!(store.notifications(owner, None, 9).unwrap(), [], "it is decided");
+    let (refused, _) = store.register(&new_user("d"), at(0)).unwrap();
+    assert_eq!(store.notifications(owner, None, 9).unwrap().len(), 1);
+    store.delete_user(refused.id).unwrap();
+    assert_eq!(store.notifications(owner, None, 9).unwrap(), []);
     store.open_session(pending.id, &[1; 32], "", at(0), at(9)).unwrap();
     store.change_settings(|settings| settings.registration = Registration::Closed).unwrap();
     assert_eq!(refusal(store.register(&new_user("c"), at(0))), Refusal::RegistrationClosed);

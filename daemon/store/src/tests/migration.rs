@@ -3,7 +3,7 @@
 use super::*;
 use crate::reads::Reads as _;
 use crate::tables::COUNTERS;
-use crate::{Backup, Recording, RecordingState};
+use crate::{Backup, Recording, RecordingState, Registration};
 use flate2::read::GzDecoder;
 use redb::ReadableTable as _;
 use std::io::Read as _;
@@ -33,6 +33,9 @@ fn a_store_of_version_2_is_migrated_and_can_hold_recordings() {
     let store = Store::open(&path).unwrap();
     let [live] = &store.unfinished_streams().unwrap()[..] else { panic!("one stream is live") };
     assert_eq!(live.details.title, "Night");
+    let settings = store.settings().unwrap();
+    let as_before = (Registration::Open, Role::Streamer);
+    assert_eq!((settings.registration, settings.new_user_role), as_before, "its owner left them as they were");
     let recording = Recording {
         stream: live.facts.id,
         name: "2026-11-18 Night".to_owned(),
@@ -62,6 +65,8 @@ fn a_store_of_version_3_is_migrated_and_can_hold_ingest_keys() {
     assert_eq!((store.ingest_key(ana).unwrap(), store.user_by_ingest_key(&[7; 32]).unwrap()), (None, None));
     let settings = store.settings().unwrap();
     assert_eq!((settings.site_name.as_str(), settings.ingest), ("Nest", None));
+    let chosen = (settings.registration, settings.new_user_role);
+    assert_eq!(chosen, (Registration::Open, Role::Streamer), "what the owner chose stays");
     let [relay] = &store.relays().unwrap()[..] else { panic!("one relay") };
     assert_eq!((relay.url.as_str(), relay.key.is_some()), ("rtmp://example.org/live", true));
     store.set_ingest_key(ana, Some((&[8; 32], &crate::IngestKey::new("key")))).unwrap();
@@ -117,6 +122,8 @@ fn a_new_store_has_what_a_migrated_one_has() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(&dir.path().join("perch.redb")).unwrap();
     assert_eq!(store.topics().unwrap(), in_memory().topics().unwrap());
+    let settings = store.settings().unwrap();
+    assert_eq!((settings.registration, settings.new_user_role), (Registration::Approval, Role::Viewer));
     assert!(!store.has_owner().unwrap());
     assert_sound(&store);
 }
