@@ -47,8 +47,12 @@ fn the_tests_that_security_md_names_exist() {
     let mut count = 0;
     for (file, test) in files.filter_map(|name| name.split_once("::")) {
         let file = if file.starts_with("image/") { file.to_owned() } else { format!("daemon/{file}") };
-        let source = std::fs::read_to_string(root.join(&file)).unwrap_or_else(|error| panic!("{file}: {error}"));
-        assert!(["fn ", "def "].iter().any(|word| source.contains(&format!("{word}{test}("))), "{file} has no {test}");
+        let source =
+            std::fs::read_to_string(root.join(&file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+        assert!(
+            ["fn ", "def "].iter().any(|word| source.contains(&format!("{word}{test}("))),
+            "{file} has no {test}"
+        );
         count += 1;
     }
     for scenario in quoted.iter().filter(|name| name.starts_with("lab/scenarios/")) {

@@ -236,3 +236,39 @@ fn hashing_passwords_leaves_no_memory_behind() {
         "{before} MB before, {after} MB after: a hash takes 19 MiB and gives them back"
     );
 }
+
+#[test]
+fn nobody_is_called_as_somebody_else_looks() {
+    let daemon = Daemon::start(NO_LIMITS);
+    let ace = Person::owner(&daemon, "ace");
+    let nobody = Person::nobody(&daemon);
+    let register =
+        |name: &str| nobody.post("/api/v1/auth/register", &json!({"username": name, "password": PASSWORD}));
+    // All Cyrillic: а, с, е.
+    for alike in ["\u{430}\u{441}\u{435}", "\u{410}\u{421}\u{415}"] {
+        let refused = register(alike);
+        assert_eq!((refused.status, refused.code().as_str()), (409, "username_taken"), "{}", refused.text());
+        assert!(refused.json()["detail"].as_str().unwrap().contains("looks like"), "{}", refused.text());
+        let added =
+            ace.post("/api/v1/users", &json!({"username": alike, "password": PASSWORD, "role": "viewer"}));
+        assert_eq!(added.code(), "username_taken");
+    }
+    let tom = Person::register(&daemon, "tom");
+    assert_eq!(register("torn").code(), "username_taken");
+    assert_eq!(
+        tom.patch("/api/v1/me", &json!({"username": "\u{430}\u{441}\u{435}"})).code(),
+        "username_taken"
+    );
+    // One's own name in another spelling is nobody else's.
+    assert_eq!(tom.patch("/api/v1/me", &json!({"username": "torn"})).status, 200);
+    assert_eq!(register("tom").code(), "username_taken");
+    assert_eq!(tom.patch("/api/v1/me", &json!({"username": "tim"})).status, 200);
+    Person::register(&daemon, "tom");
+    for mark in ["\u{301}ann", "\u{93e}\u{928}"] {
+        let refused = register(mark);
+        assert_eq!((refused.status, &refused.json()["field"]), (422, &json!("username")), "{mark}");
+    }
+    let refused = tom.patch("/api/v1/me", &json!({"full_name": "\u{301}Tim"}));
+    assert_eq!((refused.status, &refused.json()["field"]), (422, &json!("full_name")));
+    assert_eq!(register("rnoderator").json()["field"], "username");
+}

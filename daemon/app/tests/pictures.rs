@@ -98,7 +98,9 @@ fn progressive(width: u16, height: u16) -> Vec<u8> {
 /// A WebP of one pixel whose Exif chunk claims nearly 4 GiB (RFC 9649, §2.7).
 fn webp_with_endless_exif() -> Vec<u8> {
     let simple = encoded(1, 1, ImageFormat::WebP);
-    let body = [&b"WEBPVP8X\x0a\0\0\0\x08\0\0\0\0\0\0\0\0\0"[..], &simple[12..], b"EXIF\xf0\xff\xff\xffII*\0"].concat();
+    let body =
+        [&b"WEBPVP8X\x0a\0\0\0\x08\0\0\0\0\0\0\0\0\0"[..], &simple[12..], b"EXIF\xf0\xff\xff\xffII*\0"]
+            .concat();
     [&b"RIFF"[..], &(body.len() as u32).to_le_bytes(), &body].concat()
 }
 
@@ -118,7 +120,9 @@ fn peak(pid: u32) -> Option<u64> {
 fn children(pid: u32) -> Vec<u32> {
     let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
     let lists = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
-    lists.flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>()).collect()
+    lists
+        .flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>())
+        .collect()
 }
 
 /// What an upload answers, and the bytes that it cost at the peak: those of the daemon beyond what it had, and those of its children.
@@ -172,7 +176,12 @@ fn no_picture_costs_more_memory_than_a_large_photo() {
         ("a lossless WebP of 12 megapixels", encoded(4000, 3000, ImageFormat::WebP), 422, "50 MB of memory"),
     ] {
         let (answer, bytes) = cost(&ann, &bytes);
-        eprintln!("{what}: {} MB more, {} {}", bytes.saturating_sub(usual) >> 20, answer.status, answer.text());
+        eprintln!(
+            "{what}: {} MB more, {} {}",
+            bytes.saturating_sub(usual) >> 20,
+            answer.status,
+            answer.text()
+        );
         // Where it does not matter whether the picture is shown, it is shown or refused.
         if status == 0 {
             assert!(matches!(answer.status, 200 | 422), "{what}: {}", answer.text());
@@ -180,7 +189,12 @@ fn no_picture_costs_more_memory_than_a_large_photo() {
             assert_eq!(answer.status, status, "{what}: {}", answer.text());
         }
         assert!(answer.text().contains(words), "{what}: {}", answer.text());
-        assert!(bytes < usual + MOST + BESIDE, "{what} cost {} MB, a small picture {} MB", bytes >> 20, usual >> 20);
+        assert!(
+            bytes < usual + MOST + BESIDE,
+            "{what} cost {} MB, a small picture {} MB",
+            bytes >> 20,
+            usual >> 20
+        );
     }
     assert_eq!(upload(&ann, &encoded(64, 64, ImageFormat::Png)).status, 200, "the next one is decoded");
 }

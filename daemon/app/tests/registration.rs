@@ -42,7 +42,10 @@ fn a_site_that_was_not_told_otherwise_asks_its_owner_and_makes_viewers() {
     assert_eq!(register(&daemon, "eve").code(), "registration_closed");
     let olga = set_up(&daemon, &json!({}));
     let settings = daemon.get("/api/v1/settings").json();
-    assert_eq!((&settings["registration"], &settings["new_user_role"]), (&json!("approval"), &json!("viewer")));
+    assert_eq!(
+        (&settings["registration"], &settings["new_user_role"]),
+        (&json!("approval"), &json!("viewer"))
+    );
     let waiting = register(&daemon, "ben");
     assert_eq!((waiting.status, &waiting.json()["standing"]), (202, &json!("pending")));
     let refused = log_in(&daemon, "ben");
@@ -78,7 +81,10 @@ fn every_owner_is_told_of_those_who_wait_and_nobody_else() {
     let waiting = |names: &[&str]| -> Vec<(String, String)> {
         names.iter().map(|name| ("account_waiting".to_owned(), (*name).to_owned())).collect()
     };
-    assert_eq!((told(&olga), told(&otto), told(&stan)), (waiting(&["cid", "ben"]), waiting(&["cid", "ben"]), vec![]));
+    assert_eq!(
+        (told(&olga), told(&otto), told(&stan)),
+        (waiting(&["cid", "ben"]), waiting(&["cid", "ben"]), vec![])
+    );
     assert_eq!(otto.patch("/api/v1/users/ben", &json!({"standing": "active"})).status, 200);
     assert_eq!((told(&olga), told(&otto)), (waiting(&["cid"]), waiting(&["cid"])));
 }
@@ -89,7 +95,10 @@ fn set_up_is_asked_who_may_register() {
         let daemon = Daemon::start(NO_LIMITS);
         set_up(&daemon, &json!({"registration": choice}));
         let settings = daemon.get("/api/v1/settings").json();
-        assert_eq!((&settings["registration"], &settings["new_user_role"]), (&json!(choice), &json!("viewer")));
+        assert_eq!(
+            (&settings["registration"], &settings["new_user_role"]),
+            (&json!(choice), &json!("viewer"))
+        );
         assert_eq!(register(&daemon, "ben").status, status, "{choice}");
     }
     let daemon = Daemon::start(NO_LIMITS);

@@ -117,7 +117,10 @@ async fn the_muted_person_reads_until_when_and_the_longest_counts() {
     assert_eq!((&refused["code"], &refused["barred"]["until"]), (&json!("muted"), &json!(until)));
 
     // A longer one elsewhere is the one that is told.
-    assert_eq!(olga.put("/api/v1/restrictions/ben", &json!({"severity": "mute", "seconds": 7200})).status, 204);
+    assert_eq!(
+        olga.put("/api/v1/restrictions/ben", &json!({"severity": "mute", "seconds": 7200})).status,
+        204
+    );
     let told = chat.hear_of("rules").await["barred"].clone();
     assert_eq!(told["scope"], "everywhere");
     assert!(told["until"].as_str().unwrap() > until.as_str());

@@ -138,7 +138,8 @@ fn on_the_access_point_every_address_leads_to_the_page_that_asks() {
         let answer = daemon.send(method, path, &[("Content-Type", "application/json")], b"{}");
         assert_eq!((answer.status, answer.code().as_str()), (403, "access_point"), "{method} {path}");
     }
-    let login = Person::nobody(&daemon).post("/api/v1/auth/login", &json!({"username": "a", "password": "b"}));
+    let login =
+        Person::nobody(&daemon).post("/api/v1/auth/login", &json!({"username": "a", "password": "b"}));
     assert_eq!((login.status, login.code().as_str()), (401, "wrong_login"), "{}", login.text());
     let page = daemon.get("/wifi");
     assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));

@@ -239,12 +239,7 @@ pub async fn restrict(
 /// # Errors
 ///
 /// `Refused` with `NotFound`, `Unauthenticated`, `Forbidden` unless the actor moderates there.
-pub async fn lift(
-    site: &Site,
-    actor: &Actor,
-    scopes: Vec<Scope>,
-    username: String,
-) -> Result<(), SiteError> {
+pub async fn lift(site: &Site, actor: &Actor, scopes: Vec<Scope>, username: String) -> Result<(), SiteError> {
     let actor = actor.clone();
     let lifted = site.store(move |store| {
         let rooms: Vec<Room> =

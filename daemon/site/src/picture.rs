@@ -68,7 +68,9 @@ pub enum PictureError {
     )]
     TooHeavy,
     /// Decoding it takes too long.
-    #[error("decoding the picture takes too long: scale it down, or save it as a JPEG that is not progressive")]
+    #[error(
+        "decoding the picture takes too long: scale it down, or save it as a JPEG that is not progressive"
+    )]
     TooSlow,
     /// The file begins like a picture, but cannot be decoded.
     #[error("the picture is damaged: {what}")]

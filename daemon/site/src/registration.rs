@@ -75,11 +75,7 @@ fn may_register(store: &Store, username: &str) -> Result<(), StoreError> {
     if store.settings()?.registration == Registration::Closed {
         return Err(Refusal::RegistrationClosed.into());
     }
-    match store.user_by_name(username) {
-        Ok(_) => Err(Refusal::UsernameTaken { username: username.to_owned() }.into()),
-        Err(StoreError::Refused(Refusal::NotFound { .. })) => Ok(()),
-        Err(error) => Err(error),
-    }
+    store.must_be_free(username)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 use std::ops::RangeInclusive;
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
+use unicode_security::confusable_detection::skeleton;
 use unicode_security::{MixedScript as _, RestrictionLevel, RestrictionLevelDetection as _};
 
 /// Characters of a username.
@@ -75,6 +76,7 @@ pub fn name(
     characters: RangeInclusive<usize>,
 ) -> Result<String, FieldError> {
     let name = bounded(field, cleaned(field, text, false)?, characters)?;
+    refuse_leading_mark(field, &name)?;
     refuse_look_alikes(field, &name)?;
     if !name.is_empty() && !name.chars().any(char::is_alphanumeric) {
         return Err(FieldError::new(field, "must have a letter or a digit"));
@@ -96,6 +98,7 @@ pub fn username(text: &str) -> Result<String, FieldError> {
             format!("may have letters, digits, \"_\", \"-\" and \".\", but not \"{wrong}\""),
         ));
     }
+    refuse_leading_mark(FIELD, &name)?;
     refuse_look_alikes(FIELD, &name)?;
     if name.starts_with(['-', '.']) || name.ends_with(['-', '.']) || !name.contains(char::is_alphanumeric) {
         return Err(FieldError::new(
@@ -103,7 +106,8 @@ pub fn username(text: &str) -> Result<String, FieldError> {
             "must have a letter or a digit, and neither begin nor end with \"-\" or \".\"",
         ));
     }
-    if RESERVED.contains(&name.to_lowercase().as_str()) {
+    let looks: String = skeleton(&name.to_lowercase()).collect();
+    if RESERVED.iter().any(|reserved| skeleton(reserved).eq(looks.chars())) {
         return Err(FieldError::new(FIELD, "is reserved: choose another one"));
     }
     Ok(name)
@@ -180,6 +184,16 @@ fn bounded(
             (least, _) => format!("must have at least {least} characters, this has {count}"),
         },
     ))
+}
+
+/// A mark would be drawn on whatever stands before the name.
+fn refuse_leading_mark(field: &'static str, name: &str) -> Result<(), FieldError> {
+    match name.chars().next() {
+        Some(first) if is_combining_mark(first) => {
+            Err(FieldError::new(field, "must not begin with a mark that belongs on another letter"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn refuse_look_alikes(field: &'static str, name: &str) -> Result<(), FieldError> {
@@ -302,6 +316,8 @@ mod tests {
             "🐦",
             "abcdefghijklmnopqrstu",
             "a\u{202e}b",
+            "\u{301}ann",
+            "\u{93e}न",
         ] {
             assert_eq!(username(bad).unwrap_err().field, "username", "{bad:?}");
         }
@@ -309,7 +325,7 @@ mod tests {
 
     #[test]
     fn nobody_is_called_as_the_site_is() {
-        for reserved in ["me", "Live", "ADMIN", "ａｄｍｉｎ", " root "] {
+        for reserved in ["me", "Live", "ADMIN", "ａｄｍｉｎ", " root ", "rnoderator", "r0ot", "l1ve"] {
             assert!(username(reserved).unwrap_err().why.contains("reserved"), "{reserved}");
         }
         assert!(username("meadow").is_ok());
@@ -320,7 +336,9 @@ mod tests {
         for good in ["", "Ann O’Brien-Łódź", "Лена (Lena)", "山田 Tarō", "D'Arcy 3rd", "عمر"] {
             assert_eq!(name("full_name", good, 0..=50).as_deref(), Ok(good));
         }
-        for bad in ["Lеna", "a\u{200b}b", "\u{feff}Ann", "\u{3164}", "…", "A\u{202e}b"] {
+        for bad in
+            ["\u{301}Ann", " \u{93e}न", "Lеna", "a\u{200b}b", "\u{feff}Ann", "\u{3164}", "…", "A\u{202e}b"]
+        {
             assert!(name("full_name", bad, 0..=50).is_err(), "{bad:?}");
         }
     }

@@ -113,8 +113,18 @@ mod tests {
         assert!(matches!(refused, Err(SiteError::Forbidden)), "{refused:?}");
         let refused = choose(&site, &ann, id, site.upload(&ann, b"text").await).await;
         assert!(matches!(refused, Err(SiteError::Picture(_))), "{refused:?}");
-        let first = choose(&site, &ann, id, site.upload(&ann, &png()).await).await.unwrap().stream.details.thumbnail_version;
-        let second = choose(&site, &ann, id, site.upload(&ann, &png()).await).await.unwrap().stream.details.thumbnail_version;
+        let first = choose(&site, &ann, id, site.upload(&ann, &png()).await)
+            .await
+            .unwrap()
+            .stream
+            .details
+            .thumbnail_version;
+        let second = choose(&site, &ann, id, site.upload(&ann, &png()).await)
+            .await
+            .unwrap()
+            .stream
+            .details
+            .thumbnail_version;
         assert_ne!(first, second);
         let shown = show(&site, &site.nobody, id, false).await.unwrap();
         assert_eq!((shown.version, shown.is_public), (second, true));

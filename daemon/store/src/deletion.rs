@@ -7,8 +7,8 @@ use crate::tables::{
 use crate::writing::WriteTransaction;
 use crate::{NotificationKind, Store, StoreError, StreamId, UserId};
 use crate::{
-    ingest_keys, lists, messages, notifications, reactions, relation, search::words, sessions, streams, user,
-    users,
+    ingest_keys, lists, messages, notifications, reactions, relation, search::words, sessions, skeletons,
+    streams, user, users,
 };
 
 impl Store {
@@ -33,6 +33,7 @@ impl Store {
             sessions::close_all(tx, user, None)?;
             ingest_keys::forget(tx, user)?;
             users::index_words(tx, &account, false)?;
+            skeletons::index(tx, &account, false)?;
             tx.open_table(USERNAMES)?.remove(words::name_key(&account.username).as_str())?;
             tx.open_table(NOTIFICATIONS)?.retain_in(relation::of(user.number()), |_, _| false)?;
             // Restrictions on this account, and those in its own chats.

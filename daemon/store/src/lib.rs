@@ -38,6 +38,7 @@ mod search;
 mod sessions;
 mod settings;
 mod site_settings;
+mod skeletons;
 mod store;
 mod stream;
 mod stream_keys;

@@ -18,6 +18,14 @@ pub enum Refusal {
         /// The requested name.
         username: String,
     },
+    /// Another account's name looks the same (UTS #39).
+    #[error("the username {username} looks like {other}, which is taken")]
+    UsernameAlike {
+        /// The requested name.
+        username: String,
+        /// The other account's name.
+        other: String,
+    },
     /// Another topic has the name.
     #[error("there is already a topic {name}")]
     TopicTaken {

@@ -3,7 +3,7 @@
 use crate::failure::Outcome;
 use crate::tables::{self, COUNTERS, INGEST_KEY_USERS, INGEST_KEYS, META, PREPARED_STREAMS, RECORDINGS};
 use crate::writing::WriteTransaction;
-use crate::{StoreError, lists, site_settings, topic};
+use crate::{StoreError, lists, site_settings, skeletons, topic};
 use redb::{Database, ReadableDatabase, TableDefinition, TableHandle as _};
 use std::path::Path;
 
@@ -14,7 +14,7 @@ const SCHEMA_VERSION: &str = "schema_version";
 
 /// The steps from each version to the next. All steps that are due run in one transaction, so a power cut leaves the
 /// file as it was. 0 is a file without tables.
-const STEPS: [fn(&WriteTransaction) -> Outcome<()>; 5] = [
+const STEPS: [fn(&WriteTransaction) -> Outcome<()>; 7] = [
     // 1: the counter "media_sequence". Nothing reads it any more: segments are named without the store.
     |tx| Ok(tx.open_table(COUNTERS).map(drop)?),
     // 2: the site. A file of version 1 that counted nothing has no counters yet.
@@ -38,13 +38,15 @@ const STEPS: [fn(&WriteTransaction) -> Outcome<()>; 5] = [
     lists::rebuild,
     // 6: new sites ask their owner about accounts. Sites with accounts go on as before.
     site_settings::keep_open_registration,
+    // 7: names that look alike.
+    skeletons::rebuild,
 ];
 
-/// Migrates an older file and fills a new one; refuses a newer or foreign one without writing to it.
+/// Migrates an older file, fills a new one, and computes tables anew that another version of Unicode made; refuses a newer or foreign one without writing to it.
 pub(crate) fn bring_up_to_date(database: &Database, path: &Path) -> Result<(), StoreError> {
     let found = match version(database, path)? {
         Some(VERSION) => {
-            return with_lists(database).map_err(|failure| failure.at(path, "write"));
+            return with_derived_tables(database).map_err(|failure| failure.at(path, "write"));
         }
         None => 0,
         Some(found) if found > VERSION => {
@@ -63,6 +65,9 @@ pub(crate) fn bring_up_to_date(database: &Database, path: &Path) -> Result<(), S
         for step in &STEPS[found as usize..] {
             step(&transaction)?;
         }
+        if !skeletons::are_current(&transaction)? {
+            skeletons::rebuild(&transaction)?;
+        }
         transaction.open_table(META)?.insert(SCHEMA_VERSION, VERSION)?;
         transaction.finish()?;
         Ok(())
@@ -70,13 +75,15 @@ pub(crate) fn bring_up_to_date(database: &Database, path: &Path) -> Result<(), S
     migrate().map_err(|failure| failure.at(path, "write"))
 }
 
-/// Makes the lists of streams anew if the file has none, or has them in another form.
-fn with_lists(database: &Database) -> Outcome<()> {
-    if lists::are_up_to_date(&database.begin_read()?)? {
+/// Makes the tables anew that follow from others, if the file has them in another form: lists of streams, and names that look alike.
+fn with_derived_tables(database: &Database) -> Outcome<()> {
+    let read = database.begin_read()?;
+    if lists::are_up_to_date(&read)? && skeletons::are_current(&read)? {
         return Ok(());
     }
     let transaction = WriteTransaction::begin(database)?;
     lists::rebuild(&transaction)?;
+    skeletons::rebuild(&transaction)?;
     transaction.finish().map(drop)
 }
 

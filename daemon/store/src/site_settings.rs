@@ -73,11 +73,8 @@ pub(crate) fn keep_open_registration(tx: &WriteTransaction) -> Outcome<()> {
     if is_new || has_settings {
         return Ok(());
     }
-    let before = Settings {
-        registration: Registration::Open,
-        new_user_role: Role::Streamer,
-        ..Settings::default()
-    };
+    let before =
+        Settings { registration: Registration::Open, new_user_role: Role::Streamer, ..Settings::default() };
     record::put(tx, SETTINGS, SITE, &before)
 }
 

@@ -8,8 +8,8 @@ use crate::relation;
 use crate::search::index;
 use crate::stream::{EndReason, NewStream, Stream, StreamChange, StreamDetails, StreamFacts, VideoMode};
 use crate::tables::{
-    self, CAMERA_CLAIMS, CHAT_RULES, FILED, FOLLOWS, MESSAGE_OFFSETS, MESSAGES, REACTED, RESTRICTIONS, STREAM_DETAILS,
-    STREAM_FACTS, THUMBNAILS, VIEWS, WATCH_LIST,
+    self, CAMERA_CLAIMS, CHAT_RULES, FILED, FOLLOWS, MESSAGE_OFFSETS, MESSAGES, REACTED, RESTRICTIONS,
+    STREAM_DETAILS, STREAM_FACTS, THUMBNAILS, VIEWS, WATCH_LIST,
 };
 use crate::writing::WriteTransaction;
 use crate::{

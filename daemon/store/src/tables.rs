@@ -59,6 +59,8 @@ tables! {
         PREPARED_STREAMS: u128 => &'static [u8];
         /// word of a user's names, user → ()
         USER_WORDS: (&'static str, u128) => ();
+        /// skeleton of a username (UTS #39), user → ()
+        NAME_SKELETONS: (&'static str, u128) => ();
         /// user → picture
         AVATARS: u128 => &'static [u8];
 

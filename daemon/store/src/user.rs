@@ -132,12 +132,17 @@ pub(crate) fn put(tx: &WriteTransaction, user: &User) -> Outcome<()> {
     record::put(tx, USERS, user.id.number(), user)
 }
 
+/// True if this is an owner who is not suspended.
+pub(crate) fn is_owner(user: &User) -> bool {
+    user.role == Role::Owner && user.standing == Standing::Active
+}
+
 /// The owners that are not suspended.
 pub(crate) fn owners(tx: &impl Reads) -> Outcome<Vec<UserId>> {
     let mut owners = Vec::new();
     for row in tx.reading(USERS)?.iter()? {
         let user: User = record::decode(row?.1.value())?;
-        if user.role == Role::Owner && user.standing == Standing::Active {
+        if is_owner(&user) {
             owners.push(user.id);
         }
     }

@@ -10,7 +10,7 @@ use crate::writing::WriteTransaction;
 use crate::{
     Delivery, NewUser, NotificationKind, PasswordHash, Refusal, Registration, Role, SessionId, Standing,
     Store, StoreError, Timestamp, User, UserChange, UserId, UserQuery, new_id, notifications, sessions,
-    site_settings, user,
+    site_settings, skeletons, user,
 };
 use redb::ReadableTable as _;
 
@@ -64,7 +64,7 @@ impl Store {
         self.read(|tx| {
             // The first account is the owner's, unless they left it to another.
             for row in tx.reading(USERS)?.iter()? {
-                if is_owner(&record::decode(row?.1.value())?) {
+                if user::is_owner(&record::decode(row?.1.value())?) {
                     return Ok(true);
                 }
             }
@@ -83,6 +83,16 @@ impl Store {
             let user =
                 tx.reading(USERNAMES)?.get(words::name_key(username).as_str())?.map(|user| user.value());
             user::get(tx, UserId::from_number(user.ok_or(Refusal::NotFound { what: "user" })?))
+        })
+    }
+
+    /// Refuses a name that is taken, or looks like one that is.
+    pub fn must_be_free(&self, username: &str) -> Result<(), StoreError> {
+        self.read(|tx| {
+            if tx.reading(USERNAMES)?.get(words::name_key(username).as_str())?.is_some() {
+                return Err(Refusal::UsernameTaken { username: username.to_owned() }.into());
+            }
+            skeletons::must_be_unlike_others(tx, username, None)
         })
     }
 
@@ -130,6 +140,7 @@ impl Store {
             }
             if before.username != after.username {
                 tx.open_table(USERNAMES)?.remove(words::name_key(&before.username).as_str())?;
+                skeletons::index(tx, &before, false)?;
                 claim_name(tx, &after)?;
             }
             index_words(tx, &before, false)?;
@@ -228,7 +239,11 @@ fn create(
 fn claim_name(tx: &WriteTransaction, user: &User) -> Outcome<()> {
     let mut names = tx.open_table(USERNAMES)?;
     let taken = names.insert(words::name_key(&user.username).as_str(), user.id.number())?.is_some();
-    if taken { Err(Refusal::UsernameTaken { username: user.username.clone() }.into()) } else { Ok(()) }
+    if taken {
+        return Err(Refusal::UsernameTaken { username: user.username.clone() }.into());
+    }
+    skeletons::must_be_unlike_others(tx, &user.username, Some(user.id))?;
+    skeletons::index(tx, user, true)
 }
 
 /// The words by which an account is found.

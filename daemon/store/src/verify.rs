@@ -15,7 +15,7 @@ use crate::tables::{
 };
 use crate::{
     Message, NOTIFICATIONS_PER_USER, PreparedStream, Reaction, Recording, RecordingState, Store, StoreError,
-    StreamDetails, StreamFacts, StreamState, Topic, TopicId, User, lists, users,
+    StreamDetails, StreamFacts, StreamState, Topic, TopicId, User, lists, skeletons, users,
 };
 use redb::{ReadTransaction, ReadableTable as _, ReadableTableMetadata as _, TableDefinition, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,6 +38,7 @@ impl Store {
             check.messages(&streams)?;
             check.notifications(&users)?;
             check.recordings(&streams)?;
+            check.wrong.extend(skeletons::verify(tx)?);
             check.orphans("avatar", AVATARS, &users)?;
             check.orphans("thumbnail", THUMBNAILS, &streams)?;
             check.orphans("set of chat rules", CHAT_RULES, &streams)?;

@@ -2,8 +2,8 @@
 //! `/api/v1/restrictions` is for the whole site, `/api/v1/users/{username}/restrictions` for what holds for one person.
 
 use super::api::{Api, routes};
-use super::caller::Caller;
 use super::barred::ScopeName;
+use super::caller::Caller;
 use super::input::{Json, Path, Query};
 use super::json::{self, Time};
 use super::list::{List, Page};
@@ -241,7 +241,9 @@ async fn lift_of_user(
 ) -> Result<StatusCode, Problem> {
     let number = match room.as_str() {
         EVERYWHERE => Room::Everywhere.number(),
-        id => id.parse::<StreamId>().ok().map(StreamId::number).filter(|id| *id > 0).ok_or(Problem::NotFound)?,
+        id => {
+            id.parse::<StreamId>().ok().map(StreamId::number).filter(|id| *id > 0).ok_or(Problem::NotFound)?
+        }
     };
     moderation::lift_in(&state.site, &caller.actor, number, username).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -276,9 +278,8 @@ impl From<Found> for ShownRestriction {
             Room::ChatsOf(streamer) => streamer.to_string(),
             Room::Everywhere => EVERYWHERE.to_owned(),
         };
-        let stream = found
-            .stream
-            .map(|stream| RestrictedStream { id: stream.facts.id, title: stream.details.title });
+        let stream =
+            found.stream.map(|stream| RestrictedStream { id: stream.facts.id, title: stream.details.title });
         Self {
             user: UserRef::from(&found.user),
             severity: found.restriction.severity,

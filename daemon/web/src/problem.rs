@@ -311,7 +311,7 @@ fn rule(refusal: &Refusal) -> (StatusCode, &'static str) {
     use StatusCode as S;
     match refusal {
         Refusal::NotFound { .. } => (S::NOT_FOUND, "not_found"),
-        Refusal::UsernameTaken { .. } => (S::CONFLICT, "username_taken"),
+        Refusal::UsernameTaken { .. } | Refusal::UsernameAlike { .. } => (S::CONFLICT, "username_taken"),
         Refusal::TopicTaken { .. } => (S::CONFLICT, "topic_taken"),
         Refusal::RelayTaken { .. } => (S::CONFLICT, "relay_taken"),
         Refusal::OwnerExists => (S::CONFLICT, "owner_exists"),
@@ -440,7 +440,9 @@ impl From<PictureError> for Problem {
             | PictureError::TooHeavy
             | PictureError::TooSlow
             | PictureError::Damaged { .. } => Self::field("picture", error.to_string()),
-            PictureError::Another => Self::Site(SiteError::Busy("another picture of yours is being uploaded")),
+            PictureError::Another => {
+                Self::Site(SiteError::Busy("another picture of yours is being uploaded"))
+            }
             PictureError::Busy => Self::Site(SiteError::Busy("other uploaded pictures are being processed")),
             PictureError::Unavailable => Self::Internal,
         }

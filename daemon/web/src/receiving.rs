@@ -26,8 +26,12 @@ pub(super) struct Pace {
 
 impl Pace {
     /// A large file on the card, over a weak wireless network.
-    pub(super) const FILE: Self =
-        Self { stall: Duration::from_secs(20), arrival: Duration::from_hours(1), least: 0, start: Duration::ZERO };
+    pub(super) const FILE: Self = Self {
+        stall: Duration::from_secs(20),
+        arrival: Duration::from_hours(1),
+        least: 0,
+        start: Duration::ZERO,
+    };
     /// A picture, which holds one of few slots in memory: 8 MiB at 70 kB/s. Whoever trickles keeps a slot for 10 s.
     pub(super) const PICTURE: Self = Self {
         stall: Duration::from_secs(10),
@@ -53,7 +57,9 @@ pub(super) async fn receive(body: Body, file: File, terms: &Terms) -> Result<Fil
     if body.size_hint().lower() > terms.most as u64 {
         return Err(Problem::TooLarge { most: terms.most });
     }
-    tokio::time::timeout(terms.pace.arrival, write_all_of(body, file, terms)).await.unwrap_or(Err(Problem::TooSlow))
+    tokio::time::timeout(terms.pace.arrival, write_all_of(body, file, terms))
+        .await
+        .unwrap_or(Err(Problem::TooSlow))
 }
 
 async fn write_all_of(mut body: Body, mut file: File, terms: &Terms) -> Result<File, Problem> {

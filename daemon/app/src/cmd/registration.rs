@@ -61,7 +61,8 @@ pub(super) fn run(config: &Config, who: Option<Who>) -> anyhow::Result<()> {
         let now = match console::reach(config).await? {
             Reached::Daemon(daemon) => ask(&daemon, who).await?,
             Reached::Here(site) => {
-                let change = SettingsChange { registration: who.map(Into::into), ..SettingsChange::default() };
+                let change =
+                    SettingsChange { registration: who.map(Into::into), ..SettingsChange::default() };
                 let settings = settings::change(&site, &Actor::Console, change).await?;
                 Who::from(settings.decided.registration).word().to_owned()
             }
@@ -74,9 +75,7 @@ pub(super) fn run(config: &Config, who: Option<Who>) -> anyhow::Result<()> {
 /// Has the running daemon do it.
 async fn ask(daemon: &Daemon, who: Option<Who>) -> anyhow::Result<String> {
     let settings: Value = match who {
-        Some(who) => {
-            daemon.ask(Method::PATCH, ADDRESS, Some(&json!({"registration": who.word()}))).await?
-        }
+        Some(who) => daemon.ask(Method::PATCH, ADDRESS, Some(&json!({"registration": who.word()}))).await?,
         None => daemon.ask(Method::GET, ADDRESS, None).await?,
     };
     let now = settings["registration"].as_str().context("the daemon's settings have no registration")?;

@@ -99,5 +99,11 @@ pub(super) fn admit(house: &House, info: &RoomInfo, login: Option<&Login>) -> Re
         Some(login) => house.people.get(&house.store, login.user)?,
         None => None,
     };
-    Ok(Admitted { rules, user, may_write: may == May::Write, restricted: may.restricted(), until: may.until() })
+    Ok(Admitted {
+        rules,
+        user,
+        may_write: may == May::Write,
+        restricted: may.restricted(),
+        until: may.until(),
+    })
 }

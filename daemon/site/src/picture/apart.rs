@@ -6,7 +6,9 @@
 
 use super::making::make as decode;
 use super::{DECODING_BYTES, PictureError, Purpose};
-use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setpriority_process, setrlimit};
+use rustix::process::{
+    DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setpriority_process, setrlimit,
+};
 use std::fs::File;
 use std::io::{self, BufReader, Write as _};
 use std::os::fd::AsFd as _;
@@ -77,7 +79,9 @@ fn limit() -> io::Result<()> {
 /// Bytes of this process's address space.
 fn address_space() -> io::Result<u64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
-    let size = status.lines().find_map(|line| line.strip_prefix("VmSize:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    let size = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmSize:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
     size.map(|kibibytes| kibibytes << 10).ok_or_else(|| io::Error::other("/proc/self/status has no VmSize"))
 }
 
@@ -142,7 +146,9 @@ mod process {
             Some(NO_PICTURE) => Err(PictureError::NoPicture),
             Some(TOO_LARGE) => Err(PictureError::TooLarge),
             Some(TOO_HEAVY) => Err(PictureError::TooHeavy),
-            Some(DAMAGED) => Err(PictureError::Damaged { what: String::from_utf8_lossy(&answer).into_owned() }),
+            Some(DAMAGED) => {
+                Err(PictureError::Damaged { what: String::from_utf8_lossy(&answer).into_owned() })
+            }
             // An allocation that fails aborts a Rust program.
             None if is(Signal::ABORT) => Err(PictureError::TooHeavy),
             None if is(Signal::XCPU) || is(Signal::KILL) => Err(PictureError::TooSlow),

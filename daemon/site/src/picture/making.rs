@@ -33,8 +33,7 @@ fn decode(upload: impl BufRead + Seek) -> Result<(DynamicImage, Orientation), Pi
         error => PictureError::Damaged { what: error.to_string() },
     };
     // The format is detected from the first bytes, not from a name or media type.
-    let mut reader =
-        ImageReader::new(upload).with_guessed_format().map_err(|_| PictureError::NoPicture)?;
+    let mut reader = ImageReader::new(upload).with_guessed_format().map_err(|_| PictureError::NoPicture)?;
     let is_read = reader.format().is_some_and(|format| format.reading_enabled());
     if !is_read {
         return Err(PictureError::NoPicture);

@@ -1,5 +1,7 @@
 use super::*;
+use crate::tables::{META, NAME_SKELETONS};
 use crate::{NotificationKind, Registration, Standing, Topic, UserChange, UserQuery};
+use crate::{User, skeletons, user as record_of};
 
 #[test]
 fn setup_makes_one_owner_once() {
@@ -34,6 +36,55 @@ fn usernames_are_unique_without_regard_to_case() {
     user(&store, "Bob");
     assert_eq!(store.users(None, 10).unwrap().len(), 3);
     assert_sound(&store);
+}
+
+#[test]
+fn usernames_look_different_from_each_other() {
+    let store = in_memory();
+    let ace = user(&store, "ace");
+    // All Cyrillic.
+    let alike = "\u{430}\u{441}\u{435}";
+    let refused = Refusal::UsernameAlike { username: alike.to_owned(), other: "ace".to_owned() };
+    assert_eq!(refusal(store.must_be_free(alike)), refused);
+    assert_eq!(refusal(store.add_user(&new_user(alike), Role::Viewer, at(1))), refused);
+    let named = |name: &str| UserChange { username: Some(name.to_owned()), ..UserChange::default() };
+    let bob = user(&store, "bob");
+    assert_eq!(refusal(store.change_user(bob, &named(alike))), refused);
+    // One's own name may be written in another way, and a name that is given up is free.
+    store.change_user(ace, &named(alike)).unwrap();
+    store.change_user(ace, &named("ann")).unwrap();
+    store.change_user(bob, &named(alike)).unwrap();
+    assert!(matches!(refusal(store.must_be_free("ace")), Refusal::UsernameAlike { .. }));
+    assert_sound(&store);
+    store.delete_user(bob).unwrap();
+    store.must_be_free("ace").unwrap();
+    assert_sound(&store);
+}
+
+#[test]
+fn accounts_that_look_alike_already_keep_their_names_when_unicode_changes() {
+    let store = in_memory();
+    let (ace, tom) = (user(&store, "ace"), user(&store, "tom"));
+    // As another version of Unicode left it.
+    store
+        .write(|tx| {
+            let mut table = tx.open_table(NAME_SKELETONS)?;
+            table.retain(|_, ()| false)?;
+            table.insert(("other", tom.number()), ())?;
+            tx.open_table(META)?.insert("skeletons_by", 7)?;
+            let twin = User { username: "torn".to_owned(), ..record_of::get(tx, ace)? };
+            record_of::put(tx, &twin)?;
+            Ok(())
+        })
+        .unwrap();
+    assert!(!store.read(skeletons::are_current).unwrap());
+    store.write(skeletons::rebuild).unwrap();
+    assert!(store.read(skeletons::are_current).unwrap());
+    assert_eq!(store.read(skeletons::verify).unwrap(), None);
+    assert_eq!(store.user(tom).unwrap().username, "tom");
+    let third = refusal(store.must_be_free("TOM"));
+    assert!(matches!(third, Refusal::UsernameTaken { .. }), "{third}");
+    assert!(store.must_be_free("t0rn").is_ok());
 }
 
 #[test]

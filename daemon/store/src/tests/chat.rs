@@ -90,7 +90,8 @@ fn barred(user: UserId, severity: Severity, until: Option<Timestamp>) -> Restric
 fn a_restriction_holds_in_its_room_until_its_end() {
     let store = in_memory();
     let (ana, bob, eve) = (user(&store, "ana"), user(&store, "bob"), user(&store, "eve"));
-    let (front, back, bobs) = (start(&store, ana, "front"), start(&store, ana, "back"), start(&store, bob, "bobs"));
+    let (front, back, bobs) =
+        (start(&store, ana, "front"), start(&store, ana, "back"), start(&store, bob, "bobs"));
     let holds = |now| {
         [(front, ana), (back, ana), (bobs, bob)].map(|(stream, streamer)| {
             store.restriction(stream, streamer, eve, now).unwrap().map(|(_, found)| found.severity)
@@ -121,7 +122,8 @@ fn the_strictest_restriction_counts_and_of_those_the_one_that_ends_last() {
     let store = in_memory();
     let (ana, eve) = (user(&store, "ana"), user(&store, "eve"));
     let stream = start(&store, ana, "front");
-    let found = |now| store.restriction(stream, ana, eve, now).unwrap().map(|(room, found)| (room, found.until));
+    let found =
+        |now| store.restriction(stream, ana, eve, now).unwrap().map(|(room, found)| (room, found.until));
     store.restrict(Room::Stream(stream), &barred(eve, Severity::Mute, Some(at(60)))).unwrap();
     store.restrict(Room::ChatsOf(ana), &barred(eve, Severity::Mute, None)).unwrap();
     store.restrict(Room::Everywhere, &barred(eve, Severity::Mute, Some(at(90)))).unwrap();
@@ -149,10 +151,14 @@ fn restrictions_that_ended_are_neither_listed_nor_kept() {
     assert_eq!(found(&Restricted::Of(bob), at(10)), []);
     let rows = || store.read(|tx| Ok(tx.reading(RESTRICTIONS)?.len()?)).unwrap();
     assert_eq!(rows(), 3);
-    store.restrict(Room::Everywhere, &Restriction { at: at(50), ..barred(bob, Severity::Ban, None) }).unwrap();
+    store
+        .restrict(Room::Everywhere, &Restriction { at: at(50), ..barred(bob, Severity::Ban, None) })
+        .unwrap();
     assert_eq!(rows(), 3, "the one that ended at 10 is gone");
     store.end_stream(stream, crate::EndReason::User, at(60)).unwrap();
-    store.restrict(Room::Stream(stream), &Restriction { at: at(50), ..barred(bob, Severity::Ban, None) }).unwrap();
+    store
+        .restrict(Room::Stream(stream), &Restriction { at: at(50), ..barred(bob, Severity::Ban, None) })
+        .unwrap();
     store.delete_stream(stream).unwrap();
     assert_eq!(rows(), 3, "with the stream goes what was for it");
     store.delete_user(eve).unwrap();

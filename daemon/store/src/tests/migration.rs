@@ -35,7 +35,11 @@ fn a_store_of_version_2_is_migrated_and_can_hold_recordings() {
     assert_eq!(live.details.title, "Night");
     let settings = store.settings().unwrap();
     let as_before = (Registration::Open, Role::Streamer);
-    assert_eq!((settings.registration, settings.new_user_role), as_before, "its owner left them as they were");
+    assert_eq!(
+        (settings.registration, settings.new_user_role),
+        as_before,
+        "its owner left them as they were"
+    );
     let recording = Recording {
         stream: live.facts.id,
         name: "2026-11-18 Night".to_owned(),
@@ -67,6 +71,7 @@ fn a_store_of_version_3_is_migrated_and_can_hold_ingest_keys() {
     assert_eq!((settings.site_name.as_str(), settings.ingest), ("Nest", None));
     let chosen = (settings.registration, settings.new_user_role);
     assert_eq!(chosen, (Registration::Open, Role::Streamer), "what the owner chose stays");
+    assert!(matches!(refusal(store.must_be_free("\u{430}na")), Refusal::UsernameAlike { .. }));
     let [relay] = &store.relays().unwrap()[..] else { panic!("one relay") };
     assert_eq!((relay.url.as_str(), relay.key.is_some()), ("rtmp://example.org/live", true));
     store.set_ingest_key(ana, Some((&[8; 32], &crate::IngestKey::new("key")))).unwrap();

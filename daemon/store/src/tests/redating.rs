@@ -123,5 +123,8 @@ fn a_ban_for_an_hour_lasts_an_hour() {
     store.correct_times(&correction()).unwrap();
     assert!(store.restriction(stream, ana, eve, at(LATE + 3609)).unwrap().is_some());
     assert!(store.restriction(stream, ana, eve, at(LATE + 3610)).unwrap().is_none());
-    assert_eq!(store.restrictions(&Restricted::In(vec![Room::Everywhere]), at(0)).unwrap()[0].1.until, Some(at(3500)));
+    assert_eq!(
+        store.restrictions(&Restricted::In(vec![Room::Everywhere]), at(0)).unwrap()[0].1.until,
+        Some(at(3500))
+    );
 }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
-    EndReason, NotificationKind, Recording, RecordingState, Restriction, Retention, Room, Severity, Step,
-    Sweep, Viewer,
+    EndReason, NotificationKind, Recording, RecordingState, Restricted, Restriction, Retention, Room,
+    Severity, Step, Sweep, Viewer,
 };
 
 const DAY: i64 = 86_400;
@@ -112,7 +112,7 @@ fn notifications_ended_restrictions_and_unused_logins_go() {
     store.follow(bob, ana, at(0)).unwrap();
     let bar = |user, until| {
         let restriction = Restriction { user, severity: Severity::Mute, until, by: ana, at: at(0) };
-        store.restrict(Room::Of(ana), &restriction).unwrap();
+        store.restrict(Room::ChatsOf(ana), &restriction).unwrap();
     };
     bar(bob, Some(at(100)));
     bar(ana, None);
@@ -120,7 +120,8 @@ fn notifications_ended_restrictions_and_unused_logins_go() {
     store.open_session(ana, &[2; 32], "", at(0), at(1_000 * DAY)).unwrap();
     let used = store.open_session(ana, &[3; 32], "", at(29 * DAY), at(1_000 * DAY)).unwrap();
     swept(&store, at(30 * DAY + 101));
-    assert_eq!(store.restrictions(Room::Of(ana), 9).unwrap().len(), 1, "the one without an end");
+    let held = store.restrictions(&Restricted::In(vec![Room::ChatsOf(ana)]), at(0)).unwrap();
+    assert_eq!(held.len(), 1, "the one without an end: {held:?}");
     assert_eq!(store.sessions(ana).unwrap(), [used]);
     let told = |store: &Store| store.notifications(ana, None, 9).unwrap().into_iter().map(|one| one.kind);
     assert_eq!(told(&store).collect::<Vec<_>>(), [NotificationKind::Followed { by: bob }]);

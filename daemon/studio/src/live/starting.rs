@@ -9,8 +9,8 @@ use crate::clock::wall;
 use crate::feed::{Feed, Origin};
 use crate::memory_budget::StreamShare;
 use perch_store::{
-    EndReason, NewStream, Role, Standing, Store, StoreError, Stream, StreamId, StreamState, User, UserId, VideoMode,
-    Visibility,
+    EndReason, NewStream, Role, Standing, Store, StoreError, Stream, StreamId, StreamState, User, UserId,
+    VideoMode, Visibility,
 };
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,11 +1,11 @@
 //! Ordinary and malicious pictures.
 
 use super::*;
-use std::io::Cursor;
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use image::{ImageFormat, Rgba, RgbaImage};
 use proptest::prelude::*;
+use std::io::Cursor;
 use std::io::Write as _;
 
 const RED: Rgba<u8> = Rgba([220, 20, 20, 255]);
@@ -139,7 +139,10 @@ fn bombs_do_not_go_off() {
     let honest = png(1, 1, 8, 0, b"", &zeros_exactly(2));
     let loaded = png(1, 1, 8, 0, &profile, &zeros_exactly(2));
     assert!(made(&honest, Purpose::Avatar).is_ok());
-    assert!(matches!(made(&loaded, Purpose::Avatar), Ok(_) | Err(PictureError::Damaged { .. } | PictureError::TooHeavy)));
+    assert!(matches!(
+        made(&loaded, Purpose::Avatar),
+        Ok(_) | Err(PictureError::Damaged { .. } | PictureError::TooHeavy)
+    ));
 }
 
 fn zeros_exactly(count: usize) -> Vec<u8> {

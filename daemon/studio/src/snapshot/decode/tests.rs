@@ -66,17 +66,22 @@ fn sps_of(across: u32, down: u32, references: u32) -> Vec<u8> {
         "11001".to_owned(),
     ]
     .concat();
-    let bits = bits.as_bytes().chunks(8).map(|byte| {
-        byte.iter().enumerate().fold(0, |byte, (place, bit)| byte | (bit - b'0') << (7 - place))
-    });
+    let bits = bits
+        .as_bytes()
+        .chunks(8)
+        .map(|byte| byte.iter().enumerate().fold(0, |byte, (place, bit)| byte | (bit - b'0') << (7 - place)));
     [0x67, 66, 0, 51].into_iter().chain(bits).collect()
 }
 
 #[test]
 fn a_decoder_that_would_take_all_memory_is_not_started() {
-    for (size, references, is_small) in
-        [((80, 45), 16, true), ((120, 68), 16, true), ((240, 135), 3, true), ((240, 135), 4, false), ((256, 144), 16, false)]
-    {
+    for (size, references, is_small) in [
+        ((80, 45), 16, true),
+        ((120, 68), 16, true),
+        ((240, 135), 3, true),
+        ((240, 135), 4, false),
+        ((256, 144), 16, false),
+    ] {
         let sps = sps_of(size.0, size.1, references);
         let refused = picture(&[&[0, 0, 0, 1], &sps[..]].concat(), &sps, 640).unwrap_err();
         assert_eq!(refused.why != TOO_LARGE, is_small, "{size:?} with {references}: {refused}");
