@@ -41,7 +41,7 @@ async fn admit(state: &Shared, matched: &MatchedPath, mut request: Request) -> R
     let limits = &state.site.limits;
     let writes = !matches!(*request.method(), Method::GET | Method::HEAD);
     let caller = authentication::find_out(&state.site, peer, matched.as_str(), request.headers()).await;
-    let caller = caller.or_else(|problem| {
+    let mut caller = caller.or_else(|problem| {
         // Looking at a token costs as much as a request; one that does not count belongs to nobody.
         limits.admit(&Actor::Anonymous { address: peer.address() }, writes)?;
         Err(problem)
@@ -50,11 +50,9 @@ async fn admit(state: &Shared, matched: &MatchedPath, mut request: Request) -> R
     if matched.as_str() != page::ASSETS {
         limits.admit(&caller.actor, writes)?;
     }
-    let is_listed = || {
-        let client = peer.client();
-        client.is_one_of(&state.metrics_from) && !is_through_proxy(request.headers())
-    };
-    if !may(rule.right, &caller, is_listed) {
+    caller.is_listed =
+        peer.client().is_one_of(&state.metrics_from) && !is_through_proxy(request.headers());
+    if !may(rule.right, &caller) {
         return Err(match rule.right {
             Right::ListedOrOwner => Problem::LocalOnly,
             _ if caller.actor.is_member() => SiteError::Forbidden.into(),
@@ -65,14 +63,14 @@ async fn admit(state: &Shared, matched: &MatchedPath, mut request: Request) -> R
     Ok(request)
 }
 
-fn may(right: Right, caller: &Caller, is_listed: impl FnOnce() -> bool) -> bool {
+fn may(right: Right, caller: &Caller) -> bool {
     let role = caller.actor.role();
     match right {
         Right::Anyone => true,
         Right::Member => role.is_some(),
         Right::Streamer => matches!(role, Some(Role::Streamer | Role::Owner)),
         Right::Owner => role == Some(Role::Owner),
-        Right::ListedOrOwner => role == Some(Role::Owner) || is_listed(),
+        Right::ListedOrOwner => role == Some(Role::Owner) || caller.is_listed,
     }
 }
 

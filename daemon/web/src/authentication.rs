@@ -30,7 +30,7 @@ pub(super) async fn find_out(
             None => Actor::Anonymous { address },
         },
     };
-    Ok(Caller { actor })
+    Ok(Caller { actor, is_listed: false })
 }
 
 /// True if the token matters at an address (as the router writes it). An expired token must not block the address that

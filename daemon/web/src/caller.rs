@@ -47,12 +47,14 @@ impl Peer {
 pub(super) struct Caller {
     /// The actor for the use cases of the site.
     pub(super) actor: Actor,
+    /// True if the request comes from an address of `[server] metrics_from`, and through no proxy: a program of the board's keeper.
+    pub(super) is_listed: bool,
 }
 
 impl Caller {
     /// A caller without a login.
     pub(super) const fn nobody(address: IpAddr) -> Self {
-        Self { actor: Actor::Anonymous { address } }
+        Self { actor: Actor::Anonymous { address }, is_listed: false }
     }
 
     /// The caller's login; `None` without one.

@@ -46,13 +46,13 @@ struct Machine {
     board: Option<BoardReport>,
 }
 
-/// The daemon and its machine: the time for everyone, warnings for streamers and owners, the rest for owners and for programs on
-/// the machine itself.
+/// The daemon and its machine: the time for everyone, warnings for streamers and owners, the rest for owners and for programs that may
+/// read the metrics.
 #[utoipa::path(get, path = "/api/v1/system", tag = "system",
     responses((status = 200, description = "The report", body = System)))]
 pub(super) async fn show(state: Shared, caller: Caller) -> Response {
     let role = caller.actor.role();
-    let is_owner = role == Some(Role::Owner) || caller.is_local();
+    let is_owner = role == Some(Role::Owner) || caller.is_listed;
     let time = Time(state.now());
     if !is_owner && role != Some(Role::Streamer) {
         return json::fresh(&System { time, warnings: Vec::new(), machine: None });
