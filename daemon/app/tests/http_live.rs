@@ -117,7 +117,7 @@ fn a_stop_ends_the_playlist_for_those_who_wait() {
     let daemon = Daemon::ready(TEST_PATTERN);
     let next = next_sequence(&read_playlist(&daemon.get(PLAYLIST)));
     let mut waiting = daemon.connect();
-    write!(waiting, "GET {PLAYLIST}?_HLS_msn={} HTTP/1.1\r\n\r\n", next + 1).unwrap();
+    write!(waiting, "GET {PLAYLIST}?_HLS_msn={} HTTP/1.1\r\nHost: localhost\r\n\r\n", next + 1).unwrap();
     assert_eq!(daemon.stop(), Some(0));
     let mut answer = String::new();
     waiting.read_to_string(&mut answer).unwrap();

@@ -138,6 +138,10 @@ fn complete_operation(operation: &mut Operation, rule: Option<&Rule>) {
             (StatusCode::UNPROCESSABLE_ENTITY, "invalid field"),
         ]);
     }
+    usual.extend([
+        (StatusCode::BAD_REQUEST, "no Host header, or several"),
+        (StatusCode::MISDIRECTED_REQUEST, "the Host is none of this site's"),
+    ]);
     for (status, description) in usual {
         let problem = Ref::from_schema_name("Problem");
         let content = ContentBuilder::new().schema(Some(problem)).build();
