@@ -85,7 +85,7 @@ fn refuse_other_sites(state: &State, request: &Request) -> Result<(), Problem> {
     let hosts = request.extensions().get::<AskedHosts>().cloned().unwrap_or_default();
     is_same_site(request.headers(), &hosts).inspect_err(|problem| {
         if state.cross_site_refusals.may(&*state.site.clock) {
-            tracing::warn!("refused a request: {problem}");
+            tracing::warn!("refused a cross-site request: {problem}");
         }
     })
 }

@@ -202,7 +202,7 @@ mod tests {
     use super::*;
     use http::HeaderValue;
 
-    /// The client of a request from `peer` with these headers, where 10.0.0.0/8 and ::1 are trusted.
+    /// The client of a request from `peer` with these headers, where `10.0.0.0/8` and `::1` are trusted.
     fn client(peer: &str, headers: &[(&'static str, &str)]) -> Client {
         let trusted = ["10.0.0.0/8", "::1"].map(|network| network.parse().unwrap());
         connected(peer).behind(&trusted, &map(headers))

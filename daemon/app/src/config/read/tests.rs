@@ -89,6 +89,45 @@ fn a_wrong_flag_or_variable_is_named() {
 }
 
 #[test]
+fn proxies_are_addresses_and_networks_and_names_have_no_ports() {
+    let config = load(
+        "[server]\nnames = [\"Perch.example.org\", \"2001:db8::7\"]\ntrusted_proxies = [\"127.0.0.1\", \"fd00::/8\"]\n",
+    )
+    .unwrap();
+    assert_eq!(config.server.names, ["perch.example.org", "2001:db8::7"]);
+    let trusted = |address: &str| {
+        config.server.trusted_proxies.iter().any(|network| network.holds(address.parse().unwrap()))
+    };
+    assert!(trusted("127.0.0.1") && trusted("fd12::1") && !trusted("192.0.2.1"));
+    let environment =
+        environment(&[("PERCH_TRUSTED_PROXIES", "10.0.0.0/8, 127.0.0.1"), ("PERCH_NAMES", "cam")]);
+    let config = load_with("", &environment).unwrap();
+    assert_eq!((config.server.trusted_proxies.len(), config.server.names.len()), (2, 1));
+    for (line, problem) in [
+        (
+            "names = [\"perch.example.org:443\"]",
+            "perch.toml:2: server.names: must be a list of host names without ports",
+        ),
+        (
+            "names = [\"https://perch.example.org\"]",
+            "perch.toml:2: server.names: must be a list of host names",
+        ),
+        ("names = [\"*.example.org\"]", "perch.toml:2: server.names: must be a list of host names"),
+        (
+            "trusted_proxies = [\"proxy.lan\"]",
+            "perch.toml:2: server.trusted_proxies: must be a list of addresses and networks",
+        ),
+        (
+            "metrics_from = \"10.0.0.1\"",
+            "perch.toml:2: server.metrics_from: must be a list of addresses and networks",
+        ),
+    ] {
+        let problems = load(&format!("[server]\n{line}\n")).unwrap_err();
+        assert!(problems.len() == 1 && problems[0].starts_with(problem), "{problems:#?}");
+    }
+}
+
+#[test]
 fn keys_that_contradict_each_other_are_told_at_their_line() {
     let problems = load("[live]\nsegment_seconds = 5\nwindow_seconds = 10\n[[camera]]\nsource = \"command\"\nencoder = \"software\"\n[[camera]]\ncommand = [\"x\"]\n").unwrap_err();
     let expected = [
