@@ -139,6 +139,7 @@ fn counters_are_the_owners_unless_an_address_is_named() {
     let refused = daemon.get("/metrics");
     assert_eq!((refused.status, refused.code().as_str()), (403, "local_only"));
     assert_eq!(owner.get("/metrics").status, 200);
+    assert_eq!(daemon.get("/api/v1/system").json().get("host_name"), None);
     let mut console = UnixStream::connect(daemon.data_dir.join("control.sock")).unwrap();
     console.write_all(b"GET /metrics HTTP/1.1\r\nHost: perch\r\nConnection: close\r\n\r\n").unwrap();
     let mut bytes = Vec::new();
@@ -148,6 +149,7 @@ fn counters_are_the_owners_unless_an_address_is_named() {
 
     let named = Daemon::start_with(dir.path(), config, &[("PERCH_METRICS_FROM", "127.0.0.0/8")]);
     assert_eq!(named.get("/metrics").status, 200);
+    assert!(named.get("/api/v1/system").json().get("host_name").is_some());
     assert_eq!(
         named.ask("GET", "/metrics", &[("X-Forwarded-For", "127.0.0.1")]).status,
         403,

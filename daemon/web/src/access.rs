@@ -41,7 +41,7 @@ async fn admit(state: &Shared, matched: &MatchedPath, mut request: Request) -> R
     let limits = &state.site.limits;
     let writes = !matches!(*request.method(), Method::GET | Method::HEAD);
     let caller = authentication::find_out(&state.site, peer, matched.as_str(), request.headers()).await;
-    let mut caller = caller.or_else(|problem| {
+    let caller = caller.or_else(|problem| {
         // Looking at a token costs as much as a request; one that does not count belongs to nobody.
         limits.admit(&Actor::Anonymous { address: peer.address() }, writes)?;
         Err(problem)
@@ -50,8 +50,8 @@ async fn admit(state: &Shared, matched: &MatchedPath, mut request: Request) -> R
     if matched.as_str() != page::ASSETS {
         limits.admit(&caller.actor, writes)?;
     }
-    caller.is_listed =
-        peer.client().is_one_of(&state.metrics_from) && !is_through_proxy(request.headers());
+    let is_listed = peer.client().is_one_of(&state.metrics_from) && !is_through_proxy(request.headers());
+    let caller = Caller { is_listed, ..caller };
     if !may(rule.right, &caller) {
         return Err(match rule.right {
             Right::ListedOrOwner => Problem::LocalOnly,

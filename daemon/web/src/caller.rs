@@ -47,7 +47,7 @@ impl Peer {
 pub(super) struct Caller {
     /// The actor for the use cases of the site.
     pub(super) actor: Actor,
-    /// True if the request comes from an address of `[server] metrics_from`, and through no proxy: a program of the board's keeper.
+    /// True for a program at one of the addresses of `[server] metrics_from`, without a proxy between.
     pub(super) is_listed: bool,
 }
 

@@ -59,7 +59,7 @@ pub(crate) const RULES: &[Rule] = &[
         "GET",
         "/api/v1/system",
         Anyone,
-        "the time; warnings: streamers and owners; the rest: owners, and programs on the machine itself",
+        "the time; warnings: streamers and owners; the rest: owners, and the addresses in metrics_from",
     ),
     rule("GET", "/api/v1/system/wifi", Anyone, "owners; before there is one, everyone on the access point"),
     rule("PUT", "/api/v1/system/wifi", Anyone, "owners; before there is one, everyone on the access point"),

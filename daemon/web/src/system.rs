@@ -31,7 +31,7 @@ struct System {
     machine: Option<Machine>,
 }
 
-/// For owners, and for programs on the machine itself.
+/// For owners, and for the addresses of `[server] metrics_from`.
 #[derive(Serialize, ToSchema)]
 struct Machine {
     version: &'static str,
@@ -46,8 +46,8 @@ struct Machine {
     board: Option<BoardReport>,
 }
 
-/// The daemon and its machine: the time for everyone, warnings for streamers and owners, the rest for owners and for programs that may
-/// read the metrics.
+/// The daemon and its machine: the time for everyone, warnings for streamers and owners, the rest for owners and the addresses of
+/// `[server] metrics_from`.
 #[utoipa::path(get, path = "/api/v1/system", tag = "system",
     responses((status = 200, description = "The report", body = System)))]
 pub(super) async fn show(state: Shared, caller: Caller) -> Response {

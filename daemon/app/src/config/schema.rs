@@ -132,7 +132,7 @@ pub(super) fn server() -> Section<Server> {
                 Is("[]"),
                 accept::networks(),
                 |s| &mut s.metrics_from,
-                "Who may read /metrics without the owner's login, such as a Prometheus. Name this machine only if it has no proxy in front of Perch: \
+                "Who may read /metrics and all of /api/v1/system without the owner's login, such as a Prometheus. Name this machine only if it has no proxy in front of Perch: \
                  a proxy's requests come from this machine, too.",
             ),
             Key::new(
