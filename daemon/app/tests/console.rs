@@ -105,3 +105,35 @@ fn who_may_register_is_set_at_the_console_with_and_without_a_daemon() {
     let daemon = Daemon::start_in(dir.path(), NO_LIMITS);
     assert_eq!(daemon.get("/api/v1/settings").json()["registration"], "open");
 }
+
+/// Only root can try this; others have no rights to give up.
+#[test]
+fn what_root_makes_in_perchds_folder_is_perchds() {
+    use std::os::unix::fs::{MetadataExt as _, chown, symlink};
+    const PERCH: u32 = 65_534;
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("perch.toml"), "").unwrap();
+    let data = dir.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    for path in [dir.path(), &data] {
+        chown(path, Some(PERCH), Some(PERCH)).unwrap();
+    }
+    said(&perchd(dir.path(), &["user", "add", "olga", "--role", "owner"], &format!("{PASSWORD}\n")));
+    let made: Vec<_> = std::fs::read_dir(&data).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(made.iter().any(|path| path.ends_with("perch.redb")), "{made:?}");
+    for path in made {
+        assert_eq!(std::fs::symlink_metadata(&path).unwrap().uid(), PERCH, "{}", path.display());
+    }
+    // A store that is a way to a file of root's is not written.
+    let theirs = dir.path().join("theirs");
+    std::fs::rename(data.join("perch.redb"), &theirs).unwrap();
+    chown(&theirs, Some(0), Some(0)).unwrap();
+    symlink(&theirs, data.join("perch.redb")).unwrap();
+    let before = std::fs::read(&theirs).unwrap();
+    let refused = perchd(dir.path(), &["user", "add", "ann", "--role", "viewer"], &format!("{PASSWORD}\n"));
+    assert!(!refused.status.success(), "{refused:?}");
+    assert!(std::fs::read(&theirs).unwrap() == before, "somebody else's file was written");
+}

@@ -6,6 +6,7 @@ mod check_config;
 mod console;
 #[cfg(test)]
 mod manual;
+mod owner;
 mod probe;
 mod recordings;
 mod registration;
@@ -117,15 +118,11 @@ pub(crate) fn main() -> ExitCode {
         Command::CheckConfig { example: true } => check_config::print_example(),
         Command::CheckConfig { example: false } => check_config::check(&sources),
         Command::Probe { json } => exit_code(with_config(&sources, |config| Ok(probe::print(config, json)?))),
-        Command::SetupCode => exit_code(with_config(&sources, |config| Ok(setup_code::print(config)?))),
-        Command::User { command } => {
-            exit_code(with_config(&sources, |config| Ok(user::run(config, &command)?)))
-        }
-        Command::Registration { who } => {
-            exit_code(with_config(&sources, |config| Ok(registration::run(config, who)?)))
-        }
+        Command::SetupCode => exit_code(in_data_dir(&sources, setup_code::print)),
+        Command::User { command } => exit_code(in_data_dir(&sources, |config| user::run(config, &command))),
+        Command::Registration { who } => exit_code(in_data_dir(&sources, |config| registration::run(config, who))),
         Command::Recordings { command } => {
-            exit_code(with_config(&sources, |config| Ok(recordings::run(config, &command)?)))
+            exit_code(in_data_dir(&sources, |config| recordings::run(config, &command)))
         }
         Command::Export { file } => {
             exit_code(with_config(&sources, |config| Ok(backup::export(config, &file)?)))
@@ -178,6 +175,17 @@ fn with_config(
     command: impl FnOnce(&Config) -> Result<(), CommandError>,
 ) -> Result<(), CommandError> {
     command(&Config::load(sources).map_err(|problems| CommandError::Config(problems.into()))?)
+}
+
+/// Runs a command that works in the data directory, with the rights of its owner.
+fn in_data_dir(
+    sources: &Sources,
+    command: impl FnOnce(&Config) -> anyhow::Result<()>,
+) -> Result<(), CommandError> {
+    with_config(sources, |config| {
+        owner::become_owner_of(&config.server.data_dir)?;
+        Ok(command(config)?)
+    })
 }
 
 /// Writes to standard output.
