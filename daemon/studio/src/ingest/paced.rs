@@ -17,7 +17,7 @@ use tokio::time::{Instant, Sleep, sleep};
 const AT_ONCE: usize = 64 << 10;
 /// From one read that took everything to the next.
 const REST: Duration = Duration::from_millis(50);
-/// The kernel wakes nobody for less: the bytes of 50 ms at 10 Mb/s. It makes the receive buffer at least twice as large (tcp_set_rcvlowat).
+/// The kernel wakes nobody for less: the bytes of 50 ms at 10 Mb/s. It makes the receive buffer at least twice as large (`tcp_set_rcvlowat`).
 const WAKES_FOR: u32 = 64 << 10;
 
 /// Reads at once at first, and then every [`REST`]. Nothing is held back but by the kernel, so a read that fills its buffer is followed by another at once.
