@@ -3,7 +3,10 @@
 use super::*;
 use crate::reads::Reads as _;
 use crate::tables::COUNTERS;
-use crate::{Backup, Recording, RecordingState, Registration};
+use crate::{
+    Backup, ChatRules, EndReason, Recording, RecordingState, Registration, Severity, Sort, Standing,
+    StreamQuery, StreamState,
+};
 use flate2::read::GzDecoder;
 use redb::ReadableTable as _;
 use std::io::Read as _;
@@ -16,6 +19,13 @@ const VERSION_2: &[u8] = include_bytes!("../../tests/fixtures/schema-2.redb.gz")
 
 /// Written by the code of version 3: an owner with the digest of a stream key, settings, a relay, and a live stream.
 const VERSION_3: &[u8] = include_bytes!("../../tests/fixtures/schema-3.redb.gz");
+
+/// The same small site, written by the last code of each schema that had one (tests/fixtures/README.md).
+const SITES: [(u8, &[u8]); 3] = [
+    (2, include_bytes!("../../tests/fixtures/site-2.redb.gz")),
+    (3, include_bytes!("../../tests/fixtures/site-3.redb.gz")),
+    (4, include_bytes!("../../tests/fixtures/site-4.redb.gz")),
+];
 
 /// The path of a store file of an earlier version.
 fn unpacked(packed: &[u8]) -> (tempfile::TempDir, PathBuf) {
@@ -131,4 +141,108 @@ fn a_new_store_has_what_a_migrated_one_has() {
     assert_eq!((settings.registration, settings.new_user_role), (Registration::Approval, Role::Viewer));
     assert!(!store.has_owner().unwrap());
     assert_sound(&store);
+}
+
+/// Everything of the small site is there, whatever version wrote it.
+fn assert_has_the_site(store: &Store, version: u8) {
+    let named = |name: &str| store.user_by_name(name).unwrap();
+    let [olga, ana, bob, sam] = ["olga", "ana", "bob", "sam"].map(named);
+    assert_eq!(olga.username, "Olga", "the spelling of its owner");
+    for (user, role, standing) in [
+        (&olga, Role::Owner, Standing::Active),
+        (&ana, Role::Streamer, Standing::Active),
+        (&bob, Role::Viewer, Standing::Active),
+        (&sam, Role::Viewer, Standing::Suspended),
+    ] {
+        assert_eq!((user.role, user.standing), (role, standing));
+        assert_eq!(store.password(user.id).unwrap().expose(), format!("$argon2id$of-{}", user.username));
+        assert_eq!(user.email, format!("{}@example.org", user.username));
+    }
+    assert_eq!(store.avatar(ana.id).unwrap().unwrap(), b"avatar");
+    let settings = store.settings().unwrap();
+    assert_eq!((settings.site_name.as_str(), settings.registration), ("Nest", Registration::Approval));
+    assert_eq!(store.camera_controls("front").unwrap()["Brightness"], 7);
+
+    let owls = topic(store, "Owls");
+    let all = StreamQuery { members: true, ..StreamQuery::default() };
+    let of = |query: &StreamQuery| store.find_streams(query).unwrap().items;
+    let [live, ended] = &of(&all)[..] else { panic!("two streams have something to show") };
+    assert_eq!(
+        of(&StreamQuery { text: "cafe mull".to_owned(), sort: Sort::Relevance, ..all.clone() }),
+        [ended.clone()]
+    );
+    assert_eq!(of(&StreamQuery { topic: Some(owls), ..all.clone() }).len(), 2);
+    assert_eq!(of(&StreamQuery { user: Some(ana.id), members: false, ..all.clone() }), [ended.clone()]);
+    assert_eq!(of(&StreamQuery { saved: Some(bob.id), ..all.clone() }), [ended.clone()]);
+    assert_eq!(of(&StreamQuery { sort: Sort::Views, ..all })[0], *ended);
+    assert_eq!((live.details.title.as_str(), live.facts.state), ("Members", StreamState::Live));
+    assert_eq!(store.stream_on_camera("back").unwrap().unwrap(), *live);
+    let facts = &ended.facts;
+    assert_eq!((facts.views, facts.peak_viewers, facts.likes, facts.dislikes), (2, 2, 1, 1));
+    assert_eq!((facts.end_reason, facts.ended_at), (Some(EndReason::Owner), Some(at(20))));
+    assert_eq!(ended.details.relays, ["tube"]);
+    assert_eq!(ended.topics, [owls]);
+    assert_eq!(store.count_streams(ana.id, true).unwrap(), 2);
+    assert_eq!(store.thumbnail(facts.id).unwrap().unwrap(), b"thumbnail");
+    let messages = store.messages_after(facts.id, None, 9).unwrap();
+    let said: Vec<_> =
+        messages.iter().map(|message| (message.user, message.text.as_str(), message.deleted_by)).collect();
+    assert_eq!(said, [(bob.id, "hello", None), (ana.id, "welcome", None), (bob.id, "", Some(ana.id))]);
+    let rules = ChatRules { slow_mode_seconds: 5, followers_only: true, members_only: false };
+    assert_eq!(store.chat_rules(facts.id).unwrap(), rules);
+    assert!(store.is_following(bob.id, ana.id).unwrap());
+    assert!(store.notifications(bob.id, None, 9).unwrap().len() >= 2, "two streams went live");
+    let barred = |user| store.restriction(ana.id, user, at(50)).unwrap().unwrap();
+    assert_eq!((barred(bob.id).severity, barred(bob.id).until), (Severity::Mute, Some(at(9_000_000))));
+    assert_eq!((barred(sam.id).severity, barred(sam.id).until), (Severity::Ban, None));
+    assert_eq!(store.sessions(ana.id).unwrap().len(), 1);
+    if version >= 3 {
+        let recording = store.recording(facts.id).unwrap().unwrap();
+        assert_eq!((recording.name.as_str(), recording.is_pinned), ("2026-11-18 Night", true));
+        assert!(store.camera_microphone("front").unwrap().unwrap().muted);
+    }
+    if version >= 4 {
+        assert_eq!(store.user_by_ingest_key(&[8; 32]).unwrap().unwrap().id, ana.id);
+        assert_eq!(store.prepared_stream(ana.id).unwrap().title, "From a phone");
+    } else {
+        assert_eq!(store.ingest_key(ana.id).unwrap(), None, "nobody knows the key of a digest");
+    }
+    assert_sound(store);
+}
+
+#[test]
+fn a_site_of_every_schema_is_migrated_with_everything_in_it() {
+    for (version, packed) in SITES {
+        let (dir, path) = unpacked(packed);
+        let before = std::fs::read(&path).unwrap();
+        let copy = dir.path().join("copy");
+        std::fs::write(&copy, &before).unwrap();
+        let found = schema::version(&file::open_existing(&copy).unwrap(), &copy).unwrap();
+        assert_eq!(found, Some(u64::from(version)));
+        let store = Store::open(&path).unwrap();
+        assert_has_the_site(&store, version);
+        let key = store.signing_key().unwrap();
+        drop(store);
+        let store = Store::open(&path).unwrap();
+        assert_has_the_site(&store, version);
+        assert!(store.signing_key().unwrap() == key, "logins stay valid");
+        // Logins go on, and the site can be used: Ana's phone refreshes, and she ends her stream.
+        let ana = store.user_by_name("ana").unwrap().id;
+        store.refresh_session(&[2; 32], &[3; 32], at(60), at(10_000_000)).unwrap();
+        let live = store.stream_on_camera("back").unwrap().unwrap().facts.id;
+        store.end_stream(live, EndReason::User, at(61)).unwrap();
+        assert_sound(&store);
+        store.delete_user(ana).unwrap();
+        assert_sound(&store);
+
+        // The same file as a backup.
+        let backup = dir.path().join("backup");
+        std::fs::write(&backup, before).unwrap();
+        let restored = Store::restore(&backup, &dir.path().join("restored"), at(70)).unwrap();
+        assert_sound(&restored);
+        assert_eq!(restored.user_by_name("ana").unwrap().id, ana);
+        assert!(
+            restored.sessions(ana).unwrap().is_empty() && restored.unfinished_streams().unwrap().is_empty()
+        );
+    }
 }
