@@ -36,6 +36,7 @@ struct Settings {
 
 /// How long things are kept: days, 0 for ever.
 #[derive(Serialize, ToSchema)]
+#[expect(clippy::struct_field_names, reason = "the interface has the unit in each name")]
 struct Retention {
     /// Ended streams without a recording, with their chats: after their end.
     unrecorded_stream_days: u32,
@@ -98,6 +99,7 @@ struct SettingsChange {
 /// Changes to how long things are kept: days, 0 for ever; missing fields keep their value.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "the interface has the unit in each name")]
 struct RetentionChange {
     #[schema(maximum = 36_500)]
     unrecorded_stream_days: Option<u32>,
