@@ -4,7 +4,7 @@
     run.py [--only NAME[,NAME…]] [--runs N] [--perchd FILE] [--segment-file FILE]
 
 Exit code 1 if something could not be measured; a missed target is no failure (speed is reported, not asserted). It uses only loopback, for
-about eleven minutes a run, and stops everything it starts. To add a measurement: a module that returns a `table.Result`, and a line in MEASUREMENTS.
+about twelve minutes a run, and stops everything it starts. To add a measurement: a module that returns a `table.Result`, and a line in MEASUREMENTS.
 """
 
 import argparse
@@ -31,6 +31,7 @@ import perch
 import recording
 import relaying
 import searching
+import searching_beside_stream
 import segmenting
 import serving
 import site_beside_stream
@@ -88,6 +89,11 @@ def _searching(bench: Bench) -> list[table.Result]:
     return [searching.measure(machine.build_example("perch-store", "ten_thousand_streams"), bench.folder / "searching")]
 
 
+def _crowd(bench: Bench) -> list[table.Result]:
+    example = machine.build_example("perch-store", "ten_thousand_streams")
+    return [searching_beside_stream.measure(bench.perchd, example, bench.folder / "crowd", bench.clip)]
+
+
 def _recording(bench: Bench) -> list[table.Result]:
     return [recording.measure(bench.perchd, bench.folder / "recording", clip.make_transport_stream(bench.clip))]
 
@@ -119,6 +125,7 @@ MEASUREMENTS: dict[str, Callable[[Bench], list[table.Result]]] = {
     "listing": _listing,
     "site": _site,
     "searching": _searching,
+    "crowd": _crowd,
     "recording": _recording,
     "relaying": _relaying,
     "ingesting": _ingesting,

@@ -1,6 +1,6 @@
-//! Measures a store of 10,000 streams: the time for each kind of list, and the cost of writing.
+//! Measures a store of 10,000 streams: the time for each kind of list, and the cost of writing. With a file it only writes such a store.
 //!
-//!     cargo run --release -p perch-store --example ten_thousand_streams
+//!     cargo run --release -p perch-store --example ten_thousand_streams [FILE]
 
 use perch_store::{
     EndReason, NewMessage, NewStream, NewUser, PasswordHash, Reaction, Role, Sort, StateFilter, Store,
@@ -14,6 +14,9 @@ const VOCABULARY: u64 = 4_000;
 const RUNS: usize = 21;
 
 fn main() -> Result<(), StoreError> {
+    if let Some(path) = std::env::args().nth(1) {
+        return fill(&Store::open(path.as_ref())?).map(drop);
+    }
     let dir = tempfile::tempdir().expect("a temporary folder");
     let path = dir.path().join("perch.redb");
     let store = Store::open(&path)?;
@@ -91,6 +94,7 @@ fn fill(store: &Store) -> Result<(Vec<UserId>, Vec<StreamId>), StoreError> {
             relays: Vec::new(),
         };
         let stream = store.start_stream(&new, at(number))?.facts.id;
+        store.stream_live(stream, at(number))?;
         store.end_stream(stream, EndReason::User, at(number + 1))?;
         streams.push(stream);
     }
