@@ -6,6 +6,7 @@ use crate::{EndReason, Reaction, Store, StoreError, StreamId, schema, tables};
 use proptest::prelude::*;
 use redb::{Database, ReadableTableMetadata as _, StorageBackend};
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -20,6 +21,10 @@ struct Card {
     calls_left: usize,
     /// The next call that reads fails, as at a bad sector.
     fails_to_read: bool,
+    /// The sectors that take room: a file that grows has none in its new part until it is written to.
+    taken: BTreeSet<usize>,
+    /// How many there can be; `None`: any number.
+    room: Option<usize>,
 }
 
 #[derive(Clone, Debug)]
@@ -70,6 +75,7 @@ impl StorageBackend for Backend {
         let mut card = self.0.lock().unwrap();
         card.powered()?;
         card.cached.resize(len as usize, 0);
+        card.taken.split_off(&(len as usize).div_ceil(SECTOR));
         Ok(())
     }
 
@@ -85,8 +91,14 @@ impl StorageBackend for Backend {
         let mut card = self.0.lock().unwrap();
         card.powered()?;
         let offset = offset as usize;
+        let sectors = offset / SECTOR..=(offset + data.len() - 1) / SECTOR;
+        let new = sectors.clone().filter(|sector| !card.taken.contains(sector)).count();
+        if card.room.is_some_and(|room| card.taken.len() + new > room) {
+            return Err(std::io::Error::from(std::io::ErrorKind::StorageFull));
+        }
+        card.taken.extend(sectors.clone());
         card.cached[offset..offset + data.len()].copy_from_slice(data);
-        card.dirty.extend(offset / SECTOR..=(offset + data.len() - 1) / SECTOR);
+        card.dirty.extend(sectors);
         Ok(())
     }
 }
@@ -114,7 +126,8 @@ fn made() -> Vec<u8> {
 
 fn holding(bytes: Vec<u8>, calls_left: usize) -> Arc<Mutex<Card>> {
     let (synced, cached) = (bytes.clone(), bytes);
-    Arc::new(Mutex::new(Card { synced, cached, dirty: Vec::new(), calls_left, fails_to_read: false }))
+    let taken = (0..synced.len().div_ceil(SECTOR)).collect();
+    Arc::new(Mutex::new(Card { synced, cached, calls_left, taken, ..Card::default() }))
 }
 
 /// xorshift64: reproducible from proptest's seed.
@@ -248,4 +261,36 @@ fn a_call_beside_one_that_fails_does_not_fail_too() {
         });
         assert_eq!((written.unwrap(), tries.get()), (8, 2));
     });
+}
+
+/// A full card has the room that was kept back for it (reserve.rs), and what is deleted makes more: the file need not grow again.
+#[test]
+fn what_is_too_old_is_deleted_on_a_full_card_too() {
+    const ROOM: usize = (3 << 20) / SECTOR;
+    const RESERVE: usize = (1 << 20) / SECTOR;
+    let card = holding(made(), usize::MAX);
+    let store = open(&card).unwrap();
+    let ana = user(&store, "ana");
+    let stream = store.start_stream(&new_stream(ana, "front", "Owls"), at(1)).unwrap().facts.id;
+    store.end_stream(stream, EndReason::User, at(2)).unwrap();
+    card.lock().unwrap().room = Some(ROOM);
+    let text = "x".repeat(400);
+    let new: Vec<_> = (0..100).map(|offset| message(stream, ana, offset, &text)).collect();
+    let full = loop {
+        if let Err(error) = store.append_messages(&new, at(3)) {
+            break error;
+        }
+    };
+    assert!(matches!(full, StoreError::Full { .. }), "{full:?}");
+    card.lock().unwrap().room = Some(ROOM + RESERVE);
+    let later = at(1_000 * 86_400);
+    let deleted: usize = super::retention::swept(&store, later).into_iter().sum();
+    assert!(deleted > 1_000, "{deleted}");
+    assert!(store.stream(stream).is_err());
+    assert_sound(&store);
+    let stream = store.start_stream(&new_stream(ana, "front", "Owls"), later).unwrap().facts.id;
+    let new: Vec<_> = (0..100).map(|offset| message(stream, ana, offset, &text)).collect();
+    for _ in 0..deleted / 200 {
+        store.append_messages(&new, later).unwrap();
+    }
 }
