@@ -24,13 +24,11 @@ pub(super) fn export(config: &Config, file: &Path) -> anyhow::Result<()> {
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let written = runtime.block_on(async {
-        match console::running_daemon(config).await? {
-            Some(daemon) => download(&daemon, file).await,
-            None => {
-                let store = run::store_file(&config.server.data_dir);
-                Ok(Store::back_up_file(&store, file, wall(&SystemClock))?)
-            }
+        if let Some(daemon) = console::running_daemon(config).await? {
+            return download(&daemon, file).await;
         }
+        let store = run::store_file(&config.server.data_dir);
+        Ok(Store::back_up_file(&store, file, wall(&SystemClock))?)
     });
     written.with_context(|| format!("no backup was written to {}", file.display()))
 }
