@@ -4,11 +4,12 @@
 mod support;
 
 use serde_json::json;
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use support::Daemon;
-use support::people::{NO_LIMITS, Person};
+use support::people::{NO_LIMITS, PASSWORD, Person};
 
 fn perchd(dir: &Path, command: &str, file: &Path) -> Output {
     let config = dir.join("perch.toml");
@@ -70,6 +71,47 @@ fn a_backup_of_a_running_site_becomes_another_one() {
     assert_eq!(old_login.get("/api/v1/me").code(), "unauthenticated", "logins are not carried over");
     let ben = Person::login(&carried, "ben");
     assert_eq!(ben.get("/api/v1/users/ann").json()["is_following"], true);
+}
+
+/// Gives `perchd import` a line of standard input.
+fn import_typing(dir: &Path, file: &Path, line: &str) -> Output {
+    let mut perchd = Command::new(env!("CARGO_BIN_EXE_perchd"))
+        .args(["--data-dir".as_ref(), dir.as_os_str(), "import".as_ref(), file.as_os_str()])
+        .env("PERCH_CONFIG", "/dev/null")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    perchd.stdin.take().unwrap().write_all(line.as_bytes()).unwrap();
+    perchd.wait_with_output().unwrap()
+}
+
+#[test]
+fn stream_keys_are_imported_with_the_password_of_the_owner_who_sealed_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let old = Daemon::start(NO_LIMITS);
+    let ann = Person::owner(&old, "ann");
+    let relay = json!({"name": "a", "url": "rtmp://127.0.0.1/live", "key": "SECRET"});
+    assert_eq!(ann.post("/api/v1/relays", &relay).status, 201);
+    let backup = ann.post("/api/v1/backup", &json!({"password": PASSWORD, "seal_keys": true}));
+    assert_eq!(backup.status, 200, "{}", backup.text());
+    let file = dir.path().join("perch.backup");
+    std::fs::write(&file, &backup.body).unwrap();
+
+    let why = refused(&import_typing(&dir.path().join("wrong"), &file, "another horse\n"));
+    assert!(why.contains("not the password") && !why.contains("another horse"), "{why}");
+    for (name, typed, said, has_key) in [
+        ("right", format!("{PASSWORD}\n"), "Its stream keys are restored.", true),
+        ("empty", "\n".to_owned(), "Its stream keys were left out.", false),
+    ] {
+        let data = dir.path().join(name);
+        let imported = import_typing(&data, &file, &typed);
+        assert!(imported.status.success(), "{imported:?}");
+        assert!(String::from_utf8(imported.stdout).unwrap().contains(said));
+        let store = perch_store::Store::open(&data.join("perch.redb")).unwrap();
+        assert_eq!(store.relays().unwrap()[0].key.is_some(), has_key);
+    }
 }
 
 #[test]

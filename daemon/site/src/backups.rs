@@ -3,6 +3,7 @@
 //!
 //! Not here: a backup's content and how it replaces the store (perch-store), rights (`backup`), HTTP (perch-web).
 
+use crate::accounts::passwords::costs_too_much;
 use crate::accounts::secret::RandomToken;
 use crate::removal::remove;
 use perch_store::{Backup, BackupContents, Refusal, Store, StoreError, StreamKeys, Timestamp};
@@ -158,12 +159,26 @@ impl Backups {
     }
 
     fn checked(&self, now: Timestamp) -> Result<Backup, BackupError> {
-        Backup::check(&self.data_dir.join(INCOMING), now).map_err(about_the_file)
+        let backup = Backup::check(&self.data_dir.join(INCOMING), now).map_err(about_the_file)?;
+        match excessive_hash(&backup)? {
+            Some(why) => Err(BackupError::Unusable(why)),
+            None => Ok(backup),
+        }
     }
 
     fn received(&self) -> MutexGuard<'_, Option<Received>> {
         self.received.lock().expect("nothing panics while it holds the lock")
     }
+}
+
+/// In words, that the backup has a password hash whose check would stop all logins for hours.
+pub(crate) fn excessive_hash(backup: &Backup) -> Result<Option<String>, StoreError> {
+    let account = backup.account_whose_hash(costs_too_much)?;
+    Ok(account.map(|name| {
+        format!(
+            "checking the password of {name} would take this board hours: the backup was not made by Perch"
+        )
+    }))
 }
 
 /// The next chunk of a file, and the file. Blocks.
@@ -241,6 +256,19 @@ mod tests {
         Store::open(&dir.path().join("new.redb")).unwrap().back_up(&dir.path().join(INCOMING), NOW).unwrap();
         let error = backups.look(NOW).unwrap_err();
         assert!(matches!(&error, BackupError::Unusable(why) if why.contains("owner")), "{error}");
+        assert!(!dir.path().join(INCOMING).exists());
+    }
+
+    #[test]
+    fn a_backup_with_a_hash_that_takes_hours_is_refused_and_names_the_account() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = site(dir.path());
+        let hash = "$argon2id$v=19$m=19456,t=4000000000,p=1$c2FsdHNhbHRzYWx0c2FsdA$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g";
+        store.change_password(store.user_by_name("ann").unwrap().id, &PasswordHash::new(hash), None).unwrap();
+        let backups = Backups::new(dir.path());
+        store.back_up(&dir.path().join(INCOMING), NOW).unwrap();
+        let error = backups.look(NOW).unwrap_err();
+        assert!(matches!(&error, BackupError::Unusable(why) if why.contains("ann")), "{error}");
         assert!(!dir.path().join(INCOMING).exists());
     }
 

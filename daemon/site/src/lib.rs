@@ -17,6 +17,7 @@ pub mod controls;
 pub mod error;
 pub mod follows;
 pub mod going_live;
+pub mod import;
 pub mod ingest;
 pub mod ingest_switch;
 pub mod limits;

@@ -63,19 +63,33 @@ pub(crate) async fn open(
     password: Password,
     sealed: &[u8],
 ) -> Result<StreamKeys, Unopened> {
-    let Some((&[VERSION], rest)) = sealed.split_first_chunk() else { return Err(Unopened::WrongPassword) };
-    let Some((salt, sealed)) = rest.split_first_chunk::<SALT>() else { return Err(Unopened::WrongPassword) };
-    let key = cipher(passwords.derive(password, *salt).await?);
-    let mut sealed = sealed.to_vec();
-    let plain = key
-        .open_in_place(Nonce::assume_unique_for_key([0; 12]), Aad::from([VERSION]), &mut sealed)
-        .map_err(|_| Unopened::WrongPassword)?;
-    let plain: Plain = serde_json::from_slice(plain).map_err(|_| Unopened::WrongPassword)?;
+    let Some((salt, text)) = parts(sealed) else { return Err(Unopened::WrongPassword) };
+    let key = passwords.derive(password, *salt).await?;
+    decrypted(key, text).ok_or(Unopened::WrongPassword)
+}
+
+/// The same with a key that `derive` makes of the salt; `None` for a wrong one.
+pub(crate) fn opened(sealed: &[u8], derive: impl FnOnce([u8; SALT]) -> [u8; 32]) -> Option<StreamKeys> {
+    let (salt, text) = parts(sealed)?;
+    decrypted(derive(*salt), text)
+}
+
+/// Salt and ciphertext.
+fn parts(sealed: &[u8]) -> Option<(&[u8; SALT], &[u8])> {
+    let (&[VERSION], rest) = sealed.split_first_chunk()? else { return None };
+    rest.split_first_chunk()
+}
+
+fn decrypted(key: [u8; 32], text: &[u8]) -> Option<StreamKeys> {
+    let mut text = text.to_vec();
+    let nonce = Nonce::assume_unique_for_key([0; 12]);
+    let plain = cipher(key).open_in_place(nonce, Aad::from([VERSION]), &mut text).ok()?;
+    let plain: Plain = serde_json::from_slice(plain).ok()?;
     let account = |(user, key): (String, String)| {
         let user: UserId = user.parse().ok()?;
         Some((user, digest_of(&key), IngestKey::new(&key)))
     };
-    Ok(StreamKeys {
+    Some(StreamKeys {
         relays: plain.relays.into_iter().map(|(name, key)| (name, RelayKey::new(&key))).collect(),
         accounts: plain.accounts.into_iter().filter_map(account).collect(),
     })

@@ -5,10 +5,12 @@
 
 use crate::failure::{Failure, Outcome};
 use crate::store::Opened;
-use crate::tables::{self, CAMERA_CLAIMS, COUNTERS, META, STREAM_FACTS, USERS};
+use crate::tables::{self, CAMERA_CLAIMS, COUNTERS, META, PASSWORDS, STREAM_FACTS, USERS};
 use crate::writing::WriteTransaction;
-use crate::{Refusal, SigningKey, Store, StoreError, StreamId, StreamKeys, Timestamp};
-use crate::{file, ingest_keys, relays, schema, sessions, settings, site_settings, stream_keys, streams};
+use crate::{
+    PasswordHash, Refusal, SigningKey, Store, StoreError, StreamId, StreamKeys, Timestamp, UserId, file,
+    ingest_keys, relays, schema, sessions, settings, site_settings, stream_keys, streams, user,
+};
 use redb::{Database, ReadTransaction, ReadableTable as _, ReadableTableMetadata as _};
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
@@ -35,6 +37,16 @@ impl Store {
     /// Replaces the store at `path` with a backup. The store must be closed, and must have no accounts or not exist. The backup
     /// is checked first, and is not written to.
     pub fn restore(backup: &Path, path: &Path, now: Timestamp) -> Result<Self, StoreError> {
+        Self::restore_prepared(backup, path, now, |_| Ok(()))
+    }
+
+    /// The same; `prepare` may change or refuse the backup once it is checked, before it takes the store's place.
+    pub fn restore_prepared<E: From<StoreError>>(
+        backup: &Path,
+        path: &Path,
+        now: Timestamp,
+        prepare: impl FnOnce(&Backup) -> Result<(), E>,
+    ) -> Result<Self, E> {
         if path.exists() {
             Self::open(path)?.must_be_empty()?;
         }
@@ -42,9 +54,9 @@ impl Store {
             std::fs::copy(backup, unfinished)
                 .map_err(|error| StoreError::file_system(backup, "read", error))?;
             // Opening writes, so the copy is opened; an error in it is reported for the backup.
-            Backup::check(unfinished, now).map(drop).map_err(|error| error.of(backup))
+            prepare(&Backup::check(unfinished, now).map_err(|error| error.of(backup))?)
         })?;
-        Self::open(path)
+        Ok(Self::open(path)?)
     }
 
     fn must_be_empty(&self) -> Result<(), StoreError> {
@@ -116,16 +128,10 @@ impl Backup {
     pub fn check(path: &Path, now: Timestamp) -> Result<Self, StoreError> {
         file::sync(path)?;
         let store = file::without_panic(path, || {
-            let database = file::open_existing(path)?;
-            if schema::version(&database, path)?.is_none() {
-                return Err(StoreError::Damaged { path: path.to_owned(), what: "it is empty".to_owned() });
-            }
-            schema::bring_up_to_date(&database, path)?;
+            look_through(path)?;
             let again = path.to_owned();
-            let store = Store::of(database, path.to_owned(), Box::new(move || file::open_existing(&again)));
-            if let Some(what) = store.verify()?.into_iter().next() {
-                return Err(StoreError::Damaged { path: path.to_owned(), what });
-            }
+            let open = Box::new(move || file::open_existing(&again));
+            let store = Store::of(file::open_existing(path)?, path.to_owned(), open);
             // A store file copied by hand is accepted as a backup, too.
             store.write(|tx| {
                 sessions::forget_all(tx)?;
@@ -137,6 +143,22 @@ impl Backup {
             Ok(store)
         })?;
         Ok(Self { store, path: path.to_owned() })
+    }
+
+    /// The name of an account whose password hash is `wrong`, if there is one.
+    pub fn account_whose_hash(
+        &self,
+        wrong: impl Fn(&PasswordHash) -> bool,
+    ) -> Result<Option<String>, StoreError> {
+        self.store.read(|tx| {
+            for row in tx.open_table(PASSWORDS)?.iter()? {
+                let (user, hash) = row?;
+                if wrong(&PasswordHash::new(hash.value())) {
+                    return Ok(Some(user::get(tx, UserId::from_number(user.value()))?.username));
+                }
+            }
+            Ok(None)
+        })
     }
 
     /// Its sealed stream keys, if it has any.
@@ -160,6 +182,22 @@ impl Backup {
                 messages: tx.open_table(tables::MESSAGES)?.len()?,
             })
         })
+    }
+}
+
+/// Migrates the file at `path`, computes its derived tables anew, and checks the whole of it, with a few megabytes of memory.
+fn look_through(path: &Path) -> Result<(), StoreError> {
+    let database = file::open_foreign(path)?;
+    if schema::version(&database, path)?.is_none() {
+        return Err(StoreError::Damaged { path: path.to_owned(), what: "it is empty".to_owned() });
+    }
+    schema::bring_up_to_date(&database, path)?;
+    let again = path.to_owned();
+    let store = Store::of(database, path.to_owned(), Box::new(move || file::open_foreign(&again)));
+    store.write(schema::derive_anew)?;
+    match store.verify()?.into_iter().next() {
+        Some(what) => Err(StoreError::Damaged { path: path.to_owned(), what }),
+        None => Ok(()),
     }
 }
 

@@ -32,7 +32,7 @@ impl Store {
             messages::forget_writer(tx, user)?;
             sessions::close_all(tx, user, None)?;
             ingest_keys::forget(tx, user)?;
-            users::index_words(tx, &account, false)?;
+            user::index_words(tx, &account, false)?;
             skeletons::index(tx, &account, false)?;
             tx.open_table(USERNAMES)?.remove(words::name_key(&account.username).as_str())?;
             tx.open_table(NOTIFICATIONS)?.retain_in(relation::of(user.number()), |_, _| false)?;

@@ -1,5 +1,6 @@
 //! The store's file: created complete or not at all, opened with a small cache, never overwritten when it cannot be read.
 
+use crate::bounded::Bounded;
 use crate::overlay::Overlay;
 use crate::{StoreError, schema};
 use redb::{Database, DatabaseError};
@@ -23,12 +24,17 @@ pub(crate) fn open(path: &Path) -> Result<Database, StoreError> {
 }
 
 pub(crate) fn open_existing(path: &Path) -> Result<Database, StoreError> {
-    let length = std::fs::metadata(path).map_err(|error| StoreError::file_system(path, "read", error))?.len();
-    if length == 0 {
-        // redb would initialise the empty file; but a store that lost its content is not a new store.
-        return Err(StoreError::Damaged { path: path.to_owned(), what: "it is empty".to_owned() });
-    }
+    must_have_content(path)?;
     guarded(path, || builder().open(path))
+}
+
+/// redb would initialise an empty file; but a store that lost its content is not a new store.
+fn must_have_content(path: &Path) -> Result<(), StoreError> {
+    let length = std::fs::metadata(path).map_err(|error| StoreError::file_system(path, "read", error))?.len();
+    match length {
+        0 => Err(StoreError::Damaged { path: path.to_owned(), what: "it is empty".to_owned() }),
+        _ => Ok(()),
+    }
 }
 
 /// An error if the file cannot be opened for writing: usually because the file system has turned read-only.
@@ -42,6 +48,13 @@ pub(crate) fn open_read_only(path: &Path) -> Result<Database, StoreError> {
     let overlay = Overlay::over(path).map_err(|error| StoreError::file_system(path, "read", error))?;
     // `create` opens an existing file; an empty one was refused before.
     guarded(path, || builder().create_with_backend(overlay))
+}
+
+/// Opens a file from outside, of which no more than a few megabytes are in memory at once.
+pub(crate) fn open_foreign(path: &Path) -> Result<Database, StoreError> {
+    must_have_content(path)?;
+    let bounded = Bounded::open(path).map_err(|error| StoreError::file_system(path, "read", error))?;
+    guarded(path, || builder().create_with_backend(bounded))
 }
 
 /// One process has the file open, and others get [`StoreError::InUse`]. That is what makes a commit cost one sync: redb writes
@@ -66,16 +79,16 @@ pub(crate) fn make(
 
 /// A store appears under its name only when it is complete and synced: after a power cut in between, the previous file is still
 /// there.
-pub(crate) fn replace(
+pub(crate) fn replace<E: From<StoreError>>(
     path: &Path,
-    write: impl FnOnce(&Path) -> Result<(), StoreError>,
-) -> Result<(), StoreError> {
+    write: impl FnOnce(&Path) -> Result<(), E>,
+) -> Result<(), E> {
     let mut unfinished = OsString::from(path);
     unfinished.push(".new");
     let unfinished = PathBuf::from(unfinished);
     match std::fs::remove_file(&unfinished) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(StoreError::file_system(&unfinished, "replace", error));
+            return Err(StoreError::file_system(&unfinished, "replace", error).into());
         }
         _ => {}
     }
@@ -85,7 +98,7 @@ pub(crate) fn replace(
         return Err(error);
     }
     sync(&unfinished)?;
-    rename(&unfinished, path)
+    Ok(rename(&unfinished, path)?)
 }
 
 /// Puts the store at `new`, which is synced and may be open, in place of the one at `path`, which is kept at `kept`. At any

@@ -7,7 +7,9 @@
 #![forbid(unsafe_code)]
 
 mod backup;
+mod bounded;
 mod deletion;
+mod derived;
 mod error;
 mod failure;
 mod file;

@@ -204,13 +204,9 @@ pub(crate) fn rebuild(tx: &WriteTransaction) -> Outcome<()> {
     tx.delete_table(STREAM_ORDINALS)?;
     tx.open_table(STREAM_LISTS)?;
     tx.open_table(STREAM_ORDINALS)?;
-    let facts: Vec<StreamFacts> = tx
-        .reading(STREAM_FACTS)?
-        .iter()?
-        .map(|row| record::decode(row?.1.value()))
-        .collect::<Outcome<_>>()?;
-    for facts in &facts {
-        update(tx, None, Some(facts))?;
+    for row in tx.reading(STREAM_FACTS)?.iter()? {
+        let facts: StreamFacts = record::decode(row?.1.value())?;
+        update(tx, None, Some(&facts))?;
     }
     tx.open_table(META)?.insert(VERSION_NAME, VERSION)?;
     Ok(())

@@ -150,6 +150,22 @@ pub(crate) fn is_key(setting: &str) -> bool {
     setting.starts_with(KEYS)
 }
 
+/// An error if a setting is of a relay and cannot be read.
+pub(crate) fn check(setting: &str, value: &[u8]) -> Outcome<()> {
+    if is_key(setting) {
+        record::decode::<RelayKey>(value).map(drop)
+    } else if is_relay(setting) {
+        record::decode::<Place>(value).map(drop)
+    } else {
+        Ok(())
+    }
+}
+
+/// The name of a setting that says where a relay sends.
+pub(crate) fn is_relay(setting: &str) -> bool {
+    setting.starts_with(RELAYS)
+}
+
 pub(crate) fn forget_keys(tx: &WriteTransaction) -> Outcome<()> {
     tx.open_table(SETTINGS)?.retain_in(KEYS..KEYS_END, |_, _| false)?;
     Ok(())

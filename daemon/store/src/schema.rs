@@ -3,7 +3,7 @@
 use crate::failure::Outcome;
 use crate::tables::{self, COUNTERS, INGEST_KEY_USERS, INGEST_KEYS, META, PREPARED_STREAMS, RECORDINGS};
 use crate::writing::WriteTransaction;
-use crate::{StoreError, lists, site_settings, skeletons, topic};
+use crate::{StoreError, derived, lists, site_settings, skeletons, topic};
 use redb::{Database, ReadableDatabase, TableDefinition, TableHandle as _};
 use std::path::Path;
 
@@ -42,7 +42,8 @@ const STEPS: [fn(&WriteTransaction) -> Outcome<()>; 7] = [
     skeletons::rebuild,
 ];
 
-/// Migrates an older file, fills a new one, and computes tables anew that another version of Unicode made; refuses a newer or foreign one without writing to it.
+/// Migrates an older file, fills a new one, and computes tables anew that another version of Unicode made; refuses a newer or foreign
+/// one without writing to it.
 pub(crate) fn bring_up_to_date(database: &Database, path: &Path) -> Result<(), StoreError> {
     let found = match version(database, path)? {
         Some(VERSION) => {
@@ -65,26 +66,32 @@ pub(crate) fn bring_up_to_date(database: &Database, path: &Path) -> Result<(), S
         for step in &STEPS[found as usize..] {
             step(&transaction)?;
         }
-        if !skeletons::are_current(&transaction)? {
-            skeletons::rebuild(&transaction)?;
-        }
         transaction.open_table(META)?.insert(SCHEMA_VERSION, VERSION)?;
+        derive_anew(&transaction)?;
         transaction.finish()?;
         Ok(())
     };
     migrate().map_err(|failure| failure.at(path, "write"))
 }
 
-/// Makes the tables anew that follow from others, if the file has them in another form: lists of streams, and names that look alike.
+/// Makes the tables anew that follow from others, if the file has them in another form: keys of names, the search index,
+/// lists of streams, and names that look alike.
 fn with_derived_tables(database: &Database) -> Outcome<()> {
     let read = database.begin_read()?;
-    if lists::are_up_to_date(&read)? && skeletons::are_current(&read)? {
+    if derived::is_current(&read)? && lists::are_up_to_date(&read)? && skeletons::are_current(&read)? {
         return Ok(());
     }
     let transaction = WriteTransaction::begin(database)?;
-    lists::rebuild(&transaction)?;
-    skeletons::rebuild(&transaction)?;
+    derive_anew(&transaction)?;
     transaction.finish().map(drop)
+}
+
+/// Makes all tables anew that follow from others. Takes seconds for ten thousand streams.
+pub(crate) fn derive_anew(tx: &WriteTransaction) -> Outcome<()> {
+    // The lists go by the numbers of streams, and skeletons by names, both of which this may change.
+    derived::rebuild(tx)?;
+    lists::rebuild(tx)?;
+    skeletons::rebuild(tx)
 }
 
 /// `None`: a new file, without any table.

@@ -15,14 +15,17 @@ const SIGNING_KEY: &str = "signing_key";
 /// Controls kept for one camera; the kernel has fewer.
 const CONTROLS_MOST: usize = 256;
 
+const CONTROLS: &str = "camera_controls/";
+const MICROPHONE: &str = "camera_microphone/";
+
 /// The key under which a camera's controls are stored.
 fn controls_of(camera: &str) -> String {
-    format!("camera_controls/{camera}")
+    format!("{CONTROLS}{camera}")
 }
 
 /// The key under which a camera's microphone is stored.
 fn microphone_of(camera: &str) -> String {
-    format!("camera_microphone/{camera}")
+    format!("{MICROPHONE}{camera}")
 }
 
 /// A camera's control settings, by the controls' names.
@@ -125,17 +128,20 @@ impl Store {
 }
 
 pub(crate) fn signing_key(tx: &WriteTransaction) -> Outcome<SigningKey> {
-    let kept = tx.open_table(SETTINGS)?.get(SIGNING_KEY)?.map(|key| <[u8; 32]>::try_from(key.value()));
+    let kept = tx.open_table(SETTINGS)?.get(SIGNING_KEY)?.map(|key| key_of(key.value()));
     if let Some(kept) = kept {
-        return kept
-            .map(SigningKey)
-            .map_err(|_| Failure::Damaged("the signing key has a wrong length".to_owned()));
+        return kept;
     }
     let mut key = [0; 32];
     getrandom::fill(&mut key).map_err(|error| Failure::Randomness(error.to_string()))?;
     let key = SigningKey(key);
     put_signing_key(tx, &key)?;
     Ok(key)
+}
+
+fn key_of(bytes: &[u8]) -> Outcome<SigningKey> {
+    let damaged = |_| Failure::Damaged("the signing key has a wrong length".to_owned());
+    bytes.try_into().map(SigningKey).map_err(damaged)
 }
 
 pub(crate) fn put_signing_key(tx: &WriteTransaction, key: &SigningKey) -> Outcome<()> {
@@ -159,4 +165,19 @@ pub(crate) fn copy_without_keys(from: &ReadTransaction, to: &WriteTransaction) -
         }
     }
     Ok(())
+}
+
+/// An error if a setting cannot be read. One of a name that this code does not know is never read.
+pub(crate) fn check(name: &str, value: &[u8]) -> Outcome<()> {
+    if name == SITE {
+        record::decode::<Settings>(value).map(drop)
+    } else if name.starts_with(CONTROLS) {
+        record::decode::<CameraControls>(value).map(drop)
+    } else if name.starts_with(MICROPHONE) {
+        record::decode::<CameraMicrophone>(value).map(drop)
+    } else if name == SIGNING_KEY {
+        key_of(value).map(drop)
+    } else {
+        relays::check(name, value)
+    }
 }

@@ -5,6 +5,9 @@ use crate::record::Record;
 use crate::{StreamId, StreamState, Timestamp, TopicId, UserId};
 use serde::{Deserialize, Serialize};
 
+/// The counter that numbers streams for the search index.
+pub(crate) const ORDINALS: &str = "streams";
+
 /// Why a stream ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

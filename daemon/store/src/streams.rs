@@ -6,7 +6,9 @@ use crate::reads::Reads;
 use crate::record;
 use crate::relation;
 use crate::search::index;
-use crate::stream::{EndReason, NewStream, Stream, StreamChange, StreamDetails, StreamFacts, VideoMode};
+use crate::stream::{
+    EndReason, NewStream, ORDINALS, Stream, StreamChange, StreamDetails, StreamFacts, VideoMode,
+};
 use crate::tables::{
     self, CAMERA_CLAIMS, CHAT_RULES, FILED, FOLLOWS, MESSAGE_OFFSETS, MESSAGES, REACTED, RESTRICTIONS,
     STREAM_DETAILS, STREAM_FACTS, THUMBNAILS, VIEWS, WATCH_LIST,
@@ -20,8 +22,6 @@ use redb::ReadableTable as _;
 
 /// Topics of one stream at most.
 pub const TOPICS_PER_STREAM: usize = 8;
-
-const ORDINALS: &str = "streams";
 
 impl Store {
     /// Starts a stream and claims its camera. If two callers ask at once, one gets it and the other learns who has it.

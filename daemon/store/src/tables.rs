@@ -23,6 +23,9 @@ macro_rules! tables {
             Ok(())
         }
 
+        /// The names of all tables.
+        pub(crate) const NAMES: &[&str] = &["meta", "counters", $(stringify!($name),)* $(stringify!($apart)),*];
+
         /// Copies every row of the tables that a backup holds unchanged.
         pub(crate) fn copy_what_is_backed_up(from: &ReadTransaction, to: &WriteTransaction) -> Outcome<()> {
             $(copy(from, to, $name)?;)*

@@ -4,11 +4,13 @@
 use crate::failure::Outcome;
 use crate::reads::Reads;
 use crate::record::{self, Record};
-use crate::tables::USERS;
+use crate::search::words;
+use crate::tables::{USER_WORDS, USERS};
 use crate::writing::WriteTransaction;
 use crate::{Refusal, Timestamp, UserId};
 use redb::ReadableTable as _;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// What an account may do.
@@ -147,4 +149,22 @@ pub(crate) fn owners(tx: &impl Reads) -> Outcome<Vec<UserId>> {
         }
     }
     Ok(owners)
+}
+
+/// The words by which an account is found.
+pub(crate) fn words_of(user: &User) -> BTreeSet<String> {
+    words::words(&user.username).chain(words::words(&user.full_name)).collect()
+}
+
+pub(crate) fn index_words(tx: &WriteTransaction, user: &User, present: bool) -> Outcome<()> {
+    let mut table = tx.open_table(USER_WORDS)?;
+    for word in words_of(user) {
+        let key = (word.as_str(), user.id.number());
+        if present {
+            table.insert(key, ())?;
+        } else {
+            table.remove(key)?;
+        }
+    }
+    Ok(())
 }

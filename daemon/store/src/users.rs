@@ -4,7 +4,7 @@ use crate::failure::{Failure, Outcome};
 use crate::reads::Reads;
 use crate::record;
 use crate::search::words;
-use crate::tables::{PASSWORDS, USER_WORDS, USERNAMES, USERS};
+use crate::tables::{PASSWORDS, USERNAMES, USERS};
 use crate::user::owners;
 use crate::writing::WriteTransaction;
 use crate::{
@@ -143,8 +143,8 @@ impl Store {
                 skeletons::index(tx, &before, false)?;
                 claim_name(tx, &after)?;
             }
-            index_words(tx, &before, false)?;
-            index_words(tx, &after, true)?;
+            user::index_words(tx, &before, false)?;
+            user::index_words(tx, &after, true)?;
             user::put(tx, &after)?;
             Ok(after)
         })
@@ -230,7 +230,7 @@ fn create(
         avatar_version: 0,
     };
     claim_name(tx, &user)?;
-    index_words(tx, &user, true)?;
+    user::index_words(tx, &user, true)?;
     user::put(tx, &user)?;
     tx.open_table(PASSWORDS)?.insert(user.id.number(), new.password.expose())?;
     Ok(user)
@@ -246,27 +246,9 @@ fn claim_name(tx: &WriteTransaction, user: &User) -> Outcome<()> {
     skeletons::index(tx, user, true)
 }
 
-/// The words by which an account is found.
-pub(crate) fn words_of(user: &User) -> std::collections::BTreeSet<String> {
-    words::words(&user.username).chain(words::words(&user.full_name)).collect()
-}
-
 fn has_words(user: &User, asked: &[String]) -> bool {
-    let own = if asked.is_empty() { std::collections::BTreeSet::new() } else { words_of(user) };
+    let own = if asked.is_empty() { std::collections::BTreeSet::new() } else { user::words_of(user) };
     asked.iter().all(|word| own.iter().any(|own| own.starts_with(word.as_str())))
-}
-
-pub(crate) fn index_words(tx: &WriteTransaction, user: &User, present: bool) -> Outcome<()> {
-    let mut table = tx.open_table(USER_WORDS)?;
-    for word in words_of(user) {
-        let key = (word.as_str(), user.id.number());
-        if present {
-            table.insert(key, ())?;
-        } else {
-            table.remove(key)?;
-        }
-    }
-    Ok(())
 }
 
 /// Refuses a change that would leave the site without an owner.

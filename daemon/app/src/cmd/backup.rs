@@ -2,16 +2,21 @@
 //! an import is refused while one runs.
 
 use super::console::{self, Daemon};
+use super::password_prompt::{self, read_line};
 use super::{run, say};
 use crate::config::Config;
 use anyhow::Context as _;
+use perch_site::accounts::secret::Password;
+use perch_site::import::{self, ImportError, SealedKeys};
 use perch_store::{Refusal, Store, StoreError};
 use perch_studio::clock::SystemClock;
 use perch_studio::clock::wall;
 use rustix::fs::Mode;
+use rustix::termios::isatty;
 use serde_json::json;
 use std::ffi::OsString;
 use std::fs::File;
+use std::io::{self, stdin};
 use std::path::Path;
 
 /// Advice after a refused import.
@@ -53,16 +58,42 @@ async fn download(daemon: &Daemon, file: &Path) -> anyhow::Result<()> {
     })
 }
 
-/// Replaces a store without accounts with the backup.
+/// How often a person may type the password of the stream keys.
+const TRIES: u32 = 3;
+const KEYS_PASSWORD: &str =
+    "This backup has stream keys. The password of the owner who made it (empty: leave the keys out): ";
+
+/// Replaces a store without accounts with the backup. Asks for the password of its stream keys, if it has any.
 pub(super) fn import(config: &Config, file: &Path) -> anyhow::Result<()> {
     run::make_folder(&config.server.data_dir)?;
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
     let path = run::store_file(&config.server.data_dir);
-    let store = match Store::restore(file, &path, wall(&SystemClock)) {
-        Err(error @ StoreError::Refused(Refusal::NotEmpty)) => return Err(error).context(SITE_IN_USE),
+    let (store, keys) = match import::import(file, &path, wall(&SystemClock), keys_password) {
+        Err(error @ ImportError::Store(StoreError::Refused(Refusal::NotEmpty))) => {
+            return Err(error).context(SITE_IN_USE);
+        }
         restored => restored.with_context(|| format!("{} was not imported", file.display()))?,
     };
     let name = store.settings()?.site_name;
-    say(&format!("{name} is restored. Everyone has to log in again.\n"));
+    let about_keys = match keys {
+        SealedKeys::None => "",
+        SealedKeys::Opened => " Its stream keys are restored.",
+        SealedKeys::LeftOut => " Its stream keys were left out.",
+    };
+    say(&format!("{name} is restored. Everyone has to log in again.{about_keys}\n"));
     Ok(())
+}
+
+/// The password of the stream keys: typed, or a line of standard input.
+fn keys_password(wrong: u32) -> io::Result<Option<Password>> {
+    let is_typed = isatty(stdin());
+    if wrong > 0 {
+        let tries = if is_typed { TRIES } else { 1 };
+        if wrong >= tries {
+            return Err(io::Error::other("it is not the password that they were sealed with"));
+        }
+        eprintln!("That is not the password that they were sealed with.");
+    }
+    let line = if is_typed { password_prompt::without_echo(KEYS_PASSWORD) } else { read_line() }?;
+    Ok((!line.is_empty()).then(|| Password::new(line)))
 }

@@ -7,6 +7,7 @@ mod console;
 #[cfg(test)]
 mod manual;
 mod owner;
+mod password_prompt;
 mod probe;
 mod recordings;
 mod registration;
@@ -83,7 +84,7 @@ enum Command {
         /// The file to create
         file: PathBuf,
     },
-    /// Restore a backup into a store without accounts; not while the daemon runs
+    /// Restore a backup into a store without accounts; not while the daemon runs. Asks for the password of its stream keys
     Import {
         /// A backup from `export` or from the page
         file: PathBuf,

@@ -2,6 +2,7 @@
 //! typed without echo, or read from standard input.
 
 use super::console::{self, Daemon, Reached};
+use super::password_prompt::{read_line, without_echo};
 use super::say;
 use crate::config::Config;
 use anyhow::{Context as _, bail};
@@ -10,9 +11,9 @@ use perch_site::accounts::secret::Password;
 use perch_site::users::{self, AccountChange, ManagedAccount, NewAccount};
 use perch_site::{Actor, Site, SiteError};
 use perch_store::{Role, UserQuery};
-use rustix::termios::{LocalModes, OptionalActions, isatty, tcgetattr, tcsetattr};
+use rustix::termios::isatty;
 use serde_json::{Value, json};
-use std::io::{BufRead as _, Write as _, stderr, stdin};
+use std::io::stdin;
 
 /// Accounts per request.
 const PAGE: usize = 100;
@@ -185,32 +186,13 @@ fn in_path(text: &str) -> String {
 
 fn new_password() -> anyhow::Result<String> {
     if !isatty(stdin()) {
-        return read_line();
+        return Ok(read_line()?);
     }
     let password = without_echo("New password: ")?;
     if without_echo("Repeat the password: ")? != password {
         bail!("the passwords differ: nothing was changed");
     }
     Ok(password)
-}
-
-fn without_echo(prompt: &str) -> anyhow::Result<String> {
-    eprint!("{prompt}");
-    stderr().flush()?;
-    let before = tcgetattr(stdin()).context("cannot read the terminal's settings")?;
-    let mut silent = before.clone();
-    silent.local_modes.remove(LocalModes::ECHO);
-    tcsetattr(stdin(), OptionalActions::Flush, &silent).context("cannot turn off the terminal's echo")?;
-    let line = read_line();
-    tcsetattr(stdin(), OptionalActions::Now, &before).context("cannot turn the terminal's echo back on")?;
-    eprintln!();
-    line
-}
-
-fn read_line() -> anyhow::Result<String> {
-    let mut line = String::new();
-    stdin().lock().read_line(&mut line).context("cannot read the password")?;
-    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 #[cfg(test)]

@@ -10,6 +10,13 @@ use tokio::sync::oneshot;
 
 /// Waiting hashes: at 50 ms to 500 ms each, as long as a person waits.
 const QUEUE: usize = 16;
+/// The most memory that a hash of ours may ask for, KiB. Ours ask for 19 MiB; a hash comes from a backup that anybody may have made.
+const MEMORY_MOST: u32 = 64 << 10;
+/// The most work: memory in KiB times passes. Four times that of ours, which is two seconds on the slowest board.
+const WORK_MOST: u64 = 4 * 19 * 1024 * 2;
+/// The most lanes, each of which needs four blocks of memory.
+const LANES_MOST: u32 = 4;
+
 /// Niceness of the hashing thread: everything else goes first.
 const NICE: i32 = 15;
 
@@ -61,32 +68,50 @@ fn work(waiting: &Receiver<Job>) {
     // On Linux this affects only the calling thread. If it is forbidden, hashing runs at normal priority.
     let _ = rustix::process::setpriority_process(None, NICE);
     let argon2 = argon2();
+    // A hash that costs too much is of no password, after the time that any other takes.
     let dummy = hash(&argon2, "");
     while let Ok(job) = waiting.recv() {
         match job {
             // The request was cancelled.
             Job::Hash(_, reply) if reply.is_closed() => {}
             Job::Derive(password, salt, reply) => {
-                let mut key = [0; 32];
-                argon2
-                    .hash_password_into(password.expose().as_bytes(), &salt, &mut key)
-                    .expect("the lengths of key and salt are in Argon2's ranges");
                 // The request may have been cancelled.
-                let _ = reply.send(key);
+                let _ = reply.send(derive(&password, &salt));
             }
             Job::Check(_, _, reply) if reply.is_closed() => {}
             Job::Hash(password, reply) => {
                 let _ = hash(&argon2, password.expose()).map(|hash| reply.send(hash));
             }
             Job::Check(password, kept, reply) => {
-                let matches = kept
-                    .as_ref()
-                    .or(dummy.as_ref())
-                    .is_some_and(|against| is_of(&argon2, against, &password));
-                let _ = reply.send(matches && kept.is_some());
+                let usable = kept.as_ref().filter(|kept| !costs_too_much(kept));
+                if usable.is_none() && kept.is_some() {
+                    tracing::warn!(
+                        "a password hash costs too much to check; `perchd user passwd` replaces it"
+                    );
+                }
+                let matches =
+                    usable.or(dummy.as_ref()).is_some_and(|against| is_of(&argon2, against, &password));
+                let _ = reply.send(matches && usable.is_some());
             }
         }
     }
+}
+
+/// A key for encryption, out of a password and a salt. Blocks for as long as checking a password.
+pub(crate) fn derive(password: &Password, salt: &[u8; 16]) -> [u8; 32] {
+    let mut key = [0; 32];
+    argon2()
+        .hash_password_into(password.expose().as_bytes(), salt, &mut key)
+        .expect("the lengths of key and salt are in Argon2's ranges");
+    key
+}
+
+/// True for a hash whose check would take much more time or memory than one that this code makes. A text that is no hash costs nothing.
+pub fn costs_too_much(hash: &PasswordHash) -> bool {
+    let Ok(hash) = phc::PasswordHash::new(hash.expose()) else { return false };
+    let Ok(params) = Params::try_from(&hash) else { return false };
+    let work = u64::from(params.m_cost()) * u64::from(params.t_cost());
+    params.m_cost() > MEMORY_MOST || work > WORK_MOST || params.p_cost() > LANES_MOST
 }
 
 fn argon2() -> Argon2<'static> {
@@ -126,6 +151,23 @@ mod tests {
         assert_eq!(passwords.check(password("correct horse"), Some(hash.clone())).await, Ok(true));
         assert_eq!(passwords.check(password("correct house"), Some(hash.clone())).await, Ok(false));
         assert_ne!(passwords.hash(password("correct horse")).await.unwrap(), hash);
+    }
+
+    #[tokio::test]
+    async fn a_hash_that_takes_hours_stops_nobody_else() {
+        let passwords = Passwords::start().unwrap();
+        let made = passwords.hash(password("correct horse")).await.unwrap();
+        let with = |parameters: &str| PasswordHash::new(made.expose().replace("m=19456,t=2,p=1", parameters));
+        for parameters in
+            ["m=19456,t=4000000000,p=1", "m=4000000000,t=1,p=1", "m=65537,t=1,p=1", "m=8,t=4294967295,p=1"]
+        {
+            let costly = with(parameters);
+            assert!(costs_too_much(&costly), "{parameters}");
+            assert_eq!(passwords.check(password("correct horse"), Some(costly)).await, Ok(false));
+        }
+        assert!(!costs_too_much(&made) && !costs_too_much(&with("m=65536,t=2,p=4")));
+        assert!(!costs_too_much(&PasswordHash::new("damaged")));
+        assert_eq!(passwords.check(password("correct horse"), Some(made)).await, Ok(true));
     }
 
     #[tokio::test]

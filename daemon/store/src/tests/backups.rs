@@ -1,5 +1,6 @@
 use super::model::{play, step};
 use super::*;
+use crate::writing::WriteTransaction;
 use crate::{Backup, EndReason, StreamState, tables};
 use proptest::prelude::*;
 use redb::ReadableDatabase as _;
@@ -199,6 +200,98 @@ fn a_backup_of_a_newer_perch_is_refused_with_both_versions_named() {
     assert!(matches!(error, StoreError::Newer { found, known, .. } if found == known + 1), "{error}");
 }
 
+/// Puts a change into a file that is closed.
+fn alter(path: &Path, change: impl Fn(&WriteTransaction)) {
+    let database = redb::Database::open(path).unwrap();
+    let tx = WriteTransaction::begin(&database).unwrap();
+    change(&tx);
+    tx.finish().unwrap();
+}
+
+#[test]
+fn a_backup_with_a_value_that_the_memory_may_not_hold_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let backup = dir.path().join("backup");
+    let store = opened(dir.path(), "store");
+    fill(&store);
+    store.back_up(&backup, at(50)).unwrap();
+    let ana = store.user_by_name("ana").unwrap().id.number();
+    alter(&backup, |tx| {
+        tx.open_table(tables::AVATARS).unwrap().insert(ana, &vec![7; 9 << 20][..]).unwrap();
+    });
+    let error = Backup::check(&backup, at(60)).err().unwrap();
+    assert!(matches!(&error, StoreError::Damaged { what, .. } if what.contains("a page")), "{error}");
+}
+
+/// Tables as another version of Unicode would have computed them, or somebody by hand.
+fn derive_otherwise(tx: &WriteTransaction) {
+    tx.open_table(tables::USERNAMES).unwrap().retain(|_, _| false).unwrap();
+    tx.open_table(tables::USERNAMES).unwrap().insert("other", 77).unwrap();
+    tx.open_table(tables::USER_WORDS).unwrap().insert(("other", 77), ()).unwrap();
+    tx.open_table(tables::TOPIC_NAMES).unwrap().remove("nature").unwrap();
+    tx.open_table(tables::POSTINGS).unwrap().insert(("front", 0), &[9, 9, 9][..]).unwrap();
+    tx.open_table(tables::META).unwrap().insert("derived_by", 1).unwrap();
+}
+
+#[test]
+fn what_depends_on_the_version_of_unicode_is_computed_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let [backup, path] = ["backup", "store"].map(|name| dir.path().join(name));
+    let store = opened(dir.path(), "store");
+    let stream = fill(&store);
+    store.stream_live(stream, at(11)).unwrap();
+    store.back_up(&backup, at(50)).unwrap();
+    drop(store);
+    alter(&path, derive_otherwise);
+    alter(&backup, derive_otherwise);
+    let restored = Store::restore(&backup, &dir.path().join("restored"), at(60)).unwrap();
+    for store in [Store::open(&path).unwrap(), restored] {
+        assert_sound(&store);
+        assert!(store.user_by_name("ANA").is_ok() && store.user_by_name("other").is_err());
+        let query =
+            crate::StreamQuery { text: "front".to_owned(), limit: 9, ..crate::StreamQuery::default() };
+        assert_eq!(store.find_streams(&query).unwrap().items[0].facts.id, stream);
+    }
+}
+
+#[test]
+fn of_two_accounts_that_a_newer_unicode_calls_alike_the_younger_gets_another_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let backup = dir.path().join("backup");
+    let store = opened(dir.path(), "store");
+    let older = store.create_owner(&new_user("ana"), at(0)).unwrap();
+    let younger = store.add_user(&new_user("ann"), crate::Role::Viewer, at(1)).unwrap();
+    store.back_up(&backup, at(50)).unwrap();
+    alter(&backup, |tx| {
+        crate::user::put(tx, &crate::User { username: "ANA".to_owned(), ..younger.clone() }).unwrap();
+    });
+    let restored = Store::restore(&backup, &dir.path().join("restored"), at(60)).unwrap();
+    assert_sound(&restored);
+    assert_eq!(restored.user_by_name("ana").unwrap().id, older.id);
+    let renamed = restored.user(younger.id).unwrap().username;
+    assert!(renamed.starts_with("ANA-") && renamed.len() == 10, "{renamed}");
+    assert_eq!(restored.user_by_name(&renamed).unwrap().id, younger.id);
+}
+
+#[test]
+fn a_made_up_number_of_a_stream_costs_no_memory() {
+    let dir = tempfile::tempdir().unwrap();
+    let backup = dir.path().join("backup");
+    let store = opened(dir.path(), "store");
+    let stream = fill(&store);
+    store.back_up(&backup, at(50)).unwrap();
+    alter(&backup, |tx| {
+        let mut facts = crate::streams::facts(tx, stream).unwrap();
+        facts.ordinal = u32::MAX;
+        crate::streams::put_facts(tx, &facts).unwrap();
+        tx.open_table(tables::COUNTERS).unwrap().insert("streams", u64::MAX).unwrap();
+    });
+    let restored = Store::restore(&backup, &dir.path().join("restored"), at(60)).unwrap();
+    assert_eq!(restored.stream(stream).unwrap().facts.ordinal, 0);
+    let ana = restored.user_by_name("ana").unwrap().id;
+    assert!(restored.start_stream(&new_stream(ana, "back", "back"), at(70)).is_ok());
+}
+
 #[test]
 fn every_cut_of_a_backup_is_refused() {
     let dir = tempfile::tempdir().unwrap();
@@ -231,7 +324,8 @@ proptest! {
         let restored = Store::restore(&first, &dir.path().join("restored"), at(200)).unwrap();
         assert_sound(&restored);
         restored.back_up(&second, at(300)).unwrap();
-        let [first, second] = [&first, &second].map(|backup| rows(&Store::open(backup).unwrap()));
+        // As they are restored: streams are numbered anew.
+        let [first, second] = [&first, &second].map(|backup| rows(&Backup::check(backup, at(400)).unwrap().store));
         prop_assert!(first.len() > 10);
         prop_assert_eq!(first, second);
     }

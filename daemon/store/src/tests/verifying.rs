@@ -5,6 +5,7 @@ use crate::failure::Outcome;
 use crate::tables;
 use crate::writing::WriteTransaction;
 use crate::{EndReason, Reaction};
+use redb::{ReadableTable as _, TableDefinition};
 
 fn filled() -> (Store, UserId, StreamId) {
     let store = in_memory();
@@ -58,4 +59,50 @@ fn every_kind_of_drift_is_found() {
         Ok(tx.open_table(tables::AVATARS)?.insert(5, &[1][..]).map(drop)?)
     });
     finds("without accounts", |tx, user, _| Ok(tx.open_table(tables::USERS)?.remove(user).map(drop)?));
+    finds("more than 524288 bytes", |tx, user, _| {
+        Ok(tx.open_table(tables::AVATARS)?.insert(user, &vec![0; (512 << 10) + 1][..]).map(drop)?)
+    });
+    finds("a table books that", |tx, _, _| {
+        let books: TableDefinition<u8, u8> = TableDefinition::new("books");
+        Ok(tx.open_table(books)?.insert(1, 1).map(drop)?)
+    });
+    finds("too many relays", |tx, _, _| {
+        let place = [2, 0, 0];
+        for relay in 0..=crate::RELAYS_MOST {
+            tx.open_table(tables::SETTINGS)?.insert(format!("relay/{relay}").as_str(), &place[..])?;
+        }
+        Ok(())
+    });
+}
+
+type Harm = fn(&WriteTransaction, &[u8]) -> Outcome<()>;
+
+#[test]
+fn a_record_that_cannot_be_read_is_found_in_every_table() {
+    let no_record = &[200_u8, 1][..];
+    let harms: [Harm; 14] = [
+        |tx, bytes| Ok(tx.open_table(tables::USERS)?.insert(5, bytes).map(drop)?),
+        |tx, bytes| Ok(tx.open_table(tables::PREPARED_STREAMS)?.insert(5, bytes).map(drop)?),
+        |tx, bytes| Ok(tx.open_table(tables::NOTIFICATIONS)?.insert((5, 6), bytes).map(drop)?),
+        |tx, bytes| Ok(tx.open_table(tables::TOPICS)?.insert(5, bytes).map(drop)?),
+        |tx, bytes| {
+            let facts = tx.open_table(tables::STREAM_FACTS)?.first()?.map(|row| row.0.value());
+            Ok(tx.open_table(tables::STREAM_DETAILS)?.insert(facts.unwrap(), bytes).map(drop)?)
+        },
+        |tx, bytes| Ok(tx.open_table(tables::STREAM_FACTS)?.insert(5, bytes).map(drop)?),
+        |tx, bytes| Ok(tx.open_table(tables::RECORDINGS)?.insert(5, bytes).map(drop)?),
+        |tx, bytes| Ok(tx.open_table(tables::MESSAGES)?.insert((5, 6), bytes).map(drop)?),
+        |tx, bytes| Ok(tx.open_table(tables::RESTRICTIONS)?.insert((5, 6), bytes).map(drop)?),
+        |tx, bytes| Ok(tx.open_table(tables::CHAT_RULES)?.insert(5, bytes).map(drop)?),
+        |tx, bytes| Ok(tx.open_table(tables::SESSIONS)?.insert(5, bytes).map(drop)?),
+        |tx, bytes| Ok(tx.open_table(tables::SETTINGS)?.insert("site", bytes).map(drop)?),
+        |tx, bytes| Ok(tx.open_table(tables::SETTINGS)?.insert("relay/a", bytes).map(drop)?),
+        |tx, bytes| Ok(tx.open_table(tables::SETTINGS)?.insert("camera_controls/a", bytes).map(drop)?),
+    ];
+    for (number, harm) in harms.iter().enumerate() {
+        let (store, ..) = filled();
+        store.write(|tx| harm(tx, no_record)).unwrap();
+        let found = store.verify();
+        assert!(matches!(found, Err(StoreError::NewerRecord { .. })), "{number}: {found:?}");
+    }
 }
