@@ -1,6 +1,6 @@
 # What there is to do; each target installs what it needs when it may, and names it when it may not.
 
-.PHONY: run test schemathesis endure lab recording-power-cuts sound-in-step sound-in-lab bench fuzz cross test-cross deb test-deb image test-image power-cuts relay-faults
+.PHONY: run test schemathesis endure lab recording-power-cuts sound-in-step sound-in-lab bench fuzz fuzz-campaign cross test-cross deb test-deb image test-image power-cuts relay-faults
 
 run:    ## build, run and go live on http://localhost:8080, with the data in ./var
 	@daemon/setup.sh build
@@ -66,6 +66,10 @@ FUZZ_SECONDS ?= 60
 fuzz:   ## every parser of foreign bytes, FUZZ_SECONDS each (daemon/fuzz)
 	@daemon/setup.sh build
 	daemon/fuzz/run.sh $(FUZZ_SECONDS)
+
+fuzz-campaign: ## the same for an hour each, or FUZZ_SECONDS; writes how often each ran into daemon/fuzz/campaign.txt
+	@daemon/setup.sh build
+	nice daemon/fuzz/run.sh --table daemon/fuzz/campaign.txt $(if $(filter-out file,$(origin FUZZ_SECONDS)),$(FUZZ_SECONDS),3600)
 
 TARGET ?= aarch64-unknown-linux-gnu
 cross:  ## perchd for a board: TARGET=aarch64-…, armv7-… or x86_64-unknown-linux-gnu[eabihf] (cross/build.sh)

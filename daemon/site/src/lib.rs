@@ -55,6 +55,8 @@ pub mod turns;
 pub mod users;
 pub mod watch_list;
 
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 #[cfg(test)]
 mod testing;
 

@@ -6,7 +6,7 @@
 //! Not here: rights (`avatars`, `thumbnails`), storage (perch-store), pictures from cameras (perch-studio).
 
 pub mod apart;
-mod making;
+pub(crate) mod making;
 
 use perch_store::UserId;
 use rustix::fs::{MemfdFlags, memfd_create};

@@ -18,7 +18,8 @@ use axum::extract::ws::{
 };
 use axum::response::Response;
 use futures_util::SinkExt as _;
-use line::{LINE_BYTES, Said};
+use line::LINE_BYTES;
+pub(super) use line::Said;
 use perch_site::chat::{ChatError, Event, Leave, Participant, Text};
 use perch_store::{MessageId, StreamId};
 use serde::Deserialize;

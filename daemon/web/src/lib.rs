@@ -29,6 +29,8 @@ mod events;
 mod file_answer;
 mod file_body;
 mod follows;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod health;
 mod hosts;
 mod ingest;

@@ -207,7 +207,7 @@ impl Drop for Incoming {
 }
 
 /// Parses the scripts' line.
-fn parse(text: &str) -> UpdateState {
+pub(crate) fn parse(text: &str) -> UpdateState {
     let line = text.lines().next().unwrap_or_default().trim_end();
     match line.split_once(' ').unwrap_or((line, "")) {
         ("installing", _) => UpdateState::Installing,

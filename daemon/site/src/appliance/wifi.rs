@@ -2,7 +2,7 @@
 //! in a folder of its own; systemd passes on a choice that perchd writes into its runtime directory. perchd itself changes no
 //! network.
 
-mod scan;
+pub(crate) mod scan;
 
 pub use scan::Network;
 

@@ -17,7 +17,7 @@ const QUALITY: u8 = 85;
 const PAPER: u8 = 255;
 
 /// Makes the stored JPEG on this thread. Takes up to some seconds.
-pub(super) fn make(upload: impl BufRead + Seek, purpose: Purpose) -> Result<Vec<u8>, PictureError> {
+pub(crate) fn make(upload: impl BufRead + Seek, purpose: Purpose) -> Result<Vec<u8>, PictureError> {
     let (picture, orientation) = decode(upload)?;
     let upright = fit(&picture, orientation, purpose.size());
     drop(picture);

@@ -120,14 +120,14 @@ pub fn line(event: &Event<'_>) -> Text {
 /// Lines from a client.
 #[derive(Debug, PartialEq, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
-pub(super) enum Said {
+pub(crate) enum Said {
     Message { text: String, client_id: Option<String> },
     Delete { id: MessageId },
 }
 
 impl Said {
     /// Parses a line; the error says in words what is wrong.
-    pub(super) fn read(text: &str) -> Result<Self, String> {
+    pub(crate) fn read(text: &str) -> Result<Self, String> {
         match serde_json::from_str(text) {
             Ok(Self::Message { client_id: Some(client_id), .. }) if client_id.len() > CLIENT_ID_BYTES => {
                 Err(format!("client_id: at most {CLIENT_ID_BYTES} bytes"))

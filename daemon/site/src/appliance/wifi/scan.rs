@@ -18,7 +18,7 @@ pub struct Network {
 }
 
 /// Parses the networks, strongest first. Networks without a displayable name are skipped.
-pub(super) fn parse(text: &str) -> Vec<Network> {
+pub(crate) fn parse(text: &str) -> Vec<Network> {
     // bssid / frequency / signal level / flags / ssid
     let mut networks: Vec<Network> = text.lines().filter_map(network).collect();
     networks.sort_by(|a, b| b.signal_percent.cmp(&a.signal_percent).then_with(|| a.name.cmp(&b.name)));
