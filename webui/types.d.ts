@@ -15,6 +15,9 @@ export interface Account extends UserRef { email: string; role: Role; standing: 
 /** A followed user. */
 export interface Subscription extends UserRef { live_stream: string | null }
 export interface LoginAnswer { access_token: string; expires_in: number; user: Me }
+export type Scope = "read" | "chat" | "go-live" | "manage" | "watch";
+export interface ApiToken { id: string; name: string; scopes: Scope[]; created_at: string; expires_at: string | null; last_used_at: string | null }
+export interface MadeApiToken extends ApiToken { token: string }
 export interface Session { id: string; label: string; opened_at: string; refreshed_at: string; expires_at: string; is_current: boolean }
 
 export interface Topic { id: string; name: string }

@@ -7,50 +7,15 @@ mod rules;
 mod support;
 
 use perch_store::{Role, Store};
-use rules::{RULES, Right, Rule};
+use rules::{RULES, Right};
 use serde_json::json;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
 use support::Daemon;
 use support::people::{NO_LIMITS, Person};
+use support::walk::ask;
 
 /// What a refusal of the access layer looks like; handlers have other codes, or other statuses.
 const REFUSED: [(u16, &str); 3] = [(401, "unauthenticated"), (403, "forbidden"), (403, "local_only")];
-
-/// Asks, and reads what decides: some answers never end.
-fn ask(who: &Person, rule: &Rule) -> (u16, String) {
-    let mut path = rule.path.replace("{*path}", "nothing.js");
-    while let Some((start, end)) = path.find('{').zip(path.find('}')) {
-        // A name that nobody has, an id that nothing has.
-        let part = if &path[start..=end] == "{username}" { "nobody" } else { "00000000000000000000000000" };
-        path.replace_range(start..=end, part);
-    }
-    let mut stream = who.daemon.connect();
-    write!(stream, "{} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n", rule.method).unwrap();
-    // As if through a proxy, so that this machine is nobody special.
-    write!(stream, "X-Forwarded-For: 192.0.2.1\r\n").unwrap();
-    if let Some(token) = &who.token {
-        write!(stream, "Authorization: Bearer {token}\r\n").unwrap();
-    }
-    if rule.method != "GET" {
-        write!(stream, "Content-Type: application/json\r\nContent-Length: 2\r\n").unwrap();
-    }
-    stream.write_all(if rule.method == "GET" { b"\r\n" } else { b"\r\n{}" }).unwrap();
-    let mut answer = BufReader::new(stream);
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        assert!(answer.read_until(b'\n', &mut head).unwrap() > 0, "{} {path}: no answer", rule.method);
-    }
-    let head = String::from_utf8(head).unwrap();
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    if !head.contains("application/problem+json") {
-        return (status, String::new());
-    }
-    let mut body = String::new();
-    answer.read_to_string(&mut body).unwrap();
-    let problem: serde_json::Value = serde_json::from_str(&body).unwrap();
-    (status, problem["code"].as_str().unwrap().to_owned())
-}
 
 /// A viewer, a streamer and the owner: their access tokens.
 fn make_accounts(dir: &Path) -> [String; 3] {
@@ -87,7 +52,7 @@ fn everybody_may_what_the_table_says_and_no_more() {
             if rule.path.starts_with("/api/v1/auth/") && rank > 0 {
                 continue;
             }
-            let (status, code) = ask(who, rule);
+            let (status, code) = ask(who, rule.method, rule.path);
             let refused = REFUSED.contains(&(status, code.as_str()));
             if refused != (rank < least) {
                 wrong.push(format!("{} {} as {name}: {status} {code}", rule.method, rule.path));

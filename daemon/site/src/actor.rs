@@ -79,6 +79,18 @@ impl Actor {
         }
     }
 
+    /// An error for an API token: what it would allow must not outlast it.
+    ///
+    /// # Errors
+    ///
+    /// `ScopeMissing`.
+    pub const fn not_by_token(&self) -> Result<(), SiteError> {
+        match self {
+            Self::Account { login, .. } if login.token.is_some() => Err(SiteError::ScopeMissing(None)),
+            _ => Ok(()),
+        }
+    }
+
     /// An error unless the actor is an owner or the console.
     ///
     /// # Errors
@@ -131,7 +143,7 @@ mod tests {
 
     fn account(number: u64, role: Role) -> Actor {
         let user = UserId::from_number(number.into());
-        let login = Login { user, username: "ann".into(), role, session: None };
+        let login = Login { user, username: "ann".into(), role, session: None, token: None };
         Actor::Account { login, address: Ipv4Addr::LOCALHOST.into() }
     }
 

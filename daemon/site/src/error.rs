@@ -9,7 +9,7 @@ use crate::notices::TooManyListeners;
 use crate::picture::PictureError;
 use crate::sealing::{Unopened, Unsealed};
 use crate::text::FieldError;
-use perch_store::{Refusal, StoreError};
+use perch_store::{Refusal, Scope, StoreError};
 use perch_studio::capture::controls::SetError;
 use perch_studio::live::LiveError;
 use perch_studio::snapshot::SnapshotError;
@@ -45,6 +45,9 @@ pub enum SiteError {
     /// The actor may not do it.
     #[error("your account may not do this")]
     Forbidden,
+    /// An API token lacks the scope; `None`: no token may do it.
+    #[error("{}", scope_missing(*.0))]
+    ScopeMissing(Option<Scope>),
     /// Too many attempts in a short time.
     #[error("too many requests: wait {} s", whole_seconds(*wait))]
     TooMany {
@@ -115,6 +118,13 @@ pub enum SiteError {
     /// The thread that reads lists panicked over this request, or the daemon is stopping.
     #[error("the list was not read")]
     Crashed,
+}
+
+fn scope_missing(scope: Option<Scope>) -> String {
+    match scope {
+        Some(scope) => format!("this token may not do this: it lacks the scope {}", scope.name()),
+        None => "no token may do this: log in with your password".to_owned(),
+    }
 }
 
 /// Whole seconds, rounded up, so that waiting this long is enough.

@@ -6,6 +6,7 @@
 
 pub mod accounts;
 pub mod actor;
+pub mod api_tokens;
 pub mod appliance;
 pub mod avatars;
 pub mod backup;

@@ -24,6 +24,7 @@ pub fn acceptable(field: &'static str, password: Password) -> Result<Password, F
 /// `WrongPassword`, `TooMany` after too many wrong ones, and `Unauthenticated` or `Forbidden` without a logged-in account.
 pub async fn confirm(site: &Site, actor: &Actor, password: Password) -> Result<(), SiteError> {
     let login = actor.member()?;
+    actor.not_by_token()?;
     let attempt = site.accounts.attempts.begin(&login.username, actor.address(), Guess::KnownHere)?;
     let user = login.user;
     let hash = site.store(move |store| store.password(user)).await?;

@@ -177,15 +177,16 @@ async fn open_login(site: &Site, session: SessionId) -> Result<Option<Login>, Si
     site.store(move |store| accounts.logins.open(store, session)).await
 }
 
-/// True while an earlier login is still open and belongs to the same account.
+/// True while an earlier login or API token is still valid and belongs to the same account.
 ///
 /// # Errors
 ///
 /// Those of the store.
 pub async fn is_open(site: &Site, login: &Login) -> Result<bool, SiteError> {
-    let Some(session) = login.session else { return Ok(true) };
-    let open = open_login(site, session).await?;
-    Ok(open.is_some_and(|open| open.user == login.user))
+    let (accounts, login, now) = (site.accounts.clone(), login.clone(), site.now());
+    let user = login.user;
+    let open = site.store(move |store| accounts.logins.still_open(store, &login, now)).await?;
+    Ok(open.is_some_and(|open| open.user == user))
 }
 
 /// Selects the login to close.

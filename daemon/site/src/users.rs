@@ -74,6 +74,7 @@ pub struct NewAccount {
 /// `Field` for `username` or `password`, `Refused` if the name is taken, `Unauthenticated` and `Forbidden`.
 pub async fn add(site: &Site, actor: &Actor, new: NewAccount) -> Result<User, SiteError> {
     actor.owner()?;
+    actor.not_by_token()?;
     let username = text::username(&new.username)?;
     let password = password::acceptable("password", new.password)?;
     let password = site.accounts.passwords.hash(password).await?;
@@ -114,6 +115,7 @@ pub async fn change(
     change: AccountChange,
 ) -> Result<ManagedAccount, SiteError> {
     actor.owner()?;
+    actor.not_by_token()?;
     let AccountChange { role, standing, password } = change;
     let password = match password {
         Some(password) => {
@@ -157,6 +159,7 @@ pub async fn change(
 /// `Refused` for the last owner and for an unknown name, `Unauthenticated` and `Forbidden`.
 pub async fn delete(site: &Site, actor: &Actor, username: String) -> Result<(), SiteError> {
     actor.owner()?;
+    actor.not_by_token()?;
     let user = site.store(move |store| store.user_by_name(&username)).await?;
     delete_account(site, user.id, EndReason::Owner).await
 }

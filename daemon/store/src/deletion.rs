@@ -7,8 +7,8 @@ use crate::tables::{
 use crate::writing::WriteTransaction;
 use crate::{NotificationKind, Store, StoreError, StreamId, UserId};
 use crate::{
-    ingest_keys, lists, messages, notifications, reactions, relation, search::words, sessions, skeletons,
-    streams, user, users,
+    api_tokens, ingest_keys, lists, messages, notifications, reactions, relation, search::words, sessions,
+    skeletons, streams, user, users,
 };
 
 impl Store {
@@ -32,6 +32,7 @@ impl Store {
             messages::forget_writer(tx, user)?;
             sessions::close_all(tx, user, None)?;
             ingest_keys::forget(tx, user)?;
+            api_tokens::revoke_all(tx, user)?;
             user::index_words(tx, &account, false)?;
             skeletons::index(tx, &account, false)?;
             tx.open_table(USERNAMES)?.remove(words::name_key(&account.username).as_str())?;

@@ -93,6 +93,8 @@ ids! {
     UserId;
     /// A login: one family of refresh tokens.
     SessionId;
+    /// An API token.
+    ApiTokenId;
     /// A stream, live or ended.
     StreamId;
     /// A topic that streams are filed under.

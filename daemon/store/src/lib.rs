@@ -6,6 +6,7 @@
 //! person may do; the store keeps its records consistent with each other, and [`Store::verify`] recounts them.
 #![forbid(unsafe_code)]
 
+mod api_tokens;
 mod backup;
 mod bounded;
 mod deletion;
@@ -58,10 +59,13 @@ mod verify;
 mod views;
 mod writing;
 
+pub use api_tokens::{API_TOKENS_PER_USER, ApiToken, NewApiToken, Scope};
 pub use backup::{Backup, BackupContents};
 pub use error::StoreError;
 pub use follows::FollowCounts;
-pub use id::{IdError, MessageId, NotificationId, SessionId, StreamId, Timestamp, TopicId, UserId};
+pub use id::{
+    ApiTokenId, IdError, MessageId, NotificationId, SessionId, StreamId, Timestamp, TopicId, UserId,
+};
 pub use ingest_keys::{IngestKey, PreparedStream};
 pub use messages::{Message, NewMessage};
 pub use moderation::{ChatRules, RESTRICTIONS_MOST, Restricted, Restriction, Room, Severity};

@@ -1,14 +1,15 @@
 //! Boards have no real-time clock: events before the network gives the time get provisional dates, sometimes years off. When the
 //! clock is set, these dates are moved by the clock's error.
 
+use crate::api_tokens::ApiToken;
 use crate::failure::Outcome;
 use crate::reads::Reads as _;
 use crate::record::{self, Record};
 use crate::relation::Pairs;
 use crate::sessions::Session;
 use crate::tables::{
-    FOLLOWS, MESSAGES, NOTIFICATIONS, RECORDINGS, RESTRICTIONS, SESSIONS, STREAM_FACTS, USER_SESSIONS, USERS,
-    WATCH_LIST,
+    API_TOKENS, FOLLOWS, MESSAGES, NOTIFICATIONS, RECORDINGS, RESTRICTIONS, SESSIONS, STREAM_FACTS,
+    USER_SESSIONS, USERS, WATCH_LIST,
 };
 use crate::writing::WriteTransaction;
 use crate::{
@@ -56,7 +57,7 @@ impl ClockCorrection {
 }
 
 impl Store {
-    /// Corrects the dates that a wrong clock gave: of accounts, logins, streams, recordings, messages, notifications, restrictions,
+    /// Corrects the dates that a wrong clock gave: of accounts, logins, API tokens and their expiry, streams, recordings, messages, notifications, restrictions,
     /// follows and watch lists. Ids stay, and with them the order within a chat. Every open login keeps the time that it had left, however
     /// old it is: the time that a board was off without knowing the date does not count.
     pub fn correct_times(&self, correction: &ClockCorrection) -> Result<(), StoreError> {
@@ -67,6 +68,12 @@ impl Store {
                 let made = correction.correct(&mut barred.at);
                 barred.until = barred.until.map(|until| if made { correction.moved(until) } else { until });
                 made
+            })?;
+            correct_all(tx, API_TOKENS, |token: &mut ApiToken| {
+                let made = correction.correct(&mut token.created_at);
+                token.expires_at = token.expires_at.map(|at| if made { correction.moved(at) } else { at });
+                let used = token.last_used_at.as_mut().is_some_and(|at| correction.correct(at));
+                made || used
             })?;
             let mut moved = Vec::new();
             correct_all(tx, SESSIONS, |session: &mut Session| {

@@ -1,7 +1,10 @@
 //! The file's schema version, and the step from each version to the next.
 
 use crate::failure::Outcome;
-use crate::tables::{self, COUNTERS, INGEST_KEY_USERS, INGEST_KEYS, META, PREPARED_STREAMS, RECORDINGS};
+use crate::tables::{
+    self, API_TOKEN_DIGESTS, API_TOKENS, COUNTERS, INGEST_KEY_USERS, INGEST_KEYS, META, PREPARED_STREAMS,
+    RECORDINGS,
+};
 use crate::writing::WriteTransaction;
 use crate::{StoreError, derived, lists, site_settings, skeletons, topic};
 use redb::{Database, ReadableDatabase, TableDefinition, TableHandle as _};
@@ -14,7 +17,7 @@ const SCHEMA_VERSION: &str = "schema_version";
 
 /// The steps from each version to the next. All steps that are due run in one transaction, so a power cut leaves the
 /// file as it was. 0 is a file without tables.
-const STEPS: [fn(&WriteTransaction) -> Outcome<()>; 7] = [
+const STEPS: [fn(&WriteTransaction) -> Outcome<()>; 8] = [
     // 1: the counter "media_sequence". Nothing reads it any more: segments are named without the store.
     |tx| Ok(tx.open_table(COUNTERS).map(drop)?),
     // 2: the site. A file of version 1 that counted nothing has no counters yet.
@@ -40,6 +43,12 @@ const STEPS: [fn(&WriteTransaction) -> Outcome<()>; 7] = [
     site_settings::keep_open_registration,
     // 7: names that look alike.
     skeletons::rebuild,
+    // 8: API tokens.
+    |tx| {
+        tx.open_table(API_TOKENS)?;
+        tx.open_table(API_TOKEN_DIGESTS)?;
+        Ok(())
+    },
 ];
 
 /// Migrates an older file, fills a new one, and computes tables anew that another version of Unicode made; refuses a newer or foreign

@@ -129,6 +129,11 @@ tables! {
         /// digest of the ingest key → user
         INGEST_KEY_USERS: &'static [u8; 32] => u128;
 
+        /// user, token → `ApiToken`
+        API_TOKENS: (u128, u128) => &'static [u8];
+        /// digest of an API token → user, token
+        API_TOKEN_DIGESTS: &'static [u8; 32] => (u128, u128);
+
         /// session → `Session`
         SESSIONS: u128 => &'static [u8];
         /// user, session → opened at

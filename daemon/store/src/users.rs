@@ -9,8 +9,8 @@ use crate::user::owners;
 use crate::writing::WriteTransaction;
 use crate::{
     Delivery, NewUser, NotificationKind, PasswordHash, Refusal, Registration, Role, SessionId, Standing,
-    Store, StoreError, Timestamp, User, UserChange, UserId, UserQuery, new_id, notifications, sessions,
-    site_settings, skeletons, user,
+    Store, StoreError, Timestamp, User, UserChange, UserId, UserQuery, api_tokens, new_id, notifications,
+    sessions, site_settings, skeletons, user,
 };
 use redb::ReadableTable as _;
 
@@ -163,13 +163,15 @@ impl Store {
         })
     }
 
-    /// Approves, suspends or readmits an account; one that is no longer active is logged out everywhere.
+    /// Approves, suspends or readmits an account; one that is no longer active is logged out everywhere and loses its
+    /// API tokens.
     pub fn set_standing(&self, user: UserId, standing: Standing) -> Result<User, StoreError> {
         self.write(|tx| {
             let mut account = user::get(tx, user)?;
             if standing != Standing::Active {
                 keep_an_owner(tx, &account)?;
                 sessions::close_all(tx, user, None)?;
+                api_tokens::revoke_all(tx, user)?;
             }
             if account.standing == Standing::Pending && standing != Standing::Pending {
                 let decided = NotificationKind::AccountWaiting { by: user };
@@ -189,7 +191,7 @@ impl Store {
         })
     }
 
-    /// Sets a new password and closes the account's logins except `keep`.
+    /// Sets a new password, closes the account's logins except `keep`, and revokes its API tokens.
     pub fn change_password(
         &self,
         user: UserId,
@@ -199,6 +201,7 @@ impl Store {
         self.write(|tx| {
             user::get(tx, user)?;
             tx.open_table(PASSWORDS)?.insert(user.number(), password.expose())?;
+            api_tokens::revoke_all(tx, user)?;
             sessions::close_all(tx, user, keep)
         })
     }

@@ -1,16 +1,18 @@
 //! Recounts everything: every count from its rows, every index from its records, and decodes every record. Used by tests, before
 //! restoring a backup, and for a person who suspects damage. Rows are read one by one: a file may be larger than the memory.
 
+use crate::api_tokens::ApiToken;
 use crate::failure::Outcome;
 use crate::record::{self, Record};
 use crate::relation::{self, Relation};
 use crate::search::{index, words};
 use crate::sessions::Session;
 use crate::tables::{
-    self, AVATARS, CAMERA_CLAIMS, CHAT_RULES, FILED, FOLLOWS, INGEST_KEY_USERS, INGEST_KEYS, MESSAGE_OFFSETS,
-    MESSAGES, NOTIFICATIONS, PASSWORDS, PREPARED_STREAMS, REACTED, RECORDINGS, RESTRICTIONS, SESSION_TOKENS,
-    SESSIONS, SETTINGS, STREAM_DETAILS, STREAM_FACTS, STREAM_LISTS, STREAM_ORDINALS, THUMBNAILS, TOKENS,
-    TOPIC_NAMES, TOPICS, USER_SESSIONS, USER_WORDS, USERNAMES, USERS, VIEWS, WATCH_LIST,
+    self, API_TOKEN_DIGESTS, API_TOKENS, AVATARS, CAMERA_CLAIMS, CHAT_RULES, FILED, FOLLOWS,
+    INGEST_KEY_USERS, INGEST_KEYS, MESSAGE_OFFSETS, MESSAGES, NOTIFICATIONS, PASSWORDS, PREPARED_STREAMS,
+    REACTED, RECORDINGS, RESTRICTIONS, SESSION_TOKENS, SESSIONS, SETTINGS, STREAM_DETAILS, STREAM_FACTS,
+    STREAM_LISTS, STREAM_ORDINALS, THUMBNAILS, TOKENS, TOPIC_NAMES, TOPICS, USER_SESSIONS, USER_WORDS,
+    USERNAMES, USERS, VIEWS, WATCH_LIST,
 };
 use crate::{
     ChatRules, Message, NOTIFICATIONS_PER_USER, Notification, PICTURE_BYTES, PreparedStream, RELAYS_MOST,
@@ -34,6 +36,7 @@ impl Store {
             check.users()?;
             check.ingest()?;
             check.sessions()?;
+            check.api_tokens()?;
             check.streams()?;
             check.lists()?;
             check.topics()?;
@@ -161,6 +164,22 @@ impl Check<'_> {
             let fits = token == Some((session, expires_at)) && has(&sessions, session)?;
             self.must(fits, || "a token belongs to another login".to_owned());
         }
+        Ok(())
+    }
+
+    fn api_tokens(&mut self) -> Outcome<()> {
+        let users = self.tx.open_table(USERS)?;
+        let digests = self.tx.open_table(API_TOKEN_DIGESTS)?;
+        let mut count = 0;
+        for row in self.tx.open_table(API_TOKENS)?.iter()? {
+            let (key, value) = row?;
+            let token: ApiToken = record::decode(value.value())?;
+            count += 1;
+            let found = digests.get(token.digest())?.map(|key| key.value());
+            let fits = found == Some(key.value()) && has(&users, key.value().0)?;
+            self.must(fits, || format!("API token {} is not found by its digest", token.id));
+        }
+        self.must(digests.len()? == count, || "there are digests without API tokens".to_owned());
         Ok(())
     }
 

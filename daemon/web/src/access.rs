@@ -11,6 +11,7 @@ use super::page;
 use super::problem::Problem;
 use super::rights::rule_of;
 use super::rules::Right;
+use super::scopes::scope_of;
 use super::state::{Shared, State};
 use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;
@@ -40,7 +41,9 @@ async fn admit(state: &Shared, matched: &MatchedPath, mut request: Request) -> R
     let peer = request.extensions().get().copied().unwrap_or(Peer::Network(nowhere));
     let limits = &state.site.limits;
     let writes = !matches!(*request.method(), Method::GET | Method::HEAD);
-    let caller = authentication::find_out(&state.site, peer, matched.as_str(), request.headers()).await;
+    let caller =
+        authentication::find_out(&state.site, peer, matched.as_str(), scope_of(rule), request.headers())
+            .await;
     let caller = caller.or_else(|problem| {
         // Looking at a token costs as much as a request; one that does not count belongs to nobody.
         limits.admit(&Actor::Anonymous { address: peer.address() }, writes)?;

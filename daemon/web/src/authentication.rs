@@ -8,24 +8,25 @@ use super::problem::Problem;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use perch_site::accounts::logins::Login;
-use perch_site::sessions;
-use perch_site::{Actor, Site, SiteError};
+use perch_site::{Actor, Site, SiteError, api_tokens, sessions};
+use perch_store::Scope;
 
 /// This address also creates a login.
 const SETUP: &str = "/api/v1/setup";
 
-/// Checks the request's token.
+/// Checks the request's token. `scope`: what an API token needs at this address; `None`: none may ask there.
 pub(super) async fn find_out(
     site: &Site,
     peer: Peer,
     path: &str,
+    scope: Option<Scope>,
     headers: &HeaderMap,
 ) -> Result<Caller, Problem> {
-    let Client { address, secure } = peer.client();
+    let Client { address, .. } = peer.client();
     let actor = match peer {
         Peer::Console => Actor::Console,
         Peer::Network(_) if !looks_at_token(path) => Actor::Anonymous { address },
-        Peer::Network(_) => match login_of(site, headers, secure).await? {
+        Peer::Network(client) => match login_of(site, client, scope, headers).await? {
             Some(login) => Actor::Account { login, address },
             None => Actor::Anonymous { address },
         },
@@ -39,21 +40,25 @@ fn looks_at_token(path: &str) -> bool {
     !(path.starts_with(cookies::AUTH_PATH) || path == SETUP || page::is_part(path))
 }
 
-/// The login named by a request's token: `Authorization: Bearer`, else the cookie. `secure`: the request came over TLS.
+/// The login named by a request's token: `Authorization: Bearer`, else the cookie.
 ///
-/// A program's token must be valid. A browser sends its cookie with every request: if it has expired while the login is open, the
-/// browser is told so, since it can renew it; if the login is closed, the cookie is ignored.
+/// A program's token must be valid; an API token must have the scope. An API token in a cookie is no token. A browser sends its
+/// cookie with every request: if it has expired while the login is open, the browser is told so, since it can renew it; if the login is closed, the cookie is ignored.
 pub(super) async fn login_of(
     site: &Site,
+    client: Client,
+    scope: Option<Scope>,
     headers: &HeaderMap,
-    secure: bool,
 ) -> Result<Option<Login>, Problem> {
     if let Some(authorization) = headers.get(AUTHORIZATION) {
         let token = authorization.to_str().ok().and_then(bearer_token).ok_or(SiteError::Unauthenticated)?;
+        if api_tokens::looks_like_one(token) {
+            return Ok(Some(api_tokens::login_of(site, client.address, token, scope).await?));
+        }
         let login = sessions::of_token(site, token).await?.ok_or(SiteError::Unauthenticated)?;
         return Ok(Some(login));
     }
-    match cookies::access_token(headers, secure) {
+    match cookies::access_token(headers, client.secure) {
         Some(token) => Ok(sessions::of_token(site, token).await?),
         None => Ok(None),
     }

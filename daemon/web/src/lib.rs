@@ -7,6 +7,7 @@
 
 mod access;
 mod api;
+mod api_tokens;
 mod auth;
 mod authentication;
 mod avatar;
@@ -68,6 +69,7 @@ mod relays;
 mod rights;
 mod router;
 mod rules;
+mod scopes;
 mod seldom;
 mod send_pages;
 mod server;

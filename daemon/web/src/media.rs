@@ -27,7 +27,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use perch_site::SiteError;
 use perch_site::accounts::attempts::network;
-use perch_store::{StreamId, Viewer, Visibility};
+use perch_store::{Scope, StreamId, Viewer, Visibility};
 use perch_studio::capture::status::CameraState;
 use perch_studio::hls::{MEDIA_PLAYLIST, Offer, SegmentBytes};
 use perch_studio::live::{AtOneAddress, OnAir, featured, viewer_of_address, viewer_of_cookie};
@@ -208,9 +208,14 @@ impl Media {
         request: &Request<B>,
     ) -> Result<Response<Body>, Problem> {
         if asked.visibility == Visibility::Members {
-            Box::pin(authentication::login_of(&self.state.site, request.headers(), peer.client().secure))
-                .await?
-                .ok_or(Problem::Site(SiteError::Unauthenticated))?;
+            Box::pin(authentication::login_of(
+                &self.state.site,
+                peer.client(),
+                Some(Scope::Read),
+                request.headers(),
+            ))
+            .await?
+            .ok_or(Problem::Site(SiteError::Unauthenticated))?;
         }
         match name {
             MEDIA_PLAYLIST => {

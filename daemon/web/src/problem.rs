@@ -281,6 +281,7 @@ fn refused(error: &SiteError) -> (StatusCode, &'static str) {
         SiteError::PendingApproval => (S::FORBIDDEN, "pending_approval"),
         SiteError::Suspended => (S::FORBIDDEN, "suspended"),
         SiteError::Forbidden => (S::FORBIDDEN, "forbidden"),
+        SiteError::ScopeMissing(_) => (S::FORBIDDEN, "scope_missing"),
         SiteError::TooMany { .. } => (S::TOO_MANY_REQUESTS, "too_many_requests"),
         SiteError::CameraTaken { .. } => (S::CONFLICT, "camera_taken"),
         SiteError::OnAir => (S::CONFLICT, "on_air"),

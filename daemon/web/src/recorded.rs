@@ -19,7 +19,7 @@ use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYP
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use perch_site::recordings::{self, Playable};
 use perch_site::{Actor, SiteError};
-use perch_store::{Refusal, StreamId};
+use perch_store::{Refusal, Scope, StreamId};
 use perch_studio::hls::MEDIA_PLAYLIST;
 use perch_studio::playback::{Form, OpenPart, Playback, PlaylistText};
 
@@ -65,7 +65,8 @@ async fn open(state: &State, peer: Peer, asked: &Asked<'_>) -> Result<Playable, 
     if !is_live_name && !is_of_recording(asked.name) {
         return Err(Problem::NotLive("this stream is not on the air".to_owned()));
     }
-    let caller = authentication::find_out(&state.site, peer, PREFIX, asked.headers).await?;
+    let caller =
+        authentication::find_out(&state.site, peer, PREFIX, Some(Scope::Read), asked.headers).await?;
     match recordings::open(&state.site, &caller.actor, asked.stream).await {
         Err(SiteError::Refused(Refusal::NotFound { .. })) if is_live_name => {
             Err(Problem::NotLive("this stream is not on the air, and there is no recording of it".to_owned()))

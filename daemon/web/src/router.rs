@@ -15,9 +15,9 @@ use super::slots::Slots;
 use super::state::State;
 use super::traffic::Traffic;
 use super::{
-    auth, avatar, backups, cameras, chat, controls, events, follows, health, ingest, me, messages,
-    microphones, moderation, notifications, openapi, page, pictures, reactions, recording_index, recordings,
-    relays, rights, sessions, settings, setup, streams, system, topics, update, users, wifi,
+    api_tokens, auth, avatar, backups, cameras, chat, controls, events, follows, health, ingest, me,
+    messages, microphones, moderation, notifications, openapi, page, pictures, reactions, recording_index,
+    recordings, relays, rights, sessions, settings, setup, streams, system, topics, update, users, wifi,
 };
 use axum::Router;
 use axum::extract::MatchedPath;
@@ -40,6 +40,7 @@ const CONTENT_SECURITY: HeaderValue = HeaderValue::from_static(
 /// The API: every address with its handler and its description.
 fn api() -> Api {
     Api::new()
+        .merge(api_tokens::routes())
         .merge(auth::routes())
         .merge(avatar::routes())
         .merge(backups::routes())

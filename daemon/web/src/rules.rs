@@ -80,6 +80,9 @@ pub(crate) const RULES: &[Rule] = &[
     rule("POST", "/api/v1/me/password", Member, "with the caller's password"),
     rule("GET", "/api/v1/me/sessions", Member, "the caller's"),
     rule("DELETE", "/api/v1/me/sessions/{id}", Member, "the caller's"),
+    rule("GET", "/api/v1/me/tokens", Member, "the caller's; for no token"),
+    rule("POST", "/api/v1/me/tokens", Member, "the caller's; for no token"),
+    rule("DELETE", "/api/v1/me/tokens/{id}", Member, "the caller's; for no token"),
     // People.
     rule("GET", "/api/v1/me", Member, "the caller's"),
     rule("PATCH", "/api/v1/me", Member, "the caller's"),

@@ -10,6 +10,7 @@ import { html, useEffect, useMemo, useSignal } from "../../parts/html.js";
 import { Paged, Pages } from "../../parts/list.js";
 import { Refusal, useTask } from "../../parts/task.js";
 import { toast } from "../../parts/toast.js";
+import { Tokens } from "./tokens.js";
 
 /** @import { Session } from "../../types.js" */
 
@@ -21,6 +22,7 @@ export function Security() {
     <h3>Where you are logged in</h3>
     <${Sessions} />
     <p><button class="button" type="button" onClick=${() => (dialog.value = "everywhere")}>Log out everywhere</button></p>
+    <${Tokens} />
     <h3>Delete your account</h3>
     <p>This deletes your profile, streams, chat messages and follows for good.</p>
     <p><button class="button danger" type="button" onClick=${() => (dialog.value = "delete")}>Delete my account</button></p>
@@ -36,7 +38,7 @@ function Password() {
   const work = async () => {
     await api.post("/me/password", { password: password.value, new_password: new_password.value });
     password.value = new_password.value = "";
-    toast("Your password has been changed. Your other logins have ended.");
+    toast("Your password has been changed. Your other logins and your tokens have ended.");
   };
   return html`
     <${Form} task=${task} work=${work}>

@@ -121,7 +121,9 @@ pub(crate) fn main() -> ExitCode {
         Command::Probe { json } => exit_code(with_config(&sources, |config| Ok(probe::print(config, json)?))),
         Command::SetupCode => exit_code(in_data_dir(&sources, setup_code::print)),
         Command::User { command } => exit_code(in_data_dir(&sources, |config| user::run(config, &command))),
-        Command::Registration { who } => exit_code(in_data_dir(&sources, |config| registration::run(config, who))),
+        Command::Registration { who } => {
+            exit_code(in_data_dir(&sources, |config| registration::run(config, who)))
+        }
         Command::Recordings { command } => {
             exit_code(in_data_dir(&sources, |config| recordings::run(config, &command)))
         }

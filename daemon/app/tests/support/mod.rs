@@ -15,6 +15,7 @@ pub mod people;
 pub mod program;
 pub mod recorded;
 pub mod relaying;
+pub mod walk;
 
 pub use rustix::process::Signal;
 use rustix::process::{Pid, kill_process};

@@ -6,6 +6,7 @@ pub mod logins;
 pub mod passwords;
 pub mod secret;
 pub mod setup_code;
+pub mod token_uses;
 pub mod tokens;
 pub mod upkeep;
 pub mod wall_clock;
@@ -18,6 +19,7 @@ use perch_studio::clock::Clock;
 use setup_code::SetupCode;
 use std::path::Path;
 use std::sync::Arc;
+use token_uses::TokenUses;
 use tokens::Tokens;
 use wall_clock::WallClock;
 
@@ -41,8 +43,10 @@ pub struct Accounts {
     pub passwords: Passwords,
     /// Issues and checks access tokens.
     pub tokens: Tokens,
-    /// Open logins.
+    /// Open logins, and API tokens in use.
     pub logins: Logins,
+    /// When API tokens were last used.
+    pub token_uses: TokenUses,
     /// Slows down guessing.
     pub attempts: Attempts,
     /// Notices when the clock is set.
@@ -59,6 +63,7 @@ impl Accounts {
             passwords: Passwords::start().map_err(AccountsError::Thread)?,
             tokens: Tokens::new(store.signing_key()?),
             logins: Logins::default(),
+            token_uses: TokenUses::default(),
             attempts: Attempts::new(clock.clone()),
             wall_clock: WallClock::new(clock.clone()),
             setup_code,

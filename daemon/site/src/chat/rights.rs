@@ -46,7 +46,7 @@ pub(super) fn may(
         return Ok(if is_closed { May::Nothing(Barred::MembersOnly) } else { May::Read(Barred::Anonymous) });
     };
     let Some(login) = still_logged_in(house, login)? else { return Ok(May::Nothing(Barred::LoggedOut)) };
-    if login.session.is_none() {
+    if !login.has_account() {
         return Ok(May::Read(Barred::NoAccount));
     }
     if login.user == info.streamer || login.role == Role::Owner {
@@ -67,10 +67,7 @@ pub(super) fn may(
 
 /// The login's present state; `None` when it is closed.
 pub(super) fn still_logged_in(house: &House, login: &Login) -> Result<Option<Login>, StoreError> {
-    match login.session {
-        Some(session) => house.logins().open(&house.store, session),
-        None => Ok(Some(login.clone())),
-    }
+    house.logins().still_open(&house.store, login, house.now())
 }
 
 /// A person who may enter.
@@ -95,7 +92,7 @@ pub(super) fn admit(house: &House, info: &RoomInfo, login: Option<&Login>) -> Re
     if let May::Nothing(barred) = may {
         return Err(barred.into());
     }
-    let user = match login.filter(|login| login.session.is_some()) {
+    let user = match login.filter(|login| login.has_account()) {
         Some(login) => house.people.get(&house.store, login.user)?,
         None => None,
     };

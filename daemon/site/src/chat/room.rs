@@ -338,7 +338,7 @@ impl Room {
             let (rules, now) = (house.store.chat_rules(info.stream)?, house.now());
             let each = here.into_iter().map(|(recipient, login)| {
                 let may = rights::may(house, &info, rules, login.as_ref(), now)?;
-                let user = match login.filter(|login| login.session.is_some()) {
+                let user = match login.filter(Login::has_account) {
                     Some(login) => house.people.get(&house.store, login.user)?,
                     None => None,
                 };

@@ -192,7 +192,7 @@ fn assert_has_the_site(store: &Store, version: u8) {
     assert_eq!(store.chat_rules(facts.id).unwrap(), rules);
     assert!(store.is_following(bob.id, ana.id).unwrap());
     assert!(store.notifications(bob.id, None, 9).unwrap().len() >= 2, "two streams went live");
-    let barred = |user| store.restriction(ana.id, user, at(50)).unwrap().unwrap();
+    let barred = |user| store.restriction(facts.id, ana.id, user, at(50)).unwrap().unwrap().1;
     assert_eq!((barred(bob.id).severity, barred(bob.id).until), (Severity::Mute, Some(at(9_000_000))));
     assert_eq!((barred(sam.id).severity, barred(sam.id).until), (Severity::Ban, None));
     assert_eq!(store.sessions(ana.id).unwrap().len(), 1);
