@@ -13,6 +13,7 @@ mod authentication;
 mod avatar;
 mod backups;
 mod barred;
+mod board_time;
 mod body;
 mod caching;
 mod caller;

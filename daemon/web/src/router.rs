@@ -15,9 +15,10 @@ use super::slots::Slots;
 use super::state::State;
 use super::traffic::Traffic;
 use super::{
-    api_tokens, auth, avatar, backups, cameras, chat, controls, events, follows, health, ingest, me,
-    messages, microphones, moderation, notifications, openapi, page, pictures, reactions, recording_index,
-    recordings, relays, rights, sessions, settings, setup, streams, system, topics, update, users, wifi,
+    api_tokens, auth, avatar, backups, board_time, cameras, chat, controls, events, follows, health, ingest,
+    me, messages, microphones, moderation, notifications, openapi, page, pictures, reactions,
+    recording_index, recordings, relays, rights, sessions, settings, setup, streams, system, topics, update,
+    users, wifi,
 };
 use axum::Router;
 use axum::extract::MatchedPath;
@@ -44,6 +45,7 @@ fn api() -> Api {
         .merge(auth::routes())
         .merge(avatar::routes())
         .merge(backups::routes())
+        .merge(board_time::routes())
         .merge(cameras::routes())
         .merge(controls::routes())
         .merge(events::routes())

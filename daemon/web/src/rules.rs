@@ -55,6 +55,7 @@ pub(crate) const RULES: &[Rule] = &[
     rule("GET", "/readyz", Anyone, ""),
     rule("GET", "/metrics", ListedOrOwner, ""),
     rule("GET", "/api/v1/openapi.json", Anyone, ""),
+    rule("GET", "/api/v1/time", Anyone, ""),
     rule(
         "GET",
         "/api/v1/system",
