@@ -18,6 +18,13 @@ export interface LoginAnswer { access_token: string; expires_in: number; user: M
 export type Scope = "read" | "chat" | "go-live" | "manage" | "watch";
 export interface ApiToken { id: string; name: string; scopes: Scope[]; created_at: string; expires_at: string | null; last_used_at: string | null }
 export interface MadeApiToken extends ApiToken { token: string }
+export type WebhookEvent = "stream.started" | "stream.ended" | "recording.ready" | "relay.failed" | "camera.fault" | "storage.low" | "chat.message";
+export interface Webhook { id: string; url: string; events: WebhookEvent[]; enabled: boolean; created_at: string }
+export interface MadeWebhook extends Webhook { secret: string }
+export interface WebhookDelivery {
+  id: string; event: WebhookEvent | "test"; state: "waiting" | "delivered" | "failed"; created_at: string; tries: number; tried_at: string | null;
+  status: number | null; detail: string | null; next_in_seconds: number | null;
+}
 export interface Session { id: string; label: string; opened_at: string; refreshed_at: string; expires_at: string; is_current: boolean }
 
 export interface Topic { id: string; name: string }

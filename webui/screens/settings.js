@@ -16,6 +16,7 @@ import { Security } from "./settings/security.js";
 import { Site } from "./settings/site.js";
 import { SystemPart } from "./settings/system.js";
 import { Topics } from "./settings/topics.js";
+import { Webhooks } from "./settings/webhooks.js";
 
 /** @import { Role } from "../types.js" */
 
@@ -31,6 +32,7 @@ const PARTS = [
   { key: "keeping", words: "How long things are kept", part: Keeping, from: "owner" },
   { key: "programs", words: "Other programs", part: Programs, from: "streamer" },
   { key: "relays", words: "Relays", part: Relays, from: "owner" },
+  { key: "webhooks", words: "Webhooks", part: Webhooks, from: "owner" },
   { key: "backup", words: "Backup", part: Backup, from: "owner" },
   { key: "system", words: "System", part: SystemPart, from: "owner" },
 ];

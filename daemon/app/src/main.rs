@@ -12,6 +12,7 @@ mod config;
 mod shipped;
 mod shutdown;
 mod system;
+mod webhooks;
 
 fn main() -> std::process::ExitCode {
     cmd::main()

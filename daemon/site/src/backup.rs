@@ -140,6 +140,7 @@ pub async fn restore(
     };
     let (backups, cameras, controls) = (site.backups.clone(), site.cameras.clone(), site.controls.clone());
     let (destinations, shared, ingest) = (site.relays.clone(), site.microphones.clone(), site.ingest.clone());
+    let webhooks = site.webhooks.clone();
     let (turn, actor, now) = (backups.turn()?, actor.clone(), site.now());
     let restored = site.change_accounts(move |store| {
         let _turn = turn;
@@ -151,6 +152,7 @@ pub async fn restore(
         microphones::load(store, cameras.iter().map(|camera| &*camera.config), &shared)?;
         relays::load(store, &destinations)?;
         ingest.load(store)?;
+        webhooks.load(store)?;
         Ok::<_, BackupError>(())
     });
     restored.await?;

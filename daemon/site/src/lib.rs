@@ -55,6 +55,8 @@ pub mod topics;
 pub mod turns;
 pub mod users;
 pub mod watch_list;
+pub mod webhook_settings;
+pub mod webhooks;
 
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;

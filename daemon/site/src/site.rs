@@ -16,6 +16,7 @@ use crate::notices::Notices;
 use crate::picture::Pictures;
 use crate::store_probe::StoreProbe;
 use crate::turns::Turns;
+use crate::webhooks::Webhooks;
 use perch_store::{Store, Timestamp};
 use perch_studio::capture::controls::KeptControls;
 use perch_studio::capture::microphones::Microphones;
@@ -82,6 +83,8 @@ pub struct Site {
     pub limits: Limits,
     /// Turns for calls that block.
     pub turns: Turns,
+    /// The webhooks, and what waits for them.
+    pub webhooks: Webhooks,
 }
 
 impl Site {

@@ -16,6 +16,7 @@ use crate::sessions;
 use crate::site::Site;
 use crate::turns::Turns;
 use crate::users::{self, NewAccount};
+use crate::webhooks::Webhooks;
 use perch_store::{EndReason, NewStream, Role, Store, StoreError, StreamId, VideoMode, Visibility};
 use perch_studio::capture::controls::KeptControls;
 use perch_studio::capture::microphones::Microphones;
@@ -156,6 +157,7 @@ impl TestSite {
             wifi: None,
             updates: None,
             limits: Limits::new(&limits, &clock),
+            webhooks: Webhooks::new(|_| "{}".to_owned(), clock.clone()),
             clock,
             store,
             backups: Arc::new(Backups::new(dir.path())),

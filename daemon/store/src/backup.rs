@@ -1,6 +1,6 @@
 //! Backup and restore. A backup is itself a store file: one consistent snapshot, taken while the daemon runs and
 //! writes, compact, and opened (and migrated) by the same code as any store. It holds the site at rest: everything
-//! except logins, API tokens, the token-signing key, keys of relays and of ingest, and streams on the air. A stolen backup logs nobody in,
+//! except logins, API tokens, webhooks, the token-signing key, keys of relays and of ingest, and streams on the air. A stolen backup logs nobody in,
 //! and a restored one puts nothing on the air.
 
 use crate::failure::{Failure, Outcome};
@@ -10,7 +10,7 @@ use crate::writing::WriteTransaction;
 use crate::{
     PasswordHash, Refusal, SigningKey, Store, StoreError, StreamId, StreamKeys, Timestamp, UserId,
     api_tokens, file, ingest_keys, relays, schema, sessions, settings, site_settings, stream_keys, streams,
-    user,
+    user, webhooks,
 };
 use redb::{Database, ReadTransaction, ReadableTable as _, ReadableTableMetadata as _};
 use std::path::{Path, PathBuf};
@@ -140,6 +140,7 @@ impl Backup {
                 relays::forget_keys(tx)?;
                 ingest_keys::forget_all_keys(tx)?;
                 api_tokens::forget_all(tx)?;
+                webhooks::forget_all(tx)?;
                 streams::break_off_all(tx, now)
             })?;
             Ok(store)

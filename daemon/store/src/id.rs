@@ -95,6 +95,10 @@ ids! {
     SessionId;
     /// An API token.
     ApiTokenId;
+    /// A webhook.
+    WebhookId;
+    /// One event for one webhook.
+    WebhookDeliveryId;
     /// A stream, live or ended.
     StreamId;
     /// A topic that streams are filed under.

@@ -57,6 +57,7 @@ mod user;
 mod users;
 mod verify;
 mod views;
+mod webhooks;
 mod writing;
 
 pub use api_tokens::{API_TOKENS_PER_USER, ApiToken, NewApiToken, Scope};
@@ -65,6 +66,7 @@ pub use error::StoreError;
 pub use follows::FollowCounts;
 pub use id::{
     ApiTokenId, IdError, MessageId, NotificationId, SessionId, StreamId, Timestamp, TopicId, UserId,
+    WebhookDeliveryId, WebhookId,
 };
 pub use ingest_keys::{IngestKey, PreparedStream};
 pub use messages::{Message, NewMessage};
@@ -92,3 +94,7 @@ pub use streams::TOPICS_PER_STREAM;
 pub use topic::{TOPICS_MOST, Topic};
 pub use user::{NewUser, PasswordHash, Role, Standing, User, UserChange, UserQuery};
 pub use views::Viewer;
+pub use webhooks::{
+    DELIVERIES_PER_WEBHOOK, DeliveryState, EventKind, WEBHOOKS_MOST, Webhook, WebhookChange, WebhookDelivery,
+    WebhookSecret,
+};

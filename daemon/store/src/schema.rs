@@ -3,7 +3,7 @@
 use crate::failure::Outcome;
 use crate::tables::{
     self, API_TOKEN_DIGESTS, API_TOKENS, COUNTERS, INGEST_KEY_USERS, INGEST_KEYS, META, PREPARED_STREAMS,
-    RECORDINGS,
+    RECORDINGS, WEBHOOK_DELIVERIES, WEBHOOKS,
 };
 use crate::writing::WriteTransaction;
 use crate::{StoreError, derived, lists, site_settings, skeletons, topic};
@@ -17,7 +17,7 @@ const SCHEMA_VERSION: &str = "schema_version";
 
 /// The steps from each version to the next. All steps that are due run in one transaction, so a power cut leaves the
 /// file as it was. 0 is a file without tables.
-const STEPS: [fn(&WriteTransaction) -> Outcome<()>; 8] = [
+const STEPS: [fn(&WriteTransaction) -> Outcome<()>; 9] = [
     // 1: the counter "media_sequence". Nothing reads it any more: segments are named without the store.
     |tx| Ok(tx.open_table(COUNTERS).map(drop)?),
     // 2: the site. A file of version 1 that counted nothing has no counters yet.
@@ -47,6 +47,12 @@ const STEPS: [fn(&WriteTransaction) -> Outcome<()>; 8] = [
     |tx| {
         tx.open_table(API_TOKENS)?;
         tx.open_table(API_TOKEN_DIGESTS)?;
+        Ok(())
+    },
+    // 9: webhooks.
+    |tx| {
+        tx.open_table(WEBHOOKS)?;
+        tx.open_table(WEBHOOK_DELIVERIES)?;
         Ok(())
     },
 ];

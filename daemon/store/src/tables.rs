@@ -134,6 +134,11 @@ tables! {
         /// digest of an API token → user, token
         API_TOKEN_DIGESTS: &'static [u8; 32] => (u128, u128);
 
+        /// webhook → `Webhook`
+        WEBHOOKS: u128 => &'static [u8];
+        /// webhook, delivery → `WebhookDelivery`
+        WEBHOOK_DELIVERIES: (u128, u128) => &'static [u8];
+
         /// session → `Session`
         SESSIONS: u128 => &'static [u8];
         /// user, session → opened at

@@ -73,6 +73,15 @@ impl FromStr for Network {
     }
 }
 
+/// `[webhooks]`: whom webhooks may reach, and whom they trust.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Webhooks {
+    /// True if they may reach this board itself and link-local addresses.
+    pub local_addresses: bool,
+    /// A file of certificates (PEM) to trust instead of the system's authorities.
+    pub ca_file: Option<PathBuf>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

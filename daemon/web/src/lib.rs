@@ -89,6 +89,7 @@ mod topics;
 mod traffic;
 mod update;
 mod users;
+mod webhooks;
 mod wifi;
 
 pub use chat::line as chat_line;
@@ -96,3 +97,4 @@ pub use console::{ConsoleBody, SOCKET, ask_console};
 pub use router::openapi_text;
 pub use server::Server;
 pub use sockets::Inherited;
+pub use webhooks::{deliver as deliver_webhooks, webhook_body};

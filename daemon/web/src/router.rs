@@ -18,7 +18,7 @@ use super::{
     api_tokens, auth, avatar, backups, board_time, cameras, chat, controls, events, follows, health, ingest,
     me, messages, microphones, moderation, notifications, openapi, page, pictures, reactions,
     recording_index, recordings, relays, rights, sessions, settings, setup, streams, system, topics, update,
-    users, wifi,
+    users, webhooks, wifi,
 };
 use axum::Router;
 use axum::extract::MatchedPath;
@@ -71,6 +71,7 @@ fn api() -> Api {
         .merge(topics::routes())
         .merge(update::routes())
         .merge(users::routes())
+        .merge(webhooks::routes())
         .merge(wifi::routes())
 }
 

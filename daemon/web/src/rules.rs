@@ -152,6 +152,13 @@ pub(crate) const RULES: &[Rule] = &[
     rule("POST", "/api/v1/relays", Owner, ""),
     rule("PATCH", "/api/v1/relays/{name}", Owner, ""),
     rule("DELETE", "/api/v1/relays/{name}", Owner, ""),
+    // Webhooks.
+    rule("GET", "/api/v1/webhooks", Owner, ""),
+    rule("POST", "/api/v1/webhooks", Owner, ""),
+    rule("PATCH", "/api/v1/webhooks/{id}", Owner, ""),
+    rule("DELETE", "/api/v1/webhooks/{id}", Owner, ""),
+    rule("GET", "/api/v1/webhooks/{id}/deliveries", Owner, ""),
+    rule("POST", "/api/v1/webhooks/{id}/test", Owner, ""),
     // Chat.
     rule("GET", "/api/v1/streams/{id}/chat", Anyone, "as the stream and its chat's rules allow"),
     rule("GET", "/api/v1/streams/{id}/messages", Anyone, "as the stream and its chat's rules allow"),

@@ -5,6 +5,7 @@ use crate::button::{Panel, PowerSwitch, Watched};
 use crate::config::Config;
 use crate::shutdown::{self, Signals};
 use crate::system::{card, log, memory, notify};
+use crate::webhooks::{WebhookTasks, webhooks};
 use anyhow::{Context as _, anyhow};
 use perch_site::Site;
 use perch_site::accounts::{Accounts, upkeep};
@@ -79,6 +80,7 @@ async fn run_until_told(
     let told = notify::Told { on_air: site.live.on_air(), store_probe: store_probe.clone() };
     let faults = site.faults.clone();
     let chat = site.chat.clone();
+    let webhooks = WebhookTasks::start(config, &site);
     let (recordings, snapshots) = (site.recordings.clone(), site.snapshots.clone());
     let left = recordings.clone();
     // Before a stream resumes, because its recording must be closed first.
@@ -165,6 +167,7 @@ async fn run_until_told(
         step("closing connections", patience, serving).await;
     }
     step("ending the storyboards", shutdown::STORYBOARDS, drawing).await;
+    webhooks.stop().await;
     let closing = tokio::task::spawn_blocking(move || drop(store));
     step("closing the store", shutdown::STORE, closing).await;
     step("switching the lamp off", shutdown::LAMP, panel.switch_off()).await;
@@ -256,6 +259,7 @@ fn site(
     );
     let chat =
         ChatHandle::new(store.clone(), accounts.clone(), clock.clone(), live.on_air(), perch_web::chat_line);
+    let webhooks = webhooks(&store, &chat, clock.clone());
     let runtime_directories = std::env::var("RUNTIME_DIRECTORY").ok();
     let site = Site {
         live,
@@ -283,6 +287,7 @@ fn site(
         notices,
         pictures: Pictures::default(),
         turns: Turns::default(),
+        webhooks,
     };
     (studio, site)
 }

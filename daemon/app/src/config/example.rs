@@ -18,6 +18,7 @@ pub fn example() -> String {
     section(&mut out, &schema::button(), "[button]");
     section(&mut out, &schema::lamp(), "[lamp]");
     section(&mut out, &schema::limits(), "[limits]");
+    section(&mut out, &schema::webhooks(), "[webhooks]");
     section(&mut out, &schema::log(), "[log]");
     section(&mut out, &schema::camera(), "[[camera]]");
     // Without it there is none.

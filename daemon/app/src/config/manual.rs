@@ -26,6 +26,7 @@ pub fn manual() -> String {
     section(&mut page, &schema::button(), "[button]");
     section(&mut page, &schema::lamp(), "[lamp]");
     section(&mut page, &schema::limits(), "[limits]");
+    section(&mut page, &schema::webhooks(), "[webhooks]");
     section(&mut page, &schema::log(), "[log]");
     section(&mut page, &schema::camera(), "[[camera]]");
     section(&mut page, &schema::relay(), "[[relay]]");

@@ -125,6 +125,7 @@ impl Reader<'_> {
         let button = self.table(&schema::button(), root.remove("button"));
         let lamp = self.table(&schema::lamp(), root.remove("lamp"));
         let limits = self.table(&schema::limits(), root.remove("limits"));
+        let webhooks = self.table(&schema::webhooks(), root.remove("webhooks"));
         let log = self.table(&schema::log(), root.remove("log"));
         let mut cameras = self.tables(&schema::camera(), root.remove("camera"));
         let found = root.remove("relay");
@@ -141,6 +142,7 @@ impl Reader<'_> {
                 "button",
                 "lamp",
                 "limits",
+                "webhooks",
                 "log",
                 "camera",
                 "relay",
@@ -153,7 +155,7 @@ impl Reader<'_> {
         for camera in &mut cameras {
             camera.keyframe_interval_seconds = camera.keyframe_interval_seconds.min(live.segment_seconds);
         }
-        Config { server, live, recording, ingest, button, lamp, limits, log, cameras, relays }
+        Config { server, live, recording, ingest, button, lamp, limits, webhooks, log, cameras, relays }
     }
 
     /// Reads `[name]`.

@@ -11,7 +11,7 @@ use perch_studio::capture::microphones::GAIN_DB;
 use perch_studio::config::{
     BITRATE_KBPS, Budget, Camera, EncoderKind, HEIGHT, Ingest, Recording, Relay, SourceKind, WIDTH,
 };
-use perch_web::config::Server;
+use perch_web::config::{Server, Webhooks};
 use std::path::PathBuf;
 use toml::de::DeValue;
 use tracing::Level;
@@ -373,6 +373,31 @@ pub(super) fn lamp() -> Section<Lamp> {
     }
 }
 
+pub(super) fn webhooks() -> Section<Webhooks> {
+    Section {
+        name: "webhooks",
+        about: "Webhooks tell other programs what happens here. Owners set them up on the page.",
+        variables: "PERCH_WEBHOOKS_",
+        blank: Webhooks::default(),
+        keys: vec![
+            Key::new(
+                "local_addresses",
+                Is("false"),
+                accept::flag(),
+                |s| &mut s.local_addresses,
+                "Whether webhooks may reach this machine itself and link-local addresses, which other programs may trust.",
+            ),
+            Key::new(
+                "ca_file",
+                Unset(r#""/etc/perch/authority.pem""#),
+                accept::optional_path(),
+                |s| &mut s.ca_file,
+                "For https://: a file of certificates (PEM), by one of which the receiver's is signed; default: the authorities that the system trusts.",
+            ),
+        ],
+    }
+}
+
 pub(super) fn limits() -> Section<Limits> {
     Section {
         name: "limits",
@@ -646,6 +671,7 @@ impl Default for Config {
             button: Button::default(),
             lamp: Lamp::default(),
             limits: limits().defaults(),
+            webhooks: webhooks().defaults(),
             log: Log::default(),
             cameras: vec![camera().defaults()],
             relays: Vec::new(),

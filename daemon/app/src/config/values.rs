@@ -4,7 +4,7 @@ use perch_device::gpio::{Bias, Level};
 use perch_device::key::Key;
 use perch_site::config::Limits;
 use perch_studio::config::{Camera, Ingest, Recording, Relay};
-use perch_web::config::Server;
+use perch_web::config::{Server, Webhooks};
 use std::path::PathBuf;
 
 /// The whole configuration.
@@ -24,6 +24,8 @@ pub struct Config {
     pub lamp: Lamp,
     /// `[limits]`
     pub limits: Limits,
+    /// `[webhooks]`
+    pub webhooks: Webhooks,
     /// `[log]`
     pub log: Log,
     /// `[[camera]]`, at least one: the first is the default of a new stream.

@@ -6,10 +6,10 @@ use super::event::Render;
 use super::people::People;
 use crate::accounts::Accounts;
 use crate::accounts::logins::Logins;
-use perch_store::{Store, StreamId, StreamState, Timestamp, UserId, Visibility};
+use perch_store::{Message, Store, StreamId, StreamState, Timestamp, User, UserId, Visibility};
 use perch_studio::clock::{Clock, wall};
 use perch_studio::live::OnAir;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tokio::sync::{Semaphore, watch};
 
 /// Concurrent calls of the store, besides those that write a room's messages.
@@ -26,7 +26,12 @@ pub(super) struct House {
     pub(super) people: People,
     pub(super) reading: Semaphore,
     pub(super) closing: watch::Sender<bool>,
+    /// Told of every message that was stored.
+    pub(super) overhear: OnceLock<Overhear>,
 }
+
+/// Takes a message that was stored in a stream's chat, with its writer; must not block.
+pub type Overhear = Box<dyn Fn(StreamId, &Message, Option<&User>) + Send + Sync>;
 
 /// What a room needs to know of its stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -30,6 +30,7 @@ use crate::accounts::Accounts;
 use crate::accounts::logins::Login;
 use ask::Ask;
 use doors::{Subject, Ticket};
+pub use house::Overhear;
 use house::{House, READING, RoomInfo};
 use people::People;
 use perch_store::{
@@ -41,7 +42,7 @@ use room::RoomHandle;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use tokio::sync::{Semaphore, watch};
 
 /// A handle of all chats; clones share them.
@@ -71,8 +72,14 @@ impl ChatHandle {
             doors: Arc::default(),
             reading: Semaphore::new(READING),
             closing: watch::channel(false).0,
+            overhear: OnceLock::new(),
         };
         Self { house: Arc::new(house), rooms: Arc::default() }
+    }
+
+    /// Passes every message to `overhear` once it is stored. Only the first call has an effect.
+    pub fn pass_on(&self, overhear: Overhear) {
+        let _ = self.house.overhear.set(overhear);
     }
 
     /// Joins the chat from `address`. The participant gets the messages after `after`, or the newest ones without it,

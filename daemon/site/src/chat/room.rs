@@ -304,6 +304,9 @@ impl Room {
             let client_id = said.client_id.as_deref();
             match outcome {
                 Ok(Spoken { message, by }) => {
+                    if let Some(overhear) = self.house.overhear.get() {
+                        overhear(info.stream, message, by.as_deref());
+                    }
                     let event = |client_id| Event::Message { message, by: by.as_deref(), client_id };
                     if client_id.is_some() {
                         let marked = (self.house.render)(&event(client_id));

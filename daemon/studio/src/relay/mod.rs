@@ -22,7 +22,7 @@ mod tagger;
 mod task;
 #[cfg(test)]
 mod tests;
-mod tls;
+pub mod tls;
 mod uplink;
 
 pub use destinations::Destinations;

@@ -1,11 +1,11 @@
 //! TLS to a server: whom to trust, and what is wrong with a certificate, in words.
 
-use super::connection::Tcp;
 use std::fmt::Display;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use time::OffsetDateTime;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::client::Resumption;
@@ -20,7 +20,11 @@ const KEPT: usize = 16 << 10;
 const NAMES_MOST: usize = 200;
 
 /// Shakes hands with `host`, whose certificate must be signed by one of those in `ca_file`, or else by an authority that the system trusts. The error is in words.
-pub(super) async fn connect(tcp: Tcp, host: &str, ca_file: Option<&Path>) -> Result<TlsStream<Tcp>, String> {
+pub async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
+    tcp: S,
+    host: &str,
+    ca_file: Option<&Path>,
+) -> Result<TlsStream<S>, String> {
     let name = ServerName::try_from(host.to_owned()).map_err(|_| format!("{host} is no name of a server"))?;
     let ca_file = ca_file.map(Path::to_owned);
     // Read for each connection: authorities come and go, and nothing of them is kept in memory while nothing is encrypted.
@@ -67,7 +71,9 @@ fn words(error: &io::Error, host: &str) -> String {
     match error.get_ref().and_then(|error| error.downcast_ref()) {
         Some(Error::InvalidCertificate(error)) => certificate_words(error, host),
         Some(Error::InvalidMessage(_)) => {
-            format!("{host} does not speak TLS there: is it rtmp:// instead of rtmps://, or another port?")
+            format!(
+                "{host} does not speak TLS there: is it rtmp:// or http://, without an s, or another port?"
+            )
         }
         Some(Error::AlertReceived(AlertDescription::ProtocolVersion) | Error::PeerIncompatible(_)) => {
             format!("{host} offers only versions of TLS that are not safe any more; it takes 1.2 or 1.3")
