@@ -165,3 +165,61 @@ async fn what_a_token_has_opened_ends_when_it_is_revoked() {
     assert_eq!(reads.get("/api/v1/me").status, 401);
     assert_eq!(streams.post(&format!("/api/v1/streams/{stream}/stop"), &json!({})).status, 200);
 }
+
+#[test]
+fn players_that_send_no_headers_watch_at_an_address_that_holds_a_token() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = format!("{CAMERA}{NO_LIMITS}[log]\nlevel = \"debug\"\n");
+    let daemon = Daemon::start_in(dir.path(), &config);
+    let owner = Person::owner(&daemon, "olga");
+    let (id, watch) = program(&owner, &["watch"]);
+    let secret = watch.token.unwrap();
+    let at = |rest: &str| format!("/media/by-token/{secret}/{rest}");
+    let nothing = daemon.get(&at("camera/front/index.m3u8"));
+    assert_eq!((nothing.status, nothing.json()["code"].as_str()), (404, Some("not_live")));
+    let new = json!({"title": "Nest", "visibility": "members", "record": true});
+    let stream = owner.post("/api/v1/streams", &new).json()["id"].as_str().unwrap().to_owned();
+    assert_eq!(owner.get(&format!("/media/{stream}/index.m3u8")).status, 200);
+    assert_eq!(daemon.get(&format!("/media/{stream}/index.m3u8")).status, 401);
+    for playlist in ["camera/front", "live", &stream] {
+        let answer =
+            daemon.ask("GET", &at(&format!("{playlist}/index.m3u8")), &[("Origin", "http://a.example")]);
+        assert_eq!(answer.status, 200, "{playlist}: {}", answer.text());
+        assert_eq!(answer.header("access-control-allow-origin"), None, "it is private");
+        assert!(answer.header("cache-control").unwrap().contains("private"));
+        let text = answer.text();
+        let segment = text.lines().find(|line| line.ends_with(".ts")).unwrap();
+        assert!(!segment.contains('/') && !text.contains(&secret[6..]), "{text}");
+        assert_eq!(daemon.get(&at(&format!("{playlist}/{segment}"))).status, 200);
+    }
+    let picture = daemon.get(&at("camera/front/snapshot.jpg?width=160"));
+    assert_eq!((picture.status, picture.header("content-type")), (200, Some("image/jpeg")));
+    assert_eq!(daemon.get(&at("camera/front/snapshot.jpg?width=9")).status, 400);
+    assert_eq!(daemon.get(&at("camera/back/snapshot.jpg")).status, 404);
+    assert_eq!(daemon.send("POST", &at("camera/front/snapshot.jpg"), &[], b"x").status, 405);
+    // A player follows the names in the playlist by itself.
+    let probe = std::process::Command::new("ffprobe")
+        .args(["-v", "error", "-show_entries", "stream=codec_name,width", "-of", "csv=p=0"])
+        .arg(daemon.url(&at("camera/front/index.m3u8")))
+        .output()
+        .unwrap();
+    assert!(String::from_utf8_lossy(&probe.stdout).contains("h264,320"), "{probe:?}");
+    assert_eq!(owner.post(&format!("/api/v1/streams/{stream}/stop"), &json!({})).status, 200);
+    assert_eq!(daemon.get(&at(&format!("{stream}/recording.mp4"))).status, 200);
+    assert_eq!(daemon.get(&format!("/media/{stream}/recording.mp4")).status, 404);
+
+    // It is for such addresses only, and other tokens are not.
+    let bearer = Person { daemon: &daemon, token: Some(secret.clone()) };
+    assert_eq!(bearer.get("/api/v1/me").json()["code"], "scope_missing");
+    assert_eq!(bearer.get(&format!("/media/{stream}/index.m3u8")).json()["code"], "scope_missing");
+    let other = program(&owner, &["read", "chat", "go-live", "manage"]).1.token.unwrap();
+    let refused = daemon.get(&format!("/media/by-token/{other}/{stream}/index.m3u8"));
+    assert_eq!((refused.status, refused.json()["code"].as_str()), (403, Some("scope_missing")));
+    assert_eq!(daemon.get(&format!("/media/by-token/perch_{}/live/index.m3u8", "0".repeat(64))).status, 401);
+    assert_eq!(owner.delete(&format!("/api/v1/me/tokens/{id}")).status, 204);
+    assert_eq!(daemon.get(&at(&format!("{stream}/recording.mp4"))).status, 401);
+    daemon.signal(Signal::TERM);
+    let log = daemon.logged_until("shutting down");
+    assert!(log.iter().any(|line| line.contains("/media/by-token/…/camera/front/index.m3u8")), "{log:#?}");
+    assert!(!log.iter().any(|line| line.contains(&secret[6..]) || line.contains(&other[6..])), "{log:#?}");
+}

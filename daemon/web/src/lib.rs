@@ -15,6 +15,7 @@ mod backups;
 mod barred;
 mod board_time;
 mod body;
+mod by_token;
 mod caching;
 mod caller;
 mod cameras;

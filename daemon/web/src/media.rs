@@ -27,6 +27,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use perch_site::SiteError;
 use perch_site::accounts::attempts::network;
+use perch_site::accounts::logins::Login;
 use perch_store::{Scope, StreamId, Viewer, Visibility};
 use perch_studio::capture::status::CameraState;
 use perch_studio::hls::{MEDIA_PLAYLIST, Offer, SegmentBytes};
@@ -115,6 +116,17 @@ impl Media {
 
     /// Answers a request for `path` under [`PREFIX`].
     pub(super) async fn answer<B>(&self, path: &str, peer: Peer, request: &Request<B>) -> Response<Body> {
+        self.answer_to(path, peer, None, request).await
+    }
+
+    /// The same for a `login` that is known already; `None`: the request's headers say who asks.
+    pub(super) async fn answer_to<B>(
+        &self,
+        path: &str,
+        peer: Peer,
+        login: Option<&Login>,
+        request: &Request<B>,
+    ) -> Response<Body> {
         let (stream, name) = path.split_once('/').unwrap_or((path, ""));
         let asked = match *request.method() {
             Method::GET | Method::HEAD | Method::OPTIONS => self.asked(stream),
@@ -125,16 +137,18 @@ impl Media {
                 let (viewer, from) = self.viewer(peer, request.headers());
                 asked.viewers.saw(viewer, from, self.state.site.clock.monotonic());
                 let target = asked.hls.offer().target_duration;
-                return self.recorded(asked.stream, name, Some(target), peer, request).await;
+                return self.recorded(asked.stream, name, Some(target), peer, login, request).await;
             }
             Ok(asked) => asked,
-            Err(Missing::OffAir(stream)) => return self.recorded(stream, name, None, peer, request).await,
+            Err(Missing::OffAir(stream)) => {
+                return self.recorded(stream, name, None, peer, login, request).await;
+            }
             Err(Missing::For(problem)) => return for_everybody(problem.into_response()),
         };
         let is_public = asked.visibility == Visibility::Public;
         let answer = match *request.method() {
             Method::OPTIONS => Ok(preflight()),
-            _ => self.find(&asked, name, peer, request).await,
+            _ => self.find(&asked, name, peer, login, request).await,
         };
         let response = answer.unwrap_or_else(Problem::into_response);
         if is_public { for_everybody(response) } else { for_members(response) }
@@ -161,6 +175,7 @@ impl Media {
         name: &str,
         target: Option<Duration>,
         peer: Peer,
+        login: Option<&Login>,
         request: &Request<B>,
     ) -> Response<Body> {
         let asked = file_answer::Asked {
@@ -177,7 +192,7 @@ impl Media {
             // Other sites' players play public recordings only; a preflight carries no login.
             (preflight(), Box::pin(recorded::is_public(&self.state, stream)).await)
         } else {
-            let (answer, is_public) = Box::pin(recorded::answer(&self.state, peer, &asked)).await;
+            let (answer, is_public) = Box::pin(recorded::answer(&self.state, peer, login, &asked)).await;
             (answer.unwrap_or_else(Problem::into_response), is_public)
         };
         if recorded::is_playlist(name) && response.status().is_success() && *request.method() == Method::GET {
@@ -205,9 +220,10 @@ impl Media {
         asked: &Asked,
         name: &str,
         peer: Peer,
+        login: Option<&Login>,
         request: &Request<B>,
     ) -> Result<Response<Body>, Problem> {
-        if asked.visibility == Visibility::Members {
+        if asked.visibility == Visibility::Members && login.is_none() {
             Box::pin(authentication::login_of(
                 &self.state.site,
                 peer.client(),
@@ -313,7 +329,7 @@ fn for_everybody(mut response: Response<Body>) -> Response<Body> {
 }
 
 /// Keeps members-only streams out of shared caches.
-fn for_members(mut response: Response<Body>) -> Response<Body> {
+pub(super) fn for_members(mut response: Response<Body>) -> Response<Body> {
     let headers = response.headers_mut();
     let keeps = headers.get(CACHE_CONTROL) == Some(&caching::FOR_EVER);
     let caching = if keeps { "private, max-age=31536000, immutable" } else { "private, no-cache" };

@@ -17,6 +17,7 @@ use super::state::State;
 use super::storyboard;
 use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, VARY};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use perch_site::accounts::logins::Login;
 use perch_site::recordings::{self, Playable};
 use perch_site::{Actor, SiteError};
 use perch_store::{Refusal, Scope, StreamId};
@@ -49,25 +50,37 @@ fn part_number(name: &str) -> Option<u32> {
 
 /// The answer, and whether everybody may see it. A problem in finding the recording is for those who asked: there may be one that
 /// they may not see.
+///
+/// `login`: who asks, if that is known already.
 pub(super) async fn answer(
     state: &State,
     peer: Peer,
+    login: Option<&Login>,
     asked: &Asked<'_>,
 ) -> (Result<Response<Body>, Problem>, bool) {
-    match open(state, peer, asked).await {
+    match open(state, peer, login, asked).await {
         Ok(playable) => (answer_with(state, asked, &playable).await, playable.is_public()),
         Err(problem) => (Err(problem), false),
     }
 }
 
-async fn open(state: &State, peer: Peer, asked: &Asked<'_>) -> Result<Playable, Problem> {
+async fn open(
+    state: &State,
+    peer: Peer,
+    login: Option<&Login>,
+    asked: &Asked<'_>,
+) -> Result<Playable, Problem> {
     let is_live_name = matches!(asked.name, MEDIA_PLAYLIST | MULTIVARIANT_PLAYLIST);
     if !is_live_name && !is_of_recording(asked.name) {
         return Err(Problem::NotLive("this stream is not on the air".to_owned()));
     }
-    let caller =
-        authentication::find_out(&state.site, peer, PREFIX, Some(Scope::Read), asked.headers).await?;
-    match recordings::open(&state.site, &caller.actor, asked.stream).await {
+    let actor = match login {
+        Some(login) => Actor::Account { login: login.clone(), address: peer.address() },
+        None => {
+            authentication::find_out(&state.site, peer, PREFIX, Some(Scope::Read), asked.headers).await?.actor
+        }
+    };
+    match recordings::open(&state.site, &actor, asked.stream).await {
         Err(SiteError::Refused(Refusal::NotFound { .. })) if is_live_name => {
             Err(Problem::NotLive("this stream is not on the air, and there is no recording of it".to_owned()))
         }

@@ -3,6 +3,7 @@
 use super::access;
 use super::api::Api;
 use super::body::Body;
+use super::by_token;
 use super::caller::Peer;
 use super::config::Network;
 use super::hosts::{AskedHosts, Hosts, Machine};
@@ -173,6 +174,10 @@ impl Answers {
         }
         self.hosts.admit(&asked)?;
         if let Some(path) = request.uri().path().strip_prefix(media_paths::PREFIX) {
+            if let Some(parts) = by_token::parts_of(path) {
+                let answer = by_token::answer(&self.media, &self.state, parts, peer, &request);
+                return Ok(Box::pin(answer).await);
+            }
             return Ok(self.media.answer(path, peer, &request).await);
         }
         let extensions = request.extensions_mut();
@@ -200,7 +205,7 @@ impl Answers {
     }
 }
 
-/// A line of the access log: without query, headers and body, which may be private.
+/// A line of the access log: without query, tokens, headers and body, which may be private.
 struct AccessLine {
     peer: Peer,
     method: Method,
@@ -213,7 +218,7 @@ impl AccessLine {
         tracing::enabled!(tracing::Level::DEBUG).then(|| Self {
             peer,
             method: request.method().clone(),
-            path: request.uri().path().to_owned(),
+            path: by_token::without_token(request.uri().path()).into_owned(),
         })
     }
 

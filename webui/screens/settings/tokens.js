@@ -64,6 +64,7 @@ function Make({ onMade, onClose }) {
     return html`
       <${Dialog} title="Your new token" onClose=${onClose}>
         <${CopyField} label="Token" value=${made.value.token} hint="Copy it now: Perch does not show it again." isSecret />
+        ${made.value.scopes.includes("watch") && html`<${CopyField} label="Address of what is live" value="${location.origin}/media/by-token/${made.value.token}/live/index.m3u8" isSecret />`}
         <footer><button class="button primary" type="button" onClick=${onClose}>Done</button></footer>
       <//>`;
   }
