@@ -23,7 +23,7 @@ pub const UPLOAD_BYTES: usize = 8 << 20;
 pub const HEAD_BYTES: usize = 12;
 /// Pixels of a picture at most, however small its file: 4096 × 3072, what phones take.
 const PIXELS: u64 = 12 << 20;
-/// Memory for decoding one picture: 12 megapixels with 3 bytes each, and the file. The unit's MemoryHigh is 192 MiB.
+/// Memory for decoding one picture: 12 megapixels with 3 bytes each, and the file. The unit's `MemoryHigh` is 192 MiB.
 const DECODING_BYTES: u64 = 48 << 20;
 /// Uploads held in memory at once: four of 8 MiB.
 const UPLOADS: usize = 4;

@@ -90,6 +90,7 @@ pub(super) use process::make;
 
 /// Unit tests are another program than perchd, which has no such process; `tests/pictures.rs` of perchd tries it.
 #[cfg(test)]
+#[expect(clippy::unused_async, reason = "it stands in for the process, which is waited for")]
 pub(super) async fn make(mut file: File, purpose: Purpose) -> Result<Vec<u8>, PictureError> {
     use std::io::Seek as _;
     file.rewind().unwrap();
