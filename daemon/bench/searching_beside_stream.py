@@ -24,7 +24,7 @@ MOST_DELAY = 0.010
 PATHS = [
     "/api/v1/streams",
     "/api/v1/streams?sort=views",
-    "/api/v1/streams?state=ended",
+    "/api/v1/streams?state=recorded",
     "/api/v1/streams?q=s&sort=relevance",
     "/api/v1/streams?q=so+ka&sort=relevance",
     "/api/v1/streams?q=user77&sort=relevance",
