@@ -1,8 +1,8 @@
 // Which messages of a stream's chat had been written at a moment of its recording, also of one that grows. Loads them around that moment, and no more.
 
-import { api } from "../site/api.js";
+import { api, asProblem } from "../site/api.js";
 
-/** @import { List, Message, TimelinePoint } from "../types.js" */
+/** @import { Barred, List, Message, TimelinePoint } from "../types.js" */
 
 /** After a jump, the messages of so many seconds before it are loaded. */
 const BEFORE = 120;
@@ -47,6 +47,8 @@ export class InStep {
   #wanted = 0;
   #behind = Infinity;
   #onNews;
+  /** The ban that keeps the reader out. @type {Barred | null} */
+  barred = null;
 
   /**
    * @param {string} stream
@@ -109,9 +111,11 @@ export class InStep {
         this.#until = page.next_cursor === null ? end : page.items.at(-1)?.offset_seconds ?? Infinity;
         this.#onNews();
       }
+      this.barred = null;
     } catch (error) {
       // The next second asks again.
-      console.warn(error);
+      this.barred = asProblem(error).barred;
+      if (!this.barred) console.warn(error);
     } finally {
       this.#isLoading = false;
     }

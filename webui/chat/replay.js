@@ -3,6 +3,7 @@
 import { html, useEffect, useLayoutEffect, useMemo, useRef, useSignal } from "../parts/html.js";
 import { api, asProblem } from "../site/api.js";
 import { me } from "../site/session.js";
+import { barredWords } from "../site/words.js";
 import { Icon } from "../parts/icon.js";
 import { Paged, Pages } from "../parts/list.js";
 import { toast } from "../parts/toast.js";
@@ -11,7 +12,7 @@ import { Line } from "./line.js";
 import { Moderate, RestrictedHere } from "./moderation.js";
 
 /**
- * @import { Message, RecordingDetails, Stream } from "../types.js"
+ * @import { Barred, Message, RecordingDetails, Stream } from "../types.js"
  * @import { Signal } from "@preact/signals"
  */
 
@@ -51,6 +52,8 @@ function acted(message, { deleted, onAct }) {
 function AllLines({ stream, deleted, onAct }) {
   const pages = useMemo(() => /** @type {Pages<Message>} */ (new Pages(`/streams/${stream.id}/messages`, { limit: 100 })), [stream.id]);
   useEffect(() => void pages.first(), [pages]);
+  const barred = pages.problem.value?.barred;
+  if (barred) return html`<p class="chat-empty" role="status">${barredWords(barred)}</p>`;
   return html`
     <div class="chat-scroll"><div class="chat-box" tabindex="0">
       <${Paged} pages=${pages} as="lines" each=${(/** @type {Message} */ message) => html`<li key=${message.id}><${Line} ...${acted(message, { deleted, onAct })} withTime /></li>`}
@@ -71,12 +74,14 @@ function AllLines({ stream, deleted, onAct }) {
  */
 export function LinesInStep({ stream, recording, position, behind, others, onNewer, deleted, onAct }) {
   const shown = useSignal(/** @type {Message[]} */ ([]));
+  const barred = useSignal(/** @type {Barred | null} */ (null));
   const box = useRef(/** @type {HTMLElement | null} */ (null));
   const isAtEnd = useSignal(true);
   const known = useRef({ others, onNewer });
   known.current = { others, onNewer };
   const timeline = recording?.timeline ?? [];
   const show = useMemo(() => (/** @type {InStep} */ from) => {
+    barred.value = from.barred;
     const now = from.shown(known.current.others);
     // The same lines need not be drawn again with every picture.
     if (now.length !== shown.peek().length || now.some((one, index) => one.id !== shown.peek()[index]?.id || one.deleted !== shown.peek()[index]?.deleted)) shown.value = now;
@@ -100,7 +105,7 @@ export function LinesInStep({ stream, recording, position, behind, others, onNew
   return html`
     <div class="chat-scroll">
       <div ref=${box} class="chat-box" tabindex="0" role="log" aria-label="Messages" onScroll=${onScroll}>
-        ${shown.value.length === 0 && html`<p class="chat-empty">Messages appear here as the recording plays.</p>`}
+        ${shown.value.length === 0 && html`<p class="chat-empty" role="status">${barred.value ? barredWords(barred.value) : "Messages appear here as the recording plays."}</p>`}
         ${shown.value.map((message) => html`<${Line} key=${message.id} withTime
           ...${acted({ ...message, offset_seconds: positionAt(timeline, message.offset_seconds) }, { deleted, onAct })} />`)}
       </div>

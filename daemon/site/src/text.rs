@@ -106,8 +106,10 @@ pub fn username(text: &str) -> Result<String, FieldError> {
             "must have a letter or a digit, and neither begin nor end with \"-\" or \".\"",
         ));
     }
-    let looks: String = skeleton(&name.to_lowercase()).collect();
-    if RESERVED.iter().any(|reserved| skeleton(reserved).eq(looks.chars())) {
+    // UTS #39 makes a capital O of the digit 0.
+    let looks = |name: &str| -> String { skeleton(name).flat_map(char::to_lowercase).collect() };
+    let looks_like = looks(&name.to_lowercase());
+    if RESERVED.iter().any(|reserved| looks(reserved) == looks_like) {
         return Err(FieldError::new(FIELD, "is reserved: choose another one"));
     }
     Ok(name)

@@ -24,11 +24,12 @@ fn made_by() -> u64 {
     others.into_iter().fold((major << 8) | minor, |sum, part| (sum << 8) | u64::from(part))
 }
 
-/// The skeletons of a name as it is written, and in lower case, since names differ by more than case.
+/// The skeletons of a name as it is written, and in lower case, since names differ by more than case. They are in lower case
+/// themselves: UTS #39 makes a capital O of the digit 0.
 fn of(name: &str) -> BTreeSet<String> {
     let name: String = name.nfkc().collect();
-    let lower: String = name.to_lowercase();
-    [skeleton(&name).collect(), skeleton(&lower).collect()].into()
+    let of = |name: &str| skeleton(name).flat_map(char::to_lowercase).collect();
+    [of(&name), of(&name.to_lowercase())].into()
 }
 
 /// Refuses a name that looks like another account's.
@@ -106,6 +107,7 @@ mod tests {
             ("tom", "torn"),
             ("lena", "Iena"),
             ("user1", "userl"),
+            ("root", "r0ot"),
         ] {
             assert!(alike(one, other) && alike(other, one), "{one} {other}");
         }
