@@ -85,13 +85,13 @@ mod tests {
     async fn too_many_are_refused_cancelled_ones_are_not_read_and_a_panic_ends_one_request() {
         let lists = Lists::start();
         let (go, wait) = std::sync::mpsc::channel::<()>();
-        let (takes, taken) = oneshot::channel();
+        let (begins, begun) = oneshot::channel();
         let held = tokio::spawn({
             let lists = lists.clone();
-            async move { lists.run(move || takes.send(()).is_ok() && wait.recv().is_ok()).await }
+            async move { lists.run(move || begins.send(()).is_ok() && wait.recv().is_ok()).await }
         });
         // Taken from the queue, so that the whole queue is free.
-        taken.await.unwrap();
+        begun.await.unwrap();
         let read = Arc::new(AtomicUsize::new(0));
         let mut waiting = Vec::new();
         for _ in 0..2 * WAITING_MOST {
