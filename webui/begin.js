@@ -1,4 +1,6 @@
-// Runs before everything else and imports nothing: requests what the first screen needs while the rest of the page is loading.
+// Runs before everything else: requests what the first screen needs while the rest of the page is loading.
+
+import { at, within } from "./site/base.js";
 
 /** @import { Settings } from "./types.js" */
 
@@ -7,7 +9,7 @@ const IS_SET_UP = "perch.is-set-up";
 
 /** @returns {Promise<Settings>} */
 async function ask() {
-  const response = await fetch("/api/v1/settings", { cache: "no-cache" });
+  const response = await fetch(at("/api/v1/settings"), { cache: "no-cache" });
   if (!response.ok) throw new Error(`settings: ${response.status}`);
   /** @type {Settings} */
   const settings = await response.json();
@@ -33,8 +35,8 @@ export const firstSettings = ask();
 // The failure is handled where the settings are awaited.
 firstSettings.catch(() => {});
 
-const { pathname } = location;
-if (pathname === "/" ? mayNeedSetup() : pathname.startsWith("/watch/")) {
+const path = within(location.pathname);
+if (path === "/" ? mayNeedSetup() : path.startsWith("/watch/")) {
   // The player is needed last, but it shows what people came for.
   import("./player.js").catch(() => {});
 }

@@ -2,6 +2,7 @@
 // messages shown. No page elements here.
 
 import { batch, signal } from "../vendor/signals.js";
+import { base } from "../site/base.js";
 import { isLoggedIn, renew, wantsRenewal } from "../site/login.js";
 import { api, asProblem, sentence } from "../site/api.js";
 import { barredWords } from "../site/words.js";
@@ -89,7 +90,7 @@ export class Room {
     if (wantsRenewal()) await renew();
     if (this.#isClosed) return;
     const last = this.messages.value.at(-1)?.id;
-    const address = new URL(`/api/v1/streams/${this.#stream}/chat${last ? `?after=${last}` : ""}`, location.href);
+    const address = new URL(`${base}/api/v1/streams/${this.#stream}/chat${last ? `?after=${last}` : ""}`, location.href);
     address.protocol = address.protocol.replace("http", "ws");
     const socket = new WebSocket(address);
     this.#socket = socket;

@@ -1,6 +1,7 @@
 // A person: picture, name, follow button.
 
 import { api } from "../site/api.js";
+import { within } from "../site/base.js";
 import { me } from "../site/session.js";
 import { nameOf } from "../site/words.js";
 import { go } from "../site/addresses.js";
@@ -60,4 +61,4 @@ export function FollowButton({ username, isFollowing, onChange }) {
 }
 
 /** The address of the login screen, which returns here. */
-export const loginThenBack = () => `/login?to=${encodeURIComponent(location.pathname + location.search)}`;
+export const loginThenBack = () => `/login?to=${encodeURIComponent(within(location.pathname) + location.search)}`;

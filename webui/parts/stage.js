@@ -1,6 +1,7 @@
 // The picture of a stream: the player, and a cover that says why there is no picture.
 
 import { Player } from "../player.js";
+import { at } from "../site/base.js";
 import { clock } from "../site/clock.js";
 import { TimeCodeReader } from "../timecode.js";
 import { html, useEffect, useRef, useSignal } from "./html.js";
@@ -35,7 +36,7 @@ export function Stage({ playlist, isOn, headline, detail = "", isBusy = false, p
     const screen = /** @type {HTMLVideoElement} */ (video.current);
     const loudness = sound.begin(screen, true);
     screen.disableRemotePlayback = true;
-    const own = new Player(screen, playlist, () => clock.now());
+    const own = new Player(screen, at(playlist), () => clock.now());
     const timeCode = new TimeCodeReader(screen);
     player.current = own;
     own.addEventListener("picture", () => {

@@ -1,6 +1,7 @@
 // Requests to the daemon: JSON both ways, and errors as a Problem in words for people.
 // It renews an expired login before or after a request. No screens here.
 
+import { base } from "./base.js";
 import { isLoggedIn, remember, renew, wantsRenewal } from "./login.js";
 import { upload } from "./upload.js";
 
@@ -97,7 +98,7 @@ async function answer(method, path, request = {}) {
 async function send(method, path, { query = {}, body, signal, patience, onProgress }) {
   const words = Object.entries(query).flatMap(([key, value]) =>
     value === undefined || value === null || value === "" ? [] : [[key, String(value)]]);
-  const address = `/api/v1${path}${words.length ? `?${new URLSearchParams(words)}` : ""}`;
+  const address = `${base}/api/v1${path}${words.length ? `?${new URLSearchParams(words)}` : ""}`;
   const timeout = AbortSignal.timeout(patience ?? (method === "GET" ? PATIENCE : LONG_PATIENCE));
   const isBlob = body instanceof Blob;
   const about = {

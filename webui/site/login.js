@@ -2,6 +2,8 @@
 // for all tabs. One tab renews for all, under a lease in localStorage (navigator.locks needs TLS, which a LAN site does not have).
 // If the lease fails and two tabs use the same refresh token, the daemon answers both alike for 30 s; later it closes the login.
 
+import { at } from "./base.js";
+
 const LOGIN = "perch.login";
 const LEASE = "perch.renewing";
 
@@ -136,7 +138,7 @@ async function takeTurn(refused) {
 
 async function refresh() {
   try {
-    const response = await fetch("/api/v1/auth/refresh", {
+    const response = await fetch(at("/api/v1/auth/refresh"), {
       // The new cookies are kept even if this tab is closed before the answer.
       method: "POST", cache: "no-store", keepalive: true, signal: AbortSignal.timeout(PATIENCE),
     });

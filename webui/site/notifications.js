@@ -3,6 +3,7 @@
 
 import { effect } from "../vendor/signals.js";
 import { toast } from "../parts/toast.js";
+import { at } from "./base.js";
 import { renew } from "./login.js";
 import { learnOfMe, me } from "./session.js";
 import { ENDED_BY, nameOf, NOT_RECORDED } from "./words.js";
@@ -41,7 +42,7 @@ let timer;
 
 function open() {
   close();
-  source = new EventSource("/api/v1/me/events");
+  source = new EventSource(at("/api/v1/me/events"));
   source.addEventListener("open", () => (pause = FIRST_PAUSE));
   source.addEventListener("notification", (event) => {
     const { words, to } = inWords(JSON.parse(event.data));

@@ -17,6 +17,8 @@ pub struct Server {
     pub metrics_from: Vec<Network>,
     /// Folder for everything Perch keeps.
     pub data_dir: PathBuf,
+    /// The path at which browsers find the site: empty for `/`, or `/perch`.
+    pub path: String,
     /// Open connections at most; more are refused at accept.
     pub max_connections: usize,
 }

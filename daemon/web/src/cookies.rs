@@ -1,6 +1,7 @@
 //! The cookies: two for a login and one for a viewer (RFC 6265bis). Scripts cannot read them, and other sites' writes do not
 //! carry them.
 
+use super::links;
 use http::header::{COOKIE, SET_COOKIE};
 use http::{HeaderMap, HeaderValue};
 use perch_site::accounts::secret::RandomToken;
@@ -52,7 +53,7 @@ pub(super) fn name_viewer(asked: &HeaderMap, secure: bool, headers: &mut HeaderM
     let mut token = [0; 16];
     if viewer(asked, secure).is_none() && getrandom::fill(&mut token).is_ok() {
         let token = format!("{:032x}", u128::from_be_bytes(token));
-        set(headers, secure, VIEWER, &token, "/", VIEWER_SECONDS);
+        set(headers, secure, VIEWER, &token, links::root(), VIEWER_SECONDS);
     }
 }
 
@@ -67,14 +68,18 @@ pub(super) fn find<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 /// Stores a login in the browser. The access cookie outlives its token, so that an expired token can be distinguished
 /// from none.
 pub(super) fn keep(headers: &mut HeaderMap, secure: bool, access: &str, refresh: &RandomToken) {
-    set(headers, secure, ACCESS, access, "/", REFRESH_SECONDS);
-    set(headers, secure, REFRESH, refresh.expose(), AUTH_PATH.trim_end_matches('/'), REFRESH_SECONDS);
+    set(headers, secure, ACCESS, access, links::root(), REFRESH_SECONDS);
+    set(headers, secure, REFRESH, refresh.expose(), &refresh_path(), REFRESH_SECONDS);
 }
 
 /// Removes the login from the browser.
 pub(super) fn forget(headers: &mut HeaderMap, secure: bool) {
-    set(headers, secure, ACCESS, "", "/", 0);
-    set(headers, secure, REFRESH, "", AUTH_PATH.trim_end_matches('/'), 0);
+    set(headers, secure, ACCESS, "", links::root(), 0);
+    set(headers, secure, REFRESH, "", &refresh_path(), 0);
+}
+
+fn refresh_path() -> String {
+    links::link(AUTH_PATH.trim_end_matches('/'))
 }
 
 fn set(headers: &mut HeaderMap, secure: bool, name: Name, value: &str, path: &str, seconds: i64) {

@@ -41,6 +41,7 @@ mod input;
 mod jpeg;
 mod json;
 mod last_look;
+mod links;
 mod list;
 mod login;
 mod me;
@@ -95,6 +96,7 @@ mod wifi;
 
 pub use chat::line as chat_line;
 pub use console::{ConsoleBody, SOCKET, ask_console};
+pub use links::site_path;
 pub use router::openapi_text;
 pub use server::Server;
 pub use sockets::Inherited;

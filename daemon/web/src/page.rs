@@ -7,12 +7,13 @@
 use super::client::Client;
 use super::content_coding::takes_gzip;
 use super::problem::Problem;
-use super::{caching, cookies};
+use super::{caching, cookies, links};
 use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
 use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, VARY};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 #[derive(rust_embed::Embed)]
 #[folder = "$OUT_DIR/webui"]
@@ -22,6 +23,20 @@ struct Files;
 pub(super) const WIFI: &str = "/wifi";
 /// A hash of all files of the page.
 const VERSION: &str = env!("PERCH_PAGE_VERSION");
+const HTML: &str = "text/html; charset=utf-8";
+
+/// The document of a site that is not at `/`. It is 3 kB, so nothing compresses it. The modules find the path in their own
+/// addresses (`webui/site/base.js`).
+static BELOW_PATH: LazyLock<Option<String>> = LazyLock::new(|| {
+    let path = Some(links::path()).filter(|path| !path.is_empty())?;
+    let document = Files::get("index.html").expect("the page has a document");
+    Some(below(path, &String::from_utf8_lossy(&document.data)))
+});
+
+fn below(path: &str, document: &str) -> String {
+    let own = ["assets", "media"].map(|folder| (format!("/{folder}/"), format!("{path}/{folder}/")));
+    own.iter().fold(document.to_owned(), |document, (own, below)| document.replace(own, below))
+}
 
 /// Addresses of the page's screens, as in `webui/page.js`; each has its rule in `rules.rs`.
 pub(super) const SCREENS: [&str; 14] = [
@@ -57,7 +72,10 @@ pub(super) async fn index(client: Client, headers: HeaderMap) -> Response {
         cookies::name_viewer(&headers, client.secure, response.headers_mut());
         return response;
     }
-    let mut response = file("index.html", &headers);
+    let mut response = match BELOW_PATH.as_deref() {
+        None => file("index.html", &headers),
+        Some(document) => ([(CONTENT_TYPE, HTML)], document).into_response(),
+    };
     cookies::name_viewer(&headers, client.secure, response.headers_mut());
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     response.headers_mut().insert(ETAG, tag);
@@ -102,7 +120,7 @@ fn file(path: &str, headers: &HeaderMap) -> Response {
 fn content_type(path: &str) -> Option<HeaderValue> {
     let (_, extension) = path.rsplit_once('.')?;
     Some(HeaderValue::from_static(match extension {
-        "html" => "text/html; charset=utf-8",
+        "html" => HTML,
         "css" => "text/css; charset=utf-8",
         "js" => "text/javascript; charset=utf-8",
         "svg" => "image/svg+xml",
@@ -147,6 +165,18 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(http::header::IF_NONE_MATCH, first.headers()[ETAG].clone());
         assert_eq!(index(CLIENT, headers).await.status(), StatusCode::NOT_MODIFIED);
+    }
+
+    #[tokio::test]
+    async fn below_a_path_everything_the_document_refers_to_is_below_it() {
+        let page = text(index(CLIENT, HeaderMap::new()).await).await;
+        let below = below("/perch", &page);
+        let addresses = |page: &str| -> Vec<String> {
+            page.split('"').filter(|part| part.starts_with('/')).map(str::to_owned).collect()
+        };
+        let expected: Vec<_> = addresses(&page).iter().map(|address| format!("/perch{address}")).collect();
+        assert_eq!(addresses(&below), expected);
+        assert!(expected.len() > 20 && below.contains(">/perch/media/live/index.m3u8<"), "{below}");
     }
 
     #[tokio::test]

@@ -1,6 +1,7 @@
 //! People in the API.
 
 use super::json::Time;
+use super::links::link;
 use perch_site::profile::{OwnProfile, Profile};
 use perch_store::{Role, Standing, User as Account};
 use serde::Serialize;
@@ -19,7 +20,7 @@ pub(super) struct UserRef {
 impl From<&Account> for UserRef {
     fn from(user: &Account) -> Self {
         let avatar_url = (user.avatar_version > 0)
-            .then(|| format!("/api/v1/users/{}/avatar?v={}", user.username, user.avatar_version));
+            .then(|| link(format_args!("/api/v1/users/{}/avatar?v={}", user.username, user.avatar_version)));
         Self { username: user.username.clone(), full_name: user.full_name.clone(), avatar_url }
     }
 }

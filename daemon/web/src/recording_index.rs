@@ -4,6 +4,7 @@ use super::api::{Api, routes};
 use super::caller::Caller;
 use super::input::{Path, Query};
 use super::json;
+use super::links::link;
 use super::list::{Asked, List};
 use super::problem::Problem;
 use super::state::Shared;
@@ -55,7 +56,7 @@ impl Fragment {
             at_seconds: listed.begins_seconds(),
             duration_seconds: listed.seconds(),
             offset_seconds: listed.stream_offset_ms as f64 / 1000.0,
-            url: format!("/media/{stream}/{}.mp4", listed.part),
+            url: link(format_args!("/media/{stream}/{}.mp4", listed.part)),
             byte_offset: listed.at,
             bytes: listed.bytes,
             is_key: listed.is_key,
@@ -116,6 +117,6 @@ async fn index(
     });
     let (found, has_pictures) = found.await?;
     let page = List::of(found, &asked, |one| one.number, |one| Fragment::new(stream, &one));
-    let thumbnails_url = has_pictures.then(|| format!("/media/{stream}/{}", storyboard::TRACK));
+    let thumbnails_url = has_pictures.then(|| link(format_args!("/media/{stream}/{}", storyboard::TRACK)));
     Ok(json::fresh(&Index { page, thumbnails_url }))
 }

@@ -4,6 +4,7 @@ use super::api::{Api, routes};
 use super::caller::Caller;
 use super::input::{Json, Path, Query};
 use super::json::{self, Time};
+use super::links::link;
 use super::list::{Asked, List};
 use super::people::UserRef;
 use super::problem::Problem;
@@ -84,8 +85,8 @@ impl From<SeenRecording> for RecordingItem {
             pinned: recording.is_pinned,
             name: recording.name,
             trouble,
-            playlist_url: format!("/media/{id}/dvr.m3u8"),
-            download_url: format!("/media/{id}/recording.mp4"),
+            playlist_url: link(format_args!("/media/{id}/dvr.m3u8")),
+            download_url: link(format_args!("/media/{id}/recording.mp4")),
             may_edit,
         }
     }
@@ -125,8 +126,9 @@ impl RecordingDetails {
             // From the files: the store is written at the end.
             item.duration_seconds = outline.duration.as_secs_f64();
             codecs = outline.codecs;
-            thumbnails_url =
-                outline.has_storyboard.then(|| format!("/media/{}/{}", item.stream, storyboard::TRACK));
+            thumbnails_url = outline
+                .has_storyboard
+                .then(|| link(format_args!("/media/{}/{}", item.stream, storyboard::TRACK)));
             let seconds = |ms: u64| ms as f64 / 1000.0;
             timeline.extend(outline.jumps.iter().map(|jump| Point {
                 at_seconds: seconds(jump.at_ms),

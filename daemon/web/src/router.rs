@@ -7,6 +7,7 @@ use super::by_token;
 use super::caller::Peer;
 use super::config::Network;
 use super::hosts::{AskedHosts, Hosts, Machine};
+use super::links;
 use super::media::Media;
 use super::media_paths;
 use super::metrics::Metrics;
@@ -140,7 +141,7 @@ impl Answers {
         Self { media, router, state, trusted_proxies: doors.trusted_proxies.clone(), hosts: Arc::new(hosts) }
     }
 
-    pub(super) async fn answer<B>(&self, peer: Peer, request: Request<B>) -> Response<Body>
+    pub(super) async fn answer<B>(&self, peer: Peer, mut request: Request<B>) -> Response<Body>
     where
         B: hyper::body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -150,6 +151,9 @@ impl Answers {
             Peer::Console => peer,
         };
         let line = AccessLine::of(peer, &request);
+        if let Some(inner) = links::without_path(links::path(), request.uri()) {
+            *request.uri_mut() = inner;
+        }
         let answered = self.answer_to(peer, request).await;
         let response = answered.unwrap_or_else(Problem::into_response);
         if let Some(line) = line {

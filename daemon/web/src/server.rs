@@ -6,6 +6,7 @@ use super::caller::Peer;
 use super::client::Client;
 use super::connection::{self, Deadlines};
 use super::console::{self, Listening};
+use super::links;
 use super::router::{Answers, Doors};
 use super::slots::{Admission, Share, Slot, Slots};
 use super::sockets::{self, Inherited, ServeError};
@@ -42,6 +43,7 @@ pub struct Server {
 impl Server {
     /// Binds every address of the configuration, in addition to systemd's sockets. Call it inside the runtime.
     pub fn bind(config: &config::Server, inherited: Inherited) -> Result<Self, ServeError> {
+        links::set_path(&config.path);
         let listeners = sockets::open(&config.listen, inherited)?;
         let console = console::listen(&config.data_dir)
             .inspect_err(|error| {

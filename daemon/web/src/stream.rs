@@ -1,6 +1,7 @@
 //! A stream in the API.
 
 use super::json::Time;
+use super::links::link;
 use super::people::UserRef;
 use perch_site::stream::{Featured, SeenStream};
 use perch_store::{
@@ -97,7 +98,7 @@ fn thumbnail_url(facts: &StreamFacts, details: &StreamDetails, elapsed_seconds: 
         StreamState::Live if !details.has_chosen_thumbnail() => format!("minute={}", elapsed_seconds / 60),
         _ => format!("v={version}"),
     };
-    Some(format!("/api/v1/streams/{}/thumbnail.jpg?{which}", facts.id))
+    Some(link(format_args!("/api/v1/streams/{}/thumbnail.jpg?{which}", facts.id)))
 }
 
 impl From<SeenStream> for StreamItem {
@@ -139,7 +140,7 @@ impl From<SeenStream> for StreamItem {
                 Featured::Pinned => "pinned",
             }),
             detail: seen.detail,
-            playlist_url: seen.is_playable.then(|| format!("/media/{}/index.m3u8", facts.id)),
+            playlist_url: seen.is_playable.then(|| link(format_args!("/media/{}/index.m3u8", facts.id))),
             recording: seen.recording.map(RecordingRef::from),
             may_edit: seen.may_edit,
         }
@@ -169,7 +170,7 @@ impl From<Recording> for RecordingRef {
             bytes: recording.bytes,
             is_growing: recording.state == RecordingState::Recording,
             pinned: recording.is_pinned,
-            playlist_url: format!("/media/{}/dvr.m3u8", recording.stream),
+            playlist_url: link(format_args!("/media/{}/dvr.m3u8", recording.stream)),
         }
     }
 }

@@ -4,6 +4,7 @@ use super::api::{Api, routes};
 use super::caller::Caller;
 use super::input::{Json, Path, Query};
 use super::json;
+use super::links::link;
 use super::problem::Problem;
 use super::state::Shared;
 use super::stream::StreamItem;
@@ -224,7 +225,7 @@ async fn start(state: Shared, caller: Caller, Json(asked): Json<Start>) -> Resul
         relays: asked.relays,
     };
     let seen = going_live::start(&state.site, &caller.actor, wanted).await?;
-    let location = format!("/api/v1/streams/{}", seen.stream.facts.id);
+    let location = link(format_args!("/api/v1/streams/{}", seen.stream.facts.id));
     Ok((StatusCode::CREATED, [(LOCATION, location)], json::fresh(&StreamItem::from(seen))).into_response())
 }
 

@@ -1,6 +1,7 @@
 // For the owner: downloads a backup, and restores one.
 
 import { api } from "../../site/api.js";
+import { at } from "../../site/base.js";
 import { forgetMe } from "../../site/session.js";
 import { count } from "../../site/words.js";
 import { Dialog } from "../../parts/dialog.js";
@@ -93,7 +94,7 @@ function Restore({ taken, onClose }) {
     await api.post("/restore", { id: taken.id, password: password.value, ...(keysPassword.value ? { keys_password: keysPassword.value } : {}) }, TRANSFER);
     forgetMe();
     // A full reload: everything in memory belongs to the previous site.
-    location.assign("/login?restored");
+    location.assign(at("/login?restored"));
   };
   return html`
     <${Dialog} title="Restore this backup?" onClose=${cancel}>

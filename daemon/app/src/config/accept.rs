@@ -181,6 +181,12 @@ pub(super) fn path() -> Accept<PathBuf> {
     })
 }
 
+/// The path of an address.
+pub(super) fn site_path() -> Accept<String> {
+    let words = "a path such as \"/perch\", of letters, digits and -_~, that does not begin like one of Perch's own addresses";
+    Accept::new(words, |value| perch_web::site_path(value.as_str()?))
+}
+
 /// Like [`path`], for a key that may be missing.
 pub(super) fn optional_path() -> Accept<Option<PathBuf>> {
     let path = path();

@@ -100,6 +100,7 @@ pub(super) fn server() -> Section<Server> {
             trusted_proxies: Vec::new(),
             metrics_from: Vec::new(),
             data_dir: PathBuf::new(),
+            path: String::new(),
             max_connections: 0,
         },
         keys: vec![
@@ -141,6 +142,13 @@ pub(super) fn server() -> Section<Server> {
                 accept::path(),
                 |s| &mut s.data_dir,
                 "Folder for everything Perch keeps. Created if it is missing.",
+            ),
+            Key::new(
+                "path",
+                Is(r#""/""#),
+                accept::site_path(),
+                |s| &mut s.path,
+                "Path at which browsers find the site, such as /perch if a reverse proxy serves it there. The proxy may keep the path or remove it.",
             ),
             Key::new(
                 "max_connections",

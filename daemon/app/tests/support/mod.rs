@@ -13,6 +13,7 @@ pub mod crowd;
 pub mod packets;
 pub mod people;
 pub mod program;
+pub mod proxy;
 pub mod recorded;
 pub mod relaying;
 pub mod walk;
@@ -336,6 +337,11 @@ impl Answer {
 
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// All values of a header.
+    pub fn headers(&self, name: &str) -> Vec<&str> {
+        self.headers.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str()).collect()
     }
 
     pub fn text(&self) -> String {
