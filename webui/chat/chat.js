@@ -39,6 +39,7 @@ export function Chat({ stream, rewound = null, onReactions, onEnded }) {
         ${room.viewers.value !== null && html`<button class="button quiet" type="button" onClick=${() => (dialog.value = "people")}><${Icon} name="people" />${short(room.viewers.value)} here</button>`}
         ${isModerator && html`<button class="button quiet square" type="button" aria-label="Chat rules" onClick=${() => (dialog.value = "rules")}><${Icon} name="settings" /></button>`}
       </header>
+      ${room.isDetour.value && html`<p class="chat-note" role="status">A proxy in front of this site does not pass on WebSockets. The chat works without them.</p>`}
       ${rewound
         ? html`<${Earlier} stream=${stream} room=${room} rewound=${rewound} />`
         : html`<${Lines} room=${room} isModerator=${isModerator} onAct=${(/** @type {Message} */ message) => (dialog.value = message)} />
@@ -102,7 +103,7 @@ function Writer({ room }) {
     text.value = "";
   };
   if (room.state.value === "ended") return html`<p class="chat-foot" role="status">The stream and its chat have ended.</p>`;
-  if (me.value === null) return html`<p class="chat-foot"><a href=${loginThenBack()}>Log in</a> to write.</p>`;
+  if (me.value === null) return html`<p class="chat-foot">${room.refusal.value && html`<span role="status">${room.refusal.value}</span> `}<a href=${loginThenBack()}>Log in</a> to write.</p>`;
   const barred = room.barred.value;
   if (barred?.severity === "ban") return html`<p class="chat-foot" role="status">${barredWords(barred)}</p>`;
   const isOpen = room.state.value === "open";

@@ -1,13 +1,17 @@
-// The chat of one stream over a WebSocket: keeps the connection, resumes it after the last message received, and holds the
+// The chat of one stream: keeps the connection, resumes it after the last message received, and holds the
 // messages shown. No page elements here.
 
 import { batch, signal } from "../vendor/signals.js";
-import { base } from "../site/base.js";
 import { isLoggedIn, renew, wantsRenewal } from "../site/login.js";
 import { api, asProblem, sentence } from "../site/api.js";
 import { barredWords } from "../site/words.js";
+import { byEvents, bySocket } from "./connection.js";
 
-/** @import { Barred, ChatRules, Message, UserRef } from "../types.js" */
+/**
+ * @import { Barred, ChatRules, Message, UserRef } from "../types.js"
+ * @import { Problem } from "../site/api.js"
+ * @import { Connection } from "./connection.js"
+ */
 
 /** Messages kept on the page. */
 export const KEPT = 300;
@@ -32,10 +36,15 @@ export class Room {
   state = signal(/** @type {"connecting" | "open" | "away" | "ended"} */ ("connecting"));
   /** The daemon's refusal, in words. */
   refusal = signal("");
+  /** Whether no WebSocket can be opened, so that the chat comes by other means. */
+  isDetour = signal(false);
 
   #stream;
-  /** @type {WebSocket | null} */
-  #socket = null;
+  /** @type {Connection | null} */
+  #connection = null;
+  #way = bySocket;
+  /** Whether anything was ever heard this way. */
+  #wayWorks = false;
   #pause = FIRST_PAUSE;
   /** @type {number | undefined} */
   #timer;
@@ -53,10 +62,7 @@ export class Room {
   close() {
     this.#isClosed = true;
     clearTimeout(this.#timer);
-    const socket = this.#socket;
-    // Browsers log an error when a socket is closed before it is open.
-    if (socket?.readyState === WebSocket.CONNECTING) socket.addEventListener("open", () => socket.close());
-    else socket?.close();
+    this.#connection?.close();
   }
 
   /** @param {string} text */
@@ -64,7 +70,7 @@ export class Room {
     const client_id = crypto.getRandomValues(new Uint32Array(2)).join("-");
     this.refusal.value = "";
     this.waiting.value = [...this.waiting.value, { client_id, text, why: null }];
-    if (!this.#say({ type: "message", text, client_id })) this.#refused(client_id, "Not sent: no connection");
+    if (!this.#connection?.say({ type: "message", text, client_id })) this.#refused(client_id, "Not sent: no connection");
   }
 
   /** Removes a message that was not sent, and returns its text. @param {string} client_id */
@@ -76,37 +82,34 @@ export class Room {
 
   /** @param {string} id */
   remove(id) {
-    this.#say({ type: "delete", id });
-  }
-
-  /** @param {object} words */
-  #say(words) {
-    if (this.#socket?.readyState !== WebSocket.OPEN) return false;
-    this.#socket.send(JSON.stringify(words));
-    return true;
+    this.#connection?.say({ type: "delete", id });
   }
 
   async #connect() {
     if (wantsRenewal()) await renew();
     if (this.#isClosed) return;
     const last = this.messages.value.at(-1)?.id;
-    const address = new URL(`${base}/api/v1/streams/${this.#stream}/chat${last ? `?after=${last}` : ""}`, location.href);
-    address.protocol = address.protocol.replace("http", "ws");
-    const socket = new WebSocket(address);
-    this.#socket = socket;
     this.#wasWelcome = false;
-    socket.addEventListener("message", ({ data }) => this.#isClosed || batch(() => this.#told(JSON.parse(data))));
-    socket.addEventListener("close", () => this.#lost(socket));
+    const connection = this.#way(this.#stream, last, {
+      told: (words) => this.#isClosed || batch(() => this.#told(words)),
+      lost: (problem) => this.#lost(connection, problem),
+    });
+    this.#connection = connection;
   }
 
-  /** @param {WebSocket} socket */
-  #lost(socket) {
-    if (this.#isClosed || socket !== this.#socket || this.state.value === "ended") return;
+  /** @param {Connection} connection @param {Problem | null} problem */
+  #lost(connection, problem) {
+    if (this.#isClosed || connection !== this.#connection || this.state.value === "ended") return;
+    // A browser does not say why it could not open a WebSocket: the daemon may be away, may refuse, or a proxy may not pass them on.
+    // The other way tells.
+    if (!this.#wayWorks) this.#way = this.#way === bySocket ? byEvents : bySocket;
     batch(() => {
       this.state.value = "away";
+      if (problem) this.refusal.value = problem.message;
+      if (problem?.barred) this.barred.value = problem.barred;
       for (const { client_id, why } of this.waiting.value) if (why === null) this.#refused(client_id, "Possibly not sent: the connection was lost");
     });
-    if (!this.#wasWelcome) void this.#learnWhy();
+    if (this.#wayWorks && !this.#wasWelcome) void this.#learnWhy();
     this.#timer = setTimeout(() => this.#connect(), this.#pause * (0.75 + Math.random() / 2));
     this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE);
   }
@@ -164,6 +167,8 @@ export class Room {
   #welcomed({ rules, you, may_write, barred, viewers }) {
     this.#pause = FIRST_PAUSE;
     this.#wasWelcome = true;
+    this.#wayWorks = true;
+    this.isDetour.value = this.#way === byEvents;
     this.rules.value = rules;
     this.you.value = you;
     this.mayWrite.value = may_write;
@@ -174,7 +179,7 @@ export class Room {
     // Admitted without a login although logged in: the token had expired. Reconnect once with a new one.
     if (you === null && isLoggedIn() && !this.#hasRenewed) {
       this.#hasRenewed = true;
-      const asNobody = this.#socket;
+      const asNobody = this.#connection;
       renew(true).then((isFresh) => isFresh && asNobody?.close());
     }
   }
@@ -182,15 +187,17 @@ export class Room {
   /** @param {Message & { client_id?: string }} message */
   #heard(message) {
     const known = this.messages.value;
-    // Repeated after a reconnection.
-    if (known.some(({ id }) => id === message.id)) return;
-    const last = known.at(-1);
-    const inOrder = !last || last.id < message.id ? [...known, message] : [...known, message].sort((a, b) => (a.id < b.id ? -1 : 1));
-    this.messages.value = inOrder.slice(-KEPT);
+    // Repeated after a reconnection, or as the answer to a request.
+    const isNew = !known.some(({ id }) => id === message.id);
+    if (isNew) {
+      const last = known.at(-1);
+      const inOrder = !last || last.id < message.id ? [...known, message] : [...known, message].sort((a, b) => (a.id < b.id ? -1 : 1));
+      this.messages.value = inOrder.slice(-KEPT);
+    }
     const isOwn = message.user?.username === this.you.value?.username;
     const mine = this.waiting.value.find((one) => one.client_id === message.client_id)
       // After a broken connection the echo may come without its mark.
-      ?? (isOwn && !message.client_id ? this.waiting.value.find((one) => one.why !== null && one.text === message.text) : undefined);
+      ?? (isNew && isOwn && !message.client_id ? this.waiting.value.find((one) => one.why !== null && one.text === message.text) : undefined);
     if (mine) this.waiting.value = this.waiting.value.filter((one) => one !== mine);
   }
 

@@ -86,7 +86,7 @@ async function answer(method, path, request = {}) {
       response = await send(method, path, request);
     }
   }
-  if (!response.ok) throw await problem(response);
+  if (!response.ok) throw await problemOf(response);
   return response;
 }
 
@@ -121,8 +121,8 @@ async function send(method, path, { query = {}, body, signal, patience, onProgre
   }
 }
 
-/** @param {Response} response */
-async function problem(response) {
+/** The refusal in a response. @param {Response} response */
+export async function problemOf(response) {
   const words = await response.json().catch(() => ({}));
   const wait = Number(response.headers.get("retry-after"));
   const detail = String(words.detail ?? words.title ?? `Perch answered ${response.status}`);

@@ -19,7 +19,7 @@ frames_per_second = 5
 "#;
 
 /// These last until somebody ends them.
-const ENDLESS: &str = "/api/v1/(me/events|streams/[^/]+/chat|cameras/[^/]+/preview)$";
+const ENDLESS: &str = "/api/v1/(me/events|streams/[^/]+/chat(/events)?|cameras/[^/]+/preview)$";
 
 /// Whether what fits the document is accepted is not asked: names that look alike or streams that are over no schema can tell.
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,\

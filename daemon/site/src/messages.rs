@@ -1,6 +1,7 @@
-//! Reading and deleting the messages of a stream's chat. Sending is in `chat`.
+//! Reading, sending and deleting the messages of a stream's chat without a connection to it.
 
 use crate::actor::Actor;
+use crate::chat::Sent;
 use crate::error::SiteError;
 use crate::site::Site;
 use perch_store::{Message, MessageId, StreamId, User};
@@ -31,6 +32,15 @@ pub async fn list(
 ) -> Result<Vec<(Message, Option<Arc<User>>)>, SiteError> {
     let Which { offsets_ms, after, limit } = which;
     Ok(site.chat.messages(stream, actor.login().cloned(), offsets_ms, after, limit).await?)
+}
+
+/// Sends a message to the chat of a stream on the air, under the same rules as over a connection; returns it once it is stored.
+///
+/// # Errors
+///
+/// `Unauthenticated`, `Forbidden` for the console, `Chat` with the rule or the limit, or with `NoRoom` if the stream has ended.
+pub async fn send(site: &Site, actor: &Actor, stream: StreamId, text: &str) -> Result<Sent, SiteError> {
+    Ok(site.chat.say(stream, actor.member()?.clone(), text).await?)
 }
 
 /// Deletes a message's text: the actor's own, any in the actor's own chat, and any for owners. Deleting it again changes nothing.
@@ -104,5 +114,18 @@ mod tests {
             }
             assert_eq!(site.store.message(stream, message).unwrap().text, "");
         }
+    }
+
+    #[tokio::test]
+    async fn nobody_sends_to_a_chat_that_is_not_on_the_air_or_without_an_account() {
+        let site = TestSite::new();
+        let ann = site.account("ann", Role::Streamer).await;
+        let stream = site.stream(&ann, "front");
+        let refused = send(&site, &site.nobody, stream, "hello").await;
+        assert!(matches!(refused, Err(SiteError::Unauthenticated)), "{refused:?}");
+        let refused = send(&site, &ann, stream, "hello").await;
+        assert!(matches!(refused, Err(SiteError::Chat(ChatError::NoRoom))), "{refused:?}");
+        let refused = send(&site, &ann, stream, "\u{202e}").await;
+        assert!(matches!(refused, Err(SiteError::Chat(ChatError::Text(_)))), "{refused:?}");
     }
 }

@@ -50,10 +50,10 @@ pub(super) fn routes() -> Api {
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct From {
+pub(super) struct From {
     /// The id of the last message received: later ones are sent first, instead of the newest 50.
     #[param(value_type = Option<String>)]
-    after: Option<MessageId>,
+    pub(super) after: Option<MessageId>,
 }
 
 /// A stream's chat, over WebSocket; lines of JSON.
@@ -189,6 +189,7 @@ async fn hear(
             ChatError::NotYours => ("forbidden", refused.to_string()),
             ChatError::Store(perch_store::StoreError::Refused(refusal)) => ("not_found", refusal.to_string()),
             ChatError::NoRoom | ChatError::Closing => ("ended", "the chat is over".to_owned()),
+            ChatError::NotSent(refused) => (refused.code(), refused.to_string()),
             ChatError::Store(_) | ChatError::Full | ChatError::Crowded => {
                 tracing::error!("a chat line failed: {refused}");
                 ("internal", "this failed: see perchd's log".to_owned())

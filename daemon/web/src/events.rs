@@ -52,9 +52,14 @@ async fn listen(state: Shared, caller: Caller, headers: HeaderMap) -> Result<Res
             tracing::debug!(%problem, "a page gets no more notifications");
         }
     });
+    Ok(response(body))
+}
+
+/// A response of Server-Sent Events. nginx passes them on as they come if it is told so; other proxies know by their type.
+pub(super) fn response(events: mpsc::Receiver<Bytes>) -> Response {
     let headers =
         [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store"), (X_ACCEL_BUFFERING, "no")];
-    Ok((headers, Body::new(Events(body))).into_response())
+    (headers, Body::new(Events(events))).into_response()
 }
 
 /// Writes the events of one connection.

@@ -20,6 +20,7 @@ mod caching;
 mod caller;
 mod cameras;
 mod chat;
+mod chat_events;
 mod client;
 pub mod config;
 mod connection;

@@ -3,11 +3,11 @@
 use super::api::{Api, routes};
 use super::caller::Caller;
 use super::chat::Message;
-use super::input::{Path, Query};
+use super::input::{Json, Path, Query};
 use super::json;
 use super::problem::Problem;
 use super::state::Shared;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
 use perch_site::messages;
 use perch_store::{MessageId, StreamId};
@@ -21,7 +21,7 @@ const MOST: usize = 100;
 const LONGEST: f64 = 3.2e9;
 
 pub(super) fn routes() -> Api {
-    Api::new().routes(routes!(list)).routes(routes!(delete))
+    Api::new().routes(routes!(list, send)).routes(routes!(delete))
 }
 
 /// Selects messages.
@@ -94,6 +94,28 @@ async fn list(
     let next_cursor = last.map(|(message, _)| format!("{}-{}", message.offset_ms, message.id));
     let items = rows.iter().map(|(message, by)| Message::new(message, by.as_deref())).collect();
     Ok(json::fresh(&Messages { items, next_cursor }))
+}
+
+/// A message to send.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewMessage {
+    #[schema(min_length = 1, max_length = 500)]
+    text: String,
+}
+
+/// Sends a message to the chat of a stream on the air, and answers with it once it is stored. Programs and pages without a
+/// WebSocket use it; rights and limits are the same.
+#[utoipa::path(post, path = "/api/v1/streams/{id}/messages", tag = "chat", params(("id" = String, Path)), request_body = NewMessage,
+    responses((status = 201, description = "The message", body = Message)))]
+async fn send(
+    state: Shared,
+    caller: Caller,
+    Path(stream): Path<StreamId>,
+    Json(NewMessage { text }): Json<NewMessage>,
+) -> Result<Response, Problem> {
+    let (message, by) = messages::send(&state.site, &caller.actor, stream, &text).await?;
+    Ok((StatusCode::CREATED, json::fresh(&Message::new(&message, by.as_deref()))).into_response())
 }
 
 /// Deletes a message's text; deleting it again changes nothing.

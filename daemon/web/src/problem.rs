@@ -9,7 +9,7 @@ use perch_site::accounts::attempts::TooMany;
 use perch_site::accounts::passwords::Busy;
 use perch_site::appliance::update::{BeginError, UpdateBusy, UpdateFileError};
 use perch_site::backups::{BackupBusy, BackupError};
-use perch_site::chat::{Barred, ChatError, Restricted};
+use perch_site::chat::{Barred, ChatError, NotSent, Restricted};
 use perch_site::error::{SiteError, whole_seconds};
 use perch_site::notices::TooManyListeners;
 use perch_site::picture::PictureError;
@@ -123,6 +123,10 @@ pub(super) enum Problem {
     #[error("{}", Barred::Banned(*.0))]
     Banned(Restricted),
 
+    /// A chat message was not stored.
+    #[error(transparent)]
+    NotSent(NotSent),
+
     /// The board's memory does not suffice for another stream.
     #[error(transparent)]
     NoMemory(NoMemory),
@@ -201,6 +205,17 @@ impl Problem {
             Self::NoMemory(_) => (S::CONFLICT, "no_memory"),
             Self::UpgradeRequired => (S::UPGRADE_REQUIRED, "upgrade_required"),
             Self::Banned(_) => (S::FORBIDDEN, "banned"),
+            Self::NotSent(refused) => {
+                let status = match refused {
+                    NotSent::Barred(Barred::LoggedOut) => S::UNAUTHORIZED,
+                    NotSent::Barred(_) => S::FORBIDDEN,
+                    NotSent::TooFast { .. } => S::TOO_MANY_REQUESTS,
+                    NotSent::NotStored { code: "not_found", .. } => S::NOT_FOUND,
+                    NotSent::NotStored { code: "internal", .. } => S::INTERNAL_SERVER_ERROR,
+                    NotSent::NotStored { .. } => S::INSUFFICIENT_STORAGE,
+                };
+                (status, refused.code())
+            }
             Self::Site(error) => refused(error),
             Self::StoreFull => (S::INSUFFICIENT_STORAGE, "store_full"),
             Self::StoreReadOnly => (S::INSUFFICIENT_STORAGE, "store_read_only"),
@@ -223,8 +238,13 @@ impl Problem {
             text["field"] = Value::from(field.as_str());
             text["detail"] = Value::from(why.as_str());
         }
-        if let Self::Banned(banned) = &self {
-            text["barred"] = json!(BarredLine::from(*banned));
+        let restricted = match &self {
+            Self::Banned(banned) => Some(*banned),
+            Self::NotSent(refused) => refused.restricted(),
+            _ => None,
+        };
+        if let Some(restricted) = restricted {
+            text["barred"] = json!(BarredLine::from(restricted));
         }
         if let Self::Site(SiteError::CameraTaken { stream, username, .. }) = &self {
             text["stream"] = Value::from(stream.as_str());
@@ -247,7 +267,7 @@ impl Problem {
             | Self::Site(SiteError::Busy(_) | SiteError::StoreBusy) => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
             }
-            Self::Site(SiteError::TooMany { wait }) => {
+            Self::Site(SiteError::TooMany { wait }) | Self::NotSent(NotSent::TooFast { wait, .. }) => {
                 headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
             }
             Self::UpgradeRequired => {
@@ -464,6 +484,7 @@ impl From<ChatError> for Problem {
             ChatError::Full => Self::Site(SiteError::Busy("this chat is full")),
             ChatError::Crowded => Self::Site(SiteError::TooMany { wait: CROWDED }),
             ChatError::Store(error) => error.into(),
+            ChatError::NotSent(refused) => Self::NotSent(refused),
             ChatError::Closing => Self::Site(SiteError::Busy("Perch is shutting down")),
         }
     }

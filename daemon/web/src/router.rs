@@ -17,8 +17,8 @@ use super::slots::Slots;
 use super::state::State;
 use super::traffic::Traffic;
 use super::{
-    api_tokens, auth, avatar, backups, board_time, cameras, chat, controls, events, follows, health, ingest,
-    me, messages, microphones, moderation, notifications, openapi, page, pictures, reactions,
+    api_tokens, auth, avatar, backups, board_time, cameras, chat, chat_events, controls, events, follows,
+    health, ingest, me, messages, microphones, moderation, notifications, openapi, page, pictures, reactions,
     recording_index, recordings, relays, rights, sessions, settings, setup, streams, system, topics, update,
     users, webhooks, wifi,
 };
@@ -57,6 +57,7 @@ fn api() -> Api {
         .merge(notifications::routes())
         .merge(pictures::routes())
         .merge(chat::routes())
+        .merge(chat_events::routes())
         .merge(messages::routes())
         .merge(microphones::routes())
         .merge(moderation::routes())

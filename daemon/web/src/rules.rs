@@ -161,6 +161,8 @@ pub(crate) const RULES: &[Rule] = &[
     rule("POST", "/api/v1/webhooks/{id}/test", Owner, ""),
     // Chat.
     rule("GET", "/api/v1/streams/{id}/chat", Anyone, "as the stream and its chat's rules allow"),
+    rule("GET", "/api/v1/streams/{id}/chat/events", Anyone, "as the stream and its chat's rules allow"),
+    rule("POST", "/api/v1/streams/{id}/messages", Member, "as the stream and its chat's rules allow"),
     rule("GET", "/api/v1/streams/{id}/messages", Anyone, "as the stream and its chat's rules allow"),
     rule(
         "DELETE",

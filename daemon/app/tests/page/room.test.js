@@ -34,6 +34,28 @@ class Socket extends EventTarget {
 }
 globalThis.WebSocket = Socket;
 
+/** What is asked by other means, and what to answer. @type {{ path: string, method: string, body: any }[]} */
+let asked = [];
+let answer = (request) => new Response(null, { status: 404 });
+globalThis.fetch = async (address, { method = "GET", body = null, signal }) => {
+  const { pathname, search } = new URL(address, location.href);
+  asked.push({ path: pathname + search, method, body: body && JSON.parse(body) });
+  return answer({ path: pathname, method, signal });
+};
+
+/** The events of a chat as a response: `say` sends lines, and `end` ends it. */
+function events() {
+  let to;
+  const body = new ReadableStream({ start: (controller) => void (to = controller) });
+  const say = (text) => to.enqueue(new TextEncoder().encode(text));
+  return {
+    response: new Response(body),
+    say: (...lines) => lines.forEach((line) => say(`data: ${JSON.stringify(line)}\n\n`)),
+    raw: say,
+    end: () => to.close(),
+  };
+}
+
 const { Room } = await import("../../../../webui/chat/room.js");
 
 const ann = { username: "ann", full_name: "", avatar_url: null };
@@ -52,6 +74,7 @@ async function join() {
 beforeEach(() => {
   forgetTimers();
   sockets = [];
+  asked = [];
 });
 
 test("messages stand in the order of their ids, each once", async () => {
@@ -163,14 +186,98 @@ test("a mute is told with its end, and a ban also where the daemon opens no conn
   room.close();
 
   // It was banned before: the WebSocket is refused, and a request says why.
-  globalThis.fetch = async () => new Response(JSON.stringify({ status: 403, code: "banned", detail: "you are banned", barred: ban }), { status: 403 });
+  answer = () => Response.json({ status: 403, code: "banned", detail: "you are banned", barred: ban }, { status: 403 });
   sockets = [];
   const outside = new Room("S");
   await pass(0);
   sockets[0].close();
-  await pass(0);
-  for (let turn = 0; turn < 10 && outside.barred.value === null; turn++) await Promise.resolve();
-  await new Promise((done) => setImmediate(done));
+  await pass(1000);
   assert.deepEqual(outside.barred.value, ban);
   outside.close();
+});
+
+test("where no WebSocket can be opened the lines come as events, and what one writes goes by a request", async () => {
+  const chat = events();
+  answer = ({ method }) => (method === "POST" ? Response.json(message("02", "hello", ann), { status: 201 }) : chat.response);
+  const room = new Room("S");
+  await pass(0);
+  sockets[0].close();
+  await pass(1000);
+  assert.deepEqual([sockets.length, asked[0].path], [1, "/api/v1/streams/S/chat/events"]);
+  assert.equal(room.isDetour.value, false, "nothing was heard yet");
+  chat.say(welcome, message("01", "one"));
+  await pass(0);
+  assert.deepEqual([room.isDetour.value, room.state.value, texts(room)], [true, "open", ["one"]]);
+
+  room.send("hello");
+  await pass(0);
+  assert.deepEqual(asked[1], { path: "/api/v1/streams/S/messages", method: "POST", body: { text: "hello" } });
+  // It comes twice: as the answer, and to everybody.
+  chat.say(message("02", "hello", ann));
+  await pass(0);
+  assert.deepEqual([room.waiting.value.length, texts(room)], [0, ["one", "hello"]]);
+
+  // In pieces, as a network brings them, with signs of life in between.
+  for (const piece of [":\n", "\nda", `ta: ${JSON.stringify(message("03", "thr"))}`.replace("thr", "thrée"), "\n", "\n:\n\n"]) chat.raw(piece);
+  await pass(0);
+  assert.equal(texts(room).at(-1), "thrée");
+
+  const next = events();
+  answer = () => next.response;
+  chat.end();
+  await pass(1000);
+  assert.deepEqual([room.state.value, asked.at(-1).path, sockets.length], ["away", "/api/v1/streams/S/chat/events?after=03", 1]);
+  room.close();
+  await pass(0);
+});
+
+test("a refusal of a message that went by a request stands beside it", async () => {
+  const chat = events();
+  const refusal = { code: "slow_mode", detail: "wait 5 s before your next message" };
+  answer = ({ method }) => (method === "POST" ? Response.json(refusal, { status: 403 }) : chat.response);
+  const room = new Room("S");
+  await pass(0);
+  sockets[0].close();
+  await pass(1000);
+  chat.say(welcome);
+  await pass(0);
+  room.send("again");
+  await pass(0);
+  assert.equal(room.waiting.value[0].why, "Wait 5 s before your next message.");
+  room.close();
+});
+
+test("whoever is refused reads why, and both ways are tried again", async () => {
+  answer = () => Response.json({ code: "too_many_requests", detail: "too many connections to chats from your address" }, { status: 429, headers: { "retry-after": "10" } });
+  const room = new Room("S");
+  await pass(0);
+  sockets[0].close();
+  await pass(1000);
+  assert.match(room.refusal.value, /^Too many connections to chats from your address\. Try again in 10 s/);
+  await pass(5000);
+  assert.equal(sockets.length, 2, "a socket is tried again");
+  sockets[1].say(welcome);
+  assert.deepEqual([room.state.value, room.refusal.value, room.isDetour.value], ["open", "", false]);
+});
+
+test("a connection that gives no sign of life is lost", async () => {
+  const chat = events();
+  let gone;
+  answer = ({ signal }) => {
+    if (gone) return new Response(null, { status: 404 });
+    gone = signal;
+    signal.addEventListener("abort", () => chat.end(), { once: true });
+    return chat.response;
+  };
+  const room = new Room("S");
+  await pass(0);
+  sockets[0].close();
+  await pass(1000);
+  chat.say(welcome);
+  await pass(39_000);
+  assert.equal(gone.aborted, false);
+  await pass(2000);
+  assert.equal(gone.aborted, true);
+  assert.equal(room.state.value, "away");
+  room.close();
 });

@@ -1,9 +1,10 @@
 //! Requests to a room, and its answer to a connection that joins.
 
+use super::error::NotSent;
 use super::error::{Barred, ChatError};
 use super::event::Text;
 use crate::accounts::logins::Login;
-use perch_store::MessageId;
+use perch_store::{Message, MessageId, User};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::{mpsc, oneshot};
 
@@ -23,9 +24,20 @@ pub(super) enum Ask {
     },
 }
 
+/// A stored message, and its writer.
+pub type Sent = (Message, Option<Arc<User>>);
+
+/// Who learns what became of a message.
+pub(super) enum Sender {
+    /// A connection of the room, which gets the message with its mark, or the error.
+    Recipient(u64),
+    /// A request without a connection.
+    Request(oneshot::Sender<Result<Sent, NotSent>>),
+}
+
 /// A message to send.
 pub(super) struct Said {
-    pub(super) recipient: u64,
+    pub(super) sender: Sender,
     pub(super) by: Login,
     pub(super) text: String,
     pub(super) client_id: Option<String>,

@@ -2,6 +2,7 @@
 
 use crate::text::FieldError;
 use perch_store::{Restriction, Room, Severity, StoreError, Timestamp};
+use std::time::Duration;
 
 /// Why a person may not enter a chat or not write there.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +31,53 @@ pub enum ChatError {
     /// The daemon is stopping.
     #[error("Perch is shutting down")]
     Closing,
+    /// A message was not stored.
+    #[error(transparent)]
+    NotSent(#[from] NotSent),
+}
+
+/// Why a message of somebody who is in the chat was not stored.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotSent {
+    /// A rule of the room or of the site.
+    #[error(transparent)]
+    Barred(#[from] Barred),
+    /// Too soon after the writer's last message.
+    #[error("wait {} s before your next message", wait.as_secs() + u64::from(wait.subsec_nanos() > 0))]
+    TooFast {
+        /// How long to wait.
+        wait: Duration,
+        /// True if the room is in slow mode.
+        is_slow_mode: bool,
+    },
+    /// The store failed or refused.
+    #[error("{detail}")]
+    NotStored {
+        /// A stable code, for programs.
+        code: &'static str,
+        /// What happened, for people.
+        detail: String,
+    },
+}
+
+impl NotSent {
+    /// A stable code, for programs.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Barred(barred) => barred.code(),
+            Self::TooFast { is_slow_mode: true, .. } => "slow_mode",
+            Self::TooFast { is_slow_mode: false, .. } => "too_many_requests",
+            Self::NotStored { code, .. } => code,
+        }
+    }
+
+    /// The mute or ban, if it is one.
+    pub const fn restricted(&self) -> Option<Restricted> {
+        match self {
+            Self::Barred(barred) => barred.restricted(),
+            _ => None,
+        }
+    }
 }
 
 /// Where a mute or ban holds.

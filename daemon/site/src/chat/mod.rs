@@ -20,15 +20,16 @@ mod room;
 mod tests;
 mod writing;
 
-pub use ask::Leave;
-pub use error::{Barred, ChatError, Place, Restricted};
+pub use ask::{Leave, Sent};
+pub use error::{Barred, ChatError, NotSent, Place, Restricted};
 pub use event::{Event, Render, Text};
 pub use participant::Participant;
 pub use writing::MESSAGE_CHARACTERS;
 
 use crate::accounts::Accounts;
 use crate::accounts::logins::Login;
-use ask::Ask;
+use crate::text;
+use ask::{Ask, Said, Sender};
 use doors::{Subject, Ticket};
 pub use house::Overhear;
 use house::{House, READING, RoomInfo};
@@ -43,7 +44,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, oneshot, watch};
 
 /// A handle of all chats; clones share them.
 #[derive(Clone)]
@@ -152,6 +153,18 @@ impl ChatHandle {
             with_writer.collect()
         });
         read.await
+    }
+
+    /// Sends a message without a connection to the room, under the same rules; returns it once it is stored.
+    pub async fn say(&self, stream: StreamId, by: Login, text: &str) -> Result<Sent, ChatError> {
+        if *self.house.closing.borrow() {
+            return Err(ChatError::Closing);
+        }
+        let text = text::line("text", text, 1..=MESSAGE_CHARACTERS)?;
+        let room = self.room(stream).ok_or(ChatError::NoRoom)?;
+        let (answer, answered) = oneshot::channel();
+        room.tell(Ask::Say(Said { sender: Sender::Request(answer), by, text, client_id: None })).await;
+        Ok(answered.await.map_err(|_| ChatError::NoRoom)??)
     }
 
     /// Sends the new counts of a stream's reactions.

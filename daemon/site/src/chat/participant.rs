@@ -1,7 +1,7 @@
 //! One end of a connection to a room: first the history, then new lines, and a way to write. Dropping it leaves the
 //! room.
 
-use super::ask::{Ask, Joined, Leave, Lines, Said};
+use super::ask::{Ask, Joined, Leave, Lines, Said, Sender};
 use super::doors::Ticket;
 use super::error::{Barred, ChatError};
 use super::event::{Event, Text};
@@ -153,7 +153,7 @@ impl Participant {
         let by = self.login.clone().ok_or(Barred::Anonymous)?;
         let text = text::line("text", text, 1..=MESSAGE_CHARACTERS)?;
         let (recipient, room) = self.recipient.as_ref().ok_or(ChatError::NoRoom)?;
-        let said = Said { recipient: *recipient, by, text, client_id };
+        let said = Said { sender: Sender::Recipient(*recipient), by, text, client_id };
         room.send(Ask::Say(said)).await.map_err(|_| ChatError::NoRoom)
     }
 

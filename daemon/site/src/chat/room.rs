@@ -4,13 +4,13 @@
 //!
 //! The room waits for no connection: a recipient whose queue is full is removed, and its connection has to come back.
 
-use super::ask::{Ask, Joined, Leave, Lines, Said};
-use super::error::{Barred, ChatError, Restricted};
+use super::ask::{Ask, Joined, Leave, Lines, Said, Sender};
+use super::error::{Barred, ChatError, NotSent, Restricted};
 use super::event::{Event, Text};
 use super::house::{House, RoomInfo};
 use super::pace::Pace;
 use super::rights::{self, Admitted, May};
-use super::writing::{NotSpoken, Spoken, write_down};
+use super::writing::write_down;
 use crate::accounts::logins::Login;
 use perch_store::{ChatRules, MessageId, Role, StoreError, Timestamp, User, UserId};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -276,11 +276,15 @@ impl Room {
         let may_be_fast = said.by.user == self.info.streamer || said.by.role == Role::Owner;
         let slow = if may_be_fast { 0 } else { self.rules.slow_mode_seconds };
         if let Err(wait) = self.pace.admit(said.by.user, slow, self.house.clock.monotonic()) {
-            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-            let code = if slow > 0 { "slow_mode" } else { "too_many_requests" };
-            let detail = format!("wait {seconds} s before your next message");
-            let error = self.error(code, &detail, None, said.client_id.as_deref());
-            self.tell(said.recipient, Arc::new([error]));
+            let refused = NotSent::TooFast { wait, is_slow_mode: slow > 0 };
+            match said.sender {
+                Sender::Recipient(recipient) => {
+                    let error = self.refusal(&refused, said.client_id.as_deref());
+                    self.tell(recipient, Arc::new([error]));
+                }
+                // A request that was given up needs no answer; the same below.
+                Sender::Request(answer) => drop(answer.send(Err(refused))),
+            }
             return;
         }
         self.due.get_or_insert_with(|| Instant::now() + GATHERED);
@@ -300,25 +304,27 @@ impl Room {
         };
         let mut lines: Vec<Text> = Vec::with_capacity(written.len());
         let mut own: HashMap<u64, Own> = HashMap::new();
-        for (said, outcome) in &written {
+        for (said, outcome) in written {
             let client_id = said.client_id.as_deref();
-            match outcome {
-                Ok(Spoken { message, by }) => {
-                    if let Some(overhear) = self.house.overhear.get() {
-                        overhear(info.stream, message, by.as_deref());
-                    }
-                    let event = |client_id| Event::Message { message, by: by.as_deref(), client_id };
-                    if client_id.is_some() {
-                        let marked = (self.house.render)(&event(client_id));
-                        own.entry(said.recipient).or_default().marked.push((lines.len(), marked));
-                    }
-                    lines.push((self.house.render)(&event(None)));
-                    self.last = Some(message.id);
+            if let Ok((message, by)) = &outcome {
+                if let Some(overhear) = self.house.overhear.get() {
+                    overhear(info.stream, message, by.as_deref());
                 }
-                Err(NotSpoken { code, detail, restricted }) => {
-                    let error = self.error(code, detail, *restricted, client_id);
-                    own.entry(said.recipient).or_default().errors.push(error);
+                let event = |client_id| Event::Message { message, by: by.as_deref(), client_id };
+                if let (Sender::Recipient(recipient), Some(_)) = (&said.sender, client_id) {
+                    let marked = (self.house.render)(&event(client_id));
+                    own.entry(*recipient).or_default().marked.push((lines.len(), marked));
                 }
+                lines.push((self.house.render)(&event(None)));
+                self.last = Some(message.id);
+            }
+            match (said.sender, outcome) {
+                (Sender::Recipient(recipient), Err(refused)) => {
+                    let error = self.refusal(&refused, client_id);
+                    own.entry(recipient).or_default().errors.push(error);
+                }
+                (Sender::Recipient(_), Ok(_)) => {}
+                (Sender::Request(answer), outcome) => drop(answer.send(outcome)),
             }
         }
         let lines: Lines = lines.into();
@@ -437,6 +443,10 @@ impl Room {
             let _ = recipient.leave.set(leave);
             self.has_moved = true;
         }
+    }
+
+    fn refusal(&self, refused: &NotSent, client_id: Option<&str>) -> Text {
+        self.error(refused.code(), &refused.to_string(), refused.restricted(), client_id)
     }
 
     fn error(

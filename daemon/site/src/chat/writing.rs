@@ -1,49 +1,24 @@
 //! Stores messages: checks rights and appends messages, or deletes their text, in one blocking call.
 
-use super::ask::Said;
-use super::error::{Barred, ChatError, Restricted};
+use super::ask::{Said, Sent};
+use super::error::{Barred, ChatError, NotSent};
 use super::house::{House, RoomInfo};
 use super::rights::{self, May};
 use crate::accounts::logins::Login;
-use perch_store::{ChatRules, Message, MessageId, NewMessage, Role, StoreError, StreamId, User};
-use std::sync::Arc;
+use perch_store::{ChatRules, Message, MessageId, NewMessage, Role, StoreError, StreamId};
 
 /// Characters of a message at most.
 pub const MESSAGE_CHARACTERS: usize = 500;
 
-/// A stored message.
-pub(super) struct Spoken {
-    pub(super) message: Message,
-    pub(super) by: Option<Arc<User>>,
-}
-
-/// Why a message was not stored.
-pub(super) struct NotSpoken {
-    pub(super) code: &'static str,
-    pub(super) detail: String,
-    pub(super) restricted: Option<Restricted>,
-}
-
-impl NotSpoken {
-    fn new(code: &'static str, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), restricted: None }
-    }
-}
-
-impl From<Barred> for NotSpoken {
-    fn from(barred: Barred) -> Self {
-        Self { restricted: barred.restricted(), ..Self::new(barred.code(), barred.to_string()) }
-    }
-}
-
-impl From<&StoreError> for NotSpoken {
+impl From<&StoreError> for NotSent {
     fn from(error: &StoreError) -> Self {
-        match error {
-            StoreError::Refused(refusal) => Self::new("not_found", refusal.to_string()),
-            StoreError::ReadOnly { .. } => Self::new("store_read_only", "the card takes no writes"),
-            StoreError::Full { .. } => Self::new("store_full", "the card is full"),
-            _ => Self::new("internal", "it could not be stored: see perchd's log"),
-        }
+        let (code, detail) = match error {
+            StoreError::Refused(refusal) => ("not_found", refusal.to_string()),
+            StoreError::ReadOnly { .. } => ("store_read_only", "the card takes no writes".to_owned()),
+            StoreError::Full { .. } => ("store_full", "the card is full".to_owned()),
+            _ => ("internal", "it could not be stored: see perchd's log".to_owned()),
+        };
+        Self::NotStored { code, detail }
     }
 }
 
@@ -52,17 +27,17 @@ pub(super) fn write_down(
     house: &House,
     info: &RoomInfo,
     said: Vec<Said>,
-) -> Vec<(Said, Result<Spoken, NotSpoken>)> {
+) -> Vec<(Said, Result<Sent, NotSent>)> {
     let now = house.now();
     let offset_ms = house.offset_ms(info.stream);
-    let may_be_said = |said: &Said, rules: ChatRules| -> Result<(), NotSpoken> {
+    let may_be_said = |said: &Said, rules: ChatRules| -> Result<(), NotSent> {
         match rights::may(house, info, rules, Some(&said.by), now) {
             Ok(May::Write) => Ok(()),
             Ok(May::Read(barred) | May::Nothing(barred)) => Err(barred.into()),
             Err(error) => Err(failed(&error)),
         }
     };
-    let allowed: Vec<Result<(), NotSpoken>> = match house.store.chat_rules(info.stream) {
+    let allowed: Vec<Result<(), NotSent>> = match house.store.chat_rules(info.stream) {
         Ok(rules) => said.iter().map(|said| may_be_said(said, rules)).collect(),
         Err(error) => said.iter().map(|_| Err(failed(&error))).collect(),
     };
@@ -85,14 +60,14 @@ pub(super) fn write_down(
     if let Some(error) = &failure {
         failed(error);
     }
-    let mut outcome = |allowed: Result<(), NotSpoken>| {
+    let mut outcome = |allowed: Result<(), NotSent>| {
         allowed?;
         match (stored.next(), &failure) {
             (Some(Ok(message)), _) => {
                 let by = house.people.get(&house.store, message.user).unwrap_or_default();
-                Ok(Spoken { message, by })
+                Ok((message, by))
             }
-            (Some(Err(refusal)), _) => Err(NotSpoken::from(&StoreError::Refused(refusal))),
+            (Some(Err(refusal)), _) => Err(NotSent::from(&StoreError::Refused(refusal))),
             (None, Some(error)) => Err(error.into()),
             (None, None) => Err(Barred::NoAccount.into()),
         }
@@ -116,7 +91,7 @@ pub(super) fn take_back(
     Ok(house.store.delete_message(stream, message, by.user)?)
 }
 
-fn failed(error: &StoreError) -> NotSpoken {
+fn failed(error: &StoreError) -> NotSent {
     tracing::error!("messages of a chat were not stored: {error}");
     error.into()
 }
