@@ -6,7 +6,7 @@
 #     setup.sh build cross     also to build for other boards: chroots, emulators of other machines
 #     setup.sh build deb       also for the Debian package: cargo-deb, lintian
 #     setup.sh image           for the image of a card and its boot test: mmdebstrap, mkfs.*, QEMU
-#     setup.sh build test      also for `make test`: ffmpeg, GStreamer, Chromium, VLC, mediainfo, nginx, Node.js and the page's tools, schemathesis, strace
+#     setup.sh build test      also for `make test`: ffmpeg, GStreamer, Chromium, VLC, mediainfo, nginx, Caddy, Apache, Node.js and the page's tools, schemathesis, strace
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -46,6 +46,13 @@ need_test() {
     for module in rtmp stream; do
         [ -e "/usr/lib/nginx/modules/ngx_${module}_module.so" ] || packages+=("libnginx-mod-$module")
     done
+    # Reverse proxies in front of perchd, beside nginx.
+    need caddy caddy
+    need apache2 apache2
+    need curl curl
+    # What reads the feed and the codes.
+    need xmllint libxml2-utils
+    need zbarimg zbar-tools
     # Programs that send streams by RTMP: GStreamer's own, and librtmp in its plugins.
     need gst-launch-1.0 gstreamer1.0-tools
     compgen -G "/usr/lib/*/gstreamer-1.0/libgstflv.so" >/dev/null || packages+=(gstreamer1.0-plugins-good)
@@ -108,11 +115,15 @@ install_packages() {
     fi
     echo "installing ${packages[*]}" >&2
     export DEBIAN_FRONTEND=noninteractive
-    local had_nginx=
-    if systemctl -q is-active nginx 2>/dev/null; then had_nginx=yes; fi
+    local servers=(nginx caddy apache2) server had=" "
+    for server in "${servers[@]}"; do
+        if systemctl -q is-active "$server" 2>/dev/null; then had+="$server "; fi
+    done
     if apt-get -qq update && apt-get -qq install --yes --no-install-recommends "${packages[@]}" >/dev/null; then
-        # Debian starts installed services; tests need the program, not a site on port 80.
-        if [ -z "$had_nginx" ] && systemctl -q is-active nginx 2>/dev/null; then systemctl -q disable --now nginx; fi
+        # Debian starts installed services; tests need the programs, not a site on port 80.
+        for server in "${servers[@]}"; do
+            if [[ $had != *" $server "* ]] && systemctl -q is-active "$server" 2>/dev/null; then systemctl -q disable --now "$server"; fi
+        done
         return 0
     fi
     echo "could not install: $install" >&2

@@ -8,6 +8,7 @@ import { Accounts } from "./settings/accounts.js";
 import { Backup } from "./settings/backup.js";
 import { Cameras } from "./settings/cameras.js";
 import { Keeping } from "./settings/retention.js";
+import { OtherSites } from "./settings/othersites.js";
 import { Profile } from "./settings/profile.js";
 import { Programs } from "./settings/programs.js";
 import { RecordingsPart } from "./settings/recordings.js";
@@ -26,6 +27,7 @@ const PARTS = [
   { key: "security", words: "Password and logins", part: Security, from: "viewer" },
   { key: "site", words: "Site", part: Site, from: "owner" },
   { key: "people", words: "People", part: Accounts, from: "owner" },
+  { key: "sharing", words: "Other sites", part: OtherSites, from: "owner" },
   { key: "topics", words: "Topics", part: Topics, from: "owner" },
   { key: "cameras", words: "Cameras", part: Cameras, from: "owner" },
   { key: "recordings", words: "Recordings", part: RecordingsPart, from: "streamer" },

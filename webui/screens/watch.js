@@ -10,11 +10,12 @@ import { askSystem, clock } from "../site/clock.js";
 import { me } from "../site/session.js";
 import { ago, asClock, asDate, count, ENDED_BY, nameOf, short, waitingWords } from "../site/words.js";
 import { isOnAir } from "../parts/cards.js";
-import { Confirm, Dialog } from "../parts/dialog.js";
+import { Confirm } from "../parts/dialog.js";
 import { html, useEffect, useRef, useSignal } from "../parts/html.js";
 import { Icon } from "../parts/icon.js";
 import { FollowButton, loginThenBack, Person } from "../parts/person.js";
 import { usePoll } from "../parts/poll.js";
+import { Share } from "../parts/share.js";
 import { Stage } from "../parts/stage.js";
 import { useTitle } from "../parts/title.js";
 import { toast } from "../parts/toast.js";
@@ -224,7 +225,7 @@ function Top({ stream, change, reload }) {
             : html`<button class="button danger" type="button" onClick=${() => (dialog.value = "delete")}><${Icon} name="trash" />Delete</button>`}`}
       </div>
     </div>
-    ${dialog.value === "share" && html`<${Share} onClose=${close} />`}
+    ${dialog.value === "share" && html`<${Share} stream=${stream} onClose=${close} />`}
     ${dialog.value === "edit" && html`<${EditStream} stream=${stream} onSaved=${change} onClose=${close} />`}
     ${dialog.value === "stop" && html`<${Confirm} title="Stop the stream?" words="It ends for all viewers and cannot be resumed." action="Stop the stream" onClose=${close}
       work=${async () => { await api.post(`/streams/${stream.id}/stop`); reload(); }} />`}
@@ -253,15 +254,6 @@ function Reactions({ stream, change }) {
       <button class="button" type="button" aria-pressed=${my_reaction === "like"} aria-label="Like, ${likes}" onClick=${() => react("like")}><${Icon} name="up" />${short(likes)}</button>
       <button class="button" type="button" aria-pressed=${my_reaction === "dislike"} aria-label="Dislike, ${dislikes}" onClick=${() => react("dislike")}><${Icon} name="down" />${short(dislikes)}</button>
     </div>`;
-}
-
-/** Pages without TLS cannot write to the clipboard: the address is shown selected, to be copied. @param {{ onClose: () => void }} props */
-function Share({ onClose }) {
-  return html`
-    <${Dialog} title="Share this stream" onClose=${onClose}>
-      <p>Anyone on your network can open this address:</p>
-      <input class="wide" readonly aria-label="Address" value=${location.origin + location.pathname} onFocus=${(/** @type {any} */ event) => event.currentTarget.select()} />
-    <//>`;
 }
 
 /** @param {{ stream: Stream }} props */

@@ -141,6 +141,7 @@ pub async fn restore(
     let (backups, cameras, controls) = (site.backups.clone(), site.cameras.clone(), site.controls.clone());
     let (destinations, shared, ingest) = (site.relays.clone(), site.microphones.clone(), site.ingest.clone());
     let webhooks = site.webhooks.clone();
+    let other_sites = site.other_sites.clone();
     let (turn, actor, now) = (backups.turn()?, actor.clone(), site.now());
     let restored = site.change_accounts(move |store| {
         let _turn = turn;
@@ -153,6 +154,7 @@ pub async fn restore(
         relays::load(store, &destinations)?;
         ingest.load(store)?;
         webhooks.load(store)?;
+        other_sites.load(store)?;
         Ok::<_, BackupError>(())
     });
     restored.await?;

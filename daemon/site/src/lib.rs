@@ -6,6 +6,7 @@
 
 pub mod accounts;
 pub mod actor;
+pub mod allowed_sites;
 pub mod api_tokens;
 pub mod appliance;
 pub mod avatars;
@@ -29,6 +30,7 @@ pub mod microphones;
 pub mod moderation;
 pub mod notices;
 pub mod notifications;
+pub mod other_sites;
 pub mod password;
 pub mod picture;
 pub mod preflight;

@@ -4,6 +4,7 @@
 //! Not here: state that only HTTP needs (perch-web's `state`), and rules of the site.
 
 use crate::accounts::Accounts;
+use crate::allowed_sites::AllowedSites;
 use crate::appliance::board::Board;
 use crate::appliance::update::Updates;
 use crate::appliance::wifi::Wifi;
@@ -53,6 +54,8 @@ pub struct Site {
     pub relays: Destinations,
     /// Whether programs may publish streams.
     pub ingest: IngestSwitch,
+    /// Which other sites may show the player, and play public streams.
+    pub other_sites: AllowedSites,
     /// Opens recordings for those who watch them.
     pub playback: Arc<Playback>,
     /// The faults that exist now.

@@ -4,6 +4,7 @@
 use crate::accounts::Accounts;
 use crate::accounts::secret::Password;
 use crate::actor::Actor;
+use crate::allowed_sites::AllowedSites;
 use crate::appliance::board::Board;
 use crate::backups::Backups;
 use crate::chat::ChatHandle;
@@ -149,6 +150,7 @@ impl TestSite {
             recordings,
             relays,
             ingest: IngestSwitch::new(false, 1935),
+            other_sites: AllowedSites::default(),
             playback: Arc::default(),
             faults,
             memory,

@@ -3,9 +3,11 @@
 //! The path belongs to the process and is set once, before the first response. Links are written wherever a response is rendered,
 //! also in chat lines, where nothing of the server is at hand.
 
+use super::client::Client;
+use super::hosts::AskedHosts;
 use super::rules::RULES;
 use http::Uri;
-use http::uri::PathAndQuery;
+use http::uri::{Authority, PathAndQuery};
 use std::fmt::Display;
 use std::sync::OnceLock;
 
@@ -29,6 +31,13 @@ pub(super) fn root() -> &'static str {
 /// A link to `address`, which begins with a slash.
 pub(super) fn link(address: impl Display) -> String {
     format!("{}{address}", path())
+}
+
+/// Where the client reaches the site, without a slash at the end: `https://perch.example.org/perch`. The host is what the request
+/// names; an HTTP/1.0 client may name none.
+pub(super) fn site_address(client: Client, asked: &AskedHosts) -> String {
+    let host = asked.0.first().map_or("perch.local", Authority::as_str);
+    format!("{}://{host}{}", if client.secure { "https" } else { "http" }, path())
 }
 
 /// The path of the site as [`crate::config::Server::path`] has it, from `/`, `/perch` or `/perch/`. `None` if it cannot serve: only

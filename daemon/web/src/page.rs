@@ -6,6 +6,7 @@
 
 use super::client::Client;
 use super::content_coding::takes_gzip;
+use super::markup::Escaped;
 use super::problem::Problem;
 use super::{caching, cookies, links};
 use axum::extract::Path;
@@ -13,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, VARY};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use std::borrow::Cow;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::LazyLock;
 
 #[derive(rust_embed::Embed)]
@@ -27,21 +29,17 @@ const HTML: &str = "text/html; charset=utf-8";
 
 /// The document of a site that is not at `/`. It is 3 kB, so nothing compresses it. The modules find the path in their own
 /// addresses (`webui/site/base.js`).
-static BELOW_PATH: LazyLock<Option<String>> = LazyLock::new(|| {
-    let path = Some(links::path()).filter(|path| !path.is_empty())?;
-    let document = Files::get("index.html").expect("the page has a document");
-    Some(below(path, &String::from_utf8_lossy(&document.data)))
-});
+static BELOW_PATH: LazyLock<Option<String>> =
+    LazyLock::new(|| (!links::path().is_empty()).then(|| whole("index.html")));
 
 fn below(path: &str, document: &str) -> String {
-    let own = ["assets", "media"].map(|folder| (format!("/{folder}/"), format!("{path}/{folder}/")));
+    let own = ["/assets/", "/media/", "/feed.xml"].map(|own| (own, format!("{path}{own}")));
     own.iter().fold(document.to_owned(), |document, (own, below)| document.replace(own, below))
 }
 
 /// Addresses of the page's screens, as in `webui/page.js`; each has its rule in `rules.rs`.
-pub(super) const SCREENS: [&str; 14] = [
+pub(super) const SCREENS: [&str; 13] = [
     "/",
-    "/watch/{id}",
     "/u/{username}",
     "/u/{username}/followers",
     "/u/{username}/following",
@@ -56,12 +54,30 @@ pub(super) const SCREENS: [&str; 14] = [
     WIFI,
 ];
 
+/// The screen of a stream, whose document has a card (`embed`).
+pub(super) const WATCH: &str = "/watch/{id}";
+/// The player alone.
+pub(super) const EMBED: &str = "/embed/{id}";
+/// For programs of other sites.
+pub(super) const OEMBED: &str = "/oembed";
+pub(super) const FEED: &str = "/feed.xml";
 /// The router's address for the files of the page.
 pub(super) const ASSETS: &str = "/assets/{version}/{*path}";
 
-/// True for an address (as the router writes it) that belongs to the page.
+/// Only our own files, nothing inline. hls.js feeds a video through `blob:`; everything else is forbidden. Who may show a page in a
+/// frame is added to it.
+pub(super) const CONTENT_SECURITY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+    media-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'self'";
+/// The same for pages that only our own may show in a frame.
+pub(super) const OWN_FRAMES_ONLY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self' blob:; connect-src 'self'; \
+     base-uri 'none'; form-action 'self'; frame-ancestors 'self'",
+);
+
+/// True for an address (as the router writes it) that belongs to the page, or is made of it for other sites. None of them looks at a
+/// login.
 pub(super) fn is_part(path: &str) -> bool {
-    path == ASSETS || SCREENS.contains(&path)
+    [ASSETS, WATCH, EMBED, OEMBED, FEED].contains(&path) || SCREENS.contains(&path)
 }
 
 /// `GET` of any screen.
@@ -80,6 +96,37 @@ pub(super) async fn index(client: Client, headers: HeaderMap) -> Response {
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     response.headers_mut().insert(ETAG, tag);
     response
+}
+
+/// The document of a screen with more in its head, and another title.
+pub(super) fn with_head(head: &str, title: &str, client: Client, headers: &HeaderMap) -> Response {
+    let mut document = whole("index.html");
+    document = document.replace("<title>Perch</title>", &format!("<title>{}</title>", Escaped(title)));
+    document = document.replace("</head>", &format!("{head}</head>"));
+    let mut hasher = DefaultHasher::new();
+    document.hash(&mut hasher);
+    let tag = HeaderValue::try_from(format!("\"{:x}\"", hasher.finish())).expect("digits are a header value");
+    let mut response = if caching::is_known(headers, &tag) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        ([(CONTENT_TYPE, HTML)], document).into_response()
+    };
+    cookies::name_viewer(headers, client.secure, response.headers_mut());
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response.headers_mut().insert(ETAG, tag);
+    response
+}
+
+/// The document of the player alone. No cookie names its viewer: browsers keep none for a frame of another site.
+pub(super) fn embed() -> Response {
+    ([(CONTENT_TYPE, HTML), (CACHE_CONTROL, "no-cache")], whole("embed.html")).into_response()
+}
+
+/// A document as the site's path wants it.
+fn whole(name: &str) -> String {
+    let document = Files::get(name).expect("the page has this document");
+    let document = String::from_utf8_lossy(&document.data);
+    if links::path().is_empty() { document.into_owned() } else { below(links::path(), &document) }
 }
 
 /// `GET /assets/{version}/{path}`

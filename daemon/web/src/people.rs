@@ -25,6 +25,13 @@ impl From<&Account> for UserRef {
     }
 }
 
+impl UserRef {
+    /// The name that people read.
+    pub(super) fn name(&self) -> &str {
+        if self.full_name.is_empty() { &self.username } else { &self.full_name }
+    }
+}
+
 /// A person.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct User {

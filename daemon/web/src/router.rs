@@ -9,6 +9,7 @@ use super::config::Network;
 use super::hosts::{AskedHosts, Hosts, Machine};
 use super::links;
 use super::media::Media;
+use super::media_origins;
 use super::media_paths;
 use super::metrics::Metrics;
 use super::problem::Problem;
@@ -17,10 +18,10 @@ use super::slots::Slots;
 use super::state::State;
 use super::traffic::Traffic;
 use super::{
-    api_tokens, auth, avatar, backups, board_time, cameras, chat, chat_events, controls, events, follows,
-    health, ingest, me, messages, microphones, moderation, notifications, openapi, page, pictures, reactions,
-    recording_index, recordings, relays, rights, sessions, settings, setup, streams, system, topics, update,
-    users, webhooks, wifi,
+    api_tokens, auth, avatar, backups, board_time, cameras, chat, chat_events, controls, embed, events, feed,
+    follows, health, ingest, me, messages, microphones, moderation, notifications, openapi, other_sites,
+    page, pictures, qr, reactions, recording_index, recordings, relays, rights, sessions, settings, setup,
+    streams, system, topics, update, users, webhooks, wifi,
 };
 use axum::Router;
 use axum::extract::MatchedPath;
@@ -33,12 +34,6 @@ use perch_site::Site;
 use std::sync::Arc;
 use tower::Service;
 use utoipa::openapi::OpenApi;
-
-/// Only our own files, nothing inline. hls.js feeds a video through `blob:`; everything else is forbidden.
-const CONTENT_SECURITY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self' blob:; connect-src 'self'; \
-     base-uri 'none'; form-action 'self'; frame-ancestors 'self'",
-);
 
 /// The API: every address with its handler and its description.
 fn api() -> Api {
@@ -54,6 +49,8 @@ fn api() -> Api {
         .merge(follows::routes())
         .merge(ingest::routes())
         .merge(me::routes())
+        .merge(other_sites::routes())
+        .merge(qr::routes())
         .merge(notifications::routes())
         .merge(pictures::routes())
         .merge(chat::routes())
@@ -98,6 +95,10 @@ fn pages() -> Router<Arc<State>> {
     let screens =
         page::SCREENS.iter().fold(Router::new(), |router, path| router.route(path, get(page::index)));
     screens
+        .route(page::WATCH, get(embed::watch))
+        .route(page::EMBED, get(embed::player))
+        .route(page::OEMBED, get(embed::oembed))
+        .route(page::FEED, get(feed::show))
         .route(page::ASSETS, get(page::asset))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
@@ -179,11 +180,14 @@ impl Answers {
         }
         self.hosts.admit(&asked)?;
         if let Some(path) = request.uri().path().strip_prefix(media_paths::PREFIX) {
-            if let Some(parts) = by_token::parts_of(path) {
-                let answer = by_token::answer(&self.media, &self.state, parts, peer, &request);
-                return Ok(Box::pin(answer).await);
-            }
-            return Ok(self.media.answer(path, peer, &request).await);
+            let mut answer = if let Some(parts) = by_token::parts_of(path) {
+                Box::pin(by_token::answer(&self.media, &self.state, parts, peer, &request)).await
+            } else {
+                self.media.answer(path, peer, &request).await
+            };
+            let allowed = self.state.site.other_sites.get();
+            media_origins::narrow(&allowed.media_origins, request.headers(), &mut answer);
+            return Ok(answer);
         }
         let extensions = request.extensions_mut();
         extensions.insert(peer);
@@ -205,7 +209,10 @@ impl Answers {
         let headers = response.headers_mut();
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
-        headers.insert(CONTENT_SECURITY_POLICY, CONTENT_SECURITY);
+        // The player in frames of other sites has its own.
+        if !headers.contains_key(CONTENT_SECURITY_POLICY) {
+            headers.insert(CONTENT_SECURITY_POLICY, page::OWN_FRAMES_ONLY);
+        }
         response
     }
 }

@@ -51,6 +51,11 @@ pub(crate) const RULES: &[Rule] = &[
     rule("GET", "/setup", Anyone, ""),
     rule("GET", "/wifi", Anyone, ""),
     rule("GET", "/assets/{version}/{*path}", Anyone, ""),
+    // For other sites: public streams only.
+    rule("GET", "/embed/{id}", Anyone, ""),
+    rule("GET", "/oembed", Anyone, ""),
+    rule("GET", "/feed.xml", Anyone, ""),
+    rule("GET", "/api/v1/qr.svg", Anyone, ""),
     rule("GET", "/healthz", Anyone, ""),
     rule("GET", "/readyz", Anyone, ""),
     rule("GET", "/metrics", ListedOrOwner, ""),
@@ -69,6 +74,8 @@ pub(crate) const RULES: &[Rule] = &[
     // Setup, settings, logins.
     rule("GET", "/api/v1/settings", Anyone, ""),
     rule("PATCH", "/api/v1/settings", Owner, ""),
+    rule("GET", "/api/v1/settings/other-sites", Owner, ""),
+    rule("PATCH", "/api/v1/settings/other-sites", Owner, ""),
     rule("POST", "/api/v1/backup", Owner, "with the caller's password"),
     rule("PUT", "/api/v1/restore", Owner, ""),
     rule("POST", "/api/v1/restore", Owner, "with the caller's password"),

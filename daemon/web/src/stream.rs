@@ -24,16 +24,16 @@ pub(super) struct TopicRef {
 #[schema(as = Stream)]
 pub(super) struct StreamItem {
     #[schema(value_type = String)]
-    id: StreamId,
-    title: String,
-    description: String,
+    pub(super) id: StreamId,
+    pub(super) title: String,
+    pub(super) description: String,
     topics: Vec<TopicRef>,
-    user: UserRef,
+    pub(super) user: UserRef,
     /// The id of its camera.
     camera: String,
     /// The actual picture's width, pixels.
-    width: u32,
-    height: u32,
+    pub(super) width: u32,
+    pub(super) height: u32,
     /// Frames per second.
     fps: u32,
     bitrate_kbps: u32,
@@ -73,7 +73,7 @@ pub(super) struct StreamItem {
     saved: Option<bool>,
     /// The picture it is listed with; of a live stream another address each minute, unless its user chose one. Null before there is one.
     #[schema(required)]
-    thumbnail_url: Option<String>,
+    pub(super) thumbnail_url: Option<String>,
     /// `chosen` by Perch or `pinned` by an owner if it is the stream at `/media/live/`; else null.
     #[schema(required)]
     featured: Option<&'static str>,
@@ -91,7 +91,12 @@ pub(super) struct StreamItem {
     may_edit: bool,
 }
 
-fn thumbnail_url(facts: &StreamFacts, details: &StreamDetails, elapsed_seconds: u64) -> Option<String> {
+/// The address of the picture that a stream is listed with; null before there is one.
+pub(super) fn thumbnail_url(
+    facts: &StreamFacts,
+    details: &StreamDetails,
+    elapsed_seconds: u64,
+) -> Option<String> {
     let version = details.thumbnail_version;
     let which = match facts.state {
         _ if version == 0 => return None,

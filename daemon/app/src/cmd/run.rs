@@ -9,6 +9,7 @@ use crate::webhooks::{WebhookTasks, webhooks};
 use anyhow::{Context as _, anyhow};
 use perch_site::Site;
 use perch_site::accounts::{Accounts, upkeep};
+use perch_site::allowed_sites::AllowedSites;
 use perch_site::appliance::board::Board;
 use perch_site::appliance::update::Updates;
 use perch_site::appliance::wifi::Wifi;
@@ -220,6 +221,10 @@ fn site(
     if let Err(error) = ingest.load(&store) {
         tracing::error!("whether other programs may publish streams cannot be read: {error}");
     }
+    let other_sites = AllowedSites::default();
+    if let Err(error) = other_sites.load(&store) {
+        tracing::error!("which other sites may show the player cannot be read: {error}");
+    }
     let settings = LiveSettings {
         segment: Duration::from_secs_f64(config.live.segment_seconds),
         window: Duration::from_secs_f64(config.live.window_seconds),
@@ -273,6 +278,7 @@ fn site(
         recordings,
         relays,
         ingest,
+        other_sites,
         playback: Arc::default(),
         faults,
         board: Board::new("/", &config.server.data_dir),
