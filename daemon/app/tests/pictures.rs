@@ -16,7 +16,7 @@ use std::time::Duration;
 use support::people::{NO_LIMITS, Person};
 use support::{Answer, Daemon, PATIENCE};
 
-/// What decoding one picture may take, bytes (perch_site's `DECODING_BYTES`).
+/// What decoding one picture may take, bytes (`DECODING_BYTES` of perch-site).
 const MOST: u64 = 48 << 20;
 /// The file itself (8 MiB), and what the daemon does meanwhile.
 const BESIDE: u64 = 16 << 20;
@@ -59,10 +59,11 @@ fn chunk(kind: [u8; 4], data: &[u8]) -> Vec<u8> {
 
 fn zeros(count: usize) -> Vec<u8> {
     let mut packed = ZlibEncoder::new(Vec::new(), Compression::fast());
+    let piece = vec![0; 1 << 20];
     for _ in 0..count >> 20 {
-        packed.write_all(&[0; 1 << 20]).unwrap();
+        packed.write_all(&piece).unwrap();
     }
-    packed.write_all(&vec![0; count % (1 << 20)]).unwrap();
+    packed.write_all(&piece[..count % (1 << 20)]).unwrap();
     packed.finish().unwrap()
 }
 
@@ -233,7 +234,7 @@ fn a_picture_in_pieces_of_a_byte_costs_what_it_weighs() {
         daemon.address
     );
     stream.write_all(head.as_bytes()).unwrap();
-    let bytes = [&b"\x89PNG\r\n\x1a\n"[..], &[0; 1 << 18]].concat();
+    let bytes = [b"\x89PNG\r\n\x1a\n".to_vec(), vec![0; 1 << 18]].concat();
     let pieces: Vec<u8> = bytes.iter().flat_map(|byte| [b'1', b'\r', b'\n', *byte, b'\r', b'\n']).collect();
     stream.write_all(&pieces).unwrap();
     stream.write_all(b"0\r\n\r\n").unwrap();
