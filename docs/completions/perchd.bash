@@ -37,6 +37,9 @@ _perchd() {
             perchd,recordings)
                 cmd="perchd__subcmd__recordings"
                 ;;
+            perchd,registration)
+                cmd="perchd__subcmd__registration"
+                ;;
             perchd,run)
                 cmd="perchd__subcmd__run"
                 ;;
@@ -66,6 +69,9 @@ _perchd() {
                 ;;
             perchd__subcmd__help,recordings)
                 cmd="perchd__subcmd__help__subcmd__recordings"
+                ;;
+            perchd__subcmd__help,registration)
+                cmd="perchd__subcmd__help__subcmd__registration"
                 ;;
             perchd__subcmd__help,run)
                 cmd="perchd__subcmd__help__subcmd__run"
@@ -158,7 +164,7 @@ _perchd() {
 
     case "${cmd}" in
         perchd)
-            opts="-h -V --config --data-dir --listen --help --version run check-config probe setup-code user recordings export import openapi help"
+            opts="-h -V --config --data-dir --listen --help --version run check-config probe setup-code user registration recordings export import openapi help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -236,7 +242,7 @@ _perchd() {
             return 0
             ;;
         perchd__subcmd__help)
-            opts="run check-config probe setup-code user recordings export import openapi help"
+            opts="run check-config probe setup-code user registration recordings export import openapi help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -378,6 +384,20 @@ _perchd() {
         perchd__subcmd__help__subcmd__recordings__subcmd__verify)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perchd__subcmd__help__subcmd__registration)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -716,6 +736,32 @@ _perchd() {
         perchd__subcmd__recordings__subcmd__verify)
             opts="-h --config --data-dir --listen --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --data-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --listen)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        perchd__subcmd__registration)
+            opts="-h --config --data-dir --listen --help closed approval open"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

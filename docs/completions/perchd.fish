@@ -34,9 +34,10 @@ complete -c perchd -n "__fish_perchd_needs_command" -f -a "check-config" -d 'Che
 complete -c perchd -n "__fish_perchd_needs_command" -f -a "probe" -d 'List cameras, encoders and GPIO chips, what each configured camera would use, and why not something else'
 complete -c perchd -n "__fish_perchd_needs_command" -f -a "setup-code" -d 'Print the first-run code, until there is an owner'
 complete -c perchd -n "__fish_perchd_needs_command" -f -a "user" -d 'Create, change and list accounts'
+complete -c perchd -n "__fish_perchd_needs_command" -f -a "registration" -d 'Print who may register, or set it'
 complete -c perchd -n "__fish_perchd_needs_command" -f -a "recordings" -d 'List recordings, check their files, and rebuild their indexes'
 complete -c perchd -n "__fish_perchd_needs_command" -f -a "export" -d 'Write a backup of the store; works while the daemon runs'
-complete -c perchd -n "__fish_perchd_needs_command" -f -a "import" -d 'Restore a backup into a store without accounts; not while the daemon runs'
+complete -c perchd -n "__fish_perchd_needs_command" -f -a "import" -d 'Restore a backup into a store without accounts; not while the daemon runs. Asks for the password of its stream keys'
 complete -c perchd -n "__fish_perchd_needs_command" -f -a "openapi" -d 'Print the `OpenAPI` document of the HTTP interface'
 complete -c perchd -n "__fish_perchd_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c perchd -n "__fish_perchd_using_subcommand run" -l config -d 'Configuration file [default: /etc/perch/perch.toml, which may be missing]' -r -F
@@ -90,6 +91,10 @@ complete -c perchd -n "__fish_perchd_using_subcommand user; and __fish_seen_subc
 complete -c perchd -n "__fish_perchd_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "role" -d 'Change an account\'s role'
 complete -c perchd -n "__fish_perchd_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the accounts: name, role, standing'
 complete -c perchd -n "__fish_perchd_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c perchd -n "__fish_perchd_using_subcommand registration" -l config -d 'Configuration file [default: /etc/perch/perch.toml, which may be missing]' -r -F
+complete -c perchd -n "__fish_perchd_using_subcommand registration" -l data-dir -d 'Folder for everything Perch keeps [also: `PERCH_DATA_DIR`]' -r
+complete -c perchd -n "__fish_perchd_using_subcommand registration" -l listen -d 'Address to listen on, such as [::]:8080; repeat it for more [also: `PERCH_LISTEN`]' -r
+complete -c perchd -n "__fish_perchd_using_subcommand registration" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c perchd -n "__fish_perchd_using_subcommand recordings; and not __fish_seen_subcommand_from list verify rebuild help" -l config -d 'Configuration file [default: /etc/perch/perch.toml, which may be missing]' -r -F
 complete -c perchd -n "__fish_perchd_using_subcommand recordings; and not __fish_seen_subcommand_from list verify rebuild help" -l data-dir -d 'Folder for everything Perch keeps [also: `PERCH_DATA_DIR`]' -r
 complete -c perchd -n "__fish_perchd_using_subcommand recordings; and not __fish_seen_subcommand_from list verify rebuild help" -l listen -d 'Address to listen on, such as [::]:8080; repeat it for more [also: `PERCH_LISTEN`]' -r
@@ -126,16 +131,17 @@ complete -c perchd -n "__fish_perchd_using_subcommand openapi" -l config -d 'Con
 complete -c perchd -n "__fish_perchd_using_subcommand openapi" -l data-dir -d 'Folder for everything Perch keeps [also: `PERCH_DATA_DIR`]' -r
 complete -c perchd -n "__fish_perchd_using_subcommand openapi" -l listen -d 'Address to listen on, such as [::]:8080; repeat it for more [also: `PERCH_LISTEN`]' -r
 complete -c perchd -n "__fish_perchd_using_subcommand openapi" -s h -l help -d 'Print help'
-complete -c perchd -n "__fish_perchd_using_subcommand help; and not __fish_seen_subcommand_from run check-config probe setup-code user recordings export import openapi help" -f -a "run" -d 'Run the daemon (the default without a command)'
-complete -c perchd -n "__fish_perchd_using_subcommand help; and not __fish_seen_subcommand_from run check-config probe setup-code user recordings export import openapi help" -f -a "check-config" -d 'Check the configuration and print every problem with its line; exit 1 if there is any'
-complete -c perchd -n "__fish_perchd_using_subcommand help; and not __fish_seen_subcommand_from run check-config probe setup-code user recordings export import openapi help" -f -a "probe" -d 'List cameras, encoders and GPIO chips, what each configured camera would use, and why not something else'
-complete -c perchd -n "__fish_perchd_using_subcommand help; and not __fish_seen_subcommand_from run check-config probe setup-code user recordings export import openapi help" -f -a "setup-code" -d 'Print the first-run code, until there is an owner'
-complete -c perchd -n "__fish_perchd_using_subcommand help; and not __fish_seen_subcommand_from run check-config probe setup-code user recordings export import openapi help" -f -a "user" -d 'Create, change and list accounts'
-complete -c perchd -n "__fish_perchd_using_subcommand help; and not __fish_seen_subcommand_from run check-config probe setup-code user recordings export import openapi help" -f -a "recordings" -d 'List recordings, check their files, and rebuild their indexes'
-complete -c perchd -n "__fish_perchd_using_subcommand help; and not __fish_seen_subcommand_from run check-config probe setup-code user recordings export import openapi help" -f -a "export" -d 'Write a backup of the store; works while the daemon runs'
-complete -c perchd -n "__fish_perchd_using_subcommand help; and not __fish_seen_subcommand_from run check-config probe setup-code user recordings export import openapi help" -f -a "import" -d 'Restore a backup into a store without accounts; not while the daemon runs'
-complete -c perchd -n "__fish_perchd_using_subcommand help; and not __fish_seen_subcommand_from run check-config probe setup-code user recordings export import openapi help" -f -a "openapi" -d 'Print the `OpenAPI` document of the HTTP interface'
-complete -c perchd -n "__fish_perchd_using_subcommand help; and not __fish_seen_subcommand_from run check-config probe setup-code user recordings export import openapi help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c perchd -n "__fish_perchd_using_subcommand help; and not __fish_seen_subcommand_from run check-config probe setup-code user registration recordings export import openapi help" -f -a "run" -d 'Run the daemon (the default without a command)'
+complete -c perchd -n "__fish_perchd_using_subcommand help; and not __fish_seen_subcommand_from run check-config probe setup-code user registration recordings export import openapi help" -f -a "check-config" -d 'Check the configuration and print every problem with its line; exit 1 if there is any'
+complete -c perchd -n "__fish_perchd_using_subcommand help; and not __fish_seen_subcommand_from run check-config probe setup-code user registration recordings export import openapi help" -f -a "probe" -d 'List cameras, encoders and GPIO chips, what each configured camera would use, and why not something else'
+complete -c perchd -n "__fish_perchd_using_subcommand help; and not __fish_seen_subcommand_from run check-config probe setup-code user registration recordings export import openapi help" -f -a "setup-code" -d 'Print the first-run code, until there is an owner'
+complete -c perchd -n "__fish_perchd_using_subcommand help; and not __fish_seen_subcommand_from run check-config probe setup-code user registration recordings export import openapi help" -f -a "user" -d 'Create, change and list accounts'
+complete -c perchd -n "__fish_perchd_using_subcommand help; and not __fish_seen_subcommand_from run check-config probe setup-code user registration recordings export import openapi help" -f -a "registration" -d 'Print who may register, or set it'
+complete -c perchd -n "__fish_perchd_using_subcommand help; and not __fish_seen_subcommand_from run check-config probe setup-code user registration recordings export import openapi help" -f -a "recordings" -d 'List recordings, check their files, and rebuild their indexes'
+complete -c perchd -n "__fish_perchd_using_subcommand help; and not __fish_seen_subcommand_from run check-config probe setup-code user registration recordings export import openapi help" -f -a "export" -d 'Write a backup of the store; works while the daemon runs'
+complete -c perchd -n "__fish_perchd_using_subcommand help; and not __fish_seen_subcommand_from run check-config probe setup-code user registration recordings export import openapi help" -f -a "import" -d 'Restore a backup into a store without accounts; not while the daemon runs. Asks for the password of its stream keys'
+complete -c perchd -n "__fish_perchd_using_subcommand help; and not __fish_seen_subcommand_from run check-config probe setup-code user registration recordings export import openapi help" -f -a "openapi" -d 'Print the `OpenAPI` document of the HTTP interface'
+complete -c perchd -n "__fish_perchd_using_subcommand help; and not __fish_seen_subcommand_from run check-config probe setup-code user registration recordings export import openapi help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c perchd -n "__fish_perchd_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "add" -d 'Create an account; its password is typed, or read from standard input'
 complete -c perchd -n "__fish_perchd_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "passwd" -d 'Set an account\'s password and log it out everywhere'
 complete -c perchd -n "__fish_perchd_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "role" -d 'Change an account\'s role'

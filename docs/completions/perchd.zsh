@@ -171,6 +171,18 @@ esac
     ;;
 esac
 ;;
+(registration)
+_arguments "${_arguments_options[@]}" : \
+'--config=[Configuration file \[default\: /etc/perch/perch.toml, which may be missing\]]:FILE:_files' \
+'--data-dir=[Folder for everything Perch keeps \[also\: \`PERCH_DATA_DIR\`\]]:DIR:_default' \
+'*--listen=[Address to listen on, such as \[\:\:\]\:8080; repeat it for more \[also\: \`PERCH_LISTEN\`\]]:ADDR:_default' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'::who -- Who may register from now on:((closed\:"Nobody\: the owner creates the accounts"
+approval\:"Everyone; the owner approves each account"
+open\:"Everyone, at once"))' \
+&& ret=0
+;;
 (recordings)
 _arguments "${_arguments_options[@]}" : \
 '--config=[Configuration file \[default\: /etc/perch/perch.toml, which may be missing\]]:FILE:_files' \
@@ -340,6 +352,10 @@ _arguments "${_arguments_options[@]}" : \
     ;;
 esac
 ;;
+(registration)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
 (recordings)
 _arguments "${_arguments_options[@]}" : \
 ":: :_perchd__subcmd__help__subcmd__recordings_commands" \
@@ -401,9 +417,10 @@ _perchd_commands() {
 'probe:List cameras, encoders and GPIO chips, what each configured camera would use, and why not something else' \
 'setup-code:Print the first-run code, until there is an owner' \
 'user:Create, change and list accounts' \
+'registration:Print who may register, or set it' \
 'recordings:List recordings, check their files, and rebuild their indexes' \
 'export:Write a backup of the store; works while the daemon runs' \
-'import:Restore a backup into a store without accounts; not while the daemon runs' \
+'import:Restore a backup into a store without accounts; not while the daemon runs. Asks for the password of its stream keys' \
 'openapi:Print the \`OpenAPI\` document of the HTTP interface' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
@@ -427,9 +444,10 @@ _perchd__subcmd__help_commands() {
 'probe:List cameras, encoders and GPIO chips, what each configured camera would use, and why not something else' \
 'setup-code:Print the first-run code, until there is an owner' \
 'user:Create, change and list accounts' \
+'registration:Print who may register, or set it' \
 'recordings:List recordings, check their files, and rebuild their indexes' \
 'export:Write a backup of the store; works while the daemon runs' \
-'import:Restore a backup into a store without accounts; not while the daemon runs' \
+'import:Restore a backup into a store without accounts; not while the daemon runs. Asks for the password of its stream keys' \
 'openapi:Print the \`OpenAPI\` document of the HTTP interface' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
@@ -488,6 +506,11 @@ _perchd__subcmd__help__subcmd__recordings__subcmd__rebuild_commands() {
 _perchd__subcmd__help__subcmd__recordings__subcmd__verify_commands() {
     local commands; commands=()
     _describe -t commands 'perchd help recordings verify commands' commands "$@"
+}
+(( $+functions[_perchd__subcmd__help__subcmd__registration_commands] )) ||
+_perchd__subcmd__help__subcmd__registration_commands() {
+    local commands; commands=()
+    _describe -t commands 'perchd help registration commands' commands "$@"
 }
 (( $+functions[_perchd__subcmd__help__subcmd__run_commands] )) ||
 _perchd__subcmd__help__subcmd__run_commands() {
@@ -598,6 +621,11 @@ _perchd__subcmd__recordings__subcmd__rebuild_commands() {
 _perchd__subcmd__recordings__subcmd__verify_commands() {
     local commands; commands=()
     _describe -t commands 'perchd recordings verify commands' commands "$@"
+}
+(( $+functions[_perchd__subcmd__registration_commands] )) ||
+_perchd__subcmd__registration_commands() {
+    local commands; commands=()
+    _describe -t commands 'perchd registration commands' commands "$@"
 }
 (( $+functions[_perchd__subcmd__run_commands] )) ||
 _perchd__subcmd__run_commands() {
