@@ -146,10 +146,13 @@ pub async fn refresh(site: &Site, token: &RandomToken) -> Result<LoggedIn, SiteE
     let refreshed = site.store(move |store| {
         // A clock that has just been set must not make every login look expired.
         let now = accounts.wall_clock.correct(store)?;
-        let session = store.refresh_session(&digest, &next_digest, now, expiry(now)).inspect_err(|_| {
-            // A reused or expired token has closed its login.
-            accounts.logins.forget();
-        })?;
+        let session =
+            store.refresh_session(&digest, &next_digest, now, expiry(now)).inspect_err(|error| {
+                // A reused or expired token has closed its login; an unknown one, which anyone can send, has not.
+                if !matches!(error, StoreError::Refused(Refusal::TokenUnknown)) {
+                    accounts.logins.forget();
+                }
+            })?;
         Ok::<_, StoreError>((session.id, session.user, now, OwnProfile::of(store, session.user)?))
     });
     let (session, user, now, me) = refreshed.await?;
@@ -210,7 +213,8 @@ pub async fn log_out(site: &Site, how: LogOut<'_>) -> Result<(), SiteError> {
     let bearer = how.access_token.and_then(|token| site.accounts.tokens.read(token, site.now()));
     let session = bearer.map(|bearer| bearer.session);
     let refresh = how.refresh_token.map(|token| token.digest());
-    site.change_accounts(move |store| {
+    let close = move |store: &Store| {
+        let mut has_closed = false;
         if let Some(session) = session {
             match store.session(session) {
                 Ok(session) if everywhere => store.close_sessions(session.user, None)?,
@@ -218,8 +222,18 @@ pub async fn log_out(site: &Site, how: LogOut<'_>) -> Result<(), SiteError> {
                 Err(StoreError::Refused(_)) => {}
                 Err(error) => return Err(error),
             }
+            has_closed = true;
         }
-        refresh.map_or(Ok(()), |digest| store.close_session_of(&digest))
+        Ok(refresh.map_or(Ok(false), |digest| store.close_session_of(&digest))? || has_closed)
+    };
+    let accounts = site.accounts.clone();
+    site.store(move |store| {
+        let closed = close(store);
+        // Anyone can send tokens that close nothing.
+        if !matches!(closed, Ok(false)) {
+            accounts.logins.forget();
+        }
+        closed.map(drop)
     })
     .await
 }
@@ -315,6 +329,25 @@ mod tests {
         let again = refresh(&site, &first.refresh_token).await;
         assert!(matches!(again, Err(SiteError::Refused(Refusal::TokenReused { .. }))), "{again:?}");
         assert_eq!(of_token(&site, third.access_token.expose()).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn strangers_with_random_tokens_make_nobody_look_up_a_login_again() {
+        let site = TestSite::new();
+        site.account("ann", Role::Viewer).await;
+        let login = ann(&site).await;
+        let session = of_token(&site, login.access_token.expose()).await.unwrap().unwrap().session.unwrap();
+        assert!(site.accounts.logins.known(session).is_some());
+        let random = RandomToken::new().unwrap();
+        let refused = refresh(&site, &random).await;
+        assert!(matches!(refused, Err(SiteError::Refused(Refusal::TokenUnknown))), "{refused:?}");
+        log_out(&site, LogOut { refresh_token: Some(random), ..LogOut::default() }).await.unwrap();
+        log_out(&site, LogOut::default()).await.unwrap();
+        assert!(site.accounts.logins.known(session).is_some(), "nothing has changed");
+        log_out(&site, LogOut { refresh_token: Some(login.refresh_token), ..LogOut::default() })
+            .await
+            .unwrap();
+        assert!(site.accounts.logins.known(session).is_none());
     }
 
     #[tokio::test]

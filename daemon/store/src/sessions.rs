@@ -147,15 +147,15 @@ impl Store {
         })
     }
 
-    /// Closes a login by any of its tokens, current or used; an unknown token is no error.
-    pub fn close_session_of(&self, token: &TokenDigest) -> Result<(), StoreError> {
+    /// Closes a login by any of its tokens, current or used; returns false for an unknown token.
+    pub fn close_session_of(&self, token: &TokenDigest) -> Result<bool, StoreError> {
         match self.must_know(token) {
-            Err(StoreError::Refused(_)) => return Ok(()),
+            Err(StoreError::Refused(_)) => return Ok(false),
             known => known?,
         }
         self.write(|tx| match by_token(tx, token)? {
-            Some(session) => close(tx, &session),
-            None => Ok(()),
+            Some(session) => close(tx, &session).map(|()| true),
+            None => Ok(false),
         })
     }
 

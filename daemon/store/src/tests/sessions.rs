@@ -93,8 +93,8 @@ fn logging_out_everywhere_keeps_what_is_asked() {
     store.change_password(ana, &PasswordHash::new("$new"), Some(second.id)).unwrap();
     assert_eq!(store.password(ana).unwrap().expose(), "$new");
     assert_eq!(store.sessions(ana).unwrap().iter().map(|login| login.id).collect::<Vec<_>>(), [second.id]);
-    store.close_session_of(&[2; 32]).unwrap();
-    store.close_session_of(&[2; 32]).unwrap();
+    assert!(store.close_session_of(&[2; 32]).unwrap());
+    assert!(!store.close_session_of(&[2; 32]).unwrap());
     assert_eq!(store.sessions(ana).unwrap(), []);
     store.open_session(ana, &[4; 32], "", at(3), at(DAY)).unwrap();
     store.set_standing(ana, Standing::Suspended).unwrap();
