@@ -85,17 +85,14 @@ fn origin(text: &str) -> Option<String> {
     }
     let (scheme, authority) = text.split_once("://")?;
     let bracketed = authority.strip_prefix('[').and_then(|rest| rest.split_once(']'));
-    let (is_host, port) = match bracketed {
-        Some((address, rest)) => {
-            (address.parse::<std::net::Ipv6Addr>().is_ok(), rest.strip_prefix(':').or(Some(rest)))
-        }
-        None => {
-            let (host, port) = authority.split_once(':').unwrap_or((authority, ""));
-            let is_label = |label: &str| {
-                !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-            };
-            (host.split('.').all(is_label), Some(port))
-        }
+    let (is_host, port) = if let Some((address, rest)) = bracketed {
+        (address.parse::<std::net::Ipv6Addr>().is_ok(), rest.strip_prefix(':').or(Some(rest)))
+    } else {
+        let (host, port) = authority.split_once(':').unwrap_or((authority, ""));
+        let is_label = |label: &str| {
+            !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        };
+        (host.split('.').all(is_label), Some(port))
     };
     let is_port = port.is_some_and(|port| port.is_empty() || port.parse::<u16>().is_ok());
     let usual = matches!((scheme, port), ("http", Some("80")) | ("https", Some("443")));
