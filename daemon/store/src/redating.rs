@@ -9,12 +9,12 @@ use crate::relation::Pairs;
 use crate::sessions::Session;
 use crate::tables::{
     API_TOKENS, FOLLOWS, MESSAGES, NOTIFICATIONS, RECORDINGS, RESTRICTIONS, SESSIONS, STREAM_FACTS,
-    USER_SESSIONS, USERS, WATCH_LIST,
+    USER_SESSIONS, USERS, WATCH_LIST, WEBHOOK_DELIVERIES, WEBHOOKS,
 };
 use crate::writing::WriteTransaction;
 use crate::{
-    Message, Notification, Recording, Restriction, Store, StoreError, StreamFacts, Timestamp, User, relation,
-    sessions, streams,
+    Message, Notification, Recording, Restriction, Store, StoreError, StreamFacts, Timestamp, User, Webhook,
+    WebhookDelivery, relation, sessions, streams,
 };
 use redb::{Key, ReadableTable as _, TableDefinition};
 use std::ops::{Range, RangeBounds};
@@ -57,8 +57,8 @@ impl ClockCorrection {
 }
 
 impl Store {
-    /// Corrects the dates that a wrong clock gave: of accounts, logins, API tokens and their expiry, streams, recordings, messages, notifications, restrictions,
-    /// follows and watch lists. Ids stay, and with them the order within a chat. Every open login keeps the time that it had left, however
+    /// Corrects the dates that a wrong clock gave: of accounts, logins, API tokens and their expiry, streams, recordings, messages,
+    /// notifications, restrictions, follows, watch lists, webhooks and their deliveries. Ids stay, and with them the order within a chat. Every open login keeps the time that it had left, however
     /// old it is: the time that a board was off without knowing the date does not count.
     pub fn correct_times(&self, correction: &ClockCorrection) -> Result<(), StoreError> {
         self.write(|tx| {
@@ -74,6 +74,12 @@ impl Store {
                 token.expires_at = token.expires_at.map(|at| if made { correction.moved(at) } else { at });
                 let used = token.last_used_at.as_mut().is_some_and(|at| correction.correct(at));
                 made || used
+            })?;
+            correct_all(tx, WEBHOOKS, |webhook: &mut Webhook| correction.correct(&mut webhook.created_at))?;
+            correct_all(tx, WEBHOOK_DELIVERIES, |delivery: &mut WebhookDelivery| {
+                let made = correction.correct(&mut delivery.created_at);
+                let tried = delivery.tried_at.as_mut().is_some_and(|at| correction.correct(at));
+                made || tried
             })?;
             let mut moved = Vec::new();
             correct_all(tx, SESSIONS, |session: &mut Session| {

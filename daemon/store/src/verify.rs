@@ -12,12 +12,13 @@ use crate::tables::{
     INGEST_KEY_USERS, INGEST_KEYS, MESSAGE_OFFSETS, MESSAGES, NOTIFICATIONS, PASSWORDS, PREPARED_STREAMS,
     REACTED, RECORDINGS, RESTRICTIONS, SESSION_TOKENS, SESSIONS, SETTINGS, STREAM_DETAILS, STREAM_FACTS,
     STREAM_LISTS, STREAM_ORDINALS, THUMBNAILS, TOKENS, TOPIC_NAMES, TOPICS, USER_SESSIONS, USER_WORDS,
-    USERNAMES, USERS, VIEWS, WATCH_LIST,
+    USERNAMES, USERS, VIEWS, WATCH_LIST, WEBHOOK_DELIVERIES, WEBHOOKS,
 };
 use crate::{
     ChatRules, Message, NOTIFICATIONS_PER_USER, Notification, PICTURE_BYTES, PreparedStream, RELAYS_MOST,
     Reaction, Recording, RecordingState, Restriction, Store, StoreError, StreamDetails, StreamFacts,
-    StreamState, TOPICS_MOST, Topic, TopicId, User, lists, relays, settings, skeletons, user,
+    StreamState, TOPICS_MOST, Topic, TopicId, User, Webhook, WebhookDelivery, lists, relays, settings,
+    skeletons, user,
 };
 use redb::{
     ReadOnlyTable, ReadTransaction, ReadableTable as _, ReadableTableMetadata as _, TableDefinition,
@@ -37,6 +38,7 @@ impl Store {
             check.ingest()?;
             check.sessions()?;
             check.api_tokens()?;
+            check.webhooks()?;
             check.streams()?;
             check.lists()?;
             check.topics()?;
@@ -163,6 +165,22 @@ impl Check<'_> {
             let token = tokens.get(digest)?.map(|row| row.value());
             let fits = token == Some((session, expires_at)) && has(&sessions, session)?;
             self.must(fits, || "a token belongs to another login".to_owned());
+        }
+        Ok(())
+    }
+
+    fn webhooks(&mut self) -> Outcome<()> {
+        let webhooks = self.tx.open_table(WEBHOOKS)?;
+        self.records(WEBHOOKS, |check, id, webhook: Webhook| {
+            check.must(webhook.id.number() == id, || format!("webhook {} has another's id", webhook.id));
+            Ok(())
+        })?;
+        for row in self.tx.open_table(WEBHOOK_DELIVERIES)?.iter()? {
+            let (key, value) = row?;
+            let (webhook, id) = key.value();
+            let delivery: WebhookDelivery = record::decode(value.value())?;
+            let fits = delivery.id.number() == id && has(&webhooks, webhook)?;
+            self.must(fits, || format!("delivery {} is of no webhook", delivery.id));
         }
         Ok(())
     }

@@ -1,7 +1,10 @@
 use super::*;
 use crate::reads::Reads as _;
 use crate::tables::{FOLLOWS, USER_SESSIONS, WATCH_LIST};
-use crate::{ClockCorrection, EndReason, Restricted, Restriction, Room, Severity};
+use crate::{
+    ClockCorrection, EndReason, EventKind, Restricted, Restriction, Room, Severity, WebhookDelivery,
+    WebhookSecret,
+};
 use redb::ReadableTable as _;
 
 /// The board started at second 0 by its own clock, and learned at second 1000 that it is two years later.
@@ -108,6 +111,25 @@ fn follows_saved_streams_and_the_list_of_logins_are_dated_anew() {
         ])
     });
     assert_eq!(read.unwrap(), [at(LATE + 20), at(-20), at(LATE + 30), at(LATE + 40)]);
+    assert_sound(&store);
+}
+
+#[test]
+fn webhooks_and_their_deliveries_are_dated_anew() {
+    let store = in_memory();
+    let events = [EventKind::StreamStarted].into();
+    let secret = WebhookSecret::new([7; 32]);
+    let webhook = store.add_webhook("http://192.0.2.1/", &events, &secret, at(10)).unwrap();
+    let before = WebhookDelivery::new(webhook.id, EventKind::StreamStarted, at(-10)).unwrap();
+    let mut after = WebhookDelivery::new(webhook.id, EventKind::StreamStarted, at(20)).unwrap();
+    after.tried_at = Some(at(30));
+    store.put_deliveries(&[before, after]).unwrap();
+    store.correct_times(&correction()).unwrap();
+    assert_eq!(store.webhooks().unwrap()[0].created_at, at(LATE + 10));
+    let mut dates: Vec<_> =
+        store.deliveries(webhook.id).unwrap().iter().map(|one| (one.created_at, one.tried_at)).collect();
+    dates.sort();
+    assert_eq!(dates, [(at(-10), None), (at(LATE + 20), Some(at(LATE + 30)))]);
     assert_sound(&store);
 }
 

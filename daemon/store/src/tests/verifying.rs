@@ -80,7 +80,7 @@ type Harm = fn(&WriteTransaction, &[u8]) -> Outcome<()>;
 #[test]
 fn a_record_that_cannot_be_read_is_found_in_every_table() {
     let no_record = &[200_u8, 1][..];
-    let harms: [Harm; 14] = [
+    let harms: [Harm; 17] = [
         |tx, bytes| Ok(tx.open_table(tables::USERS)?.insert(5, bytes).map(drop)?),
         |tx, bytes| Ok(tx.open_table(tables::PREPARED_STREAMS)?.insert(5, bytes).map(drop)?),
         |tx, bytes| Ok(tx.open_table(tables::NOTIFICATIONS)?.insert((5, 6), bytes).map(drop)?),
@@ -95,6 +95,9 @@ fn a_record_that_cannot_be_read_is_found_in_every_table() {
         |tx, bytes| Ok(tx.open_table(tables::RESTRICTIONS)?.insert((5, 6), bytes).map(drop)?),
         |tx, bytes| Ok(tx.open_table(tables::CHAT_RULES)?.insert(5, bytes).map(drop)?),
         |tx, bytes| Ok(tx.open_table(tables::SESSIONS)?.insert(5, bytes).map(drop)?),
+        |tx, bytes| Ok(tx.open_table(tables::API_TOKENS)?.insert((5, 6), bytes).map(drop)?),
+        |tx, bytes| Ok(tx.open_table(tables::WEBHOOKS)?.insert(5, bytes).map(drop)?),
+        |tx, bytes| Ok(tx.open_table(tables::WEBHOOK_DELIVERIES)?.insert((5, 6), bytes).map(drop)?),
         |tx, bytes| Ok(tx.open_table(tables::SETTINGS)?.insert("site", bytes).map(drop)?),
         |tx, bytes| Ok(tx.open_table(tables::SETTINGS)?.insert("relay/a", bytes).map(drop)?),
         |tx, bytes| Ok(tx.open_table(tables::SETTINGS)?.insert("camera_controls/a", bytes).map(drop)?),
