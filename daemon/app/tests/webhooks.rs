@@ -22,6 +22,8 @@ width = 320
 height = 240
 frames_per_second = 5
 "#;
+/// Nobody listens at port 1.
+const RELAY: &str = "[[relay]]\nname = \"mirror\"\nurl = \"rtmp://127.0.0.1:1/live\"\nkey = \"key\"\n";
 const LOCAL: &str = "[webhooks]\nlocal_addresses = true\n";
 
 /// `webhooks/receiver.py`; ended when it is dropped.
@@ -82,16 +84,17 @@ fn test(owner: &Person, webhook: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_receiver_is_told_what_happens_signed() {
     let dir = tempfile::tempdir().unwrap();
-    let daemon = Daemon::start_in(dir.path(), &format!("{CAMERA}{LOCAL}{NO_LIMITS}"));
+    let daemon = Daemon::start_in(dir.path(), &format!("{CAMERA}{RELAY}{LOCAL}{NO_LIMITS}"));
     let owner = Person::owner(&daemon, "olga");
     let mut receiver = Receiver::start(dir.path(), &[]);
     let webhook = receiver.webhook(
         &owner,
         "http",
         "ok",
-        &["stream.started", "stream.ended", "recording.ready", "chat.message"],
+        &["stream.started", "stream.ended", "recording.ready", "relay.failed", "chat.message"],
     );
-    let started = owner.post("/api/v1/streams", &json!({"title": "Nest", "record": true}));
+    let started =
+        owner.post("/api/v1/streams", &json!({"title": "Nest", "record": true, "relays": ["mirror"]}));
     assert_eq!(started.status, 201, "{}", started.text());
     let stream = started.json()["id"].as_str().unwrap().to_owned();
     let first = receiver.next();
@@ -103,6 +106,14 @@ async fn a_receiver_is_told_what_happens_signed() {
     let said = receiver.next();
     assert_eq!((said["genuine"].as_bool(), &said["body"]["type"]), (Some(true), &json!("chat.message")));
     assert_eq!(said["body"]["data"]["message"]["text"], "An owl!");
+    // Told once the relay has failed for 10 s.
+    let failed = receiver.next();
+    assert_eq!((failed["genuine"].as_bool(), &failed["body"]["type"]), (Some(true), &json!("relay.failed")));
+    let data = &failed["body"]["data"];
+    assert!(
+        data["relay"] == "mirror" && data["stream"]["id"] == stream && data["detail"].is_string(),
+        "{failed}"
+    );
     assert_eq!(owner.post(&format!("/api/v1/streams/{stream}/stop"), &json!({})).status, 200);
     let last = [receiver.next(), receiver.next()];
     for (kind, field) in [("stream.ended", "stream"), ("recording.ready", "recording")] {
@@ -110,7 +121,7 @@ async fn a_receiver_is_told_what_happens_signed() {
         assert!(told["genuine"] == true && told["body"]["data"][field].is_object(), "{told}");
     }
     let delivered = deliveries(&owner, &webhook);
-    assert_eq!(delivered.len(), 4, "{delivered:?}");
+    assert_eq!(delivered.len(), 5, "{delivered:?}");
     assert!(delivered.iter().any(|one| one["state"] == "delivered" && one["status"] == 204), "{delivered:?}");
     // Switched off, it is told nothing.
     assert_eq!(owner.patch(&format!("/api/v1/webhooks/{webhook}"), &json!({"enabled": false})).status, 200);

@@ -1,6 +1,7 @@
 // The user's API tokens: other programs ask with them in the user's name. A token is shown once, when it is made.
 
 import { api } from "../../site/api.js";
+import { clock } from "../../site/clock.js";
 import { ago, asDate } from "../../site/words.js";
 import { CopyField } from "../../parts/copyfield.js";
 import { Confirm, Dialog } from "../../parts/dialog.js";
@@ -26,6 +27,12 @@ const LASTS = [["30", "30 days"], ["90", "90 days"], ["365", "A year"], ["", "Un
 /** @param {ApiToken} token */
 const mayWords = ({ scopes }) => (scopes.includes("watch") ? WATCH : SCOPES.filter(([scope]) => scopes.includes(scope)).map(([, words]) => words).join(", "));
 
+/** @param {ApiToken} token */
+function validWords({ expires_at }) {
+  if (!expires_at) return "until you revoke it";
+  return Date.parse(expires_at) <= (clock.now() ?? Date.now()) ? `expired ${ago(expires_at)}` : `until ${asDate(expires_at)}`;
+}
+
 export function Tokens() {
   const pages = useMemo(() => /** @type {Pages<ApiToken>} */ (new Pages("/me/tokens", {})), []);
   const dialog = useSignal(/** @type {null | { does: "make" } | { does: "revoke", token: ApiToken }} */ (null));
@@ -38,7 +45,7 @@ export function Tokens() {
     <${Paged} pages=${pages} empty=${html`<p>No tokens.</p>`} each=${(/** @type {ApiToken} */ token) => html`
       <li key=${token.id} class="row">
         <div class="grow"><strong>${token.name}</strong> <span class="quiet">${mayWords(token)}</span>
-          <p class="quiet">${token.last_used_at ? `last used ${ago(token.last_used_at)}` : "never used"} · ${token.expires_at ? `until ${asDate(token.expires_at)}` : "until you revoke it"}</p></div>
+          <p class="quiet">${token.last_used_at ? `last used ${ago(token.last_used_at)}` : "never used"} · ${validWords(token)}</p></div>
         <button class="button" type="button" aria-label="Revoke ${token.name}" onClick=${() => (dialog.value = { does: "revoke", token })}>Revoke</button>
       </li>`} />
     <p><button class="button" type="button" onClick=${() => (dialog.value = { does: "make" })}><${Icon} name="plus" />New token</button></p>
