@@ -63,6 +63,9 @@ fn cases() -> Vec<Case> {
         case("GET", "/api/v1/recordings/{stream}/index", MEMBERS, none()),
         case("PATCH", "/api/v1/recordings/{stream}", THEIRS, json!({"pinned": true})),
         case("PATCH", "/api/v1/relays/{name}", OWNER, json!({"enabled": true})),
+        case("GET", "/api/v1/webhooks/{id}/deliveries", OWNER, none()),
+        case("PATCH", "/api/v1/webhooks/{id}", OWNER, json!({"enabled": false})),
+        case("POST", "/api/v1/webhooks/{id}/test", OWNER, none()),
         case("GET", "/api/v1/streams/{id}/chat", MEMBERS, none()),
         case("GET", "/api/v1/streams/{id}/messages", MEMBERS, none()),
         case("PATCH", "/api/v1/streams/{id}/chat-rules", THEIRS, json!({"slow_mode_seconds": 1})),
@@ -83,6 +86,8 @@ fn cases() -> Vec<Case> {
         case("DELETE", "/api/v1/streams/{id}", THEIRS, none()),
         case("DELETE", "/api/v1/topics/{id}", OWNER, none()),
         case("DELETE", "/api/v1/relays/{name}", OWNER, none()),
+        case("DELETE", "/api/v1/webhooks/{id}", OWNER, none()),
+        case("DELETE", "/api/v1/me/tokens/{id}", STAN, none()),
         case("DELETE", "/api/v1/users/{username}", OWNER, none()),
     ]
 }
@@ -134,6 +139,10 @@ struct Things {
     /// Logins of Stan's.
     session: String,
     topic: String,
+    /// The owner's.
+    webhook: String,
+    /// A personal one of Stan's.
+    token: String,
 }
 
 /// Has Vera write three messages; their ids.
@@ -162,6 +171,8 @@ impl Things {
             path if path.starts_with("/api/v1/cameras") => "front",
             path if path.starts_with("/api/v1/topics") => &self.topic,
             path if path.starts_with("/api/v1/me/sessions") => &self.session,
+            path if path.starts_with("/api/v1/webhooks") => &self.webhook,
+            path if path.starts_with("/api/v1/me/tokens") => &self.token,
             _ => stream,
         };
         // Vera is the one who is muted; everything else of an account is Stan's.
@@ -239,7 +250,15 @@ async fn what_belongs_to_one_streamer_is_theirs_and_the_owners() {
     let sessions = stan.get("/api/v1/me/sessions").json()["items"].clone();
     let other = |one: &&Value| one["is_current"] == false;
     let session = sessions.as_array().unwrap().iter().find(other).unwrap()["id"].as_str().unwrap().to_owned();
-    let things = Things { live, recorded, messages, session, topic };
+    let made = |who: &Person, path: &str, body: Value| {
+        let made = who.post(path, &body);
+        assert_eq!(made.status, 201, "{}", made.text());
+        made.json()["id"].as_str().unwrap().to_owned()
+    };
+    let webhook = json!({"url": "http://192.0.2.1/hook", "events": ["storage.low"]});
+    let webhook = made(&olga, "/api/v1/webhooks", webhook);
+    let token = made(&stan, "/api/v1/me/tokens", json!({"name": "A program", "scopes": ["read"]}));
+    let things = Things { live, recorded, messages, session, topic, webhook, token };
 
     let nobody = Person::nobody(&daemon);
     let people = [(NOBODY, &nobody), ("vera", &vera), ("sara", &sara), ("stan", &stan), ("olga", &olga)];
@@ -262,6 +281,8 @@ async fn what_belongs_to_one_streamer_is_theirs_and_the_owners() {
             texts("/api/v1/topics"),
             texts("/api/v1/relays"),
             texts("/api/v1/restrictions"),
+            texts("/api/v1/webhooks"),
+            stan.get("/api/v1/me/tokens").text(),
             stan.get("/api/v1/me/sessions").text(),
         ])
     };
