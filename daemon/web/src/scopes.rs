@@ -34,12 +34,14 @@ const NEVER_THIS: [(&str, &str); 7] = [
 ];
 
 /// Writing and moderating in chats. The first is a WebSocket.
-const CHAT: [(&str, &str); 5] = [
+const CHAT: [(&str, &str); 7] = [
     ("GET", "/api/v1/streams/{id}/chat"),
+    ("POST", "/api/v1/streams/{id}/messages"),
     ("DELETE", "/api/v1/streams/{id}/messages/{message}"),
     ("PATCH", "/api/v1/streams/{id}/chat-rules"),
     ("PUT", "/api/v1/streams/{id}/restrictions/{username}"),
     ("DELETE", "/api/v1/streams/{id}/restrictions/{username}"),
+    ("DELETE", "/api/v1/users/{username}/restrictions/{room}"),
 ];
 
 const GO_LIVE: [(&str, &str); 6] = [
