@@ -1,4 +1,4 @@
-//! Chat behind a proxy that does not pass on WebSockets: lines come as Server-Sent Events, messages go by requests, under the rules
+//! Chat behind a proxy that does not pass on a WebSocket: lines come as Server-Sent Events, messages go by requests, under the rules
 //! of the WebSocket.
 #![allow(clippy::unwrap_used, reason = "a panic here is a failed test")]
 

@@ -83,9 +83,10 @@ impl Recipe {
             // Those that Debian enables by itself, and those that the document names.
             let modules = ["mpm_event", "authz_core", "socache_shmcb"].into_iter();
             let modules = modules.chain(enabled.split('`').next().unwrap().split(' '));
-            let loaded: String = modules
+            let loaded: Vec<_> = modules
                 .map(|name| format!("LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n"))
                 .collect();
+            let loaded = loaded.concat();
             let path = folder.display();
             let config = format!(
                 "{loaded}ServerRoot {path}\nPidFile {path}/apache.pid\nErrorLog {path}/apache.log\nDefaultRuntimeDir {path}\n\

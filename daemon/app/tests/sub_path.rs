@@ -26,7 +26,9 @@ fn addresses(value: &Value, found: &mut Vec<String>) {
 
 fn all_below(answers: &[Value]) -> Vec<String> {
     let mut found = Vec::new();
-    answers.iter().for_each(|answer| addresses(answer, &mut found));
+    for answer in answers {
+        addresses(answer, &mut found);
+    }
     assert!(found.iter().all(|address| address.starts_with("/perch/")), "{found:?}");
     found
 }

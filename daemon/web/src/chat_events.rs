@@ -1,4 +1,4 @@
-//! `/api/v1/streams/{id}/chat/events`: a chat for those whose proxy passes no WebSocket on. Its lines come as Server-Sent
+//! `/api/v1/streams/{id}/chat/events`: a chat for those whose proxy does not pass on a WebSocket. Its lines come as Server-Sent
 //! Events, and messages are sent with a POST to `/api/v1/streams/{id}/messages`. `perch_site::chat` decides who may enter; rooms,
 //! rights and limits are those of the WebSocket (`chat`).
 

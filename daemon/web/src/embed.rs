@@ -1,5 +1,5 @@
 //! For pages of other sites: the player alone (`/embed/{id}`), the card that messengers and search engines show of a stream
-//! (`OpenGraph`, <https://ogp.me>; Twitter cards), and oEmbed (<https://oembed.com>), which tells them how to show the player.
+//! (Open Graph, <https://ogp.me>; Twitter cards), and oEmbed (<https://oembed.com>), which tells them how to show the player.
 //!
 //! Only public streams are shown: none of these looks at a login.
 

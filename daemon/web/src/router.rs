@@ -152,10 +152,10 @@ impl Answers {
             Peer::Network(client) => Peer::Network(client.behind(&self.trusted_proxies, request.headers())),
             Peer::Console => peer,
         };
-        let line = AccessLine::of(peer, &request);
         if let Some(inner) = links::without_path(links::path(), request.uri()) {
             *request.uri_mut() = inner;
         }
+        let line = AccessLine::of(peer, &request);
         let answered = self.answer_to(peer, request).await;
         let response = answered.unwrap_or_else(Problem::into_response);
         if let Some(line) = line {

@@ -1,6 +1,7 @@
 // The user's API tokens: other programs ask with them in the user's name. A token is shown once, when it is made.
 
 import { api } from "../../site/api.js";
+import { at } from "../../site/base.js";
 import { clock } from "../../site/clock.js";
 import { ago, asDate } from "../../site/words.js";
 import { CopyField } from "../../parts/copyfield.js";
@@ -71,7 +72,7 @@ function Make({ onMade, onClose }) {
     return html`
       <${Dialog} title="Your new token" onClose=${onClose}>
         <${CopyField} label="Token" value=${made.value.token} hint="Copy it now: Perch does not show it again." isSecret />
-        ${made.value.scopes.includes("watch") && html`<${CopyField} label="Address of what is live" value="${location.origin}/media/by-token/${made.value.token}/live/index.m3u8" isSecret />`}
+        ${made.value.scopes.includes("watch") && html`<${CopyField} label="Address of what is live" value=${location.origin + at(`/media/by-token/${made.value.token}/live/index.m3u8`)} isSecret />`}
         <footer><button class="button primary" type="button" onClick=${onClose}>Done</button></footer>
       <//>`;
   }

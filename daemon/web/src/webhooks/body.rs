@@ -2,6 +2,7 @@
 //! Addresses in them are paths: which name a receiver knows this site by is its own business.
 
 use super::super::json::Time;
+use super::super::links::link;
 use perch_site::webhooks::event::{About, Event};
 use perch_store::{Message, Stream, StreamId, User};
 use serde_json::{Value, json};
@@ -17,8 +18,8 @@ pub fn body(event: &Event) -> String {
             "recording": {
                 "duration_seconds": recording.duration_ms as f64 / 1000.0,
                 "bytes": recording.bytes,
-                "playlist_url": format!("/media/{}/index.m3u8", recording.stream),
-                "download_url": format!("/media/{}/recording.mp4", recording.stream),
+                "playlist_url": link(format_args!("/media/{}/index.m3u8", recording.stream)),
+                "download_url": link(format_args!("/media/{}/recording.mp4", recording.stream)),
             },
         }),
         About::RelayFailed { relay, stream, detail } => {
