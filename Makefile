@@ -58,9 +58,9 @@ sound-in-lab: ## the lab's microphone for SOUND_MINUTES at each of 1,000 and -1,
 	out=$$(mktemp -d); PERCH_LAB_OUT=$$out PERCH_LAB_SOUND_MINUTES=$(SOUND_MINUTES) PERCH_LAB_SECONDS=$$((1200 + SOUND_MINUTES * 1200)) \
 	    daemon/lab/run.sh 33 && cp $$out/33_microphone/table.txt daemon/lab/sound-in-lab.txt
 
-bench:  ## Perch and its peers, measured on this machine (daemon/bench); RUNS=5 for medians of five runs
+bench:  ## Perch and its peers, measured on this machine (daemon/bench); RUNS=5 for medians of five runs, ONLY=tls for one of them
 	@daemon/setup.sh build
-	python3 daemon/bench/run.py $(if $(RUNS),--runs $(RUNS))
+	python3 daemon/bench/run.py $(if $(RUNS),--runs $(RUNS)) $(if $(ONLY),--only $(ONLY))
 
 FUZZ_SECONDS ?= 60
 fuzz:   ## every parser of foreign bytes, FUZZ_SECONDS each (daemon/fuzz)

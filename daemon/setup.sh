@@ -57,6 +57,11 @@ need_test() {
     need gst-launch-1.0 gstreamer1.0-tools
     compgen -G "/usr/lib/*/gstreamer-1.0/libgstflv.so" >/dev/null || packages+=(gstreamer1.0-plugins-good)
     compgen -G "/usr/lib/*/gstreamer-1.0/libgstrtmp2.so" >/dev/null || packages+=(gstreamer1.0-plugins-bad)
+    # TLS and HTTP/2, asked by others: certificates for Chromium, and many clients at a time.
+    need openssl openssl
+    need curl curl
+    need certutil libnss3-tools
+    need h2load nghttp2-client
     need node nodejs
     need npm npm
     need ssh-keygen openssh-client

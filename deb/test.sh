@@ -79,7 +79,7 @@ asked_tmpfiles=$(inside stat -c '%U %G %a' /var/lib/perch)
 [ "$(inside perchd --version)" = "perchd $version" ] || die "perchd --version says $(inside perchd --version)"
 inside perchd check-config >/dev/null || die "the shipped configuration is refused"
 inside runuser -u perch -- perchd user list >/dev/null || die "its user cannot use its folder"
-inside systemd-analyze verify perchd.service perchd.socket perch-poweroff.path >"$root/log" 2>&1 || true
+inside systemd-analyze verify perchd.service perchd.socket perchd-https.socket perch-poweroff.path >"$root/log" 2>&1 || true
 ! grep -v 'Command .man' "$root/log" | grep -i perch || die "systemd-analyze verify: $(cat "$root/log")"
 ok "installed: user, groups, folder, configuration, units; perchd runs"
 

@@ -24,6 +24,7 @@ const SCREENS = [
   [/^\/settings(?:\/([a-z]+))?$/, () => import("./screens/settings.js")],
   [/^\/(login|register)$/, () => import("./screens/login.js")],
   [/^\/setup$/, () => import("./screens/setup.js")],
+  [/^\/trust$/, () => import("./screens/trust.js")],
   [/^\/wifi$/, () => import("./screens/wifi.js")],
 ];
 const own = () => import("./screens/own.js");

@@ -75,7 +75,13 @@ export interface Relay { name: string; url: string; configured: boolean; has_key
 
 /** What a stream from another program is begun with. */
 export interface PreparedStream { title: string; description: string; topics: string[]; visibility: "public" | "members"; record: boolean; relays: string[] }
-export interface Ingest { enabled: boolean; address: string; key: string | null; prepared: PreparedStream; usual_title: string }
+export interface Ingest { enabled: boolean; address: string; tls_address: string | null; key: string | null; prepared: PreparedStream; usual_title: string }
+
+/** HTTPS, and Perch's own authority. */
+export interface Https {
+  source: "off" | "files" | "own"; address: string | null; trust_address: string; redirect: boolean; names: string[]; expires_at: string | null;
+  authority: { name: string; fingerprint: string; uncovered: string[] } | null;
+}
 
 export interface Camera {
   name: string; state: "starting" | "live" | "waiting" | "stopped";

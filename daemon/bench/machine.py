@@ -12,7 +12,7 @@ from nginx import RTMP_MODULE
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
-_PACKAGES = {"ffmpeg": "ffmpeg", "ffprobe": "ffmpeg", "nginx": "nginx", "wrk": "wrk"}
+_PACKAGES = {"ffmpeg": "ffmpeg", "ffprobe": "ffmpeg", "nginx": "nginx", "wrk": "wrk", "h2load": "nghttp2-client", "openssl": "openssl"}
 
 
 def install_tools() -> None:

@@ -4,6 +4,7 @@ Both keep their files in a memory file system. Not here: measurements.
 """
 
 import contextlib
+import socket
 import sys
 import urllib.request
 import xml.etree.ElementTree
@@ -35,7 +36,7 @@ http {{
     client_body_temp_path {folder}/temp; proxy_temp_path {folder}/temp; fastcgi_temp_path {folder}/temp;
     uwsgi_temp_path {folder}/temp; scgi_temp_path {folder}/temp;
     server {{
-        listen 127.0.0.1:{http_port} backlog=4096;
+        listen 127.0.0.1:{http_port} backlog=4096{tls};
         root {folder}/www;
         {locations}
         location ~ \\.m3u8$ {{ add_header Cache-Control no-cache; add_header Access-Control-Allow-Origin *; }}
@@ -55,11 +56,12 @@ rtmp {{
 
 
 @contextlib.contextmanager
-def _nginx(folder: Path, http_port: int, modules: str = "", rtmp: str = "", locations: str = "") -> Iterator[list[int]]:
+def _nginx(folder: Path, http_port: int, modules: str = "", rtmp: str = "", locations: str = "", certificate: tuple[Path, Path] | None = None) -> Iterator[list[int]]:
     """Runs nginx in `folder`; yields the process ids of master and workers."""
     (folder / "www").mkdir(parents=True)
     config = folder / "nginx.conf"
-    config.write_text(_FRAME.format(folder=folder, http_port=http_port, open_files=process.OPEN_FILES, modules=modules, rtmp=rtmp, locations=locations))
+    tls = f" ssl; ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate {certificate[0]}; ssl_certificate_key {certificate[1]}" if certificate else ""
+    config.write_text(_FRAME.format(tls=tls, folder=folder, http_port=http_port, open_files=process.OPEN_FILES, modules=modules, rtmp=rtmp, locations=locations))
     # Otherwise workers switch from root to `nobody`, and cannot write the HLS files.
     user = ["-g", "user root;"] if Path(folder).owner() == "root" else []
     log = folder / "nginx.log"
@@ -69,18 +71,15 @@ def _nginx(folder: Path, http_port: int, modules: str = "", rtmp: str = "", loca
 
 
 def _answers(port: int) -> bool:
-    try:
-        urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=1).close()
-    except urllib.error.HTTPError:
-        pass  # an empty folder is valid, too
-    return True
+    with socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
 
 
 @contextlib.contextmanager
-def static_server(folder: Path, files: dict[str, bytes]) -> Iterator[tuple[int, list[int]]]:
-    """Serves `files` with nginx; yields its port and process ids."""
+def static_server(folder: Path, files: dict[str, bytes], certificate: tuple[Path, Path] | None = None) -> Iterator[tuple[int, list[int]]]:
+    """Serves `files` with nginx, over TLS if there is a certificate with its key; yields its port and process ids."""
     port = process.free_port()
-    with _nginx(folder, port) as pids:
+    with _nginx(folder, port, certificate=certificate) as pids:
         for name, content in files.items():
             (folder / "www" / name).write_bytes(content)
         yield port, pids

@@ -86,9 +86,9 @@ class Perch:
 
 
 @contextlib.contextmanager
-def live_stream(perchd: Path, folder: Path, clip: Path) -> Iterator[Perch]:
-    """The clip at its own pace → perchd; ready when the first segment is listed."""
-    with _running(perchd, folder, clip, "true", lambda stream: hls.fetch_playlist(stream.playlist_url).segments) as stream:
+def live_stream(perchd: Path, folder: Path, clip: Path, more: str = "") -> Iterator[Perch]:
+    """The clip at its own pace → perchd; ready when the first segment is listed. `more`: further sections of its configuration."""
+    with _running(perchd, folder, clip, "true", lambda stream: hls.fetch_playlist(stream.playlist_url).segments, more) as stream:
         yield stream
 
 

@@ -22,6 +22,7 @@ from pathlib import Path
 import chat
 import clip
 import downloading
+import encrypting
 import ingesting
 import listing
 import live
@@ -75,6 +76,10 @@ def _serving(bench: Bench) -> list[table.Result]:
     return [serving.measure(bench.perch, bench.folder / "serving-peer")]
 
 
+def _tls(bench: Bench) -> list[table.Result]:
+    return [encrypting.measure(bench.perchd, bench.folder / "tls")]
+
+
 def _listing(bench: Bench) -> list[table.Result]:
     with nginx.rtmp_stack(bench.folder / "listing-peer", bench.clip) as peer:
         theirs = listing.observe_peer(peer)
@@ -122,6 +127,7 @@ MEASUREMENTS: dict[str, Callable[[Bench], list[table.Result]]] = {
     "segmenting": _segmenting,
     "live": _live,
     "serving": _serving,
+    "tls": _tls,
     "listing": _listing,
     "site": _site,
     "searching": _searching,

@@ -149,7 +149,7 @@ class FirstBoot:
         listening = self.machine.run("cat /proc/net/tcp /proc/net/tcp6")
         ports = {int(port, 16) for port in re.findall(r"^ *\d+: [0-9A-F]+:([0-9A-F]{4}) [0-9A-F]+:0000 0A", listening, re.MULTILINE)}
         local = {53, 5355}
-        if not ports - local <= {80, 8080}:
+        if not ports - local <= {80, 443, 8080}:
             raise Failure(f"ports {sorted(ports)}")
         return f"no password; TCP ports {sorted(ports)}"
 

@@ -9,6 +9,7 @@ import { Backup } from "./settings/backup.js";
 import { Cameras } from "./settings/cameras.js";
 import { Keeping } from "./settings/retention.js";
 import { OtherSites } from "./settings/othersites.js";
+import { HttpsPart } from "./settings/https.js";
 import { Profile } from "./settings/profile.js";
 import { Programs } from "./settings/programs.js";
 import { RecordingsPart } from "./settings/recordings.js";
@@ -34,6 +35,7 @@ const PARTS = [
   { key: "keeping", words: "How long things are kept", part: Keeping, from: "owner" },
   { key: "programs", words: "Other programs", part: Programs, from: "streamer" },
   { key: "relays", words: "Relays", part: Relays, from: "owner" },
+  { key: "https", words: "HTTPS", part: HttpsPart, from: "owner" },
   { key: "webhooks", words: "Webhooks", part: Webhooks, from: "owner" },
   { key: "backup", words: "Backup", part: Backup, from: "owner" },
   { key: "system", words: "System", part: SystemPart, from: "owner" },

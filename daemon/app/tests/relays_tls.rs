@@ -3,54 +3,26 @@
 
 mod support;
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustix::process::{Pid, kill_process};
 use serde_json::json;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use support::Signal;
+use support::certificates::Authority;
 use support::packets::as_flv;
 use support::relaying::{
     KEY, Nginx, check_kept, check_viewers, clip, free_port, kept, relaying_to, wait_for_segments,
 };
 
-/// One that signs certificates.
-struct Authority(Issuer<'static, KeyPair>);
-
-impl Authority {
-    /// Its own certificate is in `folder`.
-    fn new(folder: &Path, name: &str) -> (Self, PathBuf) {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().unwrap();
-        let file = folder.join(format!("{name}.pem"));
-        std::fs::write(&file, params.self_signed(&key).unwrap().pem()).unwrap();
-        (Self(Issuer::new(params, key)), file)
-    }
-
-    /// Files of a certificate for `host` that is valid up to this year, and of its key.
-    fn issue(&self, folder: &Path, host: &str, until: i32) -> (PathBuf, PathBuf) {
-        let mut params = CertificateParams::new(vec![host.to_owned()]).unwrap();
-        params.not_after = date_time_ymd(until, 1, 1);
-        let key = KeyPair::generate().unwrap();
-        let name = format!("{host}-{until}-{}", free_port());
-        let (certificate, key_file) =
-            (folder.join(format!("{name}.pem")), folder.join(format!("{name}.key")));
-        std::fs::write(&certificate, params.signed_by(&key, &self.0).unwrap().pem()).unwrap();
-        std::fs::write(&key_file, key.serialize_pem()).unwrap();
-        (certificate, key_file)
-    }
-
-    /// A server of nginx that speaks TLS with a certificate for `host` that was valid up to this year, and what it has before RTMP.
-    fn server(&self, folder: &Path, host: &str, until: i32, behind: &str) -> (u16, String) {
-        let (certificate, key_file) = self.issue(folder, host, until);
-        let port = free_port();
-        let (certificate, key_file) = (certificate.display(), key_file.display());
-        let server = format!(
-            "server {{ listen 127.0.0.1:{port} ssl; ssl_certificate {certificate}; ssl_certificate_key {key_file}; {behind} }}\n"
-        );
-        (port, server)
-    }
+/// A server of nginx that speaks TLS with a certificate for `host` that was valid up to this year, and what it has before RTMP.
+fn server(authority: &Authority, folder: &Path, host: &str, until: i32, behind: &str) -> (u16, String) {
+    let (certificate, key_file) = authority.issue(folder, host, until);
+    let port = free_port();
+    let (certificate, key_file) = (certificate.display(), key_file.display());
+    let server = format!(
+        "server {{ listen 127.0.0.1:{port} ssl; ssl_certificate {certificate}; ssl_certificate_key {key_file}; {behind} }}\n"
+    );
+    (port, server)
 }
 
 fn table(port: u16, host: &str, ca_file: &Path) -> String {
@@ -71,12 +43,12 @@ fn a_stream_is_sent_on_over_tls_and_bad_certificates_are_refused_in_words() {
     let too_old = format!("ssl_protocols TLSv1.1; ssl_ciphers DEFAULT@SECLEVEL=0; {pass}");
     let plain = free_port();
     let servers = [
-        ours.server(dir.path(), "localhost", 4000, &new),
-        ours.server(dir.path(), "127.0.0.1", 4000, &old),
-        ours.server(dir.path(), "localhost", 2020, &pass),
-        ours.server(dir.path(), "live.example.org", 4000, &pass),
-        others.server(dir.path(), "localhost", 4000, &pass),
-        ours.server(dir.path(), "localhost", 4000, &too_old),
+        server(&ours, dir.path(), "localhost", 4000, &new),
+        server(&ours, dir.path(), "127.0.0.1", 4000, &old),
+        server(&ours, dir.path(), "localhost", 2020, &pass),
+        server(&ours, dir.path(), "live.example.org", 4000, &pass),
+        server(&others, dir.path(), "localhost", 4000, &pass),
+        server(&ours, dir.path(), "localhost", 4000, &too_old),
         (plain, format!("server {{ listen 127.0.0.1:{plain}; return \"220 hello\"; }}\n")),
     ];
     let stream: String = servers.iter().map(|(_, server)| server.as_str()).collect();

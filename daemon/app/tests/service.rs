@@ -8,6 +8,7 @@ use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsRawFd as _;
 use std::process::Command;
+use support::people::Person;
 use support::{Answer, Daemon, Signal, TEST_PATTERN};
 
 /// Short, so that a test sees several.
@@ -139,6 +140,35 @@ fn a_socket_that_systemd_has_bound_is_served_beside_the_configured_ones() {
         write!(stream, "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
         assert_eq!(Answer::read(stream).status, 200, "{asked}");
     }
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
+fn a_socket_for_tls_is_known_by_its_name_and_answers_once_there_is_a_certificate() {
+    let bound = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = bound.local_addr().unwrap();
+    fcntl_setfd(&bound, FdFlags::empty()).unwrap();
+    let number = bound.as_raw_fd().to_string();
+    let dir = tempfile::tempdir().unwrap();
+    let handed_over =
+        [("LISTEN_FDS", "1"), ("LISTEN_FDS_FIRST_FD", number.as_str()), ("LISTEN_FDNAMES", "https")];
+    let config = format!("[server]\nlisten = [\"127.0.0.1:0\"]\n[tls]\nlisten = [\"{address}\"]\n");
+    let daemon = Daemon::start_as_configured(dir.path(), &config, &handed_over);
+    drop(bound);
+    let curl = || {
+        let url = format!("https://{address}/healthz");
+        Command::new("curl")
+            .args(["--silent", "--insecure", "--max-time", "30", &url])
+            .status()
+            .unwrap()
+            .success()
+    };
+    assert!(!curl(), "there is no certificate");
+    let owner = Person::owner(&daemon, "olga");
+    let on = owner.patch("/api/v1/https", &serde_json::json!({"enabled": true}));
+    let shown = on.json()["trust_address"].as_str().unwrap().to_owned();
+    assert!(shown.ends_with(&format!(":{}/trust", daemon.address.port())), "{shown}");
+    assert!(curl());
     assert_eq!(daemon.stop(), Some(0));
 }
 

@@ -29,6 +29,8 @@ pub struct OwnIngest {
     pub is_on: bool,
     /// The port of RTMP.
     pub port: u16,
+    /// The port of RTMPS; `None` without a certificate.
+    pub encrypted_port: Option<u16>,
     /// `None`: none was made yet.
     pub key: Option<IngestKey>,
     /// What its stream is begun with.
@@ -45,6 +47,7 @@ impl OwnIngest {
         Ok(Self {
             is_on: ingest.is_on(),
             port: ingest.port(),
+            encrypted_port: ingest.encrypted_port(),
             key,
             prepared,
             usual_title: usual_title(&account),

@@ -9,6 +9,7 @@ use crate::appliance::board::Board;
 use crate::appliance::update::Updates;
 use crate::appliance::wifi::Wifi;
 use crate::backups::Backups;
+use crate::certificates::Https;
 use crate::chat::ChatHandle;
 use crate::error::SiteError;
 use crate::ingest_switch::IngestSwitch;
@@ -58,6 +59,8 @@ pub struct Site {
     pub other_sites: AllowedSites,
     /// Opens recordings for those who watch them.
     pub playback: Arc<Playback>,
+    /// HTTPS, and its own authority.
+    pub https: Https,
     /// The faults that exist now.
     pub faults: Faults,
     /// How the memory is used.

@@ -7,6 +7,7 @@ use crate::actor::Actor;
 use crate::allowed_sites::AllowedSites;
 use crate::appliance::board::Board;
 use crate::backups::Backups;
+use crate::certificates::{Https, Names};
 use crate::chat::ChatHandle;
 use crate::config;
 use crate::ingest_switch::IngestSwitch;
@@ -21,6 +22,7 @@ use crate::webhooks::Webhooks;
 use perch_store::{EndReason, NewStream, Role, Store, StoreError, StreamId, VideoMode, Visibility};
 use perch_studio::capture::controls::KeptControls;
 use perch_studio::capture::microphones::Microphones;
+use perch_studio::certificate::Certificates;
 use perch_studio::clock::{Clock, HandClock, SystemClock};
 use perch_studio::config::{Camera, EncoderKind, MicrophoneChoice, Recording, SourceKind};
 use perch_studio::faults::Faults;
@@ -31,7 +33,8 @@ use perch_studio::relay::Destinations;
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Deref;
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// The password of every account.
@@ -52,7 +55,9 @@ pub(crate) struct TestSite {
     pub nobody: Actor,
     /// Turned by hand.
     pub clock: Arc<HandClock>,
-    _dir: tempfile::TempDir,
+    /// The machine's names.
+    pub names: Arc<Mutex<Names>>,
+    dir: tempfile::TempDir,
 }
 
 impl Deref for TestSite {
@@ -139,6 +144,9 @@ impl TestSite {
             writes_per_second: 1000,
             registrations_per_hour: Self::REGISTRATIONS_PER_HOUR,
         };
+        let names = Arc::<Mutex<Names>>::default();
+        names.lock().unwrap().add_host("nest.local");
+        let https = https(dir.path(), &names, &faults, &clock);
         let site = Site {
             live,
             chat,
@@ -152,6 +160,7 @@ impl TestSite {
             ingest: IngestSwitch::new(false, 1935),
             other_sites: AllowedSites::default(),
             playback: Arc::default(),
+            https,
             faults,
             memory,
             store_probe: crate::store_probe::StoreProbe::new(clock.clone()),
@@ -168,7 +177,17 @@ impl TestSite {
             pictures: Pictures::default(),
             turns: Turns::default(),
         };
-        Self { site, nobody: Actor::Anonymous { address: HERE }, clock: hand, _dir: dir }
+        Self { site, nobody: Actor::Anonymous { address: HERE }, clock: hand, names, dir }
+    }
+
+    /// Where the site keeps everything.
+    pub(crate) fn data_dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// HTTPS as after a restart that found this data directory.
+    pub(crate) fn https_at(&self, data_dir: &Path) -> Https {
+        https(data_dir, &self.names, &self.site.faults, &self.site.clock)
     }
 
     /// Creates an account and logs it in.
@@ -222,6 +241,12 @@ impl TestSite {
         };
         self.store_now(|store| store.start_stream(&new, self.site.now())).unwrap().facts.id
     }
+}
+
+fn https(data_dir: &Path, names: &Arc<Mutex<Names>>, faults: &Faults, clock: &Arc<dyn Clock>) -> Https {
+    let names = names.clone();
+    let list = Arc::new(move || names.lock().unwrap().clone());
+    Https::new(Certificates::default(), false, data_dir, 8443, list, faults.clone(), clock.clone())
 }
 
 /// A camera that shows the test pattern.

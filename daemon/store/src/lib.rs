@@ -15,6 +15,7 @@ mod error;
 mod failure;
 mod file;
 mod follows;
+mod https;
 mod id;
 mod ingest_keys;
 mod lists;
@@ -65,6 +66,7 @@ pub use api_tokens::{API_TOKENS_PER_USER, ApiToken, NewApiToken, Scope};
 pub use backup::{Backup, BackupContents};
 pub use error::StoreError;
 pub use follows::FollowCounts;
+pub use https::HttpsSettings;
 pub use id::{
     ApiTokenId, IdError, MessageId, NotificationId, SessionId, StreamId, Timestamp, TopicId, UserId,
     WebhookDeliveryId, WebhookId,

@@ -10,6 +10,7 @@
 
 pub mod broadcast;
 pub mod capture;
+pub mod certificate;
 pub mod clock;
 pub mod config;
 pub mod faults;

@@ -15,6 +15,14 @@ pub(super) enum Body {
 }
 
 impl Body {
+    /// The same body with the bytes of files themselves, for connections that cannot send files.
+    pub(super) fn without_placeholders(self) -> Self {
+        match self {
+            Self::Files(body) => Self::Files(body.without_placeholders()),
+            other => other,
+        }
+    }
+
     pub(super) fn empty() -> Self {
         Self::Bytes(Full::default())
     }

@@ -4,6 +4,17 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+/// `[tls]`: HTTPS beside HTTP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// Addresses to listen on while there is a certificate.
+    pub listen: Vec<std::net::SocketAddr>,
+    /// The certificate and those that signed it, PEM; `None`: of the daemon's own authority, if the owner has made one.
+    pub certificate_file: Option<PathBuf>,
+    /// Its private key, PEM.
+    pub key_file: Option<PathBuf>,
+}
+
 /// `[server]`: the site's addresses, folder and connections.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Server {

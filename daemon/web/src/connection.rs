@@ -1,7 +1,6 @@
 //! One connection: HTTP/1.1 by hyper, with a deadline on everything that waits for the peer.
 //!
-//! HTTP/1.1 alone: browsers and players speak HTTP/2 only over TLS, and hyper cannot time out an idle HTTP/2
-//! connection.
+//! HTTP/1.1, with or without TLS. Browsers and players speak HTTP/2 only over TLS: `http2`.
 
 use super::file_body::FilesToSend;
 use super::patient_stream::{Exchange, PatientStream, SegmentAnswer};
@@ -36,7 +35,7 @@ impl Deadlines {
 }
 
 /// A longer head is refused (431); cookies and a long query fit.
-const LONGEST_HEAD: usize = 16 * 1024;
+pub(super) const LONGEST_HEAD: usize = 16 * 1024;
 const MOST_HEADERS: usize = 64;
 
 /// Answers requests until the peer closes, breaks HTTP or misses a deadline, the connection is closed in favour of another, or

@@ -8,6 +8,7 @@ use hyper::body::{Frame, SizeHint};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::FileExt as _;
 use std::pin::Pin;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 use std::task::{Context, Poll, ready};
@@ -92,6 +93,24 @@ impl FileRange {
     }
 }
 
+/// Reads a range of a file piece by piece.
+struct Reading(FileRange);
+
+impl Compute for Reading {
+    fn skip(&mut self, bytes: u64) {
+        let skipped = bytes.min(self.0.length);
+        self.0.at += skipped;
+        self.0.length -= skipped;
+    }
+
+    fn read(&mut self, least: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; self.0.length.min(least.max(COMPUTED) as u64) as usize];
+        self.0.file.read_exact_at(&mut bytes, self.0.at)?;
+        self.skip(bytes.len() as u64);
+        Ok(bytes)
+    }
+}
+
 /// The pieces of files that hyper has received and the connection has not sent yet; an extension of the response.
 #[derive(Clone, Debug, Default)]
 pub(super) struct FilesToSend(Arc<Mutex<ToSend>>);
@@ -154,6 +173,17 @@ impl FileBody {
         };
         let remaining = content.iter().map(length).sum();
         Self { content, remaining, to_send: FilesToSend::default(), computing: None }
+    }
+
+    /// The same body with the bytes of its files, which are read when the connection has taken those before them.
+    pub(super) fn without_placeholders(mut self) -> Self {
+        for content in &mut self.content {
+            if let Content::File(range) = content {
+                let length = range.length;
+                *content = Content::Computed(Computed::new(Reading(range.clone()), length));
+            }
+        }
+        self
     }
 
     /// The pieces for the connection, which accompany the body.

@@ -39,6 +39,9 @@ struct IngestItem {
     enabled: bool,
     /// The server's address for the program, at the host that this request was sent to.
     address: String,
+    /// The same with TLS; null while there is no certificate.
+    #[schema(required)]
+    tls_address: Option<String>,
     /// The stream key; null before the first is made.
     #[schema(required)]
     key: Option<String>,
@@ -81,7 +84,8 @@ impl IngestItem {
     fn new(own: OwnIngest, headers: &HeaderMap) -> Self {
         Self {
             enabled: own.is_on,
-            address: address(own.port, headers),
+            address: address("rtmp", own.port, headers),
+            tls_address: own.encrypted_port.map(|port| address("rtmps", port, headers)),
             key: own.key.as_ref().map(|key| key.expose().to_owned()),
             prepared: own.prepared.into(),
             usual_title: own.usual_title,
@@ -90,10 +94,10 @@ impl IngestItem {
 }
 
 /// The server's address for a program, at the host by which the caller has reached it.
-fn address(port: u16, headers: &HeaderMap) -> String {
+fn address(scheme: &str, port: u16, headers: &HeaderMap) -> String {
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).and_then(|host| host.parse().ok());
     let host = host.as_ref().map_or("perch.local", http::uri::Authority::host);
-    format!("rtmp://{host}:{port}/{APPLICATION}")
+    format!("{scheme}://{host}:{port}/{APPLICATION}")
 }
 
 /// The caller's stream key, and what their stream from another program is begun with.
@@ -154,7 +158,8 @@ async fn renew_key(state: Shared, caller: Caller, headers: HeaderMap) -> Result<
 async fn show_code(state: Shared, caller: Caller, headers: HeaderMap) -> Result<Response, Problem> {
     let own = ingest::show(&state.site, &caller.actor).await?;
     let key = own.key.ok_or(SiteError::NotFound)?;
-    let code = QrCode::new(for_larix(&address(own.port, &headers), &key)).map_err(|_| SiteError::NotFound)?;
+    let code = QrCode::new(for_larix(&address("rtmp", own.port, &headers), &key))
+        .map_err(|_| SiteError::NotFound)?;
     // Black on white also on a dark page: not every camera reads the reverse.
     let svg = code.render::<svg::Color<'_>>().min_dimensions(CODE_PIXELS, CODE_PIXELS).build();
     Ok(([(CONTENT_TYPE, "image/svg+xml"), (CACHE_CONTROL, "no-store")], svg).into_response())
@@ -201,7 +206,7 @@ mod tests {
             (None, "rtmp://perch.local:1935/live"),
         ] {
             let host = host.map(|host| (HOST, HeaderValue::from_static(host)));
-            assert_eq!(address(1935, &HeaderMap::from_iter(host)), expected);
+            assert_eq!(address("rtmp", 1935, &HeaderMap::from_iter(host)), expected);
         }
     }
 

@@ -1,10 +1,11 @@
 //! The site over HTTP, with the rights for each address.
 //!
-//! `server`, `connection`, `patient_stream` and `slots` handle connections; `media` is the hot path; everything else goes
+//! `server`, `https`, `connection`, `http2`, `patient_stream` and `slots` handle connections; `media` is the hot path; everything else goes
 //! through `router` and `access`, which checks rights. They use handles of the rest of the daemon, never the internals of a
 //! reader or a camera.
 #![forbid(unsafe_code)]
 
+mod accepting;
 mod access;
 mod api;
 mod api_tokens;
@@ -39,6 +40,8 @@ mod follows;
 pub mod fuzzing;
 mod health;
 mod hosts;
+mod http2;
+mod https;
 mod ingest;
 mod input;
 mod jpeg;
@@ -94,8 +97,12 @@ mod storyboard;
 mod stream;
 mod streams;
 mod system;
+mod tls_stream;
+mod to_https;
 mod topics;
 mod traffic;
+mod trust;
+mod unfinished;
 mod update;
 mod users;
 mod webhooks;
@@ -106,5 +113,5 @@ pub use console::{ConsoleBody, SOCKET, ask_console};
 pub use links::site_path;
 pub use router::openapi_text;
 pub use server::Server;
-pub use sockets::Inherited;
+pub use sockets::{Inherited, InheritedSockets};
 pub use webhooks::{deliver as deliver_webhooks, webhook_body};

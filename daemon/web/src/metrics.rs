@@ -195,6 +195,7 @@ impl Daemon {
         let traffic = &self.traffic;
         for (name, help, counter) in [
             ("http_connections", "Connections accepted", &traffic.accepted),
+            ("tls_handshakes", "TLS handshakes that succeeded, of HTTPS", &traffic.handshakes),
             (
                 "http_connections_refused",
                 "Connections refused because all slots were taken",

@@ -23,6 +23,8 @@ struct Files;
 
 /// The screen for choosing a Wi-Fi network.
 pub(super) const WIFI: &str = "/wifi";
+/// The screen that leads a device through trusting us.
+pub(super) const TRUST: &str = "/trust";
 /// A hash of all files of the page.
 const VERSION: &str = env!("PERCH_PAGE_VERSION");
 const HTML: &str = "text/html; charset=utf-8";
@@ -38,7 +40,7 @@ fn below(path: &str, document: &str) -> String {
 }
 
 /// Addresses of the page's screens, as in `webui/page.js`; each has its rule in `rules.rs`.
-pub(super) const SCREENS: [&str; 13] = [
+pub(super) const SCREENS: [&str; 14] = [
     "/",
     "/u/{username}",
     "/u/{username}/followers",
@@ -51,6 +53,7 @@ pub(super) const SCREENS: [&str; 13] = [
     "/login",
     "/register",
     "/setup",
+    TRUST,
     WIFI,
 ];
 
@@ -78,6 +81,21 @@ pub(super) const OWN_FRAMES_ONLY: HeaderValue = HeaderValue::from_static(
 /// login.
 pub(super) fn is_part(path: &str) -> bool {
     [ASSETS, WATCH, EMBED, OEMBED, FEED].contains(&path) || SCREENS.contains(&path)
+}
+
+/// True for the address of a screen, as a browser asks for it.
+pub(super) fn is_screen(path: &str) -> bool {
+    let fits = |screen: &str| {
+        let (mut asked, mut known) = (path.split('/'), screen.split('/'));
+        loop {
+            match (asked.next(), known.next()) {
+                (None, None) => return true,
+                (Some(part), Some(name)) if part == name || name.starts_with('{') && !part.is_empty() => {}
+                _ => return false,
+            }
+        }
+    };
+    SCREENS.iter().chain([&WATCH]).any(|screen| fits(screen))
 }
 
 /// `GET` of any screen.

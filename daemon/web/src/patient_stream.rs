@@ -257,13 +257,17 @@ impl<S: AsyncWrite + SendPages + Unpin> AsyncWrite for PatientStream<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // hyper flushes the stream only after it has written everything it holds.
-        let flushed = ready!(Pin::new(&mut self.inner).poll_flush(cx));
-        self.exchange.flushed();
-        Poll::Ready(flushed)
+        // hyper flushes the stream only after it has written everything it holds. TLS may hold some of it back.
+        let flushed = Pin::new(&mut self.inner).poll_flush(cx).map_ok(|()| 0);
+        let flushed = ready!(self.judge(cx, flushed));
+        if flushed.is_ok() {
+            self.exchange.flushed();
+        }
+        Poll::Ready(flushed.map(|_| ()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(cx)
+        let shut = Pin::new(&mut self.inner).poll_shutdown(cx).map_ok(|()| 0);
+        self.judge(cx, shut).map_ok(|_| ())
     }
 }

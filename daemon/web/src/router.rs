@@ -16,12 +16,13 @@ use super::problem::Problem;
 use super::reading_on::ReadOn;
 use super::slots::Slots;
 use super::state::State;
+use super::to_https::leads_to_https;
 use super::traffic::Traffic;
 use super::{
     api_tokens, auth, avatar, backups, board_time, cameras, chat, chat_events, controls, embed, events, feed,
     follows, health, ingest, me, messages, microphones, moderation, notifications, openapi, other_sites,
     page, pictures, qr, reactions, recording_index, recordings, relays, rights, sessions, settings, setup,
-    streams, system, topics, update, users, webhooks, wifi,
+    streams, system, topics, trust, update, users, webhooks, wifi,
 };
 use axum::Router;
 use axum::extract::MatchedPath;
@@ -69,6 +70,7 @@ fn api() -> Api {
         .merge(streams::routes())
         .merge(system::routes())
         .merge(topics::routes())
+        .merge(trust::routes())
         .merge(update::routes())
         .merge(users::routes())
         .merge(webhooks::routes())
@@ -179,6 +181,9 @@ impl Answers {
             return Ok(away.map(Body::Routed));
         }
         self.hosts.admit(&asked)?;
+        if let Some(away) = leads_to_https(&self.state.site.https, peer, &request) {
+            return Ok(away.map(Body::Routed));
+        }
         if let Some(path) = request.uri().path().strip_prefix(media_paths::PREFIX) {
             let mut answer = if let Some(parts) = by_token::parts_of(path) {
                 Box::pin(by_token::answer(&self.media, &self.state, parts, peer, &request)).await

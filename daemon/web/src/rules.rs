@@ -49,6 +49,7 @@ pub(crate) const RULES: &[Rule] = &[
     rule("GET", "/login", Anyone, ""),
     rule("GET", "/register", Anyone, ""),
     rule("GET", "/setup", Anyone, ""),
+    rule("GET", "/trust", Anyone, ""),
     rule("GET", "/wifi", Anyone, ""),
     rule("GET", "/assets/{version}/{*path}", Anyone, ""),
     // For other sites: public streams only.
@@ -71,6 +72,13 @@ pub(crate) const RULES: &[Rule] = &[
     rule("PUT", "/api/v1/system/wifi", Anyone, "owners; before there is one, everyone on the access point"),
     rule("GET", "/api/v1/system/update", Owner, ""),
     rule("PUT", "/api/v1/system/update", Owner, ""),
+    rule("GET", "/api/v1/https", Anyone, ""),
+    rule("PATCH", "/api/v1/https", Owner, ""),
+    rule("POST", "/api/v1/https/authority", Owner, ""),
+    rule("GET", "/api/v1/https/authority.crt", Anyone, ""),
+    rule("GET", "/api/v1/https/authority.pem", Anyone, ""),
+    rule("GET", "/api/v1/https/perch.mobileconfig", Anyone, ""),
+    rule("GET", "/api/v1/https/code.svg", Anyone, ""),
     // Setup, settings, logins.
     rule("GET", "/api/v1/settings", Anyone, ""),
     rule("PATCH", "/api/v1/settings", Owner, ""),

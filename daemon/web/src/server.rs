@@ -2,31 +2,32 @@
 //!
 //! Not here: the origin of the sockets (`sockets`), and the answers (`router`, `media`).
 
+use super::accepting::{accept, admit};
 use super::caller::Peer;
 use super::client::Client;
 use super::connection::{self, Deadlines};
 use super::console::{self, Listening};
+use super::https::{Https, Serving};
 use super::links;
 use super::router::{Answers, Doors};
-use super::slots::{Admission, Share, Slot, Slots};
-use super::sockets::{self, Inherited, ServeError};
+use super::slots::{Share, Slots};
+use super::sockets::{self, InheritedSockets, ServeError};
 use super::stopping::Stopping;
 use super::traffic::Traffic;
 use crate::config;
 use perch_site::Site;
+use perch_studio::certificate::Certificates;
 use perch_studio::memory_budget::MemoryBudget;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 /// File descriptors for other uses: cameras, the store, recordings, the log, listening sockets.
 const DESCRIPTORS_OF_OTHERS: u64 = 96;
-/// Without descriptors or memory, an immediate retry would be a busy loop.
-const AFTER_FAILED_ACCEPT: Duration = Duration::from_millis(100);
 
 /// Time for a connection's task to end. Twenty cuts a second are faster than segments retire.
 const AFTER_CUT: Duration = Duration::from_millis(50);
@@ -34,6 +35,7 @@ const AFTER_CUT: Duration = Duration::from_millis(50);
 /// Bound sockets, and the rules for admitting connections.
 pub struct Server {
     listeners: Vec<TcpListener>,
+    https: Https,
     console: Option<Listening>,
     most_connections: usize,
     doors: Doors,
@@ -41,10 +43,17 @@ pub struct Server {
 }
 
 impl Server {
-    /// Binds every address of the configuration, in addition to systemd's sockets. Call it inside the runtime.
-    pub fn bind(config: &config::Server, inherited: Inherited) -> Result<Self, ServeError> {
+    /// Binds every address of the configuration, in addition to systemd's sockets; those for TLS once there is a certificate to show. Call it inside the
+    /// runtime.
+    pub fn bind(
+        config: &config::Server,
+        tls: &config::Tls,
+        inherited: InheritedSockets,
+        certificates: Certificates,
+    ) -> Result<Self, ServeError> {
         links::set_path(&config.path);
-        let listeners = sockets::open(&config.listen, inherited)?;
+        let listeners = sockets::open(&config.listen, inherited.http)?;
+        let https = Https::new(&tls.listen, inherited.https, certificates)?;
         let console = console::listen(&config.data_dir)
             .inspect_err(|error| {
                 tracing::warn!("commands such as `perchd user` cannot reach this daemon: {error}");
@@ -60,14 +69,25 @@ impl Server {
             trusted_proxies: config.trusted_proxies.clone().into(),
             metrics_from: config.metrics_from.clone().into(),
         };
-        Ok(Self { listeners, console, most_connections, doors, traffic: Arc::default() })
+        Ok(Self { listeners, https, console, most_connections, doors, traffic: Arc::default() })
+    }
+
+    /// The addresses that are bound for TLS; also for waiting for changes.
+    pub fn https_addresses(&self) -> watch::Receiver<Vec<SocketAddr>> {
+        self.https.bound()
+    }
+
+    /// The port of HTTP that people are told: 80, if it is bound.
+    pub fn http_port(&self) -> Option<u16> {
+        let ports = || self.listeners.iter().filter_map(|listener| Some(listener.local_addr().ok()?.port()));
+        ports().find(|port| *port == 80).or_else(|| ports().next())
     }
 
     /// Serves `site` until `stop` completes; then idle connections close at once, and the others get `patience` to finish their
     /// response.
     pub async fn serve(self, site: Site, stop: impl Future<Output = ()>, patience: Duration) {
         let slots = Slots::new(self.most_connections, &site.memory);
-        let memory = site.memory.clone();
+        let (memory, faults) = (site.memory.clone(), site.faults.clone());
         let answers = Answers::new(site, Arc::clone(&self.traffic), Arc::clone(&slots), &self.doors);
         let stopping = Arc::new(Stopping::new());
         let mut loops = JoinSet::new();
@@ -75,6 +95,14 @@ impl Server {
         if let Some(console) = self.console {
             loops.spawn(console.serve(answers.clone()));
         }
+        let serving = Serving {
+            answers: answers.clone(),
+            slots: Arc::clone(&slots),
+            traffic: Arc::clone(&self.traffic),
+            stopping: Arc::clone(&stopping),
+            trusted_proxies: Arc::clone(&self.doors.trusted_proxies),
+        };
+        loops.spawn(self.https.serve(serving, faults));
         for listener in self.listeners {
             let (slots, traffic) = (Arc::clone(&slots), Arc::clone(&self.traffic));
             let (answers, stopping) = (answers.clone(), Arc::clone(&stopping));
@@ -113,54 +141,6 @@ pub(super) async fn cut_oldest_answers(memory: MemoryBudget, slots: Arc<Slots>, 
         // Its memory is released when its task has ended.
         tokio::time::sleep(AFTER_CUT).await;
     }
-}
-
-async fn accept(listener: &TcpListener, traffic: &Traffic) -> Option<(TcpStream, SocketAddr)> {
-    match listener.accept().await {
-        Ok(accepted) => Some(accepted),
-        // The peer had already gone.
-        Err(error)
-            if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) =>
-        {
-            None
-        }
-        Err(error) => {
-            if traffic.accept_errors.get().is_multiple_of(100) {
-                tracing::warn!(%error, "cannot accept connections at the moment");
-            }
-            traffic.accept_errors.add(1);
-            tokio::time::sleep(AFTER_FAILED_ACCEPT).await;
-            None
-        }
-    }
-}
-
-fn admit(
-    stream: &TcpStream,
-    client: Client,
-    share: Share,
-    slots: &Arc<Slots>,
-    traffic: &Traffic,
-) -> Option<Slot> {
-    let slot = match slots.take(client.address, share) {
-        Admission::Free(slot) => slot,
-        Admission::InsteadOfIdle(slot) => {
-            traffic.sent_away.add(1);
-            slot
-        }
-        Admission::Refused => {
-            traffic.refused.add(1);
-            // One attempt, for the client's sake; the connection closes in any case.
-            let _ = stream.try_write(
-                b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
-            );
-            return None;
-        }
-    };
-    traffic.accepted.add(1);
-    // Responses are written whole; Nagle's algorithm would only delay their last packet.
-    let _ = stream.set_nodelay(true);
-    Some(slot)
 }
 
 /// The number of connections that the descriptors allow, after raising our own limit to what the system permits.

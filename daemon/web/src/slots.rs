@@ -193,6 +193,11 @@ impl Slot {
         self.occupant.sending_since.store(self.slots.next_turn(), Ordering::Relaxed);
     }
 
+    /// Notes that the segments are sent, while other answers go on.
+    pub(super) fn segment_sent(&self) {
+        self.occupant.sending_since.store(NO_SEGMENT, Ordering::Relaxed);
+    }
+
     /// Permits the kernel to take much of a file for this connection, while the permit is held. `None`: others have that now.
     pub(super) fn free_of_bounds(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.slots.free_of_bounds).try_acquire_owned().ok()

@@ -1,5 +1,5 @@
-//! Listening sockets: the addresses of the configuration, and those that systemd has bound (`perchd.socket`: port 80, for which
-//! perchd then needs no capability).
+//! Listening sockets: the addresses of the configuration, and those that systemd has bound (`perchd.socket`: port 80,
+//! `perchd-https.socket`: port 443; perchd then needs no capability for them).
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -13,7 +13,7 @@ const BACKLOG: u32 = 1024;
 pub enum ServeError {
     /// Another program listens there.
     #[error(
-        "{0} is in use by another program: stop that one, or choose another port with --listen or server.listen"
+        "{0} is in use by another program: stop that one, or choose another port with --listen, server.listen or tls.listen"
     )]
     InUse(SocketAddr),
     /// Ports under 1024 are for root.
@@ -30,26 +30,49 @@ pub enum ServeError {
         error: io::Error,
     },
     /// systemd passed an unusable socket.
-    #[error("systemd passed an unusable socket: {0}; perchd.socket must have only ListenStream= with ports")]
+    #[error(
+        "systemd passed an unusable socket: {0}; perchd.socket and perchd-https.socket must have only ListenStream= with ports"
+    )]
     Inherited(io::Error),
 }
+
+/// The name of systemd's sockets for TLS (`FileDescriptorName=`).
+const HTTPS: &str = "https";
 
 /// Sockets that systemd has bound (`sd_listen_fds(3)`).
 #[derive(Default)]
 pub struct Inherited(Vec<std::net::TcpListener>);
 
-impl Inherited {
+/// Sockets of systemd by what is spoken on them.
+#[derive(Default)]
+pub struct InheritedSockets {
+    /// HTTP.
+    pub http: Inherited,
+    /// HTTP over TLS.
+    pub https: Inherited,
+}
+
+impl InheritedSockets {
     /// Takes over the sockets. Call it once, before any thread starts: it reads the environment and clears it for child
     /// processes.
     pub fn take() -> Result<Self, ServeError> {
+        // One name for each socket, separated by colons.
+        let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
+        let mut names = names.split(':');
         let mut handed_over = listenfd::ListenFd::from_env();
-        let taken = (0..handed_over.len()).map(|index| handed_over.take_tcp_listener(index));
-        let sockets = taken.filter_map(Result::transpose).collect::<io::Result<_>>();
-        sockets.map(Self).map_err(ServeError::Inherited)
+        let mut sockets = Self::default();
+        for index in 0..handed_over.len() {
+            let taken = handed_over.take_tcp_listener(index).map_err(ServeError::Inherited)?;
+            let of_kind = if names.next() == Some(HTTPS) { &mut sockets.https } else { &mut sockets.http };
+            of_kind.0.extend(taken);
+        }
+        Ok(sockets)
     }
+}
 
+impl Inherited {
     /// True if these sockets already serve `address`.
-    fn covers(&self, address: SocketAddr) -> bool {
+    pub(super) fn covers(&self, address: SocketAddr) -> bool {
         self.0.iter().filter_map(|socket| socket.local_addr().ok()).any(|bound| {
             let everywhere = bound.ip().is_unspecified() && (bound.is_ipv6() || address.is_ipv4());
             bound == address || everywhere && bound.port() == address.port()

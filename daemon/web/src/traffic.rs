@@ -21,6 +21,8 @@ impl Counter {
 pub(super) struct Traffic {
     /// Connections accepted.
     pub(super) accepted: Counter,
+    /// TLS handshakes that came to an end.
+    pub(super) handshakes: Counter,
     /// Connections refused because all others were being answered.
     pub(super) refused: Counter,
     /// Idle connections closed in favour of new ones.

@@ -49,7 +49,7 @@ function Connection({ ingest, onChange }) {
   const task = useTask();
   const isAsking = useSignal(false);
   const renew = async () => onChange(await api.post("/me/ingest/key"));
-  const { address, key } = ingest;
+  const { address, tls_address, key } = ingest;
   if (!key) {
     return html`
       <h3>Connection</h3>
@@ -61,6 +61,7 @@ function Connection({ ingest, onChange }) {
     <h3>Connection</h3>
     <div class="form">
       <${CopyField} label="Server" value=${address} />
+      ${tls_address && html`<${CopyField} label="Server with TLS" value=${tls_address} hint="Nobody on the network can read the stream key. The computer must trust this Perch: see HTTPS." />`}
       <${CopyField} label="Stream key" value=${key} isSecret hint="Keep it to yourself: whoever has it can go live in your name.">
         <p><button class="link" type="button" onClick=${() => (isAsking.value = true)}>New key…</button></p>
       <//>

@@ -1,12 +1,17 @@
 //! `perchd check-config`.
 
+use super::run::certificate_files;
 use crate::config::{self, Config, Sources};
 use std::process::ExitCode;
 
 /// Prints every problem, one per line.
 pub(super) fn check(sources: &Sources) -> ExitCode {
     match Config::load(sources) {
-        Ok(_) => {
+        Ok(config) => {
+            if let Some(words) = wrong_certificate(&config) {
+                super::say(&format!("{words}\n"));
+                return ExitCode::FAILURE;
+            }
             super::say("the configuration is valid\n");
             ExitCode::SUCCESS
         }
@@ -15,6 +20,11 @@ pub(super) fn check(sources: &Sources) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// What is wrong with the certificate's files, in words. The daemon runs without them all the same, and takes them up once they are right.
+fn wrong_certificate(config: &Config) -> Option<String> {
+    certificate_files(config)?.read().err()
 }
 
 /// Prints the documented configuration file.

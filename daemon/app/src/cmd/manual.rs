@@ -27,6 +27,11 @@ const SECTIONS: &[(&str, &[(&str, &str)])] = &[
                 "The store that the last restore on the page replaced. To undo the restore: stop perchd, move perch.redb away, and perchd import this.",
             ),
             (
+                "/var/lib/perch/tls",
+                "The authority and the certificate of HTTPS, with their keys. No backup holds them: keep a copy of this folder, or tell your devices to trust a new \
+                 authority after the card was lost.",
+            ),
+            (
                 "/var/lib/perch/perch.redb.reserve",
                 "Space kept back, so that the owner can log in when the card is full. May be removed at any time.",
             ),
@@ -34,13 +39,20 @@ const SECTIONS: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
-        "PORT 80",
-        &[(
-            "perchd.socket",
-            "makes systemd listen on port 80 and pass it to the daemon, which needs no extra privilege for that. The addresses of \
-             server.listen are served, too. If another program uses port 80, only this unit fails; \
-             systemctl mask --now perchd.socket releases the port, systemctl edit perchd.socket changes it.",
-        )],
+        "PORTS 80 AND 443",
+        &[
+            (
+                "perchd.socket",
+                "makes systemd listen on port 80 and pass it to the daemon, which needs no extra privilege for that. The addresses of \
+                 server.listen are served, too. If another program uses port 80, only this unit fails; \
+                 systemctl mask --now perchd.socket releases the port, systemctl edit perchd.socket changes it.",
+            ),
+            (
+                "perchd-https.socket",
+                "does the same with port 443 for HTTPS, beside the addresses of tls.listen. Until there is a certificate, connections are \
+                 closed at once.",
+            ),
+        ],
     ),
     (
         "WHEN IT HANGS",

@@ -14,6 +14,7 @@ use perch_site::appliance::board::Board;
 use perch_site::appliance::update::Updates;
 use perch_site::appliance::wifi::Wifi;
 use perch_site::backups::Backups;
+use perch_site::certificates::{Https, Names};
 use perch_site::chat::ChatHandle;
 use perch_site::ingest::KeyHolders;
 use perch_site::ingest_switch::IngestSwitch;
@@ -26,6 +27,7 @@ use perch_site::turns::Turns;
 use perch_store::{Store, Timestamp};
 use perch_studio::capture::controls::KeptControls;
 use perch_studio::capture::microphones::Microphones;
+use perch_studio::certificate::{CertificateFiles, Certificates};
 use perch_studio::clock::{Clock, SystemClock};
 use perch_studio::faults::Faults;
 use perch_studio::hls::HlsMetrics;
@@ -51,7 +53,7 @@ const STORE: &str = "perch.redb";
 /// Runs until a signal, or until a part fails that the others need; systemd then restarts it.
 pub(super) fn run(config: &Config) -> Result<(), CommandError> {
     log::start(config.log.level).map_err(|error| CommandError::Config(error.into()))?;
-    let inherited = perch_web::Inherited::take().context("cannot take over systemd's sockets")?;
+    let inherited = perch_web::InheritedSockets::take().context("cannot take over systemd's sockets")?;
     perch_device::memory::heap::give_back();
     notify::starting();
     // Read before the store is opened, which changes the file's time.
@@ -65,7 +67,7 @@ pub(super) fn run(config: &Config) -> Result<(), CommandError> {
 
 async fn run_until_told(
     config: &Config,
-    inherited: perch_web::Inherited,
+    inherited: perch_web::InheritedSockets,
     store: Arc<Store>,
     last_alive: Option<Timestamp>,
 ) -> anyhow::Result<()> {
@@ -73,13 +75,22 @@ async fn run_until_told(
     let mut signals = Signals::new().context("cannot install the signal handlers")?;
     let accounts = Arc::new(Accounts::open(&store, &config.server.data_dir, &clock)?);
     // Before any camera starts: a port in use is the most likely mistake.
-    let server = Server::bind(&config.server, inherited)?;
+    let certificates = Certificates::default();
+    let server = Server::bind(&config.server, &config.tls, inherited, certificates.clone())?;
 
-    let (mut studio, site) = site(config, accounts.clone(), store.clone(), clock.clone());
+    let (mut studio, site) =
+        site(config, accounts.clone(), store.clone(), certificates.clone(), clock.clone());
+    site.https.listens_at(server.https_addresses(), server.http_port());
     let thumbnails = thumbnails::run(site.live.on_air(), site.snapshots.clone(), store.clone());
     let store_probe = site.store_probe.clone();
     let told = notify::Told { on_air: site.live.on_air(), store_probe: store_probe.clone() };
     let faults = site.faults.clone();
+    let site_https = site.https.clone();
+    let (loaded, of_store) = (site_https.clone(), store.clone());
+    // Without it there is HTTP.
+    if let Ok(Err(error)) = tokio::task::spawn_blocking(move || loaded.load(&of_store)).await {
+        tracing::error!("whether there is HTTPS cannot be read: {error}");
+    }
     let chat = site.chat.clone();
     let webhooks = WebhookTasks::start(config, &site);
     let (recordings, snapshots) = (site.recordings.clone(), site.snapshots.clone());
@@ -99,11 +110,12 @@ async fn run_until_told(
     let ingest = Ingest::new(
         config.ingest.clone(),
         site.ingest.changes(),
+        certificates.clone(),
         site.memory.clone(),
         site.faults.clone(),
         clock.clone(),
     );
-    site.ingest.listens_at(ingest.addresses());
+    site.ingest.listens_at(ingest.addresses(), ingest.encrypted_addresses());
     let ingest = tokio::spawn(ingest.run(Arc::new(KeyHolders::of(&site)), site.live.clone()));
     let (stop_site, site_stopped) = oneshot::channel::<()>();
     let notices = site.notices.clone();
@@ -114,6 +126,9 @@ async fn run_until_told(
         },
         shutdown::CONNECTIONS,
     ));
+    let renewing = tokio::spawn(site_https.keep_up());
+    let following = certificate_files(config)
+        .map(|files| tokio::spawn(files.follow(certificates, faults.clone(), clock.clone())));
     let telling = tokio::spawn(notify::tell(told, clock.clone()));
     let asked = store.clone();
     let probing = tokio::spawn(store_probe.run(move || {
@@ -143,6 +158,10 @@ async fn run_until_told(
     signals.arm();
     // Nothing new begins; what programs send ends with its streams.
     ingest.abort();
+    if let Some(following) = following {
+        following.abort();
+    }
+    renewing.abort();
     telling.abort();
     probing.abort();
     giving_back.abort();
@@ -193,7 +212,7 @@ pub(super) fn site_at_rest(
     clock: Arc<dyn Clock>,
 ) -> anyhow::Result<Site> {
     let accounts = Arc::new(Accounts::open(&store, &config.server.data_dir, &clock)?);
-    let (_, site) = site(config, accounts, store, clock);
+    let (_, site) = site(config, accounts, store, Certificates::default(), clock);
     Ok(site)
 }
 
@@ -201,6 +220,7 @@ fn site(
     config: &Config,
     accounts: Arc<Accounts>,
     store: Arc<Store>,
+    certificates: Certificates,
     clock: Arc<dyn Clock>,
 ) -> (Studio, Site) {
     let memory = MemoryBudget::of(limit::of_this_process(Path::new("/")));
@@ -265,6 +285,8 @@ fn site(
     let chat =
         ChatHandle::new(store.clone(), accounts.clone(), clock.clone(), live.on_air(), perch_web::chat_line);
     let webhooks = webhooks(&store, &chat, clock.clone());
+    let board = Board::new("/", &config.server.data_dir);
+    let https = https(config, certificates, &board, &faults, &clock);
     let runtime_directories = std::env::var("RUNTIME_DIRECTORY").ok();
     let site = Site {
         live,
@@ -280,8 +302,9 @@ fn site(
         ingest,
         other_sites,
         playback: Arc::default(),
+        https,
         faults,
-        board: Board::new("/", &config.server.data_dir),
+        board,
         backups: Arc::new(Backups::new(&config.server.data_dir)),
         wifi: Wifi::new(runtime_directories.as_deref(), clock.clone()),
         updates: Updates::new(runtime_directories.as_deref(), &config.server.data_dir).map(Arc::new),
@@ -296,6 +319,35 @@ fn site(
         webhooks,
     };
     (studio, site)
+}
+
+/// HTTPS, with files of the configuration or an authority of its own.
+fn https(
+    config: &Config,
+    certificates: Certificates,
+    board: &Board,
+    faults: &Faults,
+    clock: &Arc<dyn Clock>,
+) -> Https {
+    let (board, configured) = (board.clone(), config.server.names.clone());
+    let names = move || Names::of_this_machine(&board.host_names(), &configured);
+    let port = config.tls.listen.first().map_or(8443, SocketAddr::port);
+    let has_files = certificate_files(config).is_some();
+    Https::new(
+        certificates,
+        has_files,
+        &config.server.data_dir,
+        port,
+        Arc::new(names),
+        faults.clone(),
+        clock.clone(),
+    )
+}
+
+/// The certificate's files, if any are configured.
+pub(super) fn certificate_files(config: &Config) -> Option<CertificateFiles> {
+    let (certificate, key) = (config.tls.certificate_file.clone()?, config.tls.key_file.clone()?);
+    Some(CertificateFiles { certificate, key })
 }
 
 /// The port that programs are told to send streams to.

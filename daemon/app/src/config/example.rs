@@ -12,6 +12,7 @@ const HEAD: &str = "\
 pub fn example() -> String {
     let mut out = HEAD.to_owned();
     section(&mut out, &schema::server(), "[server]");
+    section(&mut out, &schema::tls(), "[tls]");
     section(&mut out, &schema::live(), "[live]");
     section(&mut out, &schema::recording(), "[recording]");
     section(&mut out, &schema::ingest(), "[ingest]");
@@ -107,6 +108,7 @@ mod tests {
         assert!(with("input", "key").button.input.is_some());
         let text = text.replace("#[[relay]]", "[[relay]]").replace("#name = ", "name = ");
         let text = text.replace("#url = ", "url = ").replace("#key_file = ", "key_file = ");
+        let text = text.replace("#certificate_file = ", "certificate_file = ");
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("perch.toml");
         std::fs::write(&file, text).unwrap();

@@ -119,6 +119,7 @@ impl Reader<'_> {
 
         let mut root = document.into_inner();
         let server = self.table(&schema::server(), root.remove("server"));
+        let tls = self.table(&schema::tls(), root.remove("tls"));
         let live = self.table(&schema::live(), root.remove("live"));
         let recording = self.table(&schema::recording(), root.remove("recording"));
         let ingest = self.table(&schema::ingest(), root.remove("ingest"));
@@ -136,6 +137,7 @@ impl Reader<'_> {
         for (name, _) in &root {
             let known = [
                 "server",
+                "tls",
                 "live",
                 "recording",
                 "ingest",
@@ -155,7 +157,7 @@ impl Reader<'_> {
         for camera in &mut cameras {
             camera.keyframe_interval_seconds = camera.keyframe_interval_seconds.min(live.segment_seconds);
         }
-        Config { server, live, recording, ingest, button, lamp, limits, webhooks, log, cameras, relays }
+        Config { server, tls, live, recording, ingest, button, lamp, limits, webhooks, log, cameras, relays }
     }
 
     /// Reads `[name]`.
@@ -282,6 +284,12 @@ impl Reader<'_> {
             &["live.window_seconds", "live.segment_seconds"],
             live.window_seconds >= 3.0 * live.segment_seconds,
             || format!("must be at least 3 segments, {} seconds", 3.0 * live.segment_seconds),
+        );
+        let tls = &config.tls;
+        self.demand(
+            &["tls.key_file", "tls.certificate_file"],
+            tls.key_file.is_some() == tls.certificate_file.is_some(),
+            || "certificate_file and key_file belong together: set both, or none".to_owned(),
         );
         let (button, lamp) = (&config.button, &config.lamp);
         self.demand(

@@ -11,7 +11,7 @@ use perch_studio::capture::microphones::GAIN_DB;
 use perch_studio::config::{
     BITRATE_KBPS, Budget, Camera, EncoderKind, HEIGHT, Ingest, Recording, Relay, SourceKind, WIDTH,
 };
-use perch_web::config::{Server, Webhooks};
+use perch_web::config::{Server, Tls, Webhooks};
 use std::path::PathBuf;
 use toml::de::DeValue;
 use tracing::Level;
@@ -156,6 +156,38 @@ pub(super) fn server() -> Section<Server> {
                 accept::whole(16..=100_000, ""),
                 |s| &mut s.max_connections,
                 "Maximum number of open connections; further ones are refused.",
+            ),
+        ],
+    }
+}
+
+pub(super) fn tls() -> Section<Tls> {
+    Section {
+        name: "tls",
+        about: "HTTPS beside HTTP, with a certificate of yours. Without one Perch can make its own: Settings, HTTPS, on the page.",
+        variables: "PERCH_TLS_",
+        blank: Tls { listen: Vec::new(), certificate_file: None, key_file: None },
+        keys: vec![
+            Key::new(
+                "listen",
+                Is(r#"["[::]:8443"]"#),
+                accept::addresses(),
+                |s| &mut s.listen,
+                "Addresses for HTTPS, in addition to port 443 if perchd-https.socket is enabled. They are open while there is a certificate.",
+            ),
+            Key::new(
+                "certificate_file",
+                Unset(r#""/etc/perch/fullchain.pem""#),
+                accept::optional_path(),
+                |s| &mut s.certificate_file,
+                "A file with the certificate (PEM), followed by those that signed it. Renewed files are taken up within seconds.",
+            ),
+            Key::new(
+                "key_file",
+                Unset(r#""/etc/perch/key.pem""#),
+                accept::optional_path(),
+                |s| &mut s.key_file,
+                "A file with its private key (PEM), which perchd's group may read: chgrp perch, chmod 640.",
             ),
         ],
     }
@@ -588,7 +620,13 @@ pub(super) fn ingest() -> Section<Ingest> {
         name: "ingest",
         about: "Streams that other programs send by RTMP: OBS, ffmpeg, a phone. Each account that may go live has a stream key, on its page.",
         variables: "PERCH_INGEST_",
-        blank: Ingest { enabled: false, listen: Vec::new(), max_streams: 0, max_bitrate_kbps: 0 },
+        blank: Ingest {
+            enabled: false,
+            listen: Vec::new(),
+            listen_tls: Vec::new(),
+            max_streams: 0,
+            max_bitrate_kbps: 0,
+        },
         keys: vec![
             Key::new(
                 "enabled",
@@ -603,6 +641,13 @@ pub(super) fn ingest() -> Section<Ingest> {
                 accept::addresses(),
                 |s| &mut s.listen,
                 "Addresses to listen on while it is enabled. [::] means every address of this machine, IPv4 included. A firewall has to let the port through.",
+            ),
+            Key::new(
+                "listen_tls",
+                Is(r#"["[::]:1936"]"#),
+                accept::addresses(),
+                |s| &mut s.listen_tls,
+                "Addresses for RTMP over TLS (rtmps://), with the certificate of HTTPS, while there is one.",
             ),
             Key::new(
                 "max_streams",
@@ -673,6 +718,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             server: server().defaults(),
+            tls: tls().defaults(),
             live: Live::default(),
             recording: recording().defaults(),
             ingest: ingest().defaults(),

@@ -4,7 +4,7 @@ use perch_device::gpio::{Bias, Level};
 use perch_device::key::Key;
 use perch_site::config::Limits;
 use perch_studio::config::{Camera, Ingest, Recording, Relay};
-use perch_web::config::{Server, Webhooks};
+use perch_web::config::{Server, Tls, Webhooks};
 use std::path::PathBuf;
 
 /// The whole configuration.
@@ -12,6 +12,8 @@ use std::path::PathBuf;
 pub struct Config {
     /// `[server]`
     pub server: Server,
+    /// `[tls]`
+    pub tls: Tls,
     /// `[live]`
     pub live: Live,
     /// `[recording]`

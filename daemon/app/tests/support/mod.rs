@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic here is a failed test")]
 
 pub mod browser;
+pub mod certificates;
 pub mod chat;
 pub mod crowd;
 pub mod packets;

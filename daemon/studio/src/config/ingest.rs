@@ -9,6 +9,8 @@ pub struct Ingest {
     pub enabled: bool,
     /// Addresses for RTMP.
     pub listen: Vec<SocketAddr>,
+    /// Addresses for RTMPS, which are open while there is a certificate.
+    pub listen_tls: Vec<SocketAddr>,
     /// Streams at once.
     pub max_streams: usize,
     /// Kilobits (1000 bits) per second of one stream, picture and sound together.
@@ -18,7 +20,13 @@ pub struct Ingest {
 impl Default for Ingest {
     /// The settings of an empty configuration.
     fn default() -> Self {
-        let listen = vec![SocketAddr::from(([0_u16; 8], 1935))];
-        Self { enabled: false, listen, max_streams: 8, max_bitrate_kbps: 10_000 }
+        let at = |port: u16| vec![SocketAddr::from(([0_u16; 8], port))];
+        Self {
+            enabled: false,
+            listen: at(1935),
+            listen_tls: at(1936),
+            max_streams: 8,
+            max_bitrate_kbps: 10_000,
+        }
     }
 }

@@ -38,6 +38,9 @@ pub(super) enum Broken {
     Memory,
 }
 
+/// A socket's two directions.
+pub(super) type Halves = (Box<dyn AsyncRead + Send + Unpin>, Box<dyn AsyncWrite + Send + Unpin>);
+
 /// One connection.
 pub(super) struct Connection {
     peer: IpAddr,
@@ -48,6 +51,8 @@ pub(super) struct Connection {
     output: Vec<u8>,
     /// Bytes of `output` that were sent.
     sent: usize,
+    /// TLS keeps back nothing of what was sent.
+    is_flushed: bool,
     memory: MemoryBudget,
     held: Held,
     _slot: Slot,
@@ -55,12 +60,7 @@ pub(super) struct Connection {
 
 impl Connection {
     /// A connection that was just accepted from `peer`.
-    pub(super) fn new(
-        peer: IpAddr,
-        halves: (Box<dyn AsyncRead + Send + Unpin>, Box<dyn AsyncWrite + Send + Unpin>),
-        memory: &MemoryBudget,
-        slot: Slot,
-    ) -> Self {
+    pub(super) fn new(peer: IpAddr, halves: Halves, memory: &MemoryBudget, slot: Slot) -> Self {
         let (receiver, sender) = halves;
         Self {
             peer,
@@ -70,6 +70,7 @@ impl Connection {
             input: vec![0; READ_OF_STRANGER],
             output: Vec::new(),
             sent: 0,
+            is_flushed: true,
             memory: memory.clone(),
             held: memory.hold(Part::Publishers, 0),
             _slot: slot,
@@ -90,6 +91,11 @@ impl Connection {
         }
         let unsent = &self.output[self.sent..];
         let may_read = may_read && unsent.len() < UNSENT_MOST;
+        let sends = !unsent.is_empty() || !self.is_flushed;
+        let sender = &mut self.sender;
+        let sending = async move {
+            if unsent.is_empty() { sender.flush().await.map(|()| 0) } else { sender.write(unsent).await }
+        };
         tokio::select! {
             came = self.receiver.read(&mut self.input), if may_read => {
                 let came = came?;
@@ -100,8 +106,10 @@ impl Connection {
                 self.note_memory()?;
                 Ok(true)
             }
-            sent = self.sender.write(unsent), if !unsent.is_empty() => {
-                self.sent += sent?;
+            sent = sending, if sends => {
+                let sent = sent?;
+                self.is_flushed = sent == 0;
+                self.sent += sent;
                 Ok(false)
             }
             else => pending().await,
@@ -148,6 +156,7 @@ impl Connection {
         let farewell = async {
             sender.write_all(&output[*sent..]).await?;
             sender.write_all(session.out()).await?;
+            sender.flush().await?;
             while receiver.read(input).await? > 0 {}
             io::Result::Ok(())
         };

@@ -1,6 +1,6 @@
 //! Ingest: streams that programs such as OBS, ffmpeg or a phone send by RTMP.
 //!
-//! A program connects to the [`listener`], names its stream key, and a [`Doorkeeper`] says whose it is. From then on the connection belongs to the
+//! A program connects to the [`listener`] (or, with TLS, [`encrypted`]), names its stream key at the [`door`], and a [`Doorkeeper`] says whose it is. From then on the connection belongs to the
 //! [`publication`] of that account, a task: its [`session`] speaks RTMP, its [`intake`] makes samples, and the stream that it begins in the studio has
 //! the publication as its feed. A program that is ahead of real time is not read from, so it holds no more memory.
 //!
@@ -8,7 +8,9 @@
 
 mod connection;
 mod desk;
+mod door;
 mod doorkeeper;
+mod encrypted;
 mod facts;
 mod feed;
 #[cfg(feature = "testing")]

@@ -1,5 +1,6 @@
 //! Programs that nobody here wrote send streams to a studio.
 
+mod encrypted;
 mod strangers;
 
 use super::*;
@@ -7,6 +8,7 @@ use crate::broadcast::{Item, Reader, Start, Want};
 use crate::capture::controls::KeptControls;
 use crate::capture::microphones::Microphones;
 use crate::capture::testing;
+use crate::certificate::Certificates;
 use crate::clock::{Clock, SystemClock};
 use crate::config;
 use crate::faults::Faults;
@@ -62,6 +64,8 @@ struct House {
     enabled: watch::Sender<bool>,
     addresses: watch::Receiver<Vec<SocketAddr>>,
     address: SocketAddr,
+    certificates: Certificates,
+    encrypted: watch::Receiver<Vec<SocketAddr>>,
     users: [UserId; 2],
     _close: oneshot::Sender<()>,
 }
@@ -116,13 +120,28 @@ impl House {
             let _ = closed.await;
         }));
         let listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
-        let settings = config::Ingest { listen, ..settings };
+        let settings = config::Ingest { listen_tls: listen.clone(), listen, ..settings };
         let enabled = watch::Sender::new(true);
-        let ingest = Ingest::new(settings, enabled.subscribe(), memory.clone(), faults, clock);
+        let certificates = Certificates::default();
+        let switch = enabled.subscribe();
+        let ingest = Ingest::new(settings, switch, certificates.clone(), memory.clone(), faults, clock);
+        let encrypted = ingest.encrypted_addresses();
         let mut addresses = ingest.addresses();
         tokio::spawn(ingest.run(Arc::new(Keys(users)), live.clone()));
         let address = addresses.wait_for(|bound| !bound.is_empty()).await.unwrap()[0];
-        Self { dir, store, live, memory, enabled, addresses, address, users, _close: close }
+        Self {
+            dir,
+            store,
+            live,
+            memory,
+            enabled,
+            addresses,
+            address,
+            certificates,
+            encrypted,
+            users,
+            _close: close,
+        }
     }
 
     fn url(&self, key: &str) -> String {

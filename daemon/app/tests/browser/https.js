@@ -1,0 +1,133 @@
+// HTTPS with Perch's own authority, in Chromium. Finds everything as a screen reader would, by role and name. Ends with an error at the first step that does
+// not come out; says what it has seen as JSON.
+//
+//   node https.js ADDRESS USERNAME PASSWORD HOME FOLDER
+//
+// ADDRESS is that of HTTP, at localhost. HOME is an empty folder: the home of a browser, and of the certificates that it trusts. Leaves pictures in FOLDER.
+
+import { strict as assert } from "node:assert";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { chromium } from "playwright-core";
+
+const [address, username, password, home, folder] = process.argv.slice(2);
+
+// Whatever hangs, the test must not.
+setTimeout(() => process.exit(75), 170_000).unref();
+
+/** A browser with a home of its own. @param {string} home */
+const launch = (home) => chromium.launch({
+  executablePath: process.env.PERCH_CHROMIUM ?? "/usr/bin/chromium",
+  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--mute-audio", "--autoplay-policy=no-user-gesture-required"],
+  env: { ...process.env, HOME: home, XDG_CONFIG_HOME: `${home}/.config`, XDG_DATA_HOME: `${home}/.local/share` },
+});
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const report = { complaints: [], steps: [], untrusted: "", protocol: "", seconds: 0, cookies: [], insecure: [] };
+const DESKTOP = { width: 1280, height: 860 };
+const PHONE = { width: 360, height: 740 };
+
+/** A page whose complaints are reported. @param {import("playwright-core").Browser} browser */
+async function open(browser) {
+  const page = await browser.newPage({ viewport: DESKTOP });
+  page.setDefaultTimeout(30_000);
+  page.on("console", (message) => ["warning", "error"].includes(message.type()) && !/player: |ERR_CERT/.test(message.text()) && report.complaints.push(message.text()));
+  page.on("pageerror", (error) => report.complaints.push(String(error)));
+  return page;
+}
+
+async function look(page, name) {
+  report.steps.push(name);
+  const number = String(report.steps.length).padStart(2, "0");
+  for (const [kind, viewport, colorScheme] of [["desktop-light", DESKTOP, "light"], ["phone-dark", PHONE, "dark"]]) {
+    await page.setViewportSize(viewport);
+    await page.emulateMedia({ colorScheme });
+    await page.evaluate(axe);
+    const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
+    for (const { id, nodes } of violations) report.complaints.push(`${name} (${kind}): ${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(" ")}`);
+    const width = await page.evaluate(() => document.documentElement.scrollWidth);
+    if (width > viewport.width) report.complaints.push(`${name}: ${width} pixels wide on ${kind}`);
+    await page.screenshot({ path: `${folder}/https-${number}-${kind}.png`, fullPage: true });
+  }
+  await page.setViewportSize(DESKTOP);
+  await page.emulateMedia({ colorScheme: "light" });
+}
+
+async function logIn(page, at, to) {
+  await page.goto(`${at}/login?to=${to}`);
+  await page.getByLabel("Username").fill(username);
+  await page.getByLabel("Password").fill(password);
+  await page.getByRole("main").getByRole("button", { name: "Log in", exact: true }).click();
+}
+
+// One that trusts nothing, and one that will.
+const [stranger, friend] = [`${home}/stranger`, `${home}/friend`];
+let browser = await launch(stranger);
+let secure = "";
+try {
+  const page = await open(browser);
+  await page.goto(`${address}/trust`);
+  await page.getByText("HTTPS is off on this Perch.").waitFor();
+  await logIn(page, address, "/settings/https");
+  const on = page.getByRole("button", { name: "Switch HTTPS on", exact: true });
+  await on.waitFor();
+  await look(page, "the owner finds HTTPS switched off");
+  await on.click();
+  const shown = page.getByRole("textbox", { name: "Secure address" });
+  await shown.waitFor();
+  // In this test the port is any, and known once it is bound.
+  while (new URL(await shown.inputValue()).port === "0") {
+    await page.reload();
+    await shown.waitFor();
+  }
+  const port = new URL(await shown.inputValue()).port;
+  secure = `https://localhost:${port}`;
+  const code = page.getByRole("img", { name: /^Code with the address http:/ });
+  await page.waitForFunction((image) => image.complete && image.naturalWidth > 0, await code.elementHandle());
+  await look(page, "it is on, with a code for phones");
+
+  await page.goto(`${address}/trust`);
+  await page.getByText("Linux and ChromeOS").waitFor();
+  for (const device of ["iPhone and iPad", "Android", "Mac", "Windows", "Firefox on a computer"]) await page.getByText(device, { exact: true }).click();
+  await look(page, "what to do on each device");
+  const certificate = await page.evaluate(async () => [...new Uint8Array(await (await fetch("/api/v1/https/authority.crt")).arrayBuffer())]);
+  writeFileSync(`${home}/perch.crt`, Buffer.from(certificate));
+  report.untrusted = await page.goto(secure).then(() => "", (error) => /net::\w+/.exec(String(error))?.[0] ?? String(error));
+} finally {
+  await browser.close();
+}
+
+// What its settings do.
+for (const database of [`${friend}/.pki/nssdb`, `${friend}/.local/share/pki/nssdb`]) {
+  mkdirSync(database, { recursive: true });
+  execFileSync("certutil", ["-d", `sql:${database}`, "-N", "--empty-password"]);
+  execFileSync("certutil", ["-d", `sql:${database}`, "-A", "-t", "C,,", "-n", "Perch", "-i", `${home}/perch.crt`]);
+}
+
+browser = await launch(friend);
+try {
+  const page = await open(browser);
+  const response = await page.goto(secure);
+  assert.equal(response?.status(), 200);
+  assert.equal((await response?.securityDetails())?.protocol, "TLS 1.3");
+  report.protocol = await page.evaluate(() => performance.getEntriesByType("navigation")[0].nextHopProtocol);
+  assert.equal(await page.evaluate(() => isSecureContext), true);
+  await logIn(page, secure, "/");
+  await page.waitForURL(`${secure}/`);
+  const id = await page.evaluate(async () => (await (await fetch("/api/v1/streams?state=live")).json()).items[0].id);
+  await page.goto(`${secure}/watch/${id}`);
+  await page.waitForFunction(() => (document.querySelector("video")?.currentTime ?? 0) > 4 && !document.querySelector("video")?.paused);
+  report.seconds = await page.evaluate(() => document.querySelector("video")?.currentTime ?? 0);
+  const line = page.getByLabel("Write a message");
+  await line.fill("Hello over TLS");
+  await line.press("Enter");
+  await page.getByRole("log").getByText("Hello over TLS").waitFor();
+  await look(page, "a live stream and its chat over HTTPS");
+  for (const { name, secure } of await page.context().cookies()) {
+    report.cookies.push(name);
+    if (!secure) report.insecure.push(name);
+  }
+} finally {
+  await browser.close();
+}
+console.log(JSON.stringify(report));
