@@ -157,8 +157,12 @@ fn the_feed_lists_public_recordings_and_xmllint_reads_it() {
     assert_eq!((video.status, video.header("content-type")), (200, Some("video/mp4")));
     let date = read("string(//item[1]/pubDate)", &text);
     assert_eq!(run("date", &["--date", &date, "+%Y"], Path::new("/")).stdout.len(), 5, "{date}");
-    let known = daemon.ask("GET", "/feed.xml", &[("If-None-Match", feed.header("etag").unwrap())]);
-    assert_eq!(known.status, 304);
+    // Pictures of the recordings may still come.
+    let is_known = || {
+        let feed = daemon.get("/feed.xml");
+        daemon.ask("GET", "/feed.xml", &[("If-None-Match", feed.header("etag").unwrap())]).status == 304
+    };
+    assert!((0..1000).any(|_| is_known()));
 }
 
 #[test]
