@@ -11,7 +11,8 @@ use support::{Daemon, TEST_PATTERN};
 fn an_owner_switches_https_on_and_a_browser_that_trusts_it_sees_no_warning() {
     let dir = tempfile::tempdir().unwrap();
     let config = format!("{TEST_PATTERN}{NO_LIMITS}[tls]\nlisten = [\"127.0.0.1:0\"]\n");
-    let daemon = Daemon::ready_in(dir.path(), &config);
+    // The owner goes live over HTTPS.
+    let daemon = Daemon::start_in(dir.path(), &config.replace("autostart = true", "autostart = false"));
     Person::owner(&daemon, "ann");
     let home = dir.path().join("home");
     std::fs::create_dir(&home).unwrap();

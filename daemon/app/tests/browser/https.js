@@ -114,7 +114,10 @@ try {
   assert.equal(await page.evaluate(() => isSecureContext), true);
   await logIn(page, secure, "/");
   await page.waitForURL(`${secure}/`);
-  const id = await page.evaluate(async () => (await (await fetch("/api/v1/streams?state=live")).json()).items[0].id);
+  const id = await page.evaluate(async () => {
+    const begun = await fetch("/api/v1/streams", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ title: "The pond", camera: "front" }) });
+    return (await begun.json()).id;
+  });
   await page.goto(`${secure}/watch/${id}`);
   await page.waitForFunction(() => (document.querySelector("video")?.currentTime ?? 0) > 4 && !document.querySelector("video")?.paused);
   report.seconds = await page.evaluate(() => document.querySelector("video")?.currentTime ?? 0);
