@@ -1,9 +1,9 @@
 //! Fragments: the samples of about a second of both tracks, and the tables that describe them (ISO/IEC 14496-12 §8.8, ISO/IEC 23000-19 §7.3.2).
 //!
 //! Samples are copied once, into the `mdat` being gathered, so that nothing keeps the broadcast's ring. Samples
-//! contain no access unit delimiters. The parameter sets of the part's format are in the `moov`, and also in front of
-//! each entry and of each picture that needs others: where the parts of a recording differ in size, ffmpeg's HLS demuxer
-//! reads only the first `moov`, and Chromium does not go back to it when it seeks.
+//! contain no access unit delimiters or parameter sets: the parameter sets of the part's format are in the `moov`. If
+//! an encoder changes its parameter sets but not the picture's size and profile, the new ones stand in front of the
+//! picture that needs them, and of each entry after it.
 
 use super::boxes::{put, put_full, put_u32, put_u64};
 use super::mark::{self, put_mark};
@@ -31,6 +31,8 @@ pub struct FragmentBuilder {
     audio: Option<(AudioFormat, Track)>,
     /// Added to a media time to get the part's time: pictures follow each other without a hole.
     shift: Option<MediaDuration>,
+    /// Parameter sets stand in front of every entry.
+    repeats_sets: bool,
 }
 
 /// The gathered samples of a track.
@@ -80,7 +82,15 @@ impl FragmentBuilder {
             video: Track::from(video_end),
             audio: audio.map(|format| (format, Track::from(audio_end))),
             shift: None,
+            repeats_sets: false,
         }
+    }
+
+    /// From now on the parameter sets stand in front of every entry, although the part's `moov` has them: ffmpeg's HLS demuxer reads only the first
+    /// `moov` of a playlist, and so can decode a recording's further parts.
+    #[must_use]
+    pub fn repeating_sets(self) -> Self {
+        Self { repeats_sets: true, ..self }
     }
 
     /// True if the part's `moov` describes pictures of this format, so that they can continue it.
@@ -99,7 +109,8 @@ impl FragmentBuilder {
         self.shift = Some(begins - unit.times.dts);
         let before = self.video.data.len();
         let is_changed = !same_sets(&unit.format, &self.in_force);
-        if is_changed || unit.is_entry() {
+        let is_repeated = self.repeats_sets || !same_sets(&unit.format, &self.format);
+        if is_changed || (unit.is_entry() && is_repeated) {
             for set in unit.format.parameter_sets() {
                 put_u32(&mut self.video.data, set.len() as u32);
                 self.video.data.extend_from_slice(set);

@@ -299,8 +299,10 @@ impl Writing {
         self.recordings.find_folder()?;
         self.make_room()?;
         let init = init_segment(format, self.audio);
-        let builder = |SoFar { fragments, ticks, audio_end }| {
-            FragmentBuilder::going_on(Arc::clone(format), self.audio, fragments, ticks, audio_end)
+        let builder = |part, SoFar { fragments, ticks, audio_end }| {
+            let builder =
+                FragmentBuilder::going_on(Arc::clone(format), self.audio, fragments, ticks, audio_end);
+            if part == 1 { builder } else { builder.repeating_sets() }
         };
         let stream = self.about.stream;
         let recording = match &mut self.recording {
@@ -338,7 +340,7 @@ impl Writing {
             Some(found) if goes_on(&found) => {
                 self.recordings.grows(recording, self.is_known)?;
                 let part = Part::reopen(&files(recording.parts), found.ends)?;
-                Growing::new(recording.parts, part, builder(found.so_far))
+                Growing::new(recording.parts, part, builder(recording.parts, found.so_far))
             }
             found => {
                 if let Some(found) = found {
@@ -357,7 +359,7 @@ impl Writing {
                 let files = self.recordings.part(&recording.name, part);
                 let begun = Part::create(&files, &header, &init)?;
                 self.recordings.sync_folder()?;
-                Growing::new(part, begun, builder(SoFar::default()))
+                Growing::new(part, begun, builder(part, SoFar::default()))
             }
         };
         self.part = Some(growing);
