@@ -109,7 +109,8 @@ pub fn username(text: &str) -> Result<String, FieldError> {
     // UTS #39 makes a capital O of the digit 0.
     let looks = |name: &str| -> String { skeleton(name).flat_map(char::to_lowercase).collect() };
     let looks_like = looks(&name.to_lowercase());
-    if RESERVED.iter().any(|reserved| looks(reserved) == looks_like) {
+    // In capitals, too: the digit 1 looks like a capital I.
+    if RESERVED.iter().any(|name| [looks(name), looks(&name.to_uppercase())].contains(&looks_like)) {
         return Err(FieldError::new(FIELD, "is reserved: choose another one"));
     }
     Ok(name)
