@@ -20,7 +20,7 @@ fn a_streamer_has_one_key_that_others_never_see() {
         (&own["enabled"], &own["key"], &own["usual_title"]),
         (&json!(false), &Value::Null, &json!("ben live"))
     );
-    assert_eq!(own["address"], "rtmp://perch:1935/live");
+    assert_eq!(own["address"], "rtmp://localhost:1935/live");
     assert_eq!(ben.get("/api/v1/me/ingest/code.svg").status, 404);
     let keys = [(); 2].map(|()| {
         let made = ben.post("/api/v1/me/ingest/key", &json!({}));

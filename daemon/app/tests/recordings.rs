@@ -289,7 +289,8 @@ fn a_disk_that_turns_read_only_is_told_and_the_recording_ends_with_what_it_has()
     assert_eq!((&told()["kind"], &told()["is_read_only"]), (&json!("disk"), &json!(false)));
     run("mount", &["-o", "remount,abort", disk.path().to_str().unwrap()], disk.dir.path());
     daemon.logged("Nothing is recorded just now");
-    assert_eq!(told()["is_read_only"], true);
+    // The first refusal may be an I/O error, of what ext4 had begun; each look lets time pass until the next one.
+    while told()["is_read_only"] != true {}
     assert!(told()["name"].as_str().unwrap().starts_with("loop"), "{}", told());
     let seen = segments(&daemon);
     while segments(&daemon) < seen + 2 {}

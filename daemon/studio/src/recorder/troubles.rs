@@ -67,8 +67,9 @@ impl Troubles {
         let words = trouble.in_words(folder);
         tracing::debug!(%stream, "{trouble:?}");
         self.now().insert(stream, words.clone());
-        self.faults.tell(RECORDING, &words);
         let is_news = self.telling().fails(stream, trouble.kind());
+        // Last: whoever reads it in the log and asks finds the rest.
+        self.faults.tell(RECORDING, &words);
         if is_news {
             self.tell_what_is_due();
         }
