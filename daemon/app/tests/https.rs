@@ -74,8 +74,8 @@ fn files_that_are_renewed_are_taken_up_and_bad_ones_are_told() {
     assert!(plain.len() > 1000);
     for option in ["--http2", "--http1.1"] {
         assert!(ask(&path, &[&[option][..], &names].concat()).unwrap().body == plain, "{option}");
-        let part = ask(&path, &[&[option, "--range", "100-299"][..], &names].concat()).unwrap();
-        assert_eq!((part.status, &part.body[..]), (206, &plain[100..300]));
+        let middle = ask(&path, &[&[option, "--range", "100-299"][..], &names].concat()).unwrap();
+        assert_eq!((middle.status, &middle.body[..]), (206, &plain[100..300]));
         let head = ask(&path, &[&[option, "--head"][..], &names].concat()).unwrap();
         assert_eq!(head.header("content-length"), Some(plain.len().to_string().as_str()), "{option}");
     }

@@ -46,6 +46,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 /// The store's name in the data directory.
 const STORE: &str = "perch.redb";
@@ -78,19 +79,13 @@ async fn run_until_told(
     let certificates = Certificates::default();
     let server = Server::bind(&config.server, &config.tls, inherited, certificates.clone())?;
 
-    let (mut studio, site) =
-        site(config, accounts.clone(), store.clone(), certificates.clone(), clock.clone());
+    let (mut studio, site) = site(config, accounts.clone(), store.clone(), certificates, clock.clone());
     site.https.listens_at(server.https_addresses(), server.http_port());
     let thumbnails = thumbnails::run(site.live.on_air(), site.snapshots.clone(), store.clone());
     let store_probe = site.store_probe.clone();
     let told = notify::Told { on_air: site.live.on_air(), store_probe: store_probe.clone() };
     let faults = site.faults.clone();
-    let site_https = site.https.clone();
-    let (loaded, of_store) = (site_https.clone(), store.clone());
-    // Without it there is HTTP.
-    if let Ok(Err(error)) = tokio::task::spawn_blocking(move || loaded.load(&of_store)).await {
-        tracing::error!("whether there is HTTPS cannot be read: {error}");
-    }
+    let certifying = start_https(config, &site).await;
     let chat = site.chat.clone();
     let webhooks = WebhookTasks::start(config, &site);
     let (recordings, snapshots) = (site.recordings.clone(), site.snapshots.clone());
@@ -107,16 +102,7 @@ async fn run_until_told(
         // An error means that the sender is gone, which also ends it.
         let _ = studio_stopped.await;
     }));
-    let ingest = Ingest::new(
-        config.ingest.clone(),
-        site.ingest.changes(),
-        certificates.clone(),
-        site.memory.clone(),
-        site.faults.clone(),
-        clock.clone(),
-    );
-    site.ingest.listens_at(ingest.addresses(), ingest.encrypted_addresses());
-    let ingest = tokio::spawn(ingest.run(Arc::new(KeyHolders::of(&site)), site.live.clone()));
+    let ingest = start_ingest(config, &site);
     let (stop_site, site_stopped) = oneshot::channel::<()>();
     let notices = site.notices.clone();
     let mut serving = tokio::spawn(server.serve(
@@ -126,9 +112,6 @@ async fn run_until_told(
         },
         shutdown::CONNECTIONS,
     ));
-    let renewing = tokio::spawn(site_https.keep_up());
-    let following = certificate_files(config)
-        .map(|files| tokio::spawn(files.follow(certificates, faults.clone(), clock.clone())));
     let telling = tokio::spawn(notify::tell(told, clock.clone()));
     let asked = store.clone();
     let probing = tokio::spawn(store_probe.run(move || {
@@ -158,10 +141,7 @@ async fn run_until_told(
     signals.arm();
     // Nothing new begins; what programs send ends with its streams.
     ingest.abort();
-    if let Some(following) = following {
-        following.abort();
-    }
-    renewing.abort();
+    certifying.abort();
     telling.abort();
     probing.abort();
     giving_back.abort();
@@ -192,6 +172,37 @@ async fn run_until_told(
     step("closing the store", shutdown::STORE, closing).await;
     step("switching the lamp off", shutdown::LAMP, panel.switch_off()).await;
     ended
+}
+
+/// Reads whether the owner wants HTTPS, and starts what keeps its certificate up: files that another program renews, or our own authority.
+async fn start_https(config: &Config, site: &Site) -> JoinHandle<()> {
+    let (https, store) = (site.https.clone(), site.store.clone());
+    let loaded = https.clone();
+    // Without it there is HTTP.
+    if let Ok(Err(error)) = tokio::task::spawn_blocking(move || loaded.load(&store)).await {
+        tracing::error!("whether there is HTTPS cannot be read: {error}");
+    }
+    match certificate_files(config) {
+        Some(files) => {
+            let certificates = https.certificates().clone();
+            tokio::spawn(files.follow(certificates, site.faults.clone(), site.clock.clone()))
+        }
+        None => tokio::spawn(https.keep_up()),
+    }
+}
+
+/// Lets programs publish while the owner wants that.
+fn start_ingest(config: &Config, site: &Site) -> JoinHandle<()> {
+    let ingest = Ingest::new(
+        config.ingest.clone(),
+        site.ingest.changes(),
+        site.https.certificates().clone(),
+        site.memory.clone(),
+        site.faults.clone(),
+        site.clock.clone(),
+    );
+    site.ingest.listens_at(ingest.addresses(), ingest.encrypted_addresses());
+    tokio::spawn(ingest.run(Arc::new(KeyHolders::of(site)), site.live.clone()))
 }
 
 fn panel(config: &Config, site: &Site) -> std::io::Result<Panel> {
