@@ -196,8 +196,8 @@ export class Room {
     }
     const isOwn = message.user?.username === this.you.value?.username;
     const mine = this.waiting.value.find((one) => one.client_id === message.client_id)
-      // After a broken connection the echo may come without its mark.
-      ?? (isNew && isOwn && !message.client_id ? this.waiting.value.find((one) => one.why !== null && one.text === message.text) : undefined);
+      // After a broken connection the echo may come without its mark, and so does an event that is faster than the answer to the request.
+      ?? (isNew && isOwn && !message.client_id ? this.waiting.value.find(({ text }) => text === message.text) : undefined);
     if (mine) this.waiting.value = this.waiting.value.filter((one) => one !== mine);
   }
 

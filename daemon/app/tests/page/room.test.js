@@ -231,6 +231,27 @@ test("where no WebSocket can be opened the lines come as events, and what one wr
   await pass(0);
 });
 
+test("one's own message stands once, also where its event comes before the answer to its request", async () => {
+  const chat = events();
+  let stored;
+  answer = ({ method }) => (method === "POST" ? new Promise((resolve) => (stored = () => resolve(Response.json(message("01", "hello", ann), { status: 201 })))) : chat.response);
+  const room = new Room("S");
+  await pass(0);
+  sockets[0].close();
+  await pass(1000);
+  chat.say(welcome);
+  await pass(0);
+  room.send("hello");
+  await pass(0);
+  chat.say(message("01", "hello", ann));
+  await pass(0);
+  assert.deepEqual([room.waiting.value.length, texts(room)], [0, ["hello"]]);
+  stored();
+  await pass(0);
+  assert.deepEqual([room.waiting.value.length, texts(room)], [0, ["hello"]]);
+  room.close();
+});
+
 test("a refusal of a message that went by a request stands beside it", async () => {
   const chat = events();
   const refusal = { code: "slow_mode", detail: "wait 5 s before your next message" };
