@@ -65,7 +65,7 @@ export function Screen() {
   return html`
     <div class="narrow">
       <div class="banner">
-        <div><h1>This Perch is not set up yet</h1><p>Create the owner's account, and everyone on your network can join.</p></div>
+        <div><h1>This Perch is not set up yet</h1><p>Create the owner's account. You decide who else can join.</p></div>
         <a class="button primary" href="/setup">Set up</a>
       </div>
       <${Stage} playlist="/media/live/index.m3u8" isOn=${isLive} headline=${words.headline} detail=${sentence(now?.detail || words.detail)}
