@@ -6,17 +6,11 @@
 // STREAM is the owner's own; WORDS stand in the advice.
 
 import { strict as assert } from "node:assert";
-import { chromium } from "playwright-core";
+import { start } from "./chromium.js";
 
 const [address, username, password, stream, words] = process.argv.slice(2);
 
-// Whatever hangs, the test must not.
-setTimeout(() => process.exit(75), 100_000).unref();
-
-const browser = await chromium.launch({
-  executablePath: process.env.PERCH_CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--mute-audio"],
-});
+const browser = await start(100_000);
 const complaints = [];
 try {
   const page = await browser.newPage({ viewport: { width: 360, height: 740 } });

@@ -7,22 +7,13 @@
 
 import { strict as assert } from "node:assert";
 import { readFileSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { chromium } from "playwright-core";
+import { start } from "./chromium.js";
+import { DESKTOP, lookAround } from "./looks.js";
 
 const [address, username, password, folder] = process.argv.slice(2);
 
-// Whatever hangs, the test must not.
-setTimeout(() => process.exit(75), 110_000).unref();
-
-const browser = await chromium.launch({
-  executablePath: process.env.PERCH_CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"],
-});
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const browser = await start(110_000);
 const report = { complaints: [], steps: [] };
-const DESKTOP = { width: 1280, height: 860 };
-const PHONE = { width: 360, height: 740 };
 
 try {
   const page = await (await browser.newContext({ viewport: DESKTOP })).newPage();
@@ -32,16 +23,7 @@ try {
 
   const step = async (name) => {
     report.steps.push(name);
-    const number = String(report.steps.length).padStart(2, "0");
-    for (const [size, viewport] of Object.entries({ phone: PHONE, desktop: DESKTOP })) {
-      await page.setViewportSize(viewport);
-      await page.evaluate(axe);
-      const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
-      for (const { id, nodes } of violations) report.complaints.push(`${name}: ${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(" ")}`);
-      const width = await page.evaluate(() => document.documentElement.scrollWidth);
-      if (width > viewport.width) report.complaints.push(`${name}: ${width} pixels wide on a ${size}`);
-      await page.screenshot({ path: `${folder}/backup-${number}-${size}.png`, fullPage: true });
-    }
+    await lookAround(page, name, `${folder}/backup-${String(report.steps.length).padStart(2, "0")}`, report.complaints);
   };
   const button = (name) => page.getByRole("button", { name, exact: true });
   const logIn = async () => {

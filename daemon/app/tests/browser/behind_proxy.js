@@ -7,19 +7,13 @@
 // the cookies, and how many lines came over WebSockets.
 
 import { strict as assert } from "node:assert";
-import { chromium } from "playwright-core";
+import { start } from "./chromium.js";
 
 const [origin, path, setupCode] = process.argv.slice(2);
 const PASSWORD = "correct horse battery";
 
-// Whatever hangs, the test must not.
-setTimeout(() => process.exit(75), 120_000).unref();
-
 const { hostname } = new URL(origin);
-const browser = await chromium.launch({
-  executablePath: process.env.PERCH_CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--mute-audio", `--host-resolver-rules=MAP ${hostname} 127.0.0.1`],
-});
+const browser = await start(120_000, [`--host-resolver-rules=MAP ${hostname} 127.0.0.1`]);
 const report = { complaints: [], outside: [], steps: [], cookies: [], lines: 0 };
 const step = (name) => report.steps.push(name);
 

@@ -4,17 +4,11 @@
 //   node chat_events.js ORIGIN STREAM USERNAME PASSWORD
 
 import { strict as assert } from "node:assert";
-import { chromium } from "playwright-core";
+import { start } from "./chromium.js";
 
 const [origin, stream, username, password] = process.argv.slice(2);
 
-// Whatever hangs, the test must not.
-setTimeout(() => process.exit(75), 90_000).unref();
-
-const browser = await chromium.launch({
-  executablePath: process.env.PERCH_CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--mute-audio"],
-});
+const browser = await start(90_000);
 const report = { complaints: [], steps: [] };
 
 try {

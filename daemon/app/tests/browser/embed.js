@@ -7,17 +7,11 @@
 // code as qr.png.
 
 import { strict as assert } from "node:assert";
-import { chromium } from "playwright-core";
+import { start } from "./chromium.js";
 
 const [allowed, other, watch, folder] = process.argv.slice(2);
 
-// Whatever hangs, the test must not.
-setTimeout(() => process.exit(75), 90_000).unref();
-
-const browser = await chromium.launch({
-  executablePath: process.env.PERCH_CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--mute-audio"],
-});
+const browser = await start(90_000);
 const report = { complaints: [], steps: [] };
 
 try {

@@ -7,25 +7,15 @@
 
 import { strict as assert } from "node:assert";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { chromium } from "playwright-core";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { start } from "./chromium.js";
+import { DESKTOP, lookAround } from "./looks.js";
 
 const [address, username, password, home, folder] = process.argv.slice(2);
 
-// Whatever hangs, the test must not.
-setTimeout(() => process.exit(75), 170_000).unref();
-
 /** A browser with a home of its own. @param {string} home */
-const launch = (home) => chromium.launch({
-  executablePath: process.env.PERCH_CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--mute-audio", "--autoplay-policy=no-user-gesture-required"],
-  env: { ...process.env, HOME: home, XDG_CONFIG_HOME: `${home}/.config`, XDG_DATA_HOME: `${home}/.local/share` },
-});
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const launch = (home) => start(170_000, ["--autoplay-policy=no-user-gesture-required"], { env: { ...process.env, HOME: home, XDG_CONFIG_HOME: `${home}/.config`, XDG_DATA_HOME: `${home}/.local/share` } });
 const report = { complaints: [], steps: [], untrusted: "", protocol: "", seconds: 0, cookies: [], insecure: [] };
-const DESKTOP = { width: 1280, height: 860 };
-const PHONE = { width: 360, height: 740 };
 
 /** A page whose complaints are reported. @param {import("playwright-core").Browser} browser */
 async function open(browser) {
@@ -36,21 +26,9 @@ async function open(browser) {
   return page;
 }
 
-async function look(page, name) {
+async function step(page, name) {
   report.steps.push(name);
-  const number = String(report.steps.length).padStart(2, "0");
-  for (const [kind, viewport, colorScheme] of [["desktop-light", DESKTOP, "light"], ["phone-dark", PHONE, "dark"]]) {
-    await page.setViewportSize(viewport);
-    await page.emulateMedia({ colorScheme });
-    await page.evaluate(axe);
-    const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
-    for (const { id, nodes } of violations) report.complaints.push(`${name} (${kind}): ${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(" ")}`);
-    const width = await page.evaluate(() => document.documentElement.scrollWidth);
-    if (width > viewport.width) report.complaints.push(`${name}: ${width} pixels wide on ${kind}`);
-    await page.screenshot({ path: `${folder}/https-${number}-${kind}.png`, fullPage: true });
-  }
-  await page.setViewportSize(DESKTOP);
-  await page.emulateMedia({ colorScheme: "light" });
+  await lookAround(page, name, `${folder}/https-${String(report.steps.length).padStart(2, "0")}`, report.complaints);
 }
 
 async function logIn(page, at, to) {
@@ -71,7 +49,7 @@ try {
   await logIn(page, address, "/settings/https");
   const on = page.getByRole("button", { name: "Switch HTTPS on", exact: true });
   await on.waitFor();
-  await look(page, "the owner finds HTTPS switched off");
+  await step(page, "the owner finds HTTPS switched off");
   await on.click();
   const shown = page.getByRole("textbox", { name: "Secure address" });
   await shown.waitFor();
@@ -84,12 +62,12 @@ try {
   secure = `https://localhost:${port}`;
   const code = page.getByRole("img", { name: /^Code with the address http:/ });
   await page.waitForFunction((image) => image.complete && image.naturalWidth > 0, await code.elementHandle());
-  await look(page, "it is on, with a code for phones");
+  await step(page, "it is on, with a code for phones");
 
   await page.goto(`${address}/trust`);
   await page.getByText("Linux and ChromeOS").waitFor();
   for (const device of ["iPhone and iPad", "Android", "Mac", "Windows", "Firefox on a computer"]) await page.getByText(device, { exact: true }).click();
-  await look(page, "what to do on each device");
+  await step(page, "what to do on each device");
   const certificate = await page.evaluate(async () => [...new Uint8Array(await (await fetch("/api/v1/https/authority.crt")).arrayBuffer())]);
   writeFileSync(`${home}/perch.crt`, Buffer.from(certificate));
   report.untrusted = await page.goto(secure).then(() => "", (error) => /net::\w+/.exec(String(error))?.[0] ?? String(error));
@@ -125,7 +103,7 @@ try {
   await line.fill("Hello over TLS");
   await line.press("Enter");
   await page.getByRole("log").getByText("Hello over TLS").waitFor();
-  await look(page, "a live stream and its chat over HTTPS");
+  await step(page, "a live stream and its chat over HTTPS");
   for (const { name, secure } of await page.context().cookies()) {
     report.cookies.push(name);
     if (!secure) report.insecure.push(name);

@@ -3,17 +3,11 @@
 //
 //   node lists.js ADDRESS PASSWORD PROFILE USERNAME...
 
-import { chromium } from "playwright-core";
+import { start } from "./chromium.js";
 
 const [address, password, profile, ...usernames] = process.argv.slice(2);
 
-// Whatever hangs, the test must not.
-setTimeout(() => process.exit(75), 120_000).unref();
-
-const browser = await chromium.launch({
-  executablePath: process.env.PERCH_CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--mute-audio"],
-});
+const browser = await start(120_000);
 const report = { complaints: [], seen: {} };
 try {
   for (const username of ["", ...usernames]) {

@@ -3,21 +3,12 @@
 //
 //   node order.js SECONDS          the address comes as a line on standard input
 
-import { chromium } from "playwright-core";
+import { start } from "./chromium.js";
 import { createInterface } from "node:readline/promises";
 
 const seconds = Number(process.argv[2]);
 
-// Whatever hangs, the test must not.
-setTimeout(() => process.exit(75), (seconds + 60) * 1000).unref();
-
-const browser = await chromium.launch({
-  executablePath: process.env.PERCH_CHROMIUM ?? "/usr/bin/chromium",
-  args: [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--mute-audio",
-  ],
-});
+const browser = await start((seconds + 60) * 1000);
 try {
   const page = await browser.newPage();
   const input = createInterface({ input: process.stdin });

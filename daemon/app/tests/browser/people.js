@@ -6,22 +6,14 @@
 // Leaves a picture of every screen in FOLDER, and has axe look at each.
 
 import { strict as assert } from "node:assert";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { chromium } from "playwright-core";
+import { start } from "./chromium.js";
+import { look } from "./looks.js";
 
 const [address, setupCode, folder] = process.argv.slice(2);
 const PATIENCE = 30_000;
 const PASSWORD = "correct horse battery";
 
-// Whatever hangs, the test must not.
-setTimeout(() => process.exit(75), 170_000).unref();
-
-const browser = await chromium.launch({
-  executablePath: process.env.PERCH_CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--mute-audio"],
-});
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const browser = await start(170_000);
 const report = { complaints: [], steps: [] };
 
 /** A person with a browser of their own. */
@@ -35,10 +27,7 @@ async function person(viewport) {
 /** @param {string} name @param {import("playwright-core").Page} page */
 async function step(name, page) {
   report.steps.push(name);
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
-  for (const { id, nodes } of violations) report.complaints.push(`${name}: ${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(" ")}`);
-  await page.screenshot({ path: `${folder}/people-${String(report.steps.length).padStart(2, "0")}.png` });
+  await look(page, name, `${folder}/people-${String(report.steps.length).padStart(2, "0")}`, report.complaints);
 }
 
 const button = (page, name) => page.getByRole("button", { name, exact: true });

@@ -5,21 +5,12 @@
 //
 // Says "ready" when the browser runs; the address comes as a line on standard input then.
 
-import { chromium } from "playwright-core";
+import { start } from "./chromium.js";
 import { createInterface } from "node:readline/promises";
 
 const [seconds, screenshot] = process.argv.slice(2);
 
-// Whatever hangs, the test must not.
-setTimeout(() => process.exit(75), (Number(seconds) + 30) * 1000).unref();
-
-const browser = await chromium.launch({
-  executablePath: process.env.PERCH_CHROMIUM ?? "/usr/bin/chromium",
-  args: [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--mute-audio",
-  ],
-});
+const browser = await start((Number(seconds) + 30) * 1000);
 const report = { opened: 0, complaints: [], failures: [], page: null };
 try {
   const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });

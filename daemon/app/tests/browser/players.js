@@ -5,7 +5,7 @@
 //   node players.js ADDRESS STREAM                 only its playlist
 
 import { createRequire } from "node:module";
-import { chromium } from "playwright-core";
+import { start } from "./chromium.js";
 
 const [address, stream, from, to] = process.argv.slice(2);
 
@@ -22,13 +22,7 @@ setTimeout(async () => {
   process.exit(75);
 }, 100_000).unref();
 
-const browser = await chromium.launch({
-  executablePath: process.env.PERCH_CHROMIUM ?? "/usr/bin/chromium",
-  args: [
-    "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--mute-audio",
-    "--autoplay-policy=no-user-gesture-required",
-  ],
-});
+const browser = await start(120_000, ["--autoplay-policy=no-user-gesture-required"]);
 const { resolve } = createRequire(import.meta.url);
 const report = { complaints: [], whole: null, clip: null, shaka: null, hls: null };
 try {

@@ -7,26 +7,13 @@
 // has axe look at each.
 
 import { strict as assert } from "node:assert";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { chromium } from "playwright-core";
+import { start } from "./chromium.js";
+import { DESKTOP, lookAround } from "./looks.js";
 
 const [address, username, password, relay, folder] = process.argv.slice(2);
 
-// Whatever hangs, the test must not.
-setTimeout(() => process.exit(75), 170_000).unref();
-
-const browser = await chromium.launch({
-  executablePath: process.env.PERCH_CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--mute-audio"],
-});
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const browser = await start(170_000);
 const report = { complaints: [], steps: [] };
-const DESKTOP = { width: 1280, height: 860 };
-const PHONE = { width: 360, height: 740 };
-const LOOKS = [["desktop-light", DESKTOP, "light"], ["phone-dark", PHONE, "dark"]];
-// All of them for somebody who wants to look at them.
-if (process.env.PERCH_TEST_PICTURES) LOOKS.push(["phone-light", PHONE, "light"], ["desktop-dark", DESKTOP, "dark"]);
 
 try {
   const context = await browser.newContext({ viewport: DESKTOP });
@@ -37,19 +24,7 @@ try {
 
   const step = async (name) => {
     report.steps.push(name);
-    const number = String(report.steps.length).padStart(2, "0");
-    for (const [look, viewport, colorScheme] of LOOKS) {
-      await page.setViewportSize(viewport);
-      await page.emulateMedia({ colorScheme });
-      await page.evaluate(axe);
-      const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
-      for (const { id, nodes } of violations) report.complaints.push(`${name} (${look}): ${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(" ")}`);
-      const width = await page.evaluate(() => document.documentElement.scrollWidth);
-      if (width > viewport.width) report.complaints.push(`${name}: ${width} pixels wide on ${look}`);
-      await page.screenshot({ path: `${folder}/programs-${number}-${look}.png`, fullPage: await page.getByRole("dialog").count() === 0 });
-    }
-    await page.setViewportSize(DESKTOP);
-    await page.emulateMedia({ colorScheme: "light" });
+    await lookAround(page, name, `${folder}/programs-${String(report.steps.length).padStart(2, "0")}`, report.complaints);
   };
   const button = (name) => page.getByRole("button", { name, exact: true });
   const toast = (words) => page.locator(".toasts").getByText(words).waitFor();

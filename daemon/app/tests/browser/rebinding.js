@@ -3,20 +3,11 @@
 //
 //   node rebinding.js PORT STREAM
 
-import { chromium } from "playwright-core";
+import { start } from "./chromium.js";
 
 const [port, stream] = process.argv.slice(2);
 
-// Whatever hangs, the test must not.
-setTimeout(() => process.exit(75), 60_000).unref();
-
-const browser = await chromium.launch({
-  executablePath: process.env.PERCH_CHROMIUM ?? "/usr/bin/chromium",
-  args: [
-    "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--no-proxy-server",
-    "--host-resolver-rules=MAP evil.example 127.0.0.1, MAP cam.example 127.0.0.1",
-  ],
-});
+const browser = await start(60_000, ["--no-proxy-server", "--host-resolver-rules=MAP evil.example 127.0.0.1, MAP cam.example 127.0.0.1"]);
 const report = { complaints: [], evil: [], ours: 0 };
 try {
   const page = await browser.newPage();

@@ -7,21 +7,13 @@
 // Leaves pictures of the screen in FOLDER.
 
 import { strict as assert } from "node:assert";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { chromium } from "playwright-core";
+import { start } from "./chromium.js";
+import { look } from "./looks.js";
 
 const [address, password, folder, stream] = process.argv.slice(2);
 const PATIENCE = 30_000;
 
-// Whatever hangs, the test must not.
-setTimeout(() => process.exit(75), 150_000).unref();
-
-const browser = await chromium.launch({
-  executablePath: process.env.PERCH_CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--mute-audio"],
-});
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const browser = await start(150_000);
 const report = { complaints: [], steps: [], downloads: [], backToLive: 0 };
 const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, acceptDownloads: true });
 context.setDefaultTimeout(PATIENCE);
@@ -36,10 +28,7 @@ const page = await context.newPage();
 
 async function step(name) {
   report.steps.push(name);
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
-  for (const { id, nodes } of violations) report.complaints.push(`${name}: ${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(" ")}`);
-  await page.screenshot({ path: `${folder}/${stream ? "recorded" : "live"}-${String(report.steps.length).padStart(2, "0")}.png` });
+  await look(page, name, `${folder}/${stream ? "recorded" : "live"}-${String(report.steps.length).padStart(2, "0")}`, report.complaints);
 }
 
 const button = (name) => page.getByRole("button", { name, exact: true });

@@ -4,17 +4,11 @@
 //   node renewal.js ADDRESS USERNAME PASSWORD
 
 import { strict as assert } from "node:assert";
-import { chromium } from "playwright-core";
+import { start } from "./chromium.js";
 
 const [address, username, password] = process.argv.slice(2);
 
-// Whatever hangs, the test must not.
-setTimeout(() => process.exit(75), 100_000).unref();
-
-const browser = await chromium.launch({
-  executablePath: process.env.PERCH_CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"],
-});
+const browser = await start(100_000);
 const complaints = [];
 let renewals = 0;
 try {

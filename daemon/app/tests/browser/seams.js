@@ -9,21 +9,12 @@
 //   newer UNIX_MS         waits for a picture that was made after this, by its time code
 //   pictures COUNT        waits for so many more pictures on the screen
 
-import { chromium } from "playwright-core";
+import { start } from "./chromium.js";
 import { createInterface } from "node:readline/promises";
 
 /** Milliseconds that an order may take. */
 const PATIENCE = 60_000;
-// Whatever hangs, the test must not.
-setTimeout(() => process.exit(75), 6 * PATIENCE).unref();
-
-const browser = await chromium.launch({
-  executablePath: process.env.PERCH_CHROMIUM ?? "/usr/bin/chromium",
-  args: [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--mute-audio",
-  ],
-});
+const browser = await start(6 * PATIENCE);
 try {
   const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
   page.setDefaultTimeout(PATIENCE);

@@ -3,17 +3,11 @@
 //
 //   node ten_people.js ADDRESS
 
-import { chromium } from "playwright-core";
+import { start } from "./chromium.js";
 
 const [address] = process.argv.slice(2);
 
-// Whatever hangs, the test must not.
-setTimeout(() => process.exit(75), 120_000).unref();
-
-const browser = await chromium.launch({
-  executablePath: process.env.PERCH_CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"],
-});
+const browser = await start(120_000);
 const report = { complaints: [], requests: 0, failures: [], whole: 0 };
 try {
   const pages = await Promise.all(Array.from({ length: 10 }, async () => {

@@ -3,17 +3,11 @@
 //
 //   node unmute.js BEEPING SILENT FOLDER    addresses of two pages: the test pattern with its tone, and without; where pictures of the screen go
 
-import { chromium } from "playwright-core";
+import { start } from "./chromium.js";
 
 const [beeping, silent, folder] = process.argv.slice(2);
 
-// Whatever hangs, the test must not.
-setTimeout(() => process.exit(75), 110_000).unref();
-
-const launch = (policy) => chromium.launch({
-  executablePath: process.env.PERCH_CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--mute-audio", `--autoplay-policy=${policy}`],
-});
+const launch = (policy) => start(110_000, [`--autoplay-policy=${policy}`]);
 const report = { complaints: [] };
 
 /** Opens a page and waits until its picture moves. */

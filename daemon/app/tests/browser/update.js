@@ -7,17 +7,13 @@
 // line on standard input. The last line is what the page complained of as JSON. Leaves a picture of every step in FOLDER, and has axe look at each.
 
 import { strict as assert } from "node:assert";
-import { readFileSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
-import { chromium } from "playwright-core";
+import { start } from "./chromium.js";
+import { look } from "./looks.js";
 
 const [address, username, password, update, folder] = process.argv.slice(2);
 
-// Whatever hangs, the test must not.
-setTimeout(() => process.exit(75), 170_000).unref();
-
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const complaints = [];
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 /** @param {string} where */
@@ -28,10 +24,7 @@ const tell = async (where) => {
 /** The daemon refuses, and goes away, as it is meant to; browsers tell of that by themselves. */
 const EXPECTED = /status of (422|409)|ERR_CONNECTION|ERR_EMPTY_RESPONSE|ERR_INCOMPLETE/;
 
-const browser = await chromium.launch({
-  executablePath: process.env.PERCH_CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"],
-});
+const browser = await start(170_000);
 try {
   for (const [name, look] of Object.entries({
     desktop: { viewport: { width: 1280, height: 860 }, colorScheme: "light" },
@@ -56,14 +49,7 @@ async function install(page, name) {
   page.on("console", (message) => ["warning", "error"].includes(message.type()) && !EXPECTED.test(message.text()) && complaints.push(`${name}: ${message.text()}`));
   page.on("pageerror", (error) => complaints.push(`${name}: ${error}`));
   let steps = 0;
-  const step = async (/** @type {string} */ what) => {
-    await page.evaluate(axe);
-    const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
-    for (const { id, nodes } of violations) complaints.push(`${name}, ${what}: ${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(" ")}`);
-    const width = await page.evaluate(() => document.documentElement.scrollWidth);
-    if (width > page.viewportSize().width) complaints.push(`${name}, ${what}: ${width} pixels wide`);
-    await page.screenshot({ path: `${folder}/update-${name}-${++steps}.png`, fullPage: true });
-  };
+  const step = (/** @type {string} */ what) => look(page, `${name}, ${what}`, `${folder}/update-${name}-${++steps}`, complaints);
   const file = page.getByLabel("Install an update: choose the file");
   const bar = page.getByRole("progressbar", { name: /^Uploading / });
   const status = (/** @type {string | RegExp} */ words) => page.getByRole("status").filter({ hasText: words }).waitFor();

@@ -174,11 +174,11 @@ async fn a_download_is_not_taken_for_an_idle_connection_before_its_end() {
     while read.len() + 600_000 < head + (2 << 20) {
         assert!(matches!(slots.take(HERE, Share::Client), Admission::Refused), "after {} bytes", read.len());
         assert_ne!(wire.read_buf(&mut read).await.unwrap(), 0);
-        tokio::time::sleep(Duration::from_millis(1)).await;
+        tokio::task::yield_now().await;
     }
     while read.len() < head + (2 << 20) {
         wire.read_buf(&mut read).await.unwrap();
     }
-    tokio::time::sleep(Duration::from_millis(1)).await;
+    tokio::task::yield_now().await;
     assert!(matches!(slots.take(HERE, Share::Client), Admission::InsteadOfIdle(_)), "it has ended");
 }
